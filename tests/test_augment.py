@@ -1,0 +1,183 @@
+"""Augmentation on small pictures whose right answer can be said in advance."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pneumo.augment import Draw, apply, augment, draw, resize, to_unit
+from pneumo.recipes import Augmentation
+
+SIDE = 29  # odd, so there is a middle pixel
+
+
+def change(count=1, **fields):
+    """A draw that changes nothing but `fields`."""
+    nothing = {name: torch.zeros(count) for name in Draw.__dataclass_fields__}
+    nothing |= {"mirrored": torch.zeros(count, dtype=torch.bool), "contrast": torch.ones(count)}
+    given_ = {name: torch.full((count,), value) for name, value in fields.items()}
+    return Draw(**(nothing | given_))
+
+
+def dot(row, column):
+    """A bright square of 3×3 pixels on black."""
+    image = torch.zeros(1, 1, SIDE, SIDE)
+    image[..., row - 1 : row + 2, column - 1 : column + 2] = 1
+    return image
+
+
+def centre(image):
+    """Where an image's brightness lies on average: row, column."""
+    rows, columns = torch.meshgrid(*2 * [torch.arange(image.shape[-1]).float()], indexing="ij")
+    light = image[0, 0] / image.sum()
+    return float((rows * light).sum()), float((columns * light).sum())
+
+
+@pytest.fixture
+def scene():
+    generator = torch.Generator().manual_seed(3)
+    return torch.rand(4, 1, 28, 28, generator=generator)
+
+
+def test_stored_images_become_floats_between_0_and_1():
+    images = np.array([[[0, 51], [102, 255]]], dtype=np.uint8)
+    expected = torch.tensor([[[[0, 0.2], [0.4, 1]]]])
+    torch.testing.assert_close(to_unit(images), expected)
+
+
+def test_resizing_to_the_same_side_changes_nothing(scene):
+    assert torch.equal(resize(scene, 28), scene)
+
+
+def test_resizing_keeps_a_plain_surface_plain():
+    assert torch.equal(
+        resize(torch.full((2, 1, 28, 28), 0.25), 56), torch.full((2, 1, 56, 56), 0.25)
+    )
+
+
+@pytest.mark.parametrize("size", [28, 56, 64])
+def test_a_draw_that_changes_nothing_is_a_resize(scene, size):
+    torch.testing.assert_close(
+        apply(scene, size, change(4)), resize(scene, size), atol=1e-5, rtol=0
+    )
+
+
+def test_a_flip_mirrors_left_and_right(scene):
+    mirrored = apply(scene, 28, change(4, mirrored=True))
+    torch.testing.assert_close(mirrored, scene.flip(-1), atol=1e-5, rtol=0)
+
+
+def test_only_the_images_drawn_for_it_are_mirrored(scene):
+    drawn = change(4)
+    drawn.mirrored[2] = True
+    changed = apply(scene, 28, drawn)
+    torch.testing.assert_close(changed[2], scene[2].flip(-1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(changed[[0, 1, 3]], scene[[0, 1, 3]], atol=1e-5, rtol=0)
+
+
+def test_a_positive_rotation_turns_counter_clockwise(scene):
+    turned = apply(scene, 28, change(4, rotation=90.0))
+    torch.testing.assert_close(turned, torch.rot90(scene, 1, (-2, -1)), atol=1e-4, rtol=0)
+
+
+def test_a_small_rotation_lifts_what_lies_right_of_the_middle():
+    row, column = centre(apply(dot(14, 24), SIDE, change(rotation=10.0)))
+    angle = np.deg2rad(10)
+    assert (row, column) == pytest.approx(
+        (14 - 10 * np.sin(angle), 14 + 10 * np.cos(angle)), abs=0.2
+    )
+
+
+def test_a_flip_does_not_turn_the_rotation_round():
+    row, column = centre(apply(dot(14, 4), SIDE, change(mirrored=True, rotation=10.0)))
+    assert row < 14 < column
+
+
+@pytest.mark.parametrize(
+    ("field", "share", "expected"),
+    [
+        ("right", 3 / SIDE, (14, 17)),
+        ("right", -3 / SIDE, (14, 11)),
+        ("down", 3 / SIDE, (17, 14)),
+        ("down", -3 / SIDE, (11, 14)),
+    ],
+)
+def test_a_shift_moves_by_its_share_of_the_side(field, share, expected):
+    assert centre(apply(dot(14, 14), SIDE, change(**{field: share}))) == pytest.approx(
+        expected, abs=1e-3
+    )
+
+
+def test_a_shift_is_the_same_share_at_any_final_size():
+    row, column = centre(apply(dot(14, 14), 2 * SIDE, change(right=3 / SIDE)))
+    assert (row, column) == pytest.approx((28.5, 28.5 + 6), abs=0.01)
+
+
+def test_what_a_shift_uncovers_repeats_the_edge(scene):
+    shifted = apply(scene, 28, change(4, right=4 / 28))
+    edge = scene[..., :1].expand(-1, -1, -1, 4)
+    torch.testing.assert_close(shifted[..., :4], edge, atol=1e-5, rtol=0)
+
+
+def test_a_rotation_brings_in_no_black_corner():
+    turned = apply(torch.full((1, 1, 28, 28), 0.7), 28, change(rotation=10.0))
+    torch.testing.assert_close(turned, torch.full_like(turned, 0.7))
+
+
+def test_brightness_is_added(scene):
+    dim = scene * 0.5
+    brighter = apply(dim, 28, change(4, brightness=0.15))
+    torch.testing.assert_close(brighter, dim + 0.15, atol=1e-5, rtol=0)
+
+
+def test_contrast_scales_the_distance_from_the_images_own_mean():
+    image = torch.tensor([0.3, 0.5]).repeat(2, 1).view(1, 1, 2, 2)  # mean 0.4
+    changed = apply(image, 2, change(contrast=1.5))
+    torch.testing.assert_close(changed, torch.tensor([0.25, 0.55]).repeat(2, 1).view(1, 1, 2, 2))
+
+
+@given(seed=st.integers(0, 2**31), strength=st.floats(0, 1), size=st.sampled_from([28, 40]))
+def test_results_stay_between_0_and_1(seed, strength, size):
+    ranges = Augmentation(0.5, 180 * strength, strength, strength, strength)
+    generator = torch.Generator().manual_seed(seed)
+    changed = augment(torch.rand(3, 1, 28, 28, generator=generator), size, ranges, generator)
+    assert changed.shape == (3, 1, size, size)
+    assert 0 <= changed.min()
+    assert changed.max() <= 1
+
+
+def test_the_same_seed_draws_the_same_images(scene):
+    one, again, other = (
+        augment(scene, 56, Augmentation(), torch.Generator().manual_seed(s)) for s in (7, 7, 8)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+
+
+def test_draws_fill_their_ranges_and_stay_inside():
+    ranges = Augmentation(flip=0.3, rotation=12, translation=0.1, brightness=0.2, contrast=0.4)
+    drawn = draw(4000, ranges, torch.Generator().manual_seed(0))
+    assert drawn.mirrored.float().mean().item() == pytest.approx(0.3, abs=0.03)
+    for values, middle, reach in (
+        (drawn.rotation, 0, 12),
+        (drawn.right, 0, 0.1),
+        (drawn.down, 0, 0.1),
+        (drawn.brightness, 0, 0.2),
+        (drawn.contrast, 1, 0.4),
+    ):
+        assert values.min().item() == pytest.approx(middle - reach, abs=0.01 * reach)
+        assert values.max().item() == pytest.approx(middle + reach, abs=0.01 * reach)
+        assert values.mean().item() == pytest.approx(middle, abs=0.05 * reach)
+
+
+def test_each_image_gets_a_draw_of_its_own():
+    drawn = draw(50, Augmentation(), torch.Generator().manual_seed(0))
+    for values in (drawn.rotation, drawn.right, drawn.down, drawn.brightness, drawn.contrast):
+        assert len(values.unique()) == 50
+
+
+def test_no_range_means_no_change(scene):
+    off = Augmentation(flip=0, rotation=0, translation=0, brightness=0, contrast=0)
+    same = augment(scene, 28, off, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(same, scene, atol=1e-5, rtol=0)

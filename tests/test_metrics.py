@@ -1,0 +1,291 @@
+"""Every metric against a slow and plain way to the same number."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy import stats
+
+from pneumo import metrics
+from pneumo.metrics import Confusion, MetricError
+
+
+@st.composite
+def cases(draw, least_each=1):
+    """Labels with both classes and probabilities on a grid coarse enough to have ties."""
+    positives = draw(st.integers(least_each, 12))
+    negatives = draw(st.integers(least_each, 12))
+    count = positives + negatives
+    labels = np.array(draw(st.permutations([1] * positives + [0] * negatives)))
+    grid = draw(arrays.arrays(np.int64, count, elements=st.integers(0, 20)))
+    return labels, grid / 20
+
+
+def pair_counting_auc(labels, scores):
+    pairs = itertools.product(scores[labels == 1], scores[labels == 0])
+    return np.mean([1.0 if p > n else 0.5 if p == n else 0.0 for p, n in pairs])
+
+
+def sensitivity_and_specificity(labels, scores, threshold):
+    called = scores >= threshold
+    return np.mean(called[labels == 1]), np.mean(~called[labels == 0])
+
+
+def every_threshold(scores):
+    """One threshold for every way in which these scores can be called."""
+    distinct = np.unique(scores)
+    return [0.0, *((distinct[:-1] + distinct[1:]) / 2), 1.1]
+
+
+def pairwise_delong(labels, first, second):
+    """DeLong's variance of an AUC difference, straight from the paper's placement matrix."""
+    areas, placements = [], []
+    for scores in (first, second):
+        positive, negative = scores[labels == 1], scores[labels == 0]
+        wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+        areas.append(wins.mean())
+        placements.append((wins.mean(axis=1), wins.mean(axis=0)))
+    by_positive = np.cov([placements[0][0], placements[1][0]])
+    by_negative = np.cov([placements[0][1], placements[1][1]])
+    covariance = by_positive / np.sum(labels == 1) + by_negative / np.sum(labels == 0)
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    return areas[0] - areas[1], math.sqrt(max(variance, 0))
+
+
+@given(cases())
+def test_auc_is_the_share_of_pairs_in_the_right_order(data):
+    labels, scores = data
+    assert metrics.auc(labels, scores) == pytest.approx(pair_counting_auc(labels, scores))
+
+
+@given(cases(), st.randoms(use_true_random=False))
+def test_metrics_do_not_depend_on_the_order_of_cases(data, random):
+    labels, scores = data
+    order = list(range(len(labels)))
+    random.shuffle(order)
+    before = metrics.evaluate(labels, scores, 0.5)
+    after = metrics.evaluate(labels[order], scores[order], 0.5)
+    assert before == pytest.approx(after, nan_ok=True)
+
+
+@given(cases(), st.floats(0, 1))
+def test_every_metric_lies_between_0_and_1_or_is_undefined(data, threshold):
+    found = metrics.evaluate(*data, threshold)
+    assert tuple(found) == metrics.NAMES
+    assert all(math.isnan(value) or 0 <= value <= 1 for value in found.values())
+
+
+@given(cases(), st.floats(0, 1))
+def test_confusion_counts_each_case_once(data, threshold):
+    labels, scores = data
+    expected = [0, 0, 0, 0]
+    for truth, score in zip(labels, scores, strict=True):
+        called = score >= threshold
+        expected[(0 if called else 1) if truth else (2 if called else 3)] += 1
+    assert metrics.confusion(labels, scores, threshold) == Confusion(*expected)
+
+
+def test_rates_of_a_confusion_follow_their_definitions():
+    counts = Confusion(true_positive=30, false_negative=10, false_positive=20, true_negative=60)
+    assert counts.sensitivity == 0.75
+    assert counts.specificity == 0.75
+    assert counts.precision == 0.6
+    assert counts.negative_predictive_value == pytest.approx(6 / 7)
+    assert counts.accuracy == 0.75
+    assert counts.f1 == pytest.approx(2 / (1 / 0.6 + 1 / 0.75))
+
+
+def test_a_rate_over_no_cases_is_undefined():
+    nothing_called = metrics.confusion([0, 1], [0.1, 0.2], 0.5)
+    everything_called = metrics.confusion([0, 1], [0.8, 0.9], 0.5)
+    assert math.isnan(nothing_called.precision)
+    assert math.isnan(everything_called.negative_predictive_value)
+    assert nothing_called.f1 == 0
+
+
+@given(cases())
+def test_brier_is_the_mean_squared_distance_from_the_truth(data):
+    labels, scores = data
+    expected = np.mean((scores - labels) ** 2)
+    assert metrics.evaluate(labels, scores, 0.5)["brier"] == pytest.approx(expected)
+
+
+@given(arrays.arrays(np.float64, 7, elements=st.floats(-1000, 1000)))
+def test_probabilities_are_the_logistic_function_of_logits(logits):
+    expected = [0.0 if x < -700 else 1 / (1 + math.exp(-x)) for x in logits]
+    np.testing.assert_allclose(metrics.probabilities(logits), expected, atol=1e-300)
+
+
+@given(cases())
+def test_youdens_threshold_is_as_good_as_the_best_of_all(data):
+    labels, scores = data
+    points = [sensitivity_and_specificity(labels, scores, t) for t in every_threshold(scores)]
+    best = max(sum(point) for point in points)
+    chosen = metrics.youden_threshold(labels, scores)
+    found = sensitivity_and_specificity(labels, scores, chosen)
+    assert sum(found) == pytest.approx(best)
+    # Of equally good ones, the one that misses least.
+    assert found[0] == pytest.approx(max(p[0] for p in points if sum(p) > best - 1e-9))
+
+
+def test_youdens_threshold_lies_in_the_middle_of_the_gap():
+    assert metrics.youden_threshold([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9]) == pytest.approx(0.4)
+
+
+def test_youdens_threshold_calls_everything_where_nothing_is_better():
+    assert metrics.youden_threshold([0, 1], [0.3, 0.3]) == 0.3
+
+
+@given(cases(), st.floats(0.01, 1))
+def test_a_sensitivity_threshold_is_the_highest_that_finds_enough(data, at_least):
+    labels, scores = data
+    chosen = metrics.sensitivity_threshold(labels, scores, at_least)
+    found = sensitivity_and_specificity(labels, scores, chosen)[0]
+    assert found >= at_least - 1e-9
+    higher = scores[scores >= chosen].min() + 1e-6
+    assert sensitivity_and_specificity(labels, scores, higher)[0] < at_least
+
+
+@pytest.mark.parametrize("at_least", [0, -0.1, 1.01, float("nan")])
+def test_a_sensitivity_outside_its_range_is_refused(at_least):
+    with pytest.raises(MetricError, match="lies in"):
+        metrics.sensitivity_threshold([0, 1], [0.2, 0.8], at_least)
+
+
+@given(cases())
+def test_the_roc_curve_rises_from_corner_to_corner_over_the_auc(data):
+    across, up = metrics.roc(*data)
+    assert (across[0], up[0], across[-1], up[-1]) == (0, 0, 1, 1)
+    assert (np.diff(across) >= 0).all()
+    assert (np.diff(up) >= 0).all()
+    assert np.trapezoid(up, across) == pytest.approx(metrics.auc(*data))
+
+
+@given(cases())
+def test_the_precision_recall_curve_holds_every_threshold(data):
+    labels, scores = data
+    recall, precision = metrics.precision_recall(labels, scores)
+    assert (recall[0], recall[-1]) == (1, 0)
+    on_curve = set(zip(recall.round(9), precision.round(9), strict=True))
+    for threshold in np.unique(scores):
+        counts = metrics.confusion(labels, scores, threshold)
+        assert (round(counts.sensitivity, 9), round(counts.precision, 9)) in on_curve
+
+
+@given(cases(least_each=2), st.data())
+def test_delong_agrees_with_the_pairwise_covariance(data, more):
+    labels, first = data
+    grid = st.integers(0, 20)
+    second = more.draw(arrays.arrays(np.int64, len(labels), elements=grid)) / 20
+    found = metrics.delong(labels, first, second)
+    difference, error = pairwise_delong(labels, first, second)
+    assert found.difference == pytest.approx(difference, abs=1e-12)
+    assert found.standard_error == pytest.approx(error, abs=1e-7)
+    assume(error > 1e-6)
+    expected = 2 * (1 - stats.norm.cdf(abs(difference) / error))
+    assert found.p_value == pytest.approx(expected, abs=1e-6)
+
+
+def test_delongs_error_is_what_resampled_cases_show():
+    generator = np.random.default_rng(0)
+    labels = (np.arange(400) < 240).astype(int)
+    seen = labels + generator.normal(0, 1, 400)
+    first = 1 / (1 + np.exp(-(seen + generator.normal(0, 0.5, 400))))
+    second = 1 / (1 + np.exp(-(seen + generator.normal(0, 1.5, 400))))
+    differences = []
+    for _ in range(400):
+        drawn = generator.integers(0, 400, 400)
+        picked = labels[drawn], first[drawn], second[drawn]
+        differences.append(metrics.auc(*picked[:2]) - metrics.auc(picked[0], picked[2]))
+    found = metrics.delong(labels, first, second)
+    assert found.standard_error == pytest.approx(np.std(differences), rel=0.15)
+    low, high = found.interval()
+    assert high - low == pytest.approx(2 * 1.959964 * found.standard_error)
+    assert (low + high) / 2 == pytest.approx(found.difference)
+
+
+def test_delong_finds_no_difference_between_equal_predictions():
+    found = metrics.delong([0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.4, 0.35, 0.8])
+    assert (found.difference, found.standard_error, found.p_value) == (0, 0, 1)
+
+
+def test_delong_is_certain_where_one_model_is_always_right_and_the_other_never():
+    found = metrics.delong([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1])
+    assert (found.difference, found.p_value) == (1, 0)
+
+
+def test_delong_turns_its_sign_with_its_arguments():
+    labels, first, second = [0, 1, 0, 1, 1], [0.2, 0.3, 0.4, 0.5, 0.1], [0.1, 0.3, 0.6, 0.7, 0.9]
+    one, other = metrics.delong(labels, first, second), metrics.delong(labels, second, first)
+    assert one.difference == pytest.approx(-other.difference)
+    assert one.p_value == pytest.approx(other.p_value)
+
+
+def test_delong_needs_two_cases_of_each_class():
+    with pytest.raises(MetricError, match="found 1 and 2"):
+        metrics.delong([1, 0, 0], [0.9, 0.1, 0.2], [0.8, 0.3, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("successes", "total", "low", "high"),
+    [  # Newcombe (1998), Statistics in Medicine 17, 857, table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilsons_interval_is_the_published_one(successes, total, low, high):
+    assert metrics.wilson(successes, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilsons_interval_holds_the_share_and_stays_in_range(total, data):
+    successes = data.draw(st.integers(0, total))
+    low, high = metrics.wilson(successes, total)
+    assert 0 <= low <= successes / total + 1e-12
+    assert successes / total - 1e-12 <= high <= 1
+
+
+@pytest.mark.parametrize(("successes", "total"), [(0, 0), (-1, 5), (6, 5)])
+def test_a_proportion_that_is_none_is_refused(successes, total):
+    with pytest.raises(MetricError, match=f"found {successes} of {total}"):
+        metrics.wilson(successes, total)
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "said"),
+    [
+        ([], [], "N ≥ 1"),
+        ([0, 1], [0.5], r"found \(2,\) and \(1,\)"),
+        ([[0], [1]], [[0.5], [0.5]], r"found \(2, 1\)"),
+        ([0, 2], [0.5, 0.5], r"found \[2\]"),
+        ([0, 1], [0.5, 1.5], "others, or NaN"),
+        ([0, 1], [0.5, float("nan")], "others, or NaN"),
+    ],
+)
+def test_what_is_no_set_of_predictions_is_refused_by_name(labels, probabilities, said):
+    with pytest.raises(MetricError, match=said):
+        metrics.confusion(labels, probabilities, 0.5)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.auc,
+        metrics.roc,
+        metrics.precision_recall,
+        metrics.youden_threshold,
+        lambda labels, scores: metrics.evaluate(labels, scores, 0.5),
+        lambda labels, scores: metrics.sensitivity_threshold(labels, scores, 0.9),
+        lambda labels, scores: metrics.delong(labels, scores, scores),
+    ],
+)
+@pytest.mark.parametrize("label", [0, 1])
+def test_what_compares_classes_refuses_a_single_class(metric, label):
+    with pytest.raises(MetricError, match=f"every label is {label}"):
+        metric([label] * 3, [0.1, 0.5, 0.9])

@@ -1,0 +1,100 @@
+"""Recipes and profiles: what a study may ask for."""
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from pneumo.recipes import PROFILES, RECIPES, RecipeError, find_profile, find_recipe
+from pneumo.runs import recipe_from
+
+NAMES = {
+    "simple-cnn",
+    "resnet18-scratch",
+    "resnet18-imagenet",
+    "resnet18-tiny-imagenet",
+    "efficientnet-lite0-imagenet",
+}
+
+
+def test_the_recipes_are_those_that_results_name():
+    assert set(RECIPES) == NAMES
+    assert all(recipe.name == name for name, recipe in RECIPES.items())
+
+
+def test_no_two_recipes_share_a_title():
+    assert len({recipe.title for recipe in RECIPES.values()}) == len(RECIPES)
+
+
+def test_pretrained_recipes_have_two_stages_and_the_others_one():
+    for recipe in RECIPES.values():
+        assert (recipe.frozen_epochs > 0) == (recipe.pretraining is not None), recipe.name
+        assert (recipe.frozen_learning_rate > 0) == (recipe.frozen_epochs > 0), recipe.name
+
+
+def test_the_open_stage_learns_at_a_lower_rate_than_the_frozen_one():
+    for recipe in RECIPES.values():
+        if recipe.frozen_epochs:
+            assert recipe.learning_rate < recipe.frozen_learning_rate, recipe.name
+
+
+def test_the_pretrained_resnets_differ_from_each_other_in_their_weights_alone():
+    imagenet, tiny = (
+        RECIPES[name].to_dict() for name in ("resnet18-imagenet", "resnet18-tiny-imagenet")
+    )
+    differing = {name for name in imagenet if imagenet[name] != tiny[name]}
+    assert differing == {"name", "title", "pretraining"}
+
+
+def test_scratch_and_pretrained_see_the_same_images_through_the_same_network():
+    scratch, tuned = RECIPES["resnet18-scratch"], RECIPES["resnet18-tiny-imagenet"]
+    for same in (
+        "architecture",
+        "input_size",
+        "batch_size",
+        "augmentation",
+        "dropout",
+        "weight_decay",
+    ):
+        assert getattr(scratch, same) == getattr(tuned, same), same
+
+
+def test_a_recipe_comes_back_from_plain_values():
+    for recipe in RECIPES.values():
+        assert recipe_from(recipe.to_dict()) == recipe
+
+
+def test_a_recipe_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        RECIPES["simple-cnn"].epochs = 1
+
+
+def test_the_profiles_differ_in_seeds_and_length():
+    smoke, standard, paper = (find_profile(name) for name in ("smoke", "standard", "paper"))
+    assert (len(smoke.seeds), len(standard.seeds), len(paper.seeds)) == (1, 1, 5)
+    assert smoke.recipe("simple-cnn").epochs < standard.recipe("simple-cnn").epochs
+    assert smoke.recipe("simple-cnn").train_images is not None
+
+
+@pytest.mark.parametrize("profile", ["standard", "paper"])
+def test_the_full_profiles_leave_the_recipes_as_they_are(profile):
+    chosen = find_profile(profile)
+    assert {name: chosen.recipe(name) for name in chosen.recipes} == RECIPES
+
+
+def test_a_shortened_recipe_keeps_both_its_stages():
+    shortened = find_profile("smoke").recipe("resnet18-tiny-imagenet")
+    assert (shortened.frozen_epochs, shortened.epochs) == (1, 1)
+
+
+def test_shortening_never_lengthens():
+    for name in PROFILES["smoke"].recipes:
+        short, full = PROFILES["smoke"].recipe(name), RECIPES[name]
+        assert short.epochs <= full.epochs
+        assert short.frozen_epochs <= full.frozen_epochs
+
+
+@pytest.mark.parametrize(("find", "known"), [(find_recipe, RECIPES), (find_profile, PROFILES)])
+def test_an_unknown_name_is_answered_with_the_known_ones(find, known):
+    with pytest.raises(RecipeError, match="'nonsense'") as raised:
+        find("nonsense")
+    assert all(name in str(raised.value) for name in known)
