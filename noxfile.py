@@ -1,0 +1,134 @@
+"""What one does with this project: `nox -l` lists it, `nox -s NAME -- OPTIONS` does it."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import threading
+import urllib.request
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
+
+
+def install(session: nox.Session, group: str) -> None:
+    """This project, editable, and one of its dependency groups."""
+    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, group))
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Train what is missing and build _site/ (-- --profile, --data, --weights, --engine, --device)."""
+    options = report_options(session)
+    install(session, "pages")
+    if options.engine in ("auto", "quarto"):
+        offer_quarto(session)
+    build(session, options)
+
+
+@nox.session
+def preview(session: nox.Session) -> None:
+    """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
+    options = report_options(session)
+    install(session, "pages")
+    build(session, options)
+    session.run("python", "-m", "report.engine.preview", "--port", options.port, *options.site)
+
+
+@nox.session
+def study(session: nox.Session) -> None:
+    """Train what a profile's study lacks, without building pages (options of `pneumo study`)."""
+    session.install("-e", ".")
+    session.run("pneumo", "study", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests with branch coverage (options of pytest)."""
+    install(session, "tests")
+    # A test that meets the network, the data or the run store of its user would test those.
+    for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
+        session.env[name] = None
+    workers = str(min(4, os.cpu_count() or 1))
+    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
+    session.run("pytest", "-n", workers, *coverage, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, style and types."""
+    install(session, "lint")
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("mypy")
+
+
+def report_options(session: nox.Session) -> argparse.Namespace:
+    """The options behind `--`, parsed: what training takes, what the site takes, and both."""
+    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
+    parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
+    parser.add_argument("--profile", help="smoke, standard or paper")
+    parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
+    parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
+    parser.add_argument("--device", help="auto, cpu, cuda, …")
+    parser.add_argument("--port", default="4200", help="of preview")
+    options = parser.parse_args(session.posargs)
+    both = [
+        f"--{name}={value}" for name in ("profile", "data") if (value := getattr(options, name))
+    ]
+    options.training = both + [
+        f"--{name}={value}" for name in ("weights", "device") if (value := getattr(options, name))
+    ]
+    options.site = [f"--engine={options.engine}", *both]
+    return options
+
+
+def build(session: nox.Session, options: argparse.Namespace) -> None:
+    """Train what is missing, then render."""
+    session.run("pneumo", "study", *options.training)
+    session.run("python", "-m", "report.engine", *options.site)
+
+
+def offer_quarto(session: nox.Session) -> None:
+    """Install quarto-cli where Quarto is missing and its host answers; go on without it elsewhere."""
+    if shutil.which("quarto") or (Path(session.bin) / "quarto").exists():
+        return
+    if not answers(QUARTO_HOST):
+        session.log(
+            "Quarto is not installed and its host does not answer: the portable engine renders"
+        )
+        return
+    command = ["uv", "pip", "install", "--python", f"{session.bin}/python", "quarto-cli>=1.9"]
+    if not shutil.which("uv"):
+        command = [f"{session.bin}/python", "-m", "pip", "install", "quarto-cli>=1.9"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
+    except (OSError, subprocess.SubprocessError):
+        session.log("quarto-cli can't be installed here: the portable engine renders")
+
+
+def answers(url: str, seconds: float = 5) -> bool:
+    """Whether a host answers in time; in a thread, since nothing bounds the look-up of a name."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, method="HEAD"), timeout=seconds
+            ):
+                answered.set()
+        except (OSError, ValueError):
+            return
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answered.is_set()

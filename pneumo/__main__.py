@@ -1,0 +1,7 @@
+"""`python -m pneumo` is `pneumo`."""
+
+import sys
+
+from pneumo.cli import main
+
+sys.exit(main())

@@ -1,0 +1,180 @@
+"""Each claim of the prose with the test that decides it, so that the words follow the numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from scipy import stats
+
+from pneumo import metrics
+from pneumo.study import HALF, YOUDEN, Model, Study
+
+Verdict = Literal["supported", "refuted", "inconclusive"]
+SIGNIFICANCE = 0.05
+SCREENING_RECALL = 0.98
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what the data say of it, and on what evidence."""
+
+    id: str
+    text: str
+    verdict: Verdict
+    evidence: str
+
+
+def decide(study: Study) -> tuple[Claim, ...]:
+    """Every claim that the study's models allow, decided; none needs more than its predictions."""
+    return tuple(claim for test in _TESTS for claim in test(study))
+
+
+def best(study: Study) -> Model:
+    """The model with the highest AUC on validation: chosen without a look at the test set."""
+    return max(study.ran, key=lambda model: model.mean(HALF, "val")["auc"])
+
+
+def _imbalanced(study: Study) -> list[Claim]:
+    counts = study.data.counts()["train"]
+    positive, total = counts["pneumonia"], sum(counts.values())
+    test = stats.binomtest(positive, total)
+    low, high = metrics.wilson(positive, total)
+    return [
+        Claim(
+            "training-set-imbalanced",
+            "The training set is imbalanced.",
+            _verdict(test.pvalue, abs(positive / total - 0.5)),
+            f"{positive:,} of {total:,} training images show pneumonia "
+            f"({_percent(positive / total)}, 95 % interval {_percent(low)} to {_percent(high)}); "
+            f"binomial test against one half, {_p(test.pvalue)}",
+        )
+    ]
+
+
+def _accuracy_misleads(study: Study) -> list[Claim]:
+    model = best(study)
+    counts = model.confusion(HALF)
+    missed, alarms = 1 - counts.sensitivity, 1 - counts.specificity
+    table = [
+        [counts.false_negative, counts.true_positive],
+        [counts.false_positive, counts.true_negative],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    return [
+        Claim(
+            "accuracy-misleads",
+            "Accuracy alone misleads: the two kinds of mistake are far from equally frequent.",
+            # Either direction makes accuracy a poor summary, so only the size decides.
+            _verdict(p_value, abs(missed - alarms)),
+            f"{model.title} at 0.5: {_percent(missed)} of pneumonia cases missed, "
+            f"{_percent(alarms)} of normal cases called pneumonia, behind one accuracy of "
+            f"{counts.accuracy:.3f}; Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
+def _transfer_helps(study: Study) -> list[Claim]:
+    """ResNet18 from each pretraining against the same network from random weights."""
+    found = {model.name: model for model in study.ran}
+    scratch = found.get("resnet18-scratch")
+    claims = []
+    for name in ("resnet18-imagenet", "resnet18-tiny-imagenet"):
+        if scratch is None or name not in found:
+            continue
+        tuned = found[name]
+        ours, theirs = tuned.run.predictions["test"], scratch.run.predictions["test"]
+        test = metrics.delong(ours.labels, ours.probabilities, theirs.probabilities)
+        low, high = test.interval()
+        seeds = [
+            metrics.auc(a.labels, a.probabilities) - metrics.auc(b.labels, b.probabilities)
+            for a, b in zip(
+                (run.predictions["test"] for run in tuned.runs),
+                (run.predictions["test"] for run in scratch.runs),
+                strict=True,
+            )
+        ]
+        evidence = (
+            f"test AUC of {tuned.title} minus {scratch.title}: {test.difference:+.3f} "
+            f"(95 % interval {low:+.3f} to {high:+.3f}), DeLong's test, {_p(test.p_value)}"
+        )
+        if len(seeds) > 1:
+            evidence += (
+                f"; first seed of {len(seeds)}, over all {min(seeds):+.3f} to {max(seeds):+.3f}"
+            )
+        claims.append(
+            Claim(
+                f"{name}-beats-scratch",
+                f"{tuned.title} beats the same network trained from scratch.",
+                _verdict(test.p_value, test.difference),
+                evidence,
+            )
+        )
+    return claims
+
+
+def _screening_recall(study: Study) -> list[Claim]:
+    model = best(study)
+    counts = model.confusion(HALF)
+    positives = counts.true_positive + counts.false_negative
+    low, high = metrics.wilson(counts.true_positive, positives)
+    verdict: Verdict = "inconclusive"
+    if low >= SCREENING_RECALL:
+        verdict = "supported"
+    elif high < SCREENING_RECALL:
+        verdict = "refuted"
+    return [
+        Claim(
+            "screening-recall",
+            f"Recall at a threshold of 0.5 is at least {SCREENING_RECALL:.2f}.",
+            verdict,
+            f"{model.title}: {counts.true_positive} of {positives} pneumonia cases found, "
+            f"{counts.sensitivity:.3f} (Wilson's 95 % interval {low:.3f} to {high:.3f})",
+        )
+    ]
+
+
+def _validation_keeps_its_promise(study: Study) -> list[Claim]:
+    model = best(study)
+    promised, kept = model.confusion(YOUDEN, "val"), model.confusion(YOUDEN, "test")
+    table = [
+        [promised.true_negative, promised.false_positive],
+        [kept.true_negative, kept.false_positive],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    # The claim is that nothing is lost; a significant loss refutes it, none leaves it open.
+    verdict: Verdict = "inconclusive"
+    if p_value < SIGNIFICANCE:
+        verdict = "supported" if kept.specificity >= promised.specificity else "refuted"
+    return [
+        Claim(
+            "validation-predicts-specificity",
+            "The threshold chosen on validation keeps its specificity on the test set.",
+            verdict,
+            f"{model.title}: specificity {promised.specificity:.3f} on validation, "
+            f"{kept.specificity:.3f} on test; Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
+_TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
+    _imbalanced,
+    _accuracy_misleads,
+    _transfer_helps,
+    _screening_recall,
+    _validation_keeps_its_promise,
+)
+
+
+def _verdict(p_value: float, effect: float) -> Verdict:
+    """Beyond chance and in the claimed direction, beyond chance against it, or neither."""
+    if p_value >= SIGNIFICANCE or effect == 0:
+        return "inconclusive"
+    return "supported" if effect > 0 else "refuted"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

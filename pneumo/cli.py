@@ -1,0 +1,128 @@
+"""The command line: `pneumo data`, `pneumo train` and `pneumo study`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pneumo import __version__
+from pneumo.errors import PneumoError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        status: int = chosen.command(chosen)
+    except PneumoError as error:
+        print(f"pneumo: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pneumo: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    return status
+
+
+def _data(chosen: argparse.Namespace) -> int:
+    from pneumo import data
+
+    print("\n".join(data.report_lines(data.load(chosen.size, chosen.data))))
+    return 0
+
+
+def _train(chosen: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pneumo import data
+    from pneumo.models import find_weights
+    from pneumo.progress import Display
+    from pneumo.recipes import find_profile
+    from pneumo.train import train
+
+    recipe = find_profile(chosen.profile).recipe(chosen.recipe)
+    if chosen.epochs is not None:
+        recipe = replace(recipe, epochs=chosen.epochs)
+    dataset = data.load(source=chosen.data)
+    weights = find_weights(recipe, chosen.weights)
+    with Display() as display:
+        images = min(recipe.train_images or len(dataset.train.labels), len(dataset.train.labels))
+        listener = display.listener(recipe, chosen.seed, images)
+        run = train(recipe, chosen.seed, dataset, weights, None, listener, chosen.device)
+    best = run.manifest["metrics"]
+    print(
+        f"{run.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "
+        f"AUC {best['val_auc']:.3f}"
+    )
+    return 0
+
+
+def _study(chosen: argparse.Namespace) -> int:
+    from pneumo import study
+    from pneumo.progress import Display
+
+    with Display() as display:
+        done = study.run(
+            chosen.profile,
+            chosen.data,
+            chosen.weights,
+            device=chosen.device,
+            only=chosen.only,
+            listener=display.listener,
+        )
+    for model in done.models:
+        seeds = ", ".join(str(run.seed) for run in model.runs)
+        print(f"{model.name}: {f'seeds {seeds}' if model.ran else f'not run: {model.reason}'}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pneumo", description="From PneumoniaMNIST to a publishable, reproducible report."
+    )
+    parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    data = commands.add_parser("data", help="say what data there are, and audit them")
+    data.set_defaults(command=_data)
+    _add_data(data)
+    data.add_argument("--size", type=int, default=28, help="side of the images, in pixels")
+
+    train = commands.add_parser("train", help="train one recipe from one seed")
+    train.set_defaults(command=_train)
+    train.add_argument("recipe", help="simple-cnn, resnet18-scratch, …")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--epochs", type=int, help="of the open stage, instead of the recipe's")
+    _add_training(train)
+
+    study = commands.add_parser("study", help="train whatever a profile's study still lacks")
+    study.set_defaults(command=_study)
+    study.add_argument(
+        "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
+    )
+    _add_training(study)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        default="auto",
+        metavar="PATH",
+        help="a .npz file, the folder that holds it, or 'phantom'; without it: PNEUMO_DATA, "
+        "MedMNIST's cache, a download, the phantom",
+    )
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    profile = os.environ.get("PNEUMO_PROFILE", "standard")
+    parser.add_argument("--profile", default=profile, help="smoke, standard (default) or paper")
+    parser.add_argument(
+        "--weights", type=Path, help="ImageNet weights of ResNet18, as torchvision publishes them"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

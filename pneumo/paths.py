@@ -1,0 +1,21 @@
+"""Where things lie: the project's root, the run store and the templates, each decided in one place."""
+
+import os
+from pathlib import Path
+
+
+def root() -> Path:
+    """The project's folder: the checkout that this package stands in, else the working folder."""
+    checkout = Path(__file__).resolve().parent.parent
+    return checkout if (checkout / "report" / "_quarto.yml").is_file() else Path.cwd()
+
+
+def home() -> Path:
+    """The run store's folder: ``PNEUMO_HOME``, or ``.pneumo`` in the project's root."""
+    given = os.environ.get("PNEUMO_HOME")
+    return Path(given).expanduser().resolve() if given else root() / ".pneumo"
+
+
+def templates() -> Path:
+    """The folder of the Jinja templates."""
+    return root() / "templates"

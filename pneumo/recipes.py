@@ -1,0 +1,179 @@
+"""How each model is trained, in one frozen dataclass a model, and which of them a profile asks for.
+
+Nothing else in the project holds a hyper-parameter.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from pneumo.errors import PneumoError
+
+Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0"]
+Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
+
+T = TypeVar("T")
+
+
+class RecipeError(PneumoError):
+    """A recipe or a profile that does not exist was asked for."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a training image; each draw is uniform in its range, anew every epoch."""
+
+    flip: float = 0.5  # probability of the mirror image
+    rotation: float = 10.0  # degrees, to either side
+    translation: float = 0.07  # share of the image's side, in each direction
+    brightness: float = 0.15  # added to intensities in [0, 1], up or down
+    contrast: float = 0.15  # intensities' distance from the image's mean is scaled by 1 ± this
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run but its seed and its data."""
+
+    name: str  # as in results.json
+    title: str  # as in tables and prose
+    architecture: Architecture
+    pretraining: Pretraining | None = None  # None: from random weights
+    input_size: int = 28  # images are upsampled bilinearly to this side, in pixels
+    batch_size: int = 128  # images a step
+    frozen_epochs: int = 0  # stage one: only the new head learns
+    frozen_learning_rate: float = 0.0  # its peak
+    epochs: int = 10  # stage two, or the only one: everything learns
+    learning_rate: float = 1e-3  # its peak; one cycle, up and down to zero
+    weight_decay: float = 1e-2  # AdamW's, on kernels only, not on biases and norms
+    dropout: float = 0.0  # before the head
+    patience: int = 5  # epochs without a lower validation loss until training stops
+    train_images: int | None = None  # learn from this many only, stratified; None: from all
+    augmentation: Augmentation = Augmentation()
+    explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, nested as the fields are."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which models a study trains, from which seeds, and how far it shortens their recipes."""
+
+    name: str
+    recipes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    most_epochs: int | None = None  # of each stage; None: as the recipe says
+    train_images: int | None = None
+    purpose: str = ""
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe called `name`, shortened as this profile asks."""
+        recipe = find_recipe(name)
+        if self.most_epochs is not None:
+            recipe = replace(
+                recipe,
+                frozen_epochs=min(recipe.frozen_epochs, self.most_epochs),
+                epochs=min(recipe.epochs, self.most_epochs),
+            )
+        return replace(recipe, train_images=self.train_images)
+
+
+_RESNET18 = Recipe(
+    name="resnet18-scratch",
+    title="ResNet18 (scratch)",
+    architecture="resnet18",
+    # Twice the side of the data: at 28 pixels layer4 ends in a single cell, at 56 layer2 has 7×7.
+    input_size=56,
+    epochs=10,
+    learning_rate=1e-3,
+    dropout=0.2,
+    explained_layer="layer2",
+)
+
+# Scratch against pretrained with nothing else changed but the weights and what they ask for.
+_RESNET18_FINE_TUNED = replace(
+    _RESNET18, frozen_epochs=1, frozen_learning_rate=3e-3, epochs=8, learning_rate=5e-4
+)
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="simple-cnn",
+            title="SimpleCNN",
+            architecture="simple-cnn",
+            epochs=15,
+            learning_rate=3e-3,
+            dropout=0.3,
+            explained_layer="features.10",  # the third block's activations, 7×7
+        ),
+        _RESNET18,
+        replace(
+            _RESNET18_FINE_TUNED,
+            name="resnet18-imagenet",
+            title="ResNet18 (ImageNet)",
+            pretraining="imagenet",
+        ),
+        replace(
+            _RESNET18_FINE_TUNED,
+            name="resnet18-tiny-imagenet",
+            title="ResNet18 (Tiny ImageNet)",
+            pretraining="tiny-imagenet",
+        ),
+        Recipe(
+            name="efficientnet-lite0-imagenet",
+            title="EfficientNet-Lite0 (ImageNet)",
+            architecture="efficientnet-lite0",
+            pretraining="imagenet-lite0",
+            input_size=64,
+            frozen_epochs=1,
+            frozen_learning_rate=5e-3,
+            epochs=6,
+            learning_rate=1e-3,
+            dropout=0.2,
+            explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 8×8
+        ),
+    )
+}
+
+_ALL = tuple(RECIPES)
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            _ALL,
+            seeds=(0,),
+            most_epochs=1,
+            train_images=768,
+            purpose="a minute's check that everything works; its numbers mean nothing",
+        ),
+        Profile("standard", _ALL, seeds=(0,), purpose="every model in full, from one seed"),
+        Profile("paper", _ALL, seeds=(0, 1, 2, 3, 4), purpose="every model in full, five seeds"),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    return _find("recipe", RECIPES, name)
+
+
+def find_profile(name: str) -> Profile:
+    """The profile called `name`.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    return _find("profile", PROFILES, name)
+
+
+def _find(kind: str, known: dict[str, T], name: str) -> T:
+    if name not in known:
+        raise RecipeError(f"no {kind} is called {name!r}; there are: {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,215 @@
+"""A run on disk: one recipe trained from one seed on one data set, written whole or not at all."""
+
+import ast
+import csv
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo import metrics, paths
+from pneumo.errors import PneumoError
+from pneumo.recipes import Recipe
+
+SCHEMA = 1
+FILES = ("manifest.json", "history.csv", "predictions.npz", "explain.npz", "weights.safetensors")
+# The variants of a training image that a run keeps for the report: each change alone, at the end of
+# its range, then one draw of all at once.
+VARIANTS = ("original", "mirrored", "rotated", "shifted", "brighter", "contrast", "all at once")
+# The modules whose words decide a run's numbers; a change in any other retrains nothing.
+_DECIDING = ("data", "augment", "models", "train")
+# The columns of history.csv that are words; all others are numbers.
+_WORDS = ("stage",)
+
+
+class RunError(PneumoError):
+    """A run that was asked for is missing or can't be read."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split, in the order of the data."""
+
+    logits: NDArray[np.float64]  # (N,)
+    labels: NDArray[np.uint8]  # (N,)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The probability of pneumonia, (N,), in [0, 1]."""
+        return metrics.probabilities(self.logits)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be seen of a trained network, kept so that a page need not load it."""
+
+    filters: NDArray[np.float32]  # (F, h, w), the first layer's, summed over its input channels
+    maps: NDArray[np.float32]  # (N, h, w), signed Grad-CAM of each test image for pneumonia
+    augmented: NDArray[np.uint8]  # (K, V, S, S), K training images in all VARIANTS
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. What is large is read when it is first asked for."""
+
+    path: Path
+    recipe: Recipe
+    seed: int
+    key: str
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """A row an epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
+        with (self.path / "history.csv").open(newline="", encoding="utf-8") as file:
+            return [
+                {name: value if name in _WORDS else float(value) for name, value in row.items()}
+                for row in csv.DictReader(file)
+            ]
+
+    @cached_property
+    def predictions(self) -> dict[str, Predictions]:
+        """For ``val`` and ``test``."""
+        with np.load(self.path / "predictions.npz", allow_pickle=False) as arrays:
+            return {
+                split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
+                for split in ("val", "test")
+            }
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """Filters, Grad-CAM maps and augmented examples."""
+        with np.load(self.path / "explain.npz", allow_pickle=False) as arrays:
+            return Explanation(**{name: arrays[name] for name in ("filters", "maps", "augmented")})
+
+    @property
+    def label(self) -> str:
+        """Recipe, seed and key, as the run's folder is called."""
+        return self.path.name
+
+
+def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None) -> str:
+    """Twelve hexadecimal digits that change with all that decides a run's numbers.
+
+    Args:
+        recipe: the recipe, whole.
+        seed: the run's seed.
+        fingerprint: the data's.
+        weights_sha256: of the pretrained weights, None where there are none.
+    """
+    decided_by = {
+        "schema": SCHEMA,
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "data": fingerprint,
+        "weights": weights_sha256,
+        "source": _source_digest(),
+    }
+    text = json.dumps(decided_by, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def folder(recipe: Recipe, seed: int, key: str, home: Path | None = None) -> Path:
+    """Where the run lies, or will lie."""
+    return (home or paths.home()) / "runs" / f"{recipe.name}-s{seed}-{key}"
+
+
+def load(path: Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        RunError: it is missing, incomplete or of another schema.
+    """
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        raise RunError(
+            f"no finished run in {path}: {', '.join(missing)} missing; run `pneumo study`"
+        )
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path / 'manifest.json'} is damaged ({error}); delete {path}") from None
+    if manifest.get("schema") != SCHEMA:
+        raise RunError(
+            f"{path} was written with schema {manifest.get('schema')}, this version reads {SCHEMA}; "
+            "run `pneumo study` to train it anew"
+        )
+    return Run(path, recipe_from(manifest["recipe"]), manifest["seed"], manifest["key"], manifest)
+
+
+def recipe_from(fields: Mapping[str, Any]) -> Recipe:
+    """The recipe that a manifest holds."""
+    from pneumo.recipes import Augmentation
+
+    return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
+
+
+def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Replace the history in the folder `path` with `rows`, never leaving half a file."""
+    temporary = path / "history.csv.new"
+    with temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    temporary.replace(path / "history.csv")
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write a compressed ``.npz`` that appears whole or not at all."""
+    temporary = path.with_name(f"{path.name}.new.npz")
+    np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    temporary.replace(path)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON that appears whole or not at all."""
+    temporary = path.with_name(f"{path.name}.new")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def publish(partial: Path, destination: Path) -> None:
+    """Make a finished run of the folder `partial`: everything in it that a run holds, renamed at once.
+
+    Raises:
+        RunError: a file of a run is missing from it.
+    """
+    missing = [name for name in FILES if not (partial / name).is_file()]
+    if missing:
+        raise RunError(f"{partial} lacks {', '.join(missing)}; it is not published")
+    for stray in set(partial.iterdir()) - {partial / name for name in FILES}:
+        shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+    if destination.exists():
+        shutil.rmtree(destination)
+    partial.rename(destination)
+
+
+@cache
+def _source_digest() -> str:
+    """A hash of what the deciding modules do: comments, docstrings and layout don't count."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in _DECIDING:
+        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and _is_docstring(body[0]):
+                body[0] = ast.Pass()
+        digest.update(f"{name}\n{ast.unparse(tree)}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,291 @@
+"""A study: the recipes and seeds that a profile asks for, on one data set, as finished runs.
+
+:func:`run` trains what is missing; :func:`load` is what pages call, and never trains, downloads or
+imports torch.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pneumo import data, metrics, paths, runs
+from pneumo.data import Audit, Dataset
+from pneumo.errors import PneumoError
+from pneumo.metrics import Confusion
+from pneumo.recipes import Profile, Recipe, find_profile
+from pneumo.runs import Run
+
+if TYPE_CHECKING:
+    from pneumo.models import Weights
+    from pneumo.train import Listener
+
+SCHEMA = 1
+DEFAULT_PROFILE = "standard"
+
+
+class StudyError(PneumoError):
+    """A study that is not there, or not the one asked for."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an operating point's threshold is found."""
+
+    name: str
+    title: str  # as in tables
+    chosen_on: str | None  # the split it reads; None: fixed beforehand
+
+
+HALF = Rule("half", "threshold of 0.5", None)
+YOUDEN = Rule("youden", "Youden's J on validation", "val")
+RULES = (HALF, YOUDEN)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One recipe in a study, with a run a seed, or the reason why there is none."""
+
+    recipe: Recipe
+    parameters: int  # how many numbers the network learns
+    runs: tuple[Run, ...] = ()
+    reason: str | None = None  # why the model was not run
+
+    @property
+    def name(self) -> str:
+        """As in results.json."""
+        return self.recipe.name
+
+    @property
+    def title(self) -> str:
+        """As in tables and prose."""
+        return self.recipe.title
+
+    @property
+    def ran(self) -> bool:
+        """Whether there are runs."""
+        return bool(self.runs)
+
+    @property
+    def run(self) -> Run:
+        """The first seed's run: what a figure shows that can show only one."""
+        return self.runs[0]
+
+    @property
+    def pretrained(self) -> dict[str, str] | None:
+        """Name and SHA-256 of the pretrained weights; None without any, or when not run."""
+        weights: dict[str, str] | None = self.run.manifest["pretrained"] if self.ran else None
+        return weights
+
+    def thresholds(self, rule: Rule) -> list[float]:
+        """Each run's threshold under the rule."""
+        return [threshold(run, rule) for run in self.runs]
+
+    def confusion(self, rule: Rule, split: str = "test") -> Confusion:
+        """The first seed's counts at the rule's operating point."""
+        predictions = self.run.predictions[split]
+        return metrics.confusion(
+            predictions.labels, predictions.probabilities, threshold(self.run, rule)
+        )
+
+    def mean(self, rule: Rule, split: str = "test") -> dict[str, float]:
+        """Each of :data:`pneumo.metrics.NAMES` at the operating point, averaged over the seeds."""
+        rows = [evaluate(run, rule, split) for run in self.runs]
+        return {name: float(np.mean([row[name] for row in rows])) for name in metrics.NAMES}
+
+    def spread(self, rule: Rule, name: str, split: str = "test") -> float:
+        """Standard deviation of a metric over the seeds; NaN with a single one."""
+        values = [evaluate(run, rule, split)[name] for run in self.runs]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that the report is written from."""
+
+    profile: Profile
+    data: Dataset
+    models: tuple[Model, ...]
+
+    @property
+    def ran(self) -> tuple[Model, ...]:
+        """The models that have runs."""
+        return tuple(model for model in self.models if model.ran)
+
+    @property
+    def not_run(self) -> tuple[Model, ...]:
+        """The models that could not be run."""
+        return tuple(model for model in self.models if not model.ran)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, model by model."""
+        return tuple(run for model in self.models for run in model.runs)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """What the audit of the data finds."""
+        return data.audit(self.data)
+
+    def model(self, name: str) -> Model:
+        """The model of the recipe called `name`.
+
+        Raises:
+            StudyError: the study has none of that name.
+        """
+        for model in self.models:
+            if model.name == name:
+                return model
+        known = ", ".join(model.name for model in self.models)
+        raise StudyError(f"the study has no model {name!r}; it has: {known}")
+
+
+def threshold(run: Run, rule: Rule) -> float:
+    """The run's threshold under the rule."""
+    if rule is HALF:
+        return metrics.HALF
+    validation = run.predictions["val"]
+    return metrics.youden_threshold(validation.labels, validation.probabilities)
+
+
+def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
+    """Each of :data:`pneumo.metrics.NAMES` for one run at the rule's operating point."""
+    predictions = run.predictions[split]
+    return metrics.evaluate(predictions.labels, predictions.probabilities, threshold(run, rule))
+
+
+def run(
+    profile: str = DEFAULT_PROFILE,
+    source: str = "auto",
+    weights: Path | None = None,
+    home: Path | None = None,
+    device: str = "auto",
+    only: Sequence[str] = (),
+    listener: "Callable[[Recipe, int, int], Listener] | None" = None,
+) -> Study:
+    """The finished study: what is missing is trained, what is there is read.
+
+    Args:
+        profile: which models and seeds.
+        source: where the data come from, as for :func:`pneumo.data.load`.
+        weights: a file of ImageNet weights for ResNet18.
+        home: the run store's folder; None for the project's.
+        device: what to train on, "auto" for a GPU where there is one.
+        only: names of recipes; the others are left for later, and then nothing is recorded.
+        listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
+
+    Raises:
+        PneumoError: unknown profile or recipe, data or weights that are not what they should be.
+    """
+    from pneumo.models import WeightsUnavailableError, build, count_parameters, find_weights
+    from pneumo.train import train
+
+    chosen = find_profile(profile)
+    unknown = set(only) - set(chosen.recipes)
+    if unknown:
+        raise StudyError(
+            f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
+            f"it has: {', '.join(chosen.recipes)}"
+        )
+    dataset = data.load(source=source)
+    models = []
+    for name in chosen.recipes:
+        if only and name not in only:
+            continue
+        recipe = chosen.recipe(name)
+        try:
+            pretrained: Weights | None = find_weights(recipe, weights)
+        except WeightsUnavailableError as error:
+            parameters = count_parameters(build(recipe))
+            models.append(Model(recipe, parameters, reason=str(error)))
+            continue
+        finished = []
+        for seed in chosen.seeds:
+            count = min(recipe.train_images or len(dataset.train.labels), len(dataset.train.labels))
+            ear = listener(recipe, seed, count) if listener else None
+            finished.append(train(recipe, seed, dataset, pretrained, home, ear, device))
+        models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
+    study = Study(chosen, dataset, tuple(models))
+    if not only:
+        runs.write_json(_record_path(chosen.name, home), _record(study))
+    return study
+
+
+def load(profile: str | None = None, source: str | None = None, home: Path | None = None) -> Study:
+    """A study that :func:`run` has finished.
+
+    Args:
+        profile: None for ``PNEUMO_PROFILE``, or the default.
+        source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
+            not set either, whatever the study was made from.
+        home: the run store's folder; None for the project's.
+
+    Raises:
+        StudyError: there is none, it is not of these data, or the code has changed since.
+    """
+    chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE)
+    path = _record_path(chosen.name, home)
+    again = f"run `pneumo study --profile {chosen.name}`"
+    if not path.is_file():
+        raise StudyError(f"no finished study of profile {chosen.name} in {path.parent}; {again}")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    if record.get("schema") != SCHEMA:
+        raise StudyError(f"{path} has schema {record.get('schema')}, not {SCHEMA}; {again}")
+    source = source or os.environ.get("PNEUMO_DATA") or record["data"]["location"]
+    dataset = data.load(source=source)
+    if dataset.fingerprint != record["data"]["fingerprint"]:
+        raise StudyError(
+            f"the finished study of profile {chosen.name} is of other data than {source}; {again} "
+            f"--data {source}"
+        )
+    models = tuple(_load_model(chosen, entry, dataset, home, again) for entry in record["models"])
+    if tuple(model.name for model in models) != chosen.recipes:
+        raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
+    return Study(chosen, dataset, models)
+
+
+def _load_model(
+    profile: Profile, entry: dict[str, Any], dataset: Dataset, home: Path | None, again: str
+) -> Model:
+    recipe = profile.recipe(entry["recipe"])
+    if entry["reason"]:
+        return Model(recipe, entry["parameters"], reason=entry["reason"])
+    found = []
+    for seed in profile.seeds:
+        key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])
+        path = runs.folder(recipe, seed, key, home)
+        if not path.is_dir():
+            raise StudyError(f"run {path.name} is missing (new code, recipe or seed?); {again}")
+        found.append(runs.load(path))
+    return Model(recipe, entry["parameters"], tuple(found))
+
+
+def _record_path(profile: str, home: Path | None) -> Path:
+    return (home or paths.home()) / "studies" / f"{profile}.json"
+
+
+def _record(study: Study) -> dict[str, Any]:
+    """What :func:`load` needs to find the study again: where the data lie, and why a model did not run."""
+    return {
+        "schema": SCHEMA,
+        "profile": study.profile.name,
+        "data": {
+            "source": study.data.source,
+            "location": study.data.location,
+            "fingerprint": study.data.fingerprint,
+        },
+        "models": [
+            {
+                "recipe": model.name,
+                "parameters": model.parameters,
+                "reason": model.reason,
+                "weights": model.pretrained["sha256"] if model.pretrained else None,
+            }
+            for model in study.models
+        ],
+    }

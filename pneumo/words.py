@@ -1,0 +1,111 @@
+"""The report's sentences: Jinja fragments filled from a study, so that the words follow the numbers."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from IPython.display import Markdown
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+from pneumo import __version__, claims, figures, metrics, paths, tables
+from pneumo.errors import PneumoError
+from pneumo.recipes import PROFILES, RECIPES
+from pneumo.study import HALF, YOUDEN, Study
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~^$@])")
+
+
+class WordsError(PneumoError):
+    """A fragment that is missing or can't be filled."""
+
+
+def say(study: Study, fragment: str, **values: object) -> None:
+    """Print a fragment's Markdown, for a cell with ``output: asis``.
+
+    Args:
+        study: what the words speak of.
+        fragment: the name of a template in ``templates/fragments``, without ``.md.j2``.
+        values: more names for the template.
+
+    Raises:
+        WordsError: there is no such fragment, or it uses what the study does not have.
+    """
+    print(render(study, fragment, values))
+
+
+def caption(study: Study, name: str, **values: object) -> Markdown:
+    """The caption of a figure or table, as one paragraph of Markdown for an inline expression.
+
+    Raises:
+        WordsError: as :func:`say`.
+    """
+    text = " ".join(render(study, f"captions/{name}", values).split())
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def render(study: Study, fragment: str, values: Mapping[str, object] | None = None) -> str:
+    """A fragment's Markdown.
+
+    Raises:
+        WordsError: as :func:`say`.
+    """
+    try:
+        template = _environment().get_template(f"{fragment}.md.j2")
+        return template.render(_names(study) | dict(values or {})).strip() + "\n"
+    except TemplateNotFound as error:
+        raise WordsError(f"no fragment {error.name} in {paths.templates() / 'fragments'}") from None
+    except TemplateError as error:
+        where = f"templates/fragments/{fragment}.md.j2"
+        line = getattr(error, "lineno", None)
+        raise WordsError(f"{where}{f':{line}' if line else ''}: {error}") from None
+
+
+def plain(text: object) -> str:
+    """Text from outside with Markdown's signs escaped."""
+    return _MARKUP.sub(r"\\\1", str(text))
+
+
+@cache
+def _environment() -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(paths.templates() / "fragments"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Markdown, not HTML: text from outside goes through `plain` instead.
+        autoescape=False,
+    )
+    environment.filters |= {
+        "number": tables.number,
+        "percent": tables.percent,
+        "duration": tables.duration,
+        "plain": plain,
+        "count": lambda value: f"{value:,}",
+        "signed": lambda value, digits=3: f"{value:+.{digits}f}",
+    }
+    return environment
+
+
+def _names(study: Study) -> dict[str, Any]:
+    """What every template may speak of."""
+    best = claims.best(study)
+    decided = {claim.id: claim for claim in claims.decide(study)}
+    return {
+        "study": study,
+        "data": study.data,
+        "counts": study.data.counts(),
+        "phantom": study.data.is_phantom,
+        "best": best,
+        "claims": decided,
+        "tables": tables,
+        "figures": figures,
+        "metrics": metrics,
+        "significance": claims.SIGNIFICANCE,
+        "version": __version__,
+        "HALF": HALF,
+        "YOUDEN": YOUDEN,
+        "profiles": PROFILES,
+        "recipes": RECIPES,
+    }
