@@ -1,28 +1,41 @@
 """What all tests share: a shut-off environment, the phantom, and one small finished study."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
+from scipy.special import logit
+
+from pneumo import data, recipes, runs
+from pneumo import study as study_module
+from pneumo.data import Dataset
+from pneumo.recipes import Profile, Recipe
+from pneumo.runs import Run
+from pneumo.study import Study
+
+# Before torch is imported: images this few are learned fastest by one thread, and under xdist the
+# workers share the cores, as do the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # The same examples every time, and no deadline: a busy machine is no failure.
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tests")
 
-# The tests' own profile. Its recipes are the real ones, shortened until they take seconds.
-PROFILE = "tests"
-RECIPES = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet")
+# The real recipes, shortened until they take seconds; torchvision's weights are out of reach.
+PROFILE = Profile(
+    "tests",
+    ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
+    seeds=(0, 1),
+    most_epochs=1,
+    train_images=64,
+    purpose="the tests' own",
+)
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if hasattr(
-        config, "workerinput"
-    ):  # under xdist workers share the cores; so do processes they start
-        os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,3 +61,49 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantom() -> Dataset:
+    """The drawn data set."""
+    return data.phantom()
+
+
+@pytest.fixture(scope="session")
+def home(shared: Path) -> Path:
+    """A run store that only grows: whoever asks for a run that another test had gets it."""
+    return shared / "home"
+
+
+@pytest.fixture(scope="session")
+def study(shared: Path, home: Path) -> Iterator[Study]:
+    """A finished study of the phantom: two seeds, a model from each kind of start, one out of reach."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.PROFILES, PROFILE.name, PROFILE)
+        with FileLock(shared / "study.lock"):
+            finished = study_module.run(PROFILE.name, "phantom", home=home)
+        yield finished
+
+
+@pytest.fixture
+def real_study(study: Study) -> Study:
+    """The same study, as if its data were not the phantom's."""
+    return replace(study, data=replace(study.data, source="file"))
+
+
+def write_run(
+    folder: Path,
+    recipe: Recipe,
+    val: tuple[Sequence[int], Sequence[float]],
+    test: tuple[Sequence[int], Sequence[float]],
+    seed: int = 0,
+) -> Run:
+    """A run whose predictions are given as labels and probabilities; it holds nothing else."""
+    path = folder / f"{recipe.name}-s{seed}-{len(list(folder.iterdir())):012x}"
+    path.mkdir()
+    arrays = {}
+    for split, (labels, probabilities) in (("val", val), ("test", test)):
+        arrays[f"{split}_labels"] = np.array(labels, np.uint8)
+        arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
+    runs.write_arrays(path / "predictions.npz", **arrays)
+    return Run(path, recipe, seed, path.name[-12:], {"pretrained": None})

@@ -1,0 +1,186 @@
+"""A run on disk: what names it, that it is whole, and what is said where it is not."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pneumo
+from pneumo import runs
+from pneumo.recipes import RECIPES
+from pneumo.runs import RunError, run_key
+
+CNN = RECIPES["simple-cnn"]
+KEY = {"recipe": CNN, "seed": 0, "fingerprint": "a" * 64, "weights_sha256": None}
+
+
+@pytest.fixture
+def finished(study, tmp_path):
+    """A copy of a finished run, to be spoilt."""
+    original = study.model("simple-cnn").run
+    return Path(shutil.copytree(original.path, tmp_path / original.label))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": replace(CNN, learning_rate=1e-3)},
+        {"recipe": replace(CNN, augmentation=replace(CNN.augmentation, rotation=11.0))},
+        {"recipe": replace(CNN, train_images=100)},
+        {"seed": 1},
+        {"fingerprint": "b" * 64},
+        {"weights_sha256": "c" * 64},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_key_changes_with_whatever_decides_a_run(change):
+    assert run_key(**(KEY | change)) != run_key(**KEY)
+
+
+def test_the_key_is_twelve_digits_and_stays():
+    assert run_key(**KEY) == run_key(**KEY)
+    assert len(run_key(**KEY)) == 12
+    assert int(run_key(**KEY), 16) >= 0
+
+
+def test_the_key_changes_with_the_code_that_decides_and_with_no_other(tmp_path):
+    package = Path(pneumo.__file__).parent
+    shutil.copytree(package, tmp_path / "pneumo", ignore=shutil.ignore_patterns("weights", "__py*"))
+    script = f"""
+import pathlib, pneumo
+from pneumo import recipes, runs
+
+def key():
+    runs._source_digest.cache_clear()
+    return runs.run_key(recipes.RECIPES["simple-cnn"], 0, {KEY["fingerprint"]!r}, None)
+
+def changed_by(module, old, new):
+    path = pathlib.Path(pneumo.__file__).parent / f"{{module}}.py"
+    source, before = path.read_text(), key()
+    assert old in source, (module, old)
+    path.write_text(source.replace(old, new, 1))
+    after = key()
+    path.write_text(source)
+    print("changed" if after != before else "same")
+
+changed_by("train", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128")
+changed_by("augment", 'padding_mode="border"', 'padding_mode="zeros"')
+changed_by("models", "kernel_size=3", "kernel_size=5")
+changed_by("data", 'SPLITS = ("train",', 'SPLITS = ("training",')
+changed_by("train", "# Each epoch seeds itself", "# Every epoch seeds itself")
+changed_by("augment", '\"\"\"From stored images', '\"\"\"From the stored images')
+changed_by("figures", '"o"', '"s"')
+changed_by("study", "SCHEMA = 1", "SCHEMA = 2")
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout.split() == ["changed"] * 4 + ["same"] * 4
+
+
+def test_a_folder_is_called_by_recipe_seed_and_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
+    assert runs.folder(CNN, 3, "0123456789ab") == tmp_path / "runs" / "simple-cnn-s3-0123456789ab"
+    assert runs.folder(CNN, 3, "0123456789ab", Path("there")).parent == Path("there/runs")
+
+
+def test_a_finished_run_holds_its_files_and_nothing_else(study):
+    for run in study.runs:
+        assert {path.name for path in run.path.iterdir()} == set(runs.FILES)
+        assert run.label == f"{run.recipe.name}-s{run.seed}-{run.key}"
+
+
+def test_a_run_is_read_as_it_was_written(study):
+    run = study.model("resnet18-tiny-imagenet").runs[1]
+    again = runs.load(run.path)
+    assert (again.recipe, again.seed, again.key) == (run.recipe, run.seed, run.key)
+    assert again.history == run.history
+    for split in ("val", "test"):
+        np.testing.assert_array_equal(
+            again.predictions[split].logits, run.predictions[split].logits
+        )
+    np.testing.assert_array_equal(again.explanation.maps, run.explanation.maps)
+
+
+def test_a_history_comes_back_to_the_last_bit(tmp_path):
+    rows = [
+        {"epoch": 1.0, "stage": "frozen", "learning_rate": 0.1 + 0.2, "val_loss": 1 / 3},
+        {"epoch": 2.0, "stage": "open", "learning_rate": 1e-17, "val_loss": float("inf")},
+    ]
+    runs.write_history(tmp_path, rows)
+    assert runs.Run(tmp_path, CNN, 0, "key", {}).history == rows
+
+
+def test_a_history_is_replaced_whole(tmp_path):
+    runs.write_history(tmp_path, [{"epoch": 1.0, "stage": "open"}, {"epoch": 2.0, "stage": "open"}])
+    runs.write_history(tmp_path, [{"epoch": 7.0, "stage": "open"}])
+    assert runs.Run(tmp_path, CNN, 0, "key", {}).history == [{"epoch": 7.0, "stage": "open"}]
+    assert [path.name for path in tmp_path.iterdir()] == ["history.csv"]
+
+
+def test_json_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    path = tmp_path / "deep" / "record.json"
+    runs.write_json(path, {"a": "é"})
+    with pytest.raises(TypeError):
+        runs.write_json(path, {"a": object()})
+    assert json.loads(path.read_text(encoding="utf-8")) == {"a": "é"}
+
+
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_run_that_lacks_a_file_is_not_published(name, finished, tmp_path):
+    (finished / name).unlink()
+    with pytest.raises(RunError, match=name):
+        runs.publish(finished, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
+
+
+def test_publishing_leaves_strays_behind(finished, tmp_path):
+    (finished / "checkpoint.pt").write_text("no part of a run")
+    (finished / "folder").mkdir()
+    runs.publish(finished, tmp_path / "published")
+    assert {path.name for path in (tmp_path / "published").iterdir()} == set(runs.FILES)
+    assert not finished.exists()
+
+
+def test_publishing_replaces_what_stood_there(finished, tmp_path):
+    destination = tmp_path / "published"
+    destination.mkdir()
+    (destination / "old").touch()
+    runs.publish(finished, destination)
+    assert runs.load(destination).seed == 0
+
+
+@pytest.mark.parametrize("name", runs.FILES)
+def test_an_incomplete_run_is_refused_by_what_it_lacks(name, finished):
+    (finished / name).unlink()
+    with pytest.raises(RunError, match=f"{name} missing") as raised:
+        runs.load(finished)
+    assert str(finished) in str(raised.value)
+
+
+def test_a_damaged_manifest_is_refused_with_the_way_forward(finished):
+    (finished / "manifest.json").write_text('{"schema": 1, "rec')
+    with pytest.raises(RunError, match="is damaged") as raised:
+        runs.load(finished)
+    assert f"delete {finished}" in str(raised.value)
+
+
+def test_a_run_of_another_schema_is_refused_with_the_way_forward(finished):
+    manifest = json.loads((finished / "manifest.json").read_text())
+    runs.write_json(finished / "manifest.json", manifest | {"schema": 0})
+    with pytest.raises(RunError, match="schema 0, this version reads 1") as raised:
+        runs.load(finished)
+    assert "pneumo study" in str(raised.value)
+
+
+def test_a_pickle_in_a_runs_arrays_is_not_opened(finished):
+    np.savez(finished / "predictions.npz", val_logits=np.array([{}]), val_labels=np.array([{}]))
+    with pytest.raises(ValueError, match="pickle"):
+        _ = runs.load(finished).predictions
