@@ -1,0 +1,144 @@
+"""What is seen of a network: filters, Grad-CAM and augmented examples."""
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pneumo import explain
+from pneumo.augment import resize, to_unit
+from pneumo.models import Classifier, build, find_weights
+from pneumo.recipes import RECIPES
+from pneumo.runs import VARIANTS
+from pneumo.train import train
+
+FILTERS = {"simple-cnn": (32, 3, 3), "resnet18": (64, 7, 7), "efficientnet-lite0": (32, 3, 3)}
+
+
+def trained(name, study, phantom, home):
+    """A short training of a recipe; ResNet18 (ImageNet) starts from the weights at hand."""
+    recipe = study.profile.recipe(name)
+    carried = RECIPES["resnet18-tiny-imagenet"] if name == "resnet18-imagenet" else recipe
+    return train(recipe, 0, phantom, find_weights(carried), home)
+
+
+@pytest.fixture
+def toy():
+    """Three convolution channels, averaged, then weighed: Grad-CAM can be said by hand."""
+    torch.manual_seed(5)
+    network = nn.Sequential(
+        OrderedDict(
+            layer=nn.Conv2d(1, 3, 4, stride=4),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flat=nn.Flatten(),
+            fc=nn.Linear(3, 1),
+        )
+    )
+    return Classifier(network, "fc", mean=(0.0,), deviation=(1.0,))
+
+
+@pytest.fixture
+def toy_recipe():
+    return replace(RECIPES["simple-cnn"], explained_layer="layer")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_grad_cam_map_is_coarse_or_constant(name, study, phantom, home):
+    run = trained(name, study, phantom, home)
+    maps = run.explanation.maps
+    assert len(maps) == len(phantom.test.images)
+    assert min(maps.shape[1:]) >= 7
+    spread = np.ptp(maps, axis=(1, 2))
+    assert (spread > 0.05 * np.abs(maps).max(axis=(1, 2))).all()
+    assert len(np.unique(maps.reshape(len(maps), -1), axis=0)) == len(maps)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_filters_are_the_first_layers_kernels(name, study, phantom, home):
+    run = trained(name, study, phantom, home)
+    filters = run.explanation.filters
+    assert filters.shape == FILTERS[run.recipe.architecture]
+    assert filters.dtype == np.float32
+
+
+def test_a_filter_is_what_grey_input_meets():
+    model = build(
+        RECIPES["resnet18-tiny-imagenet"], find_weights(RECIPES["resnet18-tiny-imagenet"])
+    )
+    filters = torch.from_numpy(explain.first_filters(model))
+    grey = torch.rand(1, 1, 16, 16)
+    kernels = model.network.conv1.weight.detach()
+    of_colour = nn.functional.conv2d(grey.expand(-1, 3, -1, -1), kernels)
+    of_grey = nn.functional.conv2d(grey, filters.unsqueeze(1))
+    torch.testing.assert_close(of_grey, of_colour, atol=1e-5, rtol=1e-4)
+
+
+def test_the_signed_map_of_a_linear_head_is_the_one_worked_out_by_hand(toy, toy_recipe, phantom):
+    images = phantom.test.images[:5]
+    found = explain.grad_cam(toy, toy_recipe, images)
+    activations = toy.network.layer(to_unit(images)).detach()  # (5, 3, 7, 7)
+    weights = toy.network.fc.weight.detach().view(1, 3, 1, 1) / 49  # the gradient of each cell
+    np.testing.assert_allclose(found, (weights * activations).sum(1).numpy(), atol=1e-6)
+    assert np.ptp(found) > 0
+
+
+def test_the_map_of_a_linear_head_adds_up_to_its_logit(toy, toy_recipe, phantom):
+    images = phantom.test.images[:5]
+    with torch.inference_mode():
+        logits = toy(to_unit(images)) - toy.network.fc.bias
+    found = explain.grad_cam(toy, toy_recipe, images)
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), logits.numpy(), atol=1e-5)
+
+
+def test_the_opposite_head_has_the_opposite_map(toy, toy_recipe, phantom):
+    images = phantom.test.images[:3]
+    before = explain.grad_cam(toy, toy_recipe, images)
+    with torch.no_grad():
+        toy.network.fc.weight.neg_()
+    np.testing.assert_allclose(explain.grad_cam(toy, toy_recipe, images), -before, atol=1e-7)
+
+
+def test_maps_do_not_depend_on_the_batch(toy, toy_recipe, phantom):
+    images = phantom.test.images[:7]
+    whole = explain.grad_cam(toy, toy_recipe, images)
+    np.testing.assert_allclose(explain.grad_cam(toy, toy_recipe, images, 3), whole, atol=1e-6)
+
+
+def test_explaining_leaves_the_network_as_it_was(phantom):
+    model = build(RECIPES["simple-cnn"])
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    explain.explain(model, RECIPES["simple-cnn"], phantom.test.images[:4], phantom.train.images[:2])
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_examples_come_in_every_variant(phantom):
+    images, ranges = phantom.train.images[:2], RECIPES["simple-cnn"].augmentation
+    shown = explain.augmented_examples(images, ranges)
+    assert shown.shape == (2, len(VARIANTS), 56, 56)
+    assert shown.dtype == np.uint8
+    original = dict(zip(VARIANTS, shown.swapaxes(0, 1), strict=True))["original"]
+    expected = (resize(to_unit(images), 56) * 255).squeeze(1).numpy()
+    np.testing.assert_allclose(original, expected, atol=1)
+    for index, name in enumerate(VARIANTS[1:], start=1):
+        assert (shown[:, index] != shown[:, 0]).any(axis=(1, 2)).all(), name
+
+
+def test_each_variant_shows_its_own_change(phantom):
+    shown = explain.augmented_examples(phantom.train.images[:1], RECIPES["simple-cnn"].augmentation)
+    variants = {n: v.astype(float) for n, v in zip(VARIANTS, shown[0], strict=True)}
+    original = variants["original"]
+    np.testing.assert_allclose(variants["mirrored"], original[:, ::-1], atol=1)
+    assert variants["brighter"].mean() > original.mean() + 10
+    assert variants["contrast"].std() > original.std() * 1.05
+    assert variants["contrast"].mean() == pytest.approx(original.mean(), abs=5)
+    moved = np.roll(original, (4, 4), (0, 1))  # 0.07 of 56 pixels, right and down
+    missed = np.abs(variants["shifted"] - moved).mean()
+    assert missed < np.abs(variants["shifted"] - original).mean() / 2
+
+
+def test_a_run_shows_one_image_of_each_class(study):
+    assert study.model("simple-cnn").run.explanation.augmented.shape[0] == 2

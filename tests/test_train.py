@@ -1,0 +1,317 @@
+"""The training loop on the phantom: the same numbers for a seed, however often it is interrupted."""
+
+import math
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from safetensors.torch import load_file
+from torch.nn import functional as F
+
+from pneumo import metrics
+from pneumo import train as training
+from pneumo.data import Split
+from pneumo.models import build, find_weights
+from pneumo.recipes import RECIPES
+from pneumo.train import TrainingError, train
+
+CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
+TUNED = replace(
+    RECIPES["resnet18-tiny-imagenet"],
+    input_size=28,
+    frozen_epochs=1,
+    epochs=2,
+    train_images=32,
+    batch_size=16,
+)
+# What a process of its own runs: a training that says what it hears, and waits in its second epoch.
+WAITING = """
+import sys, time
+from dataclasses import replace
+from pathlib import Path
+from pneumo import data
+from pneumo.recipes import RECIPES
+from pneumo.train import train
+
+class Waiting:
+    epochs = 0
+    def step(self, images):
+        if self.epochs == 1:
+            while not Path(sys.argv[2]).exists():
+                time.sleep(0.02)
+    def epoch(self, row):
+        self.epochs += 1
+        print(row["epoch"], flush=True)
+
+recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
+train(recipe, 0, data.phantom(), home=Path(sys.argv[1]), listener=Waiting())
+"""
+
+
+class Ear:
+    """Hears a training, and stops it when told to, at a step or an epoch."""
+
+    def __init__(self, stop_in_epoch=None):
+        self.stop_in_epoch, self.images, self.rows = stop_in_epoch, 0, []
+
+    def step(self, images):
+        self.images += images
+        if self.stop_in_epoch is not None and len(self.rows) + 1 == self.stop_in_epoch:
+            raise KeyboardInterrupt
+
+    def epoch(self, row):
+        self.rows.append(row)
+
+
+@pytest.fixture(scope="module")
+def reference(phantom, tmp_path_factory):
+    """One training of SimpleCNN that nothing disturbed."""
+    return train(CNN, 0, phantom, home=tmp_path_factory.mktemp("reference"))
+
+
+def logits(run):
+    return {split: run.predictions[split].logits for split in ("val", "test")}
+
+
+def assert_same_bits(one, other):
+    for split, values in logits(one).items():
+        np.testing.assert_array_equal(values, logits(other)[split])
+
+
+def start_waiting(home, gate):
+    """Start :data:`WAITING` and come back when its first epoch is on disk."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(home), str(gate)], stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        for history in (home / "runs").glob(".*.partial/history.csv"):
+            if len(history.read_text().splitlines()) == 2:
+                return process
+        time.sleep(0.02)
+    process.kill()
+    raise AssertionError("the first epoch never reached the disk")
+
+
+def test_the_same_seed_ends_with_the_same_bits(reference, phantom, tmp_path):
+    again = train(CNN, 0, phantom, home=tmp_path)
+    assert again.path != reference.path
+    assert again.key == reference.key
+    assert_same_bits(again, reference)
+    np.testing.assert_array_equal(again.explanation.maps, reference.explanation.maps)
+
+
+def test_another_seed_ends_with_other_numbers(reference, phantom, tmp_path):
+    other = train(CNN, 1, phantom, home=tmp_path)
+    assert not np.allclose(logits(other)["test"], logits(reference)["test"])
+
+
+def test_what_was_drawn_before_a_training_does_not_matter(reference, phantom, tmp_path):
+    torch.rand(17), np.random.rand(3)
+    assert_same_bits(train(CNN, 0, phantom, home=tmp_path), reference)
+
+
+@pytest.mark.slow
+def test_a_killed_training_ends_with_the_same_numbers(reference, phantom, tmp_path):
+    process = start_waiting(tmp_path, tmp_path / "never")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    ear = Ear()
+    resumed = train(CNN, 0, phantom, home=tmp_path, listener=ear)
+    assert [row["epoch"] for row in ear.rows] == [2, 3]
+    assert_same_bits(resumed, reference)
+    for row, expected in zip(resumed.history, reference.history, strict=True):
+        assert row | {"seconds": 0} == expected | {"seconds": 0}
+
+
+@pytest.mark.slow
+def test_two_processes_that_want_one_run_train_it_once(reference, phantom, tmp_path):
+    gate = tmp_path / "gate"
+    process = start_waiting(tmp_path, gate)
+    opener = threading.Timer(0.5, gate.touch)  # while the training below waits for the lock
+    opener.start()
+    ear = Ear()
+    run = train(CNN, 0, phantom, home=tmp_path, listener=ear)
+    heard, _ = process.communicate()
+    assert heard.split() == ["1", "2", "3"]
+    assert ear.rows == []
+    assert_same_bits(run, reference)
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_a_two_stage_training_stopped_in_any_epoch_goes_on_from_there(
+    epoch, phantom, tmp_path, tuned
+):
+    weights = find_weights(TUNED)
+    with pytest.raises(KeyboardInterrupt):
+        train(TUNED, 0, phantom, weights, tmp_path, Ear(stop_in_epoch=epoch))
+    assert not [path for path in (tmp_path / "runs").iterdir() if path.name[0] != "."]
+    ear = Ear()
+    resumed = train(TUNED, 0, phantom, weights, tmp_path, ear)
+    assert [row["epoch"] for row in ear.rows] == list(range(epoch, 4))
+    assert_same_bits(resumed, tuned)
+
+
+@pytest.fixture(scope="module")
+def tuned(phantom, tmp_path_factory):
+    """One fine-tuning in two stages that nothing disturbed."""
+    return train(TUNED, 0, phantom, find_weights(TUNED), tmp_path_factory.mktemp("tuned"))
+
+
+def test_a_second_call_trains_nothing(reference, phantom):
+    ear = Ear()
+    again = train(CNN, 0, phantom, home=reference.path.parent.parent, listener=ear)
+    assert (ear.rows, ear.images) == ([], 0)
+    assert again.manifest == reference.manifest
+
+
+def test_a_frozen_stage_moves_the_head_and_leaves_the_backbone(phantom, tmp_path):
+    recipe, weights = replace(TUNED, epochs=0, frozen_epochs=2), find_weights(TUNED)
+    run = train(recipe, 0, phantom, weights, tmp_path)
+    assert {row["stage"] for row in run.history} == {"frozen"}
+    trained = load_file(run.path / "weights.safetensors")
+    torch.manual_seed(0)  # as the training seeds itself before it builds the network
+    before = build(recipe, weights).state_dict()
+    moved = {name for name, value in before.items() if not torch.equal(value, trained[name])}
+    assert moved == {"network.fc.1.weight", "network.fc.1.bias"}
+    assert any("running_var" in name for name in before)
+
+
+def test_an_open_stage_moves_everything(tuned):
+    trained = load_file(tuned.path / "weights.safetensors")
+    stored = load_file(find_weights(TUNED).path)
+    for name, value in stored.items():
+        if name.endswith("weight") and not name.startswith("fc"):
+            assert not torch.equal(value.float(), trained[f"network.{name}"]), name
+
+
+def test_the_stages_are_told_apart_in_the_history(tuned):
+    assert [row["stage"] for row in tuned.history] == ["frozen", "open", "open"]
+    assert [row["epoch"] for row in tuned.history] == [1, 2, 3]
+
+
+def test_early_stopping_stops_and_keeps_the_best_epoch(phantom, tmp_path):
+    # A rate this high soon makes things worse.
+    recipe = replace(CNN, epochs=12, patience=2, learning_rate=0.3)
+    run = train(recipe, 0, phantom, home=tmp_path)
+    losses = [row["val_loss"] for row in run.history]
+    best = min(range(len(losses)), key=losses.__getitem__)
+    assert len(losses) < recipe.epochs
+    assert len(losses) == best + 1 + recipe.patience
+    assert run.manifest["metrics"]["epoch"] == best + 1
+    validation = run.predictions["val"]
+    kept = F.binary_cross_entropy_with_logits(
+        torch.from_numpy(validation.logits), torch.from_numpy(validation.labels).double()
+    )
+    assert float(kept) == pytest.approx(losses[best])
+
+
+def test_the_historys_last_numbers_are_those_of_the_predictions(reference):
+    best = min(reference.history, key=lambda row: row["val_loss"])
+    validation = reference.predictions["val"]
+    assert best["val_auc"] == pytest.approx(
+        metrics.auc(validation.labels, validation.probabilities)
+    )
+
+
+def test_test_labels_have_no_influence_on_training(reference, phantom, tmp_path):
+    lying = replace(phantom, test=Split(phantom.test.images, 1 - phantom.test.labels))
+    run = train(CNN, 0, lying, home=tmp_path)
+    assert_same_bits(run, reference)
+    assert run.history[-1]["val_loss"] == reference.history[-1]["val_loss"]
+    np.testing.assert_array_equal(run.predictions["test"].labels, 1 - phantom.test.labels)
+
+
+def test_predictions_stand_in_the_order_of_the_data(reference, phantom):
+    model = build(CNN).eval()
+    stored = load_file(reference.path / "weights.safetensors")
+    model.load_state_dict(stored)
+    for split in ("val", "test"):
+        images = torch.from_numpy(phantom.splits[split].images).float().unsqueeze(1) / 255
+        with torch.inference_mode():
+            expected = model(images).double().numpy()
+        np.testing.assert_allclose(logits(reference)[split], expected, atol=1e-5)
+        np.testing.assert_array_equal(
+            reference.predictions[split].labels, phantom.splits[split].labels
+        )
+
+
+def test_only_as_many_images_are_learned_from_as_the_recipe_allows(phantom, tmp_path):
+    ear = Ear()
+    train(replace(CNN, epochs=1, train_images=40, batch_size=8), 0, phantom, None, tmp_path, ear)
+    assert ear.images == 40
+
+
+def test_the_manifest_says_where_the_numbers_come_from(tuned, phantom):
+    manifest = tuned.manifest
+    weights = find_weights(TUNED)
+    assert manifest["pretrained"] == {"name": "Tiny ImageNet", "sha256": weights.sha256}
+    assert manifest["data"]["fingerprint"] == phantom.fingerprint
+    assert manifest["parameters"] == sum(p.numel() for p in build(TUNED).parameters())
+    assert manifest["seconds"] == pytest.approx(sum(r["seconds"] for r in tuned.history), abs=1e-3)
+    assert manifest["versions"]["torch"] == version("torch")
+    assert manifest["hardware"]["threads"] == torch.get_num_threads()
+
+
+def test_the_learning_rate_ends_its_cycle_near_zero(phantom, tmp_path):
+    recipe = replace(CNN, batch_size=8, epochs=4)
+    rates = [row["learning_rate"] for row in train(recipe, 0, phantom, home=tmp_path).history]
+    assert rates[1] > rates[2] > rates[3]
+    assert max(rates) <= recipe.learning_rate
+    assert rates[-1] < 0.01 * recipe.learning_rate
+
+
+@given(
+    labels=arrays.arrays(np.uint8, st.integers(20, 200), elements=st.integers(0, 1)),
+    share=st.floats(0.1, 1),
+    seed=st.integers(0, 100),
+)
+def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share, seed):
+    count = max(4, int(share * len(labels)))
+    kept = training.stratified(labels, count, seed)
+    assert (np.diff(kept) > 0).all()
+    for label in (0, 1):
+        members = int((labels == label).sum())
+        wanted = min(members, max(2, round(count * members / len(labels))))
+        assert int((labels[kept] == label).sum()) == wanted
+    np.testing.assert_array_equal(kept, training.stratified(labels, count, seed))
+
+
+@given(st.integers(2, 200), st.integers(2, 64), st.integers(0, 1000))
+def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, seed):
+    drawn = list(training.batches(count, size, torch.Generator().manual_seed(seed)))
+    seen = torch.cat(drawn).tolist()
+    assert len(seen) == len(set(seen)) == count - (count % size == 1)
+    assert all(1 < len(batch) <= size for batch in drawn)
+    assert len(drawn) == math.ceil(len(seen) / size)
+
+
+def test_a_recipe_of_one_stage_has_no_empty_one():
+    assert [stage.name for stage in training.stages(RECIPES["simple-cnn"])] == ["open"]
+    assert [stage.name for stage in training.stages(TUNED)] == ["frozen", "open"]
+
+
+def test_the_device_can_be_chosen():
+    assert training.find_device("cpu") == torch.device("cpu")
+    assert training.find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["nonsense", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_by_name(name):
+    with pytest.raises(TrainingError, match=f"no device '{name}' here"):
+        training.find_device(name)
+
+
+def test_without_git_there_is_no_commit(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert training.git_commit() is None
