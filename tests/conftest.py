@@ -1,7 +1,7 @@
 """What all tests share: a shut-off environment, the phantom, and one small finished study."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +35,7 @@ PROFILE = Profile(
     train_images=64,
     purpose="the tests' own",
 )
+Cases = tuple[Sequence[int], Sequence[float]]
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
 
 
@@ -91,19 +92,18 @@ def real_study(study: Study) -> Study:
     return replace(study, data=replace(study.data, source="file"))
 
 
-def write_run(
-    folder: Path,
-    recipe: Recipe,
-    val: tuple[Sequence[int], Sequence[float]],
-    test: tuple[Sequence[int], Sequence[float]],
-    seed: int = 0,
-) -> Run:
-    """A run whose predictions are given as labels and probabilities; it holds nothing else."""
-    path = folder / f"{recipe.name}-s{seed}-{len(list(folder.iterdir())):012x}"
-    path.mkdir()
-    arrays = {}
-    for split, (labels, probabilities) in (("val", val), ("test", test)):
-        arrays[f"{split}_labels"] = np.array(labels, np.uint8)
-        arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
-    runs.write_arrays(path / "predictions.npz", **arrays)
-    return Run(path, recipe, seed, path.name[-12:], {"pretrained": None})
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Run]:
+    """Writes a run whose predictions are given, as (labels, probabilities); it holds nothing else."""
+
+    def write(recipe: Recipe, val: Cases, test: Cases, seed: int = 0) -> Run:
+        path = tmp_path / f"{recipe.name}-s{seed}-{len(list(tmp_path.iterdir())):012x}"
+        path.mkdir()
+        arrays = {}
+        for split, (labels, probabilities) in (("val", val), ("test", test)):
+            arrays[f"{split}_labels"] = np.array(labels, np.uint8)
+            arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
+        runs.write_arrays(path / "predictions.npz", **arrays)
+        return Run(path, recipe, seed, path.name[-12:], {"pretrained": None})
+
+    return write

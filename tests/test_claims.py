@@ -1,0 +1,187 @@
+"""Each claim with predictions made by hand, so that every verdict it can have is had."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pneumo import claims, metrics
+from pneumo.data import Split
+from pneumo.recipes import RECIPES, Profile
+from pneumo.study import Model, Study
+
+CNN, SCRATCH, IMAGENET, TINY = (
+    RECIPES[name]
+    for name in ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet")
+)
+PLAIN = ([0, 0, 1, 1], [0.2, 0.4, 0.6, 0.8])
+
+
+def counted(true_positive=0, false_negative=0, false_positive=0, true_negative=0):
+    """Labels and probabilities whose confusion at 0.5 has these counts; calls differ a little."""
+    labels = [1] * (true_positive + false_negative) + [0] * (false_positive + true_negative)
+    called = [True] * true_positive + [False] * false_negative
+    called += [True] * false_positive + [False] * true_negative
+    return labels, [(0.6 if yes else 0.2) + 0.001 * (i % 7) for i, yes in enumerate(called)]
+
+
+def scored(shift, seed, noise=1.0, count=200):
+    """Labels, half of each, and scores in which pneumonia stands out by `shift`."""
+    labels = np.arange(count) % 2
+    scores = shift * labels + noise * np.random.default_rng(seed).normal(size=count)
+    return labels, 1 / (1 + np.exp(-scores))
+
+
+@pytest.fixture
+def study_of(phantom, write_run):
+    """A study whose models' runs have the given (validation, test) predictions, one pair a seed."""
+
+    def make(**pairs):
+        models = []
+        for recipe in (CNN, SCRATCH, IMAGENET, TINY):
+            given = pairs.get(recipe.name.replace("-", "_"), [])
+            runs = tuple(write_run(recipe, *pair, seed=i) for i, pair in enumerate(given))
+            models.append(Model(recipe, 1, runs, None if runs else "not here"))
+        names = tuple(model.name for model in models)
+        return Study(Profile("made", names, (0,)), phantom, tuple(models))
+
+    return make
+
+
+def verdict(study, claim):
+    found = {each.id: each for each in claims.decide(study)}
+    return found[claim].verdict
+
+
+def training_set(phantom, normal, pneumonia):
+    labels = np.array([0] * normal + [1] * pneumonia, np.uint8)
+    return replace(phantom, train=Split(np.zeros((len(labels), 28, 28), np.uint8), labels))
+
+
+@pytest.mark.parametrize(
+    ("normal", "pneumonia", "expected"),
+    [
+        (30, 90, "supported"),
+        (90, 30, "supported"),
+        (50, 50, "inconclusive"),
+        (45, 55, "inconclusive"),
+    ],
+)
+def test_the_training_set_is_called_imbalanced_beyond_chance_only(
+    normal, pneumonia, expected, study_of, phantom
+):
+    study = replace(
+        study_of(simple_cnn=[(PLAIN, PLAIN)]), data=training_set(phantom, normal, pneumonia)
+    )
+    assert verdict(study, "training-set-imbalanced") == expected
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (counted(98, 2, 40, 60), "supported"),
+        (counted(60, 40, 2, 98), "supported"),
+        (counted(90, 10, 12, 88), "inconclusive"),
+        (counted(90, 10, 10, 90), "inconclusive"),
+    ],
+)
+def test_accuracy_misleads_where_one_mistake_is_far_commoner(test, expected, study_of):
+    assert verdict(study_of(simple_cnn=[(PLAIN, test)]), "accuracy-misleads") == expected
+
+
+@pytest.mark.parametrize(
+    ("tuned", "scratch", "expected"),
+    [
+        (scored(3, 1), scored(0.5, 2), "supported"),
+        (scored(0.5, 1), scored(3, 2), "refuted"),
+        (scored(1.5, 1), scored(1.5, 2), "inconclusive"),
+        (scored(1.5, 1), scored(1.5, 1), "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("name", ["resnet18-imagenet", "resnet18-tiny-imagenet"])
+def test_transfer_helps_where_delongs_test_says_so(name, tuned, scratch, expected, study_of):
+    study = study_of(
+        resnet18_scratch=[(PLAIN, scratch)], **{name.replace("-", "_"): [(PLAIN, tuned)]}
+    )
+    assert verdict(study, f"{name}-beats-scratch") == expected
+
+
+def test_transfer_is_not_spoken_of_where_a_model_is_missing(study_of):
+    for study in (
+        study_of(simple_cnn=[(PLAIN, PLAIN)], resnet18_scratch=[(PLAIN, PLAIN)]),
+        study_of(simple_cnn=[(PLAIN, PLAIN)], resnet18_imagenet=[(PLAIN, PLAIN)]),
+    ):
+        assert not [claim for claim in claims.decide(study) if "scratch" in claim.id]
+
+
+def test_several_seeds_are_told_with_their_range(study_of):
+    tests = [(scored(2, 1), scored(1, 2)), (scored(1, 3), scored(2, 4))]
+    study = study_of(
+        resnet18_scratch=[(PLAIN, theirs) for _, theirs in tests],
+        resnet18_tiny_imagenet=[(PLAIN, ours) for ours, _ in tests],
+    )
+    evidence = {each.id: each.evidence for each in claims.decide(study)}
+    first, second = (metrics.auc(*ours) - metrics.auc(*theirs) for ours, theirs in tests)
+    assert (
+        f"first seed of 2, over all {second:+.3f} to {first:+.3f}"
+        in evidence["resnet18-tiny-imagenet-beats-scratch"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (counted(1000, 1, 5, 95), "supported"),
+        (counted(80, 20, 5, 95), "refuted"),
+        (counted(98, 2, 5, 95), "inconclusive"),
+        (counted(5, 0, 5, 95), "inconclusive"),
+    ],
+)
+def test_recall_is_held_against_what_screening_asks(test, expected, study_of):
+    assert verdict(study_of(simple_cnn=[(PLAIN, test)]), "screening-recall") == expected
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "expected"),
+    [
+        (counted(90, 10, 5, 95), counted(90, 10, 40, 60), "refuted"),
+        (counted(90, 10, 40, 60), counted(90, 10, 5, 95), "supported"),
+        (counted(90, 10, 6, 94), counted(90, 10, 8, 92), "inconclusive"),
+    ],
+)
+def test_specificity_is_promised_on_validation_and_kept_on_test(
+    validation, test, expected, study_of
+):
+    study = study_of(simple_cnn=[(validation, test)])
+    assert verdict(study, "validation-predicts-specificity") == expected
+
+
+def test_the_best_model_is_named_without_a_look_at_the_test_set(study_of):
+    good, bad = scored(3, 1), scored(0.3, 2)
+    study = study_of(simple_cnn=[(good, bad)], resnet18_scratch=[(bad, good)])
+    assert claims.best(study).name == "simple-cnn"
+
+
+def test_the_best_model_is_best_on_average_over_its_seeds(study_of):
+    lucky, steady, poor = scored(4, 1), scored(2, 2), scored(0, 3)
+    study = study_of(
+        simple_cnn=[(lucky, steady), (poor, steady)],
+        resnet18_scratch=[(steady, steady), (steady, steady)],
+    )
+    assert claims.best(study).name == "resnet18-scratch"
+
+
+def test_every_claim_of_a_study_is_decided_with_its_evidence(study):
+    found = claims.decide(study)
+    assert len({claim.id for claim in found}) == len(found)
+    assert {claim.verdict for claim in found} <= {"supported", "refuted", "inconclusive"}
+    assert all(any(sign.isdigit() for sign in claim.evidence) for claim in found)
+    assert "resnet18-tiny-imagenet-beats-scratch" in {claim.id for claim in found}
+
+
+def test_the_evidence_states_the_counts_it_rests_on(study_of):
+    study = study_of(simple_cnn=[(PLAIN, counted(97, 3, 20, 80))])
+    evidence = {claim.id: claim.evidence for claim in claims.decide(study)}
+    assert "97 of 100 pneumonia cases found, 0.970" in evidence["screening-recall"]
+    assert "3.0 % of pneumonia cases missed, 20.0 % of normal" in evidence["accuracy-misleads"]
+    assert "p < 0.001" in evidence["accuracy-misleads"]
