@@ -94,7 +94,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
             )
         ]
         evidence = (
-            f"test AUC of {tuned.title} minus {scratch.title}: {test.difference:+.3f} "
+            f"Test AUC of {tuned.title} minus {scratch.title}: {test.difference:+.3f} "
             f"(95 % interval {low:+.3f} to {high:+.3f}), DeLong's test, {_p(test.p_value)}"
         )
         if len(seeds) > 1:

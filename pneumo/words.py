@@ -72,6 +72,9 @@ def _environment() -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(paths.templates() / "fragments"),
         undefined=StrictUndefined,
+        # Jinja's own sign of a comment opens a label in Pandoc's Markdown.
+        comment_start_string="{##",
+        comment_end_string="##}",
         trim_blocks=True,
         lstrip_blocks=True,
         # Markdown, not HTML: text from outside goes through `plain` instead.

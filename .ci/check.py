@@ -1,0 +1,140 @@
+"""Look at a built site as a reader and a program would; exits non-zero and says what is wrong."""
+
+import argparse
+import csv
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+ANCHORS = {
+    "index": [],
+    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit"],
+    "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
+    "transfer": ["fig-transfer-curves", "tbl-comparison"],
+    "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
+    "interpretability": ["fig-filters", "fig-gradcam"],
+    "reproducibility": ["tbl-runs", "tbl-claims"],
+}
+MODELS = (
+    "simple-cnn",
+    "resnet18-scratch",
+    "resnet18-imagenet",
+    "resnet18-tiny-imagenet",
+    "efficientnet-lite0-imagenet",
+)
+METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
+PHANTOM = "synthetic phantom, not medical data"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("site", type=Path)
+    parser.add_argument("--source", required=True)
+    parser.add_argument("--profile", required=True)
+    parser.add_argument("--fingerprint")
+    chosen = parser.parse_args()
+    problems = [
+        *check_results(chosen.site, chosen.source, chosen.profile, chosen.fingerprint),
+        *check_pages(chosen.site, phantom=chosen.source == "phantom"),
+        *check_pdf(chosen.site / "report.pdf", phantom=chosen.source == "phantom"),
+    ]
+    for problem in problems:
+        print(f"{chosen.site}: {problem}", file=sys.stderr)
+    print(f"{chosen.site}: {len(problems)} problems")
+    return bool(problems)
+
+
+def check_results(site, source, profile, fingerprint):
+    results = json.loads((site / "results.json").read_text(encoding="utf-8"))
+    if results["data"]["source"] != source:
+        yield f"data source {results['data']['source']}, expected {source}"
+    if results["profile"] != profile:
+        yield f"profile {results['profile']}, expected {profile}"
+    if fingerprint and results["data"]["fingerprint"] != fingerprint:
+        yield f"fingerprint {results['data']['fingerprint']}"
+    if tuple(results["models"]) != MODELS:
+        yield f"models {list(results['models'])}"
+    for name, model in results["models"].items():
+        if model["status"] == "not run":
+            if not model["reason"]:
+                yield f"{name} was not run, and no reason is given"
+            continue
+        for block in ("test", "test_at_half"):
+            if set(model[block]) != METRICS:
+                yield f"{name}: {block} holds {sorted(model[block])}"
+            for metric, value in model[block].items():
+                if value["mean"] is None or not 0 <= value["mean"] <= 1:
+                    yield f"{name}: {block} {metric} is {value['mean']}"
+        for seed in model["seeds"]:
+            path = site / "predictions" / f"{name}-s{seed}.csv"
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))
+            if len(rows) != sum(results["data"]["counts"]["test"].values()):
+                yield f"{path.name} has {len(rows)} lines"
+    ran = [name for name, model in results["models"].items() if model["status"] == "ok"]
+    if len(ran) < 4:
+        yield f"only {ran} were run"
+    if results["models"]["simple-cnn"]["parameters"] != 93_249:
+        yield "SimpleCNN does not have 93,249 parameters"
+    if not results["claims"]:
+        yield "no claims"
+    if not (site / ".nojekyll").is_file():
+        yield ".nojekyll is missing"
+
+
+def check_pages(site, phantom):
+    ids, links = {}, []
+    for page in sorted(site.glob("*.html")):
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "lxml")
+        ids[page.name] = {element["id"] for element in soup.find_all(id=True)}
+        links += [(page.name, a["href"]) for a in soup.find_all("a", href=True)]
+        main_text = soup.find("main").get_text(" ")
+        for sign in ("{{", "{%", "?@", "nan", "Traceback", "```"):
+            if re.search(rf"(?<![a-z]){re.escape(sign)}(?![a-z])", main_text):
+                yield f"{page.name} shows {sign!r}"
+        if phantom and page.stem in ANCHORS and PHANTOM not in main_text.lower():
+            yield f"{page.name} does not say {PHANTOM!r}"
+        if not phantom and PHANTOM in main_text.lower():
+            yield f"{page.name} says {PHANTOM!r}"
+        for image in soup.find("main").find_all("img"):
+            if not image.get("alt"):
+                yield f"{page.name}: image {image.get('src')} has no alternative text"
+            if not (site / image["src"]).is_file():
+                yield f"{page.name}: image {image['src']} is missing"
+    for name, anchors in ANCHORS.items():
+        missing = set(anchors) - ids.get(f"{name}.html", set())
+        if missing:
+            yield f"{name}.html lacks {sorted(missing)}"
+    for page, href in links:
+        if re.match(r"(https?|mailto):", href):
+            continue
+        target, _, anchor = href.partition("#")
+        target = target.removeprefix("./") or page
+        if not (site / target).exists():
+            yield f"{page} links to {href}, which is not there"
+        elif anchor and target in ids and anchor not in ids[target]:
+            yield f"{page} links to {href}, which has no such anchor"
+
+
+def check_pdf(path, phantom):
+    if not path.is_file():
+        yield "report.pdf is missing"
+        return
+    command = ["pdftotext", "-layout", str(path), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    flat = " ".join(text.split())
+    if text.count("\f") < 8:
+        yield f"report.pdf has {text.count(chr(12))} pages"
+    if (PHANTOM in flat.lower()) != phantom:
+        yield f"report.pdf {'lacks' if phantom else 'says'} {PHANTOM!r}"
+    for sign in ("{{", "{%", "?@", "CC BY 4.0"):
+        if (sign in flat) != (sign == "CC BY 4.0"):
+            yield f"report.pdf: {sign!r} is wrong"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,274 @@
+"""Puts a book together: pages, search, resources and PDF, in a folder that replaces the old one whole."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from report.engine import html, tree
+from report.engine.config import Book, read_book
+from report.engine.document import Chapter, Document, assemble, check_citations
+from report.engine.errors import at
+from report.engine.execute import Executed, execute
+from report.engine.pdf import write_pdf
+from report.engine.source import read_page
+
+PAGES_AT_ONCE = 2
+# Written beside the pages once they are there, so a link to one of them leads somewhere.
+_PROMISED = re.compile(r"^(results\.json|predictions/[\w.-]+\.csv)$")
+
+
+def render(
+    project: Path,
+    templates: Path,
+    output: Path | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> Path:
+    """Build a book's site; the old one stays until the new one is whole.
+
+    Args:
+        project: the folder of `_quarto.yml`.
+        templates: the folder of `page.html.j2`, `report.typ.j2` and what goes into `site_libs`.
+        output: the site's folder; None for the one that the project names.
+        finish: adds files to the new site before it replaces the old one.
+
+    Returns:
+        The site's folder.
+
+    Raises:
+        RenderError: by file and line, whatever in the project can't be rendered.
+    """
+    book = read_book(project)
+    output = (output or book.output).resolve()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    pages = [read_page(path, book.metadata) for path in book.chapters]
+    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        executed = list(pool.map(lambda page: execute(page, book), pages))
+    document = assemble(executed, book.html.get("number-sections", True) is not False)
+    check_citations(document, _bibliography(book))
+    check_links(document, book)
+    building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
+    try:
+        building.chmod(0o755)
+        _write_site(building, document, executed, book, templates)
+        if finish:
+            finish(building)
+        replace(output, building)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return output
+
+
+def replace(output: Path, building: Path) -> None:
+    """Put the new site where the old one stands."""
+    if output.exists():
+        old = Path(tempfile.mkdtemp(prefix=f"{output.name}.old.", dir=output.parent))
+        output.rename(old / output.name)
+        building.rename(output)
+        shutil.rmtree(old)
+    else:
+        building.rename(output)
+
+
+def _write_site(
+    folder: Path, document: Document, executed: list[Executed], book: Book, templates: Path
+) -> None:
+    files = {name: content for page in executed for name, content in page.files.items()}
+    used: set[str] = set()
+    search: list[dict[str, str]] = []
+    environment = Environment(
+        loader=FileSystemLoader(templates),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html.j2")
+    for place, chapter in enumerate(document.chapters):
+        body = html.write_body(chapter, document, book)
+        used |= set(re.findall(r'src="([^":]+)"', body))
+        text = template.render(_context(document, place, book, body))
+        (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
+        search += _search_entries(chapter)
+    (folder / "search.json").write_text(json.dumps(search, ensure_ascii=False), encoding="utf-8")
+    libraries = folder / "site_libs"
+    libraries.mkdir()
+    for path in (*templates.glob("*.css"), *templates.glob("*.js"), *book.stylesheets):
+        shutil.copyfile(path, libraries / path.name)
+    _copy_files(folder, used, files, book)
+    if book.pdf:
+        with tempfile.TemporaryDirectory() as scratch:
+            pdf = write_pdf(document, book, templates, files, Path(scratch))
+        (folder / book.pdf).write_bytes(pdf)
+
+
+def _copy_files(folder: Path, used: set[str], files: dict[str, bytes], book: Book) -> None:
+    """Pictures that pages show, drawn by cells or lying in the project, and the resources."""
+    for name in used:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name in files:
+            target.write_bytes(files[name])
+        elif (book.folder / name).is_file():
+            shutil.copyfile(book.folder / name, target)
+    for pattern in book.resources:
+        for path in book.folder.glob(pattern):
+            if path.is_file():
+                target = folder / path.relative_to(book.folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+
+def _context(document: Document, place: int, book: Book, body: str) -> dict[str, Any]:
+    """What the page frame is filled with."""
+    chapters = [
+        {
+            "href": f"{chapter.slug}.html",
+            "number": chapter.number,
+            "title": tree.text_of(chapter.title).strip(),
+            "current": chapter is document.chapters[place],
+        }
+        for chapter in document.chapters
+    ]
+    chapter = document.chapters[place]
+    title = Markup(html.write_inlines(tree.rewrite(chapter.title, _without_notes)))
+    return {
+        "site": {
+            "title": book.title,
+            "subtitle": book.subtitle,
+            "authors": book.authors,
+            "date": book.date,
+            "description": book.description,
+            "lang": book.lang,
+            "footer": book.footer,
+            "repo_url": book.repo_url,
+            "site_url": book.site_url,
+            "pdf": book.pdf,
+            "stylesheets": [f"site_libs/{path.name}" for path in book.stylesheets],
+            "chapters": chapters,
+            "previous": chapters[place - 1] if place else None,
+            "next": chapters[place + 1] if place + 1 < len(chapters) else None,
+        },
+        "page": {
+            "href": f"{chapter.slug}.html",
+            "id": chapter.id,
+            "document_title": html.document_title(chapter, book),
+            "number": chapter.number,
+            "title": Markup.escape(book.title) if chapter.is_index else title,
+            "description": chapter.page.front_matter.get("description") or book.description,
+            "subtitle": chapter.page.front_matter.get("subtitle") or "",
+            "is_index": chapter.is_index,
+            "toc": _toc(chapter) if _wants_toc(chapter, book) else [],
+            "body": Markup(body),
+        },
+    }
+
+
+def _wants_toc(chapter: Chapter, book: Book) -> bool:
+    return bool(chapter.page.front_matter.get("toc", book.html.get("toc", True)))
+
+
+def _toc(chapter: Chapter) -> list[dict[str, Any]]:
+    """The page's headings, nested."""
+    result: list[dict[str, Any]] = []
+    for entry in chapter.toc:
+        item = {
+            "id": entry["id"],
+            "number": entry["number"],
+            "title": tree.text_of(entry["title"]).strip(),
+            "children": [],
+        }
+        if entry["level"] > 2 and result:
+            result[-1]["children"].append(item)
+        else:
+            result.append(item)
+    return result
+
+
+def _without_notes(node: tree.Node) -> list[tree.Node] | None:
+    return [] if node["t"] == "Note" else None
+
+
+def _search_entries(chapter: Chapter) -> list[dict[str, str]]:
+    """The page's text, section by section."""
+    title = tree.text_of(chapter.title).strip()
+    entries = [{"href": f"{chapter.slug}.html", "title": title, "section": "", "text": ""}]
+    for block in chapter.blocks:
+        if block["t"] == "Header":
+            identifier = block["c"][1][0]
+            section = tree.text_of(block["c"][2]).strip()
+            entries.append(
+                {
+                    "href": f"{chapter.slug}.html#{identifier}",
+                    "title": title,
+                    "section": section,
+                    "text": "",
+                }
+            )
+        else:
+            words = f"{entries[-1]['text']} {_all_text(block)}"
+            entries[-1]["text"] = " ".join(words.split())
+    return [entry for entry in entries if entry["text"] or entry["section"]]
+
+
+def _all_text(node: Any) -> str:
+    """A block's words, its caption's with them."""
+    if isinstance(node, dict) and node.get("t") == "Float":
+        return f"{tree.text_of(node['caption'])} {_all_text(node['c'])}"
+    if isinstance(node, list):
+        return " ".join(_all_text(part) for part in node)
+    if isinstance(node, dict) and node.get("t") == "Div":
+        return _all_text(node["c"][1])
+    return tree.text_of(node)
+
+
+def _bibliography(book: Book) -> set[str]:
+    """The keys that can be cited."""
+    return {
+        key
+        for path in book.bibliography
+        for key in re.findall(r"@\w+\s*\{\s*([^,\s]+)\s*,", path.read_text(encoding="utf-8"))
+    }
+
+
+def check_links(document: Document, book: Book) -> None:
+    """Refuse a link to a page, a section or a file that is not there.
+
+    Raises:
+        RenderError: names the page, the line and the link.
+    """
+    anchors = {chapter.slug: _anchors(chapter) for chapter in document.chapters}
+    for chapter in document.chapters:
+        for link in tree.every(chapter.blocks, "Link"):
+            url = link["c"][2][0]
+            if re.match(r"^[a-z][a-z0-9+.-]*:", url):
+                continue
+            path, _, anchor = url.partition("#")
+            page = PurePosixPath(path)
+            slug = page.stem if page.suffix in (".qmd", ".html") else None
+            problem = ""
+            if not path or (slug in anchors):
+                if anchor and anchor not in anchors[slug or chapter.slug]:
+                    problem = f"has no section {anchor!r}"
+            elif (
+                path != book.pdf and not _PROMISED.match(path) and not (book.folder / path).exists()
+            ):
+                problem = "is not there"
+            if problem:
+                source = chapter.page
+                raise at(source.path, source.line_of(url), f"link to {url}, which {problem}")
+
+
+def _anchors(chapter: Chapter) -> set[str]:
+    """All ids that a link into the page can name."""
+    found = {chapter.id}
+    for node in tree.every(chapter.blocks):
+        found.add(str(node["id"]) if "id" in node else tree.attributes(node)[0])
+    return found

@@ -1,0 +1,144 @@
+"""Pandoc's syntax tree as plain JSON: reading and writing it, walking through it, and building its nodes."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pypandoc
+
+from report.engine.errors import RenderError
+
+Node = dict[str, Any]
+Attributes = tuple[str, list[str], dict[str, str]]
+
+
+def pandoc(arguments: Sequence[str], text: str) -> str:
+    """What pandoc makes of a text.
+
+    Raises:
+        RenderError: pandoc refuses; with its own words.
+    """
+    command = [pypandoc.get_pandoc_path(), *arguments]
+    result = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=False)
+    if result.returncode:
+        raise RenderError(f"pandoc: {result.stderr.strip()}")
+    return result.stdout
+
+
+def read_markdown(text: str) -> list[Node]:
+    """The blocks of a Markdown text, in the dialect that Quarto reads."""
+    return list(json.loads(pandoc(["-f", "markdown", "-t", "json"], text))["blocks"])
+
+
+def read_html(text: str) -> list[Node]:
+    """The blocks of a piece of HTML."""
+    return list(json.loads(pandoc(["-f", "html", "-t", "json"], text))["blocks"])
+
+
+def write(blocks: list[Node], arguments: Sequence[str], metadata: dict[str, Any]) -> str:
+    """The blocks in the format and with the options that the arguments name."""
+    version = [int(part) for part in _api_version()]
+    tree = {"pandoc-api-version": version, "meta": metadata, "blocks": blocks}
+    return pandoc(["-f", "json", *arguments], json.dumps(tree))
+
+
+def attributes(node: Node) -> Attributes:
+    """A node's id, classes and other attributes; empty ones for a node that can't have any."""
+    place = {"Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0, "Code": 0, "Link": 0, "Image": 0,
+             "Header": 1}.get(node["t"])  # fmt: skip
+    if place is None:
+        return "", [], {}
+    identifier, classes, pairs = node["c"][place]
+    return identifier, classes, dict(pairs)
+
+
+def raw_block(format_: str, text: str) -> Node:
+    """A block that only one format's writer lets through."""
+    return {"t": "RawBlock", "c": [format_, text]}
+
+
+def raw_inline(format_: str, text: str) -> Node:
+    """The same within a sentence."""
+    return {"t": "RawInline", "c": [format_, text]}
+
+
+def words(text: str) -> list[Node]:
+    """A plain text as inlines."""
+    inlines: list[Node] = []
+    for word in text.split(" "):
+        inlines += [{"t": "Space"}, {"t": "Str", "c": word}]
+    return inlines[1:]
+
+
+def text_of(node: Any) -> str:
+    """The words of a node or a list of nodes, without markup."""
+    if isinstance(node, list):
+        return "".join(text_of(part) for part in node)
+    if not isinstance(node, dict):
+        return ""
+    kind, content = node.get("t"), node.get("c")
+    if kind == "Str":
+        return str(content)
+    if kind in ("Space", "SoftBreak", "LineBreak"):
+        return " "
+    if kind in ("Code", "Math", "CodeBlock"):
+        assert content is not None
+        return str(content[1])
+    if kind in ("RawBlock", "RawInline", "Note"):
+        return ""
+    if kind == "Quoted":
+        assert content is not None
+        left, right = "‘’" if content[0]["t"] == "SingleQuote" else "“”"
+        return left + text_of(content[1]) + right
+    if kind == "Cite":
+        assert content is not None
+        return text_of(content[1])
+    end = " " if kind in ("Para", "Plain", "Header", "Div", "Table") else ""
+    return text_of(content) + end
+
+
+def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
+    """A copy of a tree in which `change` has had its say on each node, the inner ones first.
+
+    `change` gives a node, a list of nodes to stand in its place, or None to leave it as it is.
+    """
+    if isinstance(node, list):
+        result: list[Any] = []
+        for part in node:
+            new = rewrite(part, change)
+            if isinstance(part, dict) and "t" in part and isinstance(new, list):
+                result += new
+            else:
+                result.append(new)
+        return result
+    if not isinstance(node, dict):
+        return node
+    copy = {key: rewrite(value, change) for key, value in node.items()}
+    if "t" not in copy:
+        return copy
+    changed = change(copy)
+    return copy if changed is None else changed
+
+
+def every(node: Any, kind: str | None = None) -> Iterator[Node]:
+    """All nodes of a tree, or those of a kind, in order."""
+    if isinstance(node, list):
+        for part in node:
+            yield from every(part, kind)
+    elif isinstance(node, dict):
+        if "t" in node and kind in (None, node["t"]):
+            yield node
+        for value in node.values():
+            yield from every(value, kind)
+
+
+def _api_version() -> list[str]:
+    if not _VERSION:
+        _VERSION.extend(
+            json.loads(pandoc(["-f", "markdown", "-t", "json"], ""))["pandoc-api-version"]
+        )
+    return _VERSION
+
+
+_VERSION: list[str] = []
