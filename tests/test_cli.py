@@ -1,0 +1,163 @@
+"""The command line as a user types it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pneumo import __version__
+from pneumo.cli import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A run store and a working folder of its own."""
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "store"))
+    return tmp_path
+
+
+def pneumo(*arguments, python=(), **environment):
+    """`python -m pneumo …` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, *python, "-m", "pneumo", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=os.environ | environment,
+    )
+
+
+def usage_error(*arguments):
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    return raised.value.code
+
+
+def test_help_imports_neither_torch_nor_numpy():
+    result = pneumo("--help", python=("-X", "importtime"))
+    assert result.returncode == 0
+    assert all(command in result.stdout for command in ("data", "train", "study"))
+    imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
+    assert "pneumo.cli" in imported
+    assert not {"torch", "numpy", "matplotlib", "sklearn"} & imported
+
+
+def test_a_mistake_is_one_line_without_a_traceback(here):
+    result = pneumo("data", "--data", str(here / "nowhere.npz"))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("pneumo: ")
+    assert str(here / "nowhere.npz") in result.stderr
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_from_nothing_but_a_command(here):
+    command = ("train", "simple-cnn", "--data", "phantom", "--profile", "smoke", "--seed", "3")
+    first = pneumo(*command)
+    assert (first.returncode, "Traceback" in first.stderr) == (0, False)
+    assert first.stdout.startswith("simple-cnn-s3-")
+    assert "epoch 1 kept, validation loss" in first.stdout
+    assert "simple-cnn s3: epoch 1/1" in first.stderr
+    (folder,) = [path for path in (here / "store" / "runs").iterdir() if path.name[0] != "."]
+    assert first.stdout.startswith(folder.name)
+
+
+def test_the_version_is_told(capsys):
+    assert usage_error("--version") == 0
+    assert capsys.readouterr().out == f"pneumo {__version__}\n"
+
+
+def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
+    assert main(["data", "--data", "phantom"]) == 0
+    said = capsys.readouterr().out
+    assert phantom.fingerprint in said
+    for counts in phantom.counts().values():
+        assert f"{counts['normal']:>8,}{counts['pneumonia']:>11,}" in said
+    assert "stand in both train and test" in said
+    assert said.rstrip().endswith("synthetic phantom, not medical data")
+
+
+def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch):
+    monkeypatch.setenv("PNEUMO_DATA", str(here / "gone"))
+    assert main(["data"]) == 1
+    assert str(here / "gone") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["study", "--profile", "nonsense"], "no profile is called 'nonsense'; there are: smoke"),
+        (["train", "nonsense"], "no recipe is called 'nonsense'; there are: simple-cnn"),
+        (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
+        (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
+        (["study", "--only", "nonsense"], "has no recipe nonsense"),
+        (["train", "resnet18-imagenet"], "host does not answer"),
+        (["train", "resnet18-imagenet", "--weights", "gone.pth"], "no weights at gone.pth"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_done_is_said_in_one_line(command, said, here, capsys):
+    assert main([*command, "--data", "phantom"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("pneumo: ")
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["nonsense"],
+        ["train"],
+        ["data", "--size", "many"],
+        ["train", "simple-cnn", "--seed", "x"],
+        ["study", "--nonsense"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_two(command, capsys):
+    assert usage_error(*command) == 2
+    assert "usage: pneumo" in capsys.readouterr().err
+
+
+def test_a_study_says_which_models_it_has(study, home, capsys, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(home))
+    assert main(["study", "--profile", "tests", "--data", "phantom"]) == 0
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert list(lines) == [model.name for model in study.models]
+    assert lines["simple-cnn"] == "seeds 0, 1"
+    assert lines["resnet18-imagenet"].startswith("not run: ")
+
+
+def test_the_profile_may_come_from_the_environment(study, home, capsys, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(home))
+    monkeypatch.setenv("PNEUMO_PROFILE", "tests")
+    assert main(["study", "--data", "phantom", "--only", "simple-cnn"]) == 0
+    assert capsys.readouterr().out == "simple-cnn: seeds 0, 1\n"
+
+
+def test_a_training_can_be_shortened(here, capsys):
+    command = ["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]
+    assert main(command) == 0
+    first = capsys.readouterr()
+    assert "epoch 1 kept" in first.out
+    assert "epoch 1/1" in first.err
+    assert main(command) == 0
+    second = capsys.readouterr()
+    assert second.out == first.out
+    assert "epoch" not in second.err
+
+
+def test_a_stopped_command_says_how_to_go_on(capsys, here, monkeypatch, phantom):
+    class Impatient:
+        def __init__(self, *_):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("rich.progress.Progress.start", Impatient)
+    assert main(["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err

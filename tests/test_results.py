@@ -1,0 +1,179 @@
+"""What a build leaves for programs: its schema, and predictions that MedMNIST's own evaluator scores."""
+
+import csv
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from medmnist import Evaluator
+
+from pneumo import claims, metrics, results
+from pneumo.recipes import RECIPES, Profile
+from pneumo.study import HALF, YOUDEN, Model, Study
+
+METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
+
+
+@pytest.fixture(scope="module")
+def site(study, tmp_path_factory):
+    """A site's folder after everything was written into it."""
+    folder = tmp_path_factory.mktemp("site")
+    results.write(study, folder, engine="portable")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(site):
+    return json.loads((site / "results.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def medmnist_root(phantom, tmp_path_factory):
+    """The phantom as MedMNIST's own file."""
+    root = tmp_path_factory.mktemp("medmnist")
+    arrays = {}
+    for name, split in phantom.splits.items():
+        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
+    np.savez(root / "pneumoniamnist.npz", **arrays)
+    return root
+
+
+def test_the_file_has_the_schemas_names_and_no_others(written):
+    assert set(written) == {
+        "schema", "profile", "engine", "data", "models", "claims", "provenance"
+    }  # fmt: skip
+    assert written["schema"] == 1
+    assert set(written["data"]) == {"source", "fingerprint", "size", "counts"}
+    for model in written["models"].values():
+        assert set(model) == {
+            "status", "reason", "parameters", "pretrained", "seeds", "threshold", "test",
+            "test_at_half",
+        }  # fmt: skip
+        assert set(model["threshold"]) == {"value", "chosen_on", "rule"}
+        for point in ("test", "test_at_half"):
+            assert set(model[point]) == METRICS
+            assert all(set(values) == {"mean", "low", "high"} for values in model[point].values())
+        if model["pretrained"] is not None:
+            assert set(model["pretrained"]) == {"name", "sha256"}
+    for claim in written["claims"]:
+        assert set(claim) == {"id", "text", "verdict", "evidence"}
+
+
+def test_it_says_what_was_studied_and_on_what(written, study):
+    assert (written["profile"], written["engine"]) == ("tests", "portable")
+    assert written["data"]["source"] == "phantom"
+    assert written["data"]["fingerprint"] == study.data.fingerprint
+    assert written["data"]["size"] == 28
+    assert written["data"]["counts"]["test"] == {
+        "normal": int((study.data.test.labels == 0).sum()),
+        "pneumonia": int((study.data.test.labels == 1).sum()),
+    }
+
+
+def test_it_holds_every_model_of_the_profile(written, study):
+    assert list(written["models"]) == list(study.profile.recipes)
+    statuses = {name: model["status"] for name, model in written["models"].items()}
+    assert statuses.pop("resnet18-imagenet") == "not run"
+    assert set(statuses.values()) == {"ok"}
+
+
+def test_its_numbers_are_those_of_the_metrics(written, study):
+    for model in study.ran:
+        told = written["models"][model.name]
+        assert told["seeds"] == [0, 1]
+        assert told["parameters"] == model.parameters
+        for point, rule in (("test", YOUDEN), ("test_at_half", HALF)):
+            found = [
+                metrics.evaluate(
+                    run.predictions["test"].labels, run.predictions["test"].probabilities, threshold
+                )
+                for run, threshold in zip(model.runs, model.thresholds(rule), strict=True)
+            ]
+            for name in METRICS:
+                mean = np.mean([one[name] for one in found])
+                expected = None if math.isnan(mean) else pytest.approx(mean)
+                assert told[point][name]["mean"] == expected, (model.name, point, name)
+                assert (told[point][name]["low"], told[point][name]["high"]) == (None, None)
+
+
+def test_its_claims_are_the_decided_ones(written, study):
+    assert written["claims"] == [vars(claim) for claim in claims.decide(study)]
+
+
+def test_a_model_that_was_not_run_has_a_reason_and_no_numbers(written):
+    model = written["models"]["resnet18-imagenet"]
+    assert "host does not answer" in model["reason"]
+    assert model["parameters"] > 11_000_000
+    assert (model["seeds"], model["pretrained"]) == ([], None)
+    assert {value["mean"] for value in model["test"].values()} == {None}
+
+
+def test_its_provenance_names_every_run(written, study):
+    told = written["provenance"]["runs"]
+    assert [run["run"] for run in told] == [run.label for run in study.runs]
+    assert all(run["versions"]["torch"] for run in told)
+
+
+def test_what_is_undefined_is_null_and_not_nan(tmp_path, phantom, write_run):
+    nothing_called = ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
+    run = write_run(RECIPES["simple-cnn"], nothing_called, nothing_called)
+    model = Model(RECIPES["simple-cnn"], 1, (run,))
+    study = Study(Profile("made", ("simple-cnn",), (0,)), phantom, (model,))
+    told = results._model(study.models[0])
+    assert told["test_at_half"]["precision"]["mean"] is None
+    assert told["test_at_half"]["auc"]["mean"] == 1
+
+
+def test_the_file_is_strict_json(site):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    json.loads((site / "results.json").read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_there_is_a_file_of_predictions_for_every_run(site, study):
+    expected = {f"{run.recipe.name}-s{run.seed}.csv" for run in study.runs}
+    assert {path.name for path in (site / "predictions").iterdir()} == expected
+    assert (site / ".nojekyll").read_bytes() == b""
+
+
+def test_medmnists_evaluator_scores_the_predictions_to_the_same_numbers(
+    site, written, study, medmnist_root
+):
+    evaluator = Evaluator("pneumoniamnist", "test", root=str(medmnist_root))
+    for model in study.ran:
+        scores = []
+        for run in model.runs:
+            path = site / "predictions" / f"{model.name}-s{run.seed}.csv"
+            # As Evaluator.parse_and_evaluate reads such a file.
+            frame = pd.read_csv(path, index_col=0, header=None)
+            scores.append(evaluator.evaluate(frame.sort_index().values))
+        told = written["models"][model.name]["test_at_half"]
+        assert np.mean([score.AUC for score in scores]) == pytest.approx(told["auc"]["mean"])
+        assert np.mean([score.ACC for score in scores]) == pytest.approx(told["accuracy"]["mean"])
+
+
+def test_the_predictions_lose_nothing_in_writing(site, study):
+    run = study.runs[0]
+    path = site / "predictions" / f"{run.recipe.name}-s{run.seed}.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [(int(index), float(probability)) for index, probability in csv.reader(file)]
+    assert rows == list(enumerate(run.predictions["test"].probabilities))
+
+
+def test_writing_twice_leaves_the_same(site, study, written):
+    results.write(study, site, engine="portable")
+    assert json.loads((site / "results.json").read_text(encoding="utf-8")) == written
+
+
+def test_the_engine_is_the_one_that_rendered(study):
+    assert results.summarise(study, "quarto")["engine"] == "quarto"
+
+
+def test_one_run_less_is_one_file_less(study, tmp_path):
+    models = tuple(replace(model, runs=model.runs[:1]) for model in study.models)
+    results.write(replace(study, models=models), tmp_path, engine="quarto")
+    assert len(list((tmp_path / "predictions").iterdir())) == len(study.ran)

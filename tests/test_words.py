@@ -1,0 +1,226 @@
+"""The report's sentences: every fragment, on the phantom and on other data, with the numbers it owes."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from IPython.display import Markdown
+from sklearn.metrics import roc_auc_score
+
+from pneumo import claims, paths, words
+from pneumo.recipes import PROFILES, RECIPES, Profile
+from pneumo.study import HALF, Model, Study
+from pneumo.words import WordsError
+
+FOLDER = paths.templates() / "fragments"
+NAMES = sorted(
+    str(path.relative_to(FOLDER)).removesuffix(".md.j2")
+    for path in FOLDER.rglob("*.md.j2")
+    if not path.name.startswith("_")
+)
+FRAGMENTS = [name for name in NAMES if not name.startswith("captions/")]
+CAPTIONS = [name.removeprefix("captions/") for name in NAMES if name.startswith("captions/")]
+
+
+def table_captions(markdown):
+    return re.findall(r"^: (.*\{#tbl-.*)$", markdown, flags=re.MULTILINE)
+
+
+def with_reason(study, reason):
+    """The study with another reason why its model was not run."""
+    models = tuple(m if m.ran else replace(m, reason=reason) for m in study.models)
+    return replace(study, models=models)
+
+
+def test_there_are_fragments_and_captions():
+    assert FRAGMENTS
+    assert CAPTIONS
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_every_fragment_speaks_of_the_phantom(name, study):
+    said = words.render(study, name)
+    assert "{{" not in re.sub(r"\{\{The pneumo maintainers\}\}", "", said)
+    assert "{%" not in said
+    assert not re.search(r"\b(nan|None|Undefined)\b", said)
+    assert "<pneumo" not in said
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_every_fragment_speaks_of_other_data_without_the_phantom(name, real_study):
+    said = words.render(real_study, name)
+    assert "phantom" not in said.lower()
+    assert said == "\n" or said.strip()
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_every_caption_is_one_paragraph_that_names_the_phantom(name, study):
+    caption = words.caption(study, name)
+    assert isinstance(caption, Markdown)
+    assert "\n" not in caption.data
+    assert caption.data.endswith("**Synthetic phantom, not medical data.**")
+
+
+@pytest.mark.parametrize("name", CAPTIONS)
+def test_no_caption_of_other_data_names_the_phantom(name, real_study):
+    said = words.caption(real_study, name).data
+    assert said.strip()
+    assert "phantom" not in said.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "audit",
+        "data-counts",
+        "comparison",
+        "beside-source",
+        "operating-points",
+        "promise",
+        "claims",
+    ],
+)
+def test_a_table_of_results_says_that_they_are_the_phantoms(name, study, real_study):
+    (caption,) = table_captions(words.render(study, name))
+    assert "synthetic phantom" in caption
+    (caption,) = table_captions(words.render(real_study, name))
+    assert "phantom" not in caption
+
+
+@pytest.mark.parametrize("name", FRAGMENTS)
+def test_every_table_has_as_many_cells_in_each_row(name, study):
+    for block in re.findall(r"(?:^\|.*\|\n)+", words.render(study, name), flags=re.MULTILINE):
+        widths = {len(re.split(r"(?<!\\)\|", line.strip("\n"))) for line in block.splitlines()}
+        assert len(widths) == 1, block
+
+
+def test_the_notice_is_there_for_the_phantom_only(study, real_study):
+    assert "Synthetic phantom, not medical data" in words.render(study, "notice")
+    assert words.render(real_study, "notice").strip() == ""
+
+
+def test_the_smoke_profile_is_marked_as_what_it_is(real_study):
+    smoke = replace(real_study, profile=PROFILES["smoke"])
+    assert PROFILES["smoke"].purpose in words.render(smoke, "notice")
+
+
+def test_say_prints_what_render_gives(study, capsys):
+    words.say(study, "headline")
+    assert capsys.readouterr().out.rstrip() == words.render(study, "headline").rstrip()
+
+
+def test_the_headlines_numbers_are_those_of_the_predictions(study):
+    said = words.render(study, "headline")
+    shown = re.findall(r"\[([\d.]+)(?: %)?\]\{\.headline-value\}", said)
+    best = claims.best(study)
+    tests = [run.predictions["test"] for run in best.runs]
+    count = len(tests)
+    area = sum(roc_auc_score(t.labels, t.logits) for t in tests) / count
+    sensitivity = sum((t.logits[t.labels == 1] >= 0).mean() for t in tests) / count
+    specificity = sum((t.logits[t.labels == 0] < 0).mean() for t in tests) / count
+    accuracy = sum(((t.logits >= 0) == t.labels).mean() for t in tests) / count
+    assert shown == [
+        f"{area:.3f}", f"{100 * sensitivity:.1f}", f"{100 * specificity:.1f}", f"{accuracy:.3f}"
+    ]  # fmt: skip
+    assert best.title in said
+
+
+def test_the_networks_result_states_its_counts(study):
+    test = study.model("simple-cnn").run.predictions["test"]
+    missed = int(((test.logits < 0) & (test.labels == 1)).sum())
+    said = words.render(study, "cnn-result")
+    assert f"of {int(test.labels.sum())} pneumonia cases and misses {missed}" in said
+
+
+def test_the_training_is_told_as_it_went(study):
+    run = study.model("simple-cnn").run
+    losses = [row["val_loss"] for row in run.history]
+    said = words.render(study, "cnn-training")
+    assert f"of {len(losses)} was kept, at a validation loss of {min(losses):.3f}" in said
+
+
+def test_the_counts_of_errors_are_those_of_the_confusion(study):
+    said = words.render(study, "errors")
+    counts = claims.best(study).confusion(HALF)
+    assert f"{counts.true_positive} true positives, {counts.true_negative} true negatives" in said
+
+
+def test_the_verdicts_in_the_prose_are_those_of_the_claims(study):
+    said = words.render(study, "claims")
+    for claim in claims.decide(study):
+        assert f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}" in said
+        assert claim.evidence in said
+
+
+@pytest.mark.parametrize(
+    ("scratch", "tuned", "said"),
+    [
+        (0.0, 3.0, "beats the same network from random weights beyond chance"),
+        (3.0, 0.0, "does worse than the same network from random weights"),
+        (3.0, 3.0, "cannot decide"),
+    ],
+)
+def test_the_words_on_transfer_follow_the_test(scratch, tuned, said, phantom, write_run):
+    labels = [0, 1] * 100
+    spread = [((7 * i) % 20 - 9.5) / 6 for i in range(200)]
+
+    def scores(shift):
+        return [
+            1 / (1 + 2.718281828 ** -(shift * y + s)) for y, s in zip(labels, spread, strict=True)
+        ]
+
+    plain = (labels, scores(2.0))
+    models = []
+    for name, shift in (("resnet18-scratch", scratch), ("resnet18-tiny-imagenet", tuned)):
+        run = write_run(RECIPES[name], plain, (labels, scores(shift)))
+        models.append(Model(RECIPES[name], 1, (run,)))
+    study = Study(Profile("made", (), (0,)), phantom, tuple(models))
+    assert said in words.render(study, "transfer-sentence")
+
+
+def test_without_a_pair_the_words_on_transfer_say_so(study):
+    alone = replace(study, models=tuple(m for m in study.models if "imagenet" not in m.name))
+    assert "could be compared" in words.render(alone, "transfer-sentence")
+    assert "No pretrained ResNet18 was run" in words.render(alone, "transfer-verdict")
+
+
+def test_text_from_outside_cannot_become_markup(study):
+    reason = "see *this*, |that|, [a](b), `c`, <img src=x>, {.d}, $e$, @f, #g, ~h~, ^i^ and j_k_l\\"
+    spoilt = with_reason(study, reason)
+    escaped = words.plain(reason)
+    for name in ("comparison", "beside-source", "runs", "transfer-models"):
+        said = words.render(spoilt, name)
+        assert escaped in said, name
+        assert reason not in said, name
+
+
+def test_every_sign_of_markdown_is_escaped():
+    signs = "\\`*_{}[]<>#|~^$@"
+    assert words.plain(signs) == "".join(f"\\{sign}" for sign in signs)
+    assert words.plain("plain words, 1.5 %") == "plain words, 1.5 %"
+
+
+def test_a_fragment_that_is_not_there_is_named(study):
+    with pytest.raises(WordsError, match=r"no fragment nonsense\.md\.j2 in"):
+        words.render(study, "nonsense")
+
+
+def test_a_fragment_that_asks_for_what_is_not_there_is_named(study):
+    with pytest.raises(WordsError, match=r"^templates/fragments/headline\.md\.j2: .*no attribute"):
+        words.render(study, "headline", {"best": "no model"})
+
+
+def test_more_names_can_be_given_to_a_fragment(study):
+    model = study.model("resnet18-scratch")
+    assert model.title in words.caption(study, "gradcam", model=model).data
+
+
+def test_a_study_of_one_seed_does_not_speak_of_several(study):
+    single = replace(
+        study,
+        profile=replace(study.profile, seeds=(0,)),
+        models=tuple(replace(model, runs=model.runs[:1]) for model in study.models),
+    )
+    assert "one seed" in words.render(single, "comparison")
+    assert "means over 2 seeds" in words.render(study, "comparison")
+    assert "first seed" not in words.caption(single, "roc-pr").data
