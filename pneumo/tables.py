@@ -22,6 +22,7 @@ SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
     },
 }  # fmt: skip
 DASH = "–"
+LONGEST = 60  # signs that a column asks room for at the most
 
 
 class TableError(PneumoError):
@@ -35,6 +36,16 @@ class Table:
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Each column's share of the line, as a count of signs: where cells are long, Markdown's dashes
+        say how wide columns are.
+        """
+        return tuple(
+            min(LONGEST, max(max(map(len, name.split()), default=1), *map(len, cells), 3))
+            for name, *cells in zip(self.columns, *self.rows, strict=True)
+        )
 
     def __post_init__(self) -> None:
         widths = {len(self.columns), len(self.numeric), *(len(row) for row in self.rows)}
@@ -106,7 +117,7 @@ def beside_source(study: Study) -> Table:
         ours = model.mean(HALF) if model.ran else {}
         measured = [number(ours.get(metric)) for metric in reported]
         rows.append(["", "measured here" if model.ran else "not run here", *measured])
-    return table("model | | accuracy > | AUC > | precision > | recall > | F1 >", rows)
+    return table("model | numbers | accuracy > | AUC > | precision > | recall > | F1 >", rows)
 
 
 def operating_points(study: Study) -> Table:

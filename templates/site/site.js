@@ -106,11 +106,14 @@ function copying() {
 
 function boxes() {
   // What scrolls sideways must be reachable by keyboard.
+  let listings = 0;
   for (const box of document.querySelectorAll("figure.quarto-float-tbl > div, main pre")) {
     if (box.scrollWidth > box.clientWidth) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", box.matches("pre") ? "Listing" : "Table");
+      const caption = box.getAttribute("aria-describedby");
+      if (caption) box.setAttribute("aria-labelledby", caption);
+      else box.setAttribute("aria-label", `Listing ${++listings}`);
     }
   }
 }
