@@ -218,22 +218,15 @@ def errors(study: Study, each: int = 8) -> Figure:
 
 def filters(study: Study) -> Figure:
     """The first layer's kernels of every network, each scaled to its own range."""
-    models = study.ran
-    rows = [-(-len(model.run.explanation.filters) // 16) for model in models]
-    canvas = style.figure(study, height=0.44 * sum(rows) + 0.3 * len(models) + 0.2)
-    parts = canvas.subfigures(
-        len(models), 1, squeeze=False, height_ratios=[0.44 * row + 0.3 for row in rows]
-    )
-    for part, model in zip(parts[:, 0], models, strict=True):
+    sheets = [_contact_sheet(model.run.explanation.filters) for model in study.ran]
+    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets]
+    canvas = style.figure(study, height=style.WIDTH * sum(heights) + 0.32 * len(sheets))
+    grid = canvas.subplots(len(sheets), 1, squeeze=False, height_ratios=heights)
+    for axes, sheet, model in zip(grid[:, 0], sheets, study.ran, strict=True):
         kernels = model.run.explanation.filters
-        grid = part.subplots(-(-len(kernels) // 16), 16, squeeze=False)
-        for axes in grid.flat:
-            style.picture(axes)
-        for axes, kernel in zip(grid.flat, kernels, strict=False):
-            reach = np.abs(kernel).max()
-            axes.imshow(kernel, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
         size = "×".join(map(str, kernels.shape[1:]))
-        part.suptitle(f"{model.title}: {len(kernels)} kernels of {size}", fontsize=8.5)
+        style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+        axes.set_title(f"{model.title}: {len(kernels)} kernels of {size}", fontsize=8.5)
     return canvas
 
 
@@ -312,6 +305,20 @@ def empty_maps(model: Model) -> int:
         not evidence(map_, bool(positive)).any()
         for map_, positive in zip(maps, called, strict=True)
     )
+
+
+def _contact_sheet(kernels: NDArray[np.float32], columns: int = 16) -> NDArray[np.float32]:
+    """Kernels (F, h, w) side by side in one picture, a gap of NaN between them, each in [-1, 1]."""
+    reach = np.abs(kernels).max(axis=(1, 2), keepdims=True)
+    scaled = kernels / np.where(reach > 0, reach, 1)
+    gap = max(1, round(kernels.shape[1] / 4))
+    padded = np.pad(
+        scaled, ((0, -len(kernels) % columns), (gap, gap), (gap, gap)), constant_values=np.nan
+    )
+    height, width = padded.shape[1:]
+    rows = padded.reshape(-1, columns, height, width)  # (R, C, h, w)
+    sheet = rows.transpose(0, 2, 1, 3).reshape(-1, columns * width)
+    return np.asarray(sheet, dtype=np.float32)
 
 
 def _show(axes: Axes, image: NDArray[np.uint8]) -> None:
