@@ -21,6 +21,8 @@ from pneumo.study import Study
 # Before torch is imported: images this few are learned fastest by one thread, and under xdist the
 # workers share the cores, as do the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+# The same seed gives the same bits on one kind of device only, and every machine has a CPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 # The same examples every time, and no deadline: a busy machine is no failure.
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
