@@ -5,10 +5,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pneumo.errors import PneumoError
 from report.engine import quarto, site
 
+Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def build(chosen: argparse.Namespace) -> tuple[Path, str]:
+def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     """Render the project that the options name.
 
     Returns:
@@ -49,9 +51,9 @@ def build(chosen: argparse.Namespace) -> tuple[Path, str]:
     return site.render(chosen.project, chosen.templates, chosen.output, finish), engine
 
 
-def choose(engine: str) -> str:
+def choose(engine: str) -> Engine:
     """The engine to use; "auto" takes Quarto where it answers and is new enough."""
-    if engine != "auto":
+    if engine == "quarto" or engine == "portable":
         return engine
     program = quarto.find()
     if program and (quarto.version(program) or ()) >= quarto.OLDEST:
@@ -60,7 +62,7 @@ def choose(engine: str) -> str:
     return "portable"
 
 
-def _results(engine: str) -> Callable[[Path], None]:
+def _results(engine: Engine) -> Callable[[Path], None]:
     """What adds the results to a new site; the study is loaded now, so that one missing stops here."""
     from pneumo import results, study
 

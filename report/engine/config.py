@@ -14,7 +14,7 @@ from report.engine.errors import RenderError, at
 # marked IGNORED is for Quarto alone and changes nothing that this engine makes.
 IGNORED = "ignored"
 _FIGURES = {"fig-format": True, "fig-dpi": True, "fig-width": True, "fig-height": True}
-_EXECUTE = {"echo": True, "warning": True, "error": True, "include": True, "output": True, "eval": True} | dict.fromkeys(
+_EXECUTE = dict.fromkeys(("echo", "warning", "error", "include", "output", "eval"), True) | dict.fromkeys(
     ("freeze", "cache", "enabled", "daemon", "daemon-restart"), IGNORED
 )  # fmt: skip
 _HTML = {"toc": True, "toc-depth": True, "toc-title": True, "number-sections": True, "number-depth": True,

@@ -1,11 +1,13 @@
-"""Numbers what a book's pages define, chapters, sections, figures, tables and equations, and resolves references."""
+"""Numbers what a book's pages define, from chapters to equations, and resolves references to it."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from report.engine import tree
+from report.engine.config import Book
 from report.engine.errors import RenderError, at
 from report.engine.execute import Executed
 from report.engine.source import Page
@@ -13,7 +15,13 @@ from report.engine.tree import Node
 
 NAMES = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
 _REFERENCE = re.compile(r"^(fig|tbl|sec|eq)-")
-_LABEL = re.compile(r"^\{#(eq-[\w-]+)\}$")
+_LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
+# Quarto numbers these too; no page of ours has any.
+_FOREIGN = re.compile(r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg)-")
+_CALLOUT = re.compile(r"^callout-(?!note$|tip$|important$|warning$|caution$)")
+_AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
+_NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
+_DEEPEST = 6  # a heading's lowest level
 
 
 @dataclass(frozen=True)
@@ -27,31 +35,61 @@ class Target:
     page: str  # the page's name without its ending
     is_chapter: bool = False
 
+    is_appendix: bool = False
+
+    @property
+    def name(self) -> str:
+        """What it is called in a reference."""
+        if self.is_chapter:
+            return "Appendix" if self.is_appendix else "Chapter"
+        return NAMES[self.kind]
+
     @property
     def text(self) -> str:
         """As a reference to it reads: "Figure 1.2"."""
         if self.number is None:
-            return tree.text_of(self.title)
-        name = "Chapter" if self.is_chapter else NAMES[self.kind]
-        return f"{name}\N{NO-BREAK SPACE}{self.number}"
+            return tree.text_of(self.title).strip()
+        return f"{self.name}\N{NO-BREAK SPACE}{self.number}"
+
+    @property
+    def heading(self) -> str:
+        """A section as a page without numbers names it: by its title."""
+        title = tree.text_of(self.title).strip()
+        if not self.is_chapter or self.number is None:
+            return title
+        if self.is_appendix:
+            return f"{self.text} — {title}"
+        return f"{self.number}\N{NO-BREAK SPACE} {title}"
 
 
 @dataclass
 class Chapter:
     """A page on its way to the reader: its tree, with floats and headings numbered."""
 
-    page: Page
-    number: str | None
+    executed: Executed
+    place: str | None  # "3" or "A", which its figures' numbers begin with; None for one that is not counted
+    number: str | None  # the same where headings show it
     id: str
     title: list[Node]
     blocks: list[Node]  # without the chapter's own heading
     is_index: bool
+    is_appendix: bool
+    number_depth: int = _DEEPEST
     toc: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def page(self) -> Page:
+        """The page as it is written."""
+        return self.executed.page
 
     @property
     def slug(self) -> str:
         """The page's name without its ending."""
         return self.page.path.stem
+
+    def error(self, text: str, message: str) -> RenderError:
+        """An error that names the file and line in which `text` stands or was made."""
+        return at(*self.executed.where(text), message)
 
 
 @dataclass(frozen=True)
@@ -62,7 +100,7 @@ class Document:
     targets: dict[str, Target]
 
 
-def assemble(executed: list[Executed], number_sections: bool = True) -> Document:
+def assemble(executed: list[Executed], book: Book) -> Document:
     """Parse every page and number it.
 
     Raises:
@@ -70,48 +108,78 @@ def assemble(executed: list[Executed], number_sections: bool = True) -> Document
     """
     chapters: list[Chapter] = []
     targets: dict[str, Target] = {}
-    count = 0
-    for place, page in enumerate(executed):
-        chapter = _open_chapter(page, is_index=place == 0)
-        if chapter.number is not None:
-            count += 1
-            chapter.number = str(count) if number_sections else None
+    counts: Counter[bool] = Counter()
+    for page in executed:
+        chapter = _open_chapter(page, book)
+        if chapter.place is not None:
+            count = counts[chapter.is_appendix]
+            counts[chapter.is_appendix] += 1
+            chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
+            chapter.number = chapter.place if chapter.number is not None else None
         _Numbering(chapter, targets).run()
         chapters.append(chapter)
     document = Document(tuple(chapters), targets)
     for chapter in chapters:
-        chapter.blocks = tree.rewrite(
-            chapter.blocks, lambda node, c=chapter: _refer(node, c, document)
-        )
+        refer = partial(_refer, chapter=chapter, document=document)
+        chapter.title = tree.rewrite(chapter.title, refer)
+        chapter.blocks = tree.rewrite(chapter.blocks, refer)
     return document
 
 
-def _open_chapter(executed: Executed, is_index: bool) -> Chapter:
+def _open_chapter(executed: Executed, book: Book) -> Chapter:
     """A page's tree, with its first heading, or the title of its front matter, taken off."""
     page = executed.page
-    blocks = tree.rewrite(tree.read_markdown(executed.markdown), _html_table)
+    front_matter = page.front_matter
+    is_index = page.path == book.chapters[0]
+    blocks = tree.rewrite(tree.read_markdown(executed.markdown), _html_tables)
     heads = [block for block in blocks if block["t"] == "Header" and block["c"][0] == 1]
-    if page.front_matter.get("title"):
-        title = tree.read_markdown(str(page.front_matter["title"]))[0]["c"]
-        identifier, classes = "", []
+    identifier, classes = "", []
+    if front_matter.get("title"):
+        title = tree.read_inlines(str(front_matter["title"]))
     elif heads:
         identifier, classes, _ = tree.attributes(heads[0])
         title = heads[0]["c"][2]
         if not is_index:  # the front page is headed by the book's title, and keeps its own below
             blocks.remove(heads[0])
     else:
-        raise at(
-            page.path, None, "a chapter begins with a heading of the first level, or has a title"
-        )
-    numbered = "unnumbered" not in classes and page.front_matter.get("number-sections") is not False
-    return Chapter(page, "" if numbered else None, identifier, title, blocks, is_index)
+        problem = "a chapter begins with a heading of the first level, or has a title"
+        raise at(page.path, None, problem)
+    if len(heads) > 1:
+        text = tree.text_of(heads[1]["c"][2]).strip()
+        problem = f"a page has one heading of the first level; {text!r} is another"
+        raise at(*executed.where(f"# {text}"), problem)
+    abstract = front_matter.get("abstract") or (book.abstract if is_index else None)
+    if abstract:
+        words = {"t": "Div", "c": [["", ["block-title"], []], [{"t": "Plain", "c": tree.words("Abstract")}]]}
+        text = tree.read_markdown(str(abstract))
+        blocks.insert(0, {"t": "Div", "c": [["", ["abstract"], []], [words, *text]]})
+    counted = "unnumbered" not in classes
+    options = {**book.html, **front_matter}
+    return Chapter(
+        executed,
+        place="" if counted else None,
+        number="" if counted and options.get("number-sections") is not False else None,
+        id=identifier,
+        title=title,
+        blocks=blocks,
+        is_index=is_index,
+        is_appendix=page.path in book.appendices,
+        number_depth=int(options.get("number-depth", _DEEPEST)),
+    )
 
 
-def _html_table(node: Node) -> list[Node] | None:
-    """A table that a cell displays as HTML, read, so that paper can show it too."""
-    if node["t"] == "RawBlock" and node["c"][0] == "html" and "<table" in node["c"][1]:
-        table = [b for b in tree.every(tree.read_html(node["c"][1]), "Table")]
-        return table or None
+def _html_tables(node: Node) -> list[Node] | None:
+    """Tables that are written in HTML, read, so that paper can show them too."""
+    if node["t"] == "RawBlock" and node["c"][0] == "html":
+        text = _AROUND_TABLES.sub("", node["c"][1]).strip()
+        if text.startswith("<table") and text.endswith("</table>"):
+            return tree.read_html(text)
+    if node["t"] == "Div" and "cell-html" in node["c"][0][1]:
+        *shown, plain = node["c"][1]
+        if any(block["t"] == "Table" for block in shown):
+            return [{"t": "Div", "c": [node["c"][0], shown]}]
+        paper = {"t": "Div", "c": [["", ["content-visible"], [["when-format", "typst"]]], [plain]]}
+        return [{"t": "Div", "c": [node["c"][0], [*shown, paper]]}]
     return None
 
 
@@ -121,54 +189,84 @@ class _Numbering:
     def __init__(self, chapter: Chapter, targets: dict[str, Target]) -> None:
         self.chapter, self.targets = chapter, targets
         self.counts: Counter[str] = Counter()
-        self.sections = [0] * 6
+        self.sections = [0] * _DEEPEST
+        self.around: str | None = None  # the number of the float that is being gone through
+        self.panels = 0
 
     def run(self) -> None:
+        """Number the chapter, in place."""
         chapter = self.chapter
         if chapter.id.startswith("sec-"):
             self._define(chapter.id, "sec", chapter.number, chapter.title, is_chapter=True)
-        chapter.blocks = [self._block(block) for block in chapter.blocks]
+        chapter.blocks = self._blocks(chapter.blocks)
+        for node in tree.every(chapter.blocks):
+            label = tree.attributes(node)[0]
+            if node["t"] == "Str" and (found := _LABEL.match(node["c"])):
+                label = found[1]
+            elif label.partition("-")[0] not in ("fig", "tbl") or label in self.targets:
+                continue
+            raise chapter.error(label, f"{label} labels what can't be numbered here")
+
+    def _blocks(self, nodes: list[Node]) -> list[Node]:
+        return [self._block(node) for node in nodes]
 
     def _block(self, node: Node) -> Node:
         identifier, classes, pairs = tree.attributes(node)
         kind = identifier.partition("-")[0]
+        if _FOREIGN.match(identifier):
+            raise self.chapter.error(identifier, f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq")
         if node["t"] == "Header":
             return self._heading(node)
-        if node["t"] == "Div" and kind in ("fig", "tbl"):
-            blocks = list(node["c"][1])
-            caption = []
-            if blocks and blocks[-1]["t"] in ("Para", "Plain") and len(blocks) > 1:
+        if node["t"] == "Div":
+            return self._div(node, kind, identifier, classes, pairs)
+        if node["t"] == "Figure" and kind == "fig":
+            return self._float(identifier, kind, _caption(node), node["c"][2], pairs)
+        if node["t"] == "Table" and kind == "tbl" and node["c"][1][1]:
+            table = {"t": "Table", "c": [["", classes, []], [None, []], *node["c"][2:]]}
+            return self._float(identifier, kind, _caption(node), [table], pairs)
+        if node["t"] in ("Para", "Plain"):
+            return {"t": node["t"], "c": self._equations(node["c"])}
+        return tree.within(node, self._blocks)
+
+    def _div(
+        self, node: Node, kind: str, identifier: str, classes: list[str], pairs: dict[str, str]
+    ) -> Node:
+        wrong = [name for name in pairs if name.startswith("layout") and name != "layout-ncol"]
+        wrong += [name for name in classes if _CALLOUT.match(name) and "callout" not in classes]
+        if wrong or not pairs.get("layout-ncol", "1").isdigit():
+            raise self.chapter.error(wrong[0] if wrong else "layout-ncol", f"unknown {wrong or 'layout-ncol'}")
+        blocks = list(node["c"][1])
+        if kind in ("fig", "tbl"):
+            caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
+            # The last paragraph is the caption, if it has words: a picture alone is a part of the float.
+            last = blocks[-1] if blocks else {"t": "Null"}
+            is_text = last["t"] == "Para" and any(part["t"] not in _NO_WORDS for part in last["c"])
+            if not caption and is_text:
                 caption = blocks.pop()["c"]
             return self._float(identifier, kind, caption, blocks, pairs)
-        if node["t"] == "Figure" and kind == "fig":
-            caption = [inline for block in node["c"][1][1] for inline in block["c"]]
-            return self._float(identifier, kind, caption, node["c"][2], pairs)
-        if node["t"] == "Table" and node["c"][1][1]:
-            caption = [inline for block in node["c"][1][1] for inline in block["c"]]
-            table = {"t": "Table", "c": [["", classes, []], [None, []], *node["c"][2:]]}
-            if kind == "tbl":
-                return self._float(identifier, kind, caption, [table], pairs)
-        if node["t"] == "Para":
-            return self._equation(node)
-        if node["t"] == "Div":
-            inner = "panel-tabset" in classes or any(c.startswith("callout-") for c in classes)
-            content = [
-                block if inner and block["t"] == "Header" else self._block(block)
-                for block in node["c"][1]
-            ]
-            return {"t": "Div", "c": [node["c"][0], content]}
-        return node
+        # The headings of tabs and callouts are titles: only below them are there sections.
+        titles = "panel-tabset" in classes or any(name.startswith("callout-") for name in classes)
+        parts = [
+            block if titles and block["t"] == "Header" and self._is_title(block, blocks) else self._block(block)
+            for block in blocks
+        ]
+        return {"t": "Div", "c": [node["c"][0], parts]}
+
+    def _is_title(self, header: Node, blocks: list[Node]) -> bool:
+        """Whether a heading is of the level with which its tabset or callout begins."""
+        return blocks[0]["t"] == "Header" and bool(header["c"][0] == blocks[0]["c"][0])
 
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         number = None
-        if level > 1 and "unnumbered" not in classes and self.chapter.number:
+        counted = 1 < level <= self.chapter.number_depth and "unnumbered" not in classes
+        if counted and self.chapter.number:
             self.sections[level - 1] += 1
-            self.sections[level:] = [0] * (6 - level)
+            self.sections[level:] = [0] * (_DEEPEST - level)
             number = ".".join([self.chapter.number, *map(str, self.sections[1:level])])
         if identifier.startswith("sec-"):
             self._define(identifier, "sec", number, title)
-        if level in (1, 2, 3) and not ("unlisted" in classes):
+        if "unlisted" not in classes:
             self.chapter.toc.append(
                 {"id": identifier, "level": level, "number": number, "title": title}
             )
@@ -183,59 +281,61 @@ class _Numbering:
         blocks: list[Node],
         pairs: dict[str, str],
     ) -> Node:
-        self.counts[kind] += 1
-        number = f"{self.chapter.number}." if self.chapter.number else ""
-        number += str(self.counts[kind])
-        self._define(identifier, kind, number)
-        parts: list[Node] = []
-        panels = 0
-        for block in blocks:
-            inner, _, _ = tree.attributes(block)
-            if inner.startswith(f"{identifier}-") and block["t"] in ("Figure", "Div"):
-                letter = f"({'abcdefghijklmnopqrstuvwxyz'[panels]})"
-                panels += 1
-                self._define(inner, kind, f"{number} {letter}")
-                words = [inline for part in block["c"][1][1] for inline in part["c"]]
-                parts.append(_make_float(inner, kind, letter, words, block["c"][2], {}))
-            else:
-                parts.append(block)
-        return _make_float(identifier, kind, number, caption, parts, pairs)
+        """A numbered figure or table: a node of ours, which the writers turn into pandoc's."""
+        if self.around is None:
+            number = self._count(kind)
+            self._define(identifier, kind, number)
+            self.around, self.panels = number, 0
+            parts = self._blocks(blocks)
+            self.around, is_panel = None, False
+        else:
+            number = f"({ascii_lowercase[self.panels]})"
+            self.panels += 1
+            self._define(identifier, kind, f"{self.around} {number}")
+            parts, is_panel = self._blocks(blocks), True
+        return {
+            "t": "Float", "id": identifier, "kind": kind, "number": number, "caption": caption, "c": parts,
+            "is_panel": is_panel, "columns": int(pairs.get("layout-ncol", 0)),
+        }  # fmt: skip
 
-    def _equation(self, node: Node) -> Node:
-        inlines = node["c"]
-        found = _LABEL.match(tree.text_of(inlines[-1:])) if inlines else None
-        if not found or not any(inline["t"] == "Math" for inline in inlines):
-            return node
-        self.counts["eq"] += 1
-        number = f"{self.chapter.number}." if self.chapter.number else ""
-        number += str(self.counts["eq"])
-        self._define(found[1], "eq", number)
-        maths = next(inline for inline in inlines if inline["t"] == "Math")
-        return {"t": "Equation", "id": found[1], "number": number, "c": [maths]}
+    def _equations(self, inlines: list[Node]) -> list[Node]:
+        """Displayed maths with a label behind it, as a numbered equation: a node of ours."""
+        result: list[Node] = []
+        for node in inlines:
+            found = _LABEL.match(node["c"]) if node["t"] == "Str" else None
+            before = [part for part in result if part["t"] not in ("Space", "SoftBreak")]
+            if not found or not before or before[-1]["t"] != "Math":
+                result.append(node)
+                continue
+            while result.pop() is not before[-1]:
+                pass  # the space between the maths and its label
+            number = self._count("eq")
+            self._define(found[1], "eq", number)
+            result.append({"t": "Equation", "id": found[1], "number": number, "c": [before[-1]]})
+            result += [{"t": "Str", "c": found[2]}] if found[2] else []
+        return result
+
+    def _count(self, kind: str) -> str:
+        self.counts[kind] += 1
+        return ".".join(filter(None, [self.chapter.place, str(self.counts[kind])]))
 
     def _define(
         self, identifier: str, kind: str, number: str | None, title: list[Node] | None = None,
         is_chapter: bool = False,
     ) -> None:  # fmt: skip
         if identifier in self.targets:
-            first = self.targets[identifier]
-            path = self.chapter.page.path
-            line = self.chapter.page.line_of(identifier)
-            raise at(path, line, f"label {identifier!r} stands twice; first on page {first.page}")
+            first = self.targets[identifier].page
+            problem = f"label {identifier!r} stands twice; first on page {first}"
+            raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
-            identifier, kind, number, title or [], self.chapter.slug, is_chapter
-        )
+            identifier, kind, number, title or [], self.chapter.slug, is_chapter,
+            self.chapter.is_appendix,
+        )  # fmt: skip
 
 
-def _make_float(
-    identifier: str, kind: str, number: str, caption: list[Node], blocks: list[Node],
-    pairs: dict[str, str],
-) -> Node:  # fmt: skip
-    """A numbered figure or table: a node of ours, which the writers turn into pandoc's."""
-    return {
-        "t": "Float", "id": identifier, "kind": kind, "number": number, "caption": caption, "c": blocks,
-        "columns": pairs.get("layout-ncol"),
-    }  # fmt: skip
+def _caption(node: Node) -> list[Node]:
+    """The words of a figure's or a table's caption."""
+    return [inline for block in node["c"][1][1] for inline in block["c"]]
 
 
 def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
@@ -243,25 +343,22 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
     if node["t"] != "Cite":
         return None
     cited = [citation["citationId"] for citation in node["c"][0]]
-    labels = [name for name in cited if _REFERENCE.match(name)]
-    if not labels:
+    if not any(_REFERENCE.match(name) for name in cited):
         return None
-    if len(labels) != len(cited):
-        raise at(
-            chapter.page.path,
-            chapter.page.line_of(labels[0]),
-            f"references and citations can't share one bracket: {', '.join(cited)}",
-        )
     inlines: list[Node] = []
-    for place, name in enumerate(labels):
+    for place, citation in enumerate(node["c"][0]):
+        name = citation["citationId"]
+        if not _REFERENCE.match(name):
+            problem = f"references and citations can't share one bracket: {', '.join(cited)}"
+            raise chapter.error(f"@{name}", problem)
         if name not in document.targets:
-            line = chapter.page.line_of(f"@{name}")
-            raise at(
-                chapter.page.path, line, f"cross-reference to @{name}, which is nowhere defined"
-            )
-        if place:
-            inlines += [{"t": "Str", "c": ","}, {"t": "Space"}]
-        inlines.append({"t": "Reference", "id": name, "c": []})
+            raise chapter.error(f"@{name}", f"cross-reference to @{name}, which is nowhere defined")
+        # [-@fig-a] is its bare number, [Panel @fig-a] goes by another name.
+        prefix = tree.text_of(citation["citationPrefix"]).strip()
+        bare = citation["citationMode"]["t"] == "SuppressAuthor"
+        inlines += [{"t": "Str", "c": ","}, {"t": "Space"}] if place else []
+        inlines.append({"t": "Reference", "id": name, "name": "" if bare else prefix or None})
+        inlines += citation["citationSuffix"]
     return inlines
 
 
@@ -272,14 +369,8 @@ def check_citations(document: Document, known: set[str]) -> None:
         RenderError: names the page and the key.
     """
     for chapter in document.chapters:
-        for cite in tree.every(chapter.blocks, "Cite"):
+        for cite in tree.every([chapter.title, chapter.blocks], "Cite"):
             for citation in cite["c"][0]:
                 name = citation["citationId"]
                 if name not in known:
-                    line = chapter.page.line_of(f"@{name}")
-                    raise at(
-                        chapter.page.path, line, f"citation @{name} is not in the bibliography"
-                    )
-
-
-__all__ = ["Chapter", "Document", "RenderError", "Target", "assemble", "check_citations"]
+                    raise chapter.error(f"@{name}", f"citation @{name} is not in the bibliography")

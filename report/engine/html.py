@@ -92,7 +92,7 @@ class _Writer:
 
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
-        identifier, classes, pairs = tree.attributes(node)
+        _, classes, pairs = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
         if kind == "Equation":

@@ -290,10 +290,7 @@ def _own_id(chapter: Chapter, identifier: str) -> str:
     return f"{chapter.slug}--{identifier}"
 
 
-def _link(label: str, text: list[Node], raw: bool = False) -> Any:
-    if raw:
-        words = tree.text_of(text)
-        return tree.raw_inline("typst", f"#link(<{label}>)[{words}]")
+def _link(label: str, text: list[Node]) -> list[Node]:
     return [
         tree.raw_inline("typst", f"#link(<{label}>)["),
         *text,

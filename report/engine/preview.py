@@ -34,7 +34,7 @@ class _Handler(SimpleHTTPRequestHandler):
         inside = wanted.resolve().is_relative_to(root)
         return str(wanted if inside else root / "not-there")
 
-    def list_directory(self, path: object) -> None:
+    def list_directory(self, path: object) -> None:  # noqa: ARG002
         self.send_error(404, "No such page")
 
     def log_message(self, format: str, *args: object) -> None:
