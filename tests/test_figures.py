@@ -181,10 +181,14 @@ def test_errors_show_the_surest_case_with_its_probability(study):
             assert f"{probability:.2f}" in shown
 
 
-def test_every_networks_filters_are_shown(study):
-    canvas = figures.filters(study)
-    count = sum(len(axes.images) for axes in canvas.axes)
-    assert count == sum(len(model.run.explanation.filters) for model in study.ran)
+def test_every_networks_filters_are_shown_each_in_its_own_range(study, canvases):
+    canvas = canvases[figures.filters]
+    for axes, model in zip(canvas.axes, study.ran, strict=True):
+        kernels = model.run.explanation.filters
+        shown = np.asarray(axes.images[0].get_array(), float)
+        shown = shown[np.isfinite(shown)]
+        own_range = kernels / np.abs(kernels).max(axis=(1, 2), keepdims=True)
+        np.testing.assert_allclose(np.sort(shown), np.sort(own_range.ravel()), atol=1e-6)
     assert "SimpleCNN: 32 kernels of 3×3" in words_of(canvas)
 
 
