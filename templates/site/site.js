@@ -9,15 +9,15 @@ function keep(name, value) {
 
 function colours() {
   const button = document.querySelector("button.theme");
-  const show = () => {
-    const dark = root.dataset.theme === "dark";
-    button.setAttribute("aria-pressed", String(dark));
-  };
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
+  const show = () => button.setAttribute("aria-pressed", String(dark()));
   button.addEventListener("click", () => {
-    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    root.dataset.theme = dark() ? "light" : "dark";
     keep("theme", root.dataset.theme);
     show();
   });
+  system.addEventListener("change", show);
   show();
 }
 
@@ -31,6 +31,9 @@ function chapters() {
   button.addEventListener("click", () => set(!sidebar.classList.contains("open")));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && sidebar.classList.contains("open")) { set(false); button.focus(); }
+  });
+  document.addEventListener("click", (event) => {
+    if (!sidebar.contains(event.target) && !button.contains(event.target)) set(false);
   });
 }
 
@@ -50,8 +53,8 @@ function tabs() {
     links.forEach((link, place) => {
       link.addEventListener("click", (event) => { event.preventDefault(); choose(link, false); });
       link.addEventListener("keydown", (event) => {
-        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-        if (step) { event.preventDefault(); choose(links[(place + step + links.length) % links.length], true); }
+        const goal = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: links.length - 1 }[event.key];
+        if (goal !== undefined) { event.preventDefault(); choose(links.at(goal % links.length), true); }
         if (event.key === " " || event.key === "Enter") { event.preventDefault(); choose(link, false); }
       });
     });
@@ -62,7 +65,15 @@ function tabs() {
 function callouts() {
   for (const header of document.querySelectorAll(".callout-header[aria-expanded]")) {
     const body = document.getElementById(header.getAttribute("aria-controls"));
-    const set = (open) => { header.setAttribute("aria-expanded", String(open)); body.hidden = !open; };
+    header.setAttribute("role", "button");
+    header.tabIndex = 0;
+    const set = (open) => {
+      header.setAttribute("aria-expanded", String(open));
+      // What is folded is still found by the browser's own search, and by a link to it.
+      if (open) body.removeAttribute("hidden");
+      else body.setAttribute("hidden", "until-found");
+    };
+    body.addEventListener("beforematch", () => set(true));
     const turn = () => set(header.getAttribute("aria-expanded") !== "true");
     header.addEventListener("click", turn);
     header.addEventListener("keydown", (event) => {
@@ -73,19 +84,49 @@ function callouts() {
 }
 
 function contents() {
-  const links = new Map([...document.querySelectorAll("aside.toc a")].map((a) => [a.hash.slice(1), a]));
-  if (!links.size || !("IntersectionObserver" in window)) return;
+  const links = new Map(
+    [...document.querySelectorAll(".toc a")].map((a) => [decodeURIComponent(a.hash.slice(1)), a])
+  );
   const headings = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  if (!headings.length) return;
+  // Beside the text the contents stand open; above it, on a small screen, they would push it away.
+  const fold = document.querySelector(".toc details");
+  const narrow = window.matchMedia("(max-width: 1120px)");
+  const unfold = () => { fold.open = !narrow.matches; };
+  narrow.addEventListener("change", unfold);
+  unfold();
   const mark = () => {
     let current = headings[0];
     for (const heading of headings) if (heading.getBoundingClientRect().top < 120) current = heading;
+    // The last sections may be too short to reach the top.
+    if (window.innerHeight + window.scrollY >= root.scrollHeight - 2) current = headings.at(-1);
     for (const [id, link] of links) {
-      if (id === current.id) link.setAttribute("aria-current", "true");
+      if (id === current.id) link.setAttribute("aria-current", "location");
       else link.removeAttribute("aria-current");
     }
   };
   document.addEventListener("scroll", mark, { passive: true });
   mark();
+}
+
+function anchors() {
+  for (const heading of document.querySelectorAll("main :is(h2, h3, h4)")) {
+    const id = heading.id || heading.closest("section")?.id;
+    if (!id || heading.closest(".callout, .panel-tabset")) continue;
+    const link = document.createElement("a");
+    link.className = "anchor";
+    link.href = `#${id}`;
+    link.textContent = "#";
+    link.setAttribute("aria-label", `Link to ${heading.textContent.trim()}`);
+    heading.append(link);
+  }
+}
+
+function code() {
+  // An option such as --data stays in one piece; only what is long, a digest, may break.
+  for (const word of document.querySelectorAll("main :not(pre) > code")) {
+    word.classList.toggle("short", word.textContent.length < 28);
+  }
 }
 
 function copying() {
@@ -106,14 +147,21 @@ function copying() {
 
 function boxes() {
   // What scrolls sideways must be reachable by keyboard.
-  let listings = 0;
-  for (const box of document.querySelectorAll("figure.quarto-float-tbl > div, main pre")) {
+  for (const table of document.querySelectorAll("main table")) {
+    if (table.closest("figure.quarto-float-tbl, .table-box")) continue;
+    const box = document.createElement("div");
+    box.className = "table-box";
+    table.replaceWith(box);
+    box.append(table);
+  }
+  let unnamed = 0;
+  for (const box of document.querySelectorAll("figure.quarto-float-tbl > div, .table-box, main pre")) {
     if (box.scrollWidth > box.clientWidth) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
       const caption = box.getAttribute("aria-describedby");
       if (caption) box.setAttribute("aria-labelledby", caption);
-      else box.setAttribute("aria-label", `Listing ${++listings}`);
+      else box.setAttribute("aria-label", `${box.matches("pre") ? "Listing" : "Table"} ${++unnamed}`);
     }
   }
 }
@@ -134,7 +182,9 @@ function search() {
     }
   }
   function excerpt(text, words) {
-    const place = Math.max(0, text.toLowerCase().indexOf(words[0]) - 50);
+    const hits = words.map((word) => text.toLowerCase().indexOf(word)).filter((hit) => hit >= 0);
+    let place = hits.length ? Math.max(0, Math.min(...hits) - 50) : 0;
+    if (place) place = text.indexOf(" ", place) + 1; // begin with a whole word
     const piece = (place ? "… " : "") + text.slice(place, place + 170) + (text.length > place + 170 ? " …" : "");
     const line = document.createElement("span");
     const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
@@ -211,6 +261,8 @@ chapters();
 tabs();
 callouts();
 contents();
+anchors();
+code();
 copying();
 boxes();
 search();
