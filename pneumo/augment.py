@@ -26,7 +26,7 @@ class Draw:
 
 def to_unit(images: NDArray[np.uint8]) -> Tensor:
     """Images uint8 (N, H, W) as float (N, 1, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float() / 255
+    return torch.from_numpy(images.copy()).unsqueeze(1).float() / 255
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -122,7 +122,3 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
         "--weights", type=Path, help="ImageNet weights of ResNet18, as torchvision publishes them"
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

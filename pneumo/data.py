@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
@@ -128,9 +129,13 @@ def load(size: int = 28, source: str = "auto") -> Dataset:
     return phantom(size)
 
 
+@cache
 def phantom(size: int = 28) -> Dataset:
     """The drawn data set: chest-like images, the real ratio of classes, a fixed seed."""
     splits = {name: Split(*arrays) for name, arrays in draw_phantom(size).items()}
+    for split in splits.values():  # drawn once a process, so nobody may draw on it
+        split.images.setflags(write=False)
+        split.labels.setflags(write=False)
     return Dataset(
         **splits, source=PHANTOM, fingerprint=fingerprint(splits), size=size, location=PHANTOM
     )

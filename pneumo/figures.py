@@ -341,7 +341,7 @@ def _curves(axes: Axes, model: Model, measure: str) -> None:
     best = model.run.manifest["metrics"]["epoch"]
     axes.axvline(best, color=style.VERMILION, linewidth=0.9, linestyle=":", zorder=1)
     axes.set_xlim(0.5, len(model.run.history) + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _shade_frozen(axes: Axes, model: Model, label: bool) -> None:

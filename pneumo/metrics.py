@@ -231,9 +231,11 @@ def _share(part: int, whole: int) -> float:
 def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:
     """Half-way between the lowest score that is called and the highest that is not."""
     called, left = scores[scores >= threshold], scores[scores < threshold]
-    if not len(called):  # calls nothing: sklearn's first threshold is infinite
-        return 1.0
-    return float((called.min() + left.max()) / 2) if len(left) else float(called.min())
+    if not len(left):
+        return float(called.min())
+    middle = (called.min() + left.max()) / 2
+    # Neighbouring floats have no middle.
+    return float(middle if middle > left.max() else called.min())
 
 
 def _checked(

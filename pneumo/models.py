@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -218,9 +219,12 @@ def _load(model: Classifier, weights: Weights) -> None:
             if not name.startswith(f"{model._head}.")
         }
         missing, unexpected = model.network.load_state_dict(body, strict=False)
-    except (OSError, RuntimeError, SafetensorError, AttributeError, ValueError) as error:
+    except (
+        OSError, RuntimeError, EOFError, ValueError, AttributeError, UnpicklingError, SafetensorError,
+    ) as error:  # fmt: skip
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
-            f"{weights.path} does not hold this network's weights: {error}"
+            f"{weights.path} does not hold this network's weights: {reason}"
         ) from None
     strangers = [n for n in missing if not n.startswith(f"{model._head}.")] + list(unexpected)
     if strangers:

@@ -4,12 +4,15 @@ import ast
 import csv
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +71,10 @@ class Run:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """A row an epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
-        with (self.path / "history.csv").open(newline="", encoding="utf-8") as file:
+        with (
+            _damage_of(self.path, "history.csv"),
+            (self.path / "history.csv").open(newline="", encoding="utf-8") as file,
+        ):
             return [
                 {name: value if name in _WORDS else float(value) for name, value in row.items()}
                 for row in csv.DictReader(file)
@@ -77,7 +83,10 @@ class Run:
     @cached_property
     def predictions(self) -> dict[str, Predictions]:
         """For ``val`` and ``test``."""
-        with np.load(self.path / "predictions.npz", allow_pickle=False) as arrays:
+        with (
+            _damage_of(self.path, "predictions.npz"),
+            np.load(self.path / "predictions.npz", allow_pickle=False) as arrays,
+        ):
             return {
                 split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
                 for split in ("val", "test")
@@ -86,7 +95,10 @@ class Run:
     @cached_property
     def explanation(self) -> Explanation:
         """Filters, Grad-CAM maps and augmented examples."""
-        with np.load(self.path / "explain.npz", allow_pickle=False) as arrays:
+        with (
+            _damage_of(self.path, "explain.npz"),
+            np.load(self.path / "explain.npz", allow_pickle=False) as arrays,
+        ):
             return Explanation(**{name: arrays[name] for name in ("filters", "maps", "augmented")})
 
     @property
@@ -127,21 +139,22 @@ def load(path: Path) -> Run:
     Raises:
         RunError: it is missing, incomplete or of another schema.
     """
+    if not path.is_dir():
+        raise RunError(f"no run in {path}; run `pneumo study`")
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         raise RunError(
-            f"no finished run in {path}: {', '.join(missing)} missing; run `pneumo study`"
+            f"{path} is not whole: {', '.join(missing)} missing; delete it and run `pneumo study`"
         )
-    try:
+    with _damage_of(path, "manifest.json"):
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RunError(f"{path / 'manifest.json'} is damaged ({error}); delete {path}") from None
-    if manifest.get("schema") != SCHEMA:
-        raise RunError(
-            f"{path} was written with schema {manifest.get('schema')}, this version reads {SCHEMA}; "
-            "run `pneumo study` to train it anew"
-        )
-    return Run(path, recipe_from(manifest["recipe"]), manifest["seed"], manifest["key"], manifest)
+        if manifest["schema"] != SCHEMA:
+            raise RunError(
+                f"{path} was written with schema {manifest['schema']}, this version reads {SCHEMA}; "
+                "delete it and run `pneumo study`"
+            )
+        recipe = recipe_from(manifest["recipe"])
+        return Run(path, recipe, manifest["seed"], manifest["key"], manifest)
 
 
 def recipe_from(fields: Mapping[str, Any]) -> Recipe:
@@ -170,7 +183,7 @@ def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Write JSON that appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.new")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")  # two that write at once don't meet
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(path)
@@ -190,6 +203,26 @@ def publish(partial: Path, destination: Path) -> None:
     if destination.exists():
         shutil.rmtree(destination)
     partial.rename(destination)
+
+
+@contextmanager
+def _damage_of(path: Path, name: str) -> Iterator[None]:
+    """Turn whatever reading a damaged file raises into a sentence."""
+    try:
+        yield
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        BadZipFile,
+    ) as error:
+        what = str(error) or type(error).__name__
+        raise RunError(
+            f"{path / name} is damaged ({what}); delete {path} and run `pneumo study`"
+        ) from None
 
 
 @cache

@@ -7,7 +7,7 @@ imports torch.
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -233,17 +233,23 @@ def load(profile: str | None = None, source: str | None = None, home: Path | Non
     again = f"run `pneumo study --profile {chosen.name}`"
     if not path.is_file():
         raise StudyError(f"no finished study of profile {chosen.name} in {path.parent}; {again}")
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record.get("schema") != SCHEMA:
-        raise StudyError(f"{path} has schema {record.get('schema')}, not {SCHEMA}; {again}")
-    source = source or os.environ.get("PNEUMO_DATA") or record["data"]["location"]
-    dataset = data.load(source=source)
-    if dataset.fingerprint != record["data"]["fingerprint"]:
-        raise StudyError(
-            f"the finished study of profile {chosen.name} is of other data than {source}; {again} "
-            f"--data {source}"
-        )
-    models = tuple(_load_model(chosen, entry, dataset, home, again) for entry in record["models"])
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["schema"] != SCHEMA:
+            raise StudyError(f"{path} has schema {record['schema']}, not {SCHEMA}; {again}")
+        entries, made_from = record["models"], record["data"]
+        given = source or os.environ.get("PNEUMO_DATA")
+        dataset = data.load(source=given or made_from["location"])
+        if dataset.fingerprint != made_from["fingerprint"]:
+            raise StudyError(
+                f"the finished study of profile {chosen.name} is of other data than {given}; "
+                f"{again} --data {given}"
+            )
+        # The same data by another way are the same data: the study names the way it was made.
+        dataset = replace(dataset, source=made_from["source"])
+        models = tuple(_load_model(chosen, entry, dataset, home, again) for entry in entries)
+    except (ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
     if tuple(model.name for model in models) != chosen.recipes:
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
     return Study(chosen, dataset, models)

@@ -87,8 +87,12 @@ def train(
         device: "auto" takes a GPU where there is one.
 
     Raises:
-        TrainingError: the device is not there.
+        TrainingError: the device is not there, or the weights that the recipe asks for are not given.
     """
+    if recipe.pretraining and weights is None:
+        raise TrainingError(
+            f"{recipe.name} asks for weights pretrained on {recipe.pretraining}; none are given"
+        )
     key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
     destination = runs.folder(recipe, seed, key, home)
     destination.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +182,7 @@ class _Training:
 
     def run(self, listener: Listener | None) -> None:
         """Every stage, from the last finished epoch on."""
-        images, labels = to_unit(self.split.images), torch.from_numpy(self.split.labels).float()
+        images, labels = to_unit(self.split.images), torch.tensor(self.split.labels).float()
         saved = self._restore()
         for stage in stages(self.recipe):
             done = [row for row in self.history if row["stage"] == stage.name]
@@ -236,6 +240,7 @@ class _Training:
             self.model.eval()
             self.model.head.train()
         losses, logits, seen = [], [], []
+        learning_rate = stage.learning_rate
         for batch in batches(len(labels), self.recipe.batch_size, generator):
             inputs = augment(
                 images[batch].to(self.device),
@@ -248,6 +253,7 @@ class _Training:
             output = self.model(inputs)  # (B,)
             loss = F.binary_cross_entropy_with_logits(output, targets)
             torch.autograd.backward(loss)
+            learning_rate = optimizer.param_groups[0]["lr"]  # of this step
             optimizer.step()
             schedule.step()
             losses.append(loss.detach() * len(batch))
@@ -259,7 +265,7 @@ class _Training:
         row = {
             "epoch": epoch,
             "stage": stage.name,
-            "learning_rate": schedule.get_last_lr()[0],
+            "learning_rate": learning_rate,
             "train_loss": float(torch.stack(losses).sum()) / len(order),
             **_scores("train", labels[order].numpy(), torch.cat(logits).double().cpu().numpy()),
         }
@@ -276,7 +282,7 @@ class _Training:
         split = self.dataset.val
         logits = predict(self.model, self.recipe, split.images)
         loss = F.binary_cross_entropy_with_logits(
-            torch.from_numpy(logits), torch.from_numpy(split.labels).double()
+            torch.from_numpy(logits), torch.tensor(split.labels).double()
         )
         return {"val_loss": float(loss), **_scores("val", split.labels, logits)}
 

@@ -14,7 +14,7 @@ from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
 from pneumo.study import HALF, YOUDEN, Study
 
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~^$@])")
+_MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
 
 
 class WordsError(PneumoError):

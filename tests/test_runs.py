@@ -182,5 +182,23 @@ def test_a_run_of_another_schema_is_refused_with_the_way_forward(finished):
 
 def test_a_pickle_in_a_runs_arrays_is_not_opened(finished):
     np.savez(finished / "predictions.npz", val_logits=np.array([{}]), val_labels=np.array([{}]))
-    with pytest.raises(ValueError, match="pickle"):
+    with pytest.raises(runs.RunError, match="pickle"):
         _ = runs.load(finished).predictions
+
+
+@pytest.mark.parametrize("name", ["predictions.npz", "explain.npz", "history.csv", "manifest.json"])
+def test_a_damaged_file_is_named_with_the_way_forward(finished, name):
+    content = (finished / name).read_bytes()
+    (finished / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(
+        runs.RunError, match=f"{name} is damaged .*delete .* and run `pneumo study`"
+    ):
+        run = runs.load(finished)
+        _ = run.predictions, run.explanation
+        assert len(run.history) == len(content.splitlines()) - 1, "a row of the history is cut"
+
+
+def test_a_manifest_of_another_kind_is_named(finished):
+    (finished / "manifest.json").write_text("[]")
+    with pytest.raises(runs.RunError, match=r"manifest\.json is damaged"):
+        runs.load(finished)

@@ -175,7 +175,7 @@ def test_the_same_data_from_a_file_are_the_same_study(small, tmp_path, phantom):
         arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
     np.savez(path, **arrays)
     loaded = load(ALONE.name, str(path), home=tmp_path)
-    assert loaded.data.source == "file"
+    assert loaded.data.source == small.data.source, "it is named by the way it was made"
     assert loaded.runs[0].key == small.runs[0].key
 
 
@@ -273,3 +273,11 @@ def test_the_record_names_its_data(study, home):
     assert record["data"]["fingerprint"] == study.data.fingerprint
     assert record["data"]["location"] == "phantom"
     assert record["schema"] == study_module.SCHEMA
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 1}'])
+def test_a_damaged_record_is_named_with_the_way_forward(tmp_path, content):
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "smoke.json").write_text(content)
+    with pytest.raises(StudyError, match=r"smoke\.json is damaged .*run `pneumo study"):
+        load("smoke", home=tmp_path)
