@@ -190,15 +190,16 @@ def test_a_pickle_in_a_runs_arrays_is_not_opened(finished):
 def test_a_damaged_file_is_named_with_the_way_forward(finished, name):
     content = (finished / name).read_bytes()
     (finished / name).write_bytes(content[: len(content) // 2])
-    with pytest.raises(
-        runs.RunError, match=f"{name} is damaged .*delete .* and run `pneumo study`"
-    ):
-        run = runs.load(finished)
-        _ = run.predictions, run.explanation
-        assert len(run.history) == len(content.splitlines()) - 1, "a row of the history is cut"
+    with pytest.raises(runs.RunError, match=f"{name} is damaged .*delete .* and run"):
+        _read_all(finished)
 
 
 def test_a_manifest_of_another_kind_is_named(finished):
     (finished / "manifest.json").write_text("[]")
     with pytest.raises(runs.RunError, match=r"manifest\.json is damaged"):
         runs.load(finished)
+
+
+def _read_all(path):
+    run = runs.load(path)
+    return run.predictions, run.explanation, run.history
