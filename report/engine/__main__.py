@@ -53,8 +53,10 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
 
 def choose(engine: str) -> Engine:
     """The engine to use; "auto" takes Quarto where it answers and is new enough."""
-    if engine == "quarto" or engine == "portable":
-        return engine
+    if engine == "quarto":
+        return "quarto"
+    if engine == "portable":
+        return "portable"
     program = quarto.find()
     if program and (quarto.version(program) or ()) >= quarto.OLDEST:
         return "quarto"

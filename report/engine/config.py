@@ -10,53 +10,72 @@ import yaml
 
 from report.engine.errors import RenderError, at
 
-# What each part of the project's file may hold. A dictionary goes on below; True takes any value; what is
-# marked IGNORED is for Quarto alone and changes nothing that this engine makes.
-IGNORED = "ignored"
-_FIGURES = {"fig-format": True, "fig-dpi": True, "fig-width": True, "fig-height": True}
-_EXECUTE = dict.fromkeys(("echo", "warning", "error", "include", "output", "eval"), True) | dict.fromkeys(
-    ("freeze", "cache", "enabled", "daemon", "daemon-restart"), IGNORED
+# What each part of the project's file may hold: a dictionary goes on below, a tuple gives the values, a word
+# is one of _KINDS. What is IGNORED is for Quarto alone and changes nothing that this engine makes.
+IGNORED = "anything"
+TEXT, FLAG, NUMBER, NAMES = "a text", "true or false", "a number", "a text or a list of texts"
+_KINDS: dict[str, tuple[type, ...]] = {
+    IGNORED: (object,),
+    TEXT: (str, int, float, date),
+    FLAG: (bool,),
+    NUMBER: (int, float),
+    NAMES: (str, list),
+    "a list of files": (list,),
+    "a text or its parts": (str, dict),
+    "a name or a list of authors": (str, dict, list),
+}
+_FIGURES = {"fig-format": ("retina", "png", "svg")} | dict.fromkeys(
+    ("fig-dpi", "fig-width", "fig-height"), NUMBER
+)
+_CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG, "number-depth": NUMBER}
+_FOLDING = {"code-fold": (True, False, "show"), "code-summary": TEXT}
+_SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
+            "eval": FLAG}  # fmt: skip
+# No output is kept between builds: what is dear are the runs, and those are kept.
+_EXECUTE = (
+    _SHOWING
+    | {"enabled": FLAG}
+    | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
+)
+# The look is that of our own page frame, and maths is MathML, which needs no script.
+_HTML = {"css": NAMES, "lightbox": (False,), **_CONTENTS, **_FIGURES, **_FOLDING} | dict.fromkeys(
+    ("theme", "toc-title", "toc-location", "code-tools", "code-copy", "code-overflow", "smooth-scroll",
+     "html-math-method", "link-external-newwindow", "link-external-icon", "respect-user-color-scheme",
+     "anchor-sections", "grid", "mainfont", "fontsize", "linestretch", "highlight-style", "citations-hover",
+     "footnotes-hover", "crossrefs-hover"), IGNORED
 )  # fmt: skip
-_HTML = {"toc": True, "toc-depth": True, "toc-title": True, "number-sections": True, "number-depth": True,
-         "css": True, "code-fold": True, "code-summary": True, **_FIGURES} | dict.fromkeys(
-    ("theme", "code-tools", "code-copy", "smooth-scroll", "html-math-method", "link-external-newwindow",
-     "link-external-icon", "respect-user-color-scheme", "anchor-sections", "lightbox", "grid", "mainfont",
-     "fontsize", "linestretch", "highlight-style", "embed-resources", "citations-hover", "footnotes-hover",
-     "crossrefs-hover"), IGNORED
-)  # fmt: skip
-_TYPST = {"papersize": True, "toc": True, "toc-depth": True, "number-sections": True, **_FIGURES} | dict.fromkeys(
+_TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
     ("margin", "mainfont", "fontsize", "section-numbering", "columns", "keep-typ", "linestretch"), IGNORED
 )  # fmt: skip
 _BOOK = dict.fromkeys(
-    ("title", "subtitle", "author", "date", "description", "abstract", "output-file", "chapters", "appendices",
-     "repo-url", "site-url", "page-footer", "license"), True
-) | dict.fromkeys(
+    ("title", "subtitle", "date", "description", "abstract", "output-file", "repo-url", "site-url",
+     "license"), TEXT
+) | {"author": "a name or a list of authors", "chapters": "a list of files", "appendices": "a list of files",
+     "page-footer": "a text or its parts"} | dict.fromkeys(
     ("page-navigation", "search", "sidebar", "downloads", "favicon", "cover-image", "open-graph", "sharing",
      "reader-mode", "repo-actions", "date-format", "doi", "twitter-card", "google-scholar"), IGNORED
 )  # fmt: skip
 _PROJECT: dict[str, Any] = {
-    "project": {"type": True, "output-dir": True, "resources": True, "render": IGNORED, "execute-dir": True,
-                "pre-render": IGNORED, "post-render": IGNORED, "preview": IGNORED},
+    "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
+                "render": IGNORED, "preview": IGNORED},
     "book": _BOOK,
-    "bibliography": True,
-    "csl": True,
-    "lang": True,
+    "bibliography": NAMES,
+    "csl": TEXT,
+    "lang": TEXT,
     "format": {"html": _HTML, "typst": _TYPST},
     "execute": _EXECUTE,
     "jupyter": IGNORED,
-    "engine": IGNORED,
-    "number-sections": True,
-    "toc": True,
-    "crossref": IGNORED,
+    "engine": ("jupyter",),
+    "number-sections": FLAG,
+    "toc": FLAG,
     "google-scholar": IGNORED,
 }  # fmt: skip
-_FRONT_MATTER = dict.fromkeys(
-    ("title", "subtitle", "description", "abstract", "number-sections", "toc"), True
-) | {"execute": _EXECUTE, "jupyter": IGNORED, "format": IGNORED}
-CELL_OPTIONS = dict.fromkeys(
-    ("label", "fig-cap", "fig-alt", "fig-subcap", "tbl-cap", "layout-ncol", "echo", "eval", "include",
-     "output", "warning", "error", "code-fold", "code-summary", "fig-width", "fig-height"), True
-)  # fmt: skip
+_FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
+    **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
+}  # fmt: skip
+CELL_OPTIONS = {**_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES} | dict.fromkeys(
+    ("label", "fig-cap", "tbl-cap"), TEXT
+) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,7 +106,8 @@ class Book:
     site_url: str
     output: Path  # the folder that the project's file names
     pdf: str | None  # the PDF's file name, None where the project asks for none
-    chapters: tuple[Path, ...]
+    chapters: tuple[Path, ...]  # the appendices with them
+    appendices: tuple[Path, ...]
     bibliography: tuple[Path, ...]
     csl: Path | None
     stylesheets: tuple[Path, ...]
@@ -110,26 +130,25 @@ def read_book(folder: Path) -> Book:
     raw = read_yaml(path.read_text(encoding="utf-8"), path, 1, _PROJECT)
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
-        raise at(path, None, f"project type {project.get('type')!r}; this engine renders type book")
+        raise at(path, line_of(path, "project"), "this engine renders projects of type book")
     formats = raw.get("format") or {"html": {}}
-    chapters = []
-    for name in (*(book.get("chapters") or ()), *(book.get("appendices") or ())):
-        if not isinstance(name, str):
-            raise at(path, None, f"chapter {name!r}: parts are not known here, name the files")
-        if not (folder / name).is_file():
-            raise at(path, None, f"chapter {name} is not there")
-        chapters.append(folder / name)
+    chapters, appendices = _pages(path, raw, "chapters"), _pages(path, raw, "appendices")
     if not chapters or chapters[0].name != "index.qmd":
-        raise at(path, None, "the first chapter of a book is index.qmd")
-    html, typst = _options(formats, "html"), _options(formats, "typst")
+        raise at(
+            path, line_of(path, "book", "chapters"), "the first chapter of a book is index.qmd"
+        )
+    shared = {key: raw[key] for key in ("toc", "number-sections") if key in raw}
+    html, typst = shared | _options(formats, "html"), shared | _options(formats, "typst")
     footer = book.get("page-footer") or ""
     if isinstance(footer, dict):
-        footer = " ".join(str(part) for part in footer.values() if isinstance(part, str))
+        footer = " ".join(
+            str(footer[part]) for part in ("left", "center", "right") if part in footer
+        )
     return Book(
         folder=folder,
         title=str(book.get("title") or folder.resolve().name),
         subtitle=str(book.get("subtitle") or ""),
-        authors=_authors(book.get("author")),
+        authors=_authors(path, book.get("author")),
         date=_date(book.get("date")),
         description=str(book.get("description") or ""),
         abstract=str(book.get("abstract") or ""),
@@ -139,10 +158,11 @@ def read_book(folder: Path) -> Book:
         site_url=str(book.get("site-url") or ""),
         output=(folder / str(project.get("output-dir") or "_book")).resolve(),
         pdf=f"{book.get('output-file') or 'book'}.pdf" if "typst" in formats else None,
-        chapters=tuple(chapters),
-        bibliography=tuple(_file(path, name) for name in _list(raw.get("bibliography"))),
-        csl=_file(path, raw["csl"]) if raw.get("csl") else None,
-        stylesheets=tuple(_file(path, name) for name in _list(html.get("css"))),
+        chapters=(*chapters, *appendices),
+        appendices=appendices,
+        bibliography=_files(path, raw.get("bibliography"), "bibliography"),
+        csl=next(iter(_files(path, raw.get("csl"), "csl")), None),
+        stylesheets=_files(path, html.get("css"), "format", "html", "css"),
         resources=tuple(_list(project.get("resources"))),
         execute={"echo": True, "warning": True, **(raw.get("execute") or {})},
         html=html,
@@ -180,21 +200,82 @@ def read_yaml(
         return {}
     if not isinstance(node, yaml.MappingNode):
         raise at(path, first_line, f"{kind}s are `name: value`; found {text.strip()[:40]!r}")
-    _refuse_unknown(node, path, first_line, known, kind)
+    _refuse_unknown(node, dict(content), path, first_line, known, kind)
     return dict(content)
 
 
+def line_of(path: Path, *keys: str | int) -> int | None:
+    """The line of the project's file in which a value stands, or else what it would stand in."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line = None
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            found = [(name, value) for name, value in node.value if name.value == key]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
+            found = [(value, value) for value in node.value[key : key + 1]]
+        else:
+            found = []
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line
+
+
 def _refuse_unknown(
-    node: yaml.MappingNode, path: Path, first_line: int, known: Mapping[str, Any], kind: str
+    node: yaml.MappingNode,
+    content: Mapping[str, Any],
+    path: Path,
+    first_line: int,
+    known: Mapping[str, Any],
+    kind: str,
 ) -> None:
-    for key, value in node.value:
+    for key, below in node.value:
         line = first_line + key.start_mark.line
         if key.value not in known:
             names = ", ".join(sorted(known))
-            raise at(path, line, f"unknown {kind} {key.value!r}; known here: {names}")
-        below = known[key.value]
-        if isinstance(below, Mapping) and isinstance(value, yaml.MappingNode):
-            _refuse_unknown(value, path, first_line, below, kind)
+            raise at(path, line, f"unknown {kind} {key.value!r}; known: {names}")
+        wanted, value = known[key.value], content[key.value]
+        if isinstance(wanted, Mapping) and isinstance(below, yaml.MappingNode):
+            _refuse_unknown(below, value, path, first_line, wanted, kind)
+        elif value is not None and not _fits(value, wanted):
+            words = _words(wanted)
+            raise at(path, line, f"{kind} {key.value!r} takes {words}; found {_written(value)}")
+
+
+def _fits(value: object, wanted: object) -> bool:
+    if isinstance(wanted, Mapping):
+        return value == "default"  # of a format
+    if isinstance(wanted, tuple):
+        return any(value == one and type(value) is type(one) for one in wanted)
+    # To Python a truth value is a number, to YAML it is not.
+    return isinstance(value, _KINDS[str(wanted)]) and not (
+        wanted == NUMBER and isinstance(value, bool)
+    )
+
+
+def _words(wanted: object) -> str:
+    if isinstance(wanted, tuple):
+        return " or ".join(map(_written, wanted))
+    return "options of its own" if isinstance(wanted, Mapping) else str(wanted)
+
+
+def _written(value: object) -> str:
+    """A value as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pages(path: Path, raw: Mapping[str, Any], key: str) -> tuple[Path, ...]:
+    """The files that a list of chapters names."""
+    pages = []
+    for place, name in enumerate((raw.get("book") or {}).get(key) or ()):
+        line = line_of(path, "book", key, place)
+        if not isinstance(name, str) or "/" in name or not name.endswith(".qmd"):
+            problem = f"book.{key} names .qmd files beside this one, without parts; found {name!r}"
+            raise at(path, line, problem)
+        if not (path.parent / name).is_file():
+            raise at(path, line, f"chapter {name} is not there")
+        pages.append(path.parent / name)
+    return tuple(pages)
 
 
 def _options(formats: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -203,20 +284,27 @@ def _options(formats: Mapping[str, Any], name: str) -> dict[str, Any]:
     return dict(options) if isinstance(options, dict) else {}
 
 
-def _authors(value: object) -> tuple[Author, ...]:
+def _authors(path: Path, value: object) -> tuple[Author, ...]:
     authors = []
-    for entry in value if isinstance(value, list) else [value] if value else []:
+    known = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
+    for place, entry in enumerate(value if isinstance(value, list) else [value] if value else []):
         if not isinstance(entry, dict):
             authors.append(Author(str(entry)))
             continue
+        unknown = [key for key in entry if key not in known]
+        if unknown or not entry.get("name"):
+            problem = (
+                f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
+            )
+            line = line_of(path, "book", "author", place)
+            raise at(path, line, f"{problem}; known: {', '.join(known)}")
         places = entry.get("affiliations") or entry.get("affiliation") or []
-        places = places if isinstance(places, list) else [places]
         authors.append(
             Author(
-                name=str(entry.get("name", "")),
+                name=str(entry["name"]),
                 affiliations=tuple(
                     str(place.get("name", "")) if isinstance(place, dict) else str(place)
-                    for place in places
+                    for place in (places if isinstance(places, list) else [places])
                 ),
                 orcid=entry.get("orcid"),
                 url=entry.get("url"),
@@ -236,8 +324,9 @@ def _list(value: object) -> list[str]:
     )
 
 
-def _file(path: Path, name: str) -> Path:
-    found = path.parent / name
-    if not found.is_file():
-        raise at(path, None, f"{name} is not there")
-    return found
+def _files(path: Path, value: object, *keys: str) -> tuple[Path, ...]:
+    """Files that the project names, and must have."""
+    for name in _list(value):
+        if not (path.parent / name).is_file():
+            raise at(path, line_of(path, *keys), f"{name} is not there")
+    return tuple(path.parent / name for name in _list(value))

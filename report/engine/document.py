@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from report.engine import tree
@@ -18,6 +19,9 @@ _REFERENCE = re.compile(r"^(fig|tbl|sec|eq)-")
 _LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
 # Quarto numbers these too; no page of ours has any.
 _FOREIGN = re.compile(r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg)-")
+# A div can be for a format; Quarto's other conditions are not known here.
+_CONDITION = re.compile(r"^(when|unless)-")
+_FORMATS = ("html", "html5", "typst", "pdf")
 _CALLOUT = re.compile(r"^callout-(?!note$|tip$|important$|warning$|caution$)")
 _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
 _NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
@@ -67,7 +71,9 @@ class Chapter:
     """A page on its way to the reader: its tree, with floats and headings numbered."""
 
     executed: Executed
-    place: str | None  # "3" or "A", which its figures' numbers begin with; None for one that is not counted
+    place: (
+        str | None
+    )  # "3" or "A", which its figures' numbers begin with; None for one that is not counted
     number: str | None  # the same where headings show it
     id: str
     title: list[Node]
@@ -86,6 +92,14 @@ class Chapter:
     def slug(self) -> str:
         """The page's name without its ending."""
         return self.page.path.stem
+
+    @property
+    def heading(self) -> str:
+        """The title as plain text, with its number."""
+        title = tree.text_of(self.title).strip()
+        if self.number is None or self.is_index:
+            return title
+        return f"Appendix {self.number} — {title}" if self.is_appendix else f"{self.number} {title}"
 
     def error(self, text: str, message: str) -> RenderError:
         """An error that names the file and line in which `text` stands or was made."""
@@ -133,7 +147,8 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
     is_index = page.path == book.chapters[0]
     blocks = tree.rewrite(tree.read_markdown(executed.markdown), _html_tables)
     heads = [block for block in blocks if block["t"] == "Header" and block["c"][0] == 1]
-    identifier, classes = "", []
+    identifier = ""
+    classes: list[str] = []
     if front_matter.get("title"):
         title = tree.read_inlines(str(front_matter["title"]))
     elif heads:
@@ -145,13 +160,16 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
         problem = "a chapter begins with a heading of the first level, or has a title"
         raise at(page.path, None, problem)
     if len(heads) > 1:
-        text = tree.text_of(heads[1]["c"][2]).strip()
-        problem = f"a page has one heading of the first level; {text!r} is another"
-        raise at(*executed.where(f"# {text}"), problem)
+        second = tree.text_of(heads[1]["c"][2]).strip()
+        problem = f"a page has one heading of the first level; {second!r} is another"
+        raise at(*executed.where(f"# {second}"), problem)
     abstract = front_matter.get("abstract") or (book.abstract if is_index else None)
     if abstract:
-        words = {"t": "Div", "c": [["", ["block-title"], []], [{"t": "Plain", "c": tree.words("Abstract")}]]}
-        text = tree.read_markdown(str(abstract))
+        words = {
+            "t": "Div",
+            "c": [["", ["block-title"], []], [{"t": "Plain", "c": tree.words("Abstract")}]],
+        }
+        text = [{"t": "Plain", "c": tree.read_inlines(str(abstract))}]
         blocks.insert(0, {"t": "Div", "c": [["", ["abstract"], []], [words, *text]]})
     counted = "unnumbered" not in classes
     options = {**book.html, **front_matter}
@@ -214,7 +232,9 @@ class _Numbering:
         identifier, classes, pairs = tree.attributes(node)
         kind = identifier.partition("-")[0]
         if _FOREIGN.match(identifier):
-            raise self.chapter.error(identifier, f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq")
+            raise self.chapter.error(
+                identifier, f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq"
+            )
         if node["t"] == "Header":
             return self._heading(node)
         if node["t"] == "Div":
@@ -232,14 +252,17 @@ class _Numbering:
         self, node: Node, kind: str, identifier: str, classes: list[str], pairs: dict[str, str]
     ) -> Node:
         wrong = [name for name in pairs if name.startswith("layout") and name != "layout-ncol"]
+        wrong += [name for name in pairs if _CONDITION.match(name) and pairs[name] not in _FORMATS]
         wrong += [name for name in classes if _CALLOUT.match(name) and "callout" not in classes]
         if wrong or not pairs.get("layout-ncol", "1").isdigit():
-            raise self.chapter.error(wrong[0] if wrong else "layout-ncol", f"unknown {wrong or 'layout-ncol'}")
+            raise self.chapter.error(
+                wrong[0] if wrong else "layout-ncol", f"unknown {wrong or 'layout-ncol'}"
+            )
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
             # The last paragraph is the caption, if it has words: a picture alone is a part of the float.
-            last = blocks[-1] if blocks else {"t": "Null"}
+            last: Node = blocks[-1] if blocks else {"t": "Null"}
             is_text = last["t"] == "Para" and any(part["t"] not in _NO_WORDS for part in last["c"])
             if not caption and is_text:
                 caption = blocks.pop()["c"]
@@ -247,7 +270,9 @@ class _Numbering:
         # The headings of tabs and callouts are titles: only below them are there sections.
         titles = "panel-tabset" in classes or any(name.startswith("callout-") for name in classes)
         parts = [
-            block if titles and block["t"] == "Header" and self._is_title(block, blocks) else self._block(block)
+            block
+            if titles and block["t"] == "Header" and self._is_title(block, blocks)
+            else self._block(block)
             for block in blocks
         ]
         return {"t": "Div", "c": [node["c"][0], parts]}

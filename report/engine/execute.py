@@ -1,13 +1,17 @@
 """Runs the cells of a page in a Jupyter kernel and writes the page as plain Markdown with their outputs."""
 
 import base64
-import textwrap
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -16,20 +20,34 @@ from report.engine.errors import at
 from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What a figure is drawn as, whoever draws it and however: matplotlib itself is imported only where a cell
+# asks for it.
 _SETUP = """
-import warnings
-{warnings}
-try:
-    import matplotlib
+def __set_up(formats):
+    from functools import partial
     from IPython import get_ipython
-    get_ipython().run_line_magic("matplotlib", "inline")
-    from matplotlib_inline.backend_inline import set_matplotlib_formats
-    set_matplotlib_formats({formats})
-    matplotlib.rcParams["figure.figsize"] = ({width}, {height})
-    matplotlib.rcParams["figure.dpi"] = {dpi}
-except ModuleNotFoundError:
-    pass
+    from IPython.core.pylabtools import print_figure, retina_figure
+    shell = get_ipython()
+    shell.config.InlineBackend.figure_formats = set(formats)
+    writers = {{
+        "retina": ("image/png", partial(retina_figure, base64=True, bbox_inches="tight")),
+        "png": ("image/png", partial(print_figure, fmt="png", base64=True, bbox_inches="tight")),
+        "svg": ("image/svg+xml", partial(print_figure, fmt="svg", bbox_inches="tight")),
+    }}
+    for name in formats:
+        kind, writer = writers[name]
+        formatter = shell.display_formatter.formatters[kind]
+        formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
+__set_up({formats})
+del __set_up
 """
+_MATPLOTLIB = """\
+figure.figsize: {width}, {height}
+figure.dpi: {dpi}
+savefig.dpi: figure
+"""
+_SIZE = "__import__('matplotlib').rcParams['figure.figsize'] = ({width}, {height})"
 # A string is text, whatever signs stand in it; Markdown is Markdown, as with Quarto.
 _INLINE = """
 def __inline(value):
@@ -48,6 +66,14 @@ class Executed:
     page: Page
     markdown: str
     files: Mapping[str, bytes]  # by path relative to the site
+    printed: tuple[tuple[str, Cell | Inline], ...] = ()  # what came out of each cell, for errors
+
+    def where(self, text: str) -> tuple[Path, int | None]:
+        """The file and line in which `text` stands, or those of the cell that printed it."""
+        for output, cell in self.printed:
+            if text in output and not self.page.where(text):
+                return cell.path, cell.line
+        return self.page.where(text) or (self.page.path, None)
 
 
 def execute(page: Page, book: Book) -> Executed:
@@ -58,21 +84,22 @@ def execute(page: Page, book: Book) -> Executed:
     """
     running = _Page(page, book)
     if any(not isinstance(piece, str) for piece in page.pieces):
-        notebook = nbformat.v4.new_notebook()
+        notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
         notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
         client = NotebookClient(
             notebook,
-            kernel_name="python3",
+            # No folder of kernels: this very Python runs the cells, whatever else is installed.
+            km=AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[])),
             extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
             timeout=TIME_LIMIT,
             resources={"metadata": {"path": str(book.folder)}},
         )
-        with client.setup_kernel():
+        with TemporaryDirectory() as scratch, client.setup_kernel(env=running.environment(scratch)):
             running.start(client)
             markdown = running.write()
     else:
         markdown = running.write()
-    return Executed(page, markdown, running.files)
+    return Executed(page, markdown, running.files, tuple(running.printed))
 
 
 class _Page:
@@ -82,27 +109,37 @@ class _Page:
         self.page, self.book = page, book
         self.defaults = {**book.execute, **(page.front_matter.get("execute") or {})}
         self.files: dict[str, bytes] = {}
-        self.count = 0  # of figures without a label
+        self.printed: list[tuple[str, Cell | Inline]] = []
+        self.count = 0  # of figures
         self.client: NotebookClient | None = None
 
     def start(self, client: NotebookClient) -> None:
         self.client = client
-        html = self.book.html
-        formats = ["retina" if html.get("fig-format", "retina") != "svg" else "svg"]
-        if self.book.pdf and "svg" not in formats:
-            formats.append("svg")
-        self._run(
-            _SETUP.format(
-                warnings="" if self.defaults.get("warning") else 'warnings.simplefilter("ignore")',
-                formats=", ".join(map(repr, formats)),
-                width=html.get("fig-width", 7),
-                height=html.get("fig-height", 5),
-                dpi=html.get("fig-dpi", 96),
-            ),
-            self.page.path,
-            1,
-        )
+        chosen = str(self.book.html.get("fig-format", "retina"))
+        formats = [chosen] if chosen == "svg" or not self.book.pdf else [chosen, "svg"]
+        self._run(_SETUP.format(formats=formats), self.page.path, 1)
         self._run(_INLINE, self.page.path, 1)
+
+    def environment(self, scratch: str) -> dict[str, str]:
+        """The kernel's environment: figures as the project wants them, not as its user's own settings do."""
+        width, height = self.size
+        dpi = self.book.html.get("fig-dpi", 96)
+        settings = Path(scratch) / "matplotlibrc"
+        settings.write_text(
+            _MATPLOTLIB.format(width=width, height=height, dpi=dpi), encoding="utf-8"
+        )
+        return {
+            **os.environ,
+            "MATPLOTLIBRC": str(settings),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "IPYTHONDIR": scratch,
+        }
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of figures, in inches."""
+        html = self.book.html
+        return float(html.get("fig-width", 7)), float(html.get("fig-height", 5))
 
     def write(self) -> str:
         """Run what is to be run, and put every piece into Markdown."""
@@ -110,26 +147,30 @@ class _Page:
         for piece in self.page.pieces:
             if isinstance(piece, str):
                 parts.append(piece)
-            elif isinstance(piece, Inline):
+                continue
+            if isinstance(piece, Inline):
                 outputs = self._run(f"__inline({piece.code})", piece.path, piece.line)
-                parts.append(
-                    "".join(_text(o["data"]["text/markdown"]) for o in outputs if "data" in o)
-                )
+                text = "".join(_text(o["data"]["text/markdown"]) for o in outputs if "data" in o)
             else:
-                parts.append(self._cell(piece))
+                text = self._cell(piece)
+            self.printed.append((text, piece))
+            parts.append(text)
         return "".join(parts)
 
-    def _run(self, code: str, path: Path, line: int) -> list[Any]:
+    def _run(self, code: str, path: Path, line: int, may_raise: bool = False) -> list[Any]:
         """The outputs of a piece of code."""
         assert self.client is not None
-        cell = nbformat.v4.new_code_cell(code)
+        cell = nbformat.v4.new_code_cell(code)  # type: ignore[no-untyped-call]
+        if may_raise:
+            cell.metadata["tags"] = ["raises-exception"]
         self.client.nb.cells.append(cell)
         try:
             self.client.execute_cell(cell, len(self.client.nb.cells) - 1)
         except CellExecutionError as error:
             raised = next((o for o in cell.outputs if o["output_type"] == "error"), None)
             number = _raised_line(raised, line) if raised else line
-            raise at(path, number, f"the cell raises {error.ename}: {error.evalue}") from None
+            words = _COLOUR.sub("", str(error.evalue)).strip() or "without a word"
+            raise at(path, number, f"the cell raises {error.ename}: {words}") from None
         except CellTimeoutError:
             raise at(path, line, f"the cell did not end within {TIME_LIMIT} seconds") from None
         except DeadKernelError:
@@ -140,11 +181,17 @@ class _Page:
         options = {**self.defaults, **cell.options}
         outputs: list[Any] = []
         if options.get("eval", True) and options.get("enabled", True):
-            code = cell.code
-            if {"fig-width", "fig-height"} & set(cell.options):
-                width, height = options.get("fig-width", 7), options.get("fig-height", 5)
-                code = f"matplotlib.rcParams['figure.figsize'] = ({width}, {height}); {code}"
-            outputs = self._run(code, cell.path, cell.line)
+            own_size = {"fig-width", "fig-height"} & set(cell.options)
+            width, height = self.size
+            if own_size:
+                own = {
+                    "width": options.get("fig-width", width),
+                    "height": options.get("fig-height", height),
+                }
+                self._run(_SIZE.format(**own), cell.path, cell.line)
+            outputs = self._run(cell.code, cell.path, cell.line, bool(options.get("error")))
+            if own_size:
+                self._run(_SIZE.format(width=width, height=height), cell.path, cell.line)
         if not options.get("include", True):
             return "\n"
         shown = [self._source(cell, options)] if options.get("echo", True) else []
@@ -162,120 +209,149 @@ class _Page:
         fold = options.get("code-fold", self.book.html.get("code-fold"))
         if not fold:
             return listing
-        summary = str(options.get("code-summary", "Code")).replace('"', "&quot;")
+        summary = str(options.get("code-summary", "Code")).replace('"', '\\"')
         state = "open" if fold == "show" else "closed"
         return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
 
     def _outputs(self, cell: Cell, options: Mapping[str, Any], outputs: list[Any]) -> str:
-        """All outputs, as a numbered figure or table where the label asks for one."""
-        if options.get("output") == "asis":
-            return "\n\n".join(filter(None, (_as_is(output) for output in outputs)))
-        label = str(options.get("label", ""))
-        texts, shown = [], []
-        pictures = [o for o in outputs if "data" in o and _is_picture(o["data"])]
+        """All outputs in their order, as a numbered figure or table where the label asks for one."""
+        as_is = options.get("output") == "asis"
+        label = str(options.get("label") or "")
+        kind = label.partition("-")[0]
+        pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
+        images = self._images(cell, options, label, pictures)
+        together = kind == "fig" or bool(options.get("layout-ncol"))
+        parts: list[str] = []
+        shown: list[str] = []
         for output in outputs:
-            if output["output_type"] == "stream" and output["name"] == "stdout":
-                texts.append(_verbatim(output["text"]))
+            if _is_picture(output):
+                if together:
+                    parts += [self._group(options, label, images)] if images else []
+                    images = []
+                else:
+                    parts.append(_shown(images.pop(0)))
             elif output["output_type"] == "stream":
-                if options.get("warning"):
-                    texts.append(_verbatim(output["text"], "stderr"))
-            elif "data" in output and output not in pictures:
-                shown.append(_display(output["data"]))
-        parts = [*texts]
-        if pictures:
-            parts.append(self._figures(cell, options, label, pictures))
-        if shown and label.startswith("tbl-"):
-            caption = str(options.get("tbl-cap", ""))
-            shown = [f"::::::: {{#{label}}}\n" + "\n\n".join(shown) + f"\n\n{caption}\n:::::::"]
-        return "\n\n".join([*parts, *shown])
-
-    def _figures(
-        self, cell: Cell, options: Mapping[str, Any], label: str, pictures: list[Any]
-    ) -> str:
-        caption = " ".join(str(options.get("fig-cap") or "").split())
-        subcaptions = [str(text) for text in options.get("fig-subcap") or ()]
-        alts = options.get("fig-alt")
-        alt_list = alts if isinstance(alts, list) else [alts]
-        if subcaptions and len(subcaptions) != len(pictures):
-            raise at(
-                cell.path, cell.line, f"{len(subcaptions)} subcaptions for {len(pictures)} figures"
-            )
-        images = []
-        for place, output in enumerate(pictures):
-            suffix = f"-{place + 1}" if len(pictures) > 1 else ""
-            source, width = self._store(output, label, suffix)
-            alt = alt_list[place] if place < len(alt_list) else None
-            if subcaptions and not isinstance(alts, list):
-                alt = None  # as with Quarto: one text is not every panel's
-            attributes = f'width="{width}"' if width else ""
-            if alt:
-                attributes += ' fig-alt="{}"'.format(str(alt).replace('"', "&quot;"))
-            if subcaptions:
-                images.append(f"![{subcaptions[place]}]({source}){{#{label}{suffix} {attributes}}}")
+                if output["name"] == "stdout" or options.get("warning", True):
+                    parts.append(
+                        output["text"] if as_is else _verbatim(output["text"], output["name"])
+                    )
+            elif output["output_type"] == "error":
+                text = _COLOUR.sub("", "\n".join(output["traceback"]))
+                parts.append(_verbatim(text, "error"))
             else:
-                images.append(f"![]({source}){{{attributes}}}")
-        body = "\n\n".join(images)
-        if label.startswith("fig-") and caption:
-            columns = options.get("layout-ncol")
-            layout = f' layout-ncol="{columns}"' if columns else ""
-            return f"::::::: {{#{label}{layout}}}\n{body}\n\n{caption}\n:::::::"
-        return f"::::::: {{.cell-output .cell-output-display}}\n{body}\n\n{caption}\n:::::::"
+                (shown if kind == "tbl" else parts).append(_display(output["data"], cell, as_is))
+        if kind == "tbl" and shown:
+            caption = " ".join(str(options.get("tbl-cap") or "").split())
+            parts.append(f"::::::: {{#{label}}}\n" + "\n\n".join(shown) + f"\n\n{caption}\n:::::::")
+        if outputs and kind in ("fig", "tbl") and not (pictures if kind == "fig" else shown):
+            wanted = "figure" if kind == "fig" else "table"
+            raise at(
+                cell.path, cell.line, f"the cell is labelled {label}, but it shows no {wanted}"
+            )
+        return "\n\n".join(parts)
 
-    def _store(self, output: Any, label: str, suffix: str) -> tuple[str, int | None]:
-        """Keep a picture's files; gives the path that the page names, and its width in CSS pixels."""
-        stem = label or f"cell-{self.count + 1}-output"
-        self.count += not label
-        folder = f"{self.page.path.stem}_files/figure-html"
-        path = f"{folder}/{stem}{suffix}"
+    def _images(
+        self, cell: Cell, options: Mapping[str, Any], label: str, pictures: list[tuple[str, str]]
+    ) -> list[str]:
+        """Each picture as Markdown, with its own caption and alternative text."""
+        captions, alts = _texts(options.get("fig-subcap")), _texts(options.get("fig-alt"))
+        if captions and len(captions) != len(pictures):
+            problem = f"{len(captions)} texts in fig-subcap for {len(pictures)} figures"
+            raise at(cell.path, cell.line, problem)
+        if isinstance(options.get("fig-alt"), list) and len(alts) != len(pictures):
+            problem = f"{len(alts)} texts in fig-alt for {len(pictures)} figures"
+            raise at(cell.path, cell.line, problem)
+        if captions and not isinstance(options.get("fig-alt"), list):
+            alts = []  # as with Quarto: one text is not every panel's
+        if options.get("fig-cap") and not label.startswith("fig-"):
+            if len(pictures) != 1:
+                problem = f"one fig-cap and {len(pictures)} figures: the cell needs a label fig-…"
+                raise at(cell.path, cell.line, problem)
+            captions = _texts(options["fig-cap"])
+        images = []
+        for place, (source, size) in enumerate(pictures):
+            caption = captions[place] if captions else ""
+            attributes = f"#{label}-{place + 1} {size}" if options.get("fig-subcap") else size
+            if alts:
+                text = alts[min(place, len(alts) - 1)].replace("\\", "\\\\").replace('"', '\\"')
+                attributes += f' fig-alt="{text}"'
+            images.append(f"![{caption}]({source}){{{attributes}}}")
+        return images
+
+    def _group(self, options: Mapping[str, Any], label: str, images: list[str]) -> str:
+        """A cell's pictures side by side or below each other, under one caption."""
+        columns = options.get("layout-ncol")
+        attributes = f'layout-ncol="{columns}"' if columns else ""
+        caption = ""
+        if label.startswith("fig-"):
+            attributes = f"#{label} {attributes}"
+            caption = " ".join(str(options.get("fig-cap") or "").split())
+        return (
+            f"::::::: {{{attributes} .cell-figures}}\n"
+            + "\n\n".join([*images, caption])
+            + "\n:::::::"
+        )
+
+    def _store(self, output: Any, label: str) -> tuple[str, str]:
+        """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
+        self.count += 1
+        stem = f"{label or 'cell'}-output-{self.count}"
+        path = f"{self.page.path.stem}_files/figure-html/{stem}"
         data = output["data"]
         if "image/svg+xml" in data:
             self.files[f"{path}.svg"] = _text(data["image/svg+xml"]).encode()
         if "image/png" not in data:
-            return f"{path}.svg", None
+            return f"{path}.svg", ""
         self.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
-        width = (output.get("metadata") or {}).get("image/png", {}).get("width")
-        return f"{path}.png", int(width) if width else None
+        size = (output.get("metadata") or {}).get("image/png", {})
+        return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
 
 
-def _is_picture(data: Mapping[str, Any]) -> bool:
+def _is_picture(output: Any) -> bool:
+    data = output.get("data", {})
     return "image/png" in data or "image/svg+xml" in data
 
 
-def _display(data: Mapping[str, Any]) -> str:
+def _display(data: Mapping[str, Any], cell: Cell, as_is: bool) -> str:
     """A displayed object in the richest form that both the web and paper can show."""
-    if "text/markdown" in data:
-        body = _text(data["text/markdown"])
-    elif "text/html" in data:
-        body = f"```````` {{=html}}\n{_text(data['text/html'])}\n````````"
-    else:
-        return _verbatim(_text(data["text/plain"]))
-    return f"::::::: {{.cell-output .cell-output-display}}\n{body}\n:::::::"
+    if "text/markdown" in data or "text/latex" in data:
+        body = _text(data.get("text/markdown", data.get("text/latex")))
+        return body if as_is else _shown(body)
+    plain = _text(data.get("text/plain", ""))
+    if "text/html" in data:
+        # Of HTML paper shows tables alone; what else there is, it shows as text.
+        html = f"```````` {{=html}}\n{_text(data['text/html'])}\n````````"
+        text = f"```````` {{.cell-plain}}\n{plain}\n````````"
+        return _shown(f"{html}\n\n{text}", ".cell-html")
+    if not plain:
+        raise at(cell.path, cell.line, f"the cell shows {', '.join(data)}, which no page can hold")
+    return plain if as_is else _verbatim(plain, "display")
 
 
-def _as_is(output: Any) -> str:
-    if output["output_type"] == "stream":
-        return _text(output["text"]) if output["name"] == "stdout" else ""
-    data = output.get("data", {})
-    return _text(data.get("text/markdown", data.get("text/plain", "")))
+def _shown(body: str, more: str = "") -> str:
+    return f"::::::: {{.cell-output .cell-output-display {more}}}\n{body}\n:::::::"
 
 
-def _verbatim(text: str, stream: str = "stdout") -> str:
-    body = textwrap.dedent(f"```````` {{.cell-text}}\n{text.rstrip()}\n````````")
+def _verbatim(text: str, stream: str) -> str:
+    body = f"```````` {{.cell-text}}\n{text.rstrip()}\n````````"
     return f"::::::: {{.cell-output .cell-output-{stream}}}\n{body}\n:::::::"
 
 
-def _text(value: str | list[str]) -> str:
+def _texts(value: object) -> list[str]:
+    """One text or a list of them, each in one line."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [" ".join(str(text).split()) for text in values]
+
+
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else "".join(value)
 
 
 def _raised_line(output: Any, first: int) -> int:
     """The line of the page in which a cell raised, read from the traceback's own arrow."""
-    import re
-
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", row) for row in output.get("traceback", ())]
-    for block in plain:
-        if "Cell In[" in block or "<cell line" in block or "ipython-input" in block:
-            found = re.search(r"^-+>\s*(\d+)", block, re.MULTILINE)
+    for block in (_COLOUR.sub("", row) for row in output.get("traceback", ())):
+        if block.startswith(("Cell In[", "  Cell In[", "  File <ipython")):
+            found = re.search(r"^-+>\s*(\d+)|line (\d+)\b", block, re.MULTILINE)
             if found:
-                return first + int(found[1]) - 1
+                return first + int(found[1] or found[2]) - 1
     return first

@@ -6,7 +6,7 @@ from typing import Any
 
 from report.engine import tree
 from report.engine.config import Book
-from report.engine.document import Chapter, Document
+from report.engine.document import NAMES, Chapter, Document, Target
 from report.engine.tree import Node
 
 CALLOUTS = ("note", "tip", "important", "warning", "caution")
@@ -63,8 +63,7 @@ def document_title(chapter: Chapter, book: Book) -> str:
     """As the browser's tab shows it."""
     if chapter.is_index:
         return book.title
-    number = f"{chapter.number} " if chapter.number else ""
-    return f"{number}{tree.text_of(chapter.title).strip()} – {book.title}"
+    return f"{chapter.heading} – {book.title}"
 
 
 def _pages_of_references(document: Document) -> set[str]:
@@ -95,8 +94,6 @@ class _Writer:
         _, classes, pairs = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
-        if kind == "Equation":
-            return self._equation(node)
         if kind == "Header":
             return [self._heading(node)]
         if kind == "Figure":
@@ -105,29 +102,9 @@ class _Writer:
             special = self._special_div(node, classes, pairs)
             if special is not None:
                 return special
-            return [{"t": "Div", "c": [node["c"][0], self.blocks(node["c"][1])]}]
-        if kind in (
-            "BulletList",
-            "BlockQuote",
-            "OrderedList",
-            "DefinitionList",
-            "Table",
-            "LineBlock",
-        ):
-            return [self._inside(node)]
         if kind == "Para" and all(part["t"] == "Image" for part in node["c"]):
-            return [self._sentence({"t": "Plain", "c": node["c"]})]  # a picture is no paragraph
-        return [self._sentence(node)]
-
-    def _inside(self, node: Node) -> Node:
-        """A block with blocks in it: lists, quotes, tables."""
-        if node["t"] == "BlockQuote":
-            return {"t": "BlockQuote", "c": self.blocks(node["c"])}
-        if node["t"] == "BulletList":
-            return {"t": "BulletList", "c": [self.blocks(item) for item in node["c"]]}
-        if node["t"] == "OrderedList":
-            return {"t": "OrderedList", "c": [node["c"][0], [self.blocks(i) for i in node["c"][1]]]}
-        return self._sentence(node)
+            node = {"t": "Plain", "c": node["c"]}  # a picture is no paragraph
+        return [self._sentence(tree.within(node, self.blocks))]
 
     def _special_div(
         self, node: Node, classes: list[str], pairs: dict[str, str]
@@ -150,7 +127,22 @@ class _Writer:
             ]
         if "content-visible" in classes or "content-hidden" in classes:
             return self.blocks(node["c"][1]) if is_visible(classes, pairs, "html") else []
+        if "layout-ncol" in pairs:
+            return self._panel(node["c"][1], int(pairs["layout-ncol"]))
         return None
+
+    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
+        """Blocks side by side."""
+        return [
+            tree.raw_block(
+                "html", f'<div class="quarto-layout-panel" style="--columns: {columns}">'
+            ),
+            *(
+                {"t": "Div", "c": [["", ["quarto-layout-cell"], []], self.block(block)]}
+                for block in blocks
+            ),
+            tree.raw_block("html", "</div>"),
+        ]
 
     def _callout(
         self, node: Node, kind: str, classes: list[str], pairs: dict[str, str]
@@ -160,7 +152,7 @@ class _Writer:
         if content and content[0]["t"] == "Header":
             title = content.pop(0)["c"][2]
         elif "title" in pairs:
-            title = tree.words(pairs["title"])
+            title = tree.read_inlines(pairs["title"])
         simple = pairs.get("appearance") in ("simple", "minimal")
         more = " ".join(c for c in classes if not c.startswith("callout-"))
         style = pairs.get("appearance", "default")
@@ -246,14 +238,15 @@ class _Writer:
             tree.raw_block("html", "</div></div>"),
         ]
 
-    def _float(self, node: Node, inner: bool = False) -> list[Node]:
+    def _float(self, node: Node) -> list[Node]:
         identifier, kind, number = node["id"], node["kind"], node["number"]
-        name = {"fig": "Figure", "tbl": "Table"}[kind]
-        label = number if inner else f"{name}\N{NO-BREAK SPACE}{number}:"
+        label = number if node["is_panel"] else f"{NAMES[kind]}\N{NO-BREAK SPACE}{number}"
+        if node["caption"]:
+            label += " " if node["is_panel"] else ": "
         place = "top" if kind == "tbl" else "bottom"
         opening = (
             f'<figcaption id="{identifier}-caption-text" class="quarto-float-caption-{place} '
-            f'quarto-float-caption quarto-float-{kind}">{label} '
+            f'quarto-float-caption quarto-float-{kind}">{label}'
         )
         caption = {
             "t": "Plain",
@@ -263,25 +256,14 @@ class _Writer:
                 tree.raw_inline("html", "</figcaption>"),
             ],
         }
-        content: list[Node] = [
-            tree.raw_block("html", f'<div aria-describedby="{identifier}-caption-text">')
+        columns = node["columns"]
+        content = [
+            tree.raw_block("html", f'<div aria-describedby="{identifier}-caption-text">'),
+            *(self._panel(node["c"], columns) if columns else self.blocks(node["c"])),
+            tree.raw_block("html", "</div>"),
         ]
-        panels = [part for part in node["c"] if part["t"] == "Float"]
-        if panels:
-            columns = node.get("columns") or len(panels)
-            content.append(
-                tree.raw_block(
-                    "html", f'<div class="quarto-layout-panel" style="--columns: {int(columns)}">'
-                )
-            )
-        for part in node["c"]:
-            content += self._float(part, inner=True) if part["t"] == "Float" else self.block(part)
-        if panels:
-            content.append(tree.raw_block("html", "</div>"))
-        content.append(tree.raw_block("html", "</div>"))
-        classes = "quarto-float quarto-figure quarto-figure-center anchored"
         start = (
-            f'<div id="{identifier}" class="{classes}">\n'
+            f'<div id="{identifier}" class="quarto-float quarto-figure quarto-figure-center anchored">\n'
             f'<figure class="quarto-float quarto-float-{kind} figure">'
         )
         body = [caption, *content] if kind == "tbl" else [*content, caption]
@@ -308,20 +290,6 @@ class _Writer:
             tree.raw_block("html", "</figure></div>"),
         ]
 
-    def _equation(self, node: Node) -> list[Node]:
-        opening = f'<span id="{node["id"]}" class="equation">'
-        number = f'<span class="equation-number">({node["number"]})</span></span>'
-        return [
-            {
-                "t": "Para",
-                "c": [
-                    tree.raw_inline("html", opening),
-                    *node["c"],
-                    tree.raw_inline("html", number),
-                ],
-            }
-        ]
-
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         number = dict(pairs).get("number")
@@ -342,9 +310,13 @@ class _Writer:
         changed: Node = tree.rewrite(node, self._change)
         return changed
 
-    def _change(self, node: Node) -> Node | None:
+    def _change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
-            return tree.raw_inline("html", self._reference(node["id"]))
+            return tree.raw_inline("html", self._reference(node))
+        if node["t"] == "Equation":
+            number = f'<span class="equation-number">({node["number"]})</span></span>'
+            opening = tree.raw_inline("html", f'<span id="{node["id"]}" class="equation">')
+            return [opening, *node["c"], tree.raw_inline("html", number)]
         if node["t"] == "Image":
             return tree.raw_inline("html", image(node))
         if node["t"] == "Link":
@@ -352,16 +324,22 @@ class _Writer:
             return {"t": "Link", "c": [attributes_, text, [web_address(url), title]]}
         return None
 
-    def _reference(self, identifier: str) -> str:
-        target = self.document.targets[identifier]
-        text = target.text
-        if target.kind == "sec" and self.chapter.number is None:
-            # From a page without numbers Quarto names a section by its title.
-            text = tree.text_of(target.title).strip()
+    def _reference(self, node: Node) -> str:
+        target = self.document.targets[node["id"]]
+        # From a page without numbers Quarto names a section by its title.
+        by_title = target.kind == "sec" and self.chapter.number is None
+        text = target.heading if by_title else reference_text(target, node["name"])
         address = "" if target.page == self.chapter.slug else f"{target.page}.html"
         if not target.is_chapter or not address:
-            address += f"#{identifier}"
+            address += f"#{target.id}"
         return f'<a href="{address}" class="quarto-xref">{escaping.escape(text)}</a>'
+
+
+def reference_text(target: Target, name: str | None) -> str:
+    """A reference's words: its own, those it was given in brackets, or the bare number."""
+    if name is None or target.number is None:
+        return target.text
+    return f"{name}\N{NO-BREAK SPACE}{target.number}" if name else target.number
 
 
 def image(node: Node) -> str:
@@ -386,10 +364,8 @@ def image(node: Node) -> str:
 
 def is_visible(classes: list[str], pairs: dict[str, str], format_: str) -> bool:
     """Whether a conditional div shows in a format."""
-    asked = pairs.get("when-format", "")
-    applies = asked == format_ or (asked == "pdf" and format_ == "typst")
-    if "unless-format" in pairs:
-        applies = pairs["unless-format"] != format_
+    names = {"html": ("html", "html5"), "typst": ("typst", "pdf")}[format_]
+    applies = pairs.get("when-format", format_) in names and pairs.get("unless-format") not in names
     return applies if "content-visible" in classes else not applies
 
 

@@ -1,18 +1,20 @@
 """Writes the whole book as Typst and sets it as a PDF."""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from string import ascii_uppercase
 
 import typst
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from report.engine import tree
 from report.engine.config import Book
-from report.engine.document import Chapter, Document
+from report.engine.document import NAMES, Chapter, Document
 from report.engine.errors import RenderError
-from report.engine.html import CALLOUTS, arguments, is_visible, metadata
+from report.engine.html import CALLOUTS, arguments, is_visible, metadata, reference_text
 from report.engine.tree import Node
 
 _POINTS = 0.75  # of a CSS pixel
@@ -73,7 +75,8 @@ def write_typst(
     )
     environment.filters["string"] = string
     template = environment.get_template("report.typ.j2")
-    return template.render(book=book, body=body)
+    # Typst knows languages without their regions.
+    return template.render(book=replace(book, lang=book.lang.partition("-")[0]), body=body)
 
 
 def string(text: object) -> str:
@@ -89,20 +92,37 @@ class _Writer:
     ) -> None:
         self.document, self.book, self.files, self.folder = document, book, files, folder
         self.here = document.chapters[0]
+        self.in_panel = False
         self.labels = {
             chapter.slug: chapter.id or f"page-{chapter.slug}" for chapter in document.chapters
         }
+        self.headings = {
+            chapter.slug: {entry["id"] for entry in chapter.toc} for chapter in document.chapters
+        }
 
     def chapter(self, chapter: Chapter) -> list[Node]:
+        """A chapter under its heading, which goes by the number that the website gives it."""
         self.here = chapter
-        heading: list[Node] = []
+        result: list[Node] = []
+        if chapter.place and chapter.number:
+            count = (
+                int(chapter.place)
+                if chapter.place.isdigit()
+                else ascii_uppercase.index(chapter.place) + 1
+            )
+            result.append(tree.raw_block("typst", f"#counter(heading).update({count - 1})"))
+        if chapter.place == "A":
+            result.append(tree.raw_block("typst", '#set heading(numbering: "A.1")'))
         if not chapter.is_index:
             classes = [] if chapter.number else ["unnumbered"]
             title = self.inlines(chapter.title)
-            heading = [{"t": "Header", "c": [1, [self.labels[chapter.slug], classes, []], title]}]
-        blocks = self.blocks(chapter.blocks)
-        # A chapter whose list of references is all it holds brings its own heading.
-        return heading + blocks
+            result.append(
+                {"t": "Header", "c": [1, [self.labels[chapter.slug], classes, []], title]}
+            )
+            if chapter.page.front_matter.get("subtitle"):
+                words = tree.read_inlines(str(chapter.page.front_matter["subtitle"]))
+                result.append({"t": "Para", "c": self.inlines(words)})
+        return result + self.blocks(chapter.blocks)
 
     def blocks(self, nodes: list[Node]) -> list[Node]:
         return [block for node in nodes for block in self.block(node)]
@@ -112,23 +132,19 @@ class _Writer:
         _, classes, pairs = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
-        if kind == "Equation":
-            return self._equation(node)
         if kind == "Header":
             return [self._heading(node)]
         if kind == "Div":
             return self._div(node, classes, pairs)
         if kind == "Table":
             return self._table(node)
-        if kind == "BlockQuote":
-            return [{"t": kind, "c": self.blocks(node["c"])}]
-        if kind == "BulletList":
-            return [{"t": kind, "c": [self.blocks(item) for item in node["c"]]}]
-        if kind == "OrderedList":
-            return [{"t": kind, "c": [node["c"][0], [self.blocks(item) for item in node["c"][1]]]}]
-        if kind == "CodeBlock" and "cell-code" in classes:
-            return [*self._wrapped("#cell-source[", [node], "]")]
-        return [tree.rewrite(node, self._change)]
+        if kind == "Figure":
+            caption = [inline for block in node["c"][1][1] for inline in block["c"]]
+            return self._figure(self.blocks(node["c"][2]), caption, "plain", "", None)
+        if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
+            name = "source" if "cell-code" in classes else "output"
+            return self._wrapped(f"#cell-{name}[", [node], "]")
+        return [self._words(tree.within(node, self.blocks))]
 
     def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
         content = list(node["c"][1])
@@ -137,7 +153,9 @@ class _Writer:
         )
         if callout:
             title = (
-                tree.words(pairs["title"]) if "title" in pairs else tree.words(callout.capitalize())
+                tree.read_inlines(pairs["title"])
+                if "title" in pairs
+                else tree.words(callout.capitalize())
             )
             if content and content[0]["t"] == "Header":
                 title = content.pop(0)["c"][2]
@@ -157,8 +175,8 @@ class _Writer:
             return self.blocks(content) if is_visible(classes, pairs, "typst") else []
         if "column-margin" in classes or "aside" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
-        if any(name.startswith("cell-output-std") for name in classes):
-            return self._wrapped("#cell-output[", self.blocks(content), "]")
+        if "layout-ncol" in pairs:
+            return self._panel(content, int(pairs["layout-ncol"]))
         for name in ("headline-item", "headline"):
             if name in classes:
                 return self._wrapped(f"#{name}[", self.blocks(content), "]")
@@ -169,54 +187,55 @@ class _Writer:
     def _wrapped(self, opening: str, blocks: list[Node], closing: str) -> list[Node]:
         return [tree.raw_block("typst", opening), *blocks, tree.raw_block("typst", closing)]
 
+    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
+        """Blocks side by side."""
+        result = [tree.raw_block("typst", f"#grid(columns: (1fr,) * {columns}, gutter: 1em,")]
+        self.in_panel = True
+        for block in blocks:
+            result += self._wrapped("[", self.block(block), "],")
+        self.in_panel = False
+        return [*result, tree.raw_block("typst", ")")]
+
     def _table(self, node: Node) -> list[Node]:
         """A table, bare: its float, or the page, brings what stands around it."""
-        changed = tree.rewrite(node, self._change)
-        return self._wrapped("#plain-table[", [changed], "]")
+        bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
+        table = self._wrapped("#plain-table[", [self._words(bare)], "]")
+        caption = [inline for block in node["c"][1][1] for inline in block["c"]]
+        return self._figure(table, caption, "plain", "", None) if caption else table
 
-    def _float(self, node: Node, inner: bool = False) -> list[Node]:
-        kind, number = node["kind"], node["number"]
-        name = {"fig": "Figure", "tbl": "Table"}[kind]
-        panels = [part for part in node["c"] if part["t"] == "Float"]
-        body: list[Node] = []
-        if panels:
-            columns = int(node.get("columns") or len(panels))
-            body.append(tree.raw_block("typst", f"#grid(columns: {columns}, gutter: 1em,"))
-            for part in panels:
-                body += self._wrapped("[", self._float(part, inner=True), "],")
-            body.append(tree.raw_block("typst", ")"))
-        body += [block for part in node["c"] if part["t"] != "Float" for block in self.block(part)]
-        supplement = "none" if inner else f"[{name}]"
-        caption = [
+    def _float(self, node: Node) -> list[Node]:
+        kind = f"{'sub' if node['is_panel'] else ''}float-{node['kind']}"
+        columns = node["columns"]
+        body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
+        name = None if node["is_panel"] else NAMES[node["kind"]]
+        figure = self._figure(body, node["caption"], kind, node["number"], name)
+        figure[-1]["c"].append(tree.raw_inline("typst", f" <{node['id']}>"))
+        return figure
+
+    def _figure(
+        self, body: list[Node], caption: list[Node], kind: str, number: str, name: str | None
+    ) -> list[Node]:
+        """A block with its caption and the number that it has on the website, too."""
+        supplement = f"[{name}]" if name else "none"
+        end = f'], kind: "quarto-{kind}", supplement: {supplement}, numbering: _ => "{number}")'
+        closing = [
             tree.raw_inline("typst", "], caption: ["),
-            *self.inlines(node["caption"]),
-            tree.raw_inline(
-                "typst",
-                f'], kind: "quarto-{"sub" if inner else ""}float-{kind}", supplement: {supplement}, '
-                f'numbering: _ => "{number}") <{node["id"]}>',
-            ),
+            *self.inlines(caption),
+            tree.raw_inline("typst", end),
         ]
-        return [tree.raw_block("typst", "#figure(["), *body, {"t": "Para", "c": caption}]
-
-    def _equation(self, node: Node) -> list[Node]:
-        opening = f'#math.equation(block: true, numbering: _ => "({node["number"]})", ['
-        closing = f"]) <{node['id']}>"
-        maths = {"t": "Math", "c": [{"t": "InlineMath"}, node["c"][0]["c"][1]]}
-        return [
-            {
-                "t": "Para",
-                "c": [
-                    tree.raw_inline("typst", opening),
-                    maths,
-                    tree.raw_inline("typst", closing),
-                ],
-            }
-        ]
+        return [tree.raw_block("typst", "#figure(["), *body, {"t": "Para", "c": closing}]
 
     def _heading(self, node: Node) -> Node:
-        level, (identifier, classes, _), title = node["c"]
+        level, (identifier, classes, pairs), title = node["c"]
         own = identifier if identifier in self.document.targets else _own_id(self.here, identifier)
+        # What has no number on the website has none here, so that both count alike.
+        numbered = "number" in dict(pairs)
+        classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
         return {"t": "Header", "c": [level, [own, classes, []], self.inlines(title)]}
+
+    def _words(self, node: Node) -> Node:
+        changed: Node = tree.rewrite(node, self._change)
+        return changed
 
     def inlines(self, nodes: list[Node]) -> list[Node]:
         changed: list[Node] = tree.rewrite(nodes, self._change)
@@ -224,10 +243,13 @@ class _Writer:
 
     def _change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
-            target = self.document.targets[node["id"]]
-            return _link(
-                node["id"], tree.words(target.text.replace("\N{NO-BREAK SPACE}", "~")), raw=True
-            )
+            words = reference_text(self.document.targets[node["id"]], node["name"])
+            return _link(node["id"], tree.words(words))
+        if node["t"] == "Equation":
+            opening = f'#math.equation(block: true, numbering: _ => "({node["number"]})", ['
+            maths = {"t": "Math", "c": [{"t": "InlineMath"}, node["c"][0]["c"][1]]}
+            closing = f"]) <{node['id']}>"
+            return [tree.raw_inline("typst", opening), maths, tree.raw_inline("typst", closing)]
         if node["t"] == "Image":
             return tree.raw_inline("typst", self._image(node))
         if node["t"] == "Link":
@@ -242,25 +264,22 @@ class _Writer:
         if node["t"] == "Span" and node["c"][0][1]:
             for name in ("headline-value", "headline-label", "smallcaps"):
                 if name in node["c"][0][1]:
-                    opening = tree.raw_inline("typst", f"#{name}[")
-                    return [opening, *node["c"][1], tree.raw_inline("typst", "]")]
+                    start = tree.raw_inline("typst", f"#{name}[")
+                    return [start, *node["c"][1], tree.raw_inline("typst", "]")]
         return None
 
     def _local_link(self, node: Node) -> list[Node] | None:
         text, (url, _) = node["c"][1], node["c"][2]
         path, _, anchor = url.partition("#")
-        if "://" in url or url.startswith("mailto:"):
+        if re.match(r"[a-z][a-z0-9+.-]*:", url):
             return None
-        if not path:
-            return _link(
-                anchor if anchor in self.document.targets else _own_id(self.here, anchor), text
-            )
-        if PurePosixPath(path).suffix == ".qmd":
-            slug = PurePosixPath(path).stem
-            if anchor in self.document.targets:
-                return _link(anchor, text)
-            if slug in self.labels and slug != self.document.chapters[0].slug:
-                return _link(self.labels[slug], text)
+        slug = PurePosixPath(path).stem if path else self.here.slug
+        if anchor in self.document.targets:
+            return _link(anchor, text)
+        if anchor in self.headings.get(slug, ()):
+            return _link(f"{slug}--{anchor}", text)
+        if path.endswith(".qmd") and slug != self.document.chapters[0].slug:
+            return _link(self.labels[slug], text)
         return list(text)  # a file of the website: on paper there is nothing to follow
 
     def _image(self, node: Node) -> str:
@@ -270,8 +289,6 @@ class _Writer:
         chosen = drawing if drawing in self.files else source
         if chosen not in self.files:
             original = self.here.page.path.parent / source
-            if not original.is_file():
-                raise RenderError(f"{self.here.page.path}: picture {source} is not there")
             (self.folder / source).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / source).write_bytes(original.read_bytes())
         alt = given.get("fig-alt") or tree.text_of(text)
@@ -279,9 +296,10 @@ class _Writer:
         size = ""
         if width.endswith("%"):
             size = f", width: {width}"
-        elif width.isdigit():
+        elif width.isdigit() and not chosen.endswith(".svg"):  # a drawing has its size in points
             points = int(width) * _POINTS
-            size = f", width: {'100%' if points >= _TEXT_WIDTH else f'{points:.1f}pt'}"
+            wide = points >= _TEXT_WIDTH or self.in_panel
+            size = f", width: {'100%' if wide else f'{points:.1f}pt'}"
         return f"#image({string('/' + chosen)}, alt: {string(alt)}{size})"
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from report.engine import html, tree
-from report.engine.config import Book, read_book
+from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import at
 from report.engine.execute import Executed, execute
@@ -22,6 +22,7 @@ from report.engine.source import read_page
 
 PAGES_AT_ONCE = 2
 # Written beside the pages once they are there, so a link to one of them leads somewhere.
+_ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 _PROMISED = re.compile(r"^(results\.json|predictions/[\w.-]+\.csv)$")
 
 
@@ -51,7 +52,7 @@ def render(
     pages = [read_page(path, book.metadata) for path in book.chapters]
     with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
         executed = list(pool.map(lambda page: execute(page, book), pages))
-    document = assemble(executed, book.html.get("number-sections", True) is not False)
+    document = assemble(executed, book)
     check_citations(document, _bibliography(book))
     check_links(document, book)
     building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
@@ -81,7 +82,6 @@ def _write_site(
     folder: Path, document: Document, executed: list[Executed], book: Book, templates: Path
 ) -> None:
     files = {name: content for page in executed for name, content in page.files.items()}
-    used: set[str] = set()
     search: list[dict[str, str]] = []
     environment = Environment(
         loader=FileSystemLoader(templates),
@@ -93,7 +93,6 @@ def _write_site(
     template = environment.get_template("page.html.j2")
     for place, chapter in enumerate(document.chapters):
         body = html.write_body(chapter, document, book)
-        used |= set(re.findall(r'src="([^":]+)"', body))
         text = template.render(_context(document, place, book, body))
         (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
         search += _search_entries(chapter)
@@ -102,28 +101,38 @@ def _write_site(
     libraries.mkdir()
     for path in (*templates.glob("*.css"), *templates.glob("*.js"), *book.stylesheets):
         shutil.copyfile(path, libraries / path.name)
-    _copy_files(folder, used, files, book)
+    _copy_files(folder, document, files, book)
     if book.pdf:
         with tempfile.TemporaryDirectory() as scratch:
             pdf = write_pdf(document, book, templates, files, Path(scratch))
         (folder / book.pdf).write_bytes(pdf)
 
 
-def _copy_files(folder: Path, used: set[str], files: dict[str, bytes], book: Book) -> None:
-    """Pictures that pages show, drawn by cells or lying in the project, and the resources."""
-    for name in used:
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if name in files:
-            target.write_bytes(files[name])
-        elif (book.folder / name).is_file():
-            shutil.copyfile(book.folder / name, target)
-    for pattern in book.resources:
-        for path in book.folder.glob(pattern):
-            if path.is_file():
-                target = folder / path.relative_to(book.folder)
+def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book: Book) -> None:
+    """Pictures that pages show and files that they link to, drawn by cells or lying in the project."""
+    for chapter in document.chapters:
+        shown = {image["c"][2][0]: "picture" for image in tree.every(chapter.blocks, "Image")}
+        linked = {link["c"][2][0]: "file" for link in tree.every(chapter.blocks, "Link")}
+        for name in {**linked, **shown}:
+            target, source = folder / name, book.folder / name
+            if name in files:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
+                target.write_bytes(files[name])
+            elif not _ELSEWHERE.match(name) and source.is_file() and source.suffix != ".qmd":
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+            elif name in shown and not _ELSEWHERE.match(name):
+                raise chapter.error(name, f"the picture {name} is not there")
+    for pattern in book.resources:
+        found = [path for path in book.folder.glob(pattern) if path.is_file()]
+        if not found:
+            path = book.folder / "_quarto.yml"
+            line = line_of(path, "project", "resources")
+            raise at(path, line, f"no file is named {pattern}")
+        for path in found:
+            target = folder / path.relative_to(book.folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
 
 
 def _context(document: Document, place: int, book: Book, body: str) -> dict[str, Any]:
@@ -132,12 +141,14 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
         {
             "href": f"{chapter.slug}.html",
             "number": chapter.number,
+            "appendix": chapter.is_appendix,
             "title": tree.text_of(chapter.title).strip(),
             "current": chapter is document.chapters[place],
         }
         for chapter in document.chapters
     ]
     chapter = document.chapters[place]
+    options = {**book.html, **chapter.page.front_matter}
     title = Markup(html.write_inlines(tree.rewrite(chapter.title, _without_notes)))
     return {
         "site": {
@@ -160,35 +171,35 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
             "href": f"{chapter.slug}.html",
             "id": chapter.id,
             "document_title": html.document_title(chapter, book),
-            "number": chapter.number,
+            "number": f"Appendix {chapter.number} —" if chapter.is_appendix else chapter.number,
             "title": Markup.escape(book.title) if chapter.is_index else title,
             "description": chapter.page.front_matter.get("description") or book.description,
             "subtitle": chapter.page.front_matter.get("subtitle") or "",
             "is_index": chapter.is_index,
-            "toc": _toc(chapter) if _wants_toc(chapter, book) else [],
+            "toc": _toc(chapter, int(options.get("toc-depth", 3)))
+            if options.get("toc", True)
+            else [],
             "body": Markup(body),
         },
     }
 
 
-def _wants_toc(chapter: Chapter, book: Book) -> bool:
-    return bool(chapter.page.front_matter.get("toc", book.html.get("toc", True)))
-
-
-def _toc(chapter: Chapter) -> list[dict[str, Any]]:
-    """The page's headings, nested."""
+def _toc(chapter: Chapter, depth: int) -> list[dict[str, Any]]:
+    """The page's headings down to a level, nested."""
     result: list[dict[str, Any]] = []
     for entry in chapter.toc:
+        if entry["level"] > depth:
+            continue
         item = {
             "id": entry["id"],
             "number": entry["number"],
             "title": tree.text_of(entry["title"]).strip(),
             "children": [],
         }
-        if entry["level"] > 2 and result:
-            result[-1]["children"].append(item)
-        else:
-            result.append(item)
+        level, place = entry["level"], result
+        while place and level > 2:
+            place, level = place[-1]["children"], level - 1
+        place.append(item)
     return result
 
 
@@ -248,7 +259,7 @@ def check_links(document: Document, book: Book) -> None:
     for chapter in document.chapters:
         for link in tree.every(chapter.blocks, "Link"):
             url = link["c"][2][0]
-            if re.match(r"^[a-z][a-z0-9+.-]*:", url):
+            if re.match(r"([a-z][a-z0-9+.-]*:|//)", url):
                 continue
             path, _, anchor = url.partition("#")
             page = PurePosixPath(path)
@@ -262,8 +273,7 @@ def check_links(document: Document, book: Book) -> None:
             ):
                 problem = "is not there"
             if problem:
-                source = chapter.page
-                raise at(source.path, source.line_of(url), f"link to {url}, which {problem}")
+                raise chapter.error(url, f"link to {url}, which {problem}")
 
 
 def _anchors(chapter: Chapter) -> set[str]:

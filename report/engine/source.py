@@ -14,7 +14,7 @@ _CELL = re.compile(r"^\{python\}\s*$")
 _DIV = re.compile(r"^\s*(:{3,})\s*(.*)$")
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
 _CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
-_SHORTCODE = re.compile(r"\{\{<\s*(\S+)\s*(.*?)\s*>\}\}")
+_SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*(\S+)\s*(.*?)\s*>\}\}(?!\})")
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
 
@@ -47,13 +47,16 @@ class Page:
     path: Path
     front_matter: Mapping[str, Any]
     pieces: tuple[Piece, ...] = field(repr=False)
-    lines: tuple[str, ...] = field(repr=False)  # to find a line for an error
+    files: Mapping[Path, tuple[str, ...]] = field(
+        repr=False
+    )  # its lines and its inclusions', for errors
 
-    def line_of(self, text: str) -> int | None:
-        """The first line that holds `text`."""
-        for number, line in enumerate(self.lines, start=1):
-            if text in line:
-                return number
+    def where(self, text: str) -> tuple[Path, int] | None:
+        """The first file and line that hold `text`."""
+        for path, lines in self.files.items():
+            for number, line in enumerate(lines, start=1):
+                if text in line:
+                    return path, number
         return None
 
 
@@ -78,17 +81,22 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
                 break
         else:
             raise at(path, 1, "the front matter is never closed with ---")
-    pieces = _Reader(path, metadata, (path,)).read(lines[start:], start + 1)
-    return Page(path, front_matter, tuple(pieces), tuple(lines))
+    reader = _Reader(path, metadata, (path,), {path: tuple(lines)})
+    pieces = reader.read(lines[start:], start + 1)
+    return Page(path, front_matter, tuple(pieces), reader.files)
 
 
 class _Reader:
     """Goes through a file's lines once, keeping count of what is open."""
 
     def __init__(
-        self, path: Path, metadata: Mapping[str, Any], including: tuple[Path, ...]
+        self,
+        path: Path,
+        metadata: Mapping[str, Any],
+        including: tuple[Path, ...],
+        files: dict[Path, tuple[str, ...]],
     ) -> None:
-        self.path, self.metadata, self.including = path, metadata, including
+        self.path, self.metadata, self.including, self.files = path, metadata, including, files
         self.pieces: list[Piece] = []
         self.divs: list[int] = []  # the lines of the divs that are open
 
@@ -146,7 +154,9 @@ class _Reader:
             self._shortcodes(line[place : span.start()], number)
             expression = _INLINE.fullmatch(span[0])
             self.pieces.append(
-                Inline(expression[1].strip(), self.path, number) if expression else span[0]
+                Inline(expression[1].strip(), self.path, number)
+                if expression
+                else _unescaped(span[0])
             )
             place = span.end()
         self._shortcodes(line[place:] + "\n", number)
@@ -154,7 +164,7 @@ class _Reader:
     def _shortcodes(self, text: str, number: int) -> None:
         place = 0
         for found in _SHORTCODE.finditer(text):
-            self.pieces.append(text[place : found.start()])
+            self.pieces.append(_unescaped(text[place : found.start()]))
             place = found.end()
             name, argument = found[1], found[2]
             if name == "pagebreak":
@@ -169,7 +179,7 @@ class _Reader:
                     number,
                     f"unknown shortcode {name!r}; known: include, meta, pagebreak",
                 )
-        self.pieces.append(text[place:])
+        self.pieces.append(_unescaped(text[place:]))
 
     def _meta(self, key: str, number: int) -> str:
         value: Any = self.metadata
@@ -185,5 +195,12 @@ class _Reader:
             raise at(self.path, number, f"included file {name} is not there")
         if path.resolve() in {known.resolve() for known in self.including}:
             raise at(self.path, number, f"{name} includes itself")
-        reader = _Reader(path, self.metadata, (*self.including, path))
-        self.pieces += reader.read(path.read_text(encoding="utf-8").split("\n"), 1)
+        lines = path.read_text(encoding="utf-8").split("\n")
+        self.files[path] = tuple(lines)
+        reader = _Reader(path, self.metadata, (*self.including, path), self.files)
+        self.pieces += reader.read(lines, 1)
+
+
+def _unescaped(text: str) -> str:
+    """A shortcode in three braces is one that is only shown."""
+    return text.replace("{{{<", "{{<").replace(">}}}", ">}}")

@@ -31,6 +31,11 @@ def read_markdown(text: str) -> list[Node]:
     return list(json.loads(pandoc(["-f", "markdown", "-t", "json"], text))["blocks"])
 
 
+def read_inlines(text: str) -> list[Node]:
+    """The words of a Markdown text that is one paragraph."""
+    return [inline for block in read_markdown(text) for inline in block["c"]] if text else []
+
+
 def read_html(text: str) -> list[Node]:
     """The blocks of a piece of HTML."""
     return list(json.loads(pandoc(["-f", "html", "-t", "json"], text))["blocks"])
@@ -119,6 +124,28 @@ def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
         return copy
     changed = change(copy)
     return copy if changed is None else changed
+
+
+def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
+    """A copy of a block that holds blocks, in which `change` has had its say on each list of them."""
+    kind = node["t"]
+    content: Any = node.get("c")
+    if kind == "BlockQuote":
+        return {"t": kind, "c": change(content)}
+    if kind == "BulletList":
+        return {"t": kind, "c": [change(item) for item in content]}
+    if kind == "OrderedList":
+        return {"t": kind, "c": [content[0], [change(item) for item in content[1]]]}
+    if kind == "DefinitionList":
+        return {
+            "t": kind,
+            "c": [[term, [change(text) for text in texts]] for term, texts in content],
+        }
+    if kind == "Div":
+        return {"t": kind, "c": [content[0], change(content[1])]}
+    if kind == "Figure":
+        return {"t": kind, "c": [content[0], content[1], change(content[2])]}
+    return node
 
 
 def every(node: Any, kind: str | None = None) -> Iterator[Node]:
