@@ -4,8 +4,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import threading
-import urllib.request
 from pathlib import Path
 
 import nox
@@ -16,6 +14,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
+QUARTO = "quarto-cli>=1.9"
 QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
 
 
@@ -101,34 +100,14 @@ def offer_quarto(session: nox.Session) -> None:
     """Install quarto-cli where Quarto is missing and its host answers; go on without it elsewhere."""
     if shutil.which("quarto") or (Path(session.bin) / "quarto").exists():
         return
-    if not answers(QUARTO_HOST):
-        session.log(
-            "Quarto is not installed and its host does not answer: the portable engine renders"
-        )
+    python = f"{session.bin}/python"
+    if subprocess.run([python, "-m", "pneumo.network", QUARTO_HOST], check=False).returncode:
+        session.log("Quarto is not here and its host does not answer: the portable engine renders")
         return
-    command = ["uv", "pip", "install", "--python", f"{session.bin}/python", "quarto-cli>=1.9"]
+    installer = ["uv", "pip", "install", "--python", python]
     if not shutil.which("uv"):
-        command = [f"{session.bin}/python", "-m", "pip", "install", "quarto-cli>=1.9"]
+        installer = [python, "-m", "pip", "install"]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
+        subprocess.run([*installer, QUARTO], check=True, capture_output=True, timeout=600)
     except (OSError, subprocess.SubprocessError):
         session.log("quarto-cli can't be installed here: the portable engine renders")
-
-
-def answers(url: str, seconds: float = 5) -> bool:
-    """Whether a host answers in time; in a thread, since nothing bounds the look-up of a name."""
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(
-                urllib.request.Request(url, method="HEAD"), timeout=seconds
-            ):
-                answered.set()
-        except (OSError, ValueError):
-            return
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return answered.is_set()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.errors import PneumoError
-from pneumo.network import answers
+from pneumo.network import answers, bounded
 from pneumo.phantom import draw_phantom
 
 CLASSES = ("normal", "pneumonia")
@@ -257,7 +257,8 @@ def _download(cached: Path, size: int) -> bool:
 
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        PneumoniaMNIST(split="train", download=True, size=size, root=str(cached.parent))
+        with bounded():
+            PneumoniaMNIST(split="train", download=True, size=size, root=str(cached.parent))
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         print(f"pneumo: MedMNIST's download failed ({reason}): phantom", file=sys.stderr)

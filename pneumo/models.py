@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
 from pneumo.errors import PneumoError
-from pneumo.network import answers
+from pneumo.network import answers, bounded
 from pneumo.recipes import Recipe
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -294,7 +294,8 @@ def _torchvision_imagenet() -> Weights:
                 "nor in torchvision's cache, and their host does not answer"
             )
         try:
-            torch.hub.load_state_dict_from_url(url, check_hash=True, map_location="cpu")
+            with bounded():
+                torch.hub.load_state_dict_from_url(url, check_hash=True, map_location="cpu")
         except (OSError, RuntimeError) as error:
             raise WeightsUnavailableError(
                 f"the ImageNet weights of ResNet18 could not be downloaded: {error}"
