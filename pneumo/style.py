@@ -21,7 +21,7 @@ INK, GREY, PALE = "#1f2a30", "#6b777d", "#d9dfe2"
 CLASS_COLOURS = {"normal": BLUE, "pneumonia": VERMILION}
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HEAT = "magma"  # rises evenly in lightness, so it reads in grey too
-WIDTH = 7.2  # inches: the text's width
+WIDTH = 6.6  # inches: the text's width, with Quarto as with the portable engine
 PHANTOM = "synthetic phantom, not medical data"
 
 
