@@ -9,7 +9,7 @@ from IPython.display import Markdown
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
-from pneumo import __version__, claims, figures, metrics, paths, tables
+from pneumo import __version__, baselines, claims, figures, metrics, paths, tables
 from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
 from pneumo.study import HALF, YOUDEN, Study
@@ -102,6 +102,7 @@ def _names(study: Study) -> dict[str, Any]:
         "phantom": study.data.is_phantom,
         "best": best,
         "claims": decided,
+        "baselines": baselines,
         "tables": tables,
         "figures": figures,
         "metrics": metrics,
