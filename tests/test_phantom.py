@@ -1,0 +1,56 @@
+"""The drawn images: what they are, and that they can be learned from."""
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from pneumo import metrics
+from pneumo.phantom import COUNTS, draw_phantom
+
+
+def _pixels(images):
+    return images.reshape(len(images), -1) / 255
+
+
+def test_the_same_seed_draws_the_same_images_and_another_draws_others():
+    first, again, other = draw_phantom(), draw_phantom(), draw_phantom(seed=1)
+    for split in COUNTS:
+        np.testing.assert_array_equal(first[split][0], again[split][0])
+        np.testing.assert_array_equal(first[split][1], again[split][1])
+    assert (first["test"][0] != other["test"][0]).any()
+
+
+def test_the_classes_stand_in_the_real_sets_ratio(phantom):
+    shares = {name: split.labels.mean() for name, split in phantom.splits.items()}
+    assert abs(shares["train"] - 3494 / 4708) < 0.01
+    assert abs(shares["val"] - 389 / 524) < 0.02
+    assert abs(shares["test"] - 390 / 624) < 0.01
+
+
+def test_no_image_is_drawn_twice(phantom):
+    images = np.concatenate([split.images for split in phantom.splits.values()])
+    assert len({image.tobytes() for image in images}) == len(images)
+
+
+def test_any_size_can_be_drawn():
+    images, labels = draw_phantom(64)["val"]
+    assert images.shape == (len(labels), 64, 64)
+    assert images.dtype == np.uint8
+
+
+def test_lungs_are_darker_than_the_middle_of_the_chest(phantom):
+    normal = phantom.train.images[phantom.train.labels == 0].mean(axis=0)
+    lungs = (normal[8:16, 5:9].mean() + normal[8:16, 19:23].mean()) / 2
+    assert normal[8:16, 13:15].mean() > lungs + 40
+
+
+def test_pneumonia_makes_the_lungs_paler(phantom):
+    train = phantom.train
+    lungs = train.images[:, 8:18, 5:10].mean(axis=(1, 2))
+    assert lungs[train.labels == 1].mean() > lungs[train.labels == 0].mean() + 5
+
+
+def test_a_simple_classifier_does_well_but_not_perfectly(phantom):
+    model = LogisticRegression(C=0.1, max_iter=2000)
+    model.fit(_pixels(phantom.train.images), phantom.train.labels)
+    scores = model.predict_proba(_pixels(phantom.test.images))[:, 1]
+    assert 0.8 < metrics.auc(phantom.test.labels, scores) < 0.99
