@@ -30,7 +30,8 @@ def report(session: nox.Session) -> None:
     install(session, "pages")
     if options.engine in ("auto", "quarto"):
         offer_quarto(session)
-    build(session, options)
+    session.run("pneumo", "study", *options.training)
+    session.run("python", "-m", "report.engine", *options.site)
 
 
 @nox.session
@@ -38,7 +39,7 @@ def preview(session: nox.Session) -> None:
     """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
     options = report_options(session)
     install(session, "pages")
-    build(session, options)
+    session.run("pneumo", "study", *options.training)
     session.run("python", "-m", "report.engine.preview", "--port", options.port, *options.site)
 
 
@@ -88,12 +89,6 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     ]
     options.site = [f"--engine={options.engine}", *both]
     return options
-
-
-def build(session: nox.Session, options: argparse.Namespace) -> None:
-    """Train what is missing, then render."""
-    session.run("pneumo", "study", *options.training)
-    session.run("python", "-m", "report.engine", *options.site)
 
 
 def offer_quarto(session: nox.Session) -> None:

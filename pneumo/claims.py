@@ -94,13 +94,12 @@ def _transfer_helps(study: Study) -> list[Claim]:
             )
         ]
         evidence = (
-            f"Test AUC of {tuned.title} minus {scratch.title}: {test.difference:+.3f} "
-            f"(95 % interval {low:+.3f} to {high:+.3f}), DeLong's test, {_p(test.p_value)}"
+            f"Test AUC of {tuned.title} minus {scratch.title}: {_signed(test.difference)} "
+            f"(95 % interval {_signed(low)} to {_signed(high)}), DeLong's test, {_p(test.p_value)}"
         )
         if len(seeds) > 1:
-            evidence += (
-                f"; first seed of {len(seeds)}, over all {min(seeds):+.3f} to {max(seeds):+.3f}"
-            )
+            spread = f"{_signed(min(seeds))} to {_signed(max(seeds))}"
+            evidence += f"; first seed of {len(seeds)}, over all of them {spread}"
         claims.append(
             Claim(
                 f"{name}-beats-scratch",
@@ -174,6 +173,12 @@ def _verdict(p_value: float, effect: float) -> Verdict:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def _signed(value: float) -> str:
+    """A difference with its sign; none where it rounds to nothing."""
+    text = f"{value:+.3f}"
+    return text if text.strip("+-0.") else "0.000"
 
 
 def _p(value: float) -> str:

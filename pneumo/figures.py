@@ -213,6 +213,8 @@ def errors(study: Study, each: int = 8) -> Figure:
                 _show(axes, study.data.test.images[index])
                 axes.set_title(f"{probabilities[index]:.2f}", fontsize=7.5, pad=2)
         grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=_group_colour(group))
+        if not len(found[group]):
+            _say_none(grid[row, 0])
     return canvas
 
 
@@ -271,6 +273,8 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
                 extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
             )  # fmt: skip
         grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=_group_colour(group))
+        if not len(found[group]):
+            _say_none(grid[row, 0])
     return canvas
 
 
@@ -319,6 +323,13 @@ def _contact_sheet(kernels: NDArray[np.float32], columns: int = 16) -> NDArray[n
     rows = padded.reshape(-1, columns, height, width)  # (R, C, h, w)
     sheet = rows.transpose(0, 2, 1, 3).reshape(-1, columns * width)
     return np.asarray(sheet, dtype=np.float32)
+
+
+def _say_none(axes: Axes) -> None:
+    """An empty row is a result, and says so."""
+    axes.text(
+        0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, color=style.GREY
+    )
 
 
 def _show(axes: Axes, image: NDArray[np.uint8]) -> None:

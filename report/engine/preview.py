@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pneumo.errors import PneumoError
 from report.engine import __main__ as command
+from report.engine.config import read_book
 from report.engine.errors import RenderError
 
 HOST = "127.0.0.1"
@@ -85,9 +86,15 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     options = command.build_parser().parse_args(rest)
     stop = stop or threading.Event()
     try:
-        site, _ = command.build(options)
-        server = serve(site, chosen.port)
+        # The port first: one that is taken should not cost a build.
+        server = serve((options.output or read_book(options.project).output).resolve(), chosen.port)
     except PneumoError as error:
+        print(f"report.engine.preview: {error}", file=sys.stderr)
+        return 1
+    try:
+        command.build(options)
+    except PneumoError as error:
+        server.server_close()
         print(f"report.engine.preview: {error}", file=sys.stderr)
         return 1
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -109,7 +116,6 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
 
 
 def _rebuild(options: Sequence[str]) -> bool:
-
     command_line = [sys.executable, "-m", "report.engine", *options]
     return bool(subprocess.run(command_line, cwd=command.ROOT, check=False).returncode)
 

@@ -1,0 +1,121 @@
+"""Finding real Quarto, and leaving the rendering to it; a script plays its part."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from report.engine import quarto
+from report.engine.__main__ import choose, main
+from report.engine.errors import RenderError
+
+SCRIPT = """\
+#!{python}
+import os, sys
+from pathlib import Path
+if sys.argv[1:] == ["--version"]:
+    print("{version}")
+    sys.exit({version_status})
+assert sys.argv[1] == "render", sys.argv
+folder = Path(sys.argv[sys.argv.index("--output-dir") + 1])
+(folder / "index.html").write_text(f"rendered {{sys.argv[2]}} for {{os.environ['QUARTO_PYTHON']}}")
+sys.exit({status})
+"""
+
+
+@pytest.fixture
+def play(tmp_path, monkeypatch):
+    """Puts a program called quarto on the path, of a version and with an exit status of one's choice."""
+
+    def install(version="1.9.38", status=0, version_status=0):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        text = SCRIPT.format(
+            python=sys.executable, version=version, status=status, version_status=version_status
+        )
+        (folder / "quarto").write_text(text)
+        (folder / "quarto").chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+        return folder / "quarto"
+
+    return install
+
+
+@pytest.fixture
+def without(tmp_path, monkeypatch):
+    """A machine without Quarto."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+
+def test_quarto_is_found_on_the_path_with_its_version(play):
+    program = play("1.9.38")
+    assert quarto.find() == program
+    assert quarto.version(program) == (1, 9, 38)
+    assert choose("auto") == "quarto"
+
+
+@pytest.mark.parametrize("version", ["1.8.27", "0.9.1"])
+def test_an_old_quarto_is_not_chosen_and_said_to_be_old(play, version, capsys):
+    play(version)
+    assert choose("auto") == "portable"
+    assert "Quarto 1.9 or newer" in capsys.readouterr().err
+    with pytest.raises(RenderError, match=f"is Quarto {version}; 1.9 or newer is needed"):
+        quarto.require()
+
+
+@pytest.mark.parametrize("answer", [{"version": "what?"}, {"version_status": 3}])
+def test_a_program_that_only_bears_the_name_is_none(play, answer):
+    play(**answer)
+    assert quarto.find() is None
+    assert choose("auto") == "portable"
+
+
+def test_without_quarto_the_portable_engine_is_chosen_and_said(without, capsys):
+    assert choose("auto") == "portable"
+    assert "the portable engine renders" in capsys.readouterr().err
+
+
+def test_asking_for_quarto_where_there_is_none_says_what_to_do(without, write, capsys):
+    assert main([str(write()), "--no-study", "--engine", "quarto"]) == 1
+    line = capsys.readouterr().err
+    assert "Quarto is not installed" in line
+    assert "--engine portable" in line
+    assert "Traceback" not in line
+
+
+def test_quarto_renders_into_a_new_folder_that_replaces_the_old(play, write, tmp_path):
+    play()
+    project = write()
+    old = tmp_path / "site"
+    old.mkdir()
+    (old / "stale.html").touch()
+    assert main([str(project), "--no-study", "--engine", "quarto", "--output", str(old)]) == 0
+    assert (old / "index.html").read_text() == f"rendered {project} for {sys.executable}"
+    assert not (old / "stale.html").exists()
+
+
+def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, capsys):
+    play(status=4)
+    old = tmp_path / "site"
+    old.mkdir()
+    (old / "index.html").write_text("old")
+    status = main([str(write()), "--no-study", "--engine", "quarto", "--output", str(old)])
+    assert status == 1
+    assert "quarto render ended with status 4" in capsys.readouterr().err
+    assert (old / "index.html").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "project", "site"]
+
+
+def test_results_are_added_before_the_site_is_replaced(play, write, tmp_path):
+    play()
+    seen = []
+    site = quarto.render(
+        write(), tmp_path / "site", lambda folder: seen.append((folder, folder.is_dir()))
+    )
+    (folder, existed), *rest = seen
+    assert not rest
+    assert existed
+    assert folder != site
+    assert not Path(folder).exists()

@@ -1,0 +1,156 @@
+"""The real pages, on the phantom: what a user gets who has neither data nor Quarto."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from filelock import FileLock
+from pypdf import PdfReader
+
+from report.engine.__main__ import main
+
+ANCHORS = {
+    "index": [],
+    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit"],
+    "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
+    "transfer": ["fig-transfer-curves", "tbl-comparison"],
+    "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
+    "interpretability": ["fig-filters", "fig-gradcam"],
+    "reproducibility": ["tbl-runs", "tbl-claims"],
+}
+PHANTOM = "synthetic phantom, not medical data"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="session")
+def report(shared: Path) -> Path:
+    """The site, built once for all workers from a study of the smoke profile."""
+    folder, home = shared / "report", shared / "report-home"
+    with FileLock(shared / "report.lock"), pytest.MonkeyPatch.context() as patch:
+        if not folder.exists():
+            patch.setenv("PNEUMO_HOME", str(home))
+            command = [sys.executable, "-m", "pneumo", "study", "--profile", "smoke"]
+            subprocess.run([*command, "--data", "phantom"], check=True, env=dict(os.environ))
+            options = ["--engine", "portable", "--profile", "smoke", "--data", "phantom"]
+            for name in ("PNEUMO_PROFILE", "PNEUMO_DATA"):
+                patch.setenv(name, "")  # main sets them; the patch takes them back
+            assert main([*options, "--output", str(folder)]) == 0
+    return folder
+
+
+def _page(report: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((report / f"{name}.html").read_text(encoding="utf-8"), "lxml")
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_every_page_has_its_figures_and_tables(report, name):
+    ids = {element["id"] for element in _page(report, name).find_all(id=True)}
+    assert set(ANCHORS[name]) <= ids
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_every_page_and_every_float_says_that_the_images_are_drawn(report, name):
+    main_text = _page(report, name).find("main")
+    assert PHANTOM in main_text.get_text(" ").lower()
+    for figure in main_text.find_all("figure", class_="quarto-float-fig"):
+        assert PHANTOM in figure.find("figcaption").get_text(" ").lower()
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_every_picture_is_there_and_says_what_is_in_it(report, name):
+    pictures = _page(report, name).find("main").find_all("img")
+    for picture in pictures:
+        assert (report / picture["src"]).stat().st_size > 1000
+        assert len(picture["alt"]) > 40
+    assert len(pictures) == sum(anchor.startswith("fig-") for anchor in ANCHORS[name]) + (
+        name == "interpretability"  # the simple CNN's own Grad-CAM
+    )
+
+
+def test_the_tables_numbers_are_those_of_the_results(report):
+    results = json.loads((report / "results.json").read_text(encoding="utf-8"))
+    table = _page(report, "transfer").find(id="tbl-comparison").find("table")
+    names = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
+    ran = {name: model for name, model in results["models"].items() if model["status"] == "ok"}
+    rows = {row.find("td").get_text(" "): row for row in table.find("tbody").find_all("tr")}
+    assert len(rows) == len(results["models"])
+    shown = [
+        [cell.get_text() for cell in row.find_all("td")][2:]
+        for row in rows.values()
+        if "not run" not in row.get_text()
+    ]
+    expected = [
+        [
+            "–" if (value := model["test_at_half"][name]["mean"]) is None else f"{value:.3f}"
+            for name in names
+        ]
+        for model in ran.values()
+    ]
+    assert shown == expected
+
+
+def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
+    results = json.loads((report / "results.json").read_text(encoding="utf-8"))
+    imagenet = results["models"]["resnet18-imagenet"]
+    assert imagenet["status"] == "not run"
+    assert "host does not answer" in imagenet["reason"]
+    assert "host does not answer" in _page(report, "transfer").get_text(" ")
+
+
+def test_the_pdf_holds_the_same_headings_captions_and_numbers(report):
+    text = " ".join(
+        " ".join(p.extract_text().split()) for p in PdfReader(report / "report.pdf").pages
+    )
+    flat = text.replace(" ", "")
+    for name in ANCHORS:
+        for caption in _page(report, name).find("main").find_all("figcaption"):
+            start = "".join(caption.get_text().split())[:40]
+            assert start in flat, f"{name}: {caption.get_text()[:60]}"
+    assert PHANTOM.replace(" ", "") in flat.lower()
+    assert "CCBY4.0" in flat
+
+
+def test_no_page_asks_another_host_for_anything(report):
+    for path in report.glob("*.html"):
+        soup = BeautifulSoup(path.read_text(encoding="utf-8"), "lxml")
+        for tag, attribute in (("script", "src"), ("link", "href"), ("img", "src")):
+            for element in soup.find_all(tag, **{attribute: True}):
+                rel = element.get("rel") or []
+                assert "canonical" in rel or not element[attribute].startswith(("http", "//"))
+
+
+def test_the_search_finds_every_page(report):
+    entries = json.loads((report / "search.json").read_text(encoding="utf-8"))
+    assert {entry["href"].split("#")[0] for entry in entries} >= {
+        f"{name}.html" for name in ANCHORS
+    }
+
+
+def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
+    monkeypatch.setenv("PNEUMO_PROFILE", "")
+    monkeypatch.setenv("PNEUMO_DATA", "")
+    options = ["--engine", "portable", "--profile", "smoke", "--data", "phantom"]
+    assert main([*options, "--output", str(tmp_path / "site")]) == 1
+    assert "run `pneumo study --profile smoke" in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_unknown_profile_is_refused_with_those_there_are(monkeypatch, capsys):
+    monkeypatch.setenv("PNEUMO_PROFILE", "")
+    assert main(["--engine", "portable", "--profile", "smokey"]) == 1
+    assert "no profile is called 'smokey'; there are: smoke, standard, paper" in (
+        capsys.readouterr().err
+    )
+
+
+def test_an_unknown_engine_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--engine", "latex"])
+    assert ended.value.code == 2
+    assert "portable" in capsys.readouterr().err
