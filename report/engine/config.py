@@ -144,6 +144,10 @@ def read_book(folder: Path) -> Book:
         footer = " ".join(
             str(footer[part]) for part in ("left", "center", "right") if part in footer
         )
+    for name in _list(raw.get("bibliography")):
+        if not name.endswith(".bib"):
+            problem = f"the bibliography is BibTeX, in a .bib file; found {name}"
+            raise at(path, line_of(path, "bibliography"), problem)
     return Book(
         folder=folder,
         title=str(book.get("title") or folder.resolve().name),

@@ -10,6 +10,8 @@ class RenderError(PneumoError):
 
 
 def at(path: Path, line: int | None, message: str) -> RenderError:
-    """An error that names the file, and the line where there is one."""
-    where = f"{path}:{line}" if line is not None else str(path)
+    """An error that names the file, as seen from where its user stands, and the line where there is one."""
+    here, shown = Path.cwd(), path.resolve()
+    shown = shown.relative_to(here) if shown.is_relative_to(here) else shown
+    where = f"{shown}:{line}" if line is not None else str(shown)
     return RenderError(f"{where}: {message}")

@@ -18,12 +18,10 @@ from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import at
 from report.engine.execute import Executed, execute
 from report.engine.pdf import write_pdf
-from report.engine.source import read_page
+from report.engine.source import Page, read_page
 
 PAGES_AT_ONCE = 2
-# Written beside the pages once they are there, so a link to one of them leads somewhere.
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
-_PROMISED = re.compile(r"^(results\.json|predictions/[\w.-]+\.csv)$")
 
 
 def render(
@@ -50,21 +48,31 @@ def render(
     output = (output or book.output).resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
-        executed = list(pool.map(lambda page: execute(page, book), pages))
+    executed = _execute_all(pages, book)
     document = assemble(executed, book)
     check_citations(document, _bibliography(book))
-    check_links(document, book)
+    check_links(document)
     building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
     try:
         building.chmod(0o755)
         _write_site(building, document, executed, book, templates)
         if finish:
             finish(building)
+        check_links(document, building)
         replace(output, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return output
+
+
+def _execute_all(pages: list[Page], book: Book) -> list[Executed]:
+    """Run the pages' cells; the first error ends it, without waiting for pages not yet begun."""
+    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        futures = [pool.submit(execute, page, book) for page in pages]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def replace(output: Path, building: Path) -> None:
@@ -249,8 +257,12 @@ def _bibliography(book: Book) -> set[str]:
     }
 
 
-def check_links(document: Document, book: Book) -> None:
-    """Refuse a link to a page, a section or a file that is not there.
+def check_links(document: Document, folder: Path | None = None) -> None:
+    """Refuse a link to a page or a section that is not there, and in a built site to a file.
+
+    Args:
+        document: the book.
+        folder: the new site; None where only its pages are known as yet.
 
     Raises:
         RenderError: names the page, the line and the link.
@@ -263,17 +275,15 @@ def check_links(document: Document, book: Book) -> None:
                 continue
             path, _, anchor = url.partition("#")
             page = PurePosixPath(path)
-            slug = page.stem if page.suffix in (".qmd", ".html") else None
+            slug = page.stem if page.suffix in (".qmd", ".html") else "" if path else chapter.slug
             problem = ""
-            if not path or (slug in anchors):
-                if anchor and anchor not in anchors[slug or chapter.slug]:
-                    problem = f"has no section {anchor!r}"
-            elif (
-                path != book.pdf and not _PROMISED.match(path) and not (book.folder / path).exists()
-            ):
-                problem = "is not there"
+            if slug in anchors:
+                if anchor and anchor not in anchors[slug]:
+                    problem = f"which has no section {anchor!r}"
+            elif slug or (folder and not (folder / path).exists()):
+                problem = "which is not there"
             if problem:
-                raise chapter.error(url, f"link to {url}, which {problem}")
+                raise chapter.error(url, f"link to {url}, {problem}")
 
 
 def _anchors(chapter: Chapter) -> set[str]:
@@ -281,4 +291,6 @@ def _anchors(chapter: Chapter) -> set[str]:
     found = {chapter.id}
     for node in tree.every(chapter.blocks):
         found.add(str(node["id"]) if "id" in node else tree.attributes(node)[0])
+        if node["t"] in ("RawBlock", "RawInline"):
+            found |= set(re.findall(r'\bid="([^"]+)"', node["c"][1]))
     return found

@@ -1,0 +1,89 @@
+"""What the engine's tests share: a built book, small books written on the spot, and how one is refused."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from report.engine import site
+from report.engine.config import Book, read_book
+from report.engine.document import Document, assemble
+from report.engine.errors import RenderError
+from report.engine.execute import execute
+from report.engine.source import read_page
+
+BOOK = Path(__file__).parent / "book"
+TEMPLATES = Path(__file__).parents[2] / "templates" / "site"
+CONFIG = """\
+project:
+  type: book
+book:
+  title: "Small"
+  chapters: [{chapters}]
+format:
+  html: default
+{more}"""
+
+Write = Callable[..., Path]
+Refusal = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def built(shared: Path) -> Path:
+    """The site of `book/`, built once for all workers."""
+    folder = shared / "engine"
+    with FileLock(shared / "engine.lock"):
+        if not (folder / "built").exists():
+            shutil.copytree(BOOK, folder / "book", dirs_exist_ok=True)
+            site.render(folder / "book", TEMPLATES)
+    return folder / "built"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a book: pages by name, the front page among them or made up; gives its folder."""
+
+    def book(more: str = "", /, **pages: str) -> Path:
+        folder = tmp_path / "project"
+        folder.mkdir(exist_ok=True)
+        pages = {"index": "# Front {.unnumbered}\n", **pages}
+        for name, text in pages.items():
+            (folder / f"{name}.qmd").write_text(text, encoding="utf-8")
+        chapters = ", ".join(f"{name}.qmd" for name in pages if not name.startswith("_"))
+        text = CONFIG.format(chapters=chapters, more=more)
+        (folder / "_quarto.yml").write_text(text, encoding="utf-8")
+        return folder
+
+    return book
+
+
+@pytest.fixture
+def refusal(write: Write, monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    """What a book with such pages is refused with, its folder left out."""
+
+    def message(more: str = "", /, **pages: str) -> str:
+        folder = write(more, **pages)
+        monkeypatch.chdir(folder)
+        with pytest.raises(RenderError) as raised:
+            site.render(folder, TEMPLATES, folder.parent / "site")
+        assert not (folder.parent / "site").exists()
+        assert [path.name for path in folder.parent.iterdir()] == ["project"]
+        return str(raised.value)
+
+    return message
+
+
+def read(folder: Path) -> tuple[Document, Book]:
+    """A book's pages, run and numbered."""
+    book = read_book(folder)
+    pages = [execute(read_page(path, book.metadata), book) for path in book.chapters]
+    return assemble(pages, book), book
+
+
+def environment(**changes: str | None) -> Mapping[str, str]:
+    """This process's environment with some variables changed; None takes one away."""
+    changed = os.environ | {name: value for name, value in changes.items() if value is not None}
+    return {name: value for name, value in changed.items() if changes.get(name, "") is not None}

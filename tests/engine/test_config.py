@@ -1,0 +1,130 @@
+"""`_quarto.yml`: what is known is read, and what is not is refused where it stands."""
+
+import pytest
+
+from report.engine.config import Author, read_book
+from report.engine.errors import RenderError
+
+MINIMAL = """\
+project:
+  type: book
+book:
+  title: T
+  chapters:
+    - index.qmd
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """Writes a project's file beside a front page."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "index.qmd").write_text("# Front\n", encoding="utf-8")
+
+    def write(text):
+        (tmp_path / "_quarto.yml").write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+def refused(folder):
+    with pytest.raises(RenderError) as raised:
+        read_book(folder)
+    return str(raised.value)
+
+
+def test_what_a_project_leaves_out_has_quartos_defaults(project):
+    book = read_book(project(MINIMAL))
+    assert (book.title, book.lang, book.pdf, book.date) == ("T", "en", None, "")
+    assert book.output.name == "_book"
+    assert book.execute["echo"] is True
+
+
+def test_authors_are_a_name_or_a_list_of_what_one_knows_of_them(project):
+    text = """\
+  author:
+    - A
+    - name: B
+      orcid: 0000-0000-0000-0001
+      affiliations: [U, {name: V}]
+      email: b@example.org
+    - {name: C, affiliation: W, url: "https://example.org"}
+"""
+    book = read_book(project(MINIMAL + text))
+    assert [author.name for author in book.authors] == ["A", "B", "C"]
+    assert book.authors[1].affiliations == ("U", "V")
+    assert book.authors[2] == Author("C", ("W",), url="https://example.org")
+    assert read_book(project(MINIMAL + "  author: Alone\n")).authors == (Author("Alone"),)
+
+
+def test_today_is_the_date_of_the_build(project):
+    assert len(read_book(project(MINIMAL + "  date: today\n")).date) == len("2020-01-01")
+    assert read_book(project(MINIMAL + "  date: 2020-01-31\n")).date == "2020-01-31"
+
+
+def test_a_footer_is_a_text_or_its_parts(project):
+    assert read_book(project(MINIMAL + "  page-footer: All\n")).footer == "All"
+    parts = "  page-footer: {left: L, right: R, border: true}\n"
+    assert read_book(project(MINIMAL + parts)).footer == "L R"
+
+
+def test_options_for_all_formats_are_below_those_of_one(project):
+    more = "toc: false\nformat:\n  html: {toc: true}\n  typst: default\n"
+    book = read_book(project(MINIMAL + more))
+    assert (book.html["toc"], book.typst["toc"]) == (True, False)
+    assert book.pdf == "book.pdf"
+
+
+def test_a_folder_without_a_project_is_named(tmp_path):
+    assert "_quarto.yml is missing" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "words"),
+    [
+        ("formt: {}\n", 7, "unknown option 'formt'; known: bibliography, book"),
+        ("format:\n  html:\n    tok: true\n", 9, "unknown option 'tok'"),
+        ("format:\n  docx: default\n", 8, "unknown option 'docx'; known: html, typst"),
+        ("format:\n  html: yes please\n", 8, "option 'html' takes options of its own"),
+        ("format:\n  html:\n    fig-format: gif\n", 9, "takes retina or png or svg; found gif"),
+        ("format:\n  html:\n    toc: maybe\n", 9, "'toc' takes true or false; found maybe"),
+        ("format:\n  html:\n    fig-width: true\n", 9, "'fig-width' takes a number; found true"),
+        ("format:\n  html:\n    css: none.css\n", 9, "none.css is not there"),
+        ("execute:\n  echo: fenced\n", 8, "'echo' takes true or false; found fenced"),
+        ("bibliography: none.bib\n", 7, "none.bib is not there"),
+        ("bibliography:\n  - index.qmd\n", 7, "BibTeX, in a .bib file; found index.qmd"),
+        ("csl: none.csl\n", 7, "none.csl is not there"),
+        ("  appendices:\n    - none.qmd\n", 8, "chapter none.qmd is not there"),
+        ("  appendices:\n    - part: P\n", 8, "without parts; found {'part': 'P'}"),
+        ("  author:\n    - {name: A, shoe: 43}\n", 8, "unknown 'shoe' of an author; known: name"),
+        ("  author:\n    - {orcid: 1}\n", 8, "an author without a name"),
+        ("lang: [en\n", 8, "not YAML"),
+    ],
+)
+def test_what_is_not_known_is_refused_by_its_line(project, more, line, words):
+    message = refused(project(MINIMAL + more))
+    assert message.startswith(f"_quarto.yml:{line}: ")
+    assert words in message
+
+
+def test_another_type_of_project_is_refused(project):
+    assert refused(project("project:\n  type: website\n")).startswith("_quarto.yml:2: ")
+    assert "type book" in refused(project("book:\n  title: T\n"))
+
+
+def test_a_book_begins_with_its_front_page(project):
+    text = MINIMAL.replace("index.qmd", "other.qmd")
+    assert refused(project(text)) == "_quarto.yml:6: chapter other.qmd is not there"
+    assert "is index.qmd" in refused(project("project:\n  type: book\nbook:\n  title: T\n"))
+
+
+def test_a_file_that_is_no_mapping_is_refused(project):
+    assert "options are `name: value`" in refused(project("- a\n- b\n"))
+
+
+def test_windows_line_ends_change_nothing(project):
+    folder = project(MINIMAL)
+    path = folder / "_quarto.yml"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_book(folder).title == "T"

@@ -1,0 +1,143 @@
+"""Cells: what a page's kernel runs, what comes of it, and how one that fails is reported."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from conftest import read
+
+from report.engine import execute as module
+from report.engine import html
+
+
+def shown(folder, page="one"):
+    document, book = read(folder)
+    chapter = next(chapter for chapter in document.chapters if chapter.slug == page)
+    return html.write_body(chapter, document, book)
+
+
+def cell(code, *options):
+    return "\n".join(["```{python}", *(f"#| {option}" for option in options), code, "```", ""])
+
+
+def test_a_cell_runs_in_this_python_in_the_projects_folder_without_matplotlib(write, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    code = "import os, sys; print(sys.executable, os.getcwd(), 'matplotlib' in sys.modules)"
+    folder = write(one=f"# One\n\n{cell(code)}")
+    assert f"{sys.executable} {folder} False" in shown(folder)
+
+
+def test_cells_of_one_page_share_a_kernel_and_pages_do_not(write):
+    folder = write(
+        one=f"# One\n\n{cell('x = 1')}\n{cell('x + 1')}",
+        two=f"# Two\n\n{cell('''print('x' in dir())''')}",
+    )
+    assert "<code>2</code>" in shown(folder)
+    assert "<code>False</code>" in shown(folder, "two")
+
+
+def test_a_drawing_is_svg_where_the_project_wants_it(write):
+    code = "from matplotlib.figure import Figure\nf = Figure(figsize=(2, 1)); f.subplots(); f"
+    folder = write("  # fig\n", one=f"# One\n\n{cell(code, 'fig-alt: A')}")
+    path = folder / "_quarto.yml"
+    text = path.read_text(encoding="utf-8").replace("html: default", "html: {fig-format: svg}")
+    path.write_text(text, encoding="utf-8")
+    assert 'src="one_files/figure-html/cell-output-1.svg"' in shown(folder)
+    assert "<code>&lt;Figure" not in shown(folder)
+
+
+def test_an_as_is_cell_can_show_pictures_and_markdown_beside_what_it_prints(write):
+    code = (
+        "from IPython.display import Latex, Markdown, display\n"
+        "import matplotlib.pyplot as plt\n"
+        "print('**bold**\\n')\n"
+        "plt.plot([1]); plt.show()\n"
+        "display(Markdown('*leaning*'), Latex('$x$'))\n"
+        "7"
+    )
+    text = shown(write(one=f"# One\n\n{cell(code, 'output: asis', 'fig-alt: A dot.')}"))
+    assert (
+        text.index("<strong>bold")
+        < text.index("<img")
+        < text.index("<em>leaning")
+        < text.index("<math")
+    )
+    assert 'alt="A dot."' in text
+    assert "<p>7</p>" in text
+
+
+def test_a_caption_without_a_label_has_no_number(write):
+    code = "import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()"
+    text = shown(write(one=f"# One\n\n{cell(code, 'fig-cap: A *cap*')}"))
+    assert "<figcaption>A <em>cap</em></figcaption>" in text
+
+
+def test_texts_in_several_lines_with_quotes_and_backslashes_arrive(write):
+    code = "import matplotlib.pyplot as plt\nplt.plot([1]); plt.show()"
+    text = shown(
+        write(one="# One\n\n" + cell(code, "fig-alt: >", '  A "quoted" \\alpha', "  in two lines."))
+    )
+    assert 'alt="A &quot;quoted&quot; \\alpha in two lines."' in text
+
+
+def test_nothing_runs_where_execution_is_off(write):
+    folder = write("execute:\n  enabled: false\n", one=f"# One\n\n{cell('1/0')}")
+    assert "1/0" in shown(folder).replace("</span>", "").replace('<span class="dv">', "").replace(
+        '<span class="op">', ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "words"),
+    [
+        (cell("x = 1\ny = x / 0"), 5, "the cell raises ZeroDivisionError: division by zero"),
+        (cell("x = 1\nif x\n    pass", "echo: true"), 6, "the cell raises SyntaxError"),
+        (cell("raise ValueError"), 4, "the cell raises ValueError: without a word"),
+        ("Words `{python} nothing` here\n", 3, "the cell raises NameError: name 'nothing'"),
+        (cell("import os; os._exit(3)"), 4, "the cell's Python process died"),
+        (cell("1", "label: fig-x"), 5, "labelled fig-x, but it shows no figure"),
+        (cell("print(1)", "label: tbl-x"), 5, "labelled tbl-x, but it shows no table"),
+        (cell("print('See @fig-none.')", "output: asis"), 5, "cross-reference to @fig-none"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_fails_is_reported_by_its_line(refusal, page, line, words):
+    message = refusal(one=f"# One\n\n{page}")
+    assert message.startswith(f"one.qmd:{line}: ")
+    assert words in message
+    assert "\x1b" not in message
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["fig-subcap: [A]", "label: fig-x"], "1 texts in fig-subcap for 2 figures"),
+        (["fig-alt: [A, B, C]"], "3 texts in fig-alt for 2 figures"),
+        (["fig-cap: A"], "one fig-cap and 2 figures: the cell needs a label fig-…"),
+    ],
+)
+def test_texts_that_do_not_fit_the_figures_are_refused(refusal, options, words):
+    code = "import matplotlib.pyplot as plt\nfor _ in range(2):\n    plt.plot([1]); plt.show()"
+    assert words in refusal(one=f"# One\n\n{cell(code, *options)}")
+
+
+def test_a_cell_that_never_ends_is_stopped(refusal, monkeypatch):
+    monkeypatch.setattr(module, "TIME_LIMIT", 1)
+    message = refusal(one=f"# One\n\n{cell('import time; time.sleep(60)')}")
+    assert message == "one.qmd:4: the cell did not end within 1 seconds"
+
+
+def test_an_output_that_no_page_can_hold_is_refused(refusal):
+    code = "from IPython.display import display\ndisplay({'application/x-none': '1'}, raw=True)"
+    assert "shows application/x-none, which no page can hold" in refusal(
+        one=f"# One\n\n{cell(code)}"
+    )
+
+
+def test_no_kernel_outlives_its_page(write):
+    folder = write(one=f"# One\n\n{cell('import os; print(os.getpid())')}")
+    document, _ = read(folder)
+    pid = next(text for text, _ in document.chapters[1].executed.printed).split("\n")[3]
+    assert subprocess.run(["kill", "-0", pid], check=False, capture_output=True).returncode

@@ -1,0 +1,144 @@
+"""The pages of `book/` are what real Quarto makes of them, but for what stands here."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+sys.path.insert(0, str(Path(__file__).parent))
+import facts
+
+# What Quarto 1.9.38 made of book/, read with facts.py. Three things that the reader evens out are otherwise
+# on purpose: maths is MathML here and TeX for a script there, Quarto wraps pictures in paragraphs, and it
+# moves asides out of their sentence.
+QUARTO = json.loads((Path(__file__).parent / "quarto.json").read_text(encoding="utf-8"))
+KINDS = sorted(next(iter(QUARTO.values())))
+
+
+@pytest.fixture(scope="module")
+def pages(built):
+    return facts.read_site(built)
+
+
+def soup(built, page):
+    return BeautifulSoup((built / f"{page}.html").read_text(encoding="utf-8"), "lxml")
+
+
+def test_the_pages_are_those_of_quarto(pages):
+    assert set(pages) == set(QUARTO)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("page", sorted(QUARTO))
+def test_a_page_holds_what_quarto_puts_there(pages, page, kind):
+    assert pages[page][kind] == QUARTO[page][kind]
+
+
+def test_the_facts_of_quarto_are_worth_comparing_with():
+    held = {kind: [page for page in QUARTO if QUARTO[page][kind]] for kind in KINDS}
+    assert all(held.values())
+    assert len(QUARTO["figures"]["references"]) > 10
+
+
+def test_pictures_lie_where_quarto_puts_them_and_have_their_size_in_css_pixels(built):
+    image = soup(built, "figures").find(id="fig-curve").find("img")
+    assert image["src"].startswith("figures_files/figure-html/fig-curve-output-")
+    assert (built / image["src"]).read_bytes().startswith(b"\x89PNG")
+    width = int.from_bytes((built / image["src"]).read_bytes()[16:20], "big")
+    assert int(image["width"]) == width // 2  # drawn for a dense screen
+
+
+def test_a_cell_has_a_figure_size_of_its_own_and_gives_it_back(built):
+    images = {
+        image.get("alt"): image for image in soup(built, "figures").find("main").find_all("img")
+    }
+    wide, usual = images["Wide."], images["As configured."]
+    assert int(wide["width"]) / int(wide["height"]) > 2
+    assert int(usual["width"]) / int(usual["height"]) < 1.6
+
+
+def test_errors_are_shown_where_a_cell_asks_for_it(built):
+    shown = soup(built, "cells").find(class_="cell-output-error")
+    assert "ValueError: shown on purpose" in shown.get_text()
+    assert "\x1b" not in shown.get_text()
+
+
+def test_stderr_is_shown_where_a_cell_asks_for_warnings(built):
+    shown = soup(built, "cells").find_all(class_="cell-output-stderr")
+    assert [tag.get_text().strip() for tag in shown] == ["a word on stderr"]
+
+
+def test_outputs_stand_in_the_order_in_which_they_were_made(built):
+    text = soup(built, "cells").find("main").get_text()
+    assert text.index("By display") < text.index("HTML of its own")
+
+
+def test_html_that_a_cell_displays_is_not_doubled_by_its_plain_text(built):
+    assert "IPython.core.display" not in soup(built, "cells").get_text()
+    assert not soup(built, "tables").find("main").find("pre")
+
+
+def test_only_code_that_is_folded_is_in_details(built):
+    page = soup(built, "cells")
+    folded = page.find("details", class_="code-fold")
+    assert not folded.has_attr("open")
+    assert "folded source" in folded.get_text()
+
+
+def test_printed_whitespace_stays(built):
+    outputs = soup(built, "cells").find_all(class_="cell-output-stdout")
+    assert any("   indented *stars*" in output.get_text() for output in outputs)
+
+
+def test_tabs_name_their_panes_and_the_first_is_open(built):
+    tabset = soup(built, "blocks").find(class_="panel-tabset")
+    tabs, panes = tabset.find_all(role="tab"), tabset.find_all(role="tabpanel")
+    assert [tab["aria-controls"] for tab in tabs] == [pane["id"] for pane in panes]
+    assert [tab["aria-selected"] for tab in tabs] == ["true", "false"]
+    assert [tab["id"] for tab in tabs] == [pane["aria-labelledby"] for pane in panes]
+
+
+def test_a_callout_that_folds_says_so_to_a_screen_reader(built):
+    callout = soup(built, "blocks").find(class_="callout-tip")
+    header = callout.find(class_="callout-header")
+    assert header["aria-expanded"] == "false"
+    assert callout.find(id=header["aria-controls"])
+
+
+def test_raw_html_and_foreign_classes_stay(built):
+    page = soup(built, "blocks")
+    assert page.find(id="raw")["data-x"] == "1"
+    assert page.find(class_="boat")["data-colour"] == "red"
+    assert page.find(class_="column-margin").get_text().strip() == "In the margin, set small."
+
+
+def test_citations_lead_to_the_list_of_references(built):
+    href = soup(built, "prose").find(class_="citation").find("a")["href"]
+    page, anchor = href.split("#")
+    assert soup(built, Path(page or "prose.html").stem).find(id=anchor)
+
+
+def test_maths_needs_no_script(built):
+    page = soup(built, "prose")
+    assert page.find(id="eq-height").find("math")["display"] == "block"
+    assert "mathjax" not in str(page).lower()
+
+
+def test_no_page_asks_for_anything_outside(built):
+    for path in built.glob("*.html"):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "lxml")
+        loaded = [
+            tag.get("src") or tag.get("href") for tag in page.find_all(["script", "img", "link"])
+        ]
+        assert not [name for name in loaded if name and name.startswith(("http", "//"))]
+
+
+def test_ids_are_unique_on_every_page(built):
+    for path in built.glob("*.html"):
+        ids = [
+            tag["id"]
+            for tag in BeautifulSoup(path.read_text(encoding="utf-8"), "lxml").find_all(id=True)
+        ]
+        assert len(ids) == len(set(ids)), path.name
