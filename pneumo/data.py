@@ -4,6 +4,7 @@ import hashlib
 import os
 import runpy
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -235,10 +236,26 @@ def _medmnist_info() -> dict[str, str]:
     return info
 
 
+def _published(size: int, what: str) -> str:
+    """MedMNIST's "url" or "MD5" of the file for images of `size` pixels."""
+    info, key = _medmnist_info(), what if size == 28 else f"{what}_{size}"
+    if key not in info:
+        sizes = [28, *sorted(int(name[4:]) for name in info if name.startswith("MD5_"))]
+        raise DataError(
+            f"MedMNIST publishes no images of {size} pixels, only of {', '.join(map(str, sizes))}"
+        )
+    return info[key]
+
+
 def _check_published(path: Path, size: int) -> None:
     """Compare a file in MedMNIST's cache with its published MD5."""
-    expected = _medmnist_info()["MD5" if size == 28 else f"MD5_{size}"]
-    found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    expected = _published(size, "MD5")
+    try:
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); delete it, and it is fetched again"
+        ) from None
     if found != expected:
         raise DataError(
             f"{path} is damaged: its MD5 is {found}, published is {expected}; delete it, and it is "
@@ -248,7 +265,7 @@ def _check_published(path: Path, size: int) -> None:
 
 def _download(cached: Path, size: int) -> bool:
     """Fetch the set into MedMNIST's cache; False, and a line on the terminal, without a network."""
-    if not answers(_medmnist_info()["url" if size == 28 else f"url_{size}"]):
+    if not answers(_published(size, "url")):
         print(
             "pneumo: no data given, and MedMNIST's host does not answer: phantom", file=sys.stderr
         )
@@ -257,13 +274,20 @@ def _download(cached: Path, size: int) -> bool:
 
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
-        with bounded():
-            PneumoniaMNIST(split="train", download=True, size=size, root=str(cached.parent))
+        # A sibling first: what breaks off half-way must not be taken for a damaged cache next time.
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, bounded():
+            PneumoniaMNIST(split="train", download=True, size=size, root=folder)
+            fetched = Path(folder) / cached.name
+            _check_published(fetched, size)
+            fetched.replace(cached)
     except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # medmnist hides the reason, Ctrl-C among them, behind an error of its own.
+        cause = error.__context__ or error
+        if not isinstance(cause, Exception):
+            raise cause from None
+        reason = f"{type(cause).__name__}: {cause}".splitlines()[0]
         print(f"pneumo: MedMNIST's download failed ({reason}): phantom", file=sys.stderr)
         return False
-    _check_published(cached, size)
     return True
 
 

@@ -34,56 +34,75 @@ def draw_phantom(size: int = 28, seed: int = SEED) -> dict[str, tuple[NDArray[np
 
 
 def _chest(size: int, pneumonia: bool, generator: np.random.Generator) -> NDArray[np.uint8]:
-    """One image, drawn at four times its size and averaged down, as a detector would."""
-    fine = 4 * size
-    y, x = np.mgrid[-1 : 1 : fine * 1j, -1 : 1 : fine * 1j]
-    tilt = np.deg2rad(generator.normal(0, 4))
+    """One image; edges are soft by about a pixel, so nothing need be drawn finer than it is shown."""
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]  # both (size, size)
+    tilt = np.deg2rad(generator.normal(0, 3))
     x, y = x * np.cos(tilt) - y * np.sin(tilt), x * np.sin(tilt) + y * np.cos(tilt)
-    x = (x - generator.normal(0, 0.05)) / generator.uniform(0.9, 1.05)
-    y = (y - generator.normal(0, 0.05)) / generator.uniform(0.9, 1.05)
+    x = (x - generator.normal(0, 0.05)) / generator.uniform(0.92, 1.12)
+    y = (y - generator.normal(0, 0.05)) / generator.uniform(0.92, 1.1)
 
-    thorax = _soft(1 - (x / 0.98) ** 4 - ((y + 0.1) / 1.25) ** 4, 0.25)
-    image = 0.08 + 0.55 * thorax
-    lungs = np.zeros_like(x)
+    # Neck, sloping shoulders, trunk.
+    flank = 0.24 + generator.uniform(0.64, 0.74) * _soft(y + 1.02, 0.32)
+    body = _soft(flank - np.abs(x) + 0.05, 0.1)
+    image = 0.06 + generator.uniform(0.5, 0.58) * body
+    lungs, rims = np.zeros_like(x), np.zeros_like(x)
+    heart_x, heart_y, heart_size = generator.normal((0.13, 0.2, 0.34), (0.02, 0.03, 0.025))
     for side in (-1, 1):
-        # Narrow at the apex, wide at the diaphragm, which cuts it off in an arch.
-        centre = side * (0.45 + 0.05 * y)
-        half_width = 0.27 + 0.13 * (y + 0.75)
-        across = (x - centre) / half_width
-        diaphragm = 0.62 - 0.35 * ((x - side * 0.4) ** 2) + 0.05 * (side < 0)
-        field = _soft(1 - across**2, 0.35) * _soft(y + 0.82, 0.12) * _soft(diaphragm - y, 0.08)
-        lungs = np.maximum(lungs, field)
-    depth = generator.uniform(0.34, 0.44)
-    image -= depth * lungs
-    phase = generator.uniform(0, 0.2)
-    ribs = 0.5 + 0.5 * np.cos(2 * np.pi * ((y + 0.35 * np.abs(x) ** 1.5 + phase) / 0.235))
-    image += 0.07 * lungs * ribs**3
-    # Spine and mediastinum, then the heart, which lies to the right in the picture.
-    image += 0.16 * np.exp(-((x / 0.11) ** 2)) * thorax
-    heart = ((x - 0.17) / generator.uniform(0.3, 0.36)) ** 2 + ((y - 0.32) / 0.34) ** 2
-    image += 0.26 * _soft(1 - heart, 0.35) * (1 - 0.4 * _soft(y - 0.62, 0.1))
+        # A pointed apex near the middle, a flank that bows outward, a base arched by the diaphragm.
+        down = np.clip((y + 0.68) / 1.2, 0, 1)
+        outer = 0.27 + 0.46 * np.sqrt(down) * (1.08 - 0.16 * down)
+        inner = 0.15 + 0.04 * down
+        top = -0.66 + 1.6 * (side * x - 0.33) ** 2
+        base = 0.5 + 0.05 * (side > 0) + 0.75 * (side * x - 0.38).clip(0) ** 2
+        field = _soft(outer - side * x + 0.05, 0.12) * _soft(side * x - inner + 0.05, 0.12)
+        lungs = np.maximum(lungs, field * _soft(y - top + 0.05, 0.14) * _soft(base - y + 0.05, 0.1))
+        rims = np.maximum(rims, np.exp(-(((side * x - outer - 0.07) / 0.05) ** 2)))
+    rims *= _soft(y + 0.66, 0.2) * _soft(0.6 - y, 0.2)
+    depth = generator.uniform(0.27, 0.37)
+    image += 0.08 * rims * body - depth * lungs
+    slope = (y + 0.3 * np.abs(x) ** 1.4 + generator.uniform(0, 0.24)) / 0.24
+    image += 0.055 * lungs * np.cos(2 * np.pi * slope)
+    for side in (-1, 1):  # the collar bones
+        bone = y + 0.6 + 0.22 * (side * x - 0.1)
+        image += (
+            0.1
+            * np.exp(-((bone / 0.05) ** 2))
+            * _soft(side * x - 0.08, 0.1)
+            * body
+            * (side * x < 0.75)
+        )
+    # Spine and mediastinum, the abdomen, then the heart, which lies to the right in the picture.
+    image += 0.14 * np.exp(-((x / 0.12) ** 2)) * body
+    image += 0.13 * _soft(y - 0.5 - 0.5 * (np.abs(x) - 0.35).clip(0) ** 2, 0.2) * body
+    heart = np.hypot((x - heart_x) / heart_size, (y - heart_y - 0.3 * (x - heart_x)) / 0.36)
+    shadow = 0.85 * _soft(1.12 - heart, 0.35)
+    image += depth * shadow * lungs
+    aerated = lungs * (1 - shadow)  # an opacity shows where there is air to displace
+    for side in (-1, 1):  # the vessels at the roots of the lungs
+        root = np.hypot((side * x - 0.24) / 0.13, (y + 0.05) / 0.2)
+        image += generator.uniform(0.1, 0.35) * depth * np.exp(-(root**2)) * lungs
+    image -= generator.uniform(0, 0.25) * np.exp(-(((x - 0.4) ** 2 + (y - 0.8) ** 2) / 0.02)) * body
     if pneumonia:
-        image += _opacities(x, y, lungs, depth, generator)
-    image = gaussian_filter(image, fine / 110)
-    coarse = image.reshape(size, 4, size, 4).mean(axis=(1, 3))
-    exposure, gain = generator.normal(0, 0.035), generator.uniform(0.9, 1.12)
-    coarse = 0.5 + gain * (coarse - 0.5) + exposure + generator.normal(0, 0.012, coarse.shape)
-    return np.asarray((255 * np.clip(coarse, 0, 1)).round(), dtype=np.uint8)
+        image += _opacities(x, y, aerated, depth, generator)
+    mottle = gaussian_filter(generator.normal(0, 1, x.shape), size / 28)
+    image += 0.035 * mottle * body + generator.normal(0, 0.008, x.shape)
+    image = 0.47 + generator.uniform(0.9, 1.2) * (image - 0.42) + generator.normal(0, 0.04)
+    return np.asarray((255 * np.clip(image, 0, 1)).round(), dtype=np.uint8)
 
 
 def _opacities(
-    x: Image, y: Image, lungs: Image, depth: float, generator: np.random.Generator
+    x: Image, y: Image, aerated: Image, depth: float, generator: np.random.Generator
 ) -> Image:
     """One to three patches in the lung fields, from a faint haze to a consolidation."""
     added = np.zeros_like(x)
     for _ in range(generator.integers(1, 4)):
         side = generator.choice((-1, 1))
-        centre_x, centre_y = side * generator.uniform(0.25, 0.65), generator.uniform(-0.45, 0.5)
-        width, height = generator.uniform(0.1, 0.32, 2)
+        centre_x, centre_y = side * generator.uniform(0.25, 0.6), generator.uniform(-0.35, 0.4)
+        width, height = generator.uniform(0.18, 0.42, 2)
         distance = ((x - centre_x) / width) ** 2 + ((y - centre_y) / height) ** 2
-        added += generator.uniform(0.15, 0.85) * depth * np.exp(-distance)
-    texture = gaussian_filter(generator.normal(1, 0.6, x.shape), x.shape[0] / 40)
-    return np.asarray(np.minimum(added, 0.9 * depth) * lungs * np.clip(texture, 0.6, 1.4))
+        added += generator.uniform(0.3, 1.0) * depth * np.exp(-distance)
+    texture = gaussian_filter(generator.normal(0, 1, x.shape), x.shape[0] / 24)
+    return np.asarray(np.minimum(added, 0.85 * depth) * aerated * np.clip(1 + texture, 0.6, 1.4))
 
 
 def _soft(value: Image, width: float) -> Image:

@@ -318,3 +318,21 @@ def test_a_member_that_claims_more_than_it_holds_is_refused(arrays, tmp_path):
         for name, content in members.items():
             new.writestr(name, content)
     _refused(path, "no readable .npz")
+
+
+def test_a_size_that_nobody_publishes_is_refused_with_those_there_are(no_home):
+    with pytest.raises(DataError, match="no images of 50 pixels, only of 28, 64, 128, 224"):
+        data.load(50)
+
+
+def test_a_cache_that_is_no_file_is_named(no_home):
+    path = no_home / ".medmnist" / "pneumoniamnist.npz"
+    path.mkdir(parents=True)
+    with pytest.raises(DataError, match=r"pneumoniamnist\.npz cannot be read .*delete it"):
+        data.load()
+
+
+def test_a_download_that_fails_leaves_nothing_that_looks_like_a_cache(no_home, monkeypatch):
+    monkeypatch.setattr(data, "answers", lambda url: True)
+    data.load()
+    assert list((no_home / ".medmnist").iterdir()) == []
