@@ -123,7 +123,7 @@ def test_several_seeds_are_told_with_their_range(study_of):
     evidence = {each.id: each.evidence for each in claims.decide(study)}
     first, second = (metrics.auc(*ours) - metrics.auc(*theirs) for ours, theirs in tests)
     assert (
-        f"first seed of 2, over all {second:+.3f} to {first:+.3f}"
+        f"first seed of 2, over all of them {second:+.3f} to {first:+.3f}"
         in evidence["resnet18-tiny-imagenet-beats-scratch"]
     )
 

@@ -241,7 +241,7 @@ def test_predictions_stand_in_the_order_of_the_data(reference, phantom):
     stored = load_file(reference.path / "weights.safetensors")
     model.load_state_dict(stored)
     for split in ("val", "test"):
-        images = torch.from_numpy(phantom.splits[split].images).float().unsqueeze(1) / 255
+        images = torch.tensor(phantom.splits[split].images).float().unsqueeze(1) / 255
         with torch.inference_mode():
             expected = model(images).double().numpy()
         np.testing.assert_allclose(logits(reference)[split], expected, atol=1e-5)

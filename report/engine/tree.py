@@ -90,15 +90,12 @@ def text_of(node: Any) -> str:
     if kind in ("Code", "Math", "CodeBlock"):
         assert content is not None
         return str(content[1])
-    if kind in ("RawBlock", "RawInline", "Note"):
+    if kind in ("RawBlock", "RawInline", "Note", "Cite"):  # a citation is set by citeproc, later
         return ""
     if kind == "Quoted":
         assert content is not None
         left, right = "‘’" if content[0]["t"] == "SingleQuote" else "“”"
         return left + text_of(content[1]) + right
-    if kind == "Cite":
-        assert content is not None
-        return text_of(content[1])
     end = " " if kind in ("Para", "Plain", "Header", "Div", "Table") else ""
     return text_of(content) + end
 
