@@ -9,10 +9,11 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
+from scipy.special import logit
 
 from pneumo import claims, data, metrics, style
 from pneumo.runs import VARIANTS
-from pneumo.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.study import HALF, RULES, YOUDEN, Model, Rule, Study
 
 GROUPS = {
     "true positive": "pneumonia, called pneumonia",
@@ -199,7 +200,7 @@ def roc_pr(study: Study) -> Figure:
 
 
 def errors(study: Study, each: int = 8) -> Figure:
-    """The most confident cases of each group for the model that is best on validation, at 0.5."""
+    """The most confident cases of each group for the model that is best on validation, as it calls them."""
     model = claims.best(study)
     found = cases(model)
     canvas = style.figure(study, height=4.7)
@@ -278,13 +279,12 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
     return canvas
 
 
-def cases(model: Model) -> dict[str, NDArray[np.int64]]:
-    """Test cases of the first seed at 0.5 by group, the most confident first."""
-    test = model.run.predictions["test"]
-    probabilities, truth = test.probabilities, test.labels == 1
-    called = probabilities >= metrics.HALF
-    # Confidence is a probability's distance from the threshold, whichever side it lies on.
-    order = np.argsort(-np.abs(test.logits), kind="stable")
+def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
+    """Test cases of the first seed by group at an operating point, the most confident first."""
+    test, threshold = model.run.predictions["test"], model.thresholds(rule)[0]
+    truth, called = test.labels == 1, test.probabilities >= threshold
+    # Confidence is the distance from the threshold, on the scale of the logits.
+    order = np.argsort(-np.abs(test.logits - logit(threshold)), kind="stable")
     members = {
         "true positive": truth & called,
         "true negative": ~truth & ~called,
@@ -303,7 +303,7 @@ def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.f
 
 def empty_maps(model: Model) -> int:
     """How many test images of the first seed have a map in which nothing speaks for the call."""
-    called = model.run.predictions["test"].probabilities >= metrics.HALF
+    called = model.run.predictions["test"].probabilities >= model.thresholds(YOUDEN)[0]
     maps = model.run.explanation.maps
     return sum(
         not evidence(map_, bool(positive)).any()

@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from pneumo import claims, figures, metrics, style
 from pneumo.recipes import RECIPES
 from pneumo.runs import VARIANTS
-from pneumo.study import Model
+from pneumo.study import HALF, YOUDEN, Model
 
 FIGURES = (
     figures.examples,
@@ -157,7 +157,7 @@ def test_an_operating_point_lies_on_its_curve(study):
 def test_error_cases_are_grouped_and_the_surest_come_first(write_run):
     test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
     model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
-    found = {group: list(indices) for group, indices in figures.cases(model).items()}
+    found = {group: list(indices) for group, indices in figures.cases(model, HALF).items()}
     assert found == {
         "true positive": [0, 1, 6],
         "true negative": [4, 5],
@@ -225,9 +225,10 @@ def test_evidence_is_what_speaks_for_the_call_that_was_made(signed, positive):
 def test_maps_in_which_nothing_speaks_for_the_call_are_counted(study):
     for model in study.ran:
         maps, test = model.run.explanation.maps, model.run.predictions["test"]
+        threshold = model.thresholds(YOUDEN)[0]
         blank = sum(
-            (map_ <= 0).all() if logit >= 0 else (map_ >= 0).all()
-            for map_, logit in zip(maps, test.logits, strict=True)
+            (map_ <= 0).all() if probability >= threshold else (map_ >= 0).all()
+            for map_, probability in zip(maps, test.probabilities, strict=True)
         )
         assert figures.empty_maps(model) == blank
 

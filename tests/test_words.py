@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo import claims, paths, words
 from pneumo.recipes import PROFILES, RECIPES, Profile
-from pneumo.study import HALF, Model, Study
+from pneumo.study import YOUDEN, Model, Study
 from pneumo.words import WordsError
 
 FOLDER = paths.templates() / "fragments"
@@ -147,7 +147,7 @@ def test_the_training_is_told_as_it_went(study):
 
 def test_the_counts_of_errors_are_those_of_the_confusion(study):
     said = words.render(study, "errors")
-    counts = claims.best(study).confusion(HALF)
+    counts = claims.best(study).confusion(YOUDEN)
     assert f"{counts.true_positive} true positives, {counts.true_negative} true negatives" in said
 
 
