@@ -92,6 +92,8 @@ def execute(page: Page, book: Book) -> Executed:
             km=AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[])),
             extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
             timeout=TIME_LIMIT,
+            # What a cell prints may reach us in pieces, as the machine's load has it.
+            coalesce_streams=True,
             resources={"metadata": {"path": str(book.folder)}},
         )
         with TemporaryDirectory() as scratch, client.setup_kernel(env=running.environment(scratch)):
