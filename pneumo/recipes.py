@@ -1,5 +1,8 @@
 """How each model is trained, in one frozen dataclass a model, and which of them a profile asks for.
 
+Models are what the report compares. Controls are trained the same way and answer one question each: what a
+choice is worth, or what a network does that had nothing to learn.
+
 Nothing else in the project holds a hyper-parameter.
 """
 
@@ -47,6 +50,7 @@ class Recipe:
     dropout: float = 0.0  # before the head
     patience: int = 5  # epochs without a lower validation loss until training stops
     train_images: int | None = None  # learn from this many only, stratified; None: from all
+    shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
     augmentation: Augmentation = Augmentation()
     explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
 
@@ -60,8 +64,9 @@ class Profile:
     """Which models a study trains, from which seeds, and how far it shortens their recipes."""
 
     name: str
-    recipes: tuple[str, ...]
+    recipes: tuple[str, ...]  # the models
     seeds: tuple[int, ...]
+    controls: tuple[str, ...] = ()
     most_epochs: int | None = None  # of each stage; None: as the recipe says
     train_images: int | None = None
     purpose: str = ""
@@ -136,7 +141,26 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 
-_ALL = tuple(RECIPES)
+# Both are SimpleCNN, which trains in a minute: what they ask is not about size.
+CONTROLS: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        replace(
+            RECIPES["simple-cnn"],
+            name="simple-cnn-no-flip",
+            title="SimpleCNN, never flipped",
+            augmentation=Augmentation(flip=0.0),
+        ),
+        replace(
+            RECIPES["simple-cnn"],
+            name="simple-cnn-shuffled-labels",
+            title="SimpleCNN, labels shuffled",
+            shuffled_labels=True,
+        ),
+    )
+}
+
+_ALL, _CONTROLS = tuple(RECIPES), tuple(CONTROLS)
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
@@ -144,13 +168,16 @@ PROFILES: dict[str, Profile] = {
         Profile(
             "smoke",
             _ALL,
-            seeds=(0,),
+            (0,),
+            _CONTROLS,
             most_epochs=1,
             train_images=768,
             purpose="a minute's check that everything works; its numbers mean nothing",
         ),
-        Profile("standard", _ALL, seeds=(0,), purpose="every model in full, from one seed"),
-        Profile("paper", _ALL, seeds=(0, 1, 2, 3, 4), purpose="every model in full, five seeds"),
+        Profile("standard", _ALL, (0,), _CONTROLS, purpose="every model in full, from one seed"),
+        Profile(
+            "paper", _ALL, (0, 1, 2, 3, 4), _CONTROLS, purpose="every model in full, five seeds"
+        ),
     )
 }
 
@@ -161,7 +188,7 @@ def find_recipe(name: str) -> Recipe:
     Raises:
         RecipeError: there is none; the message lists those there are.
     """
-    return _find("recipe", RECIPES, name)
+    return _find("recipe", RECIPES | CONTROLS, name)
 
 
 def find_profile(name: str) -> Profile:

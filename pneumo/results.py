@@ -22,7 +22,7 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
     runs.write_json(site / "results.json", summarise(study, engine))
     folder = site / "predictions"
     folder.mkdir(exist_ok=True)
-    for run in study.runs:
+    for run in (run for model in study.models for run in model.runs):
         path = folder / f"{run.recipe.name}-s{run.seed}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             # One line a test image: its index in the data, the probability of pneumonia; no header.

@@ -111,6 +111,7 @@ class Study:
     profile: Profile
     data: Dataset
     models: tuple[Model, ...]
+    controls: tuple[Model, ...] = ()
 
     @property
     def ran(self) -> tuple[Model, ...]:
@@ -124,8 +125,8 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs, model by model."""
-        return tuple(run for model in self.models for run in model.runs)
+        """All runs, model by model, the controls' last."""
+        return tuple(run for model in self.models + self.controls for run in model.runs)
 
     @cached_property
     def audit(self) -> Audit:
@@ -133,15 +134,16 @@ class Study:
         return data.audit(self.data)
 
     def model(self, name: str) -> Model:
-        """The model of the recipe called `name`.
+        """The model or control of the recipe called `name`.
 
         Raises:
             StudyError: the study has none of that name.
         """
-        for model in self.models:
+        both = self.models + self.controls
+        for model in both:
             if model.name == name:
                 return model
-        known = ", ".join(model.name for model in self.models)
+        known = ", ".join(model.name for model in both)
         raise StudyError(f"the study has no model {name!r}; it has: {known}")
 
 
@@ -186,15 +188,16 @@ def run(
     from pneumo.train import train
 
     chosen = find_profile(profile)
-    unknown = set(only) - set(chosen.recipes)
+    names = chosen.recipes + chosen.controls
+    unknown = set(only) - set(names)
     if unknown:
         raise StudyError(
             f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
-            f"it has: {', '.join(chosen.recipes)}"
+            f"it has: {', '.join(names)}"
         )
     dataset = data.load(source=source)
     models = []
-    for name in chosen.recipes:
+    for name in names:
         if only and name not in only:
             continue
         recipe = chosen.recipe(name)
@@ -210,7 +213,7 @@ def run(
             ear = listener(recipe, seed, count) if listener else None
             finished.append(train(recipe, seed, dataset, pretrained, home, ear, device))
         models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
-    study = Study(chosen, dataset, tuple(models))
+    study = _study(chosen, dataset, models)
     if not only:
         runs.write_json(_record_path(chosen.name, home), _record(study))
     return study
@@ -247,12 +250,19 @@ def load(profile: str | None = None, source: str | None = None, home: Path | Non
             )
         # The same data by another way are the same data: the study names the way it was made.
         dataset = replace(dataset, source=made_from["source"])
-        models = tuple(_load_model(chosen, entry, dataset, home, again) for entry in entries)
+        models = [_load_model(chosen, entry, dataset, home, again) for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
-    if tuple(model.name for model in models) != chosen.recipes:
+    if tuple(model.name for model in models) != chosen.recipes + chosen.controls:
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
-    return Study(chosen, dataset, models)
+    return _study(chosen, dataset, models)
+
+
+def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
+    """The study of a profile's models and controls, which come in its order, models first."""
+    controls = tuple(model for model in models if model.name in profile.controls)
+    compared = tuple(model for model in models if model.name not in profile.controls)
+    return Study(profile, dataset, compared, controls)
 
 
 def _load_model(
@@ -292,6 +302,6 @@ def _record(study: Study) -> dict[str, Any]:
                 "reason": model.reason,
                 "weights": model.pretrained["sha256"] if model.pretrained else None,
             }
-            for model in study.models
+            for model in study.models + study.controls
         ],
     }

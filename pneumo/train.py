@@ -157,6 +157,11 @@ def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.i
     return np.sort(np.concatenate(chosen))
 
 
+def shuffled(split: Split, seed: int) -> Split:
+    """The same images with the same labels dealt out anew: there is nothing left to learn."""
+    return Split(split.images, np.random.default_rng(seed).permutation(split.labels))
+
+
 class _Training:
     """One training's state: all that a checkpoint holds, and the loop over it."""
 
@@ -175,6 +180,9 @@ class _Training:
         if recipe.train_images is not None and recipe.train_images < len(self.split.labels):
             kept = stratified(self.split.labels, recipe.train_images, seed)
             self.split = Split(self.split.images[kept], self.split.labels[kept])
+        self.validation = dataset.val
+        if recipe.shuffled_labels:
+            self.split, self.validation = shuffled(self.split, seed), shuffled(dataset.val, seed)
         _seed(seed)
         self.model = build(recipe, weights).to(device)
         self.history: list[dict[str, Any]] = []
@@ -279,7 +287,7 @@ class _Training:
             listener.epoch(row)
 
     def _validate(self) -> dict[str, float]:
-        split = self.dataset.val
+        split = self.validation
         logits = predict(self.model, self.recipe, split.images)
         loss = F.binary_cross_entropy_with_logits(
             torch.from_numpy(logits), torch.tensor(split.labels).double()

@@ -33,6 +33,7 @@ PROFILE = Profile(
     "tests",
     ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
     seeds=(0, 1),
+    controls=("simple-cnn-no-flip", "simple-cnn-shuffled-labels"),
     most_epochs=1,
     train_images=64,
     purpose="the tests' own",

@@ -135,7 +135,7 @@ def test_the_file_is_strict_json(site):
 
 
 def test_there_is_a_file_of_predictions_for_every_run(site, study):
-    expected = {f"{run.recipe.name}-s{run.seed}.csv" for run in study.runs}
+    expected = {f"{model.name}-s{run.seed}.csv" for model in study.ran for run in model.runs}
     assert {path.name for path in (site / "predictions").iterdir()} == expected
     assert (site / ".nojekyll").read_bytes() == b""
 

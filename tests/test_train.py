@@ -322,3 +322,23 @@ def test_a_device_that_is_not_there_is_refused_by_name(name):
 def test_without_git_there_is_no_commit(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert training.git_commit() is None
+
+
+def test_a_control_with_shuffled_labels_keeps_the_images_and_the_class_counts(phantom):
+    dealt = training.shuffled(phantom.train, seed=3)
+    np.testing.assert_array_equal(dealt.images, phantom.train.images)
+    assert dealt.labels.sum() == phantom.train.labels.sum()
+    assert (dealt.labels != phantom.train.labels).any()
+    np.testing.assert_array_equal(dealt.labels, training.shuffled(phantom.train, seed=3).labels)
+
+
+def test_a_control_with_shuffled_labels_is_judged_by_the_true_ones(reference, phantom, tmp_path):
+    control = train(replace(CNN, shuffled_labels=True), 0, phantom, home=tmp_path)
+    np.testing.assert_array_equal(control.predictions["val"].labels, phantom.val.labels)
+    np.testing.assert_array_equal(control.predictions["test"].labels, phantom.test.labels)
+    # It learned from other labels and was stopped by other ones.
+    assert control.history != reference.history
+    shuffled = training.shuffled(phantom.val, 0)
+    kept = control.history[int(control.manifest["metrics"]["epoch"]) - 1]
+    predicted = metrics.probabilities(control.predictions["val"].logits)
+    assert kept["val_auc"] == pytest.approx(metrics.auc(shuffled.labels, predicted))
