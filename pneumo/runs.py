@@ -122,7 +122,7 @@ def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | N
         "seed": seed,
         "data": fingerprint,
         "weights": weights_sha256,
-        "source": _source_digest(),
+        "source": source_digest(_DECIDING),
     }
     text = json.dumps(decided_by, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -205,6 +205,26 @@ def publish(partial: Path, destination: Path) -> None:
     partial.rename(destination)
 
 
+@cache
+def source_digest(modules: tuple[str, ...]) -> str:
+    """A hash of what modules of this package do: comments, docstrings and layout don't count.
+
+    Args:
+        modules: their names within the package, as ``metrics`` or ``figures.dataset``.
+    """
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in modules:
+        path = package.joinpath(*name.split(".")).with_suffix(".py")
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            body = getattr(node, "body", None)
+            if isinstance(body, list) and body and _is_docstring(body[0]):
+                body[0] = ast.Pass()
+        digest.update(f"{name}\n{ast.unparse(tree)}\n".encode())
+    return digest.hexdigest()
+
+
 @contextmanager
 def _damage_of(path: Path, name: str) -> Iterator[None]:
     """Turn whatever reading a damaged file raises into a sentence."""
@@ -223,21 +243,6 @@ def _damage_of(path: Path, name: str) -> Iterator[None]:
         raise RunError(
             f"{path / name} is damaged ({what}); delete {path} and run `pneumo study`"
         ) from None
-
-
-@cache
-def _source_digest() -> str:
-    """A hash of what the deciding modules do: comments, docstrings and layout don't count."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in _DECIDING:
-        tree = ast.parse((package / f"{name}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_docstring(body[0]):
-                body[0] = ast.Pass()
-        digest.update(f"{name}\n{ast.unparse(tree)}\n".encode())
-    return digest.hexdigest()
 
 
 def _is_docstring(node: ast.AST) -> bool:

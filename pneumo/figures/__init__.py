@@ -1,0 +1,25 @@
+"""One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
+
+from pneumo.figures._cases import GROUPS, cases, empty_maps, evidence
+from pneumo.figures.dataset import augmentation, class_balance, examples
+from pneumo.figures.evaluation import confusion, errors, roc_pr
+from pneumo.figures.networks import filters, grad_cam
+from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
+
+__all__ = [
+    "GROUPS",
+    "augmentation",
+    "cases",
+    "class_balance",
+    "cnn_architecture",
+    "cnn_curves",
+    "confusion",
+    "empty_maps",
+    "errors",
+    "evidence",
+    "examples",
+    "filters",
+    "grad_cam",
+    "roc_pr",
+    "transfer_curves",
+]

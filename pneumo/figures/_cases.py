@@ -1,0 +1,63 @@
+"""Test cases by group, the evidence in a map, and how an image is shown: what several figures share."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from pneumo import style
+from pneumo.study import YOUDEN, Model, Rule
+
+GROUPS = {
+    "true positive": "pneumonia, called pneumonia",
+    "true negative": "normal, called normal",
+    "false positive": "normal, called pneumonia",
+    "false negative": "pneumonia, called normal",
+}
+
+
+def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
+    """Test cases of the first seed by group at an operating point, the most confident first."""
+    test, threshold = model.run.predictions["test"], model.thresholds(rule)[0]
+    truth, called = test.labels == 1, test.probabilities >= threshold
+    # Confidence is the distance from the threshold, on the scale of the logits.
+    order = np.argsort(-np.abs(test.logits - logit(threshold)), kind="stable")
+    members = {
+        "true positive": truth & called,
+        "true negative": ~truth & ~called,
+        "false positive": ~truth & called,
+        "false negative": truth & ~called,
+    }
+    return {group: order[members[group][order]] for group in GROUPS}
+
+
+def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.float32]:
+    """Grad-CAM's map for the call that was made: its ReLU, scaled to [0, 1]; else zero."""
+    map_ = np.maximum(signed if called_positive else -signed, 0)
+    highest = map_.max()
+    return map_ / highest if highest > 0 else map_
+
+
+def empty_maps(model: Model) -> int:
+    """How many test images of the first seed have a map in which nothing speaks for the call."""
+    called = model.run.predictions["test"].probabilities >= model.thresholds(YOUDEN)[0]
+    maps = model.run.explanation.maps
+    return sum(
+        not evidence(map_, bool(positive)).any()
+        for map_, positive in zip(maps, called, strict=True)
+    )
+
+
+def show(axes: Axes, image: NDArray[np.uint8]) -> None:
+    style.picture(axes).imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+
+
+def say_none(axes: Axes) -> None:
+    """An empty row is a result, and says so."""
+    axes.text(
+        0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, color=style.GREY
+    )
+
+
+def group_colour(group: str) -> str:
+    return style.INK if group.startswith("true") else style.VERMILION

@@ -1,0 +1,36 @@
+"""One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
+
+from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, table
+from pneumo.tables.dataset import audit, augmentations, data_counts
+from pneumo.tables.evaluation import (
+    SOURCE_WRITE_UP,
+    beside_source,
+    comparison,
+    operating_points,
+    ranked,
+    validation_and_test,
+)
+from pneumo.tables.training import pretrained, provenance, recipes, versions
+
+__all__ = [
+    "DASH",
+    "SOURCE_WRITE_UP",
+    "Table",
+    "TableError",
+    "audit",
+    "augmentations",
+    "beside_source",
+    "comparison",
+    "data_counts",
+    "duration",
+    "number",
+    "operating_points",
+    "percent",
+    "pretrained",
+    "provenance",
+    "ranked",
+    "recipes",
+    "table",
+    "validation_and_test",
+    "versions",
+]

@@ -1,0 +1,64 @@
+"""A table's cells as text, and how numbers are written in them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pneumo.errors import PneumoError
+
+DASH = "–"
+
+LONGEST = 60  # signs that a column asks room for at the most
+
+
+class TableError(PneumoError):
+    """A table whose rows do not fit its columns."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text, ready to be set; `numeric` says which columns are aligned to the right."""
+
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Each column's share of the line, as a count of signs: where cells are long, Markdown's dashes
+        say how wide columns are.
+        """
+        return tuple(
+            min(LONGEST, max(max(map(len, name.split()), default=1), *map(len, cells), 3))
+            for name, *cells in zip(self.columns, *self.rows, strict=True)
+        )
+
+    def __post_init__(self) -> None:
+        widths = {len(self.columns), len(self.numeric), *(len(row) for row in self.rows)}
+        if len(widths) != 1:
+            raise TableError(f"a table of {len(self.columns)} columns has rows of {sorted(widths)}")
+
+
+def table(columns: str, rows: Iterable[Iterable[str]]) -> Table:
+    """A table from its heading, ``"left | right >"``: a ``>`` behind a name aligns to the right."""
+    names = [name.strip() for name in columns.split("|")]
+    return Table(
+        columns=tuple(name.removesuffix(">").strip() for name in names),
+        numeric=tuple(name.endswith(">") for name in names),
+        rows=tuple(tuple(row) for row in rows),
+    )
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed digits; a dash where there is none."""
+    return DASH if value is None or value != value else f"{value:.{digits}f}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] as a percentage."""
+    return f"{number(100 * share, digits)} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,63 @@
+"""What is kept is what was computed, until what it was computed from changes."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from pneumo import kept as module
+from pneumo import paths
+from pneumo.kept import kept
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
+    monkeypatch.setattr(module, "_in_memory", {})
+
+
+def counted():
+    """A function of a study that counts its calls."""
+    calls = []
+
+    def names(study):
+        calls.append(study)
+        return {"names": [model.name for model in study.models], "tuple": (1, 2)}
+
+    names.__module__ = "pneumo.claims"
+    return kept()(names), calls
+
+
+def test_a_second_call_computes_nothing_and_gives_the_same(study):
+    look_up, calls = counted()
+    first = look_up(study)
+    assert look_up(study) == first
+    module._in_memory.clear()
+    assert look_up(study) == first
+    assert len(calls) == 1
+    assert first == {"names": [model.name for model in study.models], "tuple": [1, 2]}
+
+
+def test_what_is_kept_lies_in_the_run_store(study):
+    look_up, _ = counted()
+    expected = look_up(study)
+    (path,) = (paths.home() / "kept").glob("*.json")
+    assert path.name.startswith("claims-names-")
+    assert json.loads(path.read_text(encoding="utf-8")) == expected
+
+
+def test_other_predictions_are_computed_anew(study):
+    look_up, calls = counted()
+    look_up(study)
+    fewer = replace(study.model("simple-cnn"), runs=study.model("simple-cnn").runs[:1])
+    look_up(replace(study, models=(fewer, *study.models[1:])))
+    look_up(replace(study, data=replace(study.data, fingerprint="0" * 64)))
+    assert len(calls) == 3
+
+
+def test_other_source_is_computed_anew(study, monkeypatch):
+    look_up, calls = counted()
+    look_up(study)
+    monkeypatch.setattr(module.runs, "source_digest", lambda modules: "another")
+    look_up(study)
+    assert len(calls) == 2
