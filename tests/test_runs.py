@@ -75,7 +75,7 @@ changed_by("models", "kernel_size=3", "kernel_size=5")
 changed_by("data", 'SPLITS = ("train",', 'SPLITS = ("training",')
 changed_by("train", "# Each epoch seeds itself", "# Every epoch seeds itself")
 changed_by("augment", '\"\"\"From stored images', '\"\"\"From the stored images')
-changed_by("figures", '"o"', '"s"')
+changed_by("figures/evaluation", '"o"', '"s"')
 changed_by("study", "SCHEMA = 1", "SCHEMA = 2")
 """
     result = subprocess.run(
