@@ -6,12 +6,14 @@ from typing import Literal
 
 from scipy import stats
 
-from pneumo import metrics
+from pneumo import metrics, mistakes
 from pneumo.study import HALF, YOUDEN, Model, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 SIGNIFICANCE = 0.05
 SCREENING_RECALL = 0.98
+# The loss of AUC beyond which a flip in training would no longer be called safe.
+FLIP_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -155,12 +157,62 @@ def _validation_keeps_its_promise(study: Study) -> list[Claim]:
     ]
 
 
+def _flip_is_safe(study: Study) -> list[Claim]:
+    """SimpleCNN with flips against the same without: non-inferiority within a margin."""
+    found = {model.name: model for model in study.ran + study.controls if model.ran}
+    if not {"simple-cnn", "simple-cnn-no-flip"} <= set(found):
+        return []
+    flipped, plain = found["simple-cnn"], found["simple-cnn-no-flip"]
+    ours, theirs = flipped.run.predictions["test"], plain.run.predictions["test"]
+    test = metrics.delong(ours.labels, ours.probabilities, theirs.probabilities)
+    low, high = test.interval()
+    verdict: Verdict = "inconclusive"
+    if low > -FLIP_MARGIN:
+        verdict = "supported"
+    elif high < -FLIP_MARGIN:
+        verdict = "refuted"
+    evidence = (
+        f"Test AUC of SimpleCNN with flips minus without: {_signed(test.difference)} (95 % interval "
+        f"{_signed(low)} to {_signed(high)}, DeLong)"
+    )
+    if len(flipped.runs) > 1:
+        difference = flipped.mean(HALF)["auc"] - plain.mean(HALF)["auc"]
+        evidence += f"; mean over {len(flipped.runs)} seeds {_signed(difference)}"
+    return [
+        Claim(
+            "flip-is-safe",
+            f"Flipping images in training costs less than {FLIP_MARGIN:g} of test AUC.",
+            verdict,
+            evidence,
+        )
+    ]
+
+
+def _mistakes_are_shared(study: Study) -> list[Claim]:
+    if len(study.ran) < 2:
+        return []
+    observed = len(mistakes.missed_by_all(study))
+    expected = mistakes.expected_missed_by_all(study)
+    p_value = mistakes.chance_of_sharing(study)
+    return [
+        Claim(
+            "mistakes-are-shared",
+            "The models err on the same cases more often than chance would have it.",
+            _verdict(p_value, observed - expected),
+            f"{observed} test cases called wrongly by all {len(study.ran)} models, {expected:.1f} expected "
+            f"if their mistakes were independent within a class; permutation test, {_p(p_value)}",
+        )
+    ]
+
+
 _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _imbalanced,
     _accuracy_misleads,
     _transfer_helps,
     _screening_recall,
     _validation_keeps_its_promise,
+    _flip_is_safe,
+    _mistakes_are_shared,
 )
 
 

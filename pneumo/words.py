@@ -9,7 +9,7 @@ from IPython.display import Markdown
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
-from pneumo import __version__, baselines, claims, figures, metrics, paths, tables
+from pneumo import __version__, baselines, claims, figures, metrics, mistakes, paths, tables
 from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
 from pneumo.study import HALF, YOUDEN, Study
@@ -91,8 +91,18 @@ def _environment() -> SandboxedEnvironment:
     return environment
 
 
+# The last study that was spoken of, with its names: a page speaks of one study many times.
+_spoken: list[tuple[Study, dict[str, Any]]] = []
+
+
 def _names(study: Study) -> dict[str, Any]:
     """What every template may speak of."""
+    if not (_spoken and _spoken[0][0] is study):
+        _spoken[:] = [(study, _gather(study))]
+    return _spoken[0][1]
+
+
+def _gather(study: Study) -> dict[str, Any]:
     best = claims.best(study)
     decided = {claim.id: claim for claim in claims.decide(study)}
     return {
@@ -106,6 +116,7 @@ def _names(study: Study) -> dict[str, Any]:
         "tables": tables,
         "figures": figures,
         "metrics": metrics,
+        "mistakes": mistakes,
         "significance": claims.SIGNIFICANCE,
         "version": __version__,
         "HALF": HALF,

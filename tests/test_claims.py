@@ -7,7 +7,7 @@ import pytest
 
 from pneumo import claims, metrics
 from pneumo.data import Split
-from pneumo.recipes import RECIPES, Profile
+from pneumo.recipes import CONTROLS, RECIPES, Profile
 from pneumo.study import Model, Study
 
 CNN, SCRATCH, IMAGENET, TINY = (
@@ -185,3 +185,35 @@ def test_the_evidence_states_the_counts_it_rests_on(study_of):
     assert "97 of 100 pneumonia cases found, 0.970" in evidence["screening-recall"]
     assert "3.0 % of pneumonia cases missed, 20.0 % of normal" in evidence["accuracy-misleads"]
     assert "p < 0.001" in evidence["accuracy-misleads"]
+
+
+def test_a_flip_is_safe_where_its_loss_stays_within_the_margin(study_of):
+    noisy, clean = scored(1.5, seed=1), scored(3.0, seed=1)
+
+    def with_control(flipped, plain):
+        study = study_of(simple_cnn=[(PLAIN, flipped)], resnet18_scratch=[(PLAIN, plain)])
+        control = replace(study.models[1], recipe=CONTROLS["simple-cnn-no-flip"])
+        return replace(study, models=study.models[:1], controls=(control,))
+
+    assert verdict(with_control(clean, clean), "flip-is-safe") == "supported"
+    assert verdict(with_control(clean, noisy), "flip-is-safe") == "supported"
+    assert verdict(with_control(noisy, clean), "flip-is-safe") == "refuted"
+    weak, other = scored(1.0, seed=1), scored(1.0, seed=2)
+    assert verdict(with_control(weak, (weak[0], other[1])), "flip-is-safe") == "inconclusive"
+
+
+def test_flips_are_not_spoken_of_without_the_control(study_of):
+    study = study_of(simple_cnn=[(PLAIN, PLAIN)])
+    assert "flip-is-safe" not in {claim.id for claim in claims.decide(study)}
+
+
+def test_shared_mistakes_are_claimed_only_beyond_chance(study_of):
+    labels = np.arange(100) % 2
+    wrong = np.random.default_rng(0).random(100) < 0.25
+    made = labels, np.where(wrong, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels)
+    alike = study_of(simple_cnn=[(PLAIN, made)], resnet18_scratch=[(PLAIN, made)])
+    assert verdict(alike, "mistakes-are-shared") == "supported"
+    other = np.random.default_rng(1).random(100) < 0.25
+    apart = labels, np.where(other, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels)
+    study = study_of(simple_cnn=[(PLAIN, made)], resnet18_scratch=[(PLAIN, apart)])
+    assert verdict(study, "mistakes-are-shared") == "inconclusive"

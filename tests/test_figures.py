@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo import claims, figures, metrics, style
+from pneumo import claims, data, figures, metrics, mistakes, style
 from pneumo.recipes import RECIPES
 from pneumo.runs import VARIANTS
 from pneumo.study import HALF, YOUDEN, Model
@@ -27,6 +27,9 @@ FIGURES = (
     figures.confusion,
     figures.roc_pr,
     figures.errors,
+    figures.missed_by_all,
+    figures.contested,
+    figures.mean_images,
     figures.filters,
     figures.grad_cam,
 )
@@ -237,3 +240,26 @@ def test_each_model_keeps_its_look_in_every_figure(study):
     looks = style.model_styles(study)
     assert list(looks) == [model.name for model in study.models]
     assert len({str(look) for look in looks.values()}) == len(looks)
+
+
+def test_the_cases_that_all_miss_are_shown_with_their_labels(study):
+    found = mistakes.missed_by_all(study)[:16]
+    titles = [axes.get_title() for axes in figures.missed_by_all(study).axes]
+    shown = [data.CLASSES[mistakes.truth(study)[index]] for index in found]
+    assert [title for title in titles if title] == shown
+
+
+def test_contested_cases_say_how_many_runs_call_them_pneumonia(study):
+    count = sum(len(model.runs) for model in study.ran)
+    positive = mistakes.called_by_runs(study)
+    titles = [axes.get_title() for axes in figures.contested(study).axes]
+    expected = [f"{positive[index]} of {count}" for index in mistakes.contested(study)[:16]]
+    assert [title for title in titles if title] == expected
+
+
+def test_the_mean_images_state_how_many_cases_they_average(study):
+    found = figures.cases(claims.best(study))
+    titles = [axes.get_title() for axes in figures.mean_images(study).axes[:4]]
+    assert [int(title.split()[-1]) for title in titles] == [
+        len(found[group]) for group in figures.GROUPS
+    ]

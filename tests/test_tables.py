@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pneumo import metrics, tables
+from pneumo import metrics, mistakes, tables
 from pneumo.recipes import RECIPES
 from pneumo.study import HALF, YOUDEN, Model
 from pneumo.tables import Table, TableError
@@ -207,3 +207,23 @@ def test_models_are_ranked_by_what_they_reach_on_test(study):
     ranked = [model.mean(HALF)["auc"] for model in tables.ranked(study, "auc")]
     assert ranked == sorted(ranked, reverse=True)
     assert len(ranked) == len(study.ran)
+
+
+def test_shared_mistakes_count_every_test_case_once(study):
+    made = tables.shared_mistakes(study)
+    assert column(made, "models that err") == [str(k) for k in range(len(study.ran) + 1)]
+    for name, count in study.data.counts()["test"].items():
+        assert sum(map(int, column(made, name))) == count
+        expected = sum(map(float, column(made, f"{name}, if independent")))
+        assert expected == pytest.approx(count, abs=0.3)  # a rounding in each row
+
+
+def test_flips_are_counted_where_there_are_seeds_to_disagree(study):
+    made = tables.flips(study)
+    assert column(made, "model") == [model.title for model in study.ran]
+    for model, normal, pneumonia in zip(
+        study.ran, column(made, "normal"), column(made, "pneumonia"), strict=True
+    ):
+        assert int(normal) + int(pneumonia) == len(mistakes.flipping(model))
+    one = replace(study, models=tuple(Model(m.recipe, 1, m.runs[:1]) for m in study.ran))
+    assert set(column(tables.flips(one), "normal")) == {tables.DASH}

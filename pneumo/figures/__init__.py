@@ -3,6 +3,7 @@
 from pneumo.figures._cases import GROUPS, cases, empty_maps, evidence
 from pneumo.figures.dataset import augmentation, class_balance, examples
 from pneumo.figures.evaluation import confusion, errors, roc_pr
+from pneumo.figures.mistakes import contested, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
 
@@ -14,12 +15,15 @@ __all__ = [
     "cnn_architecture",
     "cnn_curves",
     "confusion",
+    "contested",
     "empty_maps",
     "errors",
     "evidence",
     "examples",
     "filters",
     "grad_cam",
+    "mean_images",
+    "missed_by_all",
     "roc_pr",
     "transfer_curves",
 ]

@@ -10,6 +10,7 @@ from pneumo.tables.evaluation import (
     ranked,
     validation_and_test,
 )
+from pneumo.tables.mistakes import flips, shared_mistakes
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "comparison",
     "data_counts",
     "duration",
+    "flips",
     "number",
     "operating_points",
     "percent",
@@ -30,6 +32,7 @@ __all__ = [
     "provenance",
     "ranked",
     "recipes",
+    "shared_mistakes",
     "table",
     "validation_and_test",
     "versions",

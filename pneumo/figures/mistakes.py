@@ -1,0 +1,81 @@
+"""The test cases that are called wrongly, and what they have in common."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from pneumo import claims, data, mistakes, style
+from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
+from pneumo.study import Study
+
+
+def missed_by_all(study: Study, most: int = 16) -> Figure:
+    """Test cases that every model calls wrongly, with their labels."""
+    found = mistakes.missed_by_all(study)[:most]
+    labels = mistakes.truth(study)
+    titles = [data.CLASSES[labels[index]] for index in found]
+    colours = [style.CLASS_COLOURS[title] for title in titles]
+    return _gallery(study, found, titles, colours, most)
+
+
+def contested(study: Study, most: int = 16) -> Figure:
+    """Test cases that the runs are most evenly split over, with how many call each pneumonia."""
+    found = mistakes.contested(study)[:most]
+    runs = sum(len(model.runs) for model in study.ran)
+    positive = mistakes.called_by_runs(study)
+    titles = [f"{positive[index]} of {runs}" for index in found]
+    truth = [data.CLASSES[label] for label in mistakes.truth(study)[found]]
+    return _gallery(study, found, titles, [style.CLASS_COLOURS[name] for name in truth], most)
+
+
+def mean_images(study: Study) -> Figure:
+    """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
+    found = cases(claims.best(study))
+    images = study.data.test.images / 255  # (N, H, W) in [0, 1]
+    canvas = style.figure(study, height=1.95)
+    grid = canvas.subplots(1, 6)
+    for axes, group in zip(grid, GROUPS, strict=False):
+        style.picture(axes)
+        members = found[group]
+        if len(members):
+            axes.imshow(images[members].mean(axis=0), cmap="gray", vmin=0, vmax=1)
+        else:
+            say_none(axes)
+        axes.set_title(
+            f"{group.replace(' ', chr(10))}\n{len(members)}",
+            color=group_colour(group),
+            fontsize=8.5,
+        )
+    differences = (("false positive", "true negative"), ("false negative", "true positive"))
+    for axes, (odd, even) in zip(grid[4:], differences, strict=True):
+        style.picture(axes)
+        if len(found[odd]) and len(found[even]):
+            difference = images[found[odd]].mean(axis=0) - images[found[even]].mean(axis=0)
+            axes.imshow(difference, cmap="RdBu_r", vmin=-0.25, vmax=0.25)
+        else:
+            say_none(axes)
+        short = {"false positive": "FP − TN", "false negative": "FN − TP"}[odd]
+        axes.set_title(f"difference\n{short}\n±0.25", fontsize=8.5)
+    return canvas
+
+
+def _gallery(
+    study: Study,
+    found: NDArray[np.int64],
+    titles: list[str],
+    colours: list[str],
+    most: int,
+    columns: int = 8,
+) -> Figure:
+    """Test images in rows of `columns`, a short title above each."""
+    rows = -(-max(1, min(most, len(found))) // columns)
+    canvas = style.figure(study, height=1.05 * rows + (0.3 if study.data.is_phantom else 0.1))
+    grid = canvas.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        style.picture(axes)
+    for axes, index, title, colour in zip(grid.flat, found, titles, colours, strict=False):
+        show(axes, study.data.test.images[index])
+        axes.set_title(title, fontsize=7.5, pad=2, color=colour)
+    if not len(found):
+        say_none(grid[0, 0])
+    return canvas

@@ -1,0 +1,131 @@
+"""Whose mistakes are whose: predictions made by hand, so that every count is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pneumo import mistakes
+from pneumo.recipes import RECIPES, Profile
+from pneumo.runs import Predictions, Run
+from pneumo.study import HALF, YOUDEN, Model, Study
+
+# Validation that sets Youden's threshold to one half.
+VAL = ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
+LABELS = [0, 0, 0, 1, 1, 1]
+
+
+@pytest.fixture
+def study_of(phantom, write_run):
+    """A study of models with one run for each list of test probabilities."""
+
+    def make(*models, labels=LABELS):
+        made = []
+        for recipe, runs in zip(RECIPES.values(), models, strict=False):
+            found = (write_run(recipe, VAL, (labels, test), seed) for seed, test in enumerate(runs))
+            made.append(Model(recipe, 1, tuple(found)))
+        names = tuple(model.name for model in made)
+        return Study(Profile("made", names, (0,)), phantom, tuple(made))
+
+    return make
+
+
+def test_the_cases_that_every_model_errs_on_are_found_the_surest_mistake_first(study_of):
+    first = [0.99, 0.1, 0.6, 0.9, 0.4, 0.1]
+    second = [0.9, 0.2, 0.7, 0.1, 0.2, 0.2]
+    study = study_of([first], [second])
+    assert mistakes.wrong_by(study).tolist() == [2, 0, 2, 1, 2, 2]
+    assert mistakes.missed_by_all(study).tolist() == [0, 5, 4, 2]
+
+
+def test_models_that_never_err_together_share_nothing(study_of):
+    study = study_of([[0.9, 0.1, 0.1, 0.9, 0.9, 0.9]], [[0.1, 0.9, 0.1, 0.9, 0.9, 0.9]])
+    assert mistakes.missed_by_all(study).tolist() == []
+    assert mistakes.wrong_by(study).tolist() == [1, 1, 0, 0, 0, 0]
+
+
+def test_the_expected_counts_follow_the_binomial_for_models_of_equal_skill(study_of):
+    tests = [np.roll([0.9, 0.1, 0.1, 0.1], shift).tolist() for shift in range(3)]
+    study = study_of(*([[*test, 0.9]] for test in tests), labels=[0, 0, 0, 0, 1])
+    expected = mistakes.expected_by_chance(study, mistakes.truth(study) == 0)
+    np.testing.assert_allclose(expected, 4 * stats.binom.pmf(range(4), 3, 0.25))
+    # The one pneumonia case is never missed.
+    assert mistakes.expected_missed_by_all(study) == pytest.approx(4 * 0.25**3)
+
+
+@given(st.lists(st.lists(st.booleans(), min_size=6, max_size=6), min_size=1, max_size=4))
+def test_the_expected_counts_add_up_to_the_cases(phantom, errors):
+    labels = np.array(LABELS)
+    models = []
+    for row in errors:
+        called = np.where(row, 1 - labels, labels)
+        run = Run(Path(), RECIPES["simple-cnn"], 0, "", {})
+        vars(run)["predictions"] = {"test": Predictions(8.0 * called - 4, labels)}
+        models.append(Model(run.recipe, 1, (run,)))
+    study = Study(Profile("made", (), (0,)), phantom, tuple(models))
+    for label in (0, 1):
+        expected = mistakes.expected_by_chance(study, labels == label, HALF)
+        assert expected.sum() == pytest.approx(3)
+        assert (expected >= 0).all()
+        mean = expected @ np.arange(len(expected))
+        observed = mistakes.wrong_by(study, HALF)[labels == label].sum()
+        assert mean == pytest.approx(observed)
+
+
+def test_seeds_that_disagree_are_found_the_most_even_split_first(study_of):
+    runs = [
+        [0.1, 0.9, 0.1, 0.9, 0.9, 0.9],
+        [0.1, 0.9, 0.1, 0.9, 0.9, 0.1],
+        [0.1, 0.1, 0.1, 0.9, 0.9, 0.1],
+        [0.1, 0.1, 0.9, 0.9, 0.9, 0.9],
+    ]
+    study = study_of(runs)
+    (model,) = study.ran
+    assert mistakes.positive_share(model).tolist() == [0, 0.5, 0.25, 1, 1, 0.5]
+    assert mistakes.flipping(model).tolist() == [1, 5, 2]
+    assert mistakes.contested(study).tolist() == [1, 5, 2]
+    assert mistakes.called_by_runs(study).tolist() == [0, 2, 1, 4, 4, 2]
+
+
+def test_one_seed_cannot_disagree_with_itself(study):
+    for model in study.ran:
+        alone = Model(model.recipe, 1, model.runs[:1])
+        assert len(mistakes.flipping(alone)) == 0
+
+
+def test_shared_mistakes_are_told_from_chance(study_of):
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+
+    def probabilities(wrong):
+        return np.where(wrong, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels).tolist()
+
+    common = generator.random(200) < 0.2
+    shared = study_of([probabilities(common)], [probabilities(common)], labels=labels.tolist())
+    assert mistakes.chance_of_sharing(shared) == 1 / (1 + mistakes.RESAMPLES)
+    alone = [[probabilities(generator.random(200) < 0.2)] for _ in range(2)]
+    assert mistakes.chance_of_sharing(study_of(*alone, labels=labels.tolist())) > 0.05
+    assert mistakes.chance_of_sharing(study_of(alone[0], labels=labels.tolist())) == 1
+
+
+def test_a_permutation_agrees_with_the_hypergeometric_for_two_models(study_of):
+    labels = [0] * 20 + [1] * 20
+    first = np.array([1] * 5 + [0] * 15 + [0] * 20, bool)
+    second = np.array([1, 1, 1] + [0] * 12 + [1] * 5 + [0] * 20, bool)
+
+    def probabilities(wrong):
+        return np.where(wrong, 0.9 - 0.8 * np.array(labels), 0.1 + 0.8 * np.array(labels)).tolist()
+
+    study = study_of([probabilities(first)], [probabilities(second)], labels=labels)
+    exact = stats.hypergeom.sf(2, 20, 5, 8)
+    assert mistakes.chance_of_sharing(study) == pytest.approx(exact, abs=0.02)
+
+
+def test_the_operating_point_decides_what_is_wrong(study):
+    for model in study.ran:
+        counts = model.confusion(YOUDEN)
+        errors = counts.false_positive + counts.false_negative
+        assert mistakes.wrong(model.run, YOUDEN).sum() == errors
