@@ -1,4 +1,4 @@
-"""The command line: `pneumo data`, `pneumo train` and `pneumo study`."""
+"""The command line: `pneumo data`, `pneumo train`, `pneumo study` and `pneumo reference`."""
 
 import argparse
 import os
@@ -76,6 +76,17 @@ def _study(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _reference(chosen: argparse.Namespace) -> int:
+    from pneumo import paths, reference, study
+
+    done = study.load(chosen.profile, None if chosen.data == "auto" else chosen.data)
+    written = reference.write(done, chosen.folder or paths.reference())
+    files = [path for path in written.path.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    print(f"{written.path}: {len(done.runs)} runs, {len(files)} files, {size:.1f} MB")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pneumo", description="From PneumoniaMNIST to a publishable, reproducible report."
@@ -101,6 +112,20 @@ def _parser() -> argparse.ArgumentParser:
         "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
     )
     _add_training(study)
+
+    reference = commands.add_parser(
+        "reference", help="keep a finished study's numbers as the reference"
+    )
+    reference.set_defaults(command=_reference)
+    reference.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="where to; without it: report/reference",
+    )
+    reference.add_argument("--profile", default="paper", help="of the study, paper (default)")
+    _add_data(reference)
     return parser
 
 

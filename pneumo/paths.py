@@ -1,4 +1,4 @@
-"""Where things lie: the project's root, the run store and the templates, each decided in one place."""
+"""Where things lie: the project's root, the run store, the templates, each decided in one place."""
 
 import os
 from pathlib import Path
@@ -19,3 +19,13 @@ def home() -> Path:
 def templates() -> Path:
     """The folder of the Jinja templates."""
     return root() / "templates"
+
+
+def reference() -> Path:
+    """The folder of the reference study's numbers, which need not be there."""
+    return root() / "report" / "reference"
+
+
+def guidelines() -> Path:
+    """The folder of the reporting guidelines' items and where the report answers them."""
+    return root() / "report" / "guidelines"

@@ -1,5 +1,6 @@
 """The look of every figure: colours that survive colour blindness and print, type, and the phantom's mark."""
 
+from collections.abc import Iterable
 from itertools import cycle
 from typing import Any
 
@@ -27,19 +28,27 @@ PHANTOM = "synthetic phantom, not medical data"
 
 def figure(study: Study, height: float, width: float = WIDTH) -> Figure:
     """An empty figure in the project's style, marked where the data are the phantom's."""
-    canvas = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    canvas = unmarked(height, width)
     if study.data.is_phantom:
         canvas.suptitle(PHANTOM, color=VERMILION, fontsize=9, fontweight="bold")
     return canvas
 
 
+def unmarked(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure in the project's style for what is of real data whatever the study's are."""
+    return Figure(figsize=(width, height), layout="constrained", facecolor="white")
+
+
 def model_styles(study: Study) -> dict[str, dict[str, Any]]:
     """A colour and a dash pattern for each model, the same in every figure."""
+    return looks(model.name for model in study.models)
+
+
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a dash pattern for each name, by its place."""
     colours = cycle((GREY, BLUE, GREEN, VERMILION, PURPLE, ORANGE))
     dashes = cycle(LINE_STYLES)
-    return {
-        model.name: {"color": next(colours), "linestyle": next(dashes)} for model in study.models
-    }
+    return {name: {"color": next(colours), "linestyle": next(dashes)} for name in names}
 
 
 def plot(axes: Axes) -> Axes:

@@ -9,7 +9,17 @@ from IPython.display import Markdown
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
-from pneumo import __version__, baselines, claims, figures, metrics, mistakes, paths, tables
+from pneumo import (
+    __version__,
+    baselines,
+    claims,
+    figures,
+    metrics,
+    mistakes,
+    paths,
+    reference,
+    tables,
+)
 from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
 from pneumo.study import HALF, YOUDEN, Study
@@ -113,6 +123,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "best": best,
         "claims": decided,
         "baselines": baselines,
+        "reference": reference.load(),
         "tables": tables,
         "figures": figures,
         "metrics": metrics,

@@ -5,6 +5,7 @@ from pneumo.figures.dataset import augmentation, class_balance, examples
 from pneumo.figures.evaluation import confusion, errors, roc_pr
 from pneumo.figures.mistakes import contested, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
+from pneumo.figures.reference import reference_curves
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "grad_cam",
     "mean_images",
     "missed_by_all",
+    "reference_curves",
     "roc_pr",
     "transfer_curves",
 ]

@@ -1,6 +1,6 @@
 """One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
 
-from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, table
+from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, signed, table
 from pneumo.tables.dataset import audit, augmentations, data_counts
 from pneumo.tables.evaluation import (
     SOURCE_WRITE_UP,
@@ -11,6 +11,12 @@ from pneumo.tables.evaluation import (
     validation_and_test,
 )
 from pneumo.tables.mistakes import flips, shared_mistakes
+from pneumo.tables.reference import (
+    reference_difference,
+    reference_origin,
+    reference_points,
+    reference_scores,
+)
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 
 __all__ = [
@@ -32,7 +38,12 @@ __all__ = [
     "provenance",
     "ranked",
     "recipes",
+    "reference_difference",
+    "reference_origin",
+    "reference_points",
+    "reference_scores",
     "shared_mistakes",
+    "signed",
     "table",
     "validation_and_test",
     "versions",

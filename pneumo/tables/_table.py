@@ -53,6 +53,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return DASH if value is None or value != value else f"{value:.{digits}f}"
 
 
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; none where it rounds to nothing, a dash where there is none."""
+    if value != value:
+        return DASH
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else number(0, digits)
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share in [0, 1] as a percentage."""
     return f"{number(100 * share, digits)} %"

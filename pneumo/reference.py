@@ -1,0 +1,307 @@
+"""The reference study: numbers of the published data from many seeds, kept with the code.
+
+A site that was built without the data can show them, and one that was built with the data can be held
+against them. The folder holds numbers only: no image, no weights.
+"""
+
+import csv
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from pneumo import metrics, paths, results
+from pneumo.data import PUBLISHED
+from pneumo.errors import PneumoError
+from pneumo.recipes import find_recipe
+from pneumo.runs import Run, write_json
+from pneumo.study import HALF, RULES, Model, Study, threshold
+
+# What a reference's folder holds, and nothing besides.
+CONTENT = ("results.json", "labels.csv", "predictions", "histories")
+PROFILES = ("paper",)  # whose studies may become the reference
+DIGITS = 6  # significant ones, where they say the same as all
+
+
+class ReferenceStudyError(PneumoError):
+    """A study that can't be a reference, or a reference that can't be read."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference study as it was written. Predictions are read when they are first asked for."""
+
+    path: Path
+    results: Mapping[str, Any]  # as a site's results.json, with the date on which it was `written`
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The recipes that were run, in the study's order."""
+        told = self.results["models"]
+        return tuple(name for name, model in told.items() if model["status"] == "ok")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its runs, in order."""
+        return tuple(sorted({run["seed"] for run in self.results["provenance"]["runs"]}))
+
+    def title(self, name: str) -> str:
+        """A recipe's title, as in tables and prose."""
+        return find_recipe(name).title
+
+    @cached_property
+    def labels(self) -> NDArray[np.uint8]:
+        """The test images' labels, (N,), 1 for pneumonia.
+
+        Raises:
+            ReferenceStudyError: the file is missing or damaged.
+        """
+        return _column(self.path / "labels.csv").astype(np.uint8)
+
+    @cached_property
+    def predictions(self) -> dict[str, tuple[NDArray[np.float64], ...]]:
+        """The test images' probabilities of pneumonia, (N,) a seed, for each of :attr:`models`.
+
+        Raises:
+            ReferenceStudyError: a file is missing or damaged, or as long as the labels are not.
+        """
+        found = {}
+        for name in self.models:
+            seeds = self.results["models"][name]["seeds"]
+            files = [self.path / "predictions" / f"{name}-s{seed}.csv" for seed in seeds]
+            found[name] = tuple(_column(file) for file in files)
+            for file, column in zip(files, found[name], strict=True):
+                if len(column) != len(self.labels):
+                    raise ReferenceStudyError(
+                        f"{file} has {len(column)} lines, not {len(self.labels)}"
+                    )
+        return found
+
+    @cached_property
+    def at_half(self) -> dict[str, tuple[dict[str, float], ...]]:
+        """Each of :data:`pneumo.metrics.NAMES` at a threshold of 0.5, a seed, for each model."""
+        return {
+            name: tuple(metrics.evaluate(self.labels, scores, metrics.HALF) for scores in seeds)
+            for name, seeds in self.predictions.items()
+        }
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether its means come with intervals."""
+        told = self.results["models"]
+        return any(told[name]["test_at_half"]["auc"].get("low") is not None for name in self.models)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether its data are the published 28×28 set."""
+        return bool(self.results["data"]["fingerprint"] == PUBLISHED)
+
+    def compare(self, study: Study) -> "tuple[Difference, ...]":
+        """Every model that both have, metric by metric, on the test set at a threshold of 0.5."""
+        compared = []
+        for model in study.ran:
+            if model.name not in self.models:
+                continue
+            here, seeds = model.mean(HALF), self.at_half[model.name]
+            for metric in metrics.NAMES:
+                values = [seed[metric] for seed in seeds]
+                low, high = expected(values, len(model.runs))
+                mean = float(np.mean(values))
+                compared.append(Difference(model.name, metric, mean, here[metric], low, high))
+        return tuple(compared)
+
+    def shared_runs(self, study: Study) -> int:
+        """How many of a study's runs are this one's: the same recipe, seed, data, weights and code."""
+        keys = {run["key"] for run in self.results["provenance"]["runs"]}
+        return sum(run.key in keys for run in study.runs)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A model's metric at 0.5: the reference's mean, this study's, and where new runs should lie."""
+
+    model: str  # the recipe's name
+    metric: str
+    reference: float
+    here: float
+    low: float  # NaN where the reference has too few seeds to say
+    high: float
+
+    @property
+    def decided(self) -> bool:
+        """Whether there is something to hold this study's mean against."""
+        return not math.isnan(self.low + self.high + self.here)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether this study's mean lies where the reference leads to expect it."""
+        # What was written has been rounded.
+        slack = 10.0 ** (1 - DIGITS)
+        return self.decided and self.low - slack <= self.here <= self.high + slack
+
+
+def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Reference:
+    """Make a study the reference: its results, test labels, test predictions and histories.
+
+    Args:
+        study: finished, of real data.
+        folder: where to; a reference that is there is replaced, whole or not at all.
+        profiles: whose studies are accepted.
+
+    Raises:
+        ReferenceStudyError: the study is the phantom's or of another profile, or the folder holds
+            something that is no reference.
+    """
+    if study.data.is_phantom:
+        raise ReferenceStudyError(
+            "a reference study is of real data; this one is of the phantom, give the data with --data"
+        )
+    if study.profile.name not in profiles:
+        raise ReferenceStudyError(
+            f"a reference study is of the profile {' or '.join(profiles)}, not {study.profile.name}"
+        )
+    folder = folder.absolute()
+    if folder.exists() and not _is_reference(folder):
+        raise ReferenceStudyError(f"{folder} holds something else than a reference study")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = folder.with_name(f".{folder.name}-{os.getpid()}")
+    try:
+        _fill(new, study)
+        old = folder.with_name(f"{new.name}-old")
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return Reference(folder, _read_results(folder))
+
+
+def load(folder: Path | None = None) -> Reference | None:
+    """The reference study, or None where there is none.
+
+    Args:
+        folder: where it lies; None for the project's own.
+
+    Raises:
+        ReferenceStudyError: there is one, but damaged or of another schema.
+    """
+    found = folder or paths.reference()
+    return Reference(found, _read_results(found)) if found.is_dir() else None
+
+
+def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:
+    """Where the mean of new runs should lie, judged by earlier ones (Meeker, Hahn & Escobar 2017).
+
+    Student's prediction interval for the mean of `runs` further draws from the population of which
+    `values` are a sample: mean ± t · s · √(1/runs + 1/n).
+
+    Args:
+        values: a metric of earlier runs, (n,).
+        runs: how many new ones are averaged, at least 1.
+        confidence: in (0, 1).
+
+    Returns:
+        Its ends; both NaN with fewer than two values, or where one is undefined.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return math.nan, math.nan
+    reach = stats.t.ppf(0.5 + confidence / 2, len(sample) - 1) * np.std(sample, ddof=1)
+    reach *= math.sqrt(1 / runs + 1 / len(sample))
+    return float(sample.mean() - reach), float(sample.mean() + reach)
+
+
+def trimmed(run: Run) -> list[str]:
+    """A run's test probabilities with the fewest digits, six or more, that keep every call and rank.
+
+    A probability close to one has all its information in the last of many nines, so how many digits are
+    enough depends on the run.
+    """
+    test = run.predictions["test"]
+    exact = test.probabilities
+    for digits in range(DIGITS, 17):
+        texts = [f"{p:.{digits}g}" for p in exact]
+        rounded = np.array(texts, dtype=np.float64)
+        calls_kept = all(
+            np.array_equal(rounded >= threshold(run, rule), exact >= threshold(run, rule))
+            for rule in RULES
+        )
+        if calls_kept and math.isclose(
+            metrics.auc(test.labels, rounded), metrics.auc(test.labels, exact), abs_tol=1e-12
+        ):
+            return texts
+    return [repr(float(p)) for p in exact]
+
+
+def _is_reference(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a reference holds."""
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= set(CONTENT)
+
+
+def _fill(folder: Path, study: Study) -> None:
+    for name in ("predictions", "histories"):
+        (folder / name).mkdir(parents=True)
+    # No engine rendered it; which commit it is of, its runs know.
+    content = results.summarise(study, "none") | {"engine": None}
+    content["written"] = datetime.now(UTC).date().isoformat()
+    write_json(folder / "results.json", content)
+    _write_rows(folder / "labels.csv", enumerate(study.data.test.labels.tolist()))
+    for model in study.models:
+        _write_runs(folder, model)
+
+
+def _write_runs(folder: Path, model: Model) -> None:
+    for run in model.runs:
+        name = f"{model.name}-s{run.seed}.csv"
+        _write_rows(folder / "predictions" / name, enumerate(trimmed(run)))
+        columns = list(run.history[0])
+        rows = [
+            [value if isinstance(value, str) else f"{value:.{DIGITS}g}" for value in row.values()]
+            for row in run.history
+        ]
+        _write_rows(folder / "histories" / name, [columns, *rows])
+
+
+def _write_rows(path: Path, rows: Any) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _read_results(folder: Path) -> Mapping[str, Any]:
+    path = folder / "results.json"
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != results.SCHEMA:
+            raise ReferenceStudyError(
+                f"{path} has schema {content['schema']}, not {results.SCHEMA}; "
+                "write it again with `pneumo reference`"
+            )
+        if content["data"]["source"] == "phantom":
+            raise ReferenceStudyError(f"{path} is of the phantom: that is no reference study")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReferenceStudyError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+    return content
+
+
+def _column(path: Path) -> NDArray[np.float64]:
+    """The second column of a file whose first counts the test images."""
+    try:
+        if not path.stat().st_size:
+            raise ValueError("it is empty")
+        table = np.loadtxt(path, delimiter=",", ndmin=2)
+        if not np.array_equal(table[:, 0], np.arange(len(table))) or table.shape[1] != 2:
+            raise ValueError("its lines are not numbered from 0 in order")
+    except (OSError, ValueError, IndexError) as error:
+        raise ReferenceStudyError(f"{path} is damaged ({error})") from None
+    return np.asarray(table[:, 1])
