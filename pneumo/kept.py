@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TypeVar
 
@@ -17,13 +17,17 @@ SCHEMA = 1
 _in_memory: dict[str, object] = {}
 
 
-def kept(*modules: str) -> Callable[[Callable[[Study], T]], Callable[[Study], T]]:
+def kept(
+    *modules: str, of_data_only: bool = False
+) -> Callable[[Callable[[Study], T]], Callable[[Study], T]]:
     """Keep what a function makes of a study, until the study or the function's source changes.
 
     What it gives is plain: dictionaries with text for keys, lists, numbers, text, booleans and None.
 
     Args:
         modules: names of modules of this package whose source decides the result, besides the function's own.
+        of_data_only: the function reads the study's images and labels and no run, so that new runs change
+            nothing.
     """
 
     def decorate(compute: Callable[[Study], T]) -> Callable[[Study], T]:
@@ -32,7 +36,8 @@ def kept(*modules: str) -> Callable[[Callable[[Study], T]], Callable[[Study], T]
 
         @wraps(compute)
         def look_up(study: Study) -> T:
-            name = f"{own}-{compute.__name__}-{_key(study, deciding)}"
+            key = _key(_contents_of_data if of_data_only else _contents, study, deciding)
+            name = f"{own}-{compute.__name__}-{key}"
             if name not in _in_memory:
                 path = paths.home() / "kept" / f"{name}.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,14 +53,31 @@ def kept(*modules: str) -> Callable[[Callable[[Study], T]], Callable[[Study], T]
     return decorate
 
 
-def _key(study: Study, modules: tuple[str, ...]) -> str:
-    """Sixteen hexadecimal digits that change with the data, any prediction or map, and the source."""
-    digest = hashlib.sha256(f"{SCHEMA} {study.data.fingerprint} {study.profile}\n".encode())
-    for model in study.models + study.controls:
-        digest.update(f"{model.name} {model.reason}\n".encode())
-        for run in model.runs:
-            digest.update(f"{run.label}\n".encode())
-            for split in ("val", "test"):
-                digest.update(run.predictions[split].logits.tobytes())
+def _key(
+    contents: Callable[[Study], Iterator[bytes]], study: Study, modules: tuple[str, ...]
+) -> str:
+    """Sixteen hexadecimal digits that change with what is read of a study, and with the source."""
+    digest = hashlib.sha256(f"{SCHEMA}\n".encode())
+    for part in contents(study):
+        digest.update(part)
     digest.update(runs.source_digest(modules).encode())
     return digest.hexdigest()[:16]
+
+
+def _contents(study: Study) -> Iterator[bytes]:
+    """Data and predictions, and which models there are."""
+    yield f"{study.data.fingerprint} {study.profile}\n".encode()
+    for model in study.models + study.controls:
+        yield f"{model.name} {model.reason}\n".encode()
+        for run in model.runs:
+            yield f"{run.label}\n".encode()
+            for split in ("val", "test"):
+                yield run.predictions[split].logits.tobytes()
+
+
+def _contents_of_data(study: Study) -> Iterator[bytes]:
+    """Every image and label in order, which the fingerprint does not tell."""
+    for name, split in study.data.splits.items():
+        yield f"{name} {split.images.shape}\n".encode()
+        yield split.images.tobytes()
+        yield split.labels.tobytes()

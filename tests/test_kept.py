@@ -16,7 +16,7 @@ def _own_store(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_in_memory", {})
 
 
-def counted():
+def counted(**options):
     """A function of a study that counts its calls."""
     calls = []
 
@@ -25,7 +25,7 @@ def counted():
         return {"names": [model.name for model in study.models], "tuple": (1, 2)}
 
     names.__module__ = "pneumo.claims"
-    return kept()(names), calls
+    return kept(**options)(names), calls
 
 
 def test_a_second_call_computes_nothing_and_gives_the_same(study):
@@ -61,3 +61,22 @@ def test_other_source_is_computed_anew(study, monkeypatch):
     monkeypatch.setattr(module.runs, "source_digest", lambda modules: "another")
     look_up(study)
     assert len(calls) == 2
+
+
+def test_what_only_reads_the_data_outlives_new_predictions(study):
+    look_up, calls = counted(of_data_only=True)
+    look_up(study)
+    fewer = replace(study.model("simple-cnn"), runs=study.model("simple-cnn").runs[:1])
+    look_up(replace(study, models=(fewer, *study.models[1:])))
+    assert len(calls) == 1
+
+
+def test_what_only_reads_the_data_is_computed_anew_for_other_images_or_another_order(study):
+    look_up, calls = counted(of_data_only=True)
+    look_up(study)
+    test = study.data.test
+    backwards = replace(test, images=test.images[::-1], labels=test.labels[::-1])
+    inverted = replace(test, images=255 - test.images)
+    for split in (backwards, inverted):
+        look_up(replace(study, data=replace(study.data, test=split)))
+    assert len(calls) == 3
