@@ -10,6 +10,7 @@ from pneumo.tables.evaluation import (
     ranked,
     validation_and_test,
 )
+from pneumo.tables.guidelines import guideline
 from pneumo.tables.mistakes import flips, shared_mistakes
 from pneumo.tables.reference import (
     reference_difference,
@@ -31,6 +32,7 @@ __all__ = [
     "data_counts",
     "duration",
     "flips",
+    "guideline",
     "number",
     "operating_points",
     "percent",

@@ -1,0 +1,18 @@
+"""A reporting guideline as a table: each item, and where the report answers it."""
+
+from pneumo.guidelines import Guideline, Item
+from pneumo.tables._table import Table, table
+
+
+def guideline(found: Guideline) -> Table:
+    """The items with what they ask for; one that is not reported or does not apply says why."""
+    return table(
+        "item | asks for | here",
+        [[f"{item.number} {item.topic}", item.asks, _here(item)] for item in found.items],
+    )
+
+
+def _here(item: Item) -> str:
+    if item.status == "reported":
+        return item.words
+    return f"**{item.status.capitalize()}:** {item.words}."

@@ -1,0 +1,125 @@
+"""Reporting guidelines: every item once, every answer where it says, every gap with its reason."""
+
+import re
+
+import pytest
+
+from pneumo import guidelines, paths, tables, words
+from pneumo.guidelines import NAMES, STATUSES, GuidelineError
+
+# As published: Collins et al. 2024, Tejani et al. 2024.
+PUBLISHED = {
+    "tripod-ai": {
+        "1": "", "2": "", "3": "abc", "4": "", "5": "ab", "6": "abc", "7": "", "8": "abc", "9": "abc",
+        "10": "", "11": "", "12": "abcdefg", "13": "", "14": "", "15": "", "16": "", "17": "",
+        "18": "abcdef", "19": "", "20": "abc", "21": "", "22": "", "23": "ab", "24": "", "25": "",
+        "26": "", "27": "abc",
+    },
+    "claim-2024": {str(number): "" for number in range(1, 45)},
+}  # fmt: skip
+REFERENCE = re.compile(r"@((?:sec|fig|tbl)-[\w-]+)")
+
+
+@pytest.fixture(params=NAMES)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def found(name):
+    return guidelines.load(name)
+
+
+def anchors(study):
+    """What the pages and the fragments that they say give a name to."""
+    pages = {
+        path.name: path.read_text(encoding="utf-8") for path in paths.root().glob("report/*.qmd")
+    }
+    said = {name for text in pages.values() for name in re.findall(r'say\(study, "([\w-]+)"', text)}
+    texts = [*pages.values(), *(words.render(study, name) for name in said)]
+    return set(re.findall(r"\{#((?:sec|fig|tbl)-[\w-]+)", "\n".join(texts))), set(pages)
+
+
+def write(folder, text):
+    (folder / "made.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_every_published_item_is_there_once_and_in_order(name, found):
+    expected = [
+        number + letter
+        for number, letters in PUBLISHED[name].items()
+        for letter in (letters or [""])
+    ]
+    assert [item.number for item in found.items] == expected
+
+
+def test_every_item_has_a_topic_a_question_and_a_status(found):
+    for item in found.items:
+        assert item.topic
+        assert item.asks.endswith(".")
+        assert item.status in STATUSES.values()
+    assert sum(found.count(status) for status in STATUSES.values()) == len(found.items)
+
+
+def test_every_answer_points_somewhere_that_is_there(found, study):
+    named, pages = anchors(study)
+    for item in found.items:
+        assert set(REFERENCE.findall(item.words)) <= named, item.number
+        assert set(re.findall(r"\]\(([\w.-]+)\)", item.words)) <= pages, item.number
+
+
+def test_what_is_not_reported_or_does_not_apply_has_a_reason(found):
+    for item in found.items:
+        if item.status != "reported":
+            assert len(item.words.split()) > 3, item.number
+            assert not item.words.endswith("."), item.number
+
+
+def test_no_answer_holds_a_number_of_the_study(found):
+    # Numbers come from the study; the items' own are in another column.
+    for item in found.items:
+        assert not re.search(r"\d", REFERENCE.sub("", item.words)), item.number
+
+
+def test_the_table_shows_status_and_reason(found):
+    rows = tables.guideline(found).rows
+    assert [row[0].split()[0] for row in rows] == [item.number for item in found.items]
+    for row, item in zip(rows, found.items, strict=True):
+        assert item.words in row[2]
+        assert row[2].startswith("**Not ") == (item.status != "reported")
+
+
+def test_the_prose_counts_the_items(study):
+    for fragment, name in (("guideline-tripod", "tripod-ai"), ("guideline-claim", "claim-2024")):
+        found, said = guidelines.load(name), words.render(study, fragment)
+        assert f"Of the {len(found.items)} items" in said
+        assert f"answers {found.count('reported')} and" in said
+
+
+ITEM = '[[item]]\nnumber = "1"\ntopic = "t"\nasks = "a."\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "M"\nitems = "1 2"\n' + ITEM + 'answer = "x"\n', r"names: \['2'\]"),
+        ('name = "M"\nitems = "1"\n' + 2 * (ITEM + 'answer = "x"\n'), "their order or number"),
+        ('name = "M"\nitems = "1"\n' + ITEM, "item 1 needs exactly one of .* it has none"),
+        ('name = "M"\nitems = "1"\n' + ITEM + 'answer = " "\n', "it has none"),
+        (
+            'name = "M"\nitems = "1"\n' + ITEM + 'answer = "x"\nmissing = "y"\n',
+            "it has answer, missing",
+        ),
+        ("name =", "is damaged"),
+        ('name = "M"\n', "is damaged"),
+    ],
+)
+def test_a_guideline_that_is_not_whole_is_refused(text, said, tmp_path):
+    with pytest.raises(GuidelineError, match=said):
+        guidelines.load("made", write(tmp_path, text))
+
+
+def test_a_guideline_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(GuidelineError, match=r"made\.toml"):
+        guidelines.load("made", tmp_path)
