@@ -53,6 +53,16 @@ class Confusion:
         return _share(self.true_negative, self.true_negative + self.false_negative)
 
     @property
+    def likelihood_ratio_positive(self) -> float:
+        """How much oftener pneumonia is called so than normal is; infinite without a false alarm."""
+        return _ratio(self.sensitivity, 1 - self.specificity)
+
+    @property
+    def likelihood_ratio_negative(self) -> float:
+        """How much oftener pneumonia is called normal than normal is; below 1 where a call helps."""
+        return _ratio(1 - self.sensitivity, self.specificity)
+
+    @property
     def accuracy(self) -> float:
         """Share of all cases that are called right."""
         right = self.true_positive + self.true_negative
@@ -222,6 +232,64 @@ def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float,
         raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
     interval = stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def likelihood_ratio_intervals(
+    counts: Confusion, confidence: float = 0.95
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Intervals of the positive and the negative likelihood ratio, by the log method (Simel et al. 1991).
+
+    Where a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), else the
+    logarithm would not be defined.
+
+    Raises:
+        MetricError: a class has no cases.
+    """
+    cells = np.array(
+        [
+            [counts.true_positive, counts.false_positive],
+            [counts.false_negative, counts.true_negative],
+        ],
+        dtype=float,
+    )  # called pneumonia, called normal × sick, well
+    if not cells.sum(axis=0).all():
+        positives, negatives = cells.sum(axis=0).astype(int)
+        raise MetricError(f"both classes are needed; found {positives} and {negatives} cases")
+    if not cells.all():
+        cells += 0.5
+    totals = cells.sum(axis=0)
+    reach = float(stats.norm.ppf(0.5 + confidence / 2))
+    found = []
+    for sick, well in cells:
+        centre = np.log((sick / totals[0]) / (well / totals[1]))
+        error = np.sqrt(1 / sick - 1 / totals[0] + 1 / well - 1 / totals[1])
+        found.append((float(np.exp(centre - reach * error)), float(np.exp(centre + reach * error))))
+    return found[0], found[1]
+
+
+def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
+    """McNemar's exact test: is the one model right where the other is wrong, beyond chance (McNemar 1947)?
+
+    Args:
+        labels: (N,).
+        first: the one model's calls, booleans (N,).
+        second: the other's, (N,).
+
+    Returns:
+        The two-sided p-value; 1 where the models are right on the same cases.
+    """
+    truth = np.asarray(labels) == 1
+    one, other = np.asarray(first, bool) == truth, np.asarray(second, bool) == truth
+    only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
+    if not only_one + only_other:
+        return 1.0
+    return float(stats.binomtest(only_one, only_one + only_other).pvalue)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    if denominator == 0:
+        return float("inf") if numerator > 0 else float("nan")
+    return numerator / denominator
 
 
 def _share(part: int, whole: int) -> float:

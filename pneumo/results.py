@@ -5,7 +5,19 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
-from pneumo import __version__, claims, metrics, runs
+from pneumo import (
+    __version__,
+    baselines,
+    claims,
+    comparison,
+    intervals,
+    metrics,
+    operating,
+    runs,
+)
+from pneumo.comparison import Pair
+from pneumo.intervals import Interval
+from pneumo.operating import OperatingPoint, Rate
 from pneumo.study import HALF, YOUDEN, Model, Study
 
 SCHEMA = 1
@@ -33,7 +45,8 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
 
 
 def summarise(study: Study, engine: str) -> dict[str, Any]:
-    """The content of `results.json`; intervals are null where none are computed."""
+    """The content of `results.json`; what is not defined is null."""
+    bounds = intervals.intervals(study)
     return {
         "schema": SCHEMA,
         "profile": study.profile.name,
@@ -44,7 +57,9 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
             "size": study.data.size,
             "counts": study.data.counts(),
         },
-        "models": {model.name: _model(model) for model in study.models},
+        "models": {model.name: _model(model, bounds.get(model.name, {})) for model in study.models},
+        "baselines": _baselines(study, bounds),
+        "comparisons": [_pair(pair) for pair in comparison.pairs(study)],
         "claims": [vars(claim) for claim in claims.decide(study)],
         "provenance": provenance(study),
     }
@@ -67,9 +82,9 @@ def provenance(study: Study) -> dict[str, Any]:
     }
 
 
-def _model(model: Model) -> dict[str, Any]:
+def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, Any]:
     if not model.ran:
-        empty = {name: _interval(None) for name in metrics.NAMES}
+        empty = {name: _interval() for name in metrics.NAMES}
         threshold = {"value": None, "chosen_on": YOUDEN.chosen_on, "rule": YOUDEN.title}
         return {
             "status": "not run",
@@ -80,6 +95,7 @@ def _model(model: Model) -> dict[str, Any]:
             "threshold": threshold,
             "test": empty,
             "test_at_half": empty,
+            "operating_points": [],
         }
     thresholds = model.thresholds(YOUDEN)
     return {
@@ -93,12 +109,70 @@ def _model(model: Model) -> dict[str, Any]:
             "chosen_on": YOUDEN.chosen_on,
             "rule": YOUDEN.title,
         },
-        "test": {name: _interval(value) for name, value in model.mean(YOUDEN).items()},
-        "test_at_half": {name: _interval(value) for name, value in model.mean(HALF).items()},
+        "test": {name: _interval(bounds[YOUDEN.name][name]) for name in metrics.NAMES},
+        "test_at_half": {name: _interval(bounds[HALF.name][name]) for name in metrics.NAMES},
+        "operating_points": [_operating_point(point) for point in operating.points(model)],
     }
 
 
-def _interval(value: float | None) -> dict[str, float | None]:
-    """A mean with room for its 95 % interval; what is undefined is null, since JSON has no NaN."""
-    defined = value is not None and math.isfinite(value)
-    return {"mean": value if defined else None, "low": None, "high": None}
+def _operating_point(point: OperatingPoint) -> dict[str, Any]:
+    """Counts and rates are the first seed's, with Wilson's intervals, ratios' by the log method."""
+    return {
+        "id": point.rule.name,
+        "rule": point.rule.title,
+        "chosen_on": point.rule.chosen_on,
+        "thresholds": list(point.thresholds),
+        "counts": vars(point.kept),
+        "test": {name: _rate(rate) for name, rate in point.rates.items()},
+        "promised": {name: _rate(rate) for name, rate in point.promised_rates.items()},
+    }
+
+
+def _baselines(study: Study, bounds: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
+    if not study.ran:
+        return {}
+    return {
+        baseline.name: {
+            "title": baseline.title,
+            "test_at_half": {
+                name: _interval(bounds[baseline.name][HALF.name][name]) for name in metrics.NAMES
+            },
+        }
+        for baseline in baselines.predictions(study)
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "auc_difference": _interval(pair.difference),
+        "p_delong": pair.delong,
+        "p_mcnemar_at_half": pair.mcnemar_half,
+        "p_mcnemar_at_youden": pair.mcnemar_youden,
+        "correction": "Holm",
+    }
+
+
+def _interval(interval: Interval | None = None) -> dict[str, float | None]:
+    """A mean and its 95 % interval."""
+    if interval is None:
+        return {"mean": None, "low": None, "high": None}
+    return {
+        "mean": _number(interval.mean),
+        "low": _number(interval.low),
+        "high": _number(interval.high),
+    }
+
+
+def _rate(rate: Rate) -> dict[str, float | None]:
+    return {
+        "value": _number(rate.value),
+        "low": _number(rate.low),
+        "high": _number(rate.high),
+    }
+
+
+def _number(value: float) -> float | None:
+    """What is undefined or infinite is null, since JSON has neither."""
+    return value if math.isfinite(value) else None

@@ -38,13 +38,23 @@ class Rule:
     """How an operating point's threshold is found."""
 
     name: str
-    title: str  # as in tables
+    title: str  # as in prose
+    short: str  # as in tables
     chosen_on: str | None  # the split it reads; None: fixed beforehand
+    sensitivity: float | None = None  # what it asks for at the least, in (0, 1]
 
 
-HALF = Rule("half", "threshold of 0.5", None)
-YOUDEN = Rule("youden", "Youden's J on validation", "val")
-RULES = (HALF, YOUDEN)
+HALF = Rule("half", "threshold of 0.5", "0.5", None)
+YOUDEN = Rule("youden", "Youden's J on validation", "Youden's J", "val")
+SENSITIVITY_95 = Rule(
+    "sensitivity-95", "sensitivity ≥ 0.95 on validation", "sensitivity ≥ 0.95", "val", 0.95
+)
+SENSITIVITY_99 = Rule(
+    "sensitivity-99", "sensitivity ≥ 0.99 on validation", "sensitivity ≥ 0.99", "val", 0.99
+)
+RULES = (HALF, YOUDEN, SENSITIVITY_95, SENSITIVITY_99)
+# What a screening programme would choose: miss as few as can be.
+SCREENING = SENSITIVITY_99
 
 
 @dataclass(frozen=True)
@@ -152,6 +162,10 @@ def threshold(run: Run, rule: Rule) -> float:
     if rule is HALF:
         return metrics.HALF
     validation = run.predictions["val"]
+    if rule.sensitivity is not None:
+        return metrics.sensitivity_threshold(
+            validation.labels, validation.probabilities, rule.sensitivity
+        )
     return metrics.youden_threshold(validation.labels, validation.probabilities)
 
 

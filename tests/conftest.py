@@ -110,3 +110,19 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         return Run(path, recipe, seed, path.name[-12:], {"pretrained": None})
 
     return write
+
+
+@pytest.fixture
+def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
+    """The phantom with other validation and test cases: black images, which tell a baseline nothing."""
+
+    def make(val: Cases, test: Cases) -> Dataset:
+        splits = {
+            name: data.Split(
+                np.zeros((len(cases[0]), 28, 28), np.uint8), np.array(cases[0], np.uint8)
+            )
+            for name, cases in (("val", val), ("test", test))
+        }
+        return replace(phantom, **splits)
+
+    return make

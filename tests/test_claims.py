@@ -33,7 +33,7 @@ def scored(shift, seed, noise=1.0, count=200):
 
 
 @pytest.fixture
-def study_of(phantom, write_run):
+def study_of(black, write_run):
     """A study whose models' runs have the given (validation, test) predictions, one pair a seed."""
 
     def make(**pairs):
@@ -43,7 +43,8 @@ def study_of(phantom, write_run):
             runs = tuple(write_run(recipe, *pair, seed=i) for i, pair in enumerate(given))
             models.append(Model(recipe, 1, runs, None if runs else "not here"))
         names = tuple(model.name for model in models)
-        return Study(Profile("made", names, (0,)), phantom, tuple(models))
+        made = black(*next(iter(pairs.values()))[0])
+        return Study(Profile("made", names, (0,)), made, tuple(models))
 
     return make
 
@@ -68,11 +69,10 @@ def training_set(phantom, normal, pneumonia):
     ],
 )
 def test_the_training_set_is_called_imbalanced_beyond_chance_only(
-    normal, pneumonia, expected, study_of, phantom
+    normal, pneumonia, expected, study_of
 ):
-    study = replace(
-        study_of(simple_cnn=[(PLAIN, PLAIN)]), data=training_set(phantom, normal, pneumonia)
-    )
+    made = study_of(simple_cnn=[(PLAIN, PLAIN)])
+    study = replace(made, data=training_set(made.data, normal, pneumonia))
     assert verdict(study, "training-set-imbalanced") == expected
 
 
@@ -114,7 +114,7 @@ def test_transfer_is_not_spoken_of_where_a_model_is_missing(study_of):
         assert not [claim for claim in claims.decide(study) if "scratch" in claim.id]
 
 
-def test_several_seeds_are_told_with_their_range(study_of):
+def test_several_seeds_are_decided_by_their_mean(study_of):
     tests = [(scored(2, 1), scored(1, 2)), (scored(1, 3), scored(2, 4))]
     study = study_of(
         resnet18_scratch=[(PLAIN, theirs) for _, theirs in tests],
@@ -122,10 +122,31 @@ def test_several_seeds_are_told_with_their_range(study_of):
     )
     evidence = {each.id: each.evidence for each in claims.decide(study)}
     first, second = (metrics.auc(*ours) - metrics.auc(*theirs) for ours, theirs in tests)
-    assert (
-        f"first seed of 2, over all of them {second:+.3f} to {first:+.3f}"
-        in evidence["resnet18-tiny-imagenet-beats-scratch"]
-    )
+    told = evidence["resnet18-tiny-imagenet-beats-scratch"]
+    assert f"mean over 2 seeds: {(first + second) / 2:+.3f}" in told
+    assert f"DeLong's test on the first seed, {first:+.3f}" in told
+
+
+def test_several_seeds_decide_where_the_first_alone_would_not(study_of):
+    good, poor = scored(3, 1), scored(0.5, 1)
+    tuned = [(PLAIN, good)] * 3
+    study = study_of(resnet18_scratch=[(PLAIN, poor)] * 3, resnet18_tiny_imagenet=tuned)
+    assert verdict(study, "resnet18-tiny-imagenet-beats-scratch") == "supported"
+    study = study_of(resnet18_scratch=tuned, resnet18_tiny_imagenet=[(PLAIN, poor)] * 3)
+    assert verdict(study, "resnet18-tiny-imagenet-beats-scratch") == "refuted"
+    mixed = [(PLAIN, good), (PLAIN, poor), (PLAIN, poor)]
+    study = study_of(resnet18_scratch=mixed, resnet18_tiny_imagenet=mixed[::-1])
+    assert verdict(study, "resnet18-tiny-imagenet-beats-scratch") == "inconclusive"
+
+
+def test_a_network_is_held_against_the_strongest_baseline(study_of):
+    # Black images tell a baseline nothing.
+    seeing = study_of(simple_cnn=[(PLAIN, scored(2, 1))])
+    assert verdict(seeing, "beats-trivial-baselines") == "supported"
+    blind = study_of(simple_cnn=[(PLAIN, scored(0, 1))])
+    assert verdict(blind, "beats-trivial-baselines") == "inconclusive"
+    turned = study_of(simple_cnn=[(PLAIN, scored(-2, 1))])
+    assert verdict(turned, "beats-trivial-baselines") == "refuted"
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from medmnist import Evaluator
 
-from pneumo import claims, metrics, results
+from pneumo import baselines, claims, intervals, metrics, results
 from pneumo.recipes import RECIPES, Profile
-from pneumo.study import HALF, YOUDEN, Model, Study
+from pneumo.study import HALF, RULES, YOUDEN, Model, Study
 
 METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
 
@@ -43,14 +43,15 @@ def medmnist_root(phantom, tmp_path_factory):
 
 def test_the_file_has_the_schemas_names_and_no_others(written):
     assert set(written) == {
-        "schema", "profile", "engine", "data", "models", "claims", "provenance"
+        "schema", "profile", "engine", "data", "models", "baselines", "comparisons", "claims",
+        "provenance",
     }  # fmt: skip
     assert written["schema"] == 1
     assert set(written["data"]) == {"source", "fingerprint", "size", "counts"}
     for model in written["models"].values():
         assert set(model) == {
             "status", "reason", "parameters", "pretrained", "seeds", "threshold", "test",
-            "test_at_half",
+            "test_at_half", "operating_points",
         }  # fmt: skip
         assert set(model["threshold"]) == {"value", "chosen_on", "rule"}
         for point in ("test", "test_at_half"):
@@ -96,7 +97,34 @@ def test_its_numbers_are_those_of_the_metrics(written, study):
                 mean = np.mean([one[name] for one in found])
                 expected = None if math.isnan(mean) else pytest.approx(mean)
                 assert told[point][name]["mean"] == expected, (model.name, point, name)
-                assert (told[point][name]["low"], told[point][name]["high"]) == (None, None)
+                if expected is not None:
+                    low, high = told[point][name]["low"], told[point][name]["high"]
+                    assert low - 1e-9 <= mean <= high + 1e-9
+
+
+def test_its_operating_points_are_the_rules_with_counts_and_intervals(written, study):
+    for model in study.ran:
+        told = written["models"][model.name]["operating_points"]
+        assert [point["id"] for point in told] == [rule.name for rule in RULES]
+        for point, rule in zip(told, RULES, strict=True):
+            assert point["counts"] == vars(model.confusion(rule))
+            assert point["thresholds"] == pytest.approx(model.thresholds(rule))
+            rate = point["test"]["sensitivity"]
+            assert rate["value"] == pytest.approx(model.confusion(rule).sensitivity)
+            assert rate["low"] <= rate["value"] <= rate["high"]
+
+
+def test_it_compares_every_pair_and_names_the_correction(written, study):
+    told = written["comparisons"]
+    assert len(told) == len(study.ran) * (len(study.ran) - 1) // 2
+    assert {pair["correction"] for pair in told} == {"Holm"}
+    assert all(0 <= pair["p_delong"] <= 1 for pair in told)
+
+
+def test_it_holds_the_baselines(written, study):
+    told = written["baselines"]
+    assert list(told) == [baseline.name for baseline in baselines.predictions(study)]
+    assert told["majority"]["test_at_half"]["auc"]["mean"] == 0.5
 
 
 def test_its_claims_are_the_decided_ones(written, study):
@@ -117,12 +145,13 @@ def test_its_provenance_names_every_run(written, study):
     assert all(run["versions"]["torch"] for run in told)
 
 
-def test_what_is_undefined_is_null_and_not_nan(tmp_path, phantom, write_run):
+def test_what_is_undefined_is_null_and_not_nan(black, write_run):
     nothing_called = ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
     run = write_run(RECIPES["simple-cnn"], nothing_called, nothing_called)
     model = Model(RECIPES["simple-cnn"], 1, (run,))
-    study = Study(Profile("made", ("simple-cnn",), (0,)), phantom, (model,))
-    told = results._model(study.models[0])
+    data = black(nothing_called, nothing_called)
+    study = Study(Profile("made", ("simple-cnn",), (0,)), data, (model,))
+    told = results._model(model, intervals.intervals(study)[model.name])
     assert told["test_at_half"]["precision"]["mean"] is None
     assert told["test_at_half"]["auc"]["mean"] == 1
 

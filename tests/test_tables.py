@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from pneumo import metrics, mistakes, tables
-from pneumo.recipes import RECIPES
-from pneumo.study import HALF, YOUDEN, Model
+from pneumo import baselines, comparison, intervals, metrics, mistakes, tables
+from pneumo.recipes import RECIPES, Profile
+from pneumo.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.tables import Table, TableError
 
 TABLES = (
@@ -93,19 +94,56 @@ def test_the_data_are_counted_by_split_and_class(study, phantom):
         assert row[4] == f"{100 * positive / total:.1f} %"
 
 
-def test_the_comparison_holds_every_model_at_one_half(study):
+def test_the_comparison_holds_every_model_and_baseline_at_one_half(study):
     made = tables.comparison(study)
-    assert column(made, "model") == [model.title for model in study.models]
-    for row, model in zip(made.rows, study.models, strict=True):
-        assert row[1] == f"{model.parameters:,}"
+    found = intervals.intervals(study)
+    rows = iter(made.rows)
+    for model in study.models:
+        row = next(rows)
+        assert row[:2] == (model.title, f"{model.parameters:,}")
         if not model.ran:
             assert row[2:] == ("not run", *["–"] * (len(metrics.NAMES) - 1))
             continue
-        runs = [run.predictions["test"] for run in model.runs]
-        found = [metrics.evaluate(r.labels, r.probabilities, 0.5) for r in runs]
-        for cell, name in zip(row[2:], metrics.NAMES, strict=True):
-            mean = sum(one[name] for one in found) / len(found)
-            assert cell == ("–" if math.isnan(mean) else f"{mean:.3f}"), name
+        below = next(rows)
+        mean = model.mean(HALF)
+        for place, name in enumerate(metrics.NAMES, start=2):
+            assert row[place].rstrip("†‡") == tables.number(mean[name]), name
+            bounds = found[model.name]["half"][name]
+            if not math.isnan(mean[name]):
+                assert below[place] == f"{bounds.low:.2f}–{bounds.high:.2f}"
+    for baseline in baselines.predictions(study):
+        assert next(rows)[:2] == (baseline.title, "–")
+        next(rows)
+    assert not list(rows)
+
+
+def test_a_mark_says_that_a_model_differs_from_the_best_one(black, write_run):
+    labels = [0, 1] * 100
+    generator = np.random.default_rng(0)
+    plain, shift = generator.normal(size=200), np.tile([-2.0, 2.0], 100)
+    strong = (labels, metrics.probabilities(plain + shift))
+    weak = (labels, metrics.probabilities(plain + 0.1 * shift))
+    models = []
+    for name, test in (
+        ("simple-cnn", strong),
+        ("resnet18-scratch", weak),
+        ("resnet18-imagenet", strong),
+    ):
+        run = write_run(RECIPES[name], strong if test is strong else weak, test)
+        models.append(Model(RECIPES[name], 1, (run,)))
+    study = Study(Profile("made", (), (0,)), black(strong, strong), tuple(models))
+    assert tables.different_from_best(study) == {
+        "resnet18-scratch": {"auc": "†", "accuracy": "‡"},
+        "resnet18-imagenet": {},
+    }
+    marked = tables.comparison(study).rows[2]
+    assert (marked[2][-1], marked[3][-1]) == ("‡", "†")
+
+
+def test_every_pair_of_models_has_a_row(study):
+    made = tables.all_pairs(study)
+    assert len(made.rows) == len(comparison.pairs(study))
+    assert made.rows[0][0] == study.ran[0].title
 
 
 def test_the_source_write_up_stands_beside_what_was_measured(study):
@@ -119,26 +157,41 @@ def test_the_source_write_up_stands_beside_what_was_measured(study):
 
 def test_operating_points_count_every_test_case_once(study, phantom):
     made = tables.operating_points(study)
-    assert len(made.rows) == 2 * len(study.ran)
+    assert len(made.rows) == len(RULES) * len(study.ran)
     for row in made.rows:
         counts = dict(zip(made.columns, row, strict=True))
         cases = [int(counts[name]) for name in ("TP", "FN", "FP", "TN")]
         assert sum(cases) == len(phantom.test.labels)
-        assert counts["sensitivity"] == f"{cases[0] / (cases[0] + cases[1]):.3f}"
-        assert counts["specificity"] == f"{cases[3] / (cases[2] + cases[3]):.3f}"
+        assert counts["sensitivity"].startswith(f"{cases[0] / (cases[0] + cases[1]):.2f} (")
+        assert counts["specificity"].startswith(f"{cases[3] / (cases[2] + cases[3]):.2f} (")
+
+
+def test_predictive_values_are_those_of_the_counts(study):
+    made = tables.predictive_values(study)
+    assert len(made.rows) == len(RULES) * len(study.ran)
+    for place, model in enumerate(study.ran):
+        counts = model.confusion(YOUDEN)
+        row = dict(zip(made.columns, made.rows[len(RULES) * place + 1], strict=True))
+        assert row["PPV"].startswith(tables.number(counts.precision, 2))
+        assert row["NPV"].startswith(tables.number(counts.negative_predictive_value, 2))
 
 
 def test_validation_and_test_are_set_side_by_side_at_one_threshold(study):
     made = tables.validation_and_test(study)
     model = study.ran[0]
-    row = dict(zip(made.columns, made.rows[0], strict=True))
-    for split, shown in (("val", "validation"), ("test", "test")):
+    row = made.rows[0]
+    assert row[:2] == (model.title, "Youden's J")
+    found = {}
+    for split in ("val", "test"):
         predictions = model.run.predictions[split]
-        threshold = model.thresholds(YOUDEN)[0]
-        called = predictions.probabilities >= threshold
+        called = predictions.probabilities >= model.thresholds(YOUDEN)[0]
         sick = predictions.labels == 1
-        assert row[f"sensitivity, {shown}"] == f"{called[sick].mean():.3f}"
-        assert row[f"specificity, {shown}"] == f"{(~called[~sick]).mean():.3f}"
+        found[split] = called[sick].mean(), (~called[~sick]).mean()
+    for place in (0, 1):
+        promised, kept, off = row[2 + 3 * place : 5 + 3 * place]
+        assert promised == f"{found['val'][place]:.3f}"
+        assert kept == f"{found['test'][place]:.3f}"
+        assert off == tables.signed(found["test"][place] - found["val"][place])
 
 
 def test_the_audit_lists_splits_pairs_and_conflicts(study):

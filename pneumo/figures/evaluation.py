@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 
 from pneumo import claims, data, metrics, style
 from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
-from pneumo.study import HALF, RULES, YOUDEN, Study
+from pneumo.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Study
 
-_MARKERS = {HALF: "o", YOUDEN: "D"}
+_MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
 
 
 def confusion(study: Study) -> Figure:
     """Every model's confusion matrix on the test set, at 0.5 and at the threshold of validation."""
     canvas = style.figure(study, height=4.1)
-    grid = canvas.subplots(len(RULES), len(study.ran), squeeze=False)
+    rules = (HALF, YOUDEN)
+    grid = canvas.subplots(len(rules), len(study.ran), squeeze=False)
     for column, model in enumerate(study.ran):
-        for row, rule in enumerate(RULES):
+        for row, rule in enumerate(rules):
             counts = model.confusion(rule)
             matrix = np.array(
                 [

@@ -50,7 +50,9 @@ def table(columns: str, rows: Iterable[Iterable[str]]) -> Table:
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number with fixed digits; a dash where there is none."""
-    return DASH if value is None or value != value else f"{value:.{digits}f}"
+    if value is None or value != value:
+        return DASH
+    return "∞" if value == float("inf") else f"{value:.{digits}f}"
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -59,6 +61,11 @@ def signed(value: float, digits: int = 3) -> str:
         return DASH
     text = f"{value:+.{digits}f}"
     return text if text.strip("+-0.") else number(0, digits)
+
+
+def p_value(value: float) -> str:
+    """A p-value as a table's cell."""
+    return "< 0.001" if value < 0.001 else number(value)
 
 
 def percent(share: float, digits: int = 1) -> str:

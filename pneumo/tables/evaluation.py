@@ -1,9 +1,12 @@
 """What the models reach on the test set."""
 
-from pneumo import metrics
+from pneumo import baselines, claims, intervals, metrics, operating
+from pneumo.comparison import SIGNIFICANCE, pairs
+from pneumo.intervals import Interval
 from pneumo.metrics import Confusion
-from pneumo.study import HALF, RULES, YOUDEN, Model, Study
-from pneumo.tables._table import DASH, Table, number, table
+from pneumo.operating import Rate
+from pneumo.study import HALF, RULES, Model, Study
+from pneumo.tables._table import DASH, Table, number, p_value, signed, table
 
 # What the write-up that the study began with reported, at a threshold of 0.5 on the test set.
 SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
@@ -20,19 +23,62 @@ SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
 
 
 def comparison(study: Study) -> Table:
-    """Every model at a threshold of 0.5, with its parameters; a model not run says so."""
+    """Every model and baseline at a threshold of 0.5, intervals below; marks where a model differs from the
+    best on validation: † its AUC, ‡ its accuracy. A model not run says so.
+    """
+    bounds = intervals.intervals(study)
+    marks = different_from_best(study)
     rows = []
     for model in study.models:
         cells = [model.title, f"{model.parameters:,}"]
         if model.ran:
-            mean = model.mean(HALF)
-            cells += [number(mean[name]) for name in metrics.NAMES]
+            rows += _with_intervals(cells, bounds[model.name][HALF.name], marks.get(model.name, {}))
         else:
-            cells += ["not run"] + [DASH] * (len(metrics.NAMES) - 1)
-        rows.append(cells)
+            rows.append(cells + ["not run"] + [DASH] * (len(metrics.NAMES) - 1))
+    if study.ran:
+        for baseline in baselines.predictions(study):
+            rows += _with_intervals([baseline.title, DASH], bounds[baseline.name][HALF.name], {})
     return table(
         "model | parameters > | accuracy > | AUC > | precision > | recall > | specificity > | F1 > "
         "| Brier >",
+        rows,
+    )
+
+
+def different_from_best(study: Study) -> dict[str, dict[str, str]]:
+    """For each model that differs from the best on validation beyond chance: its metrics' marks."""
+    best = claims.best(study).name if study.ran else ""
+    marks: dict[str, dict[str, str]] = {}
+    for pair in pairs(study):
+        if best not in (pair.first, pair.second):
+            continue
+        other = pair.second if pair.first == best else pair.first
+        found = {"auc": (pair.delong, "†"), "accuracy": (pair.mcnemar_half, "‡")}
+        marks[other] = {
+            name: mark for name, (p_value, mark) in found.items() if p_value < SIGNIFICANCE
+        }
+    return marks
+
+
+def all_pairs(study: Study) -> Table:
+    """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
+    rows = []
+    for pair in pairs(study):
+        difference = pair.difference
+        rows.append(
+            [
+                study.model(pair.first).title,
+                study.model(pair.second).title,
+                signed(difference.mean),
+                f"{signed(difference.low)} to {signed(difference.high)}",
+                p_value(pair.delong),
+                p_value(pair.mcnemar_half),
+                p_value(pair.mcnemar_youden),
+            ]
+        )
+    return table(
+        "first | second | difference of AUC > | 95 % interval > | DeLong > | McNemar at 0.5 > "
+        "| McNemar at Youden >",
         rows,
     )
 
@@ -50,49 +96,63 @@ def beside_source(study: Study) -> Table:
 
 
 def operating_points(study: Study) -> Table:
-    """Each model's operating points on the test set, first seed, with its counts."""
+    """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
     rows = []
     for model in study.ran:
-        for rule in RULES:
-            counts = model.confusion(rule)
+        for point in operating.points(model):
+            rates = point.rates
             rows.append(
                 [
-                    model.title if rule is RULES[0] else "",
-                    rule.title,
-                    number(model.thresholds(rule)[0]),
-                    *_counts(counts),
-                    number(counts.sensitivity),
-                    number(counts.specificity),
-                    number(counts.precision),
-                    number(counts.negative_predictive_value),
+                    model.title if point.rule is RULES[0] else "",
+                    point.rule.short,
+                    number(point.thresholds[0]),
+                    *_counts(point.kept),
+                    _rate(rates["sensitivity"]),
+                    _rate(rates["specificity"]),
                 ]
             )
     return table(
-        "model | chosen by | threshold > | TP > | FN > | FP > | TN > | sensitivity > | specificity > "
-        "| PPV > | NPV >",
+        "model | chosen by | threshold > | TP > | FN > | FP > | TN > | sensitivity > | specificity >",
         rows,
     )
 
 
-def validation_and_test(study: Study) -> Table:
-    """What validation promised at the chosen threshold, and what the test set kept; first seed."""
+def predictive_values(study: Study) -> Table:
+    """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
     rows = []
     for model in study.ran:
-        promised, kept = model.confusion(YOUDEN, "val"), model.confusion(YOUDEN)
-        rows.append(
-            [
-                model.title,
-                number(model.mean(HALF, "val")["auc"]),
-                number(model.mean(HALF)["auc"]),
-                number(promised.sensitivity),
-                number(kept.sensitivity),
-                number(promised.specificity),
-                number(kept.specificity),
-            ]
-        )
+        for point in operating.points(model):
+            rates = point.rates
+            rows.append(
+                [
+                    model.title if point.rule is RULES[0] else "",
+                    point.rule.short,
+                    *(_rate(rates[name]) for name in ("ppv", "npv")),
+                    _rate(rates["lr_positive"], digits=1),
+                    _rate(rates["lr_negative"]),
+                ]
+            )
+    return table("model | chosen by | PPV > | NPV > | LR+ > | LR− >", rows)
+
+
+def validation_and_test(study: Study) -> Table:
+    """What validation promised at each threshold chosen on it, and how far the test set lies off."""
+    rows = []
+    for model in study.ran:
+        chosen = [point for point in operating.points(model) if point.rule.chosen_on]
+        for point in chosen:
+            cells = [model.title if point is chosen[0] else "", point.rule.short]
+            for name in ("sensitivity", "specificity"):
+                promised, kept = point.promised_rates[name], point.rates[name]
+                cells += [
+                    number(promised.value),
+                    number(kept.value),
+                    signed(point.shortfall(name)),
+                ]
+            rows.append(cells)
     return table(
-        "model | AUC, validation > | AUC, test > | sensitivity, validation > | sensitivity, test > "
-        "| specificity, validation > | specificity, test >",
+        "model | chosen by | sensitivity, validation > | test > | off by > "
+        "| specificity, validation > | test > | off by >",
         rows,
     )
 
@@ -109,3 +169,24 @@ def _counts(counts: Confusion) -> list[str]:
         str(counts.false_positive),
         str(counts.true_negative),
     ]
+
+
+def _with_intervals(
+    head: list[str], bounds: dict[str, Interval], marks: dict[str, str]
+) -> list[list[str]]:
+    """Two rows: the metrics' means with their marks, and their intervals."""
+    means = [number(bounds[name].mean) + marks.get(name, "") for name in metrics.NAMES]
+    below = [_between(bounds[name].low, bounds[name].high) for name in metrics.NAMES]
+    return [head + means, ["", "", *below]]
+
+
+def _rate(rate: Rate, digits: int = 2) -> str:
+    if rate.value != rate.value:
+        return DASH
+    return f"{number(rate.value, digits)} ({_between(rate.low, rate.high, digits)})"
+
+
+def _between(low: float, high: float, digits: int = 2) -> str:
+    if low != low and high != high:
+        return DASH
+    return f"{number(low, digits)}–{number(high, digits)}"

@@ -1,0 +1,98 @@
+"""Pairs of models: the tests against other implementations, the correction against a published example."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pneumo import comparison, metrics
+from pneumo.study import HALF, threshold
+
+
+def test_holm_is_its_authors_method():
+    # Four p-values worked through by hand: 4·0.005, 3·0.01, then the running maximum of 2·0.03 and 0.04.
+    assert comparison.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert comparison.holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_a_corrected_p_value_is_no_smaller_and_no_larger_than_bonferronis(p_values):
+    for before, after in zip(p_values, comparison.holm(p_values), strict=True):
+        assert before <= after + 1e-12
+        assert after <= min(1, before * len(p_values)) + 1e-12 or after <= 1
+
+
+def test_every_pair_is_compared_once(study):
+    found = [(pair.first, pair.second) for pair in comparison.pairs(study)]
+    names = [model.name for model in study.ran]
+    expected = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
+    assert found == expected
+
+
+def test_the_difference_is_that_of_the_mean_aucs(study):
+    for pair in comparison.pairs(study):
+        first, second = (study.model(name).mean(HALF)["auc"] for name in (pair.first, pair.second))
+        assert pair.difference.mean == pytest.approx(first - second)
+        assert pair.difference.low <= pair.difference.mean <= pair.difference.high
+
+
+def test_p_values_are_those_of_the_first_seeds_corrected(study):
+    raw = []
+    for pair in comparison.pairs(study):
+        first, second = (study.model(name).run for name in (pair.first, pair.second))
+        ours, theirs = first.predictions["test"], second.predictions["test"]
+        calls = [
+            run.predictions["test"].probabilities >= threshold(run, HALF) for run in (first, second)
+        ]
+        raw.append(
+            (
+                metrics.delong(ours.labels, ours.probabilities, theirs.probabilities).p_value,
+                metrics.mcnemar(ours.labels, *calls),
+            )
+        )
+    for column, name in enumerate(("delong", "mcnemar_half")):
+        expected = comparison.holm([row[column] for row in raw])
+        assert [getattr(pair, name) for pair in comparison.pairs(study)] == pytest.approx(expected)
+
+
+def test_a_pair_can_be_asked_for_in_either_order(study):
+    one = comparison.pairs(study)[0]
+    other = comparison.pair(study, one.second, one.first)
+    assert other.difference.mean == -one.difference.mean
+    assert (other.difference.low, other.difference.high) == (
+        -one.difference.high,
+        -one.difference.low,
+    )
+    assert other.delong == one.delong
+    with pytest.raises(KeyError, match="resnet18-imagenet"):
+        comparison.pair(study, one.first, "resnet18-imagenet")
+
+
+def test_a_model_does_not_differ_from_its_double(study):
+    model = study.ran[0]
+    double = replace(study, models=(model, replace(model, recipe=study.ran[1].recipe)))
+    (pair,) = comparison.pairs(double)
+    # Seeds are drawn for each model alone, so the interval has a width; its middle has none.
+    assert pair.difference.mean == 0
+    assert (pair.delong, pair.mcnemar_half, pair.mcnemar_youden) == (1, 1, 1)
+
+
+def test_one_model_makes_no_pair(study):
+    assert comparison.pairs(replace(study, models=study.models[:1])) == ()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_mcnemar_is_statsmodels(cases):
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    labels, first, second = (np.array(column) for column in zip(*cases, strict=True))
+    one, other = first == labels, second == labels
+    table = [
+        [(one & other).sum(), (one & ~other).sum()],
+        [(~one & other).sum(), (~one & ~other).sum()],
+    ]
+    expected = min(1.0, mcnemar(table, exact=True).pvalue)
+    assert metrics.mcnemar(labels, first, second) == pytest.approx(expected)
+    assert metrics.mcnemar(labels, second, first) == pytest.approx(expected)

@@ -1,0 +1,97 @@
+"""Operating points: fixed on validation, counted on test, with the intervals of the textbooks."""
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats.contingency import relative_risk
+
+from pneumo import metrics, operating
+from pneumo.metrics import Confusion, MetricError
+from pneumo.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99
+
+# Liver scans against pathology, Altman & Bland, Diagnostic tests 1 and 2 (BMJ 308, 1994): 231 of 258 abnormal
+# livers and 32 of 86 normal ones have an abnormal scan.
+LIVER = Confusion(true_positive=231, false_negative=27, false_positive=32, true_negative=54)
+COUNTS = st.integers(0, 60)
+
+
+def test_the_rates_of_a_published_example():
+    rates = operating.rates(LIVER)
+    assert rates["sensitivity"].value == pytest.approx(0.90, abs=0.005)
+    assert rates["specificity"].value == pytest.approx(0.63, abs=0.005)
+    assert rates["ppv"].value == pytest.approx(0.88, abs=0.005)
+    assert rates["npv"].value == pytest.approx(0.67, abs=0.005)
+    # Deeks & Altman, Diagnostic tests 4 (BMJ 329, 2004), for the same scans.
+    assert rates["lr_positive"].value == pytest.approx(2.4, abs=0.05)
+    assert rates["lr_negative"].value == pytest.approx(0.2, abs=0.05)
+
+
+@given(*[st.integers(1, 60)] * 4)
+def test_the_intervals_of_likelihood_ratios_are_those_of_relative_risks(tp, fn, fp, tn):
+    found = metrics.likelihood_ratio_intervals(Confusion(tp, fn, fp, tn))
+    for (sick, well), interval in zip(((tp, fp), (fn, tn)), found, strict=True):
+        expected = relative_risk(sick, tp + fn, well, fp + tn).confidence_interval()
+        assert interval == pytest.approx((expected.low, expected.high))
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS)
+def test_every_rate_lies_in_its_interval(tp, fn, fp, tn):
+    assume(tp + fn and fp + tn)
+    for name, rate in operating.rates(Confusion(tp, fn, fp, tn)).items():
+        if math.isnan(rate.value):
+            continue
+        assert 0 <= rate.low <= rate.high
+        if 0 not in (tp, fn, fp, tn):  # else half a case was added for the ratios
+            assert rate.low <= rate.value <= rate.high, name
+
+
+@given(COUNTS, COUNTS, COUNTS, COUNTS)
+def test_turning_the_call_turns_the_ratios(tp, fn, fp, tn):
+    assume(tp + fn and fp + tn)
+    counts, turned = Confusion(tp, fn, fp, tn), Confusion(fn, tp, tn, fp)
+    assert counts.likelihood_ratio_positive == pytest.approx(
+        turned.likelihood_ratio_negative, nan_ok=True
+    )
+    assert (
+        metrics.likelihood_ratio_intervals(counts)
+        == metrics.likelihood_ratio_intervals(turned)[::-1]
+    )
+
+
+def test_an_empty_cell_leaves_finite_bounds():
+    for counts in (Confusion(30, 0, 5, 20), Confusion(30, 5, 0, 20), Confusion(0, 9, 0, 9)):
+        for low, high in metrics.likelihood_ratio_intervals(counts):
+            assert 0 < low < high < math.inf
+    assert Confusion(30, 5, 0, 20).likelihood_ratio_positive == math.inf
+    assert math.isnan(Confusion(0, 9, 0, 9).likelihood_ratio_positive)
+
+
+def test_likelihood_ratios_need_both_classes():
+    with pytest.raises(MetricError, match="found 5 and 0 cases"):
+        metrics.likelihood_ratio_intervals(Confusion(3, 2, 0, 0))
+
+
+def test_the_points_are_the_rules_in_their_order(study):
+    for model in study.ran:
+        points = operating.points(model)
+        assert [point.rule for point in points] == list(RULES)
+        for point in points:
+            assert point.kept == model.confusion(point.rule)
+            assert point.promised == model.confusion(point.rule, "val")
+            assert len(point.thresholds) == len(model.runs)
+
+
+def test_validation_keeps_the_sensitivity_that_was_asked_for(study):
+    for model in study.ran:
+        points = {point.rule: point for point in operating.points(model)}
+        assert points[HALF].thresholds == (0.5,) * len(model.runs)
+        for rule in (SENSITIVITY_95, SENSITIVITY_99):
+            assert points[rule].promised.sensitivity >= rule.sensitivity
+
+
+def test_the_shortfall_is_what_was_kept_less_what_was_promised(study):
+    for point in operating.points(study.ran[0]):
+        expected = point.kept.sensitivity - point.promised.sensitivity
+        assert point.shortfall("sensitivity") == pytest.approx(expected)
