@@ -18,7 +18,11 @@ ANCHORS = {
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
     "interpretability": ["fig-filters", "fig-gradcam"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
+    "reference": ["fig-reference", "sec-reference-difference"],
+    "guidelines": ["tbl-tripod", "tbl-claim"],
+    "model-card": ["sec-data-sheet"],
 }
+REFERENCE = Path(__file__).parent.parent / "report" / "reference" / "results.json"
 MODELS = (
     "simple-cnn",
     "resnet18-scratch",
@@ -40,6 +44,7 @@ def main() -> int:
     problems = [
         *check_results(chosen.site, chosen.source, chosen.profile, chosen.fingerprint),
         *check_pages(chosen.site, phantom=chosen.source == "phantom"),
+        *check_reference(chosen.site, phantom=chosen.source == "phantom"),
         *check_pdf(chosen.site / "report.pdf", phantom=chosen.source == "phantom"),
     ]
     for problem in problems:
@@ -118,6 +123,28 @@ def check_pages(site, phantom):
             yield f"{page} links to {href}, which is not there"
         elif anchor and target in ids and anchor not in ids[target]:
             yield f"{page} links to {href}, which has no such anchor"
+
+
+def check_reference(site, phantom):
+    """The one page that is of real data on every site says so, and holds the reference's numbers."""
+    soup = BeautifulSoup((site / "reference.html").read_text(encoding="utf-8"), "lxml")
+    text = " ".join(soup.find("main").get_text(" ").split())
+    if phantom and "This page alone is about the real data" not in text:
+        yield "reference.html does not say that it alone is of real data"
+    if not REFERENCE.is_file():
+        if "No reference study" not in text:
+            yield "reference.html does not say that there is no reference study"
+        return
+    results = json.loads(REFERENCE.read_text(encoding="utf-8"))
+    if results["data"]["fingerprint"] not in text:
+        yield "reference.html lacks the reference's fingerprint"
+    for name, model in results["models"].items():
+        for block in ("test", "test_at_half") if model["status"] == "ok" else ():
+            for metric, value in model[block].items():
+                if value["mean"] is not None and f"{value['mean']:.3f}" not in text:
+                    yield f"reference.html lacks {name}'s {block} {metric}, {value['mean']:.3f}"
+    if soup.find(id="tbl-reference-difference") and phantom:
+        yield "reference.html sets the phantom's numbers beside the reference's"
 
 
 def check_pdf(path, phantom):

@@ -44,8 +44,10 @@ _HTML = {"css": NAMES, "lightbox": (False,), **_CONTENTS, **_FIGURES, **_FOLDING
      "anchor-sections", "grid", "mainfont", "fontsize", "linestretch", "highlight-style", "citations-hover",
      "footnotes-hover", "crossrefs-hover"), IGNORED
 )  # fmt: skip
+# A header in Typst speaks to Quarto's own page; ours has a template.
 _TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
-    ("margin", "mainfont", "fontsize", "section-numbering", "columns", "keep-typ", "linestretch"), IGNORED
+    ("margin", "mainfont", "fontsize", "section-numbering", "columns", "keep-typ", "linestretch",
+     "include-in-header"), IGNORED
 )  # fmt: skip
 _BOOK = dict.fromkeys(
     ("title", "subtitle", "date", "description", "abstract", "output-file", "repo-url", "site-url",

@@ -76,6 +76,11 @@ def test_options_for_all_formats_are_below_those_of_one(project):
     assert book.pdf == "book.pdf"
 
 
+def test_a_header_for_quartos_own_pdf_is_let_be(project):
+    more = "format:\n  typst: {include-in-header: {text: '#show figure: smallcaps'}}\n"
+    assert read_book(project(MINIMAL + more)).pdf == "book.pdf"
+
+
 def test_a_folder_without_a_project_is_named(tmp_path):
     assert "_quarto.yml is missing" in refused(tmp_path)
 
