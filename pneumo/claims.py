@@ -6,7 +6,7 @@ from typing import Literal
 
 from scipy import stats
 
-from pneumo import baselines, comparison, metrics, mistakes
+from pneumo import baselines, comparison, metrics, mistakes, shift
 from pneumo.study import HALF, SCREENING, YOUDEN, Model, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -178,6 +178,57 @@ def _validation_keeps_its_promise(study: Study) -> list[Claim]:
     ]
 
 
+def _test_is_shifted(study: Study) -> list[Claim]:
+    """Whether a classifier tells the normal images of development from those of the test set."""
+    found = shift.two_samples(study)
+    told, dealt = (found.get((comparison, "normal")) for comparison in shift.COMPARISONS)
+    if told is None:
+        return []
+    evidence = (
+        f"A classifier tells {told.second:,} normal test images from {told.first:,} of development with "
+        f"an AUC of {told.auc:.3f} (95 % interval {told.low:.3f} to {told.high:.3f}); permutation test, "
+        f"{_p(told.p_value)}"
+    )
+    if dealt is not None:
+        evidence += (
+            f"; as a control, validation from training: {dealt.auc:.3f}, {_p(dealt.p_value)}"
+        )
+    return [
+        Claim(
+            "test-is-shifted",
+            "The test set's normal images differ from those of development.",
+            # A test for difference: that there is none it cannot show.
+            "supported" if told.p_value < SIGNIFICANCE else "inconclusive",
+            evidence,
+        )
+    ]
+
+
+def _threshold_mends_shift(study: Study) -> list[Claim]:
+    """The promised specificity against what the best threshold would keep at the promised sensitivity."""
+    model = best(study)
+    found = shift.loss(model.run)
+    if found.total <= 0:
+        return []
+    promised, mended = found.promised, found.rechosen
+    table = [
+        [promised.true_negative, promised.false_positive],
+        [mended.true_negative, mended.false_positive],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    return [
+        Claim(
+            "threshold-mends-shift",
+            "A threshold chosen anew could give the promised specificity back.",
+            _verdict(p_value, mended.specificity - promised.specificity),
+            f"{model.title}: specificity {promised.specificity:.3f} on validation; on test "
+            f"{found.kept.specificity:.3f} at the same threshold and {mended.specificity:.3f} at the one "
+            f"that keeps the promised sensitivity, read off the test set; promised against re-chosen, "
+            f"Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
 def _flip_is_safe(study: Study) -> list[Claim]:
     """SimpleCNN with flips against the same without: non-inferiority within a margin."""
     found = {model.name: model for model in study.ran + study.controls if model.ran}
@@ -233,6 +284,8 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _beats_baselines,
     _screening_recall,
     _validation_keeps_its_promise,
+    _test_is_shifted,
+    _threshold_mends_shift,
     _flip_is_safe,
     _mistakes_are_shared,
 )

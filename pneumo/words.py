@@ -21,6 +21,7 @@ from pneumo import (
     mistakes,
     paths,
     reference,
+    shift,
     tables,
 )
 from pneumo.errors import PneumoError
@@ -134,6 +135,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "comparison": comparison,
         "intervals": intervals.intervals(study),
         "mistakes": mistakes,
+        "shift": shift,
         "significance": claims.SIGNIFICANCE,
         "version": __version__,
         "HALF": HALF,

@@ -177,6 +177,44 @@ def test_specificity_is_promised_on_validation_and_kept_on_test(
     assert verdict(study, "validation-predicts-specificity") == expected
 
 
+def test_a_shift_is_claimed_where_the_test_images_differ(study_of, phantom):
+    study = study_of(simple_cnn=[(PLAIN, PLAIN)])
+    assert verdict(study, "test-is-shifted") == "inconclusive"
+    darker = replace(phantom.test, images=phantom.test.images // 2)
+    moved = replace(study, data=replace(phantom, test=darker))
+    assert verdict(moved, "test-is-shifted") == "supported"
+
+
+def test_a_shift_is_not_spoken_of_with_too_few_images(study_of, phantom):
+    few = np.r_[np.flatnonzero(phantom.test.labels == 0)[:9], np.flatnonzero(phantom.test.labels)]
+    thin = Split(phantom.test.images[few], phantom.test.labels[few])
+    study = replace(study_of(simple_cnn=[(PLAIN, PLAIN)]), data=replace(phantom, test=thin))
+    assert not [claim for claim in claims.decide(study) if claim.id == "test-is-shifted"]
+
+
+# Validation without a fault: sensitivity and specificity of 1.
+PROMISED = ([1] * 100 + [0] * 100, [0.8] * 100 + [0.2] * 100)
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        # All scores moved alike: the ranking is whole.
+        (([1] * 100 + [0] * 100, [0.95] * 100 + [0.6] * 100), "inconclusive"),
+        # Forty normal cases stand above every pneumonia.
+        (([1] * 100 + [0] * 100, [0.8] * 100 + [0.2] * 60 + [0.9] * 40), "refuted"),
+    ],
+)
+def test_a_threshold_mends_what_the_ranking_kept(test, expected, study_of):
+    study = study_of(simple_cnn=[(PROMISED, test)])
+    assert verdict(study, "threshold-mends-shift") == expected
+
+
+def test_where_nothing_was_lost_there_is_nothing_to_mend(study_of):
+    study = study_of(simple_cnn=[(PROMISED, PROMISED)])
+    assert not [claim for claim in claims.decide(study) if claim.id == "threshold-mends-shift"]
+
+
 def test_the_best_model_is_named_without_a_look_at_the_test_set(study_of):
     good, bad = scored(3, 1), scored(0.3, 2)
     study = study_of(simple_cnn=[(good, bad)], resnet18_scratch=[(bad, good)])

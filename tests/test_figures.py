@@ -30,6 +30,8 @@ FIGURES = (
     figures.missed_by_all,
     figures.contested,
     figures.mean_images,
+    figures.shift_scores,
+    figures.shift_images,
     figures.filters,
     figures.grad_cam,
 )

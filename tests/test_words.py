@@ -86,6 +86,10 @@ def test_every_caption_names_the_phantom(name, said):
         "promise",
         "shared-mistakes",
         "flips",
+        "shift-question",
+        "shift-scores",
+        "shift-images",
+        "shift-threshold",
         "claims",
     ],
 )

@@ -6,6 +6,7 @@ from pneumo.figures.evaluation import confusion, errors, roc_pr
 from pneumo.figures.mistakes import contested, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
+from pneumo.figures.shift import shift_images, shift_scores
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
 
 __all__ = [
@@ -27,5 +28,7 @@ __all__ = [
     "missed_by_all",
     "reference_curves",
     "roc_pr",
+    "shift_images",
+    "shift_scores",
     "transfer_curves",
 ]

@@ -21,6 +21,7 @@ from pneumo.tables.reference import (
     reference_points,
     reference_scores,
 )
+from pneumo.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 
 __all__ = [
@@ -51,6 +52,10 @@ __all__ = [
     "reference_points",
     "reference_scores",
     "shared_mistakes",
+    "shift_changes",
+    "shift_losses",
+    "shift_scores",
+    "shift_tests",
     "signed",
     "table",
     "validation_and_test",

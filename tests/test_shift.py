@@ -1,0 +1,207 @@
+"""The shift from validation to test: made groups that differ or do not, and intervals from the literature."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.linear_model import RidgeClassifier
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pneumo import data, metrics, shift
+from pneumo.data import Split
+from pneumo.metrics import MetricError
+from pneumo.recipes import RECIPES, Profile
+from pneumo.study import Model, Study
+
+PROBABILITIES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+COUNTS = st.tuples(st.integers(0, 40), st.integers(0, 40)).filter(any)
+
+
+def _images(count, seed, brighter=0):
+    """Grain of 6×6 pixels, whose upper half is brighter by so many grey levels."""
+    images = np.random.default_rng(seed).integers(60, 120, (count, 6, 6)).astype(np.uint8)
+    images[:, :3] += np.uint8(brighter)
+    return images
+
+
+def _study_of(phantom, write_run, val, test):
+    run = write_run(RECIPES["simple-cnn"], val, test)
+    return Study(Profile("made", (), (0,)), phantom, (Model(run.recipe, 1, (run,)),))
+
+
+def test_groups_of_one_kind_cannot_be_told_apart():
+    found = shift.two_sample(_images(150, 1), _images(60, 2))
+    assert (found.first, found.second) == (150, 60)
+    assert found.low < 0.5 < found.high
+    assert found.p_value > 0.05
+
+
+def test_groups_that_differ_are_told_apart():
+    found = shift.two_sample(_images(150, 1), _images(60, 2, brighter=20))
+    assert found.auc > 0.9
+    assert found.low > 0.5
+    assert found.p_value == 1 / (1 + shift.RESAMPLES)
+
+
+def test_which_group_comes_first_does_not_matter_for_the_verdict():
+    groups = _images(80, 1), _images(60, 2, brighter=6)
+    one, other = shift.two_sample(*groups), shift.two_sample(*groups[::-1])
+    assert one.auc == pytest.approx(other.auc, abs=0.05)
+    assert (one.p_value < 0.05) == (other.p_value < 0.05)
+
+
+def test_the_auc_is_that_of_the_librarys_cross_validation():
+    first, second = _images(70, 3), _images(45, 4, brighter=5)
+    features = np.concatenate([first, second]).reshape(-1, 3, 2, 3, 2).mean(axis=(2, 4))
+    expected = cross_val_score(
+        make_pipeline(StandardScaler(), RidgeClassifier(shift.PENALTY)),
+        features.reshape(len(features), -1),
+        np.repeat([0, 1], [70, 45]),
+        scoring="roc_auc",
+        cv=StratifiedKFold(shift.FOLDS, shuffle=True, random_state=0),
+    )
+    assert shift.two_sample(first, second, 9).auc == pytest.approx(expected.mean())
+
+
+def test_chance_is_mistaken_for_a_shift_no_oftener_than_it_should_be():
+    p_values = [
+        shift.two_sample(_images(40, 2 * seed), _images(30, 2 * seed + 1), 99).p_value
+        for seed in range(100, 160)
+    ]
+    # Sixty uniform p-values: both bounds are crossed once in thousands of times.
+    assert sum(p <= 0.1 for p in p_values) <= stats.binom.ppf(0.9995, 60, 0.1)
+    assert stats.kstest(p_values, "uniform").pvalue > 0.001
+
+
+def test_images_without_any_difference_give_an_even_chance():
+    blank = np.full((20, 6, 6), 7, np.uint8)
+    found = shift.two_sample(blank, blank, 19)
+    assert (found.auc, found.p_value) == (0.5, 1)
+
+
+def test_groups_too_small_to_learn_from_are_refused():
+    with pytest.raises(MetricError, match="10 images in each; found 40 and 9"):
+        shift.two_sample(_images(40, 1), _images(9, 2))
+
+
+def test_a_study_compares_each_class_and_has_a_control(study):
+    found = shift.two_samples(study)
+    assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in data.CLASSES]
+    counts = study.data.counts()
+    normal = found["development and test", "normal"]
+    assert normal.first == counts["train"]["normal"] + counts["val"]["normal"]
+    assert normal.second == counts["test"]["normal"]
+
+
+def test_a_class_with_too_few_images_is_left_out(study):
+    test = study.data.test
+    few = np.flatnonzero((test.labels == 1) | (np.cumsum(test.labels == 0) <= 9))
+    thin = replace(study.data, test=Split(test.images[few], test.labels[few]))
+    found = shift.two_samples(replace(study, data=thin))
+    assert ("development and test", "normal") not in found
+    assert ("development and test", "pneumonia") in found
+
+
+def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, write_run):
+    generator = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    val = metrics.probabilities(3 * labels + generator.normal(size=400))
+    test = metrics.probabilities(3 * labels + (1 - labels) + generator.normal(size=400))
+    normal, pneumonia = shift.scores(_study_of(phantom, write_run, (labels, val), (labels, test)))
+    assert normal.p_value < 0.001
+    assert normal.test - normal.val == pytest.approx(1, abs=0.3)
+    assert pneumonia.p_value > 0.05
+    assert (normal.label, pneumonia.label) == data.CLASSES
+
+
+def test_holms_adjustment_follows_his_steps_by_hand():
+    # 0.01·4, 0.015·3 = 0.045, 0.02·2 = 0.04 held at 0.045, 0.9.
+    np.testing.assert_allclose(shift.holm([0.02, 0.9, 0.01, 0.015]), [0.045, 0.9, 0.04, 0.045])
+    assert shift.holm([]) == []
+
+
+@given(PROBABILITIES)
+def test_holms_adjustment_keeps_the_order_and_lies_between_the_raw_and_bonferroni(p_values):
+    adjusted = np.array(shift.holm(p_values))
+    raw = np.array(p_values)
+    assert (adjusted >= raw).all()
+    assert (adjusted <= np.minimum(raw * len(raw), 1)).all()
+    order = np.argsort(raw, kind="stable")
+    assert (np.diff(adjusted[order]) >= 0).all()
+    backwards = np.array(shift.holm(p_values[::-1]))[::-1]
+    np.testing.assert_allclose(adjusted, backwards)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        # Newcombe 1998, Table II, method 10: 56/70 − 48/80, 9/10 − 3/10, 6/7 − 2/7, 5/56 − 0/29.
+        ((56, 14), (48, 32), 0.0524, 0.3339),
+        ((9, 1), (3, 7), 0.1705, 0.8090),
+        ((6, 1), (2, 5), 0.0582, 0.8062),
+        ((5, 51), (0, 29), -0.0381, 0.1926),
+    ],
+)
+def test_the_interval_of_a_difference_is_newcombes(first, second, low, high):
+    found = shift.proportion_change(second, first)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(COUNTS, COUNTS)
+def test_the_interval_of_a_difference_is_bounded_and_turns_with_its_sign(before, after):
+    forth, back = shift.proportion_change(before, after), shift.proportion_change(after, before)
+    assert -1 - 1e-12 <= forth.low <= forth.value <= forth.high <= 1 + 1e-12
+    assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
+
+
+def test_no_difference_is_told_from_no_cases():
+    with pytest.raises(MetricError, match="found 0 of 0"):
+        shift.proportion_change((0, 0), (1, 2))
+
+
+def test_the_change_of_auc_has_the_spread_that_new_samples_show(phantom, write_run):
+    generator = np.random.default_rng(1)
+    labels = np.arange(200) % 2
+
+    def sample():
+        return metrics.probabilities(1.5 * labels + generator.normal(size=200))
+
+    areas = [metrics.auc(labels, sample()) for _ in range(400)]
+    run = _study_of(phantom, write_run, (labels, sample()), (labels, sample())).ran[0].run
+    change = shift.auc_change(run)
+    reach = (change.high - change.low) / 2
+    assert reach == pytest.approx(1.96 * np.sqrt(2) * np.std(areas), rel=0.2)
+    assert change.low < 0 < change.high
+
+
+def test_scores_that_all_moved_alike_are_mended_by_a_threshold(phantom, write_run):
+    labels = [0] * 10 + [1] * 10
+    val = np.r_[np.linspace(0.05, 0.3, 10), np.linspace(0.5, 0.7, 10)]
+    study = _study_of(phantom, write_run, (labels, val), (labels, val + 0.2))
+    found = shift.loss(study.ran[0].run)
+    assert found.promised.specificity == 1
+    assert found.total == pytest.approx(found.of_threshold) == pytest.approx(0.4)
+    assert found.of_ranking == 0
+
+
+def test_normal_images_ranked_among_pneumonias_are_mended_by_none(phantom, write_run):
+    labels = [0] * 10 + [1] * 10
+    val = np.r_[np.linspace(0.05, 0.3, 10), np.linspace(0.5, 0.7, 10)]
+    test = val.copy()
+    test[:4] = 0.95
+    found = shift.loss(_study_of(phantom, write_run, (labels, val), (labels, test)).ran[0].run)
+    assert found.total == pytest.approx(found.of_ranking) == pytest.approx(0.4)
+    assert found.of_threshold == 0
+
+
+def test_the_two_parts_of_a_loss_make_the_whole(study):
+    for model in study.ran:
+        for run in model.runs:
+            found = shift.loss(run)
+            assert found.total == pytest.approx(found.of_threshold + found.of_ranking)
+            assert found.rechosen.sensitivity >= found.promised.sensitivity - 1e-9
