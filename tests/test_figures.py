@@ -32,6 +32,7 @@ FIGURES = (
     figures.mean_images,
     figures.shift_scores,
     figures.shift_images,
+    figures.near_duplicates,
     figures.filters,
     figures.grad_cam,
 )

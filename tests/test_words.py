@@ -90,6 +90,7 @@ def test_every_caption_names_the_phantom(name, said):
         "shift-scores",
         "shift-images",
         "shift-threshold",
+        "copies-effect",
         "claims",
     ],
 )

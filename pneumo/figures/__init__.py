@@ -1,6 +1,7 @@
 """One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
 
 from pneumo.figures._cases import GROUPS, cases, empty_maps, evidence
+from pneumo.figures.copies import near_duplicates
 from pneumo.figures.dataset import augmentation, class_balance, examples
 from pneumo.figures.evaluation import confusion, errors, roc_pr
 from pneumo.figures.mistakes import contested, mean_images, missed_by_all
@@ -26,6 +27,7 @@ __all__ = [
     "grad_cam",
     "mean_images",
     "missed_by_all",
+    "near_duplicates",
     "reference_curves",
     "roc_pr",
     "shift_images",

@@ -45,7 +45,7 @@ def shift_scores(study: Study) -> Figure:
 def shift_images(study: Study) -> Figure:
     """Mean images of development and test, class by class, and what sets them apart."""
     splits = study.data.splits
-    canvas = style.figure(study, height=1.8 if study.data.is_phantom else 1.55)
+    canvas = style.figure(study, height=1.68 if study.data.is_phantom else 1.46)
     grid = canvas.subplots(1, 6)
     for label, name in enumerate(data.CLASSES):
         train, val, test = (

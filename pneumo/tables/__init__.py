@@ -1,6 +1,7 @@
 """One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
 
 from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, signed, table
+from pneumo.tables.copies import near_duplicates, planted_copies, without_copies
 from pneumo.tables.dataset import audit, augmentations, data_counts
 from pneumo.tables.evaluation import (
     SOURCE_WRITE_UP,
@@ -43,6 +44,8 @@ __all__ = [
     "operating_points",
     "percent",
     "predictive_values",
+    "near_duplicates",
+    "planted_copies",
     "pretrained",
     "provenance",
     "ranked",
@@ -60,4 +63,5 @@ __all__ = [
     "table",
     "validation_and_test",
     "versions",
+    "without_copies",
 ]
