@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from pneumo import data, metrics
+from pneumo.comparison import holm
 from pneumo.kept import kept
 from pneumo.metrics import Confusion
 from pneumo.runs import Run
@@ -150,33 +151,7 @@ def scores(study: Study) -> list[ScoreShift]:
     Kolmogorov and Smirnov's test on the logits (Smirnov 1948), adjusted over models and classes after
     Holm (1979).
     """
-    rows = []
-    for model in study.ran:
-        val, test = (model.run.predictions[split] for split in ("val", "test"))
-        for label, name in enumerate(data.CLASSES):
-            pair = val.logits[val.labels == label], test.logits[test.labels == label]
-            rows.append((model.title, name, *pair, stats.ks_2samp(*pair)))
-    adjusted = holm([float(row[-1].pvalue) for row in rows])
-    return [
-        ScoreShift(
-            title, name, float(np.median(val)), float(np.median(test)), float(found.statistic), p
-        )
-        for (title, name, val, test, found), p in zip(rows, adjusted, strict=True)
-    ]
-
-
-def holm(p_values: ArrayLike) -> list[float]:
-    """P-values adjusted for their number: an error in the family is as rare as one alone was (Holm 1979).
-
-    Args:
-        p_values: (N,), in [0, 1].
-    """
-    given = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(given, kind="stable")
-    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(stepped, 1)
-    return [float(p) for p in adjusted]
+    return [ScoreShift(**row) for row in _scores(study)]
 
 
 def auc_change(run: Run) -> Change:
@@ -246,6 +221,22 @@ def loss(run: Run) -> Loss:
         metrics.confusion(test.labels, test.probabilities, chosen),
         metrics.confusion(test.labels, test.probabilities, oracle),
     )
+
+
+@kept("comparison")
+def _scores(study: Study) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for model in study.ran:
+        val, test = (model.run.predictions[split] for split in ("val", "test"))
+        for label, name in enumerate(data.CLASSES):
+            pair = val.logits[val.labels == label], test.logits[test.labels == label]
+            found = stats.ks_2samp(*pair)
+            medians = {"val": float(np.median(pair[0])), "test": float(np.median(pair[1]))}
+            own = {"model": model.title, "label": name, "distance": float(found.statistic)}
+            rows.append(own | medians | {"p_value": float(found.pvalue)})
+    for row, p_value in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
+        row["p_value"] = p_value
+    return rows
 
 
 @kept(of_data_only=True)
