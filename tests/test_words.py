@@ -86,7 +86,7 @@ def test_every_caption_names_the_phantom(name, said):
         "promise",
         "shared-mistakes",
         "flips",
-        "shift-question",
+        "shift-losses",
         "shift-scores",
         "shift-images",
         "shift-threshold",
