@@ -69,6 +69,7 @@ def _study(chosen: argparse.Namespace) -> int:
             device=chosen.device,
             only=chosen.only,
             listener=display.listener,
+            notice=display.say,
         )
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)

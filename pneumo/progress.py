@@ -49,6 +49,10 @@ class Display:
     ) -> None:
         self.progress.stop()
 
+    def say(self, text: str) -> None:
+        """A line of its own, above the bars where there are any."""
+        self.console.print(text, highlight=False, soft_wrap=True)
+
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
         """What hears of one run, which sees `images` training images an epoch."""
         return RunProgress(self, recipe, seed, images)

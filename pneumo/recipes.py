@@ -69,6 +69,7 @@ class Profile:
     controls: tuple[str, ...] = ()
     most_epochs: int | None = None  # of each stage; None: as the recipe says
     train_images: int | None = None
+    probed_images: int | None = None  # test images that probes ask about; None: all
     purpose: str = ""
 
     def recipe(self, name: str) -> Recipe:
@@ -172,6 +173,7 @@ PROFILES: dict[str, Profile] = {
             _CONTROLS,
             most_epochs=1,
             train_images=768,
+            probed_images=64,
             purpose="a minute's check that everything works; its numbers mean nothing",
         ),
         Profile("standard", _ALL, (0,), _CONTROLS, purpose="every model in full, from one seed"),

@@ -26,6 +26,8 @@ FILES = ("manifest.json", "history.csv", "predictions.npz", "explain.npz", "weig
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
 # its range, then one draw of all at once.
 VARIANTS = ("original", "mirrored", "rotated", "shifted", "brighter", "contrast", "all at once")
+# What reading a damaged file may raise.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 # The modules whose words decide a run's numbers; a change in any other retrains nothing.
 _DECIDING = ("data", "augment", "models", "train")
 # The columns of history.csv that are words; all others are numbers.
@@ -230,15 +232,7 @@ def _damage_of(path: Path, name: str) -> Iterator[None]:
     """Turn whatever reading a damaged file raises into a sentence."""
     try:
         yield
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        BadZipFile,
-    ) as error:
+    except DAMAGE as error:
         what = str(error) or type(error).__name__
         raise RunError(
             f"{path / name} is damaged ({what}); delete {path} and run `pneumo study`"

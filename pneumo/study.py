@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, metrics, paths, runs
+from pneumo import data, metrics, paths, probes, runs
 from pneumo.data import Audit, Dataset
 from pneumo.errors import PneumoError
 from pneumo.metrics import Confusion
@@ -183,6 +183,7 @@ def run(
     device: str = "auto",
     only: Sequence[str] = (),
     listener: "Callable[[Recipe, int, int], Listener] | None" = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Study:
     """The finished study: what is missing is trained, what is there is read.
 
@@ -194,6 +195,7 @@ def run(
         device: what to train on, "auto" for a GPU where there is one.
         only: names of recipes; the others are left for later, and then nothing is recorded.
         listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
+        notice: hears, in a line each, of what follows the training.
 
     Raises:
         PneumoError: unknown profile or recipe, data or weights that are not what they should be.
@@ -228,6 +230,11 @@ def run(
             finished.append(train(recipe, seed, dataset, pretrained, home, ear, device))
         models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
     study = _study(chosen, dataset, models)
+    for model in study.ran:
+        for probe in probes.missing(model.run, chosen):
+            if notice:
+                notice(f"{model.run.recipe.name} s{model.run.seed}: probe {probe}")
+            probes.make(model.run, probe, dataset, chosen, device)
     if not only:
         runs.write_json(_record_path(chosen.name, home), _record(study))
     return study
@@ -292,6 +299,9 @@ def _load_model(
         if not path.is_dir():
             raise StudyError(f"run {path.name} is missing (new code, recipe or seed?); {again}")
         found.append(runs.load(path))
+    lacking = probes.missing(found[0], profile) if recipe.name in profile.recipes else []
+    if lacking:
+        raise StudyError(f"{found[0].label} lacks its probe {lacking[0]} (new code?); {again}")
     return Model(recipe, entry["parameters"], tuple(found))
 
 

@@ -1,0 +1,109 @@
+"""What a trained network is asked after its training, kept as arrays so that no page needs the network.
+
+A probe costs too many passes through a network for a page, and is no part of a run: it may be thought up
+later and asked of runs that are long finished. Each is asked of a model's first seed.
+"""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from pneumo import runs
+from pneumo.data import Dataset
+from pneumo.errors import PneumoError
+from pneumo.recipes import Profile
+from pneumo.runs import Run
+
+if TYPE_CHECKING:
+    from pneumo.models import Classifier
+
+SCHEMA = 1
+# Each probe with the modules that decide its answer. The first holds `probe(model, run, dataset, indices)`,
+# which gives arrays by name; `indices` are the test images to ask about.
+PROBES: dict[str, tuple[str, ...]] = {
+    "corruptions": ("corruptions",),
+}
+_ALWAYS = ("augment", "models")
+
+
+class ProbeError(PneumoError):
+    """A probe's answer that is missing or can't be read."""
+
+
+def path(run: Run, name: str, profile: Profile) -> Path:
+    """Where the answer lies, or will lie: beside the runs, named by run, probe and what decides it."""
+    decided_by = f"{SCHEMA} {run.key} {name} {profile.probed_images} {_source(name)}"
+    key = hashlib.sha256(decided_by.encode()).hexdigest()[:12]
+    return run.path.parent.parent / "probes" / f"{run.label}-{name}-{key}.npz"
+
+
+def missing(run: Run, profile: Profile) -> list[str]:
+    """The probes whose answers are not there yet."""
+    return [name for name in PROBES if not path(run, name, profile).is_file()]
+
+
+def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
+    """A probe's answer: its arrays, and under `indices` the test images that it was asked about.
+
+    Raises:
+        ProbeError: it is missing or damaged.
+    """
+    file = path(run, name, profile)
+    if not file.is_file():
+        raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except runs.DAMAGE as error:
+        raise ProbeError(f"{file} is damaged ({error}); delete it and run `pneumo study`") from None
+
+
+def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = "auto") -> None:
+    """Ask a run's network, unless the answer is there already.
+
+    Args:
+        run: a finished run on `dataset`.
+        name: one of :data:`PROBES`.
+        dataset: asked about are its test images, all or as many as the profile says, stratified.
+        profile: says how many.
+        device: as for training.
+    """
+    file = path(run, name, profile)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if file.is_file():
+            return
+        indices = _asked(dataset, profile)
+        module = import_module(f"pneumo.{PROBES[name][0]}")
+        answer = module.probe(load_network(run, device), run, dataset, indices)
+        runs.write_arrays(file, indices=indices, **answer)
+
+
+def load_network(run: Run, device: str = "auto") -> "Classifier":
+    """The run's trained network, in evaluation mode."""
+    from safetensors.torch import load_file
+
+    from pneumo.models import build
+    from pneumo.train import find_device
+
+    model = build(run.recipe)
+    model.load_state_dict(load_file(run.path / "weights.safetensors"))
+    return model.to(find_device(device)).eval()
+
+
+def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:
+    from pneumo.train import stratified
+
+    labels = dataset.test.labels
+    if profile.probed_images is None or profile.probed_images >= len(labels):
+        return np.arange(len(labels))
+    return stratified(labels, profile.probed_images, seed=0)
+
+
+def _source(name: str) -> str:
+    return runs.source_digest(tuple(sorted({*PROBES[name], *_ALWAYS})))
