@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from scipy import stats
 
-from pneumo import baselines, comparison, metrics, mistakes, shift
+from pneumo import baselines, calibration, comparison, metrics, mistakes, shift
 from pneumo.study import HALF, SCREENING, YOUDEN, Model, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -14,6 +15,9 @@ SIGNIFICANCE = 0.05
 SCREENING_RECALL = 0.98
 # The loss of AUC beyond which a flip in training would no longer be called safe.
 FLIP_MARGIN = 0.01
+# Probabilities are only said to be right where their slope and their mean error surely lie within these.
+FACE_VALUE_SLOPES = (0.8, 1.25)
+FACE_VALUE_ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -277,6 +281,45 @@ def _mistakes_are_shared(study: Study) -> list[Claim]:
     ]
 
 
+def _calibrated_after_temperature(study: Study) -> list[Claim]:
+    """A test that finds nothing is no proof: support also needs intervals that leave little room."""
+    model = best(study)
+    readings = [calibration.reading(run) for run in model.runs]
+    first = readings[0]
+    fit = first.recalibration
+    slopes = fit.slope_interval()
+    close = (
+        FACE_VALUE_SLOPES[0] <= slopes[0]
+        and slopes[1] <= FACE_VALUE_SLOPES[1]
+        and max(map(abs, first.mean_error)) <= FACE_VALUE_ERROR
+    )
+    verdict: Verdict = "inconclusive"
+    if fit.p_value < SIGNIFICANCE:
+        verdict = "refuted"
+    elif close:
+        verdict = "supported"
+    slope = f"slope {fit.slope:.2f} (95 % interval {slopes[0]:.2f} to {slopes[1]:.2f})"
+    if np.isnan(fit.slope_error):
+        slope = "no finite slope"
+    evidence = (
+        f"{model.title}, temperature {calibration.temperature(model.run):.2f}: "
+        f"{_percent(first.predicted)} pneumonia expected on the test set, {_percent(first.observed)} "
+        f"observed; {slope} where 1 is right; likelihood-ratio test of calibration, {_p(fit.p_value)}"
+    )
+    if len(readings) > 1:
+        rejected = sum(one.recalibration.p_value < SIGNIFICANCE for one in readings)
+        evidence += f"; first seed, rejected for {rejected} of {len(readings)}"
+    return [
+        Claim(
+            "calibrated-after-temperature",
+            "After temperature scaling on validation the probabilities can be taken at face value on the "
+            "test set.",
+            verdict,
+            evidence,
+        )
+    ]
+
+
 _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _imbalanced,
     _accuracy_misleads,
@@ -288,6 +331,7 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _threshold_mends_shift,
     _flip_is_safe,
     _mistakes_are_shared,
+    _calibrated_after_temperature,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pneumo import (
     __version__,
     baselines,
+    calibration,
     claims,
     comparison,
     intervals,
@@ -96,6 +97,7 @@ def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, An
             "test": empty,
             "test_at_half": empty,
             "operating_points": [],
+            "calibration": None,
         }
     thresholds = model.thresholds(YOUDEN)
     return {
@@ -112,6 +114,17 @@ def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, An
         "test": {name: _interval(bounds[YOUDEN.name][name]) for name in metrics.NAMES},
         "test_at_half": {name: _interval(bounds[HALF.name][name]) for name in metrics.NAMES},
         "operating_points": [_operating_point(point) for point in operating.points(model)],
+        "calibration": _finite(calibration.summary(model)),
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    """Nested numbers with null for what is undefined or infinite, since JSON has neither."""
+    return {
+        name: _finite(value)
+        if isinstance(value, dict)
+        else (value if math.isfinite(value) else None)
+        for name, value in values.items()
     }
 
 

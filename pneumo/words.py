@@ -12,6 +12,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pneumo import (
     __version__,
     baselines,
+    calibration,
     claims,
     comparison,
     copies,
@@ -24,6 +25,7 @@ from pneumo import (
     reference,
     shift,
     tables,
+    usefulness,
 )
 from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
@@ -129,6 +131,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "claims": decided,
         "baselines": baselines,
         "guidelines": guidelines,
+        "calibration": calibration,
         "reference": reference.load(),
         "tables": tables,
         "figures": figures,
@@ -138,6 +141,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "copies": copies,
         "mistakes": mistakes,
         "shift": shift,
+        "usefulness": usefulness,
         "significance": claims.SIGNIFICANCE,
         "version": __version__,
         "HALF": HALF,

@@ -273,3 +273,40 @@ def test_shared_mistakes_are_claimed_only_beyond_chance(study_of):
     apart = labels, np.where(other, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels)
     study = study_of(simple_cnn=[(PLAIN, made)], resnet18_scratch=[(PLAIN, apart)])
     assert verdict(study, "mistakes-are-shared") == "inconclusive"
+
+
+def bent(intercept, slope, count, seed):
+    """Labels, and probabilities of which the truth is intercept + slope · logit."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0.5, 2, count)
+    labels = (generator.random(count) < metrics.probabilities(intercept + slope * logits)).astype(
+        int
+    )
+    return labels, metrics.probabilities(logits)
+
+
+@pytest.mark.parametrize(
+    ("val", "test", "expected"),
+    [
+        (bent(0, 1, 9000, 0), bent(0, 1, 2000, 2), "supported"),
+        # What validation shows a temperature mends,
+        (bent(0, 0.5, 9000, 0), bent(0, 0.5, 2000, 2), "supported"),
+        # what only the test set has it cannot,
+        (bent(0, 1, 9000, 0), bent(-1, 1, 2000, 4), "refuted"),
+        (bent(0, 1, 9000, 0), bent(0, 0.5, 2000, 4), "refuted"),
+        # and few cases prove nothing, nor do classes that no regression can be fitted to.
+        (bent(0, 1, 9000, 0), bent(0, 1, 60, 4), "inconclusive"),
+        (PLAIN, PLAIN, "inconclusive"),
+    ],
+)
+def test_probabilities_are_taken_at_face_value_where_the_test_set_bears_them_out(
+    val, test, expected, study_of
+):
+    assert verdict(study_of(simple_cnn=[(val, test)]), "calibrated-after-temperature") == expected
+
+
+def test_the_evidence_on_calibration_counts_the_seeds(study_of):
+    right, wrong = bent(0, 1, 1000, 0), bent(-1, 1, 1000, 1)
+    study = study_of(simple_cnn=[(right, wrong), (right, right), (right, wrong)])
+    (claim,) = [c for c in claims.decide(study) if c.id == "calibrated-after-temperature"]
+    assert claim.evidence.endswith("first seed, rejected for 2 of 3")

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo import claims, data, figures, metrics, mistakes, style
+from pneumo import calibration, claims, data, figures, metrics, mistakes, style, usefulness
 from pneumo.recipes import RECIPES
 from pneumo.runs import VARIANTS
-from pneumo.study import HALF, YOUDEN, Model
+from pneumo.study import HALF, RULES, YOUDEN, Model
 
 FIGURES = (
     figures.examples,
@@ -33,6 +33,9 @@ FIGURES = (
     figures.shift_scores,
     figures.shift_images,
     figures.near_duplicates,
+    figures.reliability,
+    figures.decision_curve,
+    figures.predictive_values,
     figures.filters,
     figures.grad_cam,
 )
@@ -266,3 +269,40 @@ def test_the_mean_images_state_how_many_cases_they_average(study):
     assert [int(title.split()[-1]) for title in titles] == [
         len(found[group]) for group in figures.GROUPS
     ]
+
+
+def test_reliability_draws_each_bin_before_and_after(study):
+    canvas = figures.reliability(study)
+    for place, model in enumerate(study.ran):
+        row, column = divmod(place, 3)
+        axes = canvas.axes[2 * 3 * row + column]
+        drawn = [one.lines[0].get_xydata() for one in axes.containers]
+        for points, scaled in zip(drawn[:2], (False, True), strict=True):
+            bins = calibration.reliability(
+                model.run.predictions["test"].labels,
+                calibration.logits_of(model.run, "test", scaled),
+            )
+            np.testing.assert_allclose(points, [(one.predicted, one.observed) for one in bins])
+
+
+def test_decision_curves_stand_beside_treating_all_and_none(study):
+    canvas = figures.decision_curve(study)
+    assert len(canvas.axes) == 2 * (1 + len(usefulness.WARDS))
+    share = float(study.data.test.labels.mean())
+    lines = {line.get_label(): line.get_ydata() for line in canvas.axes[0].get_lines()}
+    np.testing.assert_allclose(lines["treat all"], usefulness.treat_all(share))
+    assert not np.any(lines["treat none"])
+    for model in study.ran:
+        expected = usefulness.decision_curve(study, model, scaled=False)
+        np.testing.assert_allclose(lines[model.title], expected)
+
+
+def test_predictive_values_follow_prevalence_at_every_operating_point(study):
+    left, right = figures.predictive_values(study).axes
+    model = claims.best(study)
+    for axes, place in ((left, 0), (right, 1)):
+        lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
+        for rule in RULES:
+            prevalence, value = lines[rule.title][0]
+            expected = usefulness.predictive_values(model.confusion(rule), prevalence)[place]
+            np.testing.assert_allclose(value, expected.value)

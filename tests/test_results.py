@@ -14,6 +14,10 @@ from pneumo import baselines, claims, intervals, metrics, results
 from pneumo.recipes import RECIPES, Profile
 from pneumo.study import HALF, RULES, YOUDEN, Model, Study
 
+CALIBRATION = {
+    "brier", "reliability", "resolution", "uncertainty", "ece", "intercept", "slope", "predicted",
+    "observed",
+}  # fmt: skip
 METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
 
 
@@ -51,7 +55,7 @@ def test_the_file_has_the_schemas_names_and_no_others(written):
     for model in written["models"].values():
         assert set(model) == {
             "status", "reason", "parameters", "pretrained", "seeds", "threshold", "test",
-            "test_at_half", "operating_points",
+            "test_at_half", "operating_points", "calibration",
         }  # fmt: skip
         assert set(model["threshold"]) == {"value", "chosen_on", "rule"}
         for point in ("test", "test_at_half"):
@@ -59,6 +63,12 @@ def test_the_file_has_the_schemas_names_and_no_others(written):
             assert all(set(values) == {"mean", "low", "high"} for values in model[point].values())
         if model["pretrained"] is not None:
             assert set(model["pretrained"]) == {"name", "sha256"}
+        if model["status"] == "ok":
+            assert set(model["calibration"]) == {"temperature", "bins", "val", "test"}
+            for split in ("val", "test"):
+                assert set(model["calibration"][split]) == {"before", "after"}
+                for one in model["calibration"][split].values():
+                    assert set(one) == CALIBRATION
     for claim in written["claims"]:
         assert set(claim) == {"id", "text", "verdict", "evidence"}
 

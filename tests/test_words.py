@@ -91,6 +91,8 @@ def test_every_caption_names_the_phantom(name, said):
         "shift-images",
         "shift-threshold",
         "copies-effect",
+        "calibration",
+        "prevalence",
         "claims",
     ],
 )

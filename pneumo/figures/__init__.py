@@ -9,6 +9,7 @@ from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
 from pneumo.figures.shift import shift_images, shift_scores
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
+from pneumo.figures.usefulness import decision_curve, predictive_values, reliability
 
 __all__ = [
     "GROUPS",
@@ -19,6 +20,7 @@ __all__ = [
     "cnn_curves",
     "confusion",
     "contested",
+    "decision_curve",
     "empty_maps",
     "errors",
     "evidence",
@@ -28,7 +30,9 @@ __all__ = [
     "mean_images",
     "missed_by_all",
     "near_duplicates",
+    "predictive_values",
     "reference_curves",
+    "reliability",
     "roc_pr",
     "shift_images",
     "shift_scores",

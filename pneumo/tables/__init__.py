@@ -24,6 +24,7 @@ from pneumo.tables.reference import (
 )
 from pneumo.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.tables.training import pretrained, provenance, recipes, versions
+from pneumo.tables.usefulness import calibrations, prevalences
 
 __all__ = [
     "DASH",
@@ -34,6 +35,7 @@ __all__ = [
     "audit",
     "augmentations",
     "beside_source",
+    "calibrations",
     "comparison",
     "data_counts",
     "different_from_best",
@@ -47,6 +49,7 @@ __all__ = [
     "planted_copies",
     "predictive_values",
     "pretrained",
+    "prevalences",
     "provenance",
     "ranked",
     "recipes",

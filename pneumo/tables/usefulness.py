@@ -1,0 +1,77 @@
+"""How far probabilities can be taken at face value, and what calls are worth by prevalence."""
+
+import math
+
+from pneumo import calibration, claims, usefulness
+from pneumo.operating import Rate
+from pneumo.study import RULES, Study
+from pneumo.tables._table import DASH, Table, number, percent, table
+
+SPLITS = {"val": "validation", "test": "test"}
+
+
+def calibrations(study: Study) -> Table:
+    """Each model on validation and test, before and after temperature scaling; means over the seeds."""
+    rows = []
+    for model in study.ran:
+        found = calibration.summary(model)
+        for split, name in SPLITS.items():
+            for when in ("before", "after"):
+                one = found[split][when]
+                first = split == "val" and when == "before"
+                scale = "as given" if when == "before" else f"T = {found['temperature']:.2f}"
+                rows.append(
+                    [
+                        model.title if first else "",
+                        name if when == "before" else "",
+                        scale,
+                        *(
+                            number(one[key])
+                            for key in ("brier", "reliability", "resolution", "ece")
+                        ),
+                        _any(one["intercept"]),
+                        _any(one["slope"]),
+                    ]
+                )
+    return table(
+        "model | images | logits | Brier > | reliability > | resolution > | ECE > | intercept > | slope >",
+        rows,
+    )
+
+
+def prevalences(study: Study) -> Table:
+    """Predictive values of the best model's operating points by prevalence, and calls per 1,000 children."""
+    model = claims.best(study)
+    rows = []
+    for rule in RULES:
+        counts = model.confusion(rule)
+        for prevalence in usefulness.PREVALENCES:
+            positive, negative = usefulness.predictive_values(counts, prevalence)
+            among = usefulness.frequencies(counts, prevalence)
+            rows.append(
+                [
+                    rule.short if prevalence == usefulness.PREVALENCES[0] else "",
+                    f"{100 * prevalence:g} %",
+                    _with_interval(positive),
+                    _with_interval(negative),
+                    str(among.called),
+                    str(among.alarms),
+                    str(among.missed),
+                ]
+            )
+    return table(
+        "chosen by | prevalence > | PPV (95 % interval) > | NPV (95 % interval) > | called > "
+        "| false alarms > | missed >",
+        rows,
+    )
+
+
+def _with_interval(one: Rate) -> str:
+    if math.isnan(one.value):
+        return DASH
+    return f"{percent(one.value)} ({number(100 * one.low, 1)}–{number(100 * one.high, 1)})"
+
+
+def _any(value: float) -> str:
+    """A number that may be infinite."""
+    return number(value, 2) if not math.isinf(value) else f"{'-' if value < 0 else ''}∞"
