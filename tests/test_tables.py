@@ -312,7 +312,7 @@ def test_calibration_stands_by_split_before_and_after(study):
         one = found[split][when]
         assert shown["Brier"] == f"{one['brier']:.3f}"
         assert shown["ECE"] == f"{one['ece']:.3f}"
-    assert made.rows[1][2] == f"T = {found['temperature']:.2f}"
+    assert [row[2] for row in made.rows[:2]] == ["1.00", f"{found['temperature']:.2f}"]
 
 
 def test_an_infinite_slope_is_shown_as_such(phantom, write_run):

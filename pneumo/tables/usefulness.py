@@ -5,7 +5,7 @@ import math
 from pneumo import calibration, claims, usefulness
 from pneumo.operating import Rate
 from pneumo.study import RULES, Study
-from pneumo.tables._table import DASH, Table, number, percent, table
+from pneumo.tables._table import DASH, Table, number, table
 
 SPLITS = {"val": "validation", "test": "test"}
 
@@ -19,12 +19,12 @@ def calibrations(study: Study) -> Table:
             for when in ("before", "after"):
                 one = found[split][when]
                 first = split == "val" and when == "before"
-                scale = "as given" if when == "before" else f"T = {found['temperature']:.2f}"
+                divisor = 1.0 if when == "before" else found["temperature"]
                 rows.append(
                     [
                         model.title if first else "",
                         name if when == "before" else "",
-                        scale,
+                        number(divisor, 2),
                         *(
                             number(one[key])
                             for key in ("brier", "reliability", "resolution", "ece")
@@ -34,7 +34,7 @@ def calibrations(study: Study) -> Table:
                     ]
                 )
     return table(
-        "model | images | logits | Brier > | reliability > | resolution > | ECE > | intercept > | slope >",
+        "model | images | T > | Brier > | reliability > | resolution > | ECE > | intercept > | slope >",
         rows,
     )
 
@@ -60,8 +60,7 @@ def prevalences(study: Study) -> Table:
                 ]
             )
     return table(
-        "chosen by | prevalence > | PPV (95 % interval) > | NPV (95 % interval) > | called > "
-        "| false alarms > | missed >",
+        "chosen by | prevalence > | PPV, % > | NPV, % > | called > | false alarms > | missed >",
         rows,
     )
 
@@ -69,7 +68,7 @@ def prevalences(study: Study) -> Table:
 def _with_interval(one: Rate) -> str:
     if math.isnan(one.value):
         return DASH
-    return f"{percent(one.value)} ({number(100 * one.low, 1)}–{number(100 * one.high, 1)})"
+    return f"{number(100 * one.value, 1)} ({number(100 * one.low, 1)}–{number(100 * one.high, 1)})"
 
 
 def _any(value: float) -> str:
