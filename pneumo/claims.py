@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from pneumo import baselines, calibration, comparison, metrics, mistakes, shift
+from pneumo import baselines, calibration, comparison, metrics, mistakes, robustness, shift
 from pneumo.study import HALF, SCREENING, YOUDEN, Model, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -233,6 +233,26 @@ def _threshold_mends_shift(study: Study) -> list[Claim]:
     ]
 
 
+def _pretraining_is_more_robust(study: Study) -> list[Claim]:
+    """ResNet18 from Tiny ImageNet against the same from random weights, under corruptions."""
+    first, second = "resnet18-tiny-imagenet", "resnet18-scratch"
+    found = robustness.less_degraded(study, first, second)
+    if found is None:
+        return []
+    falls = robustness.robustness(study)
+    return [
+        Claim(
+            "pretraining-is-more-robust",
+            "Pretraining makes ResNet18 more robust to corruptions.",
+            _beyond_zero(found.low, found.high),
+            f"Mean relative fall of AUC: {_percent(falls[second].degradation.mean)} from random weights, "
+            f"{_percent(falls[first].degradation.mean)} from {study.model(first).title}; difference "
+            f"{100 * found.mean:.1f} points (95 % interval {100 * found.low:.1f} to "
+            f"{100 * found.high:.1f}), paired bootstrap over cases",
+        )
+    ]
+
+
 def _flip_is_safe(study: Study) -> list[Claim]:
     """SimpleCNN with flips against the same without: non-inferiority within a margin."""
     found = {model.name: model for model in study.ran + study.controls if model.ran}
@@ -329,6 +349,7 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _validation_keeps_its_promise,
     _test_is_shifted,
     _threshold_mends_shift,
+    _pretraining_is_more_robust,
     _flip_is_safe,
     _mistakes_are_shared,
     _calibrated_after_temperature,

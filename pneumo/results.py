@@ -14,11 +14,14 @@ from pneumo import (
     intervals,
     metrics,
     operating,
+    robustness,
     runs,
 )
 from pneumo.comparison import Pair
+from pneumo.corruptions import CORRUPTIONS
 from pneumo.intervals import Interval
 from pneumo.operating import OperatingPoint, Rate
+from pneumo.robustness import Robustness
 from pneumo.study import HALF, YOUDEN, Model, Study
 
 SCHEMA = 1
@@ -48,6 +51,7 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
 def summarise(study: Study, engine: str) -> dict[str, Any]:
     """The content of `results.json`; what is not defined is null."""
     bounds = intervals.intervals(study)
+    robust = robustness.robustness(study)
     return {
         "schema": SCHEMA,
         "profile": study.profile.name,
@@ -58,7 +62,10 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
             "size": study.data.size,
             "counts": study.data.counts(),
         },
-        "models": {model.name: _model(model, bounds.get(model.name, {})) for model in study.models},
+        "models": {
+            model.name: _model(model, bounds.get(model.name, {}), robust.get(model.name))
+            for model in study.models
+        },
         "baselines": _baselines(study, bounds),
         "comparisons": [_pair(pair) for pair in comparison.pairs(study)],
         "claims": [vars(claim) for claim in claims.decide(study)],
@@ -83,7 +90,9 @@ def provenance(study: Study) -> dict[str, Any]:
     }
 
 
-def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, Any]:
+def _model(
+    model: Model, bounds: dict[str, dict[str, Interval]], robust: Robustness | None = None
+) -> dict[str, Any]:
     if not model.ran:
         empty = {name: _interval() for name in metrics.NAMES}
         threshold = {"value": None, "chosen_on": YOUDEN.chosen_on, "rule": YOUDEN.title}
@@ -98,6 +107,7 @@ def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, An
             "test_at_half": empty,
             "operating_points": [],
             "calibration": None,
+            "robustness": None,
         }
     thresholds = model.thresholds(YOUDEN)
     return {
@@ -115,6 +125,7 @@ def _model(model: Model, bounds: dict[str, dict[str, Interval]]) -> dict[str, An
         "test_at_half": {name: _interval(bounds[HALF.name][name]) for name in metrics.NAMES},
         "operating_points": [_operating_point(point) for point in operating.points(model)],
         "calibration": _finite(calibration.summary(model)),
+        "robustness": _robustness(robust),
     }
 
 
@@ -138,6 +149,19 @@ def _operating_point(point: OperatingPoint) -> dict[str, Any]:
         "counts": vars(point.kept),
         "test": {name: _rate(rate) for name, rate in point.rates.items()},
         "promised": {name: _rate(rate) for name, rate in point.promised_rates.items()},
+    }
+
+
+def _robustness(found: Robustness | None) -> dict[str, Any] | None:
+    """AUC and accuracy under MedMNIST-C's corruptions, by corruption and severity 1 … 5; first seed."""
+    if found is None:
+        return None
+    return {
+        "images": found.images,
+        "clean_auc": found.clean_auc,
+        "mean_degradation": _interval(found.degradation),
+        "auc": dict(zip(CORRUPTIONS, found.auc.tolist(), strict=True)),
+        "accuracy": dict(zip(CORRUPTIONS, found.accuracy.tolist(), strict=True)),
     }
 
 

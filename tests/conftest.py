@@ -36,6 +36,7 @@ PROFILE = Profile(
     controls=("simple-cnn-no-flip", "simple-cnn-shuffled-labels"),
     most_epochs=1,
     train_images=64,
+    probed_images=24,
     purpose="the tests' own",
 )
 Cases = tuple[Sequence[int], Sequence[float]]

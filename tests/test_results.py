@@ -55,7 +55,7 @@ def test_the_file_has_the_schemas_names_and_no_others(written):
     for model in written["models"].values():
         assert set(model) == {
             "status", "reason", "parameters", "pretrained", "seeds", "threshold", "test",
-            "test_at_half", "operating_points", "calibration",
+            "test_at_half", "operating_points", "calibration", "robustness",
         }  # fmt: skip
         assert set(model["threshold"]) == {"value", "chosen_on", "rule"}
         for point in ("test", "test_at_half"):

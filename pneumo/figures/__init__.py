@@ -7,6 +7,7 @@ from pneumo.figures.evaluation import confusion, errors, roc_pr
 from pneumo.figures.mistakes import contested, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
+from pneumo.figures.robustness import corruptions, robustness_curves
 from pneumo.figures.shift import shift_images, shift_scores
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
 from pneumo.figures.usefulness import decision_curve, predictive_values, reliability
@@ -20,6 +21,7 @@ __all__ = [
     "cnn_curves",
     "confusion",
     "contested",
+    "corruptions",
     "decision_curve",
     "empty_maps",
     "errors",
@@ -33,6 +35,7 @@ __all__ = [
     "predictive_values",
     "reference_curves",
     "reliability",
+    "robustness_curves",
     "roc_pr",
     "shift_images",
     "shift_scores",

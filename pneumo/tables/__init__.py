@@ -22,6 +22,7 @@ from pneumo.tables.reference import (
     reference_points,
     reference_scores,
 )
+from pneumo.tables.robustness import robustness_by_corruption, robustness_means
 from pneumo.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 from pneumo.tables.usefulness import calibrations, prevalences
@@ -57,6 +58,8 @@ __all__ = [
     "reference_origin",
     "reference_points",
     "reference_scores",
+    "robustness_by_corruption",
+    "robustness_means",
     "shared_mistakes",
     "shift_changes",
     "shift_losses",
