@@ -252,7 +252,7 @@ def test_an_interval_is_shown_where_there_is_one(written):
     told = json.loads(json.dumps(written.results))
     told["models"]["simple-cnn"]["test_at_half"]["auc"] = {"mean": 0.9, "low": 0.85, "high": 0.95}
     row = tables.reference_scores(replace(written, results=told)).rows[0]
-    assert row[3] == "0.900 (0.850–0.950)"
+    assert row[3] == "0.900 (0.85–0.95)"
 
 
 def test_the_origin_names_profile_data_and_versions(written, study):

@@ -96,7 +96,7 @@ def _with_interval(value: Mapping[str, Any]) -> str:
     mean = number(value["mean"])
     if value.get("low") is None or value.get("high") is None:
         return mean
-    return f"{mean} ({number(value['low'])}–{number(value['high'])})"
+    return f"{mean} ({number(value['low'], 2)}–{number(value['high'], 2)})"
 
 
 def _each(values: Any) -> str:
