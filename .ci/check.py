@@ -16,6 +16,8 @@ ANCHORS = {
     "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
     "transfer": ["fig-transfer-curves", "tbl-comparison"],
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
+    "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
+    "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
     "interpretability": ["fig-filters", "fig-gradcam"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
     "reference": ["fig-reference", "sec-reference-difference"],

@@ -28,7 +28,7 @@ def reference_scores(reference: Reference) -> Table:
 
 
 def reference_points(reference: Reference) -> Table:
-    """Every model that was run, at a threshold of 0.5 and at the one that validation chose."""
+    """Every model that was run, at 0.5 and at the threshold that validation chose, intervals below."""
     rows = []
     for name in reference.models:
         model = reference.results["models"][name]
@@ -37,8 +37,10 @@ def reference_points(reference: Reference) -> Table:
             (reference.title(name), "test_at_half", f"{metrics.HALF:g}"),
             ("", "test", chosen),
         ):
-            cells = [_with_interval(model[block][metric]) for metric in AT_A_THRESHOLD]
-            rows.append([place, at, *cells])
+            values = [model[block][metric] for metric in AT_A_THRESHOLD]
+            rows.append([place, at, *(number(value["mean"]) for value in values)])
+            if any(map(_interval, values)):
+                rows.append(["", "", *map(_interval, values)])
     return table(
         "model | threshold | accuracy > | precision > | recall > | specificity > | F1 >", rows
     )
@@ -93,10 +95,15 @@ def reference_difference(study: Study, reference: Reference) -> Table:
 
 def _with_interval(value: Mapping[str, Any]) -> str:
     """A mean, and its interval where there is one."""
-    mean = number(value["mean"])
+    mean, interval = number(value["mean"]), _interval(value)
+    return f"{mean} ({interval})" if interval else mean
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    """An interval's ends, or nothing."""
     if value.get("low") is None or value.get("high") is None:
-        return mean
-    return f"{mean} ({number(value['low'], 2)}–{number(value['high'], 2)})"
+        return ""
+    return f"{number(value['low'], 2)}–{number(value['high'], 2)}"
 
 
 def _each(values: Any) -> str:
