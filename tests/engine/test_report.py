@@ -21,6 +21,7 @@ ANCHORS = {
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
+    "robustness": ["tbl-robustness", "fig-robustness"],
     "interpretability": ["fig-filters", "fig-gradcam"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
     "reference": ["fig-reference", "sec-reference-difference"],
