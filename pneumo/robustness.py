@@ -98,7 +98,8 @@ def _computed(study: Study) -> dict[str, Any]:
         clean = model.run.predictions["test"].logits[indices]
         stacked = np.concatenate([clean[None], logits.reshape(-1, len(labels))])
         areas = _areas(stacked, labels, drawn)  # (1 + C·5, 1 + B)
-        degradation = 1 - areas[1:].mean(axis=0) / areas[0]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a resample without any skill to lose
+            degradation = 1 - areas[1:].mean(axis=0) / areas[0]
         resampled[model.name] = degradation
         models[model.name] = {
             "images": len(labels),
@@ -156,5 +157,5 @@ def _at_thresholds(
 
 def _bounded(values: NDArray[np.float64]) -> list[float]:
     """The value with every case once, and the 95 % interval of the resampled ones."""
-    low, high = np.percentile(values[1:], [2.5, 97.5])
+    low, high = np.percentile(values[1:][np.isfinite(values[1:])], [2.5, 97.5])
     return [float(values[0]), float(low), float(high)]

@@ -50,16 +50,17 @@ def robustness_curves(study: Study) -> Figure:
         axes.set_title(_short(name).replace("\n", " "), fontsize=8)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.tick_params(labelsize=7)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
     unused = list(grid.flat)[len(CORRUPTIONS) :]
     for axes in unused:
         axes.set_axis_off()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    legend = unused[0].legend(handles, labels, loc="center left", frameon=False, fontsize=7.5)
+    legend.set_in_layout(False)  # it lies over the neighbour, which is empty
     canvas.supylabel("AUC", fontsize=8.5)
     canvas.supxlabel("severity, 0 as it is", fontsize=8.5)
     return canvas
 
 
 def _short(name: str) -> str:
-    words = {"jpeg compression": "JPEG"}
+    words = {"jpeg compression": "JPEG", "brightness up": "brighter", "brightness down": "darker"}
     return words.get(name, name.replace(" ", "\n"))
