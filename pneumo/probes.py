@@ -27,6 +27,7 @@ SCHEMA = 1
 # which gives arrays by name; `indices` are the test images to ask about.
 PROBES: dict[str, tuple[str, ...]] = {
     "corruptions": ("corruptions",),
+    "saliency": ("saliency", "removal", "similarity", "explain"),
 }
 _ALWAYS = ("augment", "models")
 
