@@ -121,6 +121,11 @@ def attention(study: Study, model: Model) -> dict[str, Share]:
     return found
 
 
+def explained(model: Model) -> bool:
+    """Whether the model's runs hold maps."""
+    return all((run.path / "explain.npz").is_file() for run in model.runs)
+
+
 def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:
     """How much of each of `cells` equal parts of a line each of its `pixels` fills, (cells, pixels)."""
     edges, ticks = np.linspace(0, 1, cells + 1), np.linspace(0, 1, pixels + 1)

@@ -7,7 +7,17 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from pneumo import baselines, calibration, comparison, metrics, mistakes, robustness, shift
+from pneumo import (
+    attention,
+    baselines,
+    calibration,
+    comparison,
+    metrics,
+    mistakes,
+    robustness,
+    sanity,
+    shift,
+)
 from pneumo.study import HALF, SCREENING, YOUDEN, Model, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
@@ -340,6 +350,47 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
     ]
 
 
+def _attends_to_lungs(study: Study) -> list[Claim]:
+    """The share of evidence in the lung fields against the fields' share of the image."""
+    model = best(study)
+    if not attention.explained(model):
+        return []
+    found = attention.attention(study, model)["lungs"]
+    if found.blank == len(study.data.test.labels):
+        return []
+    return [
+        Claim(
+            "attends-to-lungs",
+            "The model attends to the lung fields.",
+            _beyond_zero(found.low - found.uniform, found.high - found.uniform),
+            f"{model.title}: {_percent(found.mean)} of Grad-CAM's evidence lies in the lung fields "
+            f"(95 % interval {_percent(found.low)} to {_percent(found.high)}, bootstrap over test images), "
+            f"which cover {_percent(found.uniform)} of the image; Wilcoxon's signed-rank test, "
+            f"{_p(found.p_value)}",
+        )
+    ]
+
+
+def _saliency_depends_on_weights(study: Study) -> list[Claim]:
+    """The cascade's end: maps of a network that never learned against those of the trained one."""
+    model = best(study)
+    if not sanity.asked(study, model):
+        return []
+    found = sanity.cascade(study, model)
+    mean, low, high = found.left
+    return [
+        Claim(
+            "saliency-depends-on-weights",
+            "The heat maps depend on what the network has learned.",
+            _beyond_zero(sanity.ALIKE - high, sanity.ALIKE - low),
+            f"{model.title} with all weights drawn anew: rank correlation with the trained maps "
+            f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {found.images} test "
+            f"images), where maps above {sanity.ALIKE:g} would count as alike and random ones have "
+            f"{found.chance:.2f}",
+        )
+    ]
+
+
 _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _imbalanced,
     _accuracy_misleads,
@@ -353,6 +404,8 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _flip_is_safe,
     _mistakes_are_shared,
     _calibrated_after_temperature,
+    _attends_to_lungs,
+    _saliency_depends_on_weights,
 )
 
 

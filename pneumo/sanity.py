@@ -5,14 +5,16 @@ A map worth reading changes with what the network has learned: with its weights 
 from shuffled ones). No torch here.
 """
 
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import trapezoid
 
+from pneumo import probes
 from pneumo.kept import kept
 from pneumo.similarity import random_maps, rank_correlation, structural_similarity
-from pneumo.study import Study
+from pneumo.study import Model, Study
 
 # A rank correlation above which two maps of one image would be read the same way.
 ALIKE = 0.5
@@ -74,3 +76,75 @@ def agreements(study: Study) -> list[Agreement]:
         for name, sets in others.items()
         if sets
     ]
+
+
+class Cascade(NamedTuple):
+    """A model's maps against its trained ones, stage after stage of the cascade."""
+
+    stages: list[str]  # S + 1 names, "trained" first
+    rank: NDArray[np.float64]  # (S + 1,), size of the rank correlation, mean over draws and images
+    structure: NDArray[np.float64]  # (S + 1,), SSIM, mean over draws and images
+    left: tuple[
+        float, float, float
+    ]  # `rank` with all weights drawn anew, 95 % interval over images
+    chance: float  # `rank` of random maps
+    images: int
+
+
+class Removal(NamedTuple):
+    """A model's probability of its call as pixels are removed in a map's order."""
+
+    removed: NDArray[np.float64]  # (K + 1,), shares of the pixels
+    curves: NDArray[
+        np.float64
+    ]  # (maps, orders, K + 1), mean over images; as :mod:`pneumo.saliency` orders
+    gaps: tuple[
+        tuple[float, float, float], ...
+    ]  # a map's least minus most relevant first, see `gap`
+    images: int
+
+
+def cascade(study: Study, model: Model) -> Cascade:
+    """What is left of a model's maps as its first seed's weights are drawn anew.
+
+    The rank correlation's size counts and not its sign, since a random head may turn a whole map over.
+    """
+    found = probes.read(model.run, "saliency", study.profile)
+    sizes = np.abs(found["rank"])  # (D, S + 1, N)
+    return Cascade(
+        stages=found["stages"].tolist(),
+        rank=sizes.mean(axis=(0, 2)),
+        structure=found["structure"].mean(axis=(0, 2)),
+        left=mean_interval(sizes[:, -1].mean(axis=0)),
+        chance=float(np.abs(found["random_rank"]).mean()),
+        images=sizes.shape[2],
+    )
+
+
+def removal(study: Study, model: Model) -> Removal:
+    """What removing pixels does to the calls of a model's first seed."""
+    found = probes.read(model.run, "saliency", study.profile)
+    removed, curves = found["removed"], found["curves"]
+    gaps = tuple(mean_interval(gap(removed, each)) for each in curves)
+    return Removal(removed, curves.mean(axis=-1), gaps, curves.shape[-1])
+
+
+def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean height between an image's two curves: least relevant first minus most relevant first.
+
+    Above zero where the map's order is worth something; around zero for a map that knows nothing.
+
+    Args:
+        removed: shares of pixels, (K + 1,), rising.
+        curves: the call's probability, (2, K + 1, N): most, then least relevant first.
+
+    Returns:
+        float64 (N,), in [-1, 1].
+    """
+    between = trapezoid(curves[1] - curves[0], removed, axis=0)
+    return np.asarray(between / (removed[-1] - removed[0]), dtype=np.float64)
+
+
+def asked(study: Study, model: Model) -> bool:
+    """Whether the model's first seed was asked for its cascade."""
+    return probes.path(model.run, "saliency", study.profile).is_file()

@@ -31,8 +31,9 @@ def structural_similarity(
 ) -> NDArray[np.float64]:
     """SSIM (Wang et al. 2004) of each image's two maps, in uniform windows of :data:`WINDOW` cells.
 
-    Each map is first divided by its largest absolute value, so that its range is [-1, 1] with zero kept
-    (`data_range` 2): a map's scale says nothing of where it points.
+    Each map is first divided by its largest absolute value and moved from [-1, 1] to [0, 1]: a map's scale
+    says nothing of where it points, and SSIM is made for intensities, which are not negative (of a map and
+    its negative both factors of SSIM would be below zero, and their product above).
 
     Args:
         first: signed maps, (N, h, w), h and w at least :data:`WINDOW`.
@@ -45,7 +46,7 @@ def structural_similarity(
 
     return np.array(
         [
-            ssim(one, other, win_size=WINDOW, data_range=2.0)
+            ssim(one, other, win_size=WINDOW, data_range=1.0)
             for one, other in zip(_to_range(first), _to_range(second), strict=True)
         ],
         dtype=np.float64,
@@ -58,6 +59,6 @@ def random_maps(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float64]:
 
 
 def _to_range(maps: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Each map over its largest absolute value, in [-1, 1]; one of zeros stays."""
+    """Each map in [0, 1], with its zero at one half."""
     reach = np.abs(maps).max(axis=(1, 2), keepdims=True)
-    return np.asarray(maps / np.where(reach > 0, reach, 1), dtype=np.float64)
+    return np.asarray((1 + maps / np.where(reach > 0, reach, 1)) / 2, dtype=np.float64)

@@ -11,6 +11,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from pneumo import (
     __version__,
+    attention,
     baselines,
     calibration,
     claims,
@@ -24,6 +25,7 @@ from pneumo import (
     paths,
     reference,
     robustness,
+    sanity,
     shift,
     tables,
     usefulness,
@@ -130,6 +132,8 @@ def _gather(study: Study) -> dict[str, Any]:
         "phantom": study.data.is_phantom,
         "best": best,
         "claims": decided,
+        "attention": attention,
+        "sanity": sanity,
         "baselines": baselines,
         "guidelines": guidelines,
         "calibration": calibration,

@@ -8,13 +8,17 @@ from pneumo.figures.mistakes import contested, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
 from pneumo.figures.robustness import corruptions, robustness_curves
+from pneumo.figures.saliency import attention_masks, cascade, cascade_maps, removal
 from pneumo.figures.shift import shift_images, shift_scores
 from pneumo.figures.training import cnn_architecture, cnn_curves, transfer_curves
 from pneumo.figures.usefulness import decision_curve, predictive_values, reliability
 
 __all__ = [
     "GROUPS",
+    "attention_masks",
     "augmentation",
+    "cascade",
+    "cascade_maps",
     "cases",
     "class_balance",
     "cnn_architecture",
@@ -35,6 +39,7 @@ __all__ = [
     "predictive_values",
     "reference_curves",
     "reliability",
+    "removal",
     "robustness_curves",
     "roc_pr",
     "shift_images",

@@ -23,6 +23,7 @@ from pneumo.tables.reference import (
     reference_scores,
 )
 from pneumo.tables.robustness import robustness_by_corruption, robustness_means
+from pneumo.tables.saliency import agreements, attention, removal
 from pneumo.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 from pneumo.tables.usefulness import calibrations, prevalences
@@ -32,7 +33,9 @@ __all__ = [
     "SOURCE_WRITE_UP",
     "Table",
     "TableError",
+    "agreements",
     "all_pairs",
+    "attention",
     "audit",
     "augmentations",
     "beside_source",
@@ -58,6 +61,7 @@ __all__ = [
     "reference_origin",
     "reference_points",
     "reference_scores",
+    "removal",
     "robustness_by_corruption",
     "robustness_means",
     "shared_mistakes",

@@ -1,0 +1,135 @@
+"""What the checks of the heat maps find: the cascade, the removal of pixels, and where evidence lies."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from pneumo import attention, claims, probes, sanity, style
+from pneumo.figures._cases import show
+from pneumo.study import Study
+
+
+def cascade(study: Study) -> Figure:
+    """Similarity to the trained maps as stage after stage is drawn anew; a panel a model."""
+    canvas = style.figure(study, height=2.75)
+    panels = canvas.subplots(1, len(study.ran), squeeze=False, sharey=True)[0]
+    looks = style.model_styles(study)
+    for axes, model in zip(panels, study.ran, strict=True):
+        found = sanity.cascade(study, model)
+        places = range(len(found.stages))
+        colour = looks[model.name]["color"]
+        style.plot(axes).set_title(model.title.replace(" (", "\n("), fontsize=8.5)
+        axes.plot(places, found.rank, "o-", color=colour, markersize=3.5, linewidth=1.4)
+        axes.plot(places, found.structure, "s--", color=colour, markersize=3, linewidth=1.1)
+        axes.axhline(found.chance, color=style.INK, linestyle=":", linewidth=1)
+        axes.set_xticks(places, found.stages, rotation=90, fontsize=8)
+        axes.set_ylim(min(-0.2, found.structure.min() - 0.05), 1.05)
+    panels[0].set_ylabel("similarity to the trained map")
+    canvas.legend(
+        handles=[
+            Line2D([], [], color=style.GREY, marker="o", markersize=3.5, label="rank correlation"),
+            Line2D(
+                [], [], color=style.GREY, marker="s", markersize=3, linestyle="--", label="SSIM"
+            ),
+            Line2D([], [], color=style.INK, linestyle=":", label="rank correlation, random map"),
+        ],
+        loc="outside lower center", ncols=3, fontsize=8, frameon=False,
+    )  # fmt: skip
+    return canvas
+
+
+def cascade_maps(study: Study) -> Figure:
+    """One image's signed maps through the cascade of the model best on validation.
+
+    The image is the one of the cascade's pneumonia cases that the trained network is surest of.
+    """
+    model = claims.best(study)
+    found = probes.read(model.run, "saliency", study.profile)
+    predictions = model.run.predictions["test"]
+    images = found["images"]
+    ranked = np.where(predictions.labels[images] == 1, predictions.logits[images], -np.inf)
+    place = int(np.argmax(ranked))
+    stages, maps = found["stages"].tolist(), found["maps"][:, place]
+    canvas = style.figure(study, height=1.55)
+    grid = canvas.subplots(1, 1 + len(stages))
+    show(grid[0], study.data.test.images[images[place]])
+    grid[0].set_title("image\n", fontsize=8)
+    for number, (axes, stage, map_) in enumerate(zip(grid[1:], stages, maps, strict=True)):
+        reach = np.abs(map_).max() or 1.0
+        style.picture(axes).imshow(
+            map_ / reach, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest"
+        )
+        lead = "" if number == 0 else "+ "
+        axes.set_title(f"{lead}{stage}".replace("blocks ", "blocks\n"), fontsize=8)
+        if "\n" not in axes.get_title():
+            axes.set_title(f"{lead}{stage}\n", fontsize=8)
+    return canvas
+
+
+def removal(study: Study) -> Figure:
+    """The call's probability as pixels go, in the order of three maps; a panel a model."""
+    canvas = style.figure(study, height=2.6)
+    panels = canvas.subplots(1, len(study.ran), squeeze=False, sharey=True)[0]
+    colours = (style.VERMILION, style.GREY, style.BLUE)
+    names = ("Grad-CAM", "random map", "centre map")
+    for axes, model in zip(panels, study.ran, strict=True):
+        found = sanity.removal(study, model)
+        style.plot(axes).set_title(model.title.replace(" (", "\n("), fontsize=8.5)
+        for curves, colour in reversed(list(zip(found.curves, colours, strict=True))):
+            for curve, dashes in zip(curves, ("-", "--"), strict=True):
+                axes.plot(100 * found.removed, curve, color=colour, linestyle=dashes, linewidth=1.3)
+        axes.set_xticks((0, 40, 80))
+    panels[0].set_ylabel("probability of the call")
+    canvas.supxlabel("pixels removed (%)", fontsize=9)
+    canvas.legend(
+        handles=[
+            *(
+                Line2D([], [], color=colour, label=name)
+                for name, colour in zip(names, colours, strict=True)
+            ),
+            Line2D([], [], color=style.INK, label="most relevant first"),
+            Line2D([], [], color=style.INK, linestyle="--", label="least relevant first"),
+        ],
+        loc="outside lower center", ncols=5, fontsize=8, frameon=False, columnspacing=1.2,
+    )  # fmt: skip
+    return canvas
+
+
+def attention_masks(study: Study) -> Figure:
+    """The regions drawn on the mean training image, and each model's mean evidence beside them."""
+    canvas = style.figure(study, height=1.75)
+    grid = canvas.subplots(1, 1 + len(study.ran))
+    mean = study.data.train.images.mean(axis=0)
+    masks = attention.regions(study)
+    side = mean.shape[0]
+    for number, axes in enumerate(grid):
+        style.picture(axes)
+        colour = style.INK if number else style.SKY
+        if number == 0:
+            axes.imshow(mean, cmap="gray", interpolation="nearest")
+            axes.contour(masks["thorax"], [0.5], colors=[style.ORANGE], linewidths=1.2)
+            reach = attention.BORDER - 0.5
+            axes.plot(
+                *zip(*_square(reach, side - 1 - reach), strict=True),
+                color=style.VERMILION, linewidth=1, linestyle="--",
+            )  # fmt: skip
+            axes.set_title("mean image\nand regions", fontsize=8)
+        else:
+            model = study.ran[number - 1]
+            maps = np.concatenate(attention.evidence(model)).astype(np.float64)
+            total = maps.sum(axis=(1, 2), keepdims=True)
+            known = total[:, 0, 0] > 0
+            shown = (maps[known] / total[known]).mean(axis=0) if known.any() else maps[0]
+            axes.imshow(
+                shown, cmap=style.HEAT, vmin=0, extent=(-0.5, side - 0.5, side - 0.5, -0.5),
+                interpolation="nearest",
+            )  # fmt: skip
+            axes.set_title(model.title.replace(" (", "\n("), fontsize=8)
+            colour = style.SKY
+        if masks["lungs"].any():
+            axes.contour(masks["lungs"], [0.5], colors=[colour], linewidths=1.2)
+    return canvas
+
+
+def _square(low: float, high: float) -> tuple[tuple[float, float], ...]:
+    return ((low, low), (high, low), (high, high), (low, high), (low, low))

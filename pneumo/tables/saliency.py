@@ -1,0 +1,49 @@
+"""What the checks of the heat maps find, in numbers."""
+
+from pneumo import attention as attended
+from pneumo import sanity
+from pneumo.study import Study
+from pneumo.tables._table import DASH, Table, number, p_value, percent, signed, table
+
+
+def agreements(study: Study) -> Table:
+    """SimpleCNN's maps against those of its other seeds, its control and chance."""
+    return table(
+        "SimpleCNN's maps against those of | rank correlation > | SSIM >",
+        (
+            [found["name"], signed(found["rank"], 2), signed(found["structure"], 2)]
+            for found in sanity.agreements(study)
+        ),
+    )
+
+
+def removal(study: Study) -> Table:
+    """Each model's gap between the curves of least and of most relevant pixels first, by map."""
+    rows = []
+    for model in study.ran:
+        gaps = sanity.removal(study, model).gaps
+        rows.append([model.title, *(_interval(*each) for each in gaps)])
+    return table("model | Grad-CAM > | random map > | centre map >", rows)
+
+
+def attention(study: Study) -> Table:
+    """The share of each region in each model's evidence, beside the region's share of the image."""
+    rows = []
+    uniform = {name: float(mask.mean()) for name, mask in attended.regions(study).items()}
+    rows.append(["even map", *(percent(uniform[name]) for name in attended.REGIONS), DASH, "0"])
+    for model in study.ran:
+        found = attended.attention(study, model)
+        cells = [
+            DASH if share.mean != share.mean
+            else f"{percent(share.mean)} ({number(100 * share.low, 1)}–{number(100 * share.high, 1)})"
+            for share in (found[name] for name in attended.REGIONS)
+        ]  # fmt: skip
+        lungs = found["lungs"]
+        p = DASH if lungs.p_value != lungs.p_value else p_value(lungs.p_value)
+        rows.append([model.title, *cells, p, str(lungs.blank)])
+    names = " | ".join(f"{name} >" for name in attended.REGIONS.values())
+    return table(f"model | {names} | p, lung fields > | blank maps >", rows)
+
+
+def _interval(mean: float, low: float, high: float) -> str:
+    return f"{signed(mean)} ({signed(low)} to {signed(high)})"
