@@ -13,6 +13,7 @@ from scipy.integrate import trapezoid
 
 from pneumo import probes
 from pneumo.kept import kept
+from pneumo.similarity import WINDOW as WINDOW
 from pneumo.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.study import Model, Study
 
@@ -24,7 +25,6 @@ _RESAMPLES = 2000
 class Agreement(TypedDict):
     """How alike two sets of maps of the same images are, on average over the images."""
 
-    name: str
     rank: float
     structure: float
 
@@ -49,7 +49,7 @@ def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, f
 
 
 @kept("runs", "similarity")
-def agreements(study: Study) -> list[Agreement]:
+def agreements(study: Study) -> dict[str, Agreement]:
     """SimpleCNN's maps against its other seeds', its control's and random ones, over all test images.
 
     The control has SimpleCNN's recipe and shuffled labels (data randomisation, Adebayo et al. 2018); the
@@ -57,7 +57,7 @@ def agreements(study: Study) -> list[Agreement]:
     """
     found = {model.name: model for model in study.ran + study.controls if model.ran}
     if "simple-cnn" not in found:
-        return []
+        return {}
     model = found["simple-cnn"]
     own = model.run.explanation.maps
     others: dict[str, list[NDArray[Any]]] = {
@@ -67,15 +67,14 @@ def agreements(study: Study) -> list[Agreement]:
     if control is not None:
         others["shuffled labels"] = [run.explanation.maps for run in control.runs]
     others["random map"] = [random_maps(own.shape, seed) for seed in range(len(model.runs))]
-    return [
-        Agreement(
-            name=name,
+    return {
+        name: Agreement(
             rank=float(np.mean([rank_correlation(own, maps) for maps in sets])),
             structure=float(np.mean([structural_similarity(own, maps) for maps in sets])),
         )
         for name, sets in others.items()
         if sets
-    ]
+    }
 
 
 class Cascade(NamedTuple):
@@ -89,6 +88,7 @@ class Cascade(NamedTuple):
     ]  # `rank` with all weights drawn anew, 95 % interval over images
     chance: float  # `rank` of random maps
     images: int
+    draws: int
 
 
 class Removal(NamedTuple):
@@ -118,6 +118,7 @@ def cascade(study: Study, model: Model) -> Cascade:
         left=mean_interval(sizes[:, -1].mean(axis=0)),
         chance=float(np.abs(found["random_rank"]).mean()),
         images=sizes.shape[2],
+        draws=sizes.shape[0],
     )
 
 

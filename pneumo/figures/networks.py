@@ -34,7 +34,7 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
     """
     model = model or claims.best(study)
     found = cases(model)
-    canvas = style.figure(study, height=5.6)
+    canvas = style.figure(study, height=4.35)
     grid = canvas.subplots(len(GROUPS), 3 * each)
     maps = model.run.explanation.maps
     for row, group in enumerate(GROUPS):

@@ -24,7 +24,7 @@ def cascade(study: Study) -> Figure:
         axes.axhline(found.chance, color=style.INK, linestyle=":", linewidth=1)
         axes.set_xticks(places, found.stages, rotation=90, fontsize=8)
         axes.set_ylim(min(-0.2, found.structure.min() - 0.05), 1.05)
-    panels[0].set_ylabel("similarity to the trained map")
+    panels[0].set_ylabel("similarity")
     canvas.legend(
         handles=[
             Line2D([], [], color=style.GREY, marker="o", markersize=3.5, label="rank correlation"),
@@ -50,7 +50,7 @@ def cascade_maps(study: Study) -> Figure:
     ranked = np.where(predictions.labels[images] == 1, predictions.logits[images], -np.inf)
     place = int(np.argmax(ranked))
     stages, maps = found["stages"].tolist(), found["maps"][:, place]
-    canvas = style.figure(study, height=1.55)
+    canvas = style.figure(study, height=1.3)
     grid = canvas.subplots(1, 1 + len(stages))
     show(grid[0], study.data.test.images[images[place]])
     grid[0].set_title("image\n", fontsize=8)
@@ -79,8 +79,8 @@ def removal(study: Study) -> Figure:
             for curve, dashes in zip(curves, ("-", "--"), strict=True):
                 axes.plot(100 * found.removed, curve, color=colour, linestyle=dashes, linewidth=1.3)
         axes.set_xticks((0, 40, 80))
+        axes.set_xlabel("pixels removed (%)", fontsize=8)
     panels[0].set_ylabel("probability of the call")
-    canvas.supxlabel("pixels removed (%)", fontsize=9)
     canvas.legend(
         handles=[
             *(

@@ -11,8 +11,8 @@ def agreements(study: Study) -> Table:
     return table(
         "SimpleCNN's maps against those of | rank correlation > | SSIM >",
         (
-            [found["name"], signed(found["rank"], 2), signed(found["structure"], 2)]
-            for found in sanity.agreements(study)
+            [name, signed(found["rank"], 2), signed(found["structure"], 2)]
+            for name, found in sanity.agreements(study).items()
         ),
     )
 
