@@ -38,6 +38,10 @@ FIGURES = (
     figures.predictive_values,
     figures.filters,
     figures.grad_cam,
+    figures.cascade,
+    figures.cascade_maps,
+    figures.removal,
+    figures.attention_masks,
 )
 
 

@@ -14,6 +14,7 @@ def cascade(study: Study) -> Figure:
     canvas = style.figure(study, height=2.75)
     panels = canvas.subplots(1, len(study.ran), squeeze=False, sharey=True)[0]
     looks = style.model_styles(study)
+    lowest = 0.0
     for axes, model in zip(panels, study.ran, strict=True):
         found = sanity.cascade(study, model)
         places = range(len(found.stages))
@@ -23,7 +24,8 @@ def cascade(study: Study) -> Figure:
         axes.plot(places, found.structure, "s--", color=colour, markersize=3, linewidth=1.1)
         axes.axhline(found.chance, color=style.INK, linestyle=":", linewidth=1)
         axes.set_xticks(places, found.stages, rotation=90, fontsize=8)
-        axes.set_ylim(min(-0.2, found.structure.min() - 0.05), 1.05)
+        lowest = min(lowest, found.structure.min())
+    panels[0].set_ylim(lowest - 0.05, 1.05)
     panels[0].set_ylabel("similarity")
     canvas.legend(
         handles=[
