@@ -24,7 +24,7 @@ ANCHORS = {
         "fig-errors",
         "fig-missed-by-all",
         "fig-mean-images",
-    ],  # fmt: skip
+    ],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
     "robustness": ["tbl-robustness", "fig-robustness"],
