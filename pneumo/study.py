@@ -171,8 +171,14 @@ def threshold(run: Run, rule: Rule) -> float:
 
 def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     """Each of :data:`pneumo.metrics.NAMES` for one run at the rule's operating point."""
-    predictions = run.predictions[split]
-    return metrics.evaluate(predictions.labels, predictions.probabilities, threshold(run, rule))
+    # Kept with the run, like what it reads: a page asks for the same numbers many times.
+    known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
+    if (rule.name, split) not in known:
+        predictions = run.predictions[split]
+        known[rule.name, split] = metrics.evaluate(
+            predictions.labels, predictions.probabilities, threshold(run, rule)
+        )
+    return known[rule.name, split]
 
 
 def run(
