@@ -129,7 +129,8 @@ def test_the_comparison_holds_every_model_and_baseline_at_one_half(study):
             assert row[place].rstrip("†‡") == tables.number(mean[name]), name
             bounds = found[model.name]["half"][name]
             if not math.isnan(mean[name]):
-                assert below[place] == f"{bounds.low:.2f}–{bounds.high:.2f}"
+                expected = f"{bounds.low:.2f}–{bounds.high:.2f}".replace("0.", ".")
+                assert below[place] == expected
     for baseline in baselines.predictions(study):
         assert next(rows)[:2] == (baseline.title, "–")
         next(rows)

@@ -176,7 +176,10 @@ def _with_intervals(
 ) -> list[list[str]]:
     """Two rows: the metrics' means with their marks, and their intervals."""
     means = [number(bounds[name].mean) + marks.get(name, "") for name in metrics.NAMES]
-    below = [_between(bounds[name].low, bounds[name].high) for name in metrics.NAMES]
+    # Without the zero before the point, seven intervals fit beside one another.
+    below = [
+        _between(bounds[name].low, bounds[name].high).replace("0.", ".") for name in metrics.NAMES
+    ]
     return [head + means, ["", "", *below]]
 
 

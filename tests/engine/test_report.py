@@ -89,22 +89,27 @@ def test_the_tables_numbers_are_those_of_the_results(report):
     results = json.loads((report / "results.json").read_text(encoding="utf-8"))
     table = _page(report, "transfer").find(id="tbl-comparison").find("table")
     names = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
-    ran = {name: model for name, model in results["models"].items() if model["status"] == "ok"}
-    rows = {row.find("td").get_text(" "): row for row in table.find("tbody").find_all("tr")}
-    assert len(rows) == len(results["models"])
-    shown = [
-        [cell.get_text() for cell in row.find_all("td")][2:]
-        for row in rows.values()
-        if "not run" not in row.get_text()
-    ]
-    expected = [
-        [
-            "–" if (value := model["test_at_half"][name]["mean"]) is None else f"{value:.3f}"
-            for name in names
+    rows = [[cell.get_text() for cell in row.find_all("td")] for row in table.select("tbody tr")]
+    measured = [*results["models"].values(), *results["baselines"].values()]
+    assert len([row for row in rows if row[0]]) == len(measured)
+    shown = [row for row in rows if row[2] != "not run"]
+    expected = [model["test_at_half"] for model in measured if model.get("status") != "not run"]
+    for means, below, found in zip(shown[::2], shown[1::2], expected, strict=True):
+        bounds = [found[name] for name in names]
+        assert [cell.rstrip("†‡") for cell in means[2:]] == [
+            _three(value["mean"]) for value in bounds
         ]
-        for model in ran.values()
-    ]
-    assert shown == expected
+        assert below[2:] == [_interval(value) for value in bounds]
+
+
+def _three(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _interval(value: dict[str, float | None]) -> str:
+    if value["low"] is None:
+        return "–"
+    return f"{value['low']:.2f}–{value['high']:.2f}".replace("0.", ".")
 
 
 def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
