@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from filelock import FileLock
 
-from pneumo import paths, runs
+from pneumo import paths, probes, runs
 from pneumo.study import Study
 
 T = TypeVar("T")
@@ -65,12 +65,12 @@ def _key(
 
 
 def _contents(study: Study) -> Iterator[bytes]:
-    """Data and predictions, and which models there are."""
+    """Data, predictions, which models there are, and which answers of their networks."""
     yield f"{study.data.fingerprint} {study.profile}\n".encode()
     for model in study.models + study.controls:
         yield f"{model.name} {model.reason}\n".encode()
         for run in model.runs:
-            yield f"{run.label}\n".encode()
+            yield f"{run.label} lacks {probes.missing(run, study.profile)}\n".encode()
             for split in ("val", "test"):
                 yield run.predictions[split].logits.tobytes()
 

@@ -55,6 +55,14 @@ def test_other_predictions_are_computed_anew(study):
     assert len(calls) == 3
 
 
+def test_an_answer_that_comes_later_is_taken_up(study, monkeypatch):
+    look_up, calls = counted()
+    look_up(study)
+    monkeypatch.setattr(module.probes, "missing", lambda run, profile: [])
+    look_up(study)
+    assert len(calls) == 2
+
+
 def test_other_source_is_computed_anew(study, monkeypatch):
     look_up, calls = counted()
     look_up(study)

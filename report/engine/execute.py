@@ -1,22 +1,19 @@
 """Runs the cells of a page in a Jupyter kernel and writes the page as plain Markdown with their outputs."""
 
 import base64
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from report.engine.config import Book
 from report.engine.errors import at
+from report.engine.kernels import ARGUMENTS, Kernels, size
 from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
@@ -41,11 +38,6 @@ def __set_up(formats):
         formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
 __set_up({formats})
 del __set_up
-"""
-_MATPLOTLIB = """\
-figure.figsize: {width}, {height}
-figure.dpi: {dpi}
-savefig.dpi: figure
 """
 _SIZE = "__import__('matplotlib').rcParams['figure.figsize'] = ({width}, {height})"
 # A string is text, whatever signs stand in it; Markdown is Markdown, as with Quarto.
@@ -76,7 +68,7 @@ class Executed:
         return self.page.where(text) or (self.page.path, None)
 
 
-def execute(page: Page, book: Book) -> Executed:
+def execute(page: Page, book: Book, kernels: Kernels) -> Executed:
     """Run a page's cells in order, in one kernel, in the project's folder.
 
     Raises:
@@ -88,15 +80,15 @@ def execute(page: Page, book: Book) -> Executed:
         notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
         client = NotebookClient(
             notebook,
-            # No folder of kernels: this very Python runs the cells, whatever else is installed.
-            km=AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[])),
-            extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
+            km=kernels.manager(),
+            extra_arguments=ARGUMENTS,
             timeout=TIME_LIMIT,
+            shutdown_kernel="immediate",
             # What a cell prints may reach us in pieces, as the machine's load has it.
             coalesce_streams=True,
             resources={"metadata": {"path": str(book.folder)}},
         )
-        with TemporaryDirectory() as scratch, client.setup_kernel(env=running.environment(scratch)):
+        with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
             running.start(client)
             markdown = running.write()
     else:
@@ -121,27 +113,6 @@ class _Page:
         formats = [chosen] if chosen == "svg" or not self.book.pdf else [chosen, "svg"]
         self._run(_SETUP.format(formats=formats), self.page.path, 1)
         self._run(_INLINE, self.page.path, 1)
-
-    def environment(self, scratch: str) -> dict[str, str]:
-        """The kernel's environment: figures as the project wants them, not as its user's own settings do."""
-        width, height = self.size
-        dpi = self.book.html.get("fig-dpi", 96)
-        settings = Path(scratch) / "matplotlibrc"
-        settings.write_text(
-            _MATPLOTLIB.format(width=width, height=height, dpi=dpi), encoding="utf-8"
-        )
-        return {
-            **os.environ,
-            "MATPLOTLIBRC": str(settings),
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "IPYTHONDIR": scratch,
-        }
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Width and height of figures, in inches."""
-        html = self.book.html
-        return float(html.get("fig-width", 7)), float(html.get("fig-height", 5))
 
     def write(self) -> str:
         """Run what is to be run, and put every piece into Markdown."""
@@ -184,7 +155,7 @@ class _Page:
         outputs: list[Any] = []
         if options.get("eval", True) and options.get("enabled", True):
             own_size = {"fig-width", "fig-height"} & set(cell.options)
-            width, height = self.size
+            width, height = size(self.book)
             if own_size:
                 own = {
                     "width": options.get("fig-width", width),
@@ -271,9 +242,9 @@ class _Page:
                 raise at(cell.path, cell.line, problem)
             captions = _texts(options["fig-cap"])
         images = []
-        for place, (source, size) in enumerate(pictures):
+        for place, (source, shape) in enumerate(pictures):
             caption = captions[place] if captions else ""
-            attributes = f"#{label}-{place + 1} {size}" if options.get("fig-subcap") else size
+            attributes = f"#{label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
             if alts:
                 text = alts[min(place, len(alts) - 1)].replace("\\", "\\\\").replace('"', '\\"')
                 attributes += f' fig-alt="{text}"'

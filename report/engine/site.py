@@ -17,6 +17,7 @@ from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import at
 from report.engine.execute import Executed, execute
+from report.engine.kernels import Kernels
 from report.engine.pdf import write_pdf
 from report.engine.source import Page, read_page
 
@@ -67,8 +68,8 @@ def render(
 
 def _execute_all(pages: list[Page], book: Book) -> list[Executed]:
     """Run the pages' cells; the first error ends it, without waiting for pages not yet begun."""
-    with ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
-        futures = [pool.submit(execute, page, book) for page in pages]
+    with Kernels(book, pages) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        futures = [pool.submit(execute, page, book, kernels) for page in pages]
         try:
             return [future.result() for future in futures]
         finally:

@@ -13,6 +13,7 @@ from report.engine.config import Book, read_book
 from report.engine.document import Document, assemble
 from report.engine.errors import RenderError
 from report.engine.execute import execute
+from report.engine.kernels import Kernels
 from report.engine.source import read_page
 
 BOOK = Path(__file__).parent / "book"
@@ -79,7 +80,9 @@ def refusal(write: Write, monkeypatch: pytest.MonkeyPatch) -> Refusal:
 def read(folder: Path) -> tuple[Document, Book]:
     """A book's pages, run and numbered."""
     book = read_book(folder)
-    pages = [execute(read_page(path, book.metadata), book) for path in book.chapters]
+    pages = [read_page(path, book.metadata) for path in book.chapters]
+    with Kernels(book, pages) as kernels:
+        pages = [execute(page, book, kernels) for page in pages]
     return assemble(pages, book), book
 
 

@@ -1,5 +1,7 @@
 """Cells: what a page's kernel runs, what comes of it, and how one that fails is reported."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import read
 
 from report.engine import execute as module
-from report.engine import html
+from report.engine import html, kernels
+from report.engine.config import read_book
+from report.engine.source import read_page
 
 
 def shown(folder, page="one"):
@@ -141,3 +145,49 @@ def test_no_kernel_outlives_its_page(write):
     document, _ = read(folder)
     pid = next(text for text, _ in document.chapters[1].executed.printed).split("\n")[3]
     assert subprocess.run(["kill", "-0", pid], check=False, capture_output=True).returncode
+
+
+def test_pages_begin_with_their_libraries_and_share_nothing_else(write):
+    first = "import colorsys, os\ncolorsys.mark = 1\nprint(os.getpid(), os.getppid())"
+    second = "import colorsys, os\nprint(hasattr(colorsys, 'mark'), os.getpid(), os.getppid())"
+    folder = write(one=f"# One\n\n{cell(first)}", two=f"# Two\n\n{cell(second)}")
+    document, book = read(folder)
+    one, two = (
+        re.search(
+            r"<code>([^<]*)</code></pre>\s*</div>\s*</div>", html.write_body(c, document, book)
+        )[1]
+        for c in document.chapters
+        if c.slug in ("one", "two")
+    )
+    (number, parent), (marked, other, other_parent) = one.split(), two.split()
+    assert (marked, number != other) == ("False", True)
+    assert (parent == other_parent) == kernels.SPLITS
+
+
+def test_without_splitting_a_page_runs_all_the_same(write, monkeypatch):
+    monkeypatch.setattr(kernels, "SPLITS", False)
+    assert "<code>7</code>" in shown(write(one=f"# One\n\n{cell('3 + 4')}"))
+
+
+@pytest.mark.skipif(not kernels.SPLITS, reason="kernels are not split off here")
+def test_no_process_is_left_behind(write):
+    folder = write(one=f"# One\n\n{cell('import os; print(os.getpid(), os.getppid())')}")
+    found = re.search(r"<code>(\d+) (\d+)</code>", shown(folder))
+    for number in map(int, found.groups()):
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
+def test_what_can_not_be_imported_is_the_pages_own_error(refusal):
+    message = refusal(one=f"# One\n\n{cell('from nowhere_at_all import thing')}")
+    assert (
+        "one.qmd:4: the cell raises ModuleNotFoundError: No module named 'nowhere_at_all'"
+        in message
+    )
+
+
+def test_the_names_of_what_pages_import_are_found(write):
+    code = "import a.b, c as d\nfrom e import f, g\nfrom . import h\ndef later():\n    import i"
+    book = read_book(write(one=f"# One\n\n{cell(code)}\n{cell('import (')}"))
+    pages = [read_page(path, book.metadata) for path in book.chapters]
+    assert kernels.imported(pages) == ["a.b", "c", "e", "e.f", "e.g", "i"]

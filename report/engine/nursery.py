@@ -1,0 +1,52 @@
+"""A process that imports what pages need and splits off a kernel for each; `kernels.py` starts it.
+
+It is called with the names of modules, reads one line a kernel (a connection file and arguments, as JSON),
+and writes the number of the new process. It ends with its input.
+"""
+
+import json
+import os
+import signal
+import sys
+from importlib import import_module
+
+
+def main(modules: list[str]) -> None:
+    """Import, then split off a kernel for every line of the input."""
+    orders, answers = sys.stdin, os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a module prints while it is imported is no answer
+    del sys.path[0]  # this file's folder, which is no kernel's
+    for name in ("ipykernel.kernelapp", *modules):
+        try:
+            import_module(name)
+        except Exception:  # not a module, or one that fails: then its page says so
+            continue
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that are over leave nothing behind
+    for line in orders:
+        number = os.fork()
+        if number == 0:
+            answers.close()
+            _kernel(json.loads(line))
+        print(number, file=answers, flush=True)
+
+
+def _kernel(order: list[str]) -> None:
+    """Be a kernel until its manager ends it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    numpy = sys.modules.get("numpy")
+    if numpy:
+        numpy.random.seed()  # not every page the same numbers
+    from ipykernel.kernelapp import IPKernelApp
+
+    file, *arguments = order
+    # It ends with the process that it comes from.
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"
+    IPKernelApp.launch_instance(["-f", file, parent, *arguments])
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
