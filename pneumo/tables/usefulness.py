@@ -60,7 +60,7 @@ def prevalences(study: Study) -> Table:
                 ]
             )
     return table(
-        "chosen by | prevalence > | PPV, % > | NPV, % > | called > | false alarms > | missed >",
+        "chosen by | prevalence > | PPV, % > | NPV, % > | called > | alarms > | missed >",
         rows,
     )
 
