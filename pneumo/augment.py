@@ -1,6 +1,7 @@
 """From stored images to a network's input, on whole batches of tensors: scaling, augmentation, size."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from pneumo.recipes import Augmentation
+from pneumo.recipes import Augmentation, Recipe
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,26 @@ def augment(images: Tensor, size: int, ranges: Augmentation, generator: torch.Ge
         float (N, 1, size, size) in [0, 1].
     """
     return apply(images, size, draw(len(images), ranges, generator))
+
+
+def views(images: Tensor, recipe: Recipe) -> Iterator[Tensor]:
+    """What a network is shown of each image when it predicts: the image, then variants as in training.
+
+    Every image of a batch is varied the same way, so no prediction hangs on its neighbours.
+
+    Args:
+        images: float (N, 1, H, W) in [0, 1].
+        recipe: its `views`, input size and augmentation.
+
+    Yields:
+        float (N, 1, S, S) in [0, 1], as often as the recipe has views.
+    """
+    yield resize(images, recipe.input_size)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(recipe.views - 1):
+        one = draw(1, recipe.augmentation, generator)
+        same = {name: value.expand(len(images)) for name, value in vars(one).items()}
+        yield apply(images, recipe.input_size, Draw(**same))
 
 
 def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draw:

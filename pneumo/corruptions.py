@@ -148,7 +148,7 @@ def probe(
     Returns:
         `logits` float (C, 5, n), in the order of :data:`CORRUPTIONS`.
     """
-    from pneumo.train import predict
+    from pneumo.loop import predict
 
     images = dataset.test.images[indices]
     logits = [

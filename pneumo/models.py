@@ -3,8 +3,9 @@
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -17,6 +18,8 @@ from pneumo.errors import PneumoError
 from pneumo.network import answers, bounded
 from pneumo.recipes import Recipe
 
+# Below this an image is as good as empty, and is not blown up to noise.
+LEAST_DEVIATION = 0.02
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The Lite networks were trained on (pixel - 127) / 128.
 LITE_MEAN, LITE_DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
@@ -46,7 +49,7 @@ class Weights:
 class SimpleCNN(nn.Module):
     """Three convolutions and a linear layer: 93,249 parameters for one grey channel."""
 
-    def __init__(self, dropout: float) -> None:
+    def __init__(self, dropout: float, outputs: int = 1) -> None:
         super().__init__()
 
         def block(inputs: int, outputs: int) -> list[nn.Module]:
@@ -62,10 +65,10 @@ class SimpleCNN(nn.Module):
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(128, 1)
+        self.fc = nn.Linear(128, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Float (N, 1, 28, 28) to logits (N, 1)."""
+        """Float (N, 1, 28, 28) to logits, (N, 1) or as many as there are outputs."""
         pooled: Tensor = self.pool(self.features(images)).flatten(1)  # (N, 128)
         logits: Tensor = self.fc(self.dropout(pooled))
         return logits
@@ -78,11 +81,17 @@ class Classifier(nn.Module):
     deviation: Tensor
 
     def __init__(
-        self, network: nn.Module, head: str, mean: tuple[float, ...], deviation: tuple[float, ...]
+        self,
+        network: nn.Module,
+        depths: Sequence[Sequence[str]],
+        mean: tuple[float, ...],
+        deviation: tuple[float, ...],
+        standardised: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
-        self._head = head
+        self._depths, self._head = depths, depths[-1][0]
+        self._standardised = standardised
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1), False)
 
@@ -91,25 +100,45 @@ class Classifier(nn.Module):
         """The layer that is new: all that learns in a frozen stage."""
         return self.network.get_submodule(self._head)
 
+    def depths(self) -> list[list[nn.Module]]:
+        """The network's layers in groups, from the input to the head; each group learns at one rate."""
+        return [[self.network.get_submodule(name) for name in names] for names in self._depths]
+
     def forward(self, images: Tensor) -> Tensor:
-        """Float (N, 1, S, S) in [0, 1] to logits (N,); above 0 speaks for pneumonia."""
+        """Float (N, 1, S, S) in [0, 1] to logits (N,), above 0 for pneumonia; (N, C) with C > 1 outputs."""
+        if self._standardised:
+            images = standardise(images)
         # Subtracting a mean of three channels from one turns grey into three equal channels.
         normalised = (images - self.mean) / self.deviation  # (N, 1 or 3, S, S)
         logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
         return logits.squeeze(1)
 
 
-def build(recipe: Recipe, weights: Weights | None = None) -> Classifier:
+def standardise(images: Tensor) -> Tensor:
+    """Each image shifted and scaled to a mean of 0.5 and a deviation of 0.2; an empty one stays empty.
+
+    Args:
+        images: float (N, 1, S, S).
+
+    Returns:
+        float (N, 1, S, S), most of it in [0, 1].
+    """
+    deviation, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
+    return (images - mean) / deviation.clamp_min(LEAST_DEVIATION) * 0.2 + 0.5
+
+
+def build(recipe: Recipe, weights: Weights | None = None, outputs: int = 1) -> Classifier:
     """The recipe's network, with pretrained weights where they are given and a new head.
 
     Args:
         recipe: names the architecture and its dropout.
         weights: pretrained weights; without them all parameters are torch's random ones.
+        outputs: logits an image: one for two classes, else as many as there are classes.
 
     Raises:
         WeightsError: the file does not hold this network's weights.
     """
-    model = _BUILDERS[recipe.architecture](recipe)
+    model = _BUILDERS[recipe.architecture](recipe, outputs)
     if weights is not None:
         _load(model, weights)
     return model.to(memory_format=torch.channels_last)
@@ -173,30 +202,45 @@ def find_weights(recipe: Recipe, given: Path | None = None) -> Weights | None:
     return _given_imagenet(given) if given is not None else _torchvision_imagenet()
 
 
-def _simple_cnn(recipe: Recipe) -> Classifier:
-    return Classifier(SimpleCNN(recipe.dropout), "fc", mean=(0.5,), deviation=(0.25,))
+def _simple_cnn(recipe: Recipe, outputs: int) -> Classifier:
+    network = SimpleCNN(recipe.dropout, outputs)
+    return Classifier(network, [["features"], ["fc"]], (0.5,), (0.25,), recipe.standardised)
 
 
-def _resnet18(recipe: Recipe) -> Classifier:
+def _resnet18(recipe: Recipe, outputs: int) -> Classifier:
     network = resnet18(num_classes=1)
     # The head keeps its name, so that a state dict's other names fit.
-    network.fc = nn.Sequential(nn.Dropout(recipe.dropout), nn.Linear(512, 1))
-    return Classifier(network, "fc", IMAGENET_MEAN, IMAGENET_DEVIATION)
+    network.fc = nn.Sequential(nn.Dropout(recipe.dropout), nn.Linear(512, outputs))
+    kernel, stride = recipe.stem_kernel, recipe.stem_stride
+    if kernel != network.conv1.kernel_size[0]:
+        network.conv1 = nn.Conv2d(3, 64, kernel, stride, padding=kernel // 2, bias=False)
+        # As torchvision begins its own.
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1.stride = (stride, stride)
+    if not recipe.stem_pooling:
+        network.maxpool = nn.Identity()
+    layers = [[f"layer{number}"] for number in range(1, 5)]
+    depths = [["conv1", "bn1"], *layers, ["fc"]]
+    return Classifier(network, depths, IMAGENET_MEAN, IMAGENET_DEVIATION, recipe.standardised)
 
 
-def _efficientnet_lite0(recipe: Recipe) -> Classifier:
+def _efficientnet_lite0(recipe: Recipe, outputs: int) -> Classifier:
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name(
         "efficientnet-lite0",
         image_size=recipe.input_size,
         dropout_rate=recipe.dropout,
-        num_classes=1,
+        num_classes=outputs,
     )
-    return Classifier(network, "_fc", LITE_MEAN, LITE_DEVIATION)
+    # Its sixteen blocks by the size of their maps: a new group where the side is halved.
+    starts = (0, 1, 3, 5, 11, 16)
+    blocks = [[f"_blocks.{number}" for number in range(*bounds)] for bounds in pairwise(starts)]
+    depths = [["_conv_stem", "_bn0"], *blocks, ["_conv_head", "_bn1"], ["_fc"]]
+    return Classifier(network, depths, LITE_MEAN, LITE_DEVIATION, recipe.standardised)
 
 
-_BUILDERS: dict[str, Callable[[Recipe], Classifier]] = {
+_BUILDERS: dict[str, Callable[[Recipe, int], Classifier]] = {
     "simple-cnn": _simple_cnn,
     "resnet18": _resnet18,
     "efficientnet-lite0": _efficientnet_lite0,

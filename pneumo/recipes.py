@@ -14,6 +14,8 @@ from pneumo.errors import PneumoError
 Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0"]
 Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
 
+Averaging = Literal["none", "ema", "swa"]
+
 T = TypeVar("T")
 
 
@@ -41,17 +43,32 @@ class Recipe:
     architecture: Architecture
     pretraining: Pretraining | None = None  # None: from random weights
     input_size: int = 28  # images are upsampled bilinearly to this side, in pixels
+    standardised: bool = False  # each image to one mean and deviation, before it is normalised
+    stem_kernel: int = 7  # ResNet18's first convolution, in pixels
+    stem_stride: int = 2
+    stem_pooling: bool = True  # whether ResNet18 halves the side again behind it
     batch_size: int = 128  # images a step
     frozen_epochs: int = 0  # stage one: only the new head learns
     frozen_learning_rate: float = 0.0  # its peak
     epochs: int = 10  # stage two, or the only one: everything learns
     learning_rate: float = 1e-3  # its peak; one cycle, up and down to zero
+    layer_decay: float = (
+        1.0  # the rate of each group of layers, as a share of the next one's towards the head
+    )
     weight_decay: float = 1e-2  # AdamW's, on kernels only, not on biases and norms
+    label_smoothing: float = 0.0  # share of a label that is spread over both classes
+    mixup: float = (
+        0.0  # both parameters of the Beta distribution that mixes pairs; 0: none are mixed
+    )
+    balanced: bool = False  # whether both classes weigh the same in the loss
+    averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
+    ema_decay: float = 0.99  # of the exponential average, a step
     dropout: float = 0.0  # before the head
     patience: int = 5  # epochs without a lower validation loss until training stops
     train_images: int | None = None  # learn from this many only, stratified; None: from all
     shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
     augmentation: Augmentation = Augmentation()
+    views: int = 1  # variants of an image whose logits are averaged; the first is the image itself
     explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
 
     def to_dict(self) -> dict[str, Any]:

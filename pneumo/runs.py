@@ -29,7 +29,7 @@ VARIANTS = ("original", "mirrored", "rotated", "shifted", "brighter", "contrast"
 # What reading a damaged file may raise.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 # The modules whose words decide a run's numbers; a change in any other retrains nothing.
-_DECIDING = ("data", "augment", "models", "train")
+_DECIDING = ("data", "augment", "models", "loop", "train")
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
 

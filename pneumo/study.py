@@ -22,8 +22,8 @@ from pneumo.recipes import Profile, Recipe, find_profile
 from pneumo.runs import Run
 
 if TYPE_CHECKING:
+    from pneumo.loop import Listener
     from pneumo.models import Weights
-    from pneumo.train import Listener
 
 SCHEMA = 1
 DEFAULT_PROFILE = "standard"

@@ -14,7 +14,15 @@ from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights, resnet18
 
 from pneumo import models
-from pneumo.models import WeightsError, WeightsUnavailableError, build, find_weights
+from pneumo.models import (
+    WeightsError,
+    WeightsUnavailableError,
+    build,
+    count_parameters,
+    find_weights,
+    layers,
+    standardise,
+)
 from pneumo.network import answers
 from pneumo.recipes import RECIPES
 
@@ -291,3 +299,58 @@ def test_another_networks_weights_are_refused(tmp_path):
     torch.save(build(RECIPES["simple-cnn"]).network.state_dict(), path)
     with pytest.raises(WeightsError, match="does not fit the network"):
         build(IMAGENET, models.Weights("other", path, "0"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "side", "parameters"),
+    [
+        ({}, 14, 11_177_025),
+        ({"stem_stride": 1}, 28, 11_177_025),
+        ({"stem_pooling": False}, 28, 11_177_025),
+        ({"stem_kernel": 3, "stem_stride": 1, "stem_pooling": False}, 56, 11_177_025 - 3 * 64 * 40),
+    ],
+)
+def test_the_stem_decides_how_large_the_first_maps_are(changes, side, parameters):
+    recipe = replace(RECIPES["resnet18-scratch"], **changes)
+    model = build(recipe)
+    assert count_parameters(model) == parameters
+    rows = {row["name"]: row["output"] for row in layers(model, 56)}
+    assert rows["layer1.0.conv1"] == [64, side, side]
+
+
+def test_another_stem_keeps_the_pretrained_kernels():
+    recipe = replace(RECIPES["resnet18-tiny-imagenet"], stem_stride=1, stem_pooling=False)
+    weights = find_weights(recipe)
+    kernels = load_file(weights.path)["conv1.weight"].float()
+    torch.testing.assert_close(build(recipe, weights).network.conv1.weight.detach(), kernels)
+
+
+def test_a_standardised_image_has_lost_its_exposure():
+    images = torch.rand(4, 1, 28, 28)
+    found = standardise(images)
+    torch.testing.assert_close(found.mean(dim=(1, 2, 3)), torch.full((4,), 0.5))
+    torch.testing.assert_close(found.std(dim=(1, 2, 3)), torch.full((4,), 0.2))
+    torch.testing.assert_close(standardise(0.4 * images + 0.3), found, atol=1e-4, rtol=1e-4)
+    empty = torch.full((1, 1, 28, 28), 0.7)
+    torch.testing.assert_close(standardise(empty), torch.full_like(empty, 0.5))
+
+
+def test_a_standardised_networks_logits_do_not_hang_on_exposure():
+    model = build(replace(RECIPES["simple-cnn"], standardised=True)).eval()
+    images = torch.rand(4, 1, 28, 28)
+    torch.testing.assert_close(model(0.5 * images + 0.2), model(images), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_depths_hold_every_parameter_once_and_end_at_the_head(name):
+    model = build(RECIPES[name])
+    found = [p for group in model.depths() for module in group for p in module.parameters()]
+    assert len(found) == len(list(model.parameters()))
+    assert model.depths()[-1] == [model.head]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_network_has_as_many_outputs_as_there_are_classes(name):
+    recipe = RECIPES[name]
+    model = build(recipe, outputs=7).eval()
+    assert model(torch.rand(2, 1, recipe.input_size, recipe.input_size)).shape == (2, 7)

@@ -1,6 +1,5 @@
 """The training loop on the phantom: the same numbers for a seed, however often it is interrupted."""
 
-import math
 import signal
 import subprocess
 import sys
@@ -292,20 +291,6 @@ def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share
         wanted = min(members, max(2, round(count * members / len(labels))))
         assert int((labels[kept] == label).sum()) == wanted
     np.testing.assert_array_equal(kept, training.stratified(labels, count, seed))
-
-
-@given(st.integers(2, 200), st.integers(2, 64), st.integers(0, 1000))
-def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, seed):
-    drawn = list(training.batches(count, size, torch.Generator().manual_seed(seed)))
-    seen = torch.cat(drawn).tolist()
-    assert len(seen) == len(set(seen)) == count - (count % size == 1)
-    assert all(1 < len(batch) <= size for batch in drawn)
-    assert len(drawn) == math.ceil(len(seen) / size)
-
-
-def test_a_recipe_of_one_stage_has_no_empty_one():
-    assert [stage.name for stage in training.stages(RECIPES["simple-cnn"])] == ["open"]
-    assert [stage.name for stage in training.stages(TUNED)] == ["frozen", "open"]
 
 
 def test_the_device_can_be_chosen():

@@ -1,0 +1,201 @@
+"""The loop's parts: what each way of training does to a batch, to rates and to weights."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from pneumo import loop as module
+from pneumo.loop import Loop, ManyClasses, Stage, TwoClasses
+from pneumo.models import build
+from pneumo.recipes import RECIPES
+from pneumo.train import train
+
+CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
+TUNED = replace(RECIPES["resnet18-tiny-imagenet"], input_size=28, frozen_epochs=1, epochs=2)
+EVERYTHING = {
+    "standardised": True, "label_smoothing": 0.1, "mixup": 0.4, "balanced": True, "averaging": "ema", "views": 3,
+}  # fmt: skip
+
+
+class Stop:
+    """Stops a training in an epoch."""
+
+    def __init__(self, epoch):
+        self.epoch_to_stop, self.done = epoch, 0
+
+    def step(self, images):
+        if self.done + 1 == self.epoch_to_stop:
+            raise KeyboardInterrupt
+
+    def epoch(self, row):
+        self.done += 1
+
+
+def loop(recipe, dataset, folder, task=None):
+    torch.manual_seed(0)
+    return Loop(recipe, 0, build(recipe), task or TwoClasses(), dataset.train, dataset.val, folder)
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_with_everything_asked_for_a_stopped_training_ends_with_the_same_bits(
+    averaging, phantom, tmp_path
+):
+    recipe = replace(CNN, **{**EVERYTHING, "averaging": averaging})
+    expected = train(recipe, 0, phantom, home=tmp_path / "one")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, 0, phantom, home=tmp_path / "two", listener=Stop(3))
+    resumed = train(recipe, 0, phantom, home=tmp_path / "two")
+    for split in ("val", "test"):
+        np.testing.assert_array_equal(
+            resumed.predictions[split].logits, expected.predictions[split].logits
+        )
+
+
+@pytest.mark.parametrize("field", EVERYTHING)
+def test_each_way_of_training_changes_what_comes_of_it(field, phantom, tmp_path):
+    plain = train(CNN, 0, phantom, home=tmp_path)
+    other = train(replace(CNN, **{field: EVERYTHING[field]}), 0, phantom, home=tmp_path)
+    assert other.key != plain.key
+    assert not np.allclose(
+        other.predictions["test"].logits, plain.predictions["test"].logits, atol=1e-4
+    )
+
+
+def test_the_validation_loss_is_plain_whatever_the_recipe_does(phantom, tmp_path):
+    recipe = replace(CNN, label_smoothing=0.2, balanced=True, mixup=0.4)
+    run = train(recipe, 0, phantom, home=tmp_path)
+    found = run.predictions["val"]
+    plain = F.binary_cross_entropy_with_logits(
+        torch.from_numpy(found.logits), torch.from_numpy(found.labels).double()
+    )
+    assert float(plain) == pytest.approx(min(row["val_loss"] for row in run.history))
+
+
+def test_smoothing_moves_labels_towards_one_half():
+    logits, labels = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 0.0])
+    expected = F.binary_cross_entropy_with_logits(logits, torch.tensor([0.95, 0.05]))
+    assert TwoClasses().loss(logits, labels, 0.1) == pytest.approx(float(expected))
+
+
+def test_weights_count_each_class_as_often_as_they_say():
+    logits, labels = torch.tensor([0.3, 0.7]), torch.tensor([1.0, 0.0])
+    one, other = (float(F.binary_cross_entropy_with_logits(logits[i], labels[i])) for i in (0, 1))
+    found = TwoClasses((0.5, 3.0)).loss(logits, labels)
+    assert float(found) == pytest.approx((3 * one + 0.5 * other) / 2)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_many_classes_are_judged_by_cross_entropy_and_top_1(smoothing):
+    logits = torch.tensor([[2.0, 0.0, 1.0], [0.0, 3.0, 0.0], [0.0, 0.0, 1.0]])
+    labels = torch.tensor([0.0, 1.0, 0.0])
+    logs = F.log_softmax(logits, dim=1)
+    own = -logs[range(3), [0, 1, 0]].mean()
+    expected = (1 - smoothing) * own - smoothing * logs.mean()
+    assert float(ManyClasses().loss(logits, labels, smoothing)) == pytest.approx(float(expected))
+    scores = ManyClasses().scores("val", labels.numpy(), logits.double().numpy())
+    assert scores == {"val_accuracy": pytest.approx(2 / 3)}
+
+
+def test_rates_fall_from_the_head_to_the_input(phantom, tmp_path):
+    recipe = replace(TUNED, layer_decay=0.5, learning_rate=0.1)
+    training = loop(recipe, phantom, tmp_path)
+    optimizer, schedule = training._optimizer(Stage("open", 2, 0.1), 10)
+    rates = {
+        parameter: group["max_lr"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+    network = training.model.network
+    assert len(rates) == len(list(network.parameters()))
+    expected = {"fc.1": 0.1, "layer4.0.conv1": 0.05, "layer1.1.bn2": 0.00625, "conv1": 0.003125}
+    for name, rate in expected.items():
+        assert rates[network.get_submodule(name).weight] == pytest.approx(rate), name
+    assert schedule.total_steps == 20
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_every_parameter_learns_in_the_open_stage_and_the_heads_alone_in_the_frozen(
+    recipe, phantom, tmp_path
+):
+    training = loop(recipe, phantom, tmp_path)
+    everything, head = training.model.parameters(), training.model.head.parameters()
+    for name, learning in (("frozen", head), ("open", everything)):
+        optimizer, _ = training._optimizer(Stage(name, 1, 0.1), 10)
+        found = [p for group in optimizer.param_groups for p in group["params"]]
+        wanted = set(learning)
+        assert len(found) == len(set(found))
+        assert set(found) == wanted
+        assert {p for p in training.model.parameters() if p.requires_grad} == wanted
+        for group in optimizer.param_groups:
+            assert (group["weight_decay"] > 0) == all(p.ndim > 1 for p in group["params"])
+
+
+@given(st.sampled_from(["ema", "swa"]), st.integers(1, 40), st.integers(0, 1000))
+def test_the_running_mean_is_the_one_that_is_asked_for(averaging, steps, seed):
+    recipe = replace(CNN, averaging=averaging, ema_decay=0.8)
+    training = Loop.__new__(Loop)
+    training.recipe, training.model = recipe, torch.nn.Linear(1, 1)
+    mean = training._average(Stage("open", 1, 0.1), steps)
+    values = np.random.default_rng(seed).normal(size=steps)
+    expected = values[0]
+    for step, value in enumerate(values):
+        torch.nn.init.constant_(training.model.weight, value)
+        mean.update_parameters(training.model)
+        if averaging == "ema" and step:
+            decay = min(0.8, (1 + step) / (10 + step))
+            expected = decay * expected + (1 - decay) * value
+    if averaging == "swa":
+        first = min(round(steps * 0.75), steps - 1)
+        expected = values[first:].mean()
+    assert float(mean.module.weight) == pytest.approx(expected, abs=1e-5)
+
+
+def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
+    training = loop(replace(CNN, mixup=0.5, dropout=0.0), phantom, tmp_path)
+    training.model.eval()  # so that an image's logit does not hang on its batch
+    images, labels = torch.rand(6, 1, 28, 28), torch.tensor([0.0, 1, 0, 1, 1, 0])
+    torch.manual_seed(3)
+    share = float(torch.distributions.Beta(0.5, 0.5).sample())
+    partner = torch.randperm(6, generator=torch.Generator().manual_seed(5))
+    torch.manual_seed(3)
+    output, loss = training._forward(images, labels, torch.Generator().manual_seed(5))
+    expected = training.model(share * images + (1 - share) * images[partner])
+    torch.testing.assert_close(output, expected)
+    mixed = share * labels + (1 - share) * labels[partner]
+    assert float(loss) == pytest.approx(
+        float(F.binary_cross_entropy_with_logits(expected, mixed)), rel=1e-5
+    )
+
+
+def test_predictions_are_the_mean_over_views(phantom):
+    recipe = replace(CNN, views=4)
+    model = build(recipe)
+    images = phantom.test.images[:10]
+    with torch.inference_mode():
+        views = [model.eval()(view) for view in module.views(module.to_unit(images), recipe)]
+    assert len(views) == 4
+    np.testing.assert_allclose(
+        module.predict(model, recipe, images), torch.stack(views).mean(dim=0), atol=1e-5
+    )
+    alone = module.predict(model, recipe, images[3:4])
+    np.testing.assert_allclose(module.predict(model, recipe, images)[3:4], alone, atol=1e-5)
+
+
+@given(st.integers(2, 200), st.integers(2, 64), st.integers(0, 1000))
+def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, seed):
+    drawn = list(module.batches(count, size, torch.Generator().manual_seed(seed)))
+    seen = torch.cat(drawn).tolist()
+    assert len(seen) == len(set(seen)) == count - (count % size == 1)
+    assert all(1 < len(batch) <= size for batch in drawn)
+    assert len(drawn) == math.ceil(len(seen) / size)
+
+
+def test_a_recipe_of_one_stage_has_no_empty_one():
+    assert [stage.name for stage in module.stages(RECIPES["simple-cnn"])] == ["open"]
+    assert [stage.name for stage in module.stages(TUNED)] == ["frozen", "open"]
