@@ -51,6 +51,13 @@ def study(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speeds as ratios, print a table, write bench.json (-- --only ID…, --output FILE)."""
+    session.install("-e", ".")
+    session.run("python", "-m", "pneumo.bench", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage (options of pytest)."""
     install(session, "tests")

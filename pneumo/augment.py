@@ -21,13 +21,15 @@ class Draw:
     rotation: Tensor  # degrees, counter-clockwise
     right: Tensor  # share of the side
     down: Tensor
+    zoom: Tensor  # added to 1: how large a share of the side is seen
     brightness: Tensor  # added to intensities
     contrast: Tensor  # factor of the distance from the image's mean
 
 
-def to_unit(images: NDArray[np.uint8]) -> Tensor:
-    """Images uint8 (N, H, W) as float (N, 1, H, W) in [0, 1]."""
-    return torch.from_numpy(images.copy()).unsqueeze(1).float() / 255
+def to_unit(images: NDArray[np.uint8] | Tensor) -> Tensor:
+    """Images uint8 (N, H, W), an array or a tensor, as float (N, 1, H, W) in [0, 1]."""
+    tensor = images if isinstance(images, Tensor) else torch.from_numpy(images.copy())
+    return tensor.unsqueeze(1).float() / 255
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -83,6 +85,7 @@ def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draw:
         rotation=uniform(ranges.rotation),
         right=uniform(ranges.translation),
         down=uniform(ranges.translation),
+        zoom=uniform(ranges.zoom),
         brightness=uniform(ranges.brightness),
         contrast=1 + uniform(ranges.contrast),
     )
@@ -105,7 +108,8 @@ def apply(images: Tensor, size: int, change: Draw) -> Tensor:
     """
     device, count = images.device, len(images)
     angle = (change.rotation * (math.pi / 180)).to(device)
-    cos, sin = angle.cos(), angle.sin()
+    seen = (1 + change.zoom).to(device)
+    cos, sin = seen * angle.cos(), seen * angle.sin()
     side = (1 - 2 * change.mirrored.float()).to(device)  # 1, or -1 where mirrored
     # The grid says where each output pixel is read from, in coordinates from -1 to 1: moving the
     # image to the right reads from the left, and a shift by the whole side is 2.

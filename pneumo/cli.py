@@ -1,4 +1,4 @@
-"""The command line: `pneumo data`, `pneumo train`, `pneumo study` and `pneumo reference`."""
+"""The command line: `pneumo data`, `train`, `study`, `pretrain` and `reference`."""
 
 import argparse
 import os
@@ -77,6 +77,28 @@ def _study(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _pretrain(chosen: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pneumo import pretrain
+    from pneumo.progress import Display
+
+    recipe = replace(pretrain.RECIPE, epochs=chosen.epochs or pretrain.RECIPE.epochs)
+    folder = pretrain.read(chosen.folder, recipe.input_size)
+    with Display() as display:
+        display.say(
+            f"{chosen.folder}: {len(folder.classes)} classes, {len(folder.train.labels):,} training and "
+            f"{len(folder.val.labels):,} validation images"
+        )
+        listener = display.listener(recipe, chosen.seed, len(folder.train.labels))
+        path = pretrain.pretrain(
+            folder, chosen.output, recipe, chosen.seed, None, listener, chosen.device
+        )
+    print(f"{path}: top-1 {pretrain.manifest(path)['metrics']['val_accuracy']:.1%}")
+    print(f"fine-tune from it: pneumo study --weights {path}")
+    return 0
+
+
 def _reference(chosen: argparse.Namespace) -> int:
     from pneumo import paths, reference, study
 
@@ -113,6 +135,18 @@ def _parser() -> argparse.ArgumentParser:
         "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
     )
     _add_training(study)
+
+    pretrain = commands.add_parser(
+        "pretrain", help="train ResNet18 on any folder of images by class, and write its weights"
+    )
+    pretrain.set_defaults(command=_pretrain)
+    pretrain.add_argument("folder", type=Path, metavar="FOLDER", help="a folder a class in it")
+    pretrain.add_argument("--seed", type=int, default=0)
+    pretrain.add_argument("--epochs", type=int, help="instead of the recipe's")
+    pretrain.add_argument(
+        "--output", type=Path, default=Path(), metavar="FOLDER", help="where the weights go"
+    )
+    pretrain.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
 
     reference = commands.add_parser(
         "reference", help="keep a finished study's numbers as the reference"

@@ -126,7 +126,7 @@ def predict(model: Classifier, recipe: Recipe, images: NDArray[np.uint8]) -> NDA
     model.eval()
     device = next(model.parameters()).device
     outputs = []
-    with torch.inference_mode(), _autocast(device):
+    with torch.inference_mode():
         for start in range(0, len(images), EVALUATION_BATCH):
             batch = to_unit(images[start : start + EVALUATION_BATCH]).to(device)
             seen = [model(view).double() for view in views(batch, recipe)]
@@ -167,13 +167,15 @@ class Loop:
         self.recipe, self.seed, self.model, self.task = recipe, seed, model, task
         self.training, self.validation, self.folder = training, validation, folder
         self.device = next(model.parameters()).device
+        self.precision = precision(recipe, self.device)
         self.history: list[dict[str, Any]] = []
         self.best: dict[str, Tensor] = _copy(model)
         self.averaged: AveragedModel | None = None
 
     def run(self, listener: Listener | None = None) -> None:
         """Every stage, from the last finished epoch on; the network ends with the best epoch's weights."""
-        images, labels = to_unit(self.training.images), torch.tensor(self.training.labels).float()
+        images = torch.from_numpy(self.training.images)  # uint8 until they are in a batch
+        labels = torch.tensor(self.training.labels).float()
         steps = sum(1 for _ in batches(len(labels), self.recipe.batch_size, torch.Generator()))
         saved = self._restore()
         for stage in stages(self.recipe):
@@ -225,7 +227,7 @@ class Loop:
         learning_rate = stage.learning_rate
         for batch in batches(len(labels), self.recipe.batch_size, generator):
             inputs = augment(
-                images[batch].to(self.device),
+                to_unit(images[batch].to(self.device)),
                 self.recipe.input_size,
                 self.recipe.augmentation,
                 generator,
@@ -267,14 +269,16 @@ class Loop:
     ) -> tuple[Tensor, Tensor]:
         """The outputs for a batch, and its loss; with mixup both are of mixed images."""
         recipe = self.recipe
+        half = self.precision != torch.float32
+        autocast = torch.autocast(self.device.type, self.precision, enabled=half)
         if not recipe.mixup:
-            with _autocast(self.device):
+            with autocast:
                 output = self.model(inputs).float()
             return output, self.task.loss(output, targets, recipe.label_smoothing)
         # Zhang et al. 2018: convex mixtures of two images, and the same mixture of their losses.
         share = float(torch.distributions.Beta(recipe.mixup, recipe.mixup).sample())
         partner = torch.randperm(len(targets), generator=generator).to(self.device)
-        with _autocast(self.device):
+        with autocast:
             output = self.model(share * inputs + (1 - share) * inputs[partner]).float()
         own = self.task.loss(output, targets, recipe.label_smoothing)
         other = self.task.loss(output, targets[partner], recipe.label_smoothing)
@@ -360,9 +364,14 @@ class Loop:
         return saved
 
 
-def _autocast(device: torch.device) -> torch.autocast:
-    """Half the bits on a GPU, where they are free; on a CPU they help some machines and hurt others."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def precision(recipe: Recipe, device: torch.device) -> torch.dtype:
+    """In what a network learns there: bfloat16 where both the recipe and the processor are made for it."""
+    native = device.type == "cuda"
+    if device.type == "cpu" and recipe.half_precision:
+        # Elsewhere it would be emulated, and slow.
+        found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return torch.bfloat16 if native else torch.float32
 
 
 def _stopped(done: list[dict[str, Any]], patience: int) -> bool:

@@ -81,9 +81,14 @@ class RunProgress:
         done = row["epoch"] * self.images
         self.display.progress.update(self.task, completed=done, news=news)
         if not self.display.console.is_terminal:
+            score = (
+                f"AUC {row['val_auc']:.3f}"
+                if "val_auc" in row
+                else f"top-1 {row['val_accuracy']:.1%}"
+            )
             left = (time.monotonic() - self.started) / self.heard * (self.epochs - row["epoch"])
             self.display.console.print(
-                f"{self.name}: {news}, AUC {row['val_auc']:.3f}, "
+                f"{self.name}: {news}, {score}, "
                 f"{self.images / row['seconds']:,.0f} images/s, at most {left:.0f} s left",
                 highlight=False,
                 soft_wrap=True,

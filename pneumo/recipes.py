@@ -30,6 +30,7 @@ class Augmentation:
     flip: float = 0.5  # probability of the mirror image
     rotation: float = 10.0  # degrees, to either side
     translation: float = 0.07  # share of the image's side, in each direction
+    zoom: float = 0.0  # share by which what is seen may be smaller or larger than the image's side
     brightness: float = 0.15  # added to intensities in [0, 1], up or down
     contrast: float = 0.15  # intensities' distance from the image's mean is scaled by 1 ± this
 
@@ -61,6 +62,9 @@ class Recipe:
         0.0  # both parameters of the Beta distribution that mixes pairs; 0: none are mixed
     )
     balanced: bool = False  # whether both classes weigh the same in the loss
+    half_precision: bool = (
+        True  # learns in bfloat16 where a processor computes in it; judged in 32 bits
+    )
     averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
     ema_decay: float = 0.99  # of the exponential average, a step
     dropout: float = 0.0  # before the head
@@ -154,6 +158,7 @@ RECIPES: dict[str, Recipe] = {
             epochs=6,
             learning_rate=1e-3,
             dropout=0.2,
+            half_precision=False,  # its depthwise convolutions are slower for it
             explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 8×8
         ),
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,6 +15,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from pneumo import metrics, paths
@@ -191,16 +192,35 @@ def write_json(path: Path, content: object) -> None:
     temporary.replace(path)
 
 
-def publish(partial: Path, destination: Path) -> None:
+@contextmanager
+def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
+    """Make a folder once, however many processes want it and however often one is killed.
+
+    Yields:
+        A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
+        when the block ends without an error. None where `destination` is there already.
+    """
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(destination.with_name(f".{destination.name}.lock")):
+        if destination.is_dir():
+            yield None
+            return
+        partial = destination.with_name(f".{destination.name}.partial")
+        partial.mkdir(exist_ok=True)
+        yield partial
+        publish(partial, destination, files)
+
+
+def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
     """Make a finished run of the folder `partial`: everything in it that a run holds, renamed at once.
 
     Raises:
         RunError: a file of a run is missing from it.
     """
-    missing = [name for name in FILES if not (partial / name).is_file()]
+    missing = [name for name in files if not (partial / name).is_file()]
     if missing:
         raise RunError(f"{partial} lacks {', '.join(missing)}; it is not published")
-    for stray in set(partial.iterdir()) - {partial / name for name in FILES}:
+    for stray in set(partial.iterdir()) - {partial / name for name in files}:
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     if destination.exists():
         shutil.rmtree(destination)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import nn
@@ -61,15 +60,10 @@ def train(
         )
     key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
     destination = runs.folder(recipe, seed, key, home)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(destination.with_name(f".{destination.name}.lock")):
-        if destination.is_dir():
-            return runs.load(destination)
-        partial = destination.with_name(f".{destination.name}.partial")
-        partial.mkdir(exist_ok=True)
-        loop = _train(recipe, seed, dataset, weights, partial, find_device(device), listener)
-        _finish(loop, dataset, weights, key)
-        runs.publish(partial, destination)
+    with runs.once(destination) as partial:
+        if partial:
+            loop = _train(recipe, seed, dataset, weights, partial, find_device(device), listener)
+            _finish(loop, dataset, weights, key)
     return runs.load(destination)
 
 
@@ -179,7 +173,8 @@ def provenance(loop: Loop) -> dict[str, Any]:
     """What a training's manifest says of where and how long it ran."""
     return {
         "versions": versions(),
-        "hardware": hardware(loop.device),
+        "hardware": hardware(loop.device)
+        | {"precision": str(loop.precision).removeprefix("torch.")},
         "git_commit": git_commit(),
         "seconds": round(sum(row["seconds"] for row in loop.history), 3),
     }

@@ -114,6 +114,12 @@ def test_a_shift_is_the_same_share_at_any_final_size():
     assert (row, column) == pytest.approx((28.5, 28.5 + 6), abs=0.01)
 
 
+@pytest.mark.parametrize(("zoom", "distance"), [(-0.5, 10), (0.0, 5), (0.25, 4)])
+def test_a_zoom_shows_more_or_less_of_the_side(zoom, distance):
+    row, column = centre(apply(dot(14, 19), SIDE, change(zoom=zoom)))
+    assert (row, column) == pytest.approx((14, 14 + distance), abs=0.2)
+
+
 def test_what_a_shift_uncovers_repeats_the_edge(scene):
     shifted = apply(scene, 28, change(4, right=4 / 28))
     edge = scene[..., :1].expand(-1, -1, -1, 4)
@@ -156,11 +162,12 @@ def test_the_same_seed_draws_the_same_images(scene):
 
 
 def test_draws_fill_their_ranges_and_stay_inside():
-    ranges = Augmentation(flip=0.3, rotation=12, translation=0.1, brightness=0.2, contrast=0.4)
+    ranges = Augmentation(0.3, rotation=12, translation=0.1, zoom=0.3, brightness=0.2, contrast=0.4)
     drawn = draw(4000, ranges, torch.Generator().manual_seed(0))
     assert drawn.mirrored.float().mean().item() == pytest.approx(0.3, abs=0.03)
     for values, middle, reach in (
         (drawn.rotation, 0, 12),
+        (drawn.zoom, 0, 0.3),
         (drawn.right, 0, 0.1),
         (drawn.down, 0, 0.1),
         (drawn.brightness, 0, 0.2),
@@ -172,8 +179,9 @@ def test_draws_fill_their_ranges_and_stay_inside():
 
 
 def test_each_image_gets_a_draw_of_its_own():
-    drawn = draw(50, Augmentation(), torch.Generator().manual_seed(0))
-    for values in (drawn.rotation, drawn.right, drawn.down, drawn.brightness, drawn.contrast):
+    drawn = draw(50, Augmentation(zoom=0.1), torch.Generator().manual_seed(0))
+    for name in ("rotation", "right", "down", "zoom", "brightness", "contrast"):
+        values = getattr(drawn, name)
         assert len(values.unique()) == 50
 
 

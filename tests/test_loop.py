@@ -19,8 +19,13 @@ from pneumo.train import train
 CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
 TUNED = replace(RECIPES["resnet18-tiny-imagenet"], input_size=28, frozen_epochs=1, epochs=2)
 EVERYTHING = {
-    "standardised": True, "label_smoothing": 0.1, "mixup": 0.4, "balanced": True, "averaging": "ema", "views": 3,
-}  # fmt: skip
+    "standardised": True,
+    "label_smoothing": 0.1,
+    "mixup": 0.4,
+    "balanced": True,
+    "averaging": "ema",
+    "views": 3,
+}
 
 
 class Stop:
@@ -153,11 +158,11 @@ def test_the_running_mean_is_the_one_that_is_asked_for(averaging, steps, seed):
     if averaging == "swa":
         first = min(round(steps * 0.75), steps - 1)
         expected = values[first:].mean()
-    assert float(mean.module.weight) == pytest.approx(expected, abs=1e-5)
+    assert mean.module.weight.item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
-    training = loop(replace(CNN, mixup=0.5, dropout=0.0), phantom, tmp_path)
+    training = loop(replace(CNN, mixup=0.5, dropout=0.0, half_precision=False), phantom, tmp_path)
     training.model.eval()  # so that an image's logit does not hang on its batch
     images, labels = torch.rand(6, 1, 28, 28), torch.tensor([0.0, 1, 0, 1, 1, 0])
     torch.manual_seed(3)
@@ -171,6 +176,37 @@ def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
     assert float(loss) == pytest.approx(
         float(F.binary_cross_entropy_with_logits(expected, mixed)), rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "half", "expected"),
+    [
+        ({"avx512_bf16": True}, True, torch.bfloat16),
+        ({"amx_bf16": True}, True, torch.bfloat16),
+        ({"avx512_bf16": True}, False, torch.float32),
+        ({"avx512_f": True}, True, torch.float32),
+        ({}, True, torch.float32),
+    ],
+)
+def test_half_the_bits_are_used_where_the_processor_has_them(found, half, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
+    recipe = replace(CNN, half_precision=half)
+    assert module.precision(recipe, torch.device("cpu")) == expected
+    assert module.precision(recipe, torch.device("cuda")) == torch.bfloat16
+
+
+def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    half = train(replace(CNN, epochs=4), 0, phantom, home=tmp_path / "half")
+    assert half.manifest["hardware"]["precision"] == "bfloat16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    full = train(replace(CNN, epochs=4), 0, phantom, home=tmp_path / "full")
+    assert full.manifest["hardware"]["precision"] == "float32"
+    assert not np.array_equal(half.predictions["val"].logits, full.predictions["val"].logits)
+    assert half.history[-1]["train_loss"] == pytest.approx(full.history[-1]["train_loss"], rel=0.2)
+    # Logits of half the bits would fall together.
+    logits = half.predictions["test"].logits
+    assert len(np.unique(logits)) > 0.9 * len(np.unique(phantom.test.images, axis=0))
 
 
 def test_predictions_are_the_mean_over_views(phantom):

@@ -69,11 +69,11 @@ def changed_by(module, old, new):
     path.write_text(source)
     print("changed" if after != before else "same")
 
-changed_by("train", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128")
+changed_by("loop", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128")
 changed_by("augment", 'padding_mode="border"', 'padding_mode="zeros"')
 changed_by("models", "kernel_size=3", "kernel_size=5")
 changed_by("data", 'SPLITS = ("train",', 'SPLITS = ("training",')
-changed_by("train", "# Each epoch seeds itself", "# Every epoch seeds itself")
+changed_by("loop", "# Each epoch seeds itself", "# Every epoch seeds itself")
 changed_by("augment", '\"\"\"From stored images', '\"\"\"From the stored images')
 changed_by("figures/evaluation", '"o"', '"s"')
 changed_by("study", "SCHEMA = 1", "SCHEMA = 2")

@@ -1,0 +1,178 @@
+"""Pretraining on a folder of drawn pictures: found, learned, resumed, written, and fine-tuned from."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torchvision.models import resnet18
+
+from pneumo import pretrain as module
+from pneumo.cli import main
+from pneumo.data import DataError
+from pneumo.models import build, find_weights
+from pneumo.pretrain import manifest, pretrain, read
+from pneumo.recipes import RECIPES
+
+SMALL = replace(
+    module.RECIPE, input_size=32, batch_size=16, epochs=3, learning_rate=2e-3, ema_decay=0.8
+)
+CLASSES = ("across", "down", "plain")
+
+
+def draw(path, kind, seed, size=(40, 32), **options):
+    """A picture of grey bars across or down, or of none."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(90, 130, size)
+    bars = (slice(None, None, 4),) if kind == "across" else (slice(None), slice(None, None, 4))
+    if kind != "plain":
+        pixels[bars] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).convert(options.get("mode", "RGB")).save(path)
+
+
+def fill(folder, count=20, seed=0):
+    for place, kind in enumerate(CLASSES):
+        for number in range(count):
+            draw(folder / kind / "images" / f"{number}.png", kind, seed + 1000 * place + number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("pictures") / "bars & more")
+
+
+@pytest.fixture(scope="module")
+def written(pictures, tmp_path_factory):
+    """Weights from a training that nothing disturbed."""
+    place = tmp_path_factory.mktemp("pretraining")
+    return pretrain(read(pictures, 32), place, SMALL, home=place / "home")
+
+
+def test_a_tenth_of_each_class_is_held_out(pictures):
+    folder = read(pictures, 32)
+    assert folder.classes == CLASSES
+    assert folder.train.images.shape == (54, 32, 32)
+    assert np.bincount(folder.val.labels).tolist() == [2, 2, 2]
+    assert read(pictures, 32).fingerprint == folder.fingerprint
+
+
+def test_a_folder_with_both_splits_keeps_them(tmp_path):
+    fill(tmp_path / "train", 4), fill(tmp_path / "val", 3, seed=99)
+    folder = read(tmp_path, 32)
+    assert (len(folder.train.labels), len(folder.val.labels)) == (12, 9)
+    swapped = replace(folder, train=folder.val, val=folder.train)
+    assert swapped.fingerprint != folder.fingerprint
+
+
+def test_a_val_of_other_classes_is_left_alone(tmp_path):
+    fill(tmp_path / "train", 10)
+    draw(tmp_path / "val" / "images" / "0.png", "plain", 0)
+    folder = read(tmp_path, 32)
+    assert (len(folder.train.labels), len(folder.val.labels)) == (27, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
+def test_an_image_is_cropped_to_the_square_in_its_middle_and_made_grey(mode, tmp_path):
+    pixels = np.zeros((32, 64), dtype=np.uint8)
+    pixels[:, 16:48] = 200
+    path = tmp_path / "wide.png"
+    Image.fromarray(pixels).convert(mode).save(path)
+    np.testing.assert_array_equal(module._image(path, 32), np.full((32, 32), 200))
+
+
+def damage(folder):
+    fill(folder, 3)
+    (folder / "plain" / "images" / "1.png").write_bytes(b"no")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "a folder of images for each of at least two classes, found 0"),
+        (lambda folder: fill(folder, 1), "expected at least two images, found 1"),
+        (damage, "is no readable image"),
+    ],
+)
+def test_what_is_no_folder_of_images_is_refused(make, words, tmp_path):
+    make(tmp_path)
+    with pytest.raises(DataError, match=words):
+        read(tmp_path, 32)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(
+        DataError, match="nowhere: expected a folder of images by class, found none"
+    ):
+        read(tmp_path / "nowhere", 32)
+
+
+def test_the_network_learns_what_the_folder_shows(written):
+    about = manifest(written)
+    assert about["metrics"]["val_accuracy"] > 0.6
+    assert about["images_seen"] == 3 * 54
+
+
+def test_the_weights_fit_torchvisions_network(written):
+    state = load_file(written)
+    assert all(value.dtype != torch.float32 for value in state.values())
+    network = resnet18(num_classes=3)
+    network.load_state_dict(state)
+    assert (network.fc.weight != 0).any()
+
+
+def test_the_manifest_says_how_they_came_about(written, pictures):
+    about = manifest(written)
+    folder = read(pictures, 32)
+    assert written.name == f"resnet18-bars---more-{about['sha256'][:8]}.safetensors"
+    assert about["data"]["classes"] == list(CLASSES)
+    assert about["data"]["fingerprint"] == folder.fingerprint
+    assert about["recipe"] == json.loads(json.dumps(SMALL.to_dict()))
+    assert about["seed"] == 0
+    assert about["versions"]["torch"]
+
+
+def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_path):
+    class Stop:
+        rows = 0
+
+        def step(self, images):
+            if self.rows == 1:
+                raise KeyboardInterrupt
+
+        def epoch(self, row):
+            self.rows += 1
+
+    folder = read(pictures, 32)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(folder, tmp_path, SMALL, home=tmp_path / "home", listener=Stop())
+    assert not list(tmp_path.glob("*.safetensors"))
+    again = pretrain(folder, tmp_path, SMALL, home=tmp_path / "home")
+    assert again.read_bytes() == written.read_bytes()
+
+
+def test_fine_tuning_starts_from_the_weights(written):
+    recipe = RECIPES["resnet18-imagenet"]
+    weights = find_weights(recipe, written)
+    assert weights.sha256 == manifest(written)["sha256"]
+    found = build(recipe, weights).network.layer4[1].conv2.weight.detach()
+    torch.testing.assert_close(found, load_file(written)["layer4.1.conv2.weight"].float())
+
+
+def test_the_command_trains_and_says_where_the_weights_are(pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(module, "RECIPE", SMALL)
+    arguments = ["pretrain", str(pictures), "--epochs", "1", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    (path,) = tmp_path.glob("resnet18-*.safetensors")
+    said = capsys.readouterr()
+    assert "3 classes, 54 training and 6 validation images" in said.err
+    assert "epoch 1/1" in said.err
+    assert f"{path}: top-1" in said.out
+    assert manifest(path)["recipe"]["epochs"] == 1
+    assert main(arguments) == 0
+    assert "epoch" not in capsys.readouterr().err
