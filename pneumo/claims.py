@@ -266,9 +266,9 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
 def _flip_is_safe(study: Study) -> list[Claim]:
     """SimpleCNN with flips against the same without: non-inferiority within a margin."""
     found = {model.name: model for model in study.ran + study.controls if model.ran}
-    if not {"simple-cnn", "simple-cnn-no-flip"} <= set(found):
+    if not {"simple-cnn", "simple-cnn-flip"} <= set(found):
         return []
-    flipped, plain = found["simple-cnn"], found["simple-cnn-no-flip"]
+    flipped, plain = found["simple-cnn-flip"], found["simple-cnn"]
     ours, theirs = flipped.run.predictions["test"], plain.run.predictions["test"]
     test = metrics.delong(ours.labels, ours.probabilities, theirs.probabilities)
     low, high = test.interval()

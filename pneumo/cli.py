@@ -38,7 +38,7 @@ def _train(chosen: argparse.Namespace) -> int:
     from pneumo.models import find_weights
     from pneumo.progress import Display
     from pneumo.recipes import find_profile
-    from pneumo.train import train
+    from pneumo.train import images_an_epoch, train
 
     recipe = find_profile(chosen.profile).recipe(chosen.recipe)
     if chosen.epochs is not None:
@@ -46,8 +46,7 @@ def _train(chosen: argparse.Namespace) -> int:
     dataset = data.load(source=chosen.data)
     weights = find_weights(recipe, chosen.weights)
     with Display() as display:
-        images = min(recipe.train_images or len(dataset.train.labels), len(dataset.train.labels))
-        listener = display.listener(recipe, chosen.seed, images)
+        listener = display.listener(recipe, chosen.seed, images_an_epoch(recipe, dataset))
         run = train(recipe, chosen.seed, dataset, weights, None, listener, chosen.device)
     best = run.manifest["metrics"]
     print(

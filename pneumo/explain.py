@@ -84,7 +84,6 @@ def augmented_examples(images: NDArray[np.uint8], ranges: Augmentation) -> NDArr
     unchanged |= {"mirrored": torch.zeros(count, dtype=torch.bool), "contrast": torch.ones(count)}
     extremes: tuple[dict[str, Tensor], ...] = (
         {},
-        {"mirrored": torch.ones(count, dtype=torch.bool)},
         {"rotation": torch.full((count,), ranges.rotation)},
         {name: torch.full((count,), ranges.translation) for name in ("right", "down")},
         {"brightness": torch.full((count,), ranges.brightness)},

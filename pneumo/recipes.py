@@ -1,7 +1,8 @@
 """How each model is trained, in one frozen dataclass a model, and which of them a profile asks for.
 
 Models are what the report compares. Controls are trained the same way and answer one question each: what a
-choice is worth, or what a network does that had nothing to learn.
+choice is worth, or what a network does that had nothing to learn. Ablations change one thing in a model's
+recipe and are judged on training images that both are kept from.
 
 Nothing else in the project holds a hyper-parameter.
 """
@@ -27,7 +28,7 @@ class RecipeError(PneumoError):
 class Augmentation:
     """What may happen to a training image; each draw is uniform in its range, anew every epoch."""
 
-    flip: float = 0.5  # probability of the mirror image
+    flip: float = 0.0  # probability of the mirror image
     rotation: float = 10.0  # degrees, to either side
     translation: float = 0.07  # share of the image's side, in each direction
     zoom: float = 0.0  # share by which what is seen may be smaller or larger than the image's side
@@ -70,6 +71,7 @@ class Recipe:
     dropout: float = 0.0  # before the head
     patience: int = 5  # epochs without a lower validation loss until training stops
     train_images: int | None = None  # learn from this many only, stratified; None: from all
+    held_out: bool = False  # some training images are kept out, to judge the recipe by
     shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
     augmentation: Augmentation = Augmentation()
     views: int = 1  # variants of an image whose logits are averaged; the first is the image itself
@@ -81,6 +83,20 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """A model's recipe with one thing changed, or none; trained without the held-out images."""
+
+    recipe: Recipe
+    model: str  # whose recipe it is
+    change: str = ""  # as in tables; empty where nothing is changed
+
+    @property
+    def baseline(self) -> str:
+        """The recipe that it is held against: the model's own, trained without the held-out images."""
+        return f"{self.model}-held-out"
+
+
+@dataclass(frozen=True)
 class Profile:
     """Which models a study trains, from which seeds, and how far it shortens their recipes."""
 
@@ -88,6 +104,7 @@ class Profile:
     recipes: tuple[str, ...]  # the models
     seeds: tuple[int, ...]
     controls: tuple[str, ...] = ()
+    ablations: tuple[str, ...] = ()
     most_epochs: int | None = None  # of each stage; None: as the recipe says
     train_images: int | None = None
     probed_images: int | None = None  # test images that probes ask about; None: all
@@ -164,26 +181,118 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 
-# Both are SimpleCNN, which trains in a minute: what they ask is not about size.
+# Both are SimpleCNN, which trains in a minute or two: what they ask is not about size.
 CONTROLS: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         replace(
             RECIPES["simple-cnn"],
-            name="simple-cnn-no-flip",
-            title="SimpleCNN, never flipped",
-            augmentation=Augmentation(flip=0.0),
+            name="simple-cnn-flip",
+            title="SimpleCNN, with flips",
+            augmentation=Augmentation(flip=0.5),
         ),
         replace(
             RECIPES["simple-cnn"],
             name="simple-cnn-shuffled-labels",
             title="SimpleCNN, labels shuffled",
+            epochs=15,
             shuffled_labels=True,
         ),
     )
 }
 
-_ALL, _CONTROLS = tuple(RECIPES), tuple(CONTROLS)
+
+def _ablations(
+    model: str, rows: dict[str, tuple[str, dict[str, Any]]], **common: Any
+) -> list[Ablation]:
+    """The baseline, and a row a change; `common` is the same in all of them."""
+    own = RECIPES[model]
+    base = replace(
+        own, name=f"{model}-held-out", title=f"{own.title}, held out", held_out=True, **common
+    )
+    changed = [
+        replace(base, name=f"{base.name}-{name}", title=f"{own.title}: {words}", **changes)
+        for name, (words, changes) in rows.items()
+    ]
+    words = ["", *(words for words, _ in rows.values())]
+    return [
+        Ablation(recipe, model, text) for recipe, text in zip([base, *changed], words, strict=True)
+    ]
+
+
+# What concerns images and the loss is asked of SimpleCNN, for less; what concerns networks, of ResNet18.
+ABLATIONS: dict[str, Ablation] = {
+    ablation.recipe.name: ablation
+    for ablation in (
+        *_ablations(
+            "simple-cnn",
+            {
+                "flips": ("flips, with probability ½", {"augmentation": Augmentation(flip=0.5)}),
+                "unvaried": (
+                    "no augmentation",
+                    {
+                        "augmentation": Augmentation(
+                            rotation=0.0, translation=0.0, brightness=0.0, contrast=0.0
+                        )
+                    },
+                ),
+                "stronger": (
+                    "augmentation half as strong again",
+                    {
+                        "augmentation": Augmentation(
+                            rotation=15.0, translation=0.1, brightness=0.22, contrast=0.22
+                        )
+                    },
+                ),
+                "zoom": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
+                "short": ("15 epochs", {"epochs": 15}),
+                "long": ("60 epochs", {"epochs": 60}),
+                "upsampled": ("upsampled to 56 pixels", {"input_size": 56}),
+                "standardised": ("each image standardised", {"standardised": True}),
+                "smoothing": ("label smoothing 0.1", {"label_smoothing": 0.1}),
+                "mixup": ("mixup 0.2", {"mixup": 0.2}),
+                "balanced": ("classes balanced in the loss", {"balanced": True}),
+                "ema": ("weights averaged, exponentially", {"averaging": "ema"}),
+                "swa": ("weights averaged, last quarter", {"averaging": "swa"}),
+                "views": ("mean of 8 views when predicting", {"views": 8}),
+                "float32": ("32-bit floats throughout", {"half_precision": False}),
+            },
+            epochs=30,
+            patience=30,
+        ),
+        *_ablations(
+            "resnet18-scratch",
+            {
+                "28": ("28 pixels, torchvision's stem", {"input_size": 28}),
+                "64": ("64 pixels", {"input_size": 64}),
+                "96": ("96 pixels", {"input_size": 96}),
+                "stem3-stride2": (
+                    "28 pixels, stem 3×3, stride 2, no pooling",
+                    {"input_size": 28, "stem_kernel": 3, "stem_pooling": False},
+                ),
+                "stem3-pool": (
+                    "28 pixels, stem 3×3, stride 1, pooling",
+                    {"input_size": 28, "stem_kernel": 3, "stem_stride": 1},
+                ),
+                "stem3": (
+                    "28 pixels, stem 3×3, stride 1, no pooling",
+                    {"input_size": 28, "stem_kernel": 3, "stem_stride": 1, "stem_pooling": False},
+                ),
+            },
+        ),
+        *_ablations(
+            "resnet18-tiny-imagenet",
+            {
+                "stride1": ("28 pixels, stride 1", {"input_size": 28, "stem_stride": 1}),
+                "unfrozen": ("no frozen stage", {"frozen_epochs": 0}),
+                "frozen3": ("frozen for 3 epochs", {"frozen_epochs": 3}),
+                "decay": ("lower layers learn slower, by 0.7 each", {"layer_decay": 0.7}),
+            },
+        ),
+    )
+}
+
+_ALL, _CONTROLS, _ABLATIONS = tuple(RECIPES), tuple(CONTROLS), tuple(ABLATIONS)
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
@@ -193,6 +302,7 @@ PROFILES: dict[str, Profile] = {
             _ALL,
             (0,),
             _CONTROLS,
+            _ABLATIONS[:3],
             most_epochs=1,
             train_images=768,
             probed_images=64,
@@ -207,7 +317,12 @@ PROFILES: dict[str, Profile] = {
             purpose="every model in full, from one seed",
         ),
         Profile(
-            "paper", _ALL, (0, 1, 2, 3, 4), _CONTROLS, purpose="every model in full, five seeds"
+            "paper",
+            _ALL,
+            (0, 1, 2, 3, 4),
+            _CONTROLS,
+            _ABLATIONS,
+            purpose="every model in full and every ablation, five seeds",
         ),
     )
 }
@@ -219,7 +334,8 @@ def find_recipe(name: str) -> Recipe:
     Raises:
         RecipeError: there is none; the message lists those there are.
     """
-    return _find("recipe", RECIPES | CONTROLS, name)
+    ablations = {name: ablation.recipe for name, ablation in ABLATIONS.items()}
+    return _find("recipe", RECIPES | CONTROLS | ablations, name)
 
 
 def find_profile(name: str) -> Profile:

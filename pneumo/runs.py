@@ -26,11 +26,11 @@ SCHEMA = 1
 FILES = ("manifest.json", "history.csv", "predictions.npz", "explain.npz", "weights.safetensors")
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
 # its range, then one draw of all at once.
-VARIANTS = ("original", "mirrored", "rotated", "shifted", "brighter", "contrast", "all at once")
+VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
 # What reading a damaged file may raise.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 # The modules whose words decide a run's numbers; a change in any other retrains nothing.
-_DECIDING = ("data", "augment", "models", "loop", "train")
+_DECIDING = ("data", "heldout", "augment", "models", "loop", "train")
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
 
@@ -85,14 +85,15 @@ class Run:
 
     @cached_property
     def predictions(self) -> dict[str, Predictions]:
-        """For ``val`` and ``test``."""
+        """For ``val`` and ``test``, and for ``held`` where the recipe holds training images out."""
         with (
             _damage_of(self.path, "predictions.npz"),
             np.load(self.path / "predictions.npz", allow_pickle=False) as arrays,
         ):
             return {
                 split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
-                for split in ("val", "test")
+                for split in ("val", "test", "held")
+                if split != "held" or self.recipe.held_out
             }
 
     @cached_property

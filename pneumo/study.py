@@ -122,6 +122,7 @@ class Study:
     data: Dataset
     models: tuple[Model, ...]
     controls: tuple[Model, ...] = ()
+    ablations: tuple[Model, ...] = ()
 
     @property
     def ran(self) -> tuple[Model, ...]:
@@ -135,8 +136,13 @@ class Study:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """All runs, model by model, the controls' last."""
-        return tuple(run for model in self.models + self.controls for run in model.runs)
+        """All runs, model by model, then the controls' and the ablations'."""
+        return tuple(run for model in self.all for run in model.runs)
+
+    @property
+    def all(self) -> tuple[Model, ...]:
+        """Models, controls and ablations."""
+        return self.models + self.controls + self.ablations
 
     @cached_property
     def audit(self) -> Audit:
@@ -144,16 +150,15 @@ class Study:
         return data.audit(self.data)
 
     def model(self, name: str) -> Model:
-        """The model or control of the recipe called `name`.
+        """The model, control or ablation of the recipe called `name`.
 
         Raises:
             StudyError: the study has none of that name.
         """
-        both = self.models + self.controls
-        for model in both:
+        for model in self.all:
             if model.name == name:
                 return model
-        known = ", ".join(model.name for model in both)
+        known = ", ".join(model.name for model in self.all)
         raise StudyError(f"the study has no model {name!r}; it has: {known}")
 
 
@@ -207,10 +212,10 @@ def run(
         PneumoError: unknown profile or recipe, data or weights that are not what they should be.
     """
     from pneumo.models import WeightsUnavailableError, build, count_parameters, find_weights
-    from pneumo.train import train
+    from pneumo.train import images_an_epoch, train
 
     chosen = find_profile(profile)
-    names = chosen.recipes + chosen.controls
+    names = _names(chosen)
     unknown = set(only) - set(names)
     if unknown:
         raise StudyError(
@@ -231,8 +236,7 @@ def run(
             continue
         finished = []
         for seed in chosen.seeds:
-            count = min(recipe.train_images or len(dataset.train.labels), len(dataset.train.labels))
-            ear = listener(recipe, seed, count) if listener else None
+            ear = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
             finished.append(train(recipe, seed, dataset, pretrained, home, ear, device))
         models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
     study = _study(chosen, dataset, models)
@@ -280,16 +284,22 @@ def load(profile: str | None = None, source: str | None = None, home: Path | Non
         models = [_load_model(chosen, entry, dataset, home, again) for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
-    if tuple(model.name for model in models) != chosen.recipes + chosen.controls:
+    if tuple(model.name for model in models) != _names(chosen):
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
     return _study(chosen, dataset, models)
 
 
 def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
-    """The study of a profile's models and controls, which come in its order, models first."""
-    controls = tuple(model for model in models if model.name in profile.controls)
-    compared = tuple(model for model in models if model.name not in profile.controls)
-    return Study(profile, dataset, compared, controls)
+    """The study of a profile's models, controls and ablations, each in its order."""
+    parts = (
+        tuple(model for model in models if model.name in names)
+        for names in (profile.recipes, profile.controls, profile.ablations)
+    )
+    return Study(profile, dataset, *parts)
+
+
+def _names(profile: Profile) -> tuple[str, ...]:
+    return profile.recipes + profile.controls + profile.ablations
 
 
 def _load_model(
@@ -332,6 +342,6 @@ def _record(study: Study) -> dict[str, Any]:
                 "reason": model.reason,
                 "weights": model.pretrained["sha256"] if model.pretrained else None,
             }
-            for model in study.models + study.controls
+            for model in study.all
         ],
     }

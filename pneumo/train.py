@@ -16,6 +16,7 @@ from torch import nn
 from pneumo import paths, runs
 from pneumo.data import Dataset, Split
 from pneumo.errors import PneumoError
+from pneumo.heldout import divide, remaining
 from pneumo.loop import Listener, Loop, TwoClasses, predict, seed_everything
 from pneumo.models import Weights, build, count_parameters, layers
 from pneumo.recipes import Recipe
@@ -82,6 +83,13 @@ def find_device(name: str) -> torch.device:
         raise TrainingError(f"no device {name!r} here ({reason}); try auto or cpu") from None
 
 
+def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
+    """About how many images a training with this recipe learns from in an epoch."""
+    labels = dataset.train.labels
+    there = remaining(labels) if recipe.held_out else len(labels)
+    return min(recipe.train_images or there, there)
+
+
 def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
     """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
     generator = np.random.default_rng(seed)
@@ -109,6 +117,8 @@ def _train(
 ) -> Loop:
     """Train as the recipe says, with `folder` for what must survive a kill."""
     training, validation = dataset.train, dataset.val
+    if recipe.held_out:
+        training, _ = divide(training)
     if recipe.train_images is not None and recipe.train_images < len(training.labels):
         kept = stratified(training.labels, recipe.train_images, seed)
         training = Split(training.images[kept], training.labels[kept])
@@ -135,8 +145,10 @@ def _finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> 
 
     model, recipe, folder = loop.model, loop.recipe, loop.folder
     arrays: dict[str, NDArray[Any]] = {}
-    for name in ("val", "test"):
-        split = dataset.splits[name]
+    splits = {"val": dataset.val, "test": dataset.test}
+    if recipe.held_out:
+        _, splits["held"] = divide(dataset.train)
+    for name, split in splits.items():
         arrays[f"{name}_logits"] = predict(model, recipe, split.images)
         arrays[f"{name}_labels"] = split.labels
     runs.write_arrays(folder / "predictions.npz", **arrays)

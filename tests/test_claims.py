@@ -247,8 +247,8 @@ def test_a_flip_is_safe_where_its_loss_stays_within_the_margin(study_of):
     noisy, clean = scored(1.5, seed=1), scored(3.0, seed=1)
 
     def with_control(flipped, plain):
-        study = study_of(simple_cnn=[(PLAIN, flipped)], resnet18_scratch=[(PLAIN, plain)])
-        control = replace(study.models[1], recipe=CONTROLS["simple-cnn-no-flip"])
+        study = study_of(simple_cnn=[(PLAIN, plain)], resnet18_scratch=[(PLAIN, flipped)])
+        control = replace(study.models[1], recipe=CONTROLS["simple-cnn-flip"])
         return replace(study, models=study.models[:1], controls=(control,))
 
     assert verdict(with_control(clean, clean), "flip-is-safe") == "supported"

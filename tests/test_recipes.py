@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from pneumo.recipes import PROFILES, RECIPES, RecipeError, find_profile, find_recipe
+from pneumo.recipes import ABLATIONS, PROFILES, RECIPES, RecipeError, find_profile, find_recipe
 from pneumo.runs import recipe_from
 
 NAMES = {
@@ -98,3 +98,30 @@ def test_an_unknown_name_is_answered_with_the_known_ones(find, known):
     with pytest.raises(RecipeError, match="'nonsense'") as raised:
         find("nonsense")
     assert all(name in str(raised.value) for name in known)
+
+
+def test_an_ablation_changes_something_and_a_baseline_nothing_but_the_images():
+    for name, ablation in ABLATIONS.items():
+        assert ablation.recipe.name == name
+        assert ablation.recipe.held_out, name
+        base = ABLATIONS[ablation.baseline].recipe
+        told = {"name", "title"}
+        ours, theirs = ablation.recipe.to_dict(), base.to_dict()
+        differing = {field for field in ours if ours[field] != theirs[field]} - told
+        assert bool(differing) == bool(ablation.change), name
+        assert base.architecture == RECIPES[ablation.model].architecture
+
+
+def test_no_two_ablations_are_the_same_training():
+    trainings = [
+        {field: value for field, value in ablation.recipe.to_dict().items() if field not in ("name", "title")}
+        for ablation in ABLATIONS.values()
+    ]  # fmt: skip
+    assert all(one not in trainings[:place] for place, one in enumerate(trainings))
+
+
+def test_every_model_with_ablations_has_its_baseline_first():
+    for model in {ablation.model for ablation in ABLATIONS.values()}:
+        names = [name for name, ablation in ABLATIONS.items() if ablation.model == model]
+        assert names[0] == f"{model}-held-out"
+        assert ABLATIONS[names[0]].change == ""

@@ -76,7 +76,7 @@ def test_a_second_call_trains_nothing(study, home):
 def test_a_study_has_a_run_for_every_seed(study):
     for model in study.ran:
         assert [run.seed for run in model.runs] == list(study.profile.seeds)
-    models = study.ran + study.controls
+    models = study.ran + study.controls + study.ablations
     assert len(study.runs) == len(models) * len(study.profile.seeds)
     assert [model.name for model in study.models] == list(study.profile.recipes)
 
@@ -88,7 +88,7 @@ def test_the_listener_hears_which_run_it_listens_to(study, home):
         asked.append((recipe.name, seed, images))
 
     run(study.profile.name, "phantom", home=home, listener=listener)
-    names = [model.name for model in study.ran + study.controls]
+    names = [model.name for model in study.ran + study.controls + study.ablations]
     assert asked == [(name, seed, 64) for name in names for seed in study.profile.seeds]
 
 

@@ -37,9 +37,9 @@ def augmentations(study: Study) -> Table:
     rows = [
         [
             "horizontal flip",
-            f"probability {ranges.flip:g}",
-            "Doubtful: lungs are roughly symmetric, but a flip hides situs inversus and dextrocardia, "
-            "and moves the heart to the side where no reader expects it.",
+            f"probability {ranges.flip:g}" if ranges.flip else "none",
+            "Doubtful, so left out: lungs are roughly symmetric, but a flip hides situs inversus and "
+            "dextrocardia, and moves the heart to the side where no reader expects it.",
         ],
         [
             "rotation",

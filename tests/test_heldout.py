@@ -1,0 +1,92 @@
+"""Images held out to judge recipes by: which they are, and that no network learns from them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pneumo import heldout, metrics
+from pneumo.data import Split
+from pneumo.loop import Loop
+from pneumo.recipes import RECIPES
+from pneumo.train import train
+
+CNN = replace(RECIPES["simple-cnn"], epochs=1, held_out=True)
+
+
+def bytes_of(split):
+    return [image.tobytes() for image in split.images]
+
+
+@pytest.fixture(scope="module")
+def halves(phantom):
+    return heldout.divide(phantom.train)
+
+
+def test_every_image_is_learned_from_or_held_out_and_none_is_both(phantom, halves):
+    learned, held = halves
+    assert sorted(bytes_of(learned) + bytes_of(held)) == sorted(bytes_of(phantom.train))
+    assert len(learned.labels) + len(held.labels) == len(phantom.train.labels)
+
+
+def test_a_share_of_each_class_is_held_out(phantom, halves):
+    before = np.bincount(phantom.train.labels)
+    held = np.bincount(halves[1].labels)
+    assert held[0] == round(heldout.NORMAL_SHARE * before[0])
+    assert held[1] == round(heldout.PNEUMONIA_SHARE * before[1])
+    assert heldout.remaining(phantom.train.labels) == len(halves[0].labels)
+
+
+def test_the_same_images_are_held_out_every_time(phantom, halves):
+    again = heldout.divide(phantom.train)
+    for one, other in zip(halves, again, strict=True):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def test_the_normal_images_held_out_are_those_that_look_most_like_pneumonia():
+    # The brighter an image, the likelier pneumonia; of the normal ones the brightest are to go.
+    generator = np.random.default_rng(1)
+    labels = np.repeat(np.array([0, 1], np.uint8), 200)
+    level = np.where(labels == 1, 140, 100) + generator.integers(-30, 31, 400)
+    noise = generator.integers(-5, 6, (400, 8, 8))
+    images = (level[:, None, None] + noise).astype(np.uint8)
+    learned, held = heldout.divide(Split(images, labels))
+    means = {
+        name: part.images[part.labels == 0].mean(axis=(1, 2))
+        for name, part in (("learned", learned), ("held", held))
+    }
+    assert means["held"].min() > np.quantile(means["learned"], 0.9)
+    drawn = held.images[held.labels == 1].mean(axis=(1, 2))
+    assert abs(drawn.mean() - 140) < 10  # pneumonia is drawn at random
+
+
+def test_a_recipe_that_holds_out_neither_learns_from_nor_stops_by_those_images(
+    phantom, halves, home, monkeypatch
+):
+    seen = {}
+    start = Loop.__init__
+
+    def watched(self, recipe, seed, model, task, training, validation, folder):
+        seen.update(training=training, validation=validation)
+        start(self, recipe, seed, model, task, training, validation, folder)
+
+    monkeypatch.setattr(Loop, "__init__", watched)
+    run = train(replace(CNN, dropout=0.31), 0, phantom, home=home)  # nobody else trains this one
+    assert set(bytes_of(seen["training"])).isdisjoint(bytes_of(halves[1]))
+    assert len(seen["training"].labels) == len(halves[0].labels)
+    assert seen["validation"] is phantom.val
+    np.testing.assert_array_equal(run.predictions["held"].labels, halves[1].labels)
+
+
+def test_the_network_that_is_kept_is_the_one_that_was_asked(phantom, halves, home):
+    run = train(CNN, 0, phantom, home=home)
+    held = run.predictions["held"]
+    assert held.logits.shape == held.labels.shape
+    assert np.isfinite(metrics.auc(held.labels, held.probabilities))
+    assert len(run.predictions["test"].labels) == len(phantom.test.labels)
+
+
+def test_a_run_without_held_out_images_has_no_predictions_for_them(study):
+    assert set(study.model("simple-cnn").run.predictions) == {"val", "test"}
+    assert "held" in study.model("simple-cnn-held-out").run.predictions
