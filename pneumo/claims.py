@@ -8,10 +8,12 @@ import numpy as np
 from scipy import stats
 
 from pneumo import (
+    ablation,
     attention,
     baselines,
     calibration,
     comparison,
+    ensemble,
     metrics,
     mistakes,
     robustness,
@@ -294,6 +296,50 @@ def _flip_is_safe(study: Study) -> list[Claim]:
     ]
 
 
+def _ensemble_beats_best(study: Study) -> list[Claim]:
+    """The mean of all runs against the runs of the best model, which validation named."""
+    together = ensemble.combine(study)
+    if together is None or len(study.ran) < 2:
+        return []
+    model = best(study)
+    found = comparison.mean_difference(
+        study.data.test.labels,
+        np.array([run.predictions["test"].logits for run in together.runs]),
+        np.array([run.predictions["test"].logits for run in model.runs]),
+    )
+    return [
+        Claim(
+            "ensemble-beats-best",
+            "All runs together beat the best model alone.",
+            _beyond_zero(found.low, found.high),
+            f"Test AUC of the ensemble of {sum(len(each.runs) for each in study.ran)} runs minus the mean of "
+            f"{model.title}: {_signed(found.mean)} (95 % interval {_signed(found.low)} to "
+            f"{_signed(found.high)})",
+        )
+    ]
+
+
+def _held_out_foretells_test(study: Study) -> list[Claim]:
+    """Whether changes that help on the images that choices are made by help on test, too."""
+    changes = ablation.rows(study)
+    found = ablation.agreement(changes, ablation.JUDGE)
+    if found is None:
+        return []
+    plain = ablation.agreement(changes, "val")
+    beside = f"; of validation and test {_signed(plain.rank_correlation, 2)}" if plain else ""
+    return [
+        Claim(
+            "held-out-foretells-test",
+            "What helps on the held-out training images helps on the test set.",
+            _beyond_zero(found.low, found.high),
+            f"Rank correlation of the differences in AUC on both, over "
+            f"{sum(not row.is_baseline for row in changes)} ablations: "
+            f"{_signed(found.rank_correlation, 2)} (95 % interval {_signed(found.low, 2)} to "
+            f"{_signed(found.high, 2)}), {_p(found.p_value)}{beside}",
+        )
+    ]
+
+
 def _mistakes_are_shared(study: Study) -> list[Claim]:
     if len(study.ran) < 2:
         return []
@@ -402,6 +448,8 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _threshold_mends_shift,
     _pretraining_is_more_robust,
     _flip_is_safe,
+    _ensemble_beats_best,
+    _held_out_foretells_test,
     _mistakes_are_shared,
     _calibrated_after_temperature,
     _attends_to_lungs,
@@ -427,10 +475,10 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _signed(value: float) -> str:
+def _signed(value: float, digits: int = 3) -> str:
     """A difference with its sign; none where it rounds to nothing."""
-    text = f"{value:+.3f}"
-    return text if text.strip("+-0.") else "0.000"
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else f"{0:.{digits}f}"
 
 
 def _p(value: float) -> str:

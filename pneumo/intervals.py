@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pneumo import baselines, metrics
+from pneumo import baselines, ensemble, metrics
 from pneumo.kept import kept
 from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
@@ -176,9 +176,9 @@ def intervals(study: Study) -> dict[str, dict[str, dict[str, Interval]]]:
 Bounds = dict[str, dict[str, list[float | None]]]
 
 
-@kept("baselines")
+@kept("baselines", "calibration", "ensemble")
 def _computed(study: Study) -> dict[str, Bounds]:
-    found = {model.name: _of(sample(model), RULES) for model in study.ran}
+    found = {model.name: _of(sample(model), RULES) for model in ensemble.compared(study)}
     if study.ran:
         labels = study.data.test.labels
         half = np.array([[metrics.HALF]])

@@ -174,7 +174,8 @@ class Loop:
 
     def run(self, listener: Listener | None = None) -> None:
         """Every stage, from the last finished epoch on; the network ends with the best epoch's weights."""
-        images = torch.from_numpy(self.training.images)  # uint8 until they are in a batch
+        # uint8 until they are in a batch; torch asks that what it shares may be written on.
+        images = torch.from_numpy(np.require(self.training.images, requirements="W"))
         labels = torch.tensor(self.training.labels).float()
         steps = sum(1 for _ in batches(len(labels), self.recipe.batch_size, torch.Generator()))
         saved = self._restore()

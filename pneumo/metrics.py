@@ -5,6 +5,7 @@ floats (N,) in [0, 1]. A case is called pneumonia when its probability is at or 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -201,25 +202,42 @@ def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
     Raises:
         MetricError: as :func:`auc`, or a class has fewer than two cases.
     """
-    areas, components = [], []
+    both = []
     for scores in (first, second):
         truth, checked = _both_classes(labels, scores)
-        positive, negative = checked[truth == 1], checked[truth == 0]
-        m, n = len(positive), len(negative)
-        if min(m, n) < 2:
-            raise MetricError(f"DeLong's test needs two cases of each class; found {m} and {n}")
-        ranks = stats.rankdata(np.concatenate([positive, negative]))
-        by_positive = (ranks[:m] - stats.rankdata(positive)) / n  # (m,) placement of each case
-        by_negative = 1 - (ranks[m:] - stats.rankdata(negative)) / m  # (n,)
-        areas.append(by_positive.mean())
-        components.append((by_positive, by_negative))
-    (p1, n1), (p2, n2) = components
+        counts = np.bincount(truth, minlength=2)
+        if min(counts) < 2:
+            raise MetricError(
+                f"DeLong's test needs two cases of each class; found {counts[1]} and {counts[0]}"
+            )
+        both.append([found[0] for found in placements(truth, checked[None])])
+    (p1, n1), (p2, n2) = both
     variance = np.var(p1 - p2, ddof=1) / len(p1) + np.var(n1 - n2, ddof=1) / len(n1)
-    difference, error = float(areas[0] - areas[1]), float(np.sqrt(variance))
+    difference, error = float(p1.mean() - p2.mean()), float(np.sqrt(variance))
     p_value = 1.0 if error == 0 else float(2 * stats.norm.sf(abs(difference) / error))
     if error == 0 and difference != 0:
         p_value = 0.0
     return DeLong(difference, error, p_value)
+
+
+def placements(
+    labels: NDArray[Any], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each case the share of the other class that it outscores, or is outscored by; ties count half.
+
+    Args:
+        labels: (N,), both classes among them.
+        scores: (S, N), a row a run.
+
+    Returns:
+        (S, P) of the positive and (S, Q) of the negative cases. The mean of either, along a row, is the AUC.
+    """
+    positive, negative = scores[:, labels == 1], scores[:, labels == 0]
+    m, n = positive.shape[1], negative.shape[1]
+    ranks = stats.rankdata(np.concatenate([positive, negative], axis=1), axis=1)
+    by_positive = (ranks[:, :m] - stats.rankdata(positive, axis=1)) / n
+    by_negative = 1 - (ranks[:, m:] - stats.rankdata(negative, axis=1)) / m
+    return by_positive, by_negative
 
 
 def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pneumo.errors import PneumoError
 
-Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0"]
+Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0", "ensemble"]
 Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
 
 Averaging = Literal["none", "ema", "swa"]
@@ -181,6 +181,9 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 
+# Nothing trains it: a study's runs make it, together.
+ENSEMBLE = Recipe(name="ensemble", title="Ensemble of all runs", architecture="ensemble", epochs=0)
+
 # Both are SimpleCNN, which trains in a minute or two: what they ask is not about size.
 CONTROLS: dict[str, Recipe] = {
     recipe.name: recipe
@@ -336,6 +339,15 @@ def find_recipe(name: str) -> Recipe:
     """
     ablations = {name: ablation.recipe for name, ablation in ABLATIONS.items()}
     return _find("recipe", RECIPES | CONTROLS | ablations, name)
+
+
+def title(name: str) -> str:
+    """The title of the recipe called `name`, or of the ensemble.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    return ENSEMBLE.title if name == ENSEMBLE.name else find_recipe(name).title
 
 
 def find_profile(name: str) -> Profile:

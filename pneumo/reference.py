@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import metrics, paths, results
+from pneumo import ensemble, metrics, paths, recipes, results
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
-from pneumo.recipes import find_recipe
 from pneumo.runs import Run, write_json
 from pneumo.study import HALF, RULES, Model, Study, threshold
 
@@ -57,7 +56,7 @@ class Reference:
 
     def title(self, name: str) -> str:
         """A recipe's title, as in tables and prose."""
-        return find_recipe(name).title
+        return recipes.title(name)
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -257,7 +256,7 @@ def _fill(folder: Path, study: Study) -> None:
     content["written"] = datetime.now(UTC).date().isoformat()
     write_json(folder / "results.json", content)
     _write_rows(folder / "labels.csv", enumerate(study.data.test.labels.tolist()))
-    for model in study.models:
+    for model in ensemble.compared(study):
         _write_runs(folder, model)
 
 
@@ -265,6 +264,8 @@ def _write_runs(folder: Path, model: Model) -> None:
     for run in model.runs:
         name = f"{model.name}-s{run.seed}.csv"
         _write_rows(folder / "predictions" / name, enumerate(trimmed(run)))
+        if not run.history:
+            continue
         columns = list(run.history[0])
         rows = [
             [value if isinstance(value, str) else f"{value:.{DIGITS}g}" for value in row.values()]

@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 from pneumo import (
     __version__,
+    ablation,
     baselines,
     calibration,
     claims,
     comparison,
+    ensemble,
     intervals,
     metrics,
     operating,
@@ -38,7 +40,7 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
     runs.write_json(site / "results.json", summarise(study, engine))
     folder = site / "predictions"
     folder.mkdir(exist_ok=True)
-    for run in (run for model in study.models for run in model.runs):
+    for run in (run for model in ensemble.compared(study) for run in model.runs):
         path = folder / f"{run.recipe.name}-s{run.seed}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             # One line a test image: its index in the data, the probability of pneumonia; no header.
@@ -52,6 +54,7 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
     """The content of `results.json`; what is not defined is null."""
     bounds = intervals.intervals(study)
     robust = robustness.robustness(study)
+    together = ensemble.combine(study)
     return {
         "schema": SCHEMA,
         "profile": study.profile.name,
@@ -64,10 +67,11 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
         },
         "models": {
             model.name: _model(model, bounds.get(model.name, {}), robust.get(model.name))
-            for model in study.models
+            for model in (*study.models, *([together] if together else []))
         },
         "baselines": _baselines(study, bounds),
         "comparisons": [_pair(pair) for pair in comparison.pairs(study)],
+        "ablations": ablation.write(ablation.rows(study)),
         "claims": [vars(claim) for claim in claims.decide(study)],
         "provenance": provenance(study),
     }

@@ -11,6 +11,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from pneumo import (
     __version__,
+    ablation,
     attention,
     baselines,
     calibration,
@@ -19,6 +20,7 @@ from pneumo import (
     copies,
     figures,
     guidelines,
+    heldout,
     intervals,
     metrics,
     mistakes,
@@ -132,10 +134,12 @@ def _gather(study: Study) -> dict[str, Any]:
         "phantom": study.data.is_phantom,
         "best": best,
         "claims": decided,
+        "ablation": ablation,
         "attention": attention,
         "sanity": sanity,
         "baselines": baselines,
         "guidelines": guidelines,
+        "heldout": heldout,
         "calibration": calibration,
         "reference": reference.load(),
         "tables": tables,

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from scipy import stats
 
-from pneumo import figures, metrics, paths, reference, results, runs, style, tables, words
+from pneumo import (
+    ensemble,
+    figures,
+    metrics,
+    paths,
+    recipes,
+    reference,
+    results,
+    runs,
+    style,
+    tables,
+    words,
+)
 from pneumo.cli import main
 from pneumo.recipes import RECIPES
 from pneumo.reference import CONTENT, ReferenceStudyError
@@ -46,8 +58,8 @@ def texts(canvas):
 def test_a_reference_holds_numbers_and_nothing_else(written, study):
     assert {path.name for path in written.path.iterdir()} == set(CONTENT)
     names = {f"{run.recipe.name}-s{run.seed}.csv" for model in study.ran for run in model.runs}
-    for folder in ("predictions", "histories"):
-        assert {path.name for path in (written.path / folder).iterdir()} == names
+    for folder, more in (("predictions", {"ensemble-s0.csv"}), ("histories", set())):
+        assert {path.name for path in (written.path / folder).iterdir()} == names | more
     assert [path.name for path in written.path.parent.iterdir()] == ["reference"]
 
 
@@ -62,9 +74,9 @@ def test_its_results_are_those_of_a_site_without_an_engine(written, marked_real)
 
 def test_a_loaded_reference_gives_every_metric_as_the_runs_do(written, marked_real):
     loaded = reference.load(written.path)
-    assert loaded.models == tuple(model.name for model in marked_real.ran)
+    assert loaded.models == (*(model.name for model in marked_real.ran), "ensemble")
     np.testing.assert_array_equal(loaded.labels, marked_real.data.test.labels)
-    for model in marked_real.ran:
+    for model in ensemble.compared(marked_real):
         for run, found in zip(model.runs, loaded.at_half[model.name], strict=True):
             test = run.predictions["test"]
             exact = metrics.evaluate(test.labels, test.probabilities, metrics.HALF)
@@ -239,12 +251,12 @@ def test_the_tables_hold_the_results_numbers(written):
     shown = {row[0]: row for row in tables.reference_scores(written).rows}
     points = tables.reference_points(written).rows
     for name, model in written.results["models"].items():
-        row = shown[RECIPES[name].title]
+        row = shown[recipes.title(name)]
         if name not in written.models:
             assert row[2:] == ("not run", "–", "–")
             continue
         assert row[3].startswith(f"{model['test_at_half']['auc']['mean']:.3f}")
-        at_half = next(row for row in points if row[0] == RECIPES[name].title)
+        at_half = next(row for row in points if row[0] == recipes.title(name))
         assert at_half[5].startswith(f"{model['test_at_half']['specificity']['mean']:.3f}")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from medmnist import Evaluator
 
-from pneumo import baselines, claims, intervals, metrics, results
+from pneumo import ablation, baselines, claims, ensemble, intervals, metrics, results
 from pneumo.recipes import RECIPES, Profile
 from pneumo.study import HALF, RULES, YOUDEN, Model, Study
 
@@ -47,8 +47,8 @@ def medmnist_root(phantom, tmp_path_factory):
 
 def test_the_file_has_the_schemas_names_and_no_others(written):
     assert set(written) == {
-        "schema", "profile", "engine", "data", "models", "baselines", "comparisons", "claims",
-        "provenance",
+        "schema", "profile", "engine", "data", "models", "baselines", "comparisons", "ablations",
+        "claims", "provenance",
     }  # fmt: skip
     assert written["schema"] == 1
     assert set(written["data"]) == {"source", "fingerprint", "size", "counts"}
@@ -85,10 +85,15 @@ def test_it_says_what_was_studied_and_on_what(written, study):
 
 
 def test_it_holds_every_model_of_the_profile(written, study):
-    assert list(written["models"]) == list(study.profile.recipes)
+    assert list(written["models"]) == [*study.profile.recipes, "ensemble"]
     statuses = {name: model["status"] for name, model in written["models"].items()}
     assert statuses.pop("resnet18-imagenet") == "not run"
     assert set(statuses.values()) == {"ok"}
+
+
+def test_its_ablations_are_those_of_the_study(written, study):
+    assert ablation.read(written["ablations"]) == ablation.rows(study)
+    assert len(written["ablations"]) == len(study.ablations)
 
 
 def test_its_numbers_are_those_of_the_metrics(written, study):
@@ -175,6 +180,7 @@ def test_the_file_is_strict_json(site):
 
 def test_there_is_a_file_of_predictions_for_every_run(site, study):
     expected = {f"{model.name}-s{run.seed}.csv" for model in study.ran for run in model.runs}
+    expected.add("ensemble-s0.csv")
     assert {path.name for path in (site / "predictions").iterdir()} == expected
     assert (site / ".nojekyll").read_bytes() == b""
 
@@ -183,7 +189,7 @@ def test_medmnists_evaluator_scores_the_predictions_to_the_same_numbers(
     site, written, study, medmnist_root
 ):
     evaluator = Evaluator("pneumoniamnist", "test", root=str(medmnist_root))
-    for model in study.ran:
+    for model in ensemble.compared(study):
         scores = []
         for run in model.runs:
             path = site / "predictions" / f"{model.name}-s{run.seed}.csv"
@@ -215,4 +221,4 @@ def test_the_engine_is_the_one_that_rendered(study):
 def test_one_run_less_is_one_file_less(study, tmp_path):
     models = tuple(replace(model, runs=model.runs[:1]) for model in study.models)
     results.write(replace(study, models=models), tmp_path, engine="quarto")
-    assert len(list((tmp_path / "predictions").iterdir())) == len(study.ran)
+    assert len(list((tmp_path / "predictions").iterdir())) == len(study.ran) + 1

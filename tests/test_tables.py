@@ -11,6 +11,7 @@ from pneumo import (
     calibration,
     claims,
     comparison,
+    ensemble,
     intervals,
     metrics,
     mistakes,
@@ -131,6 +132,11 @@ def test_the_comparison_holds_every_model_and_baseline_at_one_half(study):
             if not math.isnan(mean[name]):
                 expected = f"{bounds.low:.2f}–{bounds.high:.2f}".replace("0.", ".")
                 assert below[place] == expected
+    together = ensemble.combine(study)
+    row = next(rows)
+    assert row[:2] == (together.title, f"{together.parameters:,}")
+    assert row[3] == tables.number(together.mean(HALF)["auc"])
+    next(rows)
     for baseline in baselines.predictions(study):
         assert next(rows)[:2] == (baseline.title, "–")
         next(rows)
@@ -177,7 +183,7 @@ def test_the_source_write_up_stands_beside_what_was_measured(study):
 
 def test_operating_points_count_every_test_case_once(study, phantom):
     made = tables.operating_points(study)
-    assert len(made.rows) == len(RULES) * len(study.ran)
+    assert len(made.rows) == len(RULES) * len(ensemble.compared(study))
     for row in made.rows:
         counts = dict(zip(made.columns, row, strict=True))
         cases = [int(counts[name]) for name in ("TP", "FN", "FP", "TN")]
@@ -188,8 +194,8 @@ def test_operating_points_count_every_test_case_once(study, phantom):
 
 def test_predictive_values_are_those_of_the_counts(study):
     made = tables.predictive_values(study)
-    assert len(made.rows) == len(RULES) * len(study.ran)
-    for place, model in enumerate(study.ran):
+    assert len(made.rows) == len(RULES) * len(ensemble.compared(study))
+    for place, model in enumerate(ensemble.compared(study)):
         counts = model.confusion(YOUDEN)
         row = dict(zip(made.columns, made.rows[len(RULES) * place + 1], strict=True))
         assert row["PPV"].startswith(tables.number(counts.precision, 2))
@@ -225,7 +231,7 @@ def test_the_audit_lists_splits_pairs_and_conflicts(study):
 def test_augmentations_show_the_ranges_of_the_recipes(study):
     ranges = column(tables.augmentations(study), "range")
     assert ranges == [
-        "probability 0.5",
+        "none",
         "±10°",
         "±7 % of the side",
         "±0.15 of the grey scale",

@@ -1,6 +1,7 @@
 """One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
 
 from pneumo.figures._cases import GROUPS, cases, empty_maps, evidence
+from pneumo.figures.ablation import ablations
 from pneumo.figures.copies import near_duplicates
 from pneumo.figures.dataset import augmentation, class_balance, examples
 from pneumo.figures.evaluation import confusion, errors, roc_pr
@@ -15,6 +16,7 @@ from pneumo.figures.usefulness import decision_curve, predictive_values, reliabi
 
 __all__ = [
     "GROUPS",
+    "ablations",
     "attention_masks",
     "augmentation",
     "cascade",

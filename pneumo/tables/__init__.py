@@ -1,6 +1,7 @@
 """One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
 
 from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, signed, table
+from pneumo.tables.ablation import ablations
 from pneumo.tables.copies import near_duplicates, planted_copies, without_copies
 from pneumo.tables.dataset import audit, augmentations, data_counts
 from pneumo.tables.evaluation import (
@@ -33,6 +34,7 @@ __all__ = [
     "SOURCE_WRITE_UP",
     "Table",
     "TableError",
+    "ablations",
     "agreements",
     "all_pairs",
     "attention",

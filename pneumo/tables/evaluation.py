@@ -1,6 +1,6 @@
 """What the models reach on the test set."""
 
-from pneumo import baselines, claims, intervals, metrics, operating
+from pneumo import baselines, claims, ensemble, intervals, metrics, operating
 from pneumo.comparison import SIGNIFICANCE, pairs
 from pneumo.intervals import Interval
 from pneumo.metrics import Confusion
@@ -35,6 +35,10 @@ def comparison(study: Study) -> Table:
             rows += _with_intervals(cells, bounds[model.name][HALF.name], marks.get(model.name, {}))
         else:
             rows.append(cells + ["not run"] + [DASH] * (len(metrics.NAMES) - 1))
+    together = ensemble.combine(study)
+    if together:
+        cells = [together.title, f"{together.parameters:,}"]
+        rows += _with_intervals(cells, bounds[together.name][HALF.name], {})
     if study.ran:
         for baseline in baselines.predictions(study):
             rows += _with_intervals([baseline.title, DASH], bounds[baseline.name][HALF.name], {})
@@ -98,7 +102,7 @@ def beside_source(study: Study) -> Table:
 def operating_points(study: Study) -> Table:
     """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
     rows = []
-    for model in study.ran:
+    for model in ensemble.compared(study):
         for point in operating.points(model):
             rates = point.rates
             rows.append(
@@ -120,7 +124,7 @@ def operating_points(study: Study) -> Table:
 def predictive_values(study: Study) -> Table:
     """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
     rows = []
-    for model in study.ran:
+    for model in ensemble.compared(study):
         for point in operating.points(model):
             rates = point.rates
             rows.append(

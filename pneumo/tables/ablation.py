@@ -1,0 +1,37 @@
+"""What each choice in a recipe is worth."""
+
+from collections.abc import Sequence
+
+from pneumo.ablation import SPLITS, Row
+from pneumo.intervals import Interval
+from pneumo.tables._table import DASH, Table, number, signed, table
+
+_HEADS = {"val": "validation", "held": "held out", "test": "test"}
+
+
+def ablations(rows: Sequence[Row]) -> Table:
+    """Each change with its differences in AUC, intervals below; in bold where they leave out zero.
+
+    A baseline's line has its AUCs instead.
+    """
+    cells = []
+    for row in rows:
+        if row.is_baseline:
+            baseline = row
+            aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
+            cells.append([f"**{row.model}**, {row.epochs} epochs", *aucs, "1×"])
+            continue
+        found = [row.difference[split] for split in SPLITS]
+        cost = f"{row.seconds / baseline.seconds:.1f}×"
+        cells.append([row.change, *map(_difference, found), cost])
+        if row.seeds > 1:
+            cells.append(["", *(f"{signed(one.low)} to {signed(one.high)}" for one in found), ""])
+    heads = " | ".join(f"{_HEADS[split]} >" for split in SPLITS)
+    return table(f"change | {heads} | time an epoch >", cells)
+
+
+def _difference(found: Interval) -> str:
+    text = signed(found.mean)
+    if text == DASH:
+        return text
+    return f"**{text}**" if found.low > 0 or found.high < 0 else text
