@@ -6,8 +6,13 @@ Rates are the first seed's, with Wilson's interval; several seeds show in `thres
 from dataclasses import dataclass
 
 from pneumo import metrics
+from pneumo.errors import PneumoError
 from pneumo.metrics import Confusion
 from pneumo.study import RULES, Model, Rule
+
+
+class RuleError(PneumoError):
+    """A rule that does not exist was asked for."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,18 @@ class OperatingPoint:
     def shortfall(self, name: str) -> float:
         """What the test set kept less what validation promised, for a name of :attr:`rates`."""
         return self.rates[name].value - self.promised_rates[name].value
+
+
+def find_rule(name: str) -> Rule:
+    """The rule called `name`.
+
+    Raises:
+        RuleError: there is none; the message lists those there are.
+    """
+    for rule in RULES:
+        if rule.name == name:
+            return rule
+    raise RuleError(f"no rule is called {name!r}; there are: {', '.join(r.name for r in RULES)}")
 
 
 def points(model: Model) -> tuple[OperatingPoint, ...]:

@@ -95,3 +95,9 @@ def test_the_shortfall_is_what_was_kept_less_what_was_promised(study):
     for point in operating.points(study.ran[0]):
         expected = point.kept.sensitivity - point.promised.sensitivity
         assert point.shortfall("sensitivity") == pytest.approx(expected)
+
+
+def test_rules_are_found_by_name():
+    assert [operating.find_rule(rule.name) for rule in RULES] == list(RULES)
+    with pytest.raises(operating.RuleError, match="'nonsense'; there are: half, youden"):
+        operating.find_rule("nonsense")
