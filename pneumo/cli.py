@@ -1,4 +1,4 @@
-"""The command line: `pneumo data`, `train`, `study`, `pretrain` and `reference`."""
+"""The command line: `pneumo data`, `train`, `study`, `predict`, `pretrain`, `reference`."""
 
 import argparse
 import os
@@ -98,6 +98,21 @@ def _pretrain(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _predict(chosen: argparse.Namespace) -> int:
+    from pneumo import operating, predict, study
+
+    rule = operating.find_rule(chosen.rule)
+    done = study.load(chosen.profile, chosen.data)
+    found = predict.report(done, chosen.images, chosen.model, rule, chosen.device)
+    if chosen.json:
+        print(predict.to_json(found))
+    else:
+        predict.show(found)
+    for failure in found["unreadable"]:
+        print(f"pneumo: {failure['error']}", file=sys.stderr)
+    return 1 if found["unreadable"] else 0
+
+
 def _reference(chosen: argparse.Namespace) -> int:
     from pneumo import paths, reference, study
 
@@ -147,6 +162,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     pretrain.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
 
+    predict = commands.add_parser(
+        "predict", help="say what a finished study's model makes of radiographs from outside"
+    )
+    predict.set_defaults(command=_predict)
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
+    predict.add_argument("--model", help="simple-cnn, …; without it: the best on validation")
+    predict.add_argument(
+        "--rule",
+        default="youden",
+        help="of the threshold: youden (default), half, sensitivity-95 or sensitivity-99",
+    )
+    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    predict.add_argument(
+        "--data",
+        metavar="PATH",
+        help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
+    )
+    _add_profile(predict)
+    _add_device(predict)
+
     reference = commands.add_parser(
         "reference", help="keep a finished study's numbers as the reference"
     )
@@ -175,9 +210,17 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
-    profile = os.environ.get("PNEUMO_PROFILE", "standard")
-    parser.add_argument("--profile", default=profile, help="smoke, standard (default) or paper")
+    _add_profile(parser)
     parser.add_argument(
         "--weights", type=Path, help="ImageNet weights of ResNet18, as torchvision publishes them"
     )
+    _add_device(parser)
+
+
+def _add_profile(parser: argparse.ArgumentParser) -> None:
+    profile = os.environ.get("PNEUMO_PROFILE", "standard")
+    parser.add_argument("--profile", default=profile, help="smoke, standard (default) or paper")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")

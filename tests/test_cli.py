@@ -38,10 +38,10 @@ def usage_error(*arguments):
 def test_help_imports_neither_torch_nor_numpy():
     result = pneumo("--help", python=("-X", "importtime"))
     assert result.returncode == 0
-    assert all(command in result.stdout for command in ("data", "train", "study"))
+    assert all(command in result.stdout for command in ("data", "train", "study", "predict"))
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
     assert "pneumo.cli" in imported
-    assert not {"torch", "numpy", "matplotlib", "sklearn"} & imported
+    assert not {"torch", "numpy", "matplotlib", "sklearn", "PIL", "pydicom", "rich"} & imported
 
 
 def test_a_mistake_is_one_line_without_a_traceback(here):
@@ -94,6 +94,12 @@ def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch
         (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
         (["study", "--only", "nonsense"], "has no recipe nonsense"),
+        (["predict", "a.png"], "no finished study of profile standard"),
+        (["predict", "a.png", "--profile", "nonsense"], "no profile is called 'nonsense'"),
+        (
+            ["predict", "a.png", "--rule", "nonsense"],
+            "no rule is called 'nonsense'; there are: half",
+        ),
         (["train", "resnet18-imagenet"], "host does not answer"),
         (["train", "resnet18-imagenet", "--weights", "gone.pth"], "no weights at gone.pth"),
     ],
@@ -117,6 +123,7 @@ def test_what_cannot_be_done_is_said_in_one_line(command, said, here, capsys):
         ["data", "--size", "many"],
         ["train", "simple-cnn", "--seed", "x"],
         ["study", "--nonsense"],
+        ["predict"],
     ],
     ids=" ".join,
 )

@@ -1,0 +1,282 @@
+"""A finished study's model asked of images from outside: what it says, what that is worth, what is not."""
+
+import io
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from pneumo import claims, operating, predict
+from pneumo.cli import main
+from pneumo.predict import CAVEAT, Prediction, PredictionError, Predictor
+from pneumo.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
+
+
+@pytest.fixture
+def pictures(phantom, tmp_path):
+    """Four test images of the phantom as files."""
+    paths = [tmp_path / f"{i}.png" for i in range(4)]
+    for path, image in zip(paths, phantom.test.images, strict=False):
+        Image.fromarray(image).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.fixture
+def asked(study, home, monkeypatch, capsys):
+    """Runs `pneumo predict` on the tests' study: exit status, output, errors."""
+    monkeypatch.setenv("PNEUMO_HOME", str(home))
+    monkeypatch.setenv("PNEUMO_PROFILE", "tests")
+
+    def ask(*arguments):
+        status = main(["predict", *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return ask
+
+
+def strict(text):
+    """Parsed JSON that holds no NaN and no infinity."""
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def files_of(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_test_image_gets_the_probability_that_its_run_has_kept(study, pictures):
+    model = study.model("simple-cnn")
+    found = predict.report(study, pictures, "simple-cnn")["images"]
+    kept = np.array([run.predictions["test"].probabilities[:4] for run in model.runs])  # (S, 4)
+    assert [one["probability"] for one in found] == pytest.approx(kept[0], abs=1e-6)
+    assert [one["over_seeds"]["low"] for one in found] == pytest.approx(kept.min(0), abs=1e-6)
+    assert [one["over_seeds"]["high"] for one in found] == pytest.approx(kept.max(0), abs=1e-6)
+    assert [one["file"] for one in found] == pictures
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
+    model = study.model("simple-cnn")
+    found = predict.report(study, pictures, "simple-cnn", rule)
+    point, labels = found["operating_point"], study.data.test.labels
+    assert point["rule"] == rule.name
+    assert point["threshold"] == model.thresholds(rule)[0]
+    assert point["prevalence"] == labels.mean()
+    assert point["images"] == len(labels)
+    for name, rate in operating.rates(model.confusion(rule)).items():
+        if name in predict.RATES:
+            expected = [None if np.isnan(x) else x for x in (rate.value, rate.low, rate.high)]
+            assert list(point[name].values()) == expected
+    for image in found["images"]:
+        assert (image["rule"], image["threshold"]) == (rule.name, point["threshold"])
+        assert (image["call"] == "pneumonia") == (image["probability"] >= image["threshold"])
+
+
+def test_a_case_at_the_threshold_is_called_pneumonia():
+    assert Prediction((0.5,), (0.5,)).called == "pneumonia"
+    assert Prediction((0.49,), (0.5,)).called == "normal"
+
+
+def test_each_seed_calls_at_its_own_threshold():
+    said = Prediction((0.6, 0.6, 0.2), (0.5, 0.7, 0.1))
+    assert (said.probability, said.threshold, said.called) == (0.6, 0.5, "pneumonia")
+    assert said.calls == (True, False, True)
+    assert said.agreeing == 2
+
+
+def test_without_a_name_the_best_on_validation_is_asked(study, pictures):
+    assert predict.report(study, pictures)["model"]["name"] == claims.best(study).name
+
+
+def test_a_single_seed_has_no_range(study, pictures):
+    model = study.model("simple-cnn")
+    alone = replace(study, models=(replace(model, runs=model.runs[:1]),))
+    found = predict.report(alone, pictures)
+    assert [one["over_seeds"] for one in found["images"]] == [None] * 4
+    assert found["model"]["seeds"] == [0]
+    assert "seeds" not in shown(found)
+
+
+def test_a_predictor_is_asked_of_many_images_or_of_one(study):
+    predictor = Predictor(study.model("simple-cnn").runs, YOUDEN, "cpu")
+    images = study.data.test.images[:5]
+    many = [said.probability for said in predictor.predict(images)]
+    each = [predictor.predict(image[None])[0].probability for image in images]
+    assert each == pytest.approx(many, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("nonsense", "no model 'nonsense'; there are: simple-cnn, resnet18-scratch"),
+        ("simple-cnn-shuffled-labels", "no model 'simple-cnn-shuffled-labels'; there are:"),
+        ("resnet18-imagenet", "resnet18-imagenet was not run: the ImageNet weights"),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused(name, said, study):
+    with pytest.raises(PredictionError, match=said):
+        predict.find_model(study, name)
+
+
+def test_a_study_without_runs_has_no_model_to_ask(study):
+    empty = Study(study.profile, study.data, study.not_run)
+    with pytest.raises(PredictionError, match="no model of profile tests was run"):
+        predict.find_model(empty)
+
+
+def test_damaged_weights_are_named(study, tmp_path):
+    run = study.model("simple-cnn").run
+    shutil.copytree(run.path, tmp_path / run.label)
+    (tmp_path / run.label / "weights.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(PredictionError, match=r"weights\.safetensors is damaged .*pneumo study"):
+        Predictor([replace(run, path=tmp_path / run.label)])
+
+
+def test_rates_that_are_not_defined_are_null(study, pictures, write_run):
+    run = study.model("simple-cnn").run
+    nobody = write_run(run.recipe, ([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2]))
+    shutil.copy(run.path / "weights.safetensors", nobody.path)
+    model = replace(study.model("simple-cnn"), runs=(nobody,))
+    found = strict(
+        predict.to_json(predict.report(replace(study, models=(model,)), pictures, rule=HALF))
+    )
+    assert found["operating_point"]["ppv"] == {"value": None, "low": None, "high": None}
+    assert found["operating_point"]["npv"]["value"] == 0.5
+    assert "PPV          not defined" in shown(found)
+
+
+def shown(found, **options):
+    """What is printed of a report."""
+    console = Console(file=io.StringIO(), highlight=False, color_system=None, **options)
+    predict.show(found, console)
+    return console.file.getvalue()
+
+
+def test_the_table_says_what_the_report_holds(study, pictures):
+    found = predict.report(study, pictures, "simple-cnn", SENSITIVITY_99)
+    text = shown(found)
+    for image in found["images"]:
+        (row,) = [
+            line.split() for line in text.splitlines() if line.lstrip().startswith(image["file"])
+        ]
+        assert row[1:3] == [f"{image['probability']:.3f}", f"{image['threshold']:.3f}"]
+        assert row[3] == image["call"]
+        assert row[-3:] == [str(image["over_seeds"]["agreeing"]), "of", "2"]
+    point = found["operating_point"]
+    assert f"{100 * point['prevalence']:.1f} % with pneumonia" in text
+    for name, title in predict.RATES.items():
+        value, low, high = point[name].values()
+        assert f"  {title:<12} {value:.3f} ({low:.3f}–{high:.3f})\n" in text
+    assert text.endswith(f"{CAVEAT}\n")
+
+
+def test_a_narrow_terminal_shows_a_long_name_whole(study, pictures):
+    found = predict.report(study, pictures[:1])
+    found["images"][0]["file"] = "@" * 200
+    text = shown(found, width=100, force_terminal=True)
+    assert text.count("@") == 200
+    table = text.split("The model")[0]
+    assert max(map(len, table.splitlines())) <= 100
+
+
+def test_a_pipe_gets_a_long_name_in_one_piece(study, pictures):
+    found = predict.report(study, pictures[:1])
+    found["images"][0]["file"] = "@" * 200
+    assert "@" * 200 in shown(found)
+
+
+def test_the_phantom_is_named_and_real_data_are_not_called_so(study, real_study, pictures):
+    found = predict.report(study, pictures)
+    assert found["model"]["data"]["phantom"] is True
+    assert "synthetic phantom, not medical data" in shown(found)
+    real = predict.report(real_study, pictures)
+    assert (real["warnings"], real["model"]["data"]["phantom"]) == ([], False)
+    assert "not medical data" not in shown(real)
+    assert real["caveat"] == CAVEAT
+
+
+def test_a_files_warnings_stand_with_its_name(study, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.arange(6000, dtype=np.uint8).reshape(40, 150)).save(path)
+    found = predict.report(study, [str(path)])
+    (warning,) = found["images"][0]["warnings"]
+    assert f"{path}: {warning}\n" in shown(found)
+
+
+def test_the_command_prints_strict_json(asked, study, pictures):
+    status, out, err = asked("--json", "--model", "simple-cnn", "--rule", "half", *pictures)
+    assert (status, err) == (0, "")
+    assert out.isascii()
+    found = strict(out)
+    assert found == strict(predict.to_json(predict.report(study, pictures, "simple-cnn", HALF)))
+    assert list(found) == [
+        "schema",
+        "model",
+        "operating_point",
+        "images",
+        "unreadable",
+        "warnings",
+        "caveat",
+    ]
+
+
+def test_what_can_be_read_is_predicted_and_what_cannot_is_told(asked, pictures, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    bad = [str(tmp_path / "gone.png"), str(tmp_path / "text.png")]
+    status, out, err = asked(bad[0], *pictures, bad[1])
+    assert status == 1
+    assert all(path in out for path in pictures)
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [["pneumo", path] for path in bad]
+    status, out, _ = asked("--json", bad[0], *pictures, bad[1])
+    found = strict(out)
+    assert (status, len(found["images"])) == (1, 4)
+    assert [one["file"] for one in found["unreadable"]] == bad
+
+
+def test_without_a_readable_file_no_table_is_printed(asked, tmp_path):
+    status, out, err = asked(str(tmp_path / "gone.png"))
+    assert (status, out) == (1, "")
+    assert err.count("\n") == 1
+
+
+def test_a_name_cannot_steer_the_terminal_or_the_table(asked, phantom, tmp_path):
+    path = tmp_path / "[bold]\x1b[31m:cat:\udcff.png"
+    Image.fromarray(phantom.test.images[0]).save(path)
+    _, out, _ = asked(str(path))
+    assert "[bold]\\x1b[31m:cat:\\xff.png" in out
+    assert "\x1b" not in out
+    _, out, _ = asked("--json", str(path))
+    assert strict(out)["images"][0]["file"] == f"{tmp_path}/[bold]\x1b[31m:cat:\\xff.png"
+
+
+def test_asking_leaves_the_run_store_as_it_was(asked, home, pictures):
+    before = files_of(home)
+    assert asked(*pictures)[0] == 0
+    assert files_of(home) == before
+
+
+def test_without_a_finished_study_nothing_is_trained(asked, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "empty"))
+    status, out, err = asked(*pictures)
+    assert (status, out) == (1, "")
+    assert "run `pneumo study --profile tests`" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "empty").exists()
+
+
+def test_a_study_of_other_data_is_not_asked(asked, pictures, phantom, tmp_path):
+    arrays = {}
+    for name, split in phantom.splits.items():
+        arrays |= {f"{name}_images": 255 - split.images, f"{name}_labels": split.labels[:, None]}
+    np.savez(tmp_path / "pneumoniamnist.npz", **arrays)
+    status, _, err = asked("--data", str(tmp_path), *pictures)
+    assert status == 1
+    assert "is of other data" in err
