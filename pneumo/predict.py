@@ -96,7 +96,7 @@ class Predictor:
 
     def predict(self, images: NDArray[np.uint8]) -> list[Prediction]:
         """One prediction an image, of images uint8 (N, S, S) that :func:`pneumo.radiographs.read` made."""
-        from pneumo.train import predict
+        from pneumo.loop import predict
 
         logits = np.stack([predict(each, self.recipe, images) for each in self.networks])  # (S, N)
         return [

@@ -79,7 +79,7 @@ def test_a_probe_that_is_missing_or_damaged_is_named(own, study):
 
 
 def test_the_network_that_is_loaded_is_the_one_that_was_trained(study):
-    from pneumo.train import predict
+    from pneumo.loop import predict
 
     for model in study.ran:
         network = probes.load_network(model.run, "cpu")
