@@ -28,6 +28,8 @@ from pneumo.study import HALF, RULES, Model, Study, threshold
 
 # What a reference's folder holds, and nothing besides.
 CONTENT = ("results.json", "labels.csv", "predictions", "histories")
+# Speeds, which are not a study's: a new reference keeps them.
+BENCH = "bench.json"
 PROFILES = ("paper",)  # whose studies may become the reference
 DIGITS = 6  # significant ones, where they say the same as all
 
@@ -57,6 +59,24 @@ class Reference:
     def title(self, name: str) -> str:
         """A recipe's title, as in tables and prose."""
         return recipes.title(name)
+
+    @cached_property
+    def bench(self) -> Mapping[str, Any] | None:
+        """What `nox -s bench` wrote: `rows` and `machine`; None where nothing is kept.
+
+        Raises:
+            ReferenceStudyError: the file is damaged.
+        """
+        path = self.path / BENCH
+        if not path.is_file():
+            return None
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {"rows": content["rows"], "machine": content["machine"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ReferenceStudyError(
+                f"{path} is damaged ({type(error).__name__}: {error})"
+            ) from None
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -176,6 +196,8 @@ def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Ref
     new = folder.with_name(f".{folder.name}-{os.getpid()}")
     try:
         _fill(new, study)
+        if (folder / BENCH).is_file():
+            shutil.copyfile(folder / BENCH, new / BENCH)
         old = folder.with_name(f"{new.name}-old")
         if folder.exists():
             folder.rename(old)
@@ -245,7 +267,7 @@ def trimmed(run: Run) -> list[str]:
 
 def _is_reference(folder: Path) -> bool:
     """Whether a folder holds nothing but what a reference holds."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= set(CONTENT)
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {*CONTENT, BENCH}
 
 
 def _fill(folder: Path, study: Study) -> None:

@@ -26,6 +26,7 @@ from pneumo.tables.reference import (
 from pneumo.tables.robustness import robustness_by_corruption, robustness_means
 from pneumo.tables.saliency import agreements, attention, removal
 from pneumo.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
+from pneumo.tables.speed import speed
 from pneumo.tables.training import pretrained, provenance, recipes, versions
 from pneumo.tables.usefulness import calibrations, prevalences
 
@@ -72,6 +73,7 @@ __all__ = [
     "shift_scores",
     "shift_tests",
     "signed",
+    "speed",
     "table",
     "validation_and_test",
     "versions",
