@@ -69,7 +69,9 @@ class Recipe:
     averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
     ema_decay: float = 0.99  # of the exponential average, a step
     dropout: float = 0.0  # before the head
-    patience: int = 5  # epochs without a lower validation loss until training stops
+    # Epochs without a lower validation loss until training stops. A learning-rate cycle does its best in its
+    # last epochs, so no recipe stops before them; the best epoch is kept.
+    patience: int = 5
     train_images: int | None = None  # learn from this many only, stratified; None: from all
     held_out: bool = False  # some training images are kept out, to judge the recipe by
     shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
@@ -128,15 +130,16 @@ _RESNET18 = Recipe(
     architecture="resnet18",
     # Twice the side of the data: at 28 pixels layer4 ends in a single cell, at 56 layer2 has 7×7.
     input_size=56,
-    epochs=10,
+    epochs=12,
     learning_rate=1e-3,
     dropout=0.2,
+    patience=12,
     explained_layer="layer2",
 )
 
 # Scratch against pretrained with nothing else changed but the weights and what they ask for.
 _RESNET18_FINE_TUNED = replace(
-    _RESNET18, frozen_epochs=1, frozen_learning_rate=3e-3, epochs=8, learning_rate=5e-4
+    _RESNET18, frozen_epochs=1, frozen_learning_rate=3e-3, epochs=10, learning_rate=5e-4
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -146,9 +149,11 @@ RECIPES: dict[str, Recipe] = {
             name="simple-cnn",
             title="SimpleCNN",
             architecture="simple-cnn",
-            epochs=15,
+            epochs=60,
             learning_rate=3e-3,
+            label_smoothing=0.1,
             dropout=0.3,
+            patience=60,
             explained_layer="features.10",  # the third block's activations, 7×7
         ),
         _RESNET18,
@@ -199,6 +204,7 @@ CONTROLS: dict[str, Recipe] = {
             name="simple-cnn-shuffled-labels",
             title="SimpleCNN, labels shuffled",
             epochs=15,
+            patience=15,
             shuffled_labels=True,
         ),
     )
@@ -252,8 +258,8 @@ ABLATIONS: dict[str, Ablation] = {
                 "long": ("60 epochs", {"epochs": 60}),
                 "upsampled": ("upsampled to 56 pixels", {"input_size": 56}),
                 "standardised": ("each image standardised", {"standardised": True}),
-                "smoothing": ("label smoothing 0.1", {"label_smoothing": 0.1}),
-                "mixup": ("mixup 0.2", {"mixup": 0.2}),
+                "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
+                "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
                 "balanced": ("classes balanced in the loss", {"balanced": True}),
                 "ema": ("weights averaged, exponentially", {"averaging": "ema"}),
                 "swa": ("weights averaged, last quarter", {"averaging": "swa"}),
