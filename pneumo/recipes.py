@@ -107,7 +107,7 @@ class Profile:
     seeds: tuple[int, ...]
     controls: tuple[str, ...] = ()
     ablations: tuple[str, ...] = ()
-    most_epochs: int | None = None  # of each stage; None: as the recipe says
+    epochs_share: float = 1.0  # of the epochs of each stage, which keeps one at least
     train_images: int | None = None
     probed_images: int | None = None  # test images that probes ask about; None: all
     purpose: str = ""
@@ -115,13 +115,15 @@ class Profile:
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`, shortened as this profile asks."""
         recipe = find_recipe(name)
-        if self.most_epochs is not None:
-            recipe = replace(
-                recipe,
-                frozen_epochs=min(recipe.frozen_epochs, self.most_epochs),
-                epochs=min(recipe.epochs, self.most_epochs),
-            )
-        return replace(recipe, train_images=self.train_images)
+        return replace(
+            recipe,
+            frozen_epochs=self._shortened(recipe.frozen_epochs),
+            epochs=self._shortened(recipe.epochs),
+            train_images=self.train_images,
+        )
+
+    def _shortened(self, epochs: int) -> int:
+        return max(1, round(self.epochs_share * epochs)) if epochs else 0
 
 
 _RESNET18 = Recipe(
@@ -312,7 +314,7 @@ PROFILES: dict[str, Profile] = {
             (0,),
             _CONTROLS,
             _ABLATIONS[:3],
-            most_epochs=1,
+            epochs_share=0.01,
             train_images=768,
             probed_images=64,
             purpose="a minute's check that everything works; its numbers mean nothing",
@@ -322,8 +324,9 @@ PROFILES: dict[str, Profile] = {
             _ALL,
             (0,),
             _CONTROLS,
+            epochs_share=0.5,
             probed_images=208,  # a third of the test set: probes are many passes through a network
-            purpose="every model in full, from one seed",
+            purpose="every model from one seed, for half of its epochs",
         ),
         Profile(
             "paper",

@@ -17,7 +17,7 @@ from pneumo.recipes import RECIPES, Profile, RecipeError
 from pneumo.runs import RunError
 from pneumo.study import HALF, YOUDEN, Model, StudyError, load, run
 
-ALONE = Profile("alone", ("simple-cnn",), seeds=(0,), most_epochs=1, train_images=64)
+ALONE = Profile("alone", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=64)
 
 
 @pytest.fixture(scope="module")
