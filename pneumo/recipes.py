@@ -176,14 +176,15 @@ RECIPES: dict[str, Recipe] = {
             title="EfficientNet-Lite0 (ImageNet)",
             architecture="efficientnet-lite0",
             pretraining="imagenet-lite0",
-            input_size=64,
+            input_size=96,
             frozen_epochs=1,
             frozen_learning_rate=5e-3,
             epochs=6,
             learning_rate=1e-3,
             dropout=0.2,
+            patience=6,
             half_precision=False,  # its depthwise convolutions are slower for it
-            explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 8×8
+            explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 12×12
         ),
     )
 }
