@@ -33,7 +33,7 @@ PROFILE = Profile(
     "tests",
     ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
     seeds=(0, 1),
-    controls=("simple-cnn-flip", "simple-cnn-shuffled-labels"),
+    controls=("simple-cnn-shuffled-labels",),
     ablations=("simple-cnn-held-out", "simple-cnn-held-out-flips"),
     epochs_share=0.01,
     train_images=64,
