@@ -194,7 +194,7 @@ def test_the_page_lists_what_was_better_worse_and_neither(study, monkeypatch):
     rows = [row("flips", -0.02), row("zoom", 0.001), row("longer", 0.03)]
     with_rows(monkeypatch, [BASELINE, *rows])
     said = words.render(study, "ablation-rows")
-    assert "recipe as it stands:** SimpleCNN with longer (+0.030)" in said
+    assert "than the baseline:** SimpleCNN with longer (+0.030)" in said
     assert "Worse:** SimpleCNN with flips (-0.020)" in said
     assert "could show:** SimpleCNN with zoom (+0.001)" in said
     assert "synthetic phantom" in said

@@ -45,6 +45,6 @@ def ablations(study: Study, rows: Sequence[Row], of_reference: bool = False) -> 
         axes.set_ylim(len(changed) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside upper right", frameon=False, fontsize=8, ncols=2)
+    canvas.legend(handles, labels, loc="outside lower center", frameon=False, fontsize=8, ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
     return canvas

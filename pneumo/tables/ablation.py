@@ -19,7 +19,8 @@ def ablations(rows: Sequence[Row]) -> Table:
         if row.is_baseline:
             baseline = row
             aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
-            cells.append([f"**{row.model}**, {row.epochs} epochs", *aucs, "1×"])
+            length = "1 epoch" if row.epochs == 1 else f"{row.epochs} epochs"
+            cells.append([f"**{row.model}**, {length}", *aucs, "1×"])
             continue
         found = [row.difference[split] for split in SPLITS]
         cost = f"{row.seconds / baseline.seconds:.1f}×"
