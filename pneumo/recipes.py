@@ -130,18 +130,18 @@ _RESNET18 = Recipe(
     name="resnet18-scratch",
     title="ResNet18 (scratch)",
     architecture="resnet18",
-    # Twice the side of the data: at 28 pixels layer4 ends in a single cell, at 56 layer2 has 7×7.
-    input_size=56,
-    epochs=12,
+    # At torchvision's stride of 2 layer4 would end in a single cell; at 1 layer2 has 7×7.
+    stem_stride=1,
+    epochs=16,
     learning_rate=1e-3,
     dropout=0.2,
-    patience=12,
+    patience=16,
     explained_layer="layer2",
 )
 
 # Scratch against pretrained with nothing else changed but the weights and what they ask for.
 _RESNET18_FINE_TUNED = replace(
-    _RESNET18, frozen_epochs=1, frozen_learning_rate=3e-3, epochs=10, learning_rate=5e-4
+    _RESNET18, frozen_epochs=1, frozen_learning_rate=3e-3, epochs=12, learning_rate=5e-4
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -267,19 +267,17 @@ ABLATIONS: dict[str, Ablation] = {
         *_ablations(
             "resnet18-scratch",
             {
-                "28": ("28 pixels, torchvision's stem", {"input_size": 28}),
-                "64": ("64 pixels", {"input_size": 64}),
-                "stem3-stride2": (
-                    "28 pixels, stem 3×3, stride 2, no pooling",
-                    {"input_size": 28, "stem_kernel": 3, "stem_pooling": False},
+                "torchvision": ("torchvision's stem: stride 2", {"stem_stride": 2}),
+                "stem3": ("stem of 3×3", {"stem_kernel": 3}),
+                "unpooled": (
+                    "stem of 3×3, stride 2, no pooling",
+                    {"stem_kernel": 3, "stem_stride": 2, "stem_pooling": False},
                 ),
-                "stem3-pool": (
-                    "28 pixels, stem 3×3, stride 1, pooling",
-                    {"input_size": 28, "stem_kernel": 3, "stem_stride": 1},
-                ),
+                "56": ("56 pixels, stride 2", {"input_size": 56, "stem_stride": 2}),
+                "64": ("64 pixels, stride 2", {"input_size": 64, "stem_stride": 2}),
             },
-            epochs=6,
-            patience=6,
+            epochs=8,
+            patience=8,
         ),
     )
 }
