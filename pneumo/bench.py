@@ -92,12 +92,15 @@ def against_bare_loop(dataset: Dataset, recipe: Recipe) -> float:
     """
     loop = _loop(dataset, recipe)
     optimizer, batches = _bare(loop.model), list(_batches(dataset, recipe))
+    half = loop.precision != torch.float32
 
     def bare() -> None:
         loop.model.train()
         for inputs, targets in batches:
             optimizer.zero_grad(set_to_none=True)
-            torch.autograd.backward(F.binary_cross_entropy_with_logits(loop.model(inputs), targets))
+            with torch.autocast("cpu", loop.precision, enabled=half):
+                output = loop.model(inputs).float()
+            torch.autograd.backward(F.binary_cross_entropy_with_logits(output, targets))
             optimizer.step()
 
     return ratio(bare, _epoch(loop))
