@@ -28,6 +28,7 @@ ANCHORS = {
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
     "robustness": ["tbl-robustness", "fig-robustness"],
+    "ablation": ["fig-ablations", "sec-ablation-agreement"],
     "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-attention"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
     "reference": ["fig-reference", "sec-reference-difference"],
@@ -41,6 +42,7 @@ MODELS = (
     "resnet18-imagenet",
     "resnet18-tiny-imagenet",
     "efficientnet-lite0-imagenet",
+    "ensemble",
 )
 METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
 PHANTOM = "synthetic phantom, not medical data"
@@ -93,7 +95,9 @@ def check_results(site, source, profile, fingerprint):
             if len(rows) != sum(results["data"]["counts"]["test"].values()):
                 yield f"{path.name} has {len(rows)} lines"
     ran = [name for name, model in results["models"].items() if model["status"] == "ok"]
-    if len(ran) < 4:
+    if profile == "smoke" and len(results["ablations"]) < 3:
+        yield f"only {len(results['ablations'])} ablations"
+    if len(ran) < 5:
         yield f"only {ran} were run"
     if results["models"]["simple-cnn"]["parameters"] != 93_249:
         yield "SimpleCNN does not have 93,249 parameters"
