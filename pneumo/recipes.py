@@ -179,10 +179,10 @@ RECIPES: dict[str, Recipe] = {
             input_size=96,
             frozen_epochs=1,
             frozen_learning_rate=5e-3,
-            epochs=5,
+            epochs=3,
             learning_rate=1e-3,
             dropout=0.2,
-            patience=5,
+            patience=3,
             half_precision=False,  # its depthwise convolutions are slower for it
             explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 12×12
         ),
