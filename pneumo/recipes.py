@@ -136,7 +136,7 @@ _RESNET18 = Recipe(
     epochs=14,
     learning_rate=1e-3,
     dropout=0.2,
-    patience=14,
+    patience=16,
     explained_layer="layer2",
 )
 
@@ -144,7 +144,6 @@ _RESNET18 = Recipe(
 _RESNET18_FINE_TUNED = replace(
     _RESNET18,
     stem_kernel=7,
-    patience=12,
     frozen_epochs=1,
     frozen_learning_rate=3e-3,
     epochs=12,
