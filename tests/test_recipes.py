@@ -45,11 +45,13 @@ def test_the_pretrained_resnets_differ_from_each_other_in_their_weights_alone():
     assert differing == {"name", "title", "pretraining"}
 
 
-def test_scratch_and_pretrained_see_the_same_images_through_the_same_network():
+def test_scratch_and_pretrained_see_the_same_images_at_the_same_stride():
     scratch, tuned = RECIPES["resnet18-scratch"], RECIPES["resnet18-tiny-imagenet"]
     for same in (
         "architecture",
         "input_size",
+        "stem_stride",
+        "stem_pooling",
         "batch_size",
         "augmentation",
         "dropout",
