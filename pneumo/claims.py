@@ -92,7 +92,7 @@ def _accuracy_misleads(study: Study) -> list[Claim]:
 
 
 def _transfer_helps(study: Study) -> list[Claim]:
-    """ResNet18 from each pretraining against the same network from random weights."""
+    """ResNet18 from each pretraining against ResNet18 from random weights."""
     found = {model.name: model for model in study.ran}
     scratch = found.get("resnet18-scratch")
     claims = []
@@ -121,7 +121,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
         claims.append(
             Claim(
                 f"{name}-beats-scratch",
-                f"{tuned.title} beats the same network trained from scratch.",
+                f"{tuned.title} beats ResNet18 trained from scratch.",
                 verdict,
                 evidence,
             )
