@@ -176,8 +176,8 @@ def test_the_verdicts_in_the_prose_are_those_of_the_claims(study):
 @pytest.mark.parametrize(
     ("scratch", "tuned", "said"),
     [
-        (0.0, 3.0, "beats the same network from random weights beyond chance"),
-        (3.0, 0.0, "does worse than the same network from random weights"),
+        (0.0, 3.0, "beats ResNet18 from random weights beyond chance"),
+        (3.0, 0.0, "does worse than ResNet18 from random weights"),
         (3.0, 3.0, "cannot decide"),
     ],
 )
