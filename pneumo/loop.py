@@ -169,11 +169,11 @@ class Loop:
         self.device = next(model.parameters()).device
         self.precision = precision(recipe, self.device)
         self.history: list[dict[str, Any]] = []
-        self.best: dict[str, Tensor] = _copy(model)
+        self.weights: dict[str, Tensor] = _copy(model)  # of the epoch that is kept
         self.averaged: AveragedModel | None = None
 
     def run(self, listener: Listener | None = None) -> None:
-        """Every stage, from the last finished epoch on; the network ends with the best epoch's weights."""
+        """Every stage, from the last finished epoch on; the network ends with the kept epoch's weights."""
         # uint8 until they are in a batch; torch asks that what it shares may be written on.
         images = torch.from_numpy(np.require(self.training.images, requirements="W"))
         labels = torch.tensor(self.training.labels).float()
@@ -185,7 +185,7 @@ class Loop:
                 continue
             if not done and self.history:
                 # The new head has settled: what it reached frozen is where the open stage begins.
-                self.model.load_state_dict(self.best)
+                self.model.load_state_dict(self.weights)
             optimizer, schedule = self._optimizer(stage, steps)
             self.averaged = self._average(stage, steps)
             if done and saved:
@@ -199,11 +199,13 @@ class Loop:
                 self._save(optimizer, schedule)
                 if _stopped(done, self.recipe.patience):
                     break
-        self.model.load_state_dict(self.best)
+        self.model.load_state_dict(self.weights)
 
     @property
     def kept(self) -> dict[str, Any]:
-        """The history's row of the epoch whose weights are kept."""
+        """The history's row of the epoch whose weights are kept: the last, or with a patience the best."""
+        if self.recipe.patience is None:
+            return self.history[-1]
         return min(self.history, key=lambda row: float(row["val_loss"]))
 
     def _epoch(
@@ -258,10 +260,9 @@ class Loop:
         judged = self.model if self.averaged is None else cast(Classifier, self.averaged.module)
         row |= self._validate(judged)
         row["seconds"] = round(time.perf_counter() - started, 3)
-        before = [earlier["val_loss"] for earlier in self.history]
         self.history.append(row)
-        if not before or row["val_loss"] < min(before):
-            self.best = _copy(judged)
+        if self.kept is row:
+            self.weights = _copy(judged)
         if listener:
             listener.epoch(row)
 
@@ -345,7 +346,7 @@ class Loop:
         checkpoint = {
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict() if self.averaged is not None else None,
-            "best": self.best,
+            "weights": self.weights,
             "history": self.history,
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
@@ -361,7 +362,7 @@ class Loop:
             return None
         saved: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
-        self.best, self.history = saved["best"], saved["history"]
+        self.weights, self.history = saved["weights"], saved["history"]
         return saved
 
 
@@ -375,8 +376,10 @@ def precision(recipe: Recipe, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def _stopped(done: list[dict[str, Any]], patience: int) -> bool:
+def _stopped(done: list[dict[str, Any]], patience: int | None) -> bool:
     """Whether the last `patience` epochs of a stage brought no lower validation loss."""
+    if patience is None:
+        return False
     losses = [row["val_loss"] for row in done]
     return len(losses) > patience and min(losses[-patience:]) >= min(losses[:-patience])
 

@@ -69,9 +69,9 @@ class Recipe:
     averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
     ema_decay: float = 0.99  # of the exponential average, a step
     dropout: float = 0.0  # before the head
-    # Epochs without a lower validation loss until training stops. A learning-rate cycle does its best in its
-    # last epochs, so no recipe stops before them; the best epoch is kept.
-    patience: int = 5
+    # Epochs without a lower validation loss until training stops, and then the best is kept; None: training
+    # goes to the end of its learning-rate cycle, and what is there is kept.
+    patience: int | None = None
     train_images: int | None = None  # learn from this many only, stratified; None: from all
     held_out: bool = False  # some training images are kept out, to judge the recipe by
     shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
@@ -136,7 +136,6 @@ _RESNET18 = Recipe(
     epochs=14,
     learning_rate=1e-3,
     dropout=0.2,
-    patience=16,
     explained_layer="layer2",
 )
 
@@ -161,7 +160,6 @@ RECIPES: dict[str, Recipe] = {
             learning_rate=3e-3,
             label_smoothing=0.1,
             dropout=0.3,
-            patience=60,
             explained_layer="features.10",  # the third block's activations, 7×7
         ),
         _RESNET18,
@@ -188,7 +186,6 @@ RECIPES: dict[str, Recipe] = {
             epochs=3,
             learning_rate=1e-3,
             dropout=0.2,
-            patience=3,
             half_precision=False,  # its depthwise convolutions are slower for it
             explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 12×12
         ),
@@ -207,7 +204,6 @@ CONTROLS: dict[str, Recipe] = {
             name="simple-cnn-shuffled-labels",
             title="SimpleCNN, labels shuffled",
             epochs=15,
-            patience=15,
             shuffled_labels=True,
         ),
     )
@@ -257,7 +253,7 @@ ABLATIONS: dict[str, Ablation] = {
                     },
                 ),
                 "zoom": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
-                "longer": ("twice the epochs", {"epochs": 30, "patience": 30}),
+                "longer": ("twice the epochs", {"epochs": 30}),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
                 "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
@@ -268,7 +264,6 @@ ABLATIONS: dict[str, Ablation] = {
                 "float32": ("32-bit floats throughout", {"half_precision": False}),
             },
             epochs=15,
-            patience=15,
         ),
         *_ablations(
             "resnet18-scratch",
@@ -288,7 +283,6 @@ ABLATIONS: dict[str, Ablation] = {
                 ),
             },
             epochs=8,
-            patience=8,
         ),
     )
 }
