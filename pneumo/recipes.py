@@ -133,7 +133,7 @@ _RESNET18 = Recipe(
     # At torchvision's stride of 2 layer4 would end in a single cell; at 1 layer2 has 7×7.
     stem_stride=1,
     stem_kernel=3,
-    epochs=14,
+    epochs=12,
     learning_rate=1e-3,
     dropout=0.2,
     explained_layer="layer2",

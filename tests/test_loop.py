@@ -16,7 +16,7 @@ from pneumo.models import build
 from pneumo.recipes import RECIPES
 from pneumo.train import train
 
-CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
+CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32, label_smoothing=0.0)
 TUNED = replace(RECIPES["resnet18-tiny-imagenet"], input_size=28, frozen_epochs=1, epochs=2)
 EVERYTHING = {
     "standardised": True,
@@ -235,3 +235,27 @@ def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, 
 def test_a_recipe_of_one_stage_has_no_empty_one():
     assert [stage.name for stage in module.stages(RECIPES["simple-cnn"])] == ["open"]
     assert [stage.name for stage in module.stages(TUNED)] == ["frozen", "open"]
+
+
+def test_without_a_patience_the_last_epoch_is_kept_and_with_one_the_best(phantom, tmp_path):
+    recipe = replace(CNN, epochs=8, learning_rate=0.1)
+    for patience in (None, 8):
+        folder = tmp_path / str(patience)
+        folder.mkdir()
+        training = loop(replace(recipe, patience=patience), phantom, folder)
+        states = []
+
+        class Keep:
+            def step(self, images):
+                pass
+
+            def epoch(self, row, training=training, states=states):
+                states.append(training.model.network.fc.bias.detach().clone())
+
+        training.run(Keep())
+        losses = [row["val_loss"] for row in training.history]
+        best = int(np.argmin(losses))
+        assert best < 7  # a rate this high jumps about
+        place = 7 if patience is None else best
+        assert training.kept["epoch"] == place + 1
+        torch.testing.assert_close(training.model.network.fc.bias, states[place])
