@@ -150,7 +150,7 @@ class Loop:
         model: the network, on its device, with its initial weights.
         task: what its outputs mean.
         training: the images to learn from.
-        validation: the images that decide, where the recipe has a patience, when to stop and which epoch is kept.
+        validation: the images that a recipe with a patience stops by, and has an epoch chosen by.
         folder: where the checkpoint and the history lie; what a killed training left there is gone on with.
     """
 

@@ -46,7 +46,7 @@ def train(
     Args:
         recipe: how to train.
         seed: decides the initial weights, the order of images and every augmentation.
-        dataset: its validation split is all that a training with a patience stops by; test is predicted once, at the end.
+        dataset: a training with a patience stops by its validation split; test is predicted once, at the end.
         weights: the pretrained weights that the recipe asks for.
         home: the run store's folder; None for the project's.
         listener: hears of every step and epoch.
