@@ -253,7 +253,7 @@ ABLATIONS: dict[str, Ablation] = {
                     },
                 ),
                 "zoom": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
-                "longer": ("twice the epochs", {"epochs": 30}),
+                "longer": ("twice the epochs", {"epochs": 60}),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
                 "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
@@ -263,7 +263,7 @@ ABLATIONS: dict[str, Ablation] = {
                 "views": ("mean of 8 views when predicting", {"views": 8}),
                 "float32": ("32-bit floats throughout", {"half_precision": False}),
             },
-            epochs=15,
+            epochs=30,
         ),
         *_ablations(
             "resnet18-scratch",
@@ -283,6 +283,15 @@ ABLATIONS: dict[str, Ablation] = {
                 ),
             },
             epochs=8,
+        ),
+        *_ablations(
+            "resnet18-tiny-imagenet",
+            {
+                "unfrozen": ("no frozen stage", {"frozen_epochs": 0}),
+                "frozen3": ("frozen for 3 epochs", {"frozen_epochs": 3}),
+                "decay": ("lower layers learn slower, each by 0.7", {"layer_decay": 0.7}),
+            },
+            epochs=6,
         ),
     )
 }
