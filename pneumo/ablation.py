@@ -16,6 +16,7 @@ from scipy import stats
 from pneumo import metrics, reference
 from pneumo.comparison import mean_difference
 from pneumo.intervals import CONFIDENCE, Interval
+from pneumo.kept import kept
 from pneumo.recipes import ABLATIONS
 from pneumo.study import Model, Study
 
@@ -63,7 +64,7 @@ class Agreement:
 
 def rows(study: Study) -> tuple[Row, ...]:
     """A row an ablation that the study has runs of, each baseline before what is held against it."""
-    return tuple(_row(study, model) for model in study.ablations if model.ran)
+    return read(_computed(study))
 
 
 def shown(study: Study) -> tuple[tuple[Row, ...], bool]:
@@ -73,8 +74,8 @@ def shown(study: Study) -> tuple[tuple[Row, ...], bool]:
     shown, unless the study is of the phantom.
     """
     own = rows(study)
-    kept = None if study.data.is_phantom or (own and own[0].seeds > 1) else reference.load()
-    found = read(kept.results.get("ablations", [])) if kept else ()
+    other = None if study.data.is_phantom or (own and own[0].seeds > 1) else reference.load()
+    found = read(other.results.get("ablations", [])) if other else ()
     return (found, True) if found else (own, False)
 
 
@@ -110,6 +111,11 @@ def read(plain: Iterable[dict[str, Any]]) -> tuple[Row, ...]:
         })
         for row in plain
     )  # fmt: skip
+
+
+@kept("comparison", reads="ablations")
+def _computed(study: Study) -> list[dict[str, Any]]:
+    return write(_row(study, model) for model in study.ablations if model.ran)
 
 
 def _row(study: Study, model: Model) -> Row:

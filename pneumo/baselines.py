@@ -65,7 +65,7 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
     return plain, mirrored
 
 
-@kept(of_data_only=True)
+@kept(reads="data")
 def _fitted(study: Study) -> dict[str, Any]:
     """The logits of every baseline by split; the logistic regression's also for mirrored test images."""
     train, val, test = (study.data.splits[name] for name in ("train", "val", "test"))

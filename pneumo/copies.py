@@ -166,7 +166,7 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
     }
 
 
-@kept(of_data_only=True)
+@kept(reads="data")
 def _search(study: Study) -> dict[str, Any]:
     splits = [study.data.splits[name] for name in SPLITS]
     sizes = [len(split.labels) for split in splits]

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from filelock import FileLock
 
@@ -18,7 +18,7 @@ _in_memory: dict[str, object] = {}
 
 
 def kept(
-    *modules: str, of_data_only: bool = False
+    *modules: str, reads: Literal["runs", "data", "ablations"] = "runs"
 ) -> Callable[[Callable[[Study], T]], Callable[[Study], T]]:
     """Keep what a function makes of a study, until the study or the function's source changes.
 
@@ -26,8 +26,8 @@ def kept(
 
     Args:
         modules: names of modules of this package whose source decides the result, besides the function's own.
-        of_data_only: the function reads the study's images and labels and no run, so that new runs change
-            nothing.
+        reads: what of the study the function reads; of the rest nothing changes its result. "runs": the data,
+            and the runs of models and controls; "data": images and labels; "ablations": the ablations' runs.
     """
 
     def decorate(compute: Callable[[Study], T]) -> Callable[[Study], T]:
@@ -36,7 +36,7 @@ def kept(
 
         @wraps(compute)
         def look_up(study: Study) -> T:
-            key = _key(_contents_of_data if of_data_only else _contents, study, deciding)
+            key = _key(_CONTENTS[reads], study, deciding)
             name = f"{own}-{compute.__name__}-{key}"
             if name not in _in_memory:
                 path = paths.home() / "kept" / f"{name}.json"
@@ -81,3 +81,13 @@ def _contents_of_data(study: Study) -> Iterator[bytes]:
         yield f"{name} {split.images.shape}\n".encode()
         yield split.images.tobytes()
         yield split.labels.tobytes()
+
+
+def _contents_of_ablations(study: Study) -> Iterator[bytes]:
+    """Which runs there are: a run's name has a hash of all that decides it."""
+    yield f"{study.data.fingerprint} {study.profile}\n".encode()
+    for model in study.ablations:
+        yield f"{model.name} {[run.label for run in model.runs]}\n".encode()
+
+
+_CONTENTS = {"runs": _contents, "data": _contents_of_data, "ablations": _contents_of_ablations}

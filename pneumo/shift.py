@@ -239,7 +239,7 @@ def _scores(study: Study) -> list[dict[str, Any]]:
     return rows
 
 
-@kept(of_data_only=True)
+@kept(reads="data")
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     splits = study.data.splits
     found: dict[str, dict[str, Any]] = {comparison: {} for comparison in COMPARISONS}

@@ -72,7 +72,7 @@ def test_other_source_is_computed_anew(study, monkeypatch):
 
 
 def test_what_only_reads_the_data_outlives_new_predictions(study):
-    look_up, calls = counted(of_data_only=True)
+    look_up, calls = counted(reads="data")
     look_up(study)
     fewer = replace(study.model("simple-cnn"), runs=study.model("simple-cnn").runs[:1])
     look_up(replace(study, models=(fewer, *study.models[1:])))
@@ -80,7 +80,7 @@ def test_what_only_reads_the_data_outlives_new_predictions(study):
 
 
 def test_what_only_reads_the_data_is_computed_anew_for_other_images_or_another_order(study):
-    look_up, calls = counted(of_data_only=True)
+    look_up, calls = counted(reads="data")
     look_up(study)
     test = study.data.test
     backwards = replace(test, images=test.images[::-1], labels=test.labels[::-1])
@@ -88,3 +88,14 @@ def test_what_only_reads_the_data_is_computed_anew_for_other_images_or_another_o
     for split in (backwards, inverted):
         look_up(replace(study, data=replace(study.data, test=split)))
     assert len(calls) == 3
+
+
+def test_what_only_reads_the_ablations_outlives_new_predictions_but_no_new_ablation(study):
+    look_up, calls = counted(reads="ablations")
+    look_up(study)
+    fewer = tuple(replace(model, runs=model.runs[:1]) for model in study.models)
+    look_up(replace(study, models=fewer))
+    assert len(calls) == 1
+    shorter = tuple(replace(model, runs=model.runs[:1]) for model in study.ablations)
+    look_up(replace(study, ablations=shorter))
+    assert len(calls) == 2
