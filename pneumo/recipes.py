@@ -254,7 +254,7 @@ ABLATIONS: dict[str, Ablation] = {
                     },
                 ),
                 "zoom": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
-                "longer": ("twice the epochs", {"epochs": 40}),
+                "longer": ("twice the epochs", {"epochs": 32}),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
                 "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
@@ -264,7 +264,7 @@ ABLATIONS: dict[str, Ablation] = {
                 "views": ("mean of 8 views when predicting", {"views": 8}),
                 "float32": ("32-bit floats throughout", {"half_precision": False}),
             },
-            epochs=20,
+            epochs=16,
         ),
         *_ablations(
             "resnet18-scratch",
@@ -283,7 +283,7 @@ ABLATIONS: dict[str, Ablation] = {
                     {"stem_kernel": 7, "stem_stride": 2, "input_size": 64},
                 ),
             },
-            epochs=6,
+            epochs=4,
         ),
         *_ablations(
             "resnet18-tiny-imagenet",
@@ -292,7 +292,7 @@ ABLATIONS: dict[str, Ablation] = {
                 "frozen3": ("frozen for 3 epochs", {"frozen_epochs": 3}),
                 "decay": ("lower layers learn slower, each by 0.7", {"layer_decay": 0.7}),
             },
-            epochs=5,
+            epochs=4,
         ),
     )
 }
