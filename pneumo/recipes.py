@@ -253,8 +253,6 @@ ABLATIONS: dict[str, Ablation] = {
                         )
                     },
                 ),
-                "zoom": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
-                "longer": ("twice the epochs", {"epochs": 32}),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
                 "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
@@ -269,7 +267,6 @@ ABLATIONS: dict[str, Ablation] = {
         *_ablations(
             "resnet18-scratch",
             {
-                "stem7": ("stem of 7×7, as pretrained", {"stem_kernel": 7}),
                 "unpooled": (
                     "stem with stride 2 and no pooling",
                     {"stem_stride": 2, "stem_pooling": False},
@@ -289,7 +286,6 @@ ABLATIONS: dict[str, Ablation] = {
             "resnet18-tiny-imagenet",
             {
                 "unfrozen": ("no frozen stage", {"frozen_epochs": 0}),
-                "frozen3": ("frozen for 3 epochs", {"frozen_epochs": 3}),
                 "decay": ("lower layers learn slower, each by 0.7", {"layer_decay": 0.7}),
             },
             epochs=4,
