@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pneumo.errors import PneumoError
-from report.engine import quarto, site
+from report.engine import pictures, quarto, site
 
 Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     source = os.environ.get("PNEUMO_DATA")
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
-    finish = None if chosen.no_study else _results(engine)
+    finish = _finish(engine, with_results=not chosen.no_study)
     if engine == "quarto":
         return quarto.render(chosen.project, chosen.output, finish), engine
     return site.render(chosen.project, chosen.templates, chosen.output, finish), engine
@@ -64,12 +64,19 @@ def choose(engine: str) -> Engine:
     return "portable"
 
 
-def _results(engine: Engine) -> Callable[[Path], None]:
-    """What adds the results to a new site; the study is loaded now, so that one missing stops here."""
+def _finish(engine: Engine, with_results: bool) -> Callable[[Path], None]:
+    """What is done to a new site; the study is loaded now, so that one missing stops here."""
+    if not with_results:
+        return pictures.lighten
     from pneumo import results, study
 
     loaded = study.load()
-    return lambda folder: results.write(loaded, folder, engine)
+
+    def finish(folder: Path) -> None:
+        pictures.lighten(folder)
+        results.write(loaded, folder, engine)
+
+    return finish
 
 
 def build_parser() -> argparse.ArgumentParser:
