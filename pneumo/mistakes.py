@@ -96,6 +96,17 @@ def contested(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
     return np.asarray(members[np.argsort(np.abs(positive[members] - count / 2), kind="stable")])
 
 
+def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """Indices of all test cases, (N,), first those over which the models are most evenly split, first seeds.
+
+    Of cases that are split alike, the one whose probabilities lie further apart comes first.
+    """
+    positive = np.sum([calls(model.run, rule) for model in study.ran], axis=0)
+    fewer = np.minimum(positive, len(study.ran) - positive)
+    spread = np.std([model.run.predictions["test"].probabilities for model in study.ran], axis=0)
+    return np.asarray(np.lexsort((-spread, -fewer)))
+
+
 @kept()
 def chance_of_sharing(study: Study) -> float:
     """How often models with independent mistakes would share as many cases as these do (Youden's threshold).

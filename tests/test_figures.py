@@ -29,6 +29,7 @@ FIGURES = (
     figures.errors,
     figures.missed_by_all,
     figures.contested,
+    figures.divided,
     figures.mean_images,
     figures.shift_scores,
     figures.shift_images,
@@ -265,6 +266,18 @@ def test_contested_cases_say_how_many_runs_call_them_pneumonia(study):
     titles = [axes.get_title() for axes in figures.contested(study).axes]
     expected = [f"{positive[index]} of {count}" for index in mistakes.contested(study)[:16]]
     assert [title for title in titles if title] == expected
+
+
+def test_divided_cases_say_what_each_model_makes_of_them(study):
+    found = mistakes.divided(study)[:8]
+    titles = [axes.get_title() for axes in figures.divided(study).axes]
+    rows = [titles[start : start + 8] for start in range(0, len(titles), 8)]
+    labels = mistakes.truth(study)[found]
+    assert rows[0] == [data.CLASSES[label] for label in labels]
+    for row, model in zip(rows[1:], study.ran, strict=True):
+        probabilities = model.run.predictions["test"].probabilities[found]
+        signs = ["✗" if wrong else "✓" for wrong in mistakes.wrong(model.run)[found]]
+        assert row == [f"{p:.2f} {sign}" for p, sign in zip(probabilities, signs, strict=True)]
 
 
 def test_the_mean_images_state_how_many_cases_they_average(study):

@@ -41,6 +41,15 @@ def test_the_cases_that_every_model_errs_on_are_found_the_surest_mistake_first(s
     assert mistakes.missed_by_all(study).tolist() == [0, 5, 4, 2]
 
 
+def test_the_cases_that_models_are_most_divided_over_come_first(study_of):
+    first = [0.9, 0.1, 0.6, 0.9, 0.4, 0.1]
+    second = [0.9, 0.2, 0.7, 0.1, 0.2, 0.2]
+    third = [0.9, 0.2, 0.1, 0.4, 0.3, 0.25]
+    study = study_of([first], [second], [third])
+    # Cases 3 and 2 are called by one and by two of three; of the others the spread decides.
+    assert mistakes.divided(study).tolist() == [3, 2, 4, 5, 1, 0]
+
+
 def test_models_that_never_err_together_share_nothing(study_of):
     study = study_of([[0.9, 0.1, 0.1, 0.9, 0.9, 0.9]], [[0.1, 0.9, 0.1, 0.9, 0.9, 0.9]])
     assert mistakes.missed_by_all(study).tolist() == []

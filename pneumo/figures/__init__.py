@@ -5,7 +5,7 @@ from pneumo.figures.ablation import ablations
 from pneumo.figures.copies import near_duplicates
 from pneumo.figures.dataset import augmentation, class_balance, examples
 from pneumo.figures.evaluation import confusion, errors, roc_pr
-from pneumo.figures.mistakes import contested, mean_images, missed_by_all
+from pneumo.figures.mistakes import contested, divided, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
 from pneumo.figures.robustness import corruptions, robustness_curves
@@ -29,6 +29,7 @@ __all__ = [
     "contested",
     "corruptions",
     "decision_curve",
+    "divided",
     "empty_maps",
     "errors",
     "evidence",

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from scipy.ndimage import zoom
 from scipy.special import logit
 
 from pneumo import style
@@ -50,6 +51,20 @@ def empty_maps(model: Model) -> int:
 
 def show(axes: Axes, image: NDArray[np.uint8]) -> None:
     style.picture(axes).imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+
+
+def overlay(
+    axes: Axes, image: NDArray[np.uint8], heat: NDArray[np.float32], smooth: bool = True
+) -> None:
+    """The evidence in a map over its image, smoothed or cell by cell."""
+    show(axes, image)
+    if smooth:
+        heat = zoom(heat, image.shape[0] / heat.shape[0], order=1, grid_mode=True, mode="nearest")
+    axes.imshow(
+        heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5,
+        interpolation="bilinear" if smooth else "nearest",
+        extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
+    )  # fmt: skip
 
 
 def say_none(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from pneumo import claims, data, metrics, style
 from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
 from pneumo.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Study
 
-_MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
+MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
 
 
 def confusion(study: Study) -> Figure:
@@ -53,7 +53,7 @@ def roc_pr(study: Study) -> Figure:
         right.plot(
             *metrics.precision_recall(test.labels, test.probabilities), **look, linewidth=1.5
         )
-        for rule, marker in _MARKERS.items():
+        for rule, marker in MARKERS.items():
             counts = model.confusion(rule)
             point: dict[str, Any] = {
                 "marker": marker,
@@ -69,7 +69,7 @@ def roc_pr(study: Study) -> Figure:
     share = float(study.data.test.labels.mean())
     right.axhline(share, color=style.PALE, linewidth=1, zorder=0)
     right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(share - 0.04, 1.02))
-    for rule, marker in _MARKERS.items():
+    for rule, marker in MARKERS.items():
         left.plot([], [], marker=marker, color=style.INK, linestyle="none", label=rule.title)
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)

@@ -1,11 +1,20 @@
 """The test cases that are called wrongly, and what they have in common."""
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo import claims, data, mistakes, style
-from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
+from pneumo.figures._cases import (
+    GROUPS,
+    cases,
+    evidence,
+    group_colour,
+    overlay,
+    say_none,
+    show,
+)
 from pneumo.study import Study
 
 
@@ -26,6 +35,36 @@ def contested(study: Study, most: int = 16) -> Figure:
     titles = [f"{positive[index]} of {runs}" for index in found]
     truth = [data.CLASSES[label] for label in mistakes.truth(study)[found]]
     return _gallery(study, found, titles, [style.CLASS_COLOURS[name] for name in truth], most)
+
+
+def divided(study: Study, most: int = 8) -> Figure:
+    """The test cases that the models are most divided over: the image, and below it each model's map.
+
+    First seeds; the maps are of the call that each model makes at Youden's threshold.
+    """
+    found = mistakes.divided(study)[:most]
+    images, labels = study.data.test.images, mistakes.truth(study)
+    rows = 1 + len(study.ran)
+    canvas = style.figure(study, height=0.82 * rows + (0.3 if study.data.is_phantom else 0.1))
+    grid = canvas.subplots(rows, most, squeeze=False)
+    for axes in grid.flat:
+        style.picture(axes)
+    _name(grid[0, 0], "image")
+    for axes, index in zip(grid[0], found, strict=False):
+        show(axes, images[index])
+        name = data.CLASSES[labels[index]]
+        axes.set_title(name, fontsize=7.5, pad=2, color=style.CLASS_COLOURS[name])
+    for row, model in zip(grid[1:], study.ran, strict=True):
+        _name(row[0], model.title.replace(" (", "\n("))
+        called, wrong = mistakes.calls(model.run), mistakes.wrong(model.run)
+        probabilities = model.run.predictions["test"].probabilities
+        for axes, index in zip(row, found, strict=False):
+            heat = evidence(model.run.explanation.maps[index], bool(called[index]))
+            overlay(axes, images[index], heat, smooth=False)
+            title = f"{probabilities[index]:.2f} {'✗' if wrong[index] else '✓'}"
+            colour = style.VERMILION if wrong[index] else style.INK
+            axes.set_title(title, fontsize=7.5, pad=2, color=colour)
+    return canvas
 
 
 def mean_images(study: Study) -> Figure:
@@ -79,3 +118,8 @@ def _gallery(
     if not len(found):
         say_none(grid[0, 0])
     return canvas
+
+
+def _name(axes: Axes, text: str) -> None:
+    """A row's name, to its left."""
+    axes.set_ylabel(text, fontsize=7.5, rotation="horizontal", ha="right", va="center")

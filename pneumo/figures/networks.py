@@ -3,10 +3,9 @@
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.ndimage import zoom
 
 from pneumo import claims, style
-from pneumo.figures._cases import GROUPS, cases, evidence, group_colour, say_none, show
+from pneumo.figures._cases import GROUPS, cases, evidence, group_colour, overlay, say_none, show
 from pneumo.study import Model, Study
 
 
@@ -56,14 +55,7 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
             heat = evidence(maps[index], called_positive=group.endswith(" positive"))
             show(image_axes, image)
             map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1, interpolation="nearest")
-            show(overlay_axes, image)
-            smooth = zoom(
-                heat, image.shape[0] / heat.shape[0], order=1, grid_mode=True, mode="nearest"
-            )
-            overlay_axes.imshow(
-                smooth, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5, interpolation="bilinear",
-                extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
-            )  # fmt: skip
+            overlay(overlay_axes, image, heat)
         grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
         if not len(found[group]):
             say_none(grid[row, 0])
