@@ -1,0 +1,297 @@
+"""The explorers: their numbers are those of the tables, in Python and in the script that shows them."""
+
+import base64
+import io
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from pneumo import (
+    claims,
+    ensemble,
+    explorer,
+    figures,
+    metrics,
+    mistakes,
+    operating,
+    paths,
+    style,
+    usefulness,
+)
+from pneumo.metrics import Confusion
+from pneumo.study import RULES, YOUDEN
+
+SCRIPT = paths.root() / "report" / "explorer.js"
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+COUNTS = st.integers(0, 60)
+
+
+def unpacked(packed):
+    return np.frombuffer(base64.b64decode(packed), "<f8")
+
+
+def opened(sheet):
+    return Image.open(io.BytesIO(sheet.data))
+
+
+def ask(expression, **given):
+    """What the script's functions, by the name `e`, make of JSON values."""
+    names = ", ".join(given)
+    code = (
+        f"const e = require({json.dumps(str(SCRIPT))});"
+        f"const {{ {names} }} = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
+        f"console.log(JSON.stringify({expression}))"
+    )
+    command = [str(NODE), "-e", code]
+    result = subprocess.run(
+        command, input=json.dumps(given), capture_output=True, text=True, check=True
+    )
+    return json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def emitted(study):
+    """What a page's script reads, after a way through JSON."""
+    return json.loads(json.dumps(explorer.thresholds(study)))
+
+
+def plain(counts):
+    """A confusion matrix as the script names its cells."""
+    return {
+        "truePositive": counts.true_positive,
+        "falseNegative": counts.false_negative,
+        "falsePositive": counts.false_positive,
+        "trueNegative": counts.true_negative,
+    }
+
+
+def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emitted):
+    models = ensemble.compared(study)
+    assert [one["name"] for one in emitted["models"]] == [model.name for model in models]
+    for one, model in zip(emitted["models"], models, strict=True):
+        scores = unpacked(one["probabilities"])
+        for point in operating.points(model):
+            threshold = one["thresholds"][point.rule.name]
+            assert threshold == point.thresholds[0]
+            assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
+
+
+def test_probabilities_are_the_first_seeds_to_the_last_bit(study, emitted):
+    for one, model in zip(emitted["models"], ensemble.compared(study), strict=True):
+        expected = model.run.predictions["test"].probabilities
+        np.testing.assert_array_equal(unpacked(one["probabilities"]), expected)
+
+
+def test_every_rule_has_its_mark_and_says_whether_it_was_chosen(emitted):
+    assert [rule["name"] for rule in emitted["rules"]] == [rule.name for rule in RULES]
+    assert [rule["chosen"] for rule in emitted["rules"]] == [bool(r.chosen_on) for r in RULES]
+    assert len({rule["marker"] for rule in emitted["rules"]}) == len(RULES)
+
+
+def test_models_keep_the_colours_of_the_figures(study, emitted):
+    looks = style.model_styles(study)
+    colours = {one["name"]: one["colour"] for one in emitted["models"]}
+    assert colours.pop("ensemble") is None  # that of the text, in light and dark
+    assert colours == {name: looks[name]["color"] for name in colours}
+
+
+def test_a_study_of_one_run_has_no_ensemble_to_choose(study):
+    alone = replace(study, models=(replace(study.ran[0], runs=study.ran[0].runs[:1]),))
+    assert [one["name"] for one in explorer.cases(alone)["models"]] == [alone.ran[0].name]
+
+
+def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
+    content = {"title": "</script><!-- & {{< meta title >}} é \u2028"}
+    text = explorer.embed("some-id", content)
+    opening, closing = '<script type="application/json" id="some-id">', "</script>"
+    assert text.startswith(opening)
+    assert text.endswith(closing)
+    inner = text.removeprefix(opening).removesuffix(closing)
+    assert not set(inner) & set("<>&\n\u2028")
+    assert json.loads(inner) == content
+
+
+def test_what_json_cannot_hold_is_refused():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        explorer.embed("some-id", {"rate": float("nan")})
+
+
+def test_the_first_sheet_holds_the_test_images_bit_by_bit(study):
+    sheet = np.asarray(opened(explorer.sheets(study)[0]))
+    images = study.data.test.images
+    side = images.shape[-1]
+    assert sheet.shape[1] == explorer.COLUMNS * side
+    for place, image in enumerate(images):
+        row, column = divmod(place, explorer.COLUMNS)
+        cut = sheet[row * side : (row + 1) * side, column * side : (column + 1) * side]
+        np.testing.assert_array_equal(cut, image)
+
+
+def test_the_other_sheets_hold_the_evidence_for_each_call(study):
+    entries = explorer.cases(study)["sheets"]
+    drawn = explorer.sheets(study)
+    assert len(entries) == len(drawn)
+    scale = matplotlib.colormaps[style.HEAT](np.linspace(0, 1, explorer.LEVELS), bytes=True)
+    for entry, sheet, model in zip(entries[1:], drawn[1:], study.ran, strict=True):
+        assert entry["model"] == model.name
+        picture = opened(sheet)
+        levels, colours = np.asarray(picture), np.asarray(picture.convert("RGB"))
+        np.testing.assert_array_equal(colours, scale[:, :3][levels])
+        step = entry["side"] + 2 * entry["edge"]
+        called = mistakes.calls(model.run)
+        for place, map_ in enumerate(model.run.explanation.maps):
+            row, column = divmod(place, explorer.COLUMNS)
+            cut = levels[row * step : (row + 1) * step, column * step : (column + 1) * step]
+            inner = cut[1:-1, 1:-1] / (explorer.LEVELS - 1)
+            np.testing.assert_array_equal(cut, np.pad(cut[1:-1, 1:-1], 1, mode="edge"))
+            expected = figures.evidence(map_, bool(called[place]))
+            np.testing.assert_allclose(inner, expected, atol=0.5 / (explorer.LEVELS - 1) + 1e-6)
+
+
+def test_the_gallery_is_ordered_as_the_figure_is(study):
+    emitted = explorer.cases(study)
+    assert emitted["divided"] == mistakes.divided(study).tolist()
+    assert sorted(emitted["divided"]) == list(range(len(emitted["labels"])))
+
+
+@needs_node
+def test_the_script_counts_as_the_tables_do_at_any_threshold(emitted):
+    generator = np.random.default_rng(5)
+    for one in emitted["models"]:
+        scores = unpacked(one["probabilities"])
+        # Scores themselves are thresholds too: a case at the threshold is called.
+        levels = [*generator.random(20), *generator.choice(scores, 10), 0.0, 1.0]
+        found = ask(
+            "levels.map((level) => e.confusion(labels, e.unpack(packed), level))",
+            labels=emitted["labels"], packed=one["probabilities"], levels=levels,
+        )  # fmt: skip
+        for level, counts in zip(levels, found, strict=True):
+            assert counts == plain(metrics.confusion(emitted["labels"], scores, level))
+
+
+@needs_node
+@settings(max_examples=5)
+@given(
+    st.lists(st.tuples(COUNTS, COUNTS, COUNTS, COUNTS), min_size=20, max_size=40),
+    st.floats(0.001, 0.99),
+)
+def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
+    matrices = [Confusion(*one) for one in cells if one[0] + one[1] and one[2] + one[3]]
+    found = ask(
+        "cells.map((counts) => e.rates(counts, prevalence))",
+        cells=[plain(counts) for counts in matrices], prevalence=prevalence,
+    )  # fmt: skip
+    for counts, rates in zip(matrices, found, strict=True):
+        own = operating.rates(counts)
+        ppv, npv = usefulness.predictive_values(counts, prevalence)
+        expected = {"sensitivity": own["sensitivity"], "specificity": own["specificity"]}
+        for name, rate in (expected | {"ppv": ppv, "npv": npv}).items():
+            if np.isnan(rate.value):
+                assert rates[name] is None
+            else:
+                values = [rates[name][part] for part in ("value", "low", "high")]
+                assert values == pytest.approx([rate.value, rate.low, rate.high], abs=1e-12), name
+
+
+@needs_node
+def test_the_scripts_children_are_counted_as_in_the_prose(study):
+    counts = [point.kept for model in study.ran for point in operating.points(model)]
+    for prevalence in usefulness.PREVALENCES:
+        found = ask(
+            "cells.map((c) => e.frequencies(e.rates(c, prevalence), prevalence, children))",
+            cells=[plain(one) for one in counts],
+            prevalence=prevalence, children=usefulness.CHILDREN,
+        )  # fmt: skip
+        for one, children in zip(counts, found, strict=True):
+            expected = usefulness.frequencies(one, prevalence)
+            for name, value in children.items():
+                assert value == getattr(expected, name), name
+
+
+@needs_node
+def test_the_scripts_curves_are_those_of_the_figure(emitted):
+    labels = np.array(emitted["labels"])
+    for one in emitted["models"]:
+        scores = unpacked(one["probabilities"])
+        roc, precision_recall = ask(
+            "[e.rocCurve(labels, e.unpack(packed))].flatMap((roc) => [roc, e.prCurve(roc, share)])",
+            labels=emitted["labels"], packed=one["probabilities"], share=float(labels.mean()),
+        )  # fmt: skip
+        slips, hits = np.array(roc).T
+        assert np.trapezoid(hits, slips) == pytest.approx(metrics.auc(labels, scores))
+        assert roc[0] == [0, 0]
+        assert roc[-1] == [1, 1]
+        recalls, precisions = metrics.precision_recall(labels, scores)
+        # scikit-learn's curve has one point more, where nothing is called.
+        expected = np.stack([recalls, precisions], axis=1)[:-1][::-1]
+        np.testing.assert_allclose(precision_recall, expected)
+
+
+@needs_node
+def test_the_scripts_groups_and_their_surest_cases_are_those_of_the_figures(study, emitted):
+    best = claims.best(study)
+    one = next(one for one in emitted["models"] if one["name"] == best.name)
+    given_ = {
+        "labels": emitted["labels"],
+        "packed": one["probabilities"],
+        "threshold": one["thresholds"][YOUDEN.name],
+    }
+    groups = ask(
+        "labels.map((label, place) => e.groupOf(label, e.unpack(packed)[place] >= threshold))",
+        **given_,
+    )
+    for group, members in figures.cases(best).items():
+        places = [place for place, own in enumerate(groups) if own == group]
+        assert sorted(members) == places
+        found = ask(
+            "e.ordered(places, 'surest', { divided: places, probabilities: [],"
+            " sure: e.sureness(e.unpack(packed), threshold) })",
+            places=places, **given_,
+        )  # fmt: skip
+        assert found == members.tolist()
+
+
+@needs_node
+def test_every_order_is_what_it_is_called():
+    def ordered(by):
+        return ask(
+            "e.ordered(places, by, { divided, sure, probabilities })",
+            places=[3, 1, 0, 2], by=by, divided=[2, 0, 3, 1],
+            sure=[0.5, -3.0, 1.0, -1.0], probabilities=[0.6, 0.05, 0.7, 0.3],
+        )  # fmt: skip
+
+    assert ordered("divided") == [2, 0, 3, 1]
+    assert ordered("surest") == [1, 2, 3, 0]
+    assert ordered("unsurest") == [0, 2, 3, 1]
+    assert ordered("probability") == [2, 0, 3, 1]
+    assert ordered("data") == [0, 1, 2, 3]
+
+
+@needs_node
+def test_the_script_cuts_each_picture_from_its_place(study):
+    emitted = explorer.cases(study)
+    columns, count = emitted["columns"], len(emitted["labels"])
+    for entry, sheet in zip(emitted["sheets"], explorer.sheets(study), strict=True):
+        width, height = opened(sheet).size
+        side, step = entry["side"], entry["side"] + 2 * entry["edge"]
+        tiles = ask(
+            "[...Array(count).keys()].map((place) => e.tile(place, sheet, columns, count))",
+            sheet=entry, columns=columns, count=count,
+        )  # fmt: skip
+        for place, tile in enumerate(tiles):
+            # A background's position in percent shares out the difference between it and its element.
+            shown = np.array(tile["size"]) / 100 * side
+            np.testing.assert_allclose(shown, (width, height))
+            offset = np.array(tile["position"]) / 100 * (shown - side)
+            row, column = divmod(place, columns)
+            expected = (column * step + entry["edge"], row * step + entry["edge"])
+            np.testing.assert_allclose(offset, expected, atol=1e-9)
