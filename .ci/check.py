@@ -1,11 +1,14 @@
 """Look at a built site as a reader and a program would; exits non-zero and says what is wrong."""
 
 import argparse
+import base64
 import csv
 import json
 import re
+import struct
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -26,10 +29,17 @@ ANCHORS = {
         "fig-mean-images",
     ],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
-    "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
+    "usefulness": [
+        "fig-reliability",
+        "fig-decision-curve",
+        "tbl-calibration",
+        "threshold-explorer",
+        "threshold-data",
+    ],
     "robustness": ["tbl-robustness", "fig-robustness"],
     "ablation": ["fig-ablations", "sec-ablation-agreement"],
     "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-attention"],
+    "cases": ["fig-divided", "case-explorer", "case-data", "case-sheets"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
     "reference": ["fig-reference", "sec-reference-difference"],
     "guidelines": ["tbl-tripod", "tbl-claim"],
@@ -45,6 +55,7 @@ MODELS = (
     "ensemble",
 )
 METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
+HEAVIEST = 600_000  # bytes
 PHANTOM = "synthetic phantom, not medical data"
 
 
@@ -58,6 +69,8 @@ def main() -> int:
     problems = [
         *check_results(chosen.site, chosen.source, chosen.profile, chosen.fingerprint),
         *check_pages(chosen.site, phantom=chosen.source == "phantom"),
+        *check_explorers(chosen.site),
+        *check_weights(chosen.site),
         *check_reference(chosen.site, phantom=chosen.source == "phantom"),
         *check_pdf(chosen.site / "report.pdf", phantom=chosen.source == "phantom"),
     ]
@@ -139,6 +152,44 @@ def check_pages(site, phantom):
             yield f"{page} links to {href}, which is not there"
         elif anchor and target in ids and anchor not in ids[target]:
             yield f"{page} links to {href}, which has no such anchor"
+
+
+def check_explorers(site):
+    """They count as results.json does, and nothing of them shows before their script has started."""
+    results = json.loads((site / "results.json").read_text(encoding="utf-8"))
+    for page, name in (("usefulness", "threshold"), ("cases", "case")):
+        soup = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "lxml")
+        if not soup.find(id=f"{name}-explorer").has_attr("hidden"):
+            yield f"{page}.html shows its explorer before the script has started"
+        script = soup.find("script", src="explorer.js")
+        if not script or not (site / "explorer.js").is_file():
+            yield f"{page}.html has no explorer.js"
+        data = json.loads(soup.find(id=f"{name}-data").string)
+        for model in data["models"]:
+            packed = base64.b64decode(model["probabilities"])
+            scores = struct.unpack(f"<{len(packed) // 8}d", packed)
+            for point in results["models"][model["name"]]["operating_points"]:
+                threshold = model["thresholds"][point["id"]]
+                counts = Counter(
+                    f"{'true' if (score >= threshold) == label else 'false'}_"
+                    f"{'positive' if score >= threshold else 'negative'}"
+                    for label, score in zip(data["labels"], scores, strict=True)
+                )
+                if any(counts[cell] != count for cell, count in point["counts"].items()):
+                    yield f"{page}.html counts {model['name']} at {point['id']} otherwise"
+
+
+def check_weights(site):
+    """No page is heavy with all that it loads; Quarto's own frame is not counted."""
+    for page in sorted(site.glob("*.html")):
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "lxml")
+        loaded = {tag["src"] for tag in soup.find_all(["img", "script"], src=True)}
+        loaded |= {tag["href"] for tag in soup.find_all("link", rel="stylesheet")}
+        kinds = ("site_libs/quarto", "site_libs/bootstrap", "site_libs/clipboard", "data:")
+        files = [site / name for name in loaded if not name.startswith(kinds)]
+        weight = page.stat().st_size + sum(path.stat().st_size for path in files)
+        if weight > HEAVIEST:
+            yield f"{page.name} weighs {weight // 1000} KB"
 
 
 def check_reference(site, phantom):

@@ -16,8 +16,9 @@ from report.engine.config import read_book
 from report.engine.errors import RenderError
 
 HOST = "127.0.0.1"
-SOURCES = ("report/**/*.qmd", "report/*.yml", "report/*.bib", "report/*.css", "report/engine/*.py",
-           "templates/**/*.j2", "templates/**/*.css", "templates/**/*.js", "pneumo/*.py")  # fmt: skip
+SOURCES = ("report/**/*.qmd", "report/*.yml", "report/*.bib", "report/*.css", "report/*.js",
+           "report/engine/*.py", "templates/**/*.j2", "templates/**/*.css", "templates/**/*.js",
+           "pneumo/*.py")  # fmt: skip
 INTERVAL = 0.5  # seconds between two looks at the sources
 
 

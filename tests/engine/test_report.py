@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from filelock import FileLock
 from pypdf import PdfReader
 
@@ -20,9 +20,15 @@ ANCHORS = {
     "transfer": ["fig-transfer-curves", "tbl-comparison"],
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-operating-points", "fig-errors"],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
-    "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration"],
+    "usefulness": [
+        "fig-reliability",
+        "fig-decision-curve",
+        "tbl-calibration",
+        "threshold-explorer",
+    ],
     "robustness": ["tbl-robustness", "fig-robustness"],
     "interpretability": ["fig-filters", "fig-gradcam"],
+    "cases": ["fig-divided", "case-explorer"],
     "reproducibility": ["tbl-runs", "tbl-claims"],
     "reference": ["fig-reference", "sec-reference-difference"],
     "guidelines": ["tbl-tripod", "tbl-claim"],
@@ -81,8 +87,45 @@ def test_every_picture_is_there_and_says_what_is_in_it(report, name):
         assert (report / picture["src"]).stat().st_size > 1000
         assert len(picture["alt"]) > 40
     floats = _page(report, name).find("main").find_all("figure", class_="quarto-float-fig")
-    assert len(pictures) == len(floats)
+    assert len(_shown(pictures)) == len(floats)
     assert len(floats) >= sum(anchor.startswith("fig-") for anchor in ANCHORS[name])
+
+
+def _shown(pictures: list[Tag]) -> list[Tag]:
+    """Those that a reader sees where no script runs."""
+    return [picture for picture in pictures if not picture.find_parent(hidden=True)]
+
+
+@pytest.mark.parametrize(("page", "name"), [("usefulness", "threshold"), ("cases", "case")])
+def test_an_explorer_is_hidden_until_its_script_has_started(report, page, name):
+    soup = _page(report, page)
+    explorer = soup.find(id=f"{name}-explorer")
+    assert explorer.has_attr("hidden")
+    assert PHANTOM in explorer.get_text(" ").lower()
+    assert soup.find("script", src="explorer.js")["defer"] == ""
+    assert "JavaScript" in soup.find("noscript").get_text()
+    data = json.loads(soup.find(id=f"{name}-data").string)
+    results = json.loads((report / "results.json").read_text(encoding="utf-8"))
+    for model in data["models"]:
+        points = results["models"][model["name"]]["operating_points"]
+        assert model["thresholds"] == {point["id"]: point["thresholds"][0] for point in points}
+    assert (report / "explorer.js").is_file()
+
+
+def test_the_gallery_has_a_sheet_of_images_and_one_for_each_model(report):
+    soup = _page(report, "cases")
+    sheets = soup.select("#case-sheets img")
+    assert len(sheets) == len(json.loads(soup.find(id="case-data").string)["sheets"])
+    assert not _shown(sheets)
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_no_page_is_heavy_with_all_that_it_loads(report, name):
+    soup = _page(report, name)
+    loaded = {tag["src"] for tag in soup.find_all(["img", "script"], src=True)}
+    loaded |= {tag["href"] for tag in soup.find_all("link", rel="stylesheet")}
+    weight = sum((report / path).stat().st_size for path in {f"{name}.html", *loaded})
+    assert weight <= 600_000
 
 
 def test_the_tables_numbers_are_those_of_the_results(report):
