@@ -1,4 +1,4 @@
-"""The command line: `pneumo data`, `train`, `study`, `predict`, `pretrain`, `reference`."""
+"""The command line: `pneumo data`, `train`, `study`, `predict`, `pretrain`, `reference`, `diff`."""
 
 import argparse
 import os
@@ -11,13 +11,16 @@ from pneumo.errors import PneumoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
+    """Run a command; its exit status is 0, 1 for an error the user can mend, 2 for wrong usage.
+
+    A command that compares says 1 where there is a difference, as `diff` does, and so 2 for any error.
+    """
     chosen = _parser().parse_args(arguments)
     try:
         status: int = chosen.command(chosen)
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
-        return 1
+        return 2 if chosen.compares else 1
     except KeyboardInterrupt:
         print("pneumo: stopped; the same command goes on from here", file=sys.stderr)
         return 130
@@ -124,10 +127,24 @@ def _reference(chosen: argparse.Namespace) -> int:
     return 0
 
 
+def _diff(chosen: argparse.Namespace) -> int:
+    from pneumo import difference
+
+    before, after = difference.load(chosen.before), difference.load(chosen.after)
+    allowed = difference.ROUNDING if chosen.tolerance is None else chosen.tolerance
+    found = difference.compare(before, after, allowed)
+    if chosen.json:
+        print(difference.to_json(found))
+    else:
+        difference.show(found)
+    return 0 if found.is_empty else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pneumo", description="From PneumoniaMNIST to a publishable, reproducible report."
     )
+    parser.set_defaults(compares=False)
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -195,7 +212,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     reference.add_argument("--profile", default="paper", help="of the study, paper (default)")
     _add_data(reference)
+
+    diff = commands.add_parser(
+        "diff",
+        help="say what changed between two results.json; exits with 1 where something did",
+    )
+    diff.set_defaults(command=_diff, compares=True)
+    diff.add_argument(
+        "before", type=Path, metavar="BEFORE", help="a results.json, or the folder that holds it"
+    )
+    diff.add_argument("after", type=Path, metavar="AFTER", help="likewise")
+    diff.add_argument(
+        "--tolerance",
+        type=_at_least_nothing,
+        metavar="X",
+        help="how far a metric may go without having moved; without it: a rounding error",
+    )
+    diff.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
+
+
+def _at_least_nothing(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
+    return value
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:

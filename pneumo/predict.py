@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pneumo import claims, metrics, operating, radiographs, runs
+from pneumo import claims, metrics, operating, radiographs, runs, terminal
 from pneumo.data import CLASSES
 from pneumo.errors import PneumoError
 from pneumo.operating import Rate
@@ -210,9 +210,7 @@ def show(found: dict[str, Any], console: Console | None = None) -> None:
     """Print a report as a table, with what its calls are worth below it; nothing if no file was read."""
     if not found["images"]:
         return
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 1000  # a file's name is not broken up on its way to another program
+    console = terminal.console(console)
     console.print(_table(found))
     for line in _lines(found):
         console.print(Text(line), soft_wrap=True)

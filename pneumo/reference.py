@@ -276,7 +276,7 @@ def _fill(folder: Path, study: Study) -> None:
     # No engine rendered it; which commit it is of, its runs know.
     content = results.summarise(study, "none") | {"engine": None}
     content["written"] = datetime.now(UTC).date().isoformat()
-    write_json(folder / "results.json", content)
+    write_json(folder / results.FILE, content)
     _write_rows(folder / "labels.csv", enumerate(study.data.test.labels.tolist()))
     for model in ensemble.compared(study):
         _write_runs(folder, model)
@@ -302,17 +302,14 @@ def _write_rows(path: Path, rows: Any) -> None:
 
 
 def _read_results(folder: Path) -> Mapping[str, Any]:
-    path = folder / "results.json"
+    path = folder / results.FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != results.SCHEMA:
-            raise ReferenceStudyError(
-                f"{path} has schema {content['schema']}, not {results.SCHEMA}; "
-                "write it again with `pneumo reference`"
-            )
+        content = results.read(path)
         if content["data"]["source"] == "phantom":
             raise ReferenceStudyError(f"{path} is of the phantom: that is no reference study")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except results.ResultsError as error:
+        raise ReferenceStudyError(f"{error}; write it again with `pneumo reference`") from None
+    except (KeyError, TypeError) as error:
         raise ReferenceStudyError(f"{path} is damaged ({type(error).__name__}: {error})") from None
     return content
 

@@ -1,6 +1,7 @@
 """What a build leaves for programs: `results.json` and the predictions that MedMNIST's evaluator scores."""
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any, Literal
@@ -21,12 +22,20 @@ from pneumo import (
 )
 from pneumo.comparison import Pair
 from pneumo.corruptions import CORRUPTIONS
+from pneumo.errors import PneumoError
 from pneumo.intervals import Interval
 from pneumo.operating import OperatingPoint, Rate
 from pneumo.robustness import Robustness
 from pneumo.study import HALF, YOUDEN, Model, Study
 
 SCHEMA = 1
+FILE = "results.json"
+# The parts of a model that hold its metrics on the test set, with the rule of their threshold.
+BLOCKS = {"test": YOUDEN, "test_at_half": HALF}
+
+
+class ResultsError(PneumoError):
+    """A `results.json` that can't be read."""
 
 
 def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> None:
@@ -37,7 +46,7 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
         site: the site's folder, which exists.
         engine: what rendered it.
     """
-    runs.write_json(site / "results.json", summarise(study, engine))
+    runs.write_json(site / FILE, summarise(study, engine))
     folder = site / "predictions"
     folder.mkdir(exist_ok=True)
     for run in (run for model in ensemble.compared(study) for run in model.runs):
@@ -48,6 +57,33 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
             csv.writer(file).writerows((i, repr(float(p))) for i, p in enumerate(probabilities))
     # GitHub Pages would otherwise drop folders that begin with an underscore.
     (site / ".nojekyll").touch()
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What :func:`write` has written.
+
+    Args:
+        path: the file, or the folder that holds it: a site's, or a reference study's.
+
+    Raises:
+        ResultsError: it is missing, no strict JSON object, or of another schema.
+    """
+    file = path / FILE if path.is_dir() else path
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+        schema = content["schema"]
+    except FileNotFoundError:
+        raise ResultsError(
+            f"no {FILE} at {path}: expected that file, or a folder with it"
+        ) from None
+    except OSError as error:
+        raise ResultsError(f"{file} can't be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{file} is damaged ({type(error).__name__}: {error})") from None
+    if schema != SCHEMA:
+        raise ResultsError(f"{file} has schema {schema}, not {SCHEMA}")
+    found: dict[str, Any] = content
+    return found
 
 
 def summarise(study: Study, engine: str) -> dict[str, Any]:
@@ -107,8 +143,7 @@ def _model(
             "pretrained": None,
             "seeds": [],
             "threshold": threshold,
-            "test": empty,
-            "test_at_half": empty,
+            **dict.fromkeys(BLOCKS, empty),
             "operating_points": [],
             "calibration": None,
             "robustness": None,
@@ -125,8 +160,10 @@ def _model(
             "chosen_on": YOUDEN.chosen_on,
             "rule": YOUDEN.title,
         },
-        "test": {name: _interval(bounds[YOUDEN.name][name]) for name in metrics.NAMES},
-        "test_at_half": {name: _interval(bounds[HALF.name][name]) for name in metrics.NAMES},
+        **{
+            block: {name: _interval(bounds[rule.name][name]) for name in metrics.NAMES}
+            for block, rule in BLOCKS.items()
+        },
         "operating_points": [_operating_point(point) for point in operating.points(model)],
         "calibration": _finite(calibration.summary(model)),
         "robustness": _robustness(robust),
@@ -217,3 +254,7 @@ def _rate(rate: Rate) -> dict[str, float | None]:
 def _number(value: float) -> float | None:
     """What is undefined or infinite is null, since JSON has neither."""
     return value if math.isfinite(value) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
