@@ -51,6 +51,13 @@ def study(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Train the reference study anew and hold it against its numbers (options of `pneumo verify`)."""
+    session.install("-e", ".")
+    session.run("pneumo", "verify", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speeds as ratios, print a table, write bench.json (-- --only ID…, --output FILE)."""
     session.install("-e", ".")

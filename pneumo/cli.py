@@ -1,4 +1,4 @@
-"""The command line: `pneumo data`, `train`, `study`, `predict`, `pretrain`, `reference`, `diff`."""
+"""The command line: `pneumo data`, `train`, `study`, `predict`, `pretrain`, `reference`, `diff`, `verify`."""
 
 import argparse
 import os
@@ -140,6 +140,28 @@ def _diff(chosen: argparse.Namespace) -> int:
     return 0 if found.is_empty else 1
 
 
+def _verify(chosen: argparse.Namespace) -> int:
+    from pneumo import verification
+    from pneumo.progress import Display
+
+    with Display() as display:
+        found = verification.verify(
+            chosen.reference,
+            only=chosen.only,
+            seeds=chosen.seeds,
+            source=chosen.data,
+            weights=chosen.weights,
+            device=chosen.device,
+            fresh=chosen.fresh,
+            listener=display.listener,
+        )
+    if chosen.json:
+        print(verification.to_json(found))
+    else:
+        verification.show(found)
+    return 0 if found.holds else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pneumo", description="From PneumoniaMNIST to a publishable, reproducible report."
@@ -229,6 +251,34 @@ def _parser() -> argparse.ArgumentParser:
         help="how far a metric may go without having moved; without it: a rounding error",
     )
     diff.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+    verify = commands.add_parser(
+        "verify",
+        help="train the reference study anew, or a part, and hold it against the numbers that were kept; "
+        "exits with 1 where one lies outside its tolerance",
+    )
+    verify.set_defaults(command=_verify, compares=True)
+    verify.add_argument(
+        "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
+    )
+    verify.add_argument(
+        "--seeds", nargs="+", type=int, default=(), metavar="SEED", help="these seeds alone"
+    )
+    verify.add_argument(
+        "--fresh",
+        action="store_true",
+        help="train even what the run store has, in a store that is gone afterwards",
+    )
+    verify.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FOLDER",
+        help="where the reference study lies; without it: report/reference",
+    )
+    verify.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    _add_data(verify)
+    _add_weights(verify)
+    _add_device(verify)
     return parser
 
 
@@ -252,10 +302,14 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 def _add_training(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     _add_profile(parser)
+    _add_weights(parser)
+    _add_device(parser)
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weights", type=Path, help="ImageNet weights of ResNet18, as torchvision publishes them"
     )
-    _add_device(parser)
 
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:

@@ -24,7 +24,7 @@ from pneumo import ensemble, metrics, paths, recipes, results
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
 from pneumo.runs import Run, write_json
-from pneumo.study import HALF, RULES, Model, Study, threshold
+from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
 # What a reference's folder holds, and nothing besides.
 CONTENT = ("results.json", "labels.csv", "predictions", "histories")
@@ -32,6 +32,7 @@ CONTENT = ("results.json", "labels.csv", "predictions", "histories")
 BENCH = "bench.json"
 PROFILES = ("paper",)  # whose studies may become the reference
 DIGITS = 6  # significant ones, where they say the same as all
+ROUNDED = 10.0 ** (1 - DIGITS)  # how far rounding may have moved what was written
 
 
 class ReferenceStudyError(PneumoError):
@@ -114,6 +115,36 @@ class Reference:
             for name, seeds in self.predictions.items()
         }
 
+    def at(self, rule: Rule) -> dict[str, tuple[dict[str, float], ...]]:
+        """Each of :data:`pneumo.metrics.NAMES` at a rule's threshold, a seed, for each of :attr:`models`.
+
+        Raises:
+            ReferenceStudyError: the results keep no such thresholds.
+        """
+        if rule is HALF:
+            return self.at_half
+        found = {}
+        for name, seeds in self.predictions.items():
+            thresholds = self.thresholds(name, rule)
+            found[name] = tuple(
+                metrics.evaluate(self.labels, scores, threshold)
+                for scores, threshold in zip(seeds, thresholds, strict=True)
+            )
+        return found
+
+    def thresholds(self, name: str, rule: Rule) -> tuple[float, ...]:
+        """A model's thresholds under a rule, as its validation images gave them, a seed.
+
+        Raises:
+            ReferenceStudyError: the results keep none, or not one a seed.
+        """
+        model = self.results["models"][name]
+        for point in model["operating_points"]:
+            if point["id"] == rule.name and len(point["thresholds"]) == len(model["seeds"]):
+                return tuple(point["thresholds"])
+        path = self.path / results.FILE
+        raise ReferenceStudyError(f"{path} lacks a threshold a seed of {name} by {rule.title}")
+
     @property
     def has_intervals(self) -> bool:
         """Whether its means come with intervals."""
@@ -125,16 +156,24 @@ class Reference:
         """Whether its data are the published 28×28 set."""
         return bool(self.results["data"]["fingerprint"] == PUBLISHED)
 
-    def compare(self, study: Study) -> "tuple[Difference, ...]":
-        """Every model that both have, metric by metric, on the test set at a threshold of 0.5."""
+    def compare(
+        self, study: Study, rule: Rule = HALF, confidence: float = 0.95
+    ) -> "tuple[Difference, ...]":
+        """Every model that both have, metric by metric, on the test set.
+
+        Args:
+            study: a study of the same data.
+            rule: of the threshold, which each side has chosen for itself.
+            confidence: of where this study's means are expected, in (0, 1).
+        """
         compared = []
         for model in study.ran:
             if model.name not in self.models:
                 continue
-            here, seeds = model.mean(HALF), self.at_half[model.name]
+            here, seeds = model.mean(rule), self.at(rule)[model.name]
             for metric in metrics.NAMES:
                 values = [seed[metric] for seed in seeds]
-                low, high = expected(values, len(model.runs))
+                low, high = expected(values, len(model.runs), confidence)
                 mean = float(np.mean(values))
                 compared.append(Difference(model.name, metric, mean, here[metric], low, high))
         return tuple(compared)
@@ -147,7 +186,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Difference:
-    """A model's metric at 0.5: the reference's mean, this study's, and where new runs should lie."""
+    """A model's metric: the reference's mean, this study's, and where new runs should lie."""
 
     model: str  # the recipe's name
     metric: str
@@ -164,9 +203,7 @@ class Difference:
     @property
     def agrees(self) -> bool:
         """Whether this study's mean lies where the reference leads to expect it."""
-        # What was written has been rounded.
-        slack = 10.0 ** (1 - DIGITS)
-        return self.decided and self.low - slack <= self.here <= self.high + slack
+        return self.decided and self.low - ROUNDED <= self.here <= self.high + ROUNDED
 
 
 def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Reference:

@@ -1,0 +1,324 @@
+"""The reference trained anew: the same numbers agree, others do not, and a faithful rebuild is not blamed."""
+
+import io
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy.special import expit
+
+from pneumo import metrics, reference, runs, verification
+from pneumo.cli import main
+from pneumo.recipes import RECIPES, Profile
+from pneumo.reference import Reference
+from pneumo.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.verification import ASKED, ERROR, VerificationError
+
+CNN = RECIPES["simple-cnn"]
+SEEDS = range(5)
+
+
+@pytest.fixture(scope="module")
+def real(study):
+    """The tests' study, as if its data were not the phantom's."""
+    return replace(study, data=replace(study.data, source="file"))
+
+
+@pytest.fixture(scope="module")
+def kept(real, tmp_path_factory):
+    return reference.write(real, tmp_path_factory.mktemp("kept") / "reference", ("tests",))
+
+
+@pytest.fixture(scope="module")
+def file(study, tmp_path_factory):
+    """The phantom's images as a file of data, which is no phantom to whoever reads it."""
+    path = tmp_path_factory.mktemp("data") / "pneumoniamnist.npz"
+    arrays = {}
+    for name, split in study.data.splits.items():
+        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
+    np.savez(path, **arrays)
+    return str(path)
+
+
+@pytest.fixture
+def rebuilt(write_run, black):
+    """Writes a reference of five seeds, and a study, whose test logits are drawn by functions of a seed."""
+    labels = np.repeat([0, 1], [60, 90])
+
+    def make(there, here, seeds=SEEDS):
+        validation = (labels, expit(2 * labels - 1.0))
+
+        def run(draw, seed):
+            return write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
+
+        before = [run(there, seed) for seed in SEEDS]
+        after = tuple(run(here, seed) for seed in seeds)
+        point = {"id": YOUDEN.name, "thresholds": [threshold(one, YOUDEN) for one in before]}
+        told = {"status": "ok", "seeds": list(SEEDS), "operating_points": [point]}
+        results = {
+            "models": {CNN.name: told},
+            "provenance": {"runs": [{"seed": one.seed, "key": one.key} for one in before]},
+        }
+        found = Reference(before[0].path, results)
+        vars(found)["labels"] = labels.astype(np.uint8)
+        scores = tuple(one.predictions["test"].probabilities for one in before)
+        vars(found)["predictions"] = {CNN.name: scores}
+        profile = Profile("five", (CNN.name,), tuple(seeds))
+        data = black((labels, labels), (labels, labels))
+        return verification.compare(found, Study(profile, data, (Model(CNN, 1, after),)))
+
+    return make
+
+
+def drawn(start, sharpness=2.0):
+    """Logits of a seed: signal and noise, the noise of the images in common."""
+
+    def draw(seed, labels):
+        images = np.random.default_rng(0).normal(size=len(labels))
+        own = np.random.default_rng([start, seed]).normal(size=len(labels))
+        return sharpness * (labels - 0.5) + images + 0.5 * own
+
+    return draw
+
+
+def named(found, metric, rule=HALF):
+    (one,) = [one for one in found.numbers if (one.metric, one.rule) == (metric, rule)]
+    return one
+
+
+def shown(found):
+    console = Console(file=io.StringIO(), highlight=False, color_system=None, width=200)
+    verification.show(found, console)
+    return console.file.getvalue()
+
+
+def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home, study):
+    found = verification.verify(kept.path, source=file, home=home)
+    assert found.holds
+    assert len(found.runs) == sum(len(model.runs) for model in study.ran)
+    for run in found.runs:
+        assert (run.trained, run.same_code, run.other_calls) == (False, True, 0)
+        assert run.furthest < 1e-5
+        assert run.thresholds[0] == pytest.approx(run.thresholds[1])
+    assert "--fresh trains every one now" in shown(found)
+
+
+def test_its_side_is_what_its_results_say(kept, real):
+    part = replace(real, models=real.ran)
+    for one in verification.compare(kept, part).numbers:
+        block = "test_at_half" if one.rule is HALF else "test"
+        mean = kept.results["models"][one.model][block][one.metric]["mean"]
+        assert one.reference == pytest.approx(mean or math.nan, abs=1e-6, nan_ok=True)
+        assert one.here == pytest.approx(one.reference, abs=1e-6, nan_ok=True)
+
+
+def test_every_metric_is_asked_for_at_both_thresholds_if_they_move_it():
+    assert len(ASKED) == len(set(ASKED)) == 2 * len(metrics.NAMES) - 2
+    assert {metric for metric, rule in ASKED if rule is HALF} == set(metrics.NAMES)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_trained_now_comes_as_near_as_this_machine_can(kept, file, home):
+    before = {path.name for path in (home / "runs").iterdir()}
+    found = verification.verify(kept.path, [CNN.name], [1], file, fresh=True, home=home)
+    (run,) = found.runs
+    assert (run.model, run.seed, run.trained, run.same_code) == (CNN.name, 1, True, True)
+    assert run.furthest < 1e-5
+    assert {path.name for path in (home / "runs").iterdir()} == before
+
+
+def test_a_part_is_taken_in_the_references_order(kept):
+    part = verification.part(kept, ["resnet18-scratch", "simple-cnn"], [1, 0])
+    assert part.recipes == ("simple-cnn", "resnet18-scratch")
+    assert part.seeds == (0, 1)
+    assert (part.controls, part.ablations) == ((), ())
+    assert part.recipe("simple-cnn").train_images == 64
+    assert "ensemble" not in verification.part(kept).recipes
+
+
+@pytest.mark.parametrize(
+    ("only", "seeds", "said"),
+    [
+        (["nonsense"], [], "no recipe nonsense; it has: simple-cnn, "),
+        (["ensemble"], [], "no recipe ensemble"),
+        (["resnet18-imagenet"], [], "no recipe resnet18-imagenet"),
+        ([], [0, 9], "no seed 9; it has: 0, 1"),
+    ],
+)
+def test_what_the_reference_has_not_cannot_be_verified(only, seeds, said, kept):
+    with pytest.raises(VerificationError, match=said):
+        verification.part(kept, only, seeds)
+
+
+def test_the_phantom_verifies_nothing(kept, home):
+    with pytest.raises(VerificationError, match="here is only the phantom"):
+        verification.verify(kept.path, source="phantom", home=home)
+
+
+def test_other_data_verify_nothing(kept, file, home, tmp_path):
+    with np.load(file) as arrays:
+        turned = dict(arrays) | {"val_images": arrays["val_images"][:, ::-1]}
+    np.savez(tmp_path / "pneumoniamnist.npz", **turned)
+    with pytest.raises(VerificationError, match="other data than the reference") as raised:
+        verification.verify(kept.path, source=str(tmp_path), home=home)
+    assert kept.results["data"]["fingerprint"] in str(raised.value)
+
+
+def test_weights_that_are_out_of_reach_stop_it_before_anything_is_trained(kept, file, tmp_path):
+    told = json.loads(json.dumps(kept.results))
+    told["models"]["resnet18-imagenet"] |= {"status": "ok", "seeds": [0, 1]}
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    (folder / "results.json").write_text(json.dumps(told))
+    (folder / "labels.csv").write_bytes((kept.path / "labels.csv").read_bytes())
+    with pytest.raises(VerificationError, match="resnet18-imagenet can't be trained here"):
+        verification.verify(folder, source=file, home=tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_a_reference_there_is_nothing_to_verify(tmp_path):
+    with pytest.raises(VerificationError, match="nothing to verify"):
+        verification.verify(tmp_path / "reference")
+
+
+def test_new_seeds_of_the_same_training_hold_as_often_as_promised(rebuilt):
+    held = [rebuilt(drawn(start), drawn(1000 + start)).holds for start in range(40)]
+    assert np.mean(held) >= 1 - 2 * ERROR
+
+
+def test_one_seed_is_held_against_the_spread_of_single_seeds(rebuilt):
+    few = rebuilt(drawn(1), drawn(2), seeds=[3])
+    many = rebuilt(drawn(1), drawn(2))
+    assert few.holds
+    for one, other in zip(few.numbers, many.numbers, strict=True):
+        assert one.high - one.low > other.high - other.low
+
+
+def test_a_training_that_has_become_worse_is_found(rebuilt):
+    found = rebuilt(drawn(1), drawn(2, sharpness=0.5))
+    assert not found.holds
+    assert "auc" in {one.metric for one in found.outside}
+    line = next(line for line in shown(found).splitlines() if " auc " in line)
+    assert line.rstrip().endswith("OUTSIDE")
+
+
+def perfect(seed, labels):
+    return 6.0 * labels - 3
+
+
+def missing(count):
+    """Logits that are right but for the first positive images."""
+
+    def draw(seed, labels):
+        logits = perfect(seed, labels)
+        logits[np.flatnonzero(labels)[:count]] = -3
+        return logits
+
+    return draw
+
+
+@pytest.mark.parametrize(("count", "agrees"), [(0, True), (1, True), (2, False)])
+def test_where_seeds_do_not_differ_one_image_is_allowed(count, agrees, rebuilt):
+    found = rebuilt(perfect, missing(count))
+    assert named(found, "recall").agrees == agrees
+    assert named(found, "accuracy").agrees == agrees
+
+
+def test_a_number_that_is_no_longer_defined_does_not_agree(rebuilt):
+    found = rebuilt(drawn(1), lambda seed, labels: np.full(len(labels), -3.0))
+    precision = named(found, "precision")
+    assert math.isnan(precision.here)
+    assert precision in found.outside
+    told = json.loads(verification.to_json(found), parse_constant=pytest.fail)
+    (one,) = [
+        one for one in told["numbers"] if (one["metric"], one["rule"]) == ("precision", "half")
+    ]
+    assert (one["here"], one["agrees"], told["holds"]) == (None, False, False)
+
+
+def test_a_reference_of_one_seed_says_nothing(kept, real):
+    told = json.loads(json.dumps(kept.results))
+    for model in told["models"].values():
+        model["seeds"] = model["seeds"][:1]
+        for point in model["operating_points"]:
+            point["thresholds"] = point["thresholds"][:1]
+    single = replace(kept, results=told)
+    cnn = real.model(CNN.name)
+    part = replace(real, models=(replace(cnn, runs=cnn.runs[:1]),))
+    found = verification.compare(single, part)
+    assert not found.holds
+    assert not found.outside
+    assert "too few seeds to say" in shown(found)
+
+
+def test_a_changed_recipe_is_told(kept, real):
+    model = real.model(CNN.name)
+    other = tuple(replace(run, key="0" * 12) for run in model.runs)
+    part = replace(real, models=(replace(model, runs=other),))
+    found = verification.compare(kept, part)
+    assert not any(run.same_code for run in found.runs)
+    assert "2 of 2 runs have another recipe" in shown(found)
+
+
+def test_a_reference_without_thresholds_is_named(kept, real):
+    told = json.loads(json.dumps(kept.results))
+    told["models"][CNN.name]["operating_points"] = []
+    with pytest.raises(
+        reference.ReferenceStudyError, match="lacks a threshold a seed of simple-cnn"
+    ):
+        verification.compare(replace(kept, results=told), replace(real, models=real.ran))
+
+
+def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("PNEUMO_HOME", str(home))
+    command = [
+        "verify",
+        "--reference",
+        str(kept.path),
+        "--data",
+        file,
+        "--only",
+        CNN.name,
+        "--json",
+    ]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert told["holds"]
+    assert [run["seed"] for run in told["runs"]] == [0, 1]
+    assert {one["model"] for one in told["numbers"]} == {CNN.name}
+    assert main([*command[:3], "--data", "phantom"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("pneumo: the reference study is of real data")
+    assert error.count("\n") == 1
+
+
+def test_the_command_exits_with_one_where_a_number_lies_outside(
+    kept, file, home, monkeypatch, capsys, tmp_path
+):
+    # Five seeds that are right about every image: no network of the tests' is.
+    folder = tmp_path / "reference"
+    (folder / "predictions").mkdir(parents=True)
+    told = json.loads(json.dumps(kept.results))
+    model = told["models"][CNN.name]
+    told["models"] = {CNN.name: model}
+    model["seeds"] = [0, 1, 2, 3, 4]
+    for point in model["operating_points"]:
+        point["thresholds"] = [0.5] * 5
+    told["provenance"]["runs"] = [
+        run | {"seed": seed} for seed in model["seeds"] for run in told["provenance"]["runs"][:1]
+    ]
+    (folder / "results.json").write_text(json.dumps(told))
+    (folder / "labels.csv").write_bytes((kept.path / "labels.csv").read_bytes())
+    right = "".join(f"{place},{0.9 if label else 0.1}\n" for place, label in enumerate(kept.labels))
+    for seed in model["seeds"]:
+        (folder / "predictions" / f"{CNN.name}-s{seed}.csv").write_text(right)
+    monkeypatch.setenv("PNEUMO_HOME", str(home))
+    command = ["verify", "--reference", str(folder), "--data", file, "--seeds", "0", "1"]
+    assert main(command) == 1
+    said = capsys.readouterr().out
+    assert "OUTSIDE" in said
+    assert "0 of 12 numbers lie" in said
+    assert runs.load(next((home / "runs").glob(f"{CNN.name}-s0-*"))).seed == 0
