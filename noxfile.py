@@ -65,6 +65,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def publish(session: nox.Session) -> None:
+    """Check _site/ and push it to the branch gh-pages of origin (-- --dry-run, --check)."""
+    install(session, "publish")
+    session.run("python", "-m", "report.engine.publish", *session.posargs)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage (options of pytest)."""
     install(session, "tests")

@@ -4,7 +4,6 @@ import argparse
 import base64
 import csv
 import json
-import re
 import struct
 import subprocess
 import sys
@@ -12,6 +11,11 @@ from collections import Counter
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # a script's own folder stands there, not the project's
+
+from report.engine import check  # noqa: E402
 
 ANCHORS = {
     "index": [],
@@ -45,7 +49,7 @@ ANCHORS = {
     "guidelines": ["tbl-tripod", "tbl-claim"],
     "model-card": ["sec-data-sheet"],
 }
-REFERENCE = Path(__file__).parent.parent / "report" / "reference" / "results.json"
+REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = (
     "simple-cnn",
     "resnet18-scratch",
@@ -121,37 +125,19 @@ def check_results(site, source, profile, fingerprint):
 
 
 def check_pages(site, phantom):
-    ids, links = {}, []
-    for page in sorted(site.glob("*.html")):
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "lxml")
-        ids[page.name] = {element["id"] for element in soup.find_all(id=True)}
-        links += [(page.name, a["href"]) for a in soup.find_all("a", href=True)]
-        main_text = soup.find("main").get_text(" ")
-        for sign in ("{{", "{%", "?@", "nan", "Traceback", "```"):
-            if re.search(rf"(?<![a-z]){re.escape(sign)}(?![a-z])", main_text):
-                yield f"{page.name} shows {sign!r}"
-        if phantom and page.stem in ANCHORS and PHANTOM not in main_text.lower():
+    yield from check.problems(site)
+    pages = check.read_pages(site)
+    for page in pages.values():
+        says = PHANTOM in page.text.lower()
+        if phantom and page.name.removesuffix(".html") in ANCHORS and not says:
             yield f"{page.name} does not say {PHANTOM!r}"
-        if not phantom and PHANTOM in main_text.lower():
+        if not phantom and says:
             yield f"{page.name} says {PHANTOM!r}"
-        for image in soup.find("main").find_all("img"):
-            if not image.get("alt"):
-                yield f"{page.name}: image {image.get('src')} has no alternative text"
-            if not (site / image["src"]).is_file():
-                yield f"{page.name}: image {image['src']} is missing"
     for name, anchors in ANCHORS.items():
-        missing = set(anchors) - ids.get(f"{name}.html", set())
+        page = pages.get(f"{name}.html")
+        missing = set(anchors) - (page.ids if page else set())
         if missing:
             yield f"{name}.html lacks {sorted(missing)}"
-    for page, href in links:
-        if re.match(r"(https?|mailto):", href):
-            continue
-        target, _, anchor = href.partition("#")
-        target = target.removeprefix("./") or page
-        if not (site / target).exists():
-            yield f"{page} links to {href}, which is not there"
-        elif anchor and target in ids and anchor not in ids[target]:
-            yield f"{page} links to {href}, which has no such anchor"
 
 
 def check_explorers(site):

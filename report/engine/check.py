@@ -1,0 +1,120 @@
+"""Looks at a built site's pages as their reader would: links, pictures, and signs that were left behind.
+
+`python -m report.engine.check _site` prints what is wrong, a line each, and exits with 1 where anything is.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+# What a page shows only if a template, a reference or a number was not filled in.
+LEFT_BEHIND = {
+    sign: re.compile(pattern)
+    for sign, pattern in {
+        "{{": r"\{\{",
+        "{%": r"\{%",
+        "?@": r"\?@",
+        "```": r"```",
+        "nan": r"(?<![a-z])nan(?![a-z])",
+        "Traceback": r"\bTraceback\b",
+    }.items()
+}
+# Where a page names a file of the site or another page.
+_ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
+
+
+@dataclass(frozen=True)
+class Page:
+    """One of a site's pages."""
+
+    name: str  # its file's
+    soup: BeautifulSoup
+
+    @property
+    def main(self) -> Tag:
+        """What is read of it: its `main`, or all of it."""
+        return self.soup.find("main") or self.soup
+
+    @property
+    def text(self) -> str:
+        """The words of :attr:`main`."""
+        return self.main.get_text(" ")
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """What a link into it can name."""
+        return frozenset(str(element["id"]) for element in self.soup.find_all(id=True))
+
+
+def read_pages(site: Path) -> dict[str, Page]:
+    """A site's pages by their files' names, in the alphabet's order."""
+    return {
+        path.name: Page(path.name, BeautifulSoup(path.read_text(encoding="utf-8"), "lxml"))
+        for path in sorted(site.glob("*.html"))
+    }
+
+
+def problems(site: Path) -> Iterator[str]:
+    """What is wrong with a site's pages, a line each.
+
+    Args:
+        site: its folder; pages lie at its top.
+    """
+    pages = read_pages(site)
+    if "index.html" not in pages:
+        yield "index.html is missing"
+    ids = {name: page.ids for name, page in pages.items()}
+    for page in pages.values():
+        for sign, pattern in LEFT_BEHIND.items():
+            if pattern.search(page.text):
+                yield f"{page.name} shows {sign!r}"
+        for image in page.main.find_all("img"):
+            if not image.get("alt"):
+                yield f"{page.name}: image {image.get('src')} has no alternative text"
+        for tag, attribute in _ADDRESSES:
+            for element in page.soup.find_all(tag, attrs={attribute: True}):
+                address = str(element[attribute])
+                problem = _problem(address, page.name, site, ids)
+                if problem:
+                    what = "links to" if tag == "a" else "asks for"
+                    yield f"{page.name} {what} {address}, {problem}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Check a site; the exit status is 0, or 1 where something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m report.engine.check", description=__doc__)
+    parser.add_argument("site", type=Path)
+    site = parser.parse_args(arguments).site
+    found = list(problems(site))
+    for problem in found:
+        print(f"{site}: {problem}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _problem(address: str, page: str, site: Path, ids: dict[str, frozenset[str]]) -> str:
+    """Why an address leads nowhere; empty if it leads somewhere, or out of the site."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc:
+        return ""
+    path, anchor = unquote(parts.path), unquote(parts.fragment)
+    if path.startswith("/"):
+        return "which is right only for a site at the top of its host"
+    target = (site / path).resolve() if path else site.resolve() / page
+    if target.is_dir():
+        target /= "index.html"
+    if not target.is_relative_to(site.resolve()) or not target.is_file():
+        return "which is not there"
+    name = target.name if target.parent == site.resolve() else ""
+    if anchor and name in ids and anchor not in ids[name]:
+        return "which has no such anchor"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
