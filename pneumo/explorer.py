@@ -33,7 +33,7 @@ def thresholds(study: Study) -> dict[str, Any]:
         "rules": [
             {
                 "name": rule.name,
-                "short": rule.short,
+                "short": rule.short.replace("'", "’"),  # as Pandoc sets it in the tables
                 "chosen": rule.chosen_on is not None,
                 "marker": MARKERS[rule],
             }
@@ -55,7 +55,7 @@ def cases(study: Study) -> dict[str, Any]:
     ]
     return _predictions(study) | {
         "groups": list(figures.GROUPS),
-        "rule": {"name": YOUDEN.name, "title": YOUDEN.title},
+        "rule": YOUDEN.name,
         "divided": mistakes.divided(study).tolist(),
         "columns": COLUMNS,
         "sheets": [images, *maps],

@@ -349,7 +349,7 @@ function caseExplorer(root) {
   data.sheets.forEach((sheet, position) => { sheet.source = pictures[position].src; });
   const images = data.sheets.find((sheet) => sheet.model === null);
   for (const one of data.models) {
-    one.threshold = one.thresholds[data.rule.name];
+    one.threshold = one.thresholds[data.rule];
     one.called = one.probabilities.map((probability) => probability >= one.threshold);
     one.sure = sureness(one.probabilities, one.threshold);
     one.sheet = data.sheets.find((sheet) => sheet.model === one.name);
