@@ -41,7 +41,7 @@ def first_filters(model: nn.Module) -> NDArray[np.float32]:
 
 
 def grad_cam(
-    model: Classifier, recipe: Recipe, images: NDArray[np.uint8], batch_size: int = 256
+    model: Classifier, recipe: Recipe, images: NDArray[np.uint8], batch_size: int = 32
 ) -> NDArray[np.float32]:
     """Grad-CAM (Selvaraju et al. 2017) of the pneumonia logit, before its ReLU, at its native size.
 

@@ -109,7 +109,7 @@ def _environment() -> SandboxedEnvironment:
         "duration": tables.duration,
         "plain": plain,
         "count": lambda value: f"{value:,}",
-        "signed": lambda value, digits=3: f"{value:+.{digits}f}",
+        "signed": tables.signed,
     }
     return environment
 

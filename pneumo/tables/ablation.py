@@ -17,18 +17,16 @@ def ablations(rows: Sequence[Row]) -> Table:
     cells = []
     for row in rows:
         if row.is_baseline:
-            baseline = row
             aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
             length = "1 epoch" if row.epochs == 1 else f"{row.epochs} epochs"
-            cells.append([f"**{row.model}**, {length}", *aucs, "1×"])
+            cells.append([f"**{row.model}**, {length}", *aucs])
             continue
         found = [row.difference[split] for split in SPLITS]
-        cost = f"{row.seconds / baseline.seconds:.1f}×"
-        cells.append([row.change, *map(_difference, found), cost])
+        cells.append([row.change, *map(_difference, found)])
         if row.seeds > 1:
-            cells.append(["", *(f"{signed(one.low)} to {signed(one.high)}" for one in found), ""])
+            cells.append(["", *(f"{signed(one.low)} to {signed(one.high)}" for one in found)])
     heads = " | ".join(f"{_HEADS[split]} >" for split in SPLITS)
-    return table(f"change | {heads} | time an epoch >", cells)
+    return table(f"change | {heads}", cells)
 
 
 def _difference(found: Interval) -> str:
