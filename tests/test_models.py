@@ -108,7 +108,11 @@ def test_every_network_gives_one_logit_an_image(recipe):
 
 def test_resnet18_has_torchvisions_parameters_but_for_its_head():
     reference = sum(p.numel() for p in resnet18(num_classes=1).parameters())
-    assert models.count_parameters(build(RECIPES["resnet18-scratch"])) == reference
+    for name in ("resnet18-imagenet", "resnet18-tiny-imagenet"):
+        assert models.count_parameters(build(RECIPES[name])) == reference
+    smaller_kernels = 64 * 3 * (7 * 7 - 3 * 3)
+    scratch = models.count_parameters(build(RECIPES["resnet18-scratch"]))
+    assert scratch == reference - smaller_kernels
 
 
 def test_an_image_is_normalised_with_the_mean_that_the_network_knows():
@@ -311,8 +315,8 @@ def test_another_networks_weights_are_refused(tmp_path):
     ],
 )
 def test_the_stem_decides_how_large_the_first_maps_are(changes, side, parameters):
-    recipe = replace(RECIPES["resnet18-scratch"], **changes)
-    model = build(recipe)
+    torchvisions = {"stem_kernel": 7, "stem_stride": 2, "stem_pooling": True}
+    model = build(replace(RECIPES["resnet18-scratch"], **torchvisions | changes))
     assert count_parameters(model) == parameters
     rows = {row["name"]: row["output"] for row in layers(model, 56)}
     assert rows["layer1.0.conv1"] == [64, side, side]

@@ -209,7 +209,7 @@ def test_a_model_out_of_reach_is_not_run_and_says_why_everywhere(study):
     assert not model.ran
     assert model.pretrained is None
     assert "host does not answer" in model.reason
-    assert model.parameters == study.model("resnet18-scratch").parameters
+    assert model.parameters == study.model("resnet18-tiny-imagenet").parameters
     assert study.not_run == (model,)
 
     told = results.summarise(study, "portable")["models"][model.name]

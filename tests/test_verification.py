@@ -111,7 +111,8 @@ def test_its_side_is_what_its_results_say(kept, real):
     for one in verification.compare(kept, part).numbers:
         block = "test_at_half" if one.rule is HALF else "test"
         mean = kept.results["models"][one.model][block][one.metric]["mean"]
-        assert one.reference == pytest.approx(mean or math.nan, abs=1e-6, nan_ok=True)
+        mean = math.nan if mean is None else mean
+        assert one.reference == pytest.approx(mean, abs=1e-6, nan_ok=True)
         assert one.here == pytest.approx(one.reference, abs=1e-6, nan_ok=True)
 
 
