@@ -1,4 +1,4 @@
-"""Looks at a built site's pages as their reader would: links, pictures, and signs that were left behind.
+"""Looks at a built site's pages as their reader would: links, pictures, headings, weight, signs left behind.
 
 `python -m report.engine.check _site` prints what is wrong, a line each, and exits with 1 where anything is.
 """
@@ -6,6 +6,7 @@
 import argparse
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,15 @@ LEFT_BEHIND = {
         "Traceback": r"\bTraceback\b",
     }.items()
 }
+# What a page may weigh with the files that are its own, in bytes: the frame's are every page's, of a figure's
+# two renderings a reader sees one, and what is hidden belongs to a gallery.
+HEAVIEST = 600_000
+_SHARED = "site_libs/"
+_UNSEEN = ".dark-content, [hidden]"
 # Where a page names a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
+
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,19 @@ class Page:
         """What a link into it can name."""
         return frozenset(str(element["id"]) for element in self.soup.find_all(id=True))
 
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that are its own and that a reader loads with it, as it names them."""
+        named = (
+            str(element[attribute])
+            for tag, attribute in _ADDRESSES[1:]
+            for element in self.soup.find_all(tag, attrs={attribute: True})
+            if not any(element in part.descendants for part in self.soup.select(_UNSEEN))
+        )
+        return frozenset(
+            name for name in named if not urlsplit(name).scheme and not name.startswith(_SHARED)
+        )
+
 
 def read_pages(site: Path) -> dict[str, Page]:
     """A site's pages by their files' names, in the alphabet's order."""
@@ -74,9 +95,10 @@ def problems(site: Path) -> Iterator[str]:
         for sign, pattern in LEFT_BEHIND.items():
             if pattern.search(page.text):
                 yield f"{page.name} shows {sign!r}"
-        for image in page.main.find_all("img"):
-            if not image.get("alt"):
-                yield f"{page.name}: image {image.get('src')} has no alternative text"
+        yield from _form(page)
+        weight = len(page.soup.encode()) + sum(_weight(site / unquote(name)) for name in page.files)
+        if weight > HEAVIEST:
+            yield f"{page.name} weighs {weight:,} bytes with its pictures, more than {HEAVIEST:,}"
         for tag, attribute in _ADDRESSES:
             for element in page.soup.find_all(tag, attrs={attribute: True}):
                 address = str(element[attribute])
@@ -95,6 +117,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for problem in found:
         print(f"{site}: {problem}", file=sys.stderr)
     return 1 if found else 0
+
+
+def _form(page: Page) -> Iterator[str]:
+    """What is wrong with how a page is built."""
+    root = page.soup.find("html")
+    if not isinstance(root, Tag) or not root.get("lang"):
+        yield f"{page.name} does not name its language"
+    counts = Counter(str(element["id"]) for element in page.soup.find_all(id=True))
+    for name, count in counts.items():
+        if count > 1:
+            yield f"{page.name} has {count} elements of the id {name}"
+    above = 0
+    for heading in page.main.find_all(_HEADINGS):
+        level = int(heading.name[1])
+        if level > above + 1:
+            yield f"{page.name}: {heading.get_text(' ').strip()!r} is h{level} below h{above}"
+        above = level
+    for image in page.main.find_all("img"):
+        if not image.get("alt"):
+            yield f"{page.name}: image {image.get('src')} has no alternative text"
+        # Else the text below jumps when it comes.
+        if image.get("loading") == "lazy" and not (image.get("width") and image.get("height")):
+            yield f"{page.name}: image {image.get('src')} is fetched late and has no size"
+
+
+def _weight(path: Path) -> int:
+    """Of a file, in bytes; of one that is missing nothing, which is told elsewhere."""
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _problem(address: str, page: str, site: Path, ids: dict[str, frozenset[str]]) -> str:

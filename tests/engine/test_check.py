@@ -5,11 +5,12 @@ import pytest
 from report.engine import check
 
 PAGE = """<!DOCTYPE html>
-<html><head><title>t</title><link rel="stylesheet" href="site_libs/site.css"></head>
+<html lang="en"><head><title>t</title><link rel="stylesheet" href="site_libs/site.css"></head>
 <body><nav><a href="./index.html">Front</a></nav><main>{body}</main></body></html>
 """
 # All of it leads somewhere.
 GOOD = """
+<h1>One</h1>
 <h2 id="here">Finance and nanotubes</h2>
 <a href="#here">here</a> <a href="other.html#there">there</a> <a href="./other.html?q=1">other</a>
 <a href="https://example.org/gone#x">out</a> <a href="mailto:a@example.org">mail</a> <a href="">top</a>
@@ -27,7 +28,7 @@ def site(tmp_path):
     for name in ("site_libs/site.css", "figures/one.png", "report one.pdf", "results.json"):
         (folder / name).touch()
     (folder / "data" / "index.html").write_text("data")
-    (folder / "other.html").write_text(PAGE.format(body='<h2 id="there">There</h2>'))
+    (folder / "other.html").write_text(PAGE.format(body='<h1 id="there">There</h1>'))
 
     def write(more=""):
         (folder / "index.html").write_text(PAGE.format(body=GOOD + more))
@@ -52,6 +53,12 @@ def test_a_site_that_is_whole_has_no_problems(site):
         ('<a href="/other.html">x</a>', "right only for a site at the top of its host"),
         ('<img src="figures/two.png" alt="Two">', "asks for figures/two.png, which is not there"),
         ('<script src="site_libs/gone.js"></script>', "asks for site_libs/gone.js"),
+        ('<p id="here">x</p>', "has 2 elements of the id here"),
+        ("<h4>Deep</h4>", "'Deep' is h4 below h2"),
+        (
+            '<img src="figures/one.png" alt="One" loading="lazy" width="3">',
+            "image figures/one.png is fetched late and has no size",
+        ),
         ('<img src="figures/one.png">', "image figures/one.png has no alternative text"),
         ("<p>{{ auc }}</p>", "shows '{{'"),
         ("<p>{% if %}</p>", "shows '{%'"),
@@ -84,3 +91,29 @@ def test_the_command_prints_a_line_each_and_exits_with_one(site, capsys):
 def test_every_address_in_the_book_that_the_engine_builds_leads_somewhere(built):
     found = list(check.problems(built))
     assert [one for one in found if "links to" in one or "asks for" in one] == []
+
+
+def test_a_page_names_its_language(site):
+    folder = site()
+    path = folder / "other.html"
+    path.write_text(path.read_text().replace(' lang="en"', ""))
+    assert list(check.problems(folder)) == ["other.html does not name its language"]
+
+
+@pytest.mark.parametrize(
+    ("more", "heavy"),
+    [
+        ('<img src="figures/large.svg" alt="Large">', True),
+        ('<div class="light-content"><img src="figures/large.svg" alt="Large"></div>', True),
+        ('<div class="dark-content"><img src="figures/large.svg" alt="Large"></div>', False),
+        ('<div hidden><img src="figures/large.svg" alt="Large"></div>', False),
+        ('<link rel="stylesheet" href="site_libs/large.css">', False),
+        ('<a href="figures/large.svg">large</a>', False),
+    ],
+)
+def test_a_page_may_not_be_heavy_with_what_a_reader_loads(site, more, heavy):
+    folder = site(more)
+    for name in ("figures/large.svg", "site_libs/large.css"):
+        (folder / name).write_bytes(b" " * check.HEAVIEST)
+    found = list(check.problems(folder))
+    assert [problem.partition(" weighs")[0] for problem in found] == ["index.html"] * heavy
