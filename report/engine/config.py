@@ -21,6 +21,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     NUMBER: (int, float),
     NAMES: (str, list),
     "a list of files": (list,),
+    "a list of light and dark": (list,),
     "a text or its parts": (str, dict),
     "a name or a list of authors": (str, dict, list),
 }
@@ -75,7 +76,9 @@ _PROJECT: dict[str, Any] = {
 _FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
     **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
 }  # fmt: skip
-CELL_OPTIONS = {**_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES} | dict.fromkeys(
+CELL_OPTIONS = {
+    **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES, "renderings": "a list of light and dark"
+} | dict.fromkeys(
     ("label", "fig-cap", "tbl-cap"), TEXT
 ) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip
 

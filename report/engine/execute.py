@@ -18,6 +18,8 @@ from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LENGTH = re.compile(r'\s(width|height)="([\d.]+)(pt|px)?"')
+_PIXELS_A_POINT = 4 / 3
 # What a figure is drawn as, whoever draws it and however: matplotlib itself is imported only where a cell
 # asks for it.
 _SETUP = """
@@ -193,6 +195,7 @@ class _Page:
         kind = label.partition("-")[0]
         pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
         images = self._images(cell, options, label, pictures)
+        renderings = self._renderings(cell, options, pictures)
         together = kind == "fig" or bool(options.get("layout-ncol"))
         parts: list[str] = []
         shown: list[str] = []
@@ -202,7 +205,8 @@ class _Page:
                     parts += [self._group(options, label, images)] if images else []
                     images = []
                 else:
-                    parts.append(_shown(images.pop(0)))
+                    more = f".{renderings.pop(0)}-content" if renderings else ""
+                    parts.append(_shown(images.pop(0), more))
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or options.get("warning", True):
                     parts.append(
@@ -251,6 +255,23 @@ class _Page:
             images.append(f"![{caption}]({source}){{{attributes}}}")
         return images
 
+    def _renderings(
+        self, cell: Cell, options: Mapping[str, Any], pictures: list[tuple[str, str]]
+    ) -> list[str]:
+        """Which page each picture is for, light or dark; empty where all are for both."""
+        wanted = [str(name) for name in options.get("renderings") or ()]
+        if not wanted:
+            return []
+        if sorted(wanted) != ["dark", "light"]:
+            problem = f"renderings are light and dark; found {', '.join(wanted)}"
+            raise at(cell.path, cell.line, problem)
+        if len(pictures) != len(wanted) or str(options.get("label", "")).startswith("fig-"):
+            problem = (
+                f"{len(wanted)} renderings for {len(pictures)} figures, in a cell without a label"
+            )
+            raise at(cell.path, cell.line, problem)
+        return wanted
+
     def _group(self, options: Mapping[str, Any], label: str, images: list[str]) -> str:
         """A cell's pictures side by side or below each other, under one caption."""
         columns = options.get("layout-ncol")
@@ -272,12 +293,22 @@ class _Page:
         path = f"{self.page.path.stem}_files/figure-html/{stem}"
         data = output["data"]
         if "image/svg+xml" in data:
-            self.files[f"{path}.svg"] = _text(data["image/svg+xml"]).encode()
+            drawing = _text(data["image/svg+xml"])
+            self.files[f"{path}.svg"] = drawing.encode()
         if "image/png" not in data:
-            return f"{path}.svg", ""
+            return f"{path}.svg", _size_of(drawing)
         self.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
         size = (output.get("metadata") or {}).get("image/png", {})
         return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
+
+
+def _size_of(drawing: str) -> str:
+    """The attributes of an SVG's size, in pixels of a page; none where it names no lengths."""
+    head = drawing[: drawing.find(">", drawing.find("<svg"))]
+    return " ".join(
+        f'{name}="{round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1))}"'
+        for name, value, unit in _LENGTH.findall(head)
+    )
 
 
 def _is_picture(output: Any) -> bool:

@@ -129,6 +129,10 @@ class _Writer:
             return self.blocks(node["c"][1]) if is_visible(classes, pairs, "html") else []
         if "layout-ncol" in pairs:
             return self._panel(node["c"][1], int(pairs["layout-ncol"]))
+        if {"light-content", "dark-content"} & set(classes):
+            # Of two renderings a reader sees one, and the browser fetches no other.
+            lazy = tree.rewrite(node["c"][1], _put_off)
+            return [{"t": "Div", "c": [node["c"][0], self.blocks(lazy)]}]
         return None
 
     def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
@@ -353,6 +357,8 @@ def image(node: Node) -> str:
         parts.append(f'id="{identifier}"')
     if "fig-alt" in given or "alt" in given:
         parts.append(f'alt="{escaping.escape(alt)}"')
+    if "loading" in given:
+        parts.append(f'loading="{escaping.escape(given["loading"])}"')
     for name in ("width", "height"):
         value = given.get(name, "")
         if value.isdigit():
@@ -360,6 +366,14 @@ def image(node: Node) -> str:
         elif value:
             parts.append(f'style="{name}: {escaping.escape(value)}"')
     return f"<img {' '.join(parts)}>"
+
+
+def _put_off(node: Node) -> Node | None:
+    """An image that is fetched when it is about to be seen."""
+    if node["t"] != "Image":
+        return None
+    (identifier, classes, pairs), text, target = node["c"]
+    return {"t": "Image", "c": [[identifier, classes, [*pairs, ["loading", "lazy"]]], text, target]}
 
 
 def is_visible(classes: list[str], pairs: dict[str, str], format_: str) -> bool:

@@ -175,6 +175,8 @@ class _Writer:
             return self.blocks(content) if is_visible(classes, pairs, "typst") else []
         if "column-margin" in classes or "aside" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
+        if "dark-content" in classes:
+            return []  # paper is light
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]))
         for name in ("headline-item", "headline"):
