@@ -4,17 +4,18 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
 
-from pneumo import paths, probes, runs
+from pneumo import lineage, paths, probes, runs
 from pneumo.study import Study
 
 T = TypeVar("T")
 
-SCHEMA = 1
-_in_memory: dict[str, object] = {}
+SCHEMA = 2
+# The result by the file's name, and the labels of the runs that were read for it.
+_in_memory: dict[str, dict[str, Any]] = {}
 
 
 def kept(
@@ -36,17 +37,24 @@ def kept(
 
         @wraps(compute)
         def look_up(study: Study) -> T:
-            key = _key(_CONTENTS[reads], study, deciding)
+            with lineage.unwatched():
+                key = _key(_CONTENTS[reads], study, deciding)
             name = f"{own}-{compute.__name__}-{key}"
             if name not in _in_memory:
                 path = paths.home() / "kept" / f"{name}.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(path.with_name(f".{name}.lock")):
                     if not path.is_file():
-                        runs.write_json(path, compute(study))
+                        with lineage.unwatched(), lineage.watch() as seen:
+                            result = compute(study)
+                        runs.write_json(path, {"runs": list(seen), "result": result})
                     # Read back also what was just written: the first call gives what later ones give.
                     _in_memory[name] = json.loads(path.read_text(encoding="utf-8"))
-            return _in_memory[name]  # type: ignore[return-value]
+            found = _in_memory[name]
+            for run in study.runs:
+                if run.label in found["runs"]:
+                    lineage.note(run)
+            return found["result"]  # type: ignore[no-any-return]
 
         return look_up
 

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import runs
+from pneumo import lineage, runs
 from pneumo.data import Dataset
 from pneumo.errors import PneumoError
 from pneumo.recipes import Profile
@@ -54,6 +54,7 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
     Raises:
         ProbeError: it is missing or damaged.
     """
+    lineage.note(run)
     file = path(run, name, profile)
     if not file.is_file():
         raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import ensemble, metrics, paths, recipes, results
+from pneumo import ensemble, lineage, metrics, paths, recipes, results
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
 from pneumo.runs import Run, write_json
@@ -45,6 +45,19 @@ class Reference:
 
     path: Path
     results: Mapping[str, Any]  # as a site's results.json, with the date on which it was `written`
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> Any:
+            """An attribute; who reads what the study found has it as a source."""
+            if name in ("results", "predictions"):
+                lineage.note(self)
+            return super().__getattribute__(name)
+
+    @property
+    def label(self) -> str:
+        """As a source of figures and tables."""
+        return "reference"
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import metrics, paths
+from pneumo import lineage, metrics, paths
 from pneumo.errors import PneumoError
 from pneumo.recipes import Recipe
 
@@ -31,6 +31,8 @@ VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at on
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 # The modules whose words decide a run's numbers; a change in any other retrains nothing.
 _DECIDING = ("data", "heldout", "augment", "models", "loop", "train")
+# What of a run is read counts as lineage: not what it is called, but what came out.
+_GIVEN = frozenset(("manifest", "history", "predictions", "explanation"))
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
 
@@ -70,6 +72,14 @@ class Run:
     seed: int
     key: str
     manifest: Mapping[str, Any]
+
+    if not TYPE_CHECKING:  # to a type checker any attribute would then be there
+
+        def __getattribute__(self, name: str) -> Any:
+            """An attribute; who reads what the training gave has this run behind it."""
+            if name in _GIVEN and self.key:  # what has no key lies nowhere, and is made of runs
+                lineage.note(self)
+            return super().__getattribute__(name)
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, metrics, paths, probes, runs
+from pneumo import data, lineage, metrics, paths, probes, runs
 from pneumo.data import Audit, Dataset
 from pneumo.errors import PneumoError
 from pneumo.metrics import Confusion
@@ -177,6 +177,7 @@ def threshold(run: Run, rule: Rule) -> float:
 def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     """Each of :data:`pneumo.metrics.NAMES` for one run at the rule's operating point."""
     # Kept with the run, like what it reads: a page asks for the same numbers many times.
+    lineage.note(run)
     known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
     if (rule.name, split) not in known:
         predictions = run.predictions[split]

@@ -1,9 +1,10 @@
 """The report's sentences: Jinja fragments filled from a study, so that the words follow the numbers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import Markdown
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
@@ -23,6 +24,7 @@ from pneumo import (
     guidelines,
     heldout,
     intervals,
+    lineage,
     metrics,
     mistakes,
     paths,
@@ -35,8 +37,16 @@ from pneumo import (
 )
 from pneumo.errors import PneumoError
 from pneumo.recipes import PROFILES, RECIPES
+from pneumo.runs import Run
 from pneumo.study import HALF, YOUDEN, Study
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from pneumo.lineage import Source
+
+# On paper keys are named where they are few: a table at its end has them all.
+FEW_RUNS = 5
 _MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
 
 
@@ -58,13 +68,20 @@ def say(study: Study, fragment: str, **values: object) -> None:
     print(render(study, fragment, values))
 
 
-def caption(study: Study, name: str, **values: object) -> Markdown:
-    """The caption of a figure or table, as one paragraph of Markdown for an inline expression.
+def caption(study: Study, name: str, figure: "Figure", **values: object) -> Markdown:
+    """A figure's caption, as one paragraph of Markdown for an inline expression.
+
+    Args:
+        study: what the words speak of.
+        name: of a template in ``templates/fragments/captions``.
+        figure: the figure, for the runs behind it.
+        values: more names for the template.
 
     Raises:
         WordsError: as :func:`say`.
     """
     text = " ".join(render(study, f"captions/{name}", values).split())
+    text += behind(lineage.behind(figure))
     return Markdown(text)  # type: ignore[no-untyped-call]
 
 
@@ -83,6 +100,35 @@ def render(study: Study, fragment: str, values: Mapping[str, object] | None = No
         where = f"templates/fragments/{fragment}.md.j2"
         line = getattr(error, "lineno", None)
         raise WordsError(f"{where}{f':{line}' if line else ''}: {error}") from None
+
+
+def behind(sources: "Sequence[Source]") -> str:
+    """What was read for a figure or a table, as the end of its caption, in Markdown; empty for nothing.
+
+    A page names every run with its key, folded away; it leads to its row of :func:`pneumo.tables.provenance`.
+    """
+    runs = [source for source in sources if isinstance(source, Run)]
+    count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
+    links = [
+        f'<a href="reproducibility.html#{anchor(run)}">{escape(run.recipe.title)}, seed {run.seed}: '
+        f"<code>{run.key}</code></a>"
+        for run in runs
+    ]
+    names = [count] if runs else []
+    if len(runs) < len(sources):
+        names.append("reference study")
+        links.append('<a href="reference.html#sec-reference-origin">The reference study</a>')
+    if not links:
+        return ""
+    page = f'<details class="runs"><summary>From {" and ".join(names)}</summary>{" ".join(links)}</details>'
+    keys = ", ".join(f'#raw("{run.key}")' for run in runs)
+    paper = f"#text(size: 0.85em)[ ({'run' if len(runs) == 1 else 'runs'} {keys})]"
+    return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if 0 < len(runs) <= FEW_RUNS else "")
+
+
+def anchor(run: Run) -> str:
+    """What a link to a run's row names."""
+    return f"run-{run.recipe.name}-s{run.seed}"
 
 
 def plain(text: object) -> str:
@@ -108,6 +154,7 @@ def _environment() -> SandboxedEnvironment:
         "percent": tables.percent,
         "duration": tables.duration,
         "plain": plain,
+        "behind": behind,
         "count": lambda value: f"{value:,}",
         "signed": tables.signed,
     }
@@ -127,7 +174,8 @@ def _names(study: Study) -> dict[str, Any]:
 
 def _gather(study: Study) -> dict[str, Any]:
     best = claims.best(study)
-    decided = {claim.id: claim for claim in claims.decide(study)}
+    with lineage.watch() as seen:
+        decided = {claim.id: claim for claim in claims.decide(study)}
     return {
         "study": study,
         "data": study.data,
@@ -135,6 +183,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "phantom": study.data.is_phantom,
         "best": best,
         "claims": decided,
+        "behind_claims": list(seen.values()),
         "ablation": ablation,
         "attention": attention,
         "sanity": sanity,

@@ -150,7 +150,7 @@ def test_without_a_reference_a_study_shows_its_own(real_study, monkeypatch):
 
 
 def test_the_table_marks_what_leaves_out_zero():
-    made = tables.ablations([BASELINE, row("this", 0.05, test=0.002)])
+    made = tables.ablations(None, [BASELINE, row("this", 0.05, test=0.002)])
     first, second, below = made.rows
     assert first[0] == "**SimpleCNN**, 3 epochs"
     assert first[1:] == ("AUC 0.900", "AUC 0.900", "AUC 0.900")

@@ -25,6 +25,7 @@ FIGURES = (
     figures.cnn_curves,
     figures.transfer_curves,
     figures.confusion,
+    figures.roc,
     figures.roc_pr,
     figures.errors,
     figures.missed_by_all,
@@ -80,7 +81,8 @@ def test_no_figure_marks_other_data(draw, real_study):
 
 @pytest.mark.parametrize("draw", FIGURES, ids=name_of)
 def test_every_figure_is_as_wide_as_the_text(draw, canvases):
-    assert canvases[draw].get_figwidth() == style.WIDTH
+    wanted = 3.1 if draw is figures.roc else style.WIDTH  # that one stands beside a table
+    assert canvases[draw].get_figwidth() == wanted
 
 
 def test_the_examples_are_the_same_every_time(study):
@@ -214,7 +216,7 @@ def test_grad_cam_shows_the_map_at_its_native_size(study):
         native = [axes.images[0] for axes in canvas.axes[1::3] if axes.images]
         assert native
         assert {image.get_array().shape for image in native} == {(height, width)}
-        assert {image.get_interpolation() for image in native} == {"nearest"}
+        assert {image.get_interpolation() for image in native} == {"none"}
 
 
 def test_an_overlay_lies_over_the_whole_image(study):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from IPython.display import Markdown
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from pneumo import claims, paths, words
@@ -110,7 +111,7 @@ def test_every_table_has_as_many_cells_in_each_row(name, said):
 
 
 def test_a_caption_is_markdown_in_one_paragraph(study):
-    caption = words.caption(study, "roc-pr")
+    caption = words.caption(study, "roc-pr", Figure())
     assert isinstance(caption, Markdown)
     assert "\n" not in caption.data
 
@@ -233,7 +234,7 @@ def test_a_fragment_that_asks_for_what_is_not_there_is_named(study):
 
 def test_more_names_can_be_given_to_a_fragment(study):
     model = study.model("resnet18-scratch")
-    assert model.title in words.caption(study, "gradcam", model=model).data
+    assert model.title in words.caption(study, "gradcam", Figure(), model=model).data
 
 
 def test_a_study_of_one_seed_does_not_speak_of_several(study):
@@ -244,4 +245,4 @@ def test_a_study_of_one_seed_does_not_speak_of_several(study):
     )
     assert "one seed" in words.render(single, "comparison")
     assert "means over 2 seeds" in words.render(study, "comparison")
-    assert "first seed" not in words.caption(single, "roc-pr").data
+    assert "first seed" not in words.caption(single, "roc-pr", Figure()).data

@@ -4,7 +4,7 @@ from pneumo.figures._cases import GROUPS, cases, empty_maps, evidence
 from pneumo.figures.ablation import ablations
 from pneumo.figures.copies import near_duplicates
 from pneumo.figures.dataset import augmentation, class_balance, examples
-from pneumo.figures.evaluation import confusion, errors, roc_pr
+from pneumo.figures.evaluation import confusion, errors, roc, roc_pr
 from pneumo.figures.mistakes import contested, divided, mean_images, missed_by_all
 from pneumo.figures.networks import filters, grad_cam
 from pneumo.figures.reference import reference_curves
@@ -44,6 +44,7 @@ __all__ = [
     "reliability",
     "removal",
     "robustness_curves",
+    "roc",
     "roc_pr",
     "shift_images",
     "shift_scores",

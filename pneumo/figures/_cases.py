@@ -7,7 +7,7 @@ from scipy.ndimage import zoom
 from scipy.special import logit
 
 from pneumo import style
-from pneumo.study import YOUDEN, Model, Rule
+from pneumo.study import YOUDEN, Model, Rule, threshold
 
 GROUPS = {
     "true positive": "pneumonia, called pneumonia",
@@ -19,10 +19,10 @@ GROUPS = {
 
 def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
     """Test cases of the first seed by group at an operating point, the most confident first."""
-    test, threshold = model.run.predictions["test"], model.thresholds(rule)[0]
-    truth, called = test.labels == 1, test.probabilities >= threshold
+    test, chosen = model.run.predictions["test"], threshold(model.run, rule)
+    truth, called = test.labels == 1, test.probabilities >= chosen
     # Confidence is the distance from the threshold, on the scale of the logits.
-    order = np.argsort(-np.abs(test.logits - logit(threshold)), kind="stable")
+    order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
     members = {
         "true positive": truth & called,
         "true negative": ~truth & ~called,
@@ -41,7 +41,7 @@ def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.f
 
 def empty_maps(model: Model) -> int:
     """How many test images of the first seed have a map in which nothing speaks for the call."""
-    called = model.run.predictions["test"].probabilities >= model.thresholds(YOUDEN)[0]
+    called = model.run.predictions["test"].probabilities >= threshold(model.run, YOUDEN)
     maps = model.run.explanation.maps
     return sum(
         not evidence(map_, bool(positive)).any()
@@ -50,7 +50,7 @@ def empty_maps(model: Model) -> int:
 
 
 def show(axes: Axes, image: NDArray[np.uint8]) -> None:
-    style.picture(axes).imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    style.picture(axes).imshow(image, cmap="gray", vmin=0, vmax=255)
 
 
 def overlay(
@@ -62,7 +62,7 @@ def overlay(
         heat = zoom(heat, image.shape[0] / heat.shape[0], order=1, grid_mode=True, mode="nearest")
     axes.imshow(
         heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5,
-        interpolation="bilinear" if smooth else "nearest",
+        interpolation="bilinear" if smooth else None,
         extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
     )  # fmt: skip
 

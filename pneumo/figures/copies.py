@@ -5,9 +5,11 @@ from matplotlib.figure import Figure
 
 from pneumo import copies, data, style
 from pneumo.figures._cases import say_none, show
+from pneumo.lineage import drawn
 from pneumo.study import Study
 
 
+@drawn
 def near_duplicates(study: Study) -> Figure:
     """The most alike pairs across splits that are not identical, one above the other, with their labels."""
     found = copies.search(study).closest
@@ -18,7 +20,9 @@ def near_duplicates(study: Study) -> Figure:
     for (upper, lower), pair in zip(grid.T, found, strict=False):
         _show(study, upper, pair.first)
         _show(study, lower, pair.second)
-        lower.set_xlabel(f"r = {pair.correlation:.3f}\n{pair.bits} bits differ", fontsize=8)
+        lower.set_xlabel(
+            f"r = {pair.correlation:.3f}\n{pair.bits} bits differ", fontsize=style.TEXT
+        )
     if not found:
         say_none(grid[0, 0])
     return canvas
@@ -29,4 +33,6 @@ def _show(study: Study, axes: Axes, place: tuple[str, int]) -> None:
     split = study.data.splits[name]
     show(axes, split.images[index])
     label = data.CLASSES[split.labels[index]]
-    axes.set_title(f"{name} {index}\n{label}", fontsize=8, pad=3, color=style.CLASS_COLOURS[label])
+    axes.set_title(
+        f"{name} {index}\n{label}", fontsize=style.TEXT, pad=3, color=style.CLASS_COLOURS[label]
+    )

@@ -5,10 +5,12 @@ from matplotlib.figure import Figure
 
 from pneumo import data, style
 from pneumo.figures._cases import show
+from pneumo.lineage import drawn
 from pneumo.runs import VARIANTS
 from pneumo.study import Study
 
 
+@drawn
 def examples(study: Study, each: int = 8) -> Figure:
     """Training images drawn at random with a fixed seed: normal above pneumonia."""
     canvas = style.figure(study, height=2.15)
@@ -23,6 +25,7 @@ def examples(study: Study, each: int = 8) -> Figure:
     return canvas
 
 
+@drawn
 def class_balance(study: Study) -> Figure:
     """Cases of each class in each split, as shares with their counts."""
     canvas = style.figure(study, height=1.9)
@@ -37,7 +40,7 @@ def class_balance(study: Study) -> Figure:
         for row, (value, share) in enumerate(zip(values, shares, strict=True)):
             axes.text(
                 left[row] + share / 2, row, f"{value:,}", ha="center", va="center",
-                color="white", fontsize=9,
+                color=style.PAGE, fontsize=style.HEAD,
             )  # fmt: skip
         left += shares
     axes.invert_yaxis()
@@ -45,10 +48,11 @@ def class_balance(study: Study) -> Figure:
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("share of the split")
-    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False, fontsize=9)
+    axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=style.HEAD)
     return canvas
 
 
+@drawn
 def augmentation(study: Study) -> Figure:
     """One image of each class under every change alone, at the end of its range, and all at once."""
     canvas = style.figure(study, height=2.5)
@@ -58,6 +62,6 @@ def augmentation(study: Study) -> Figure:
         for axes, image, title in zip(grid[row], augmented[row], VARIANTS, strict=True):
             show(axes, image)
             if row == 0:
-                axes.set_title(title, fontsize=8.5)
+                axes.set_title(title, fontsize=style.TEXT)
         grid[row, 0].set_ylabel(name, color=style.CLASS_COLOURS[name])
     return canvas

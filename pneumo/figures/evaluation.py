@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from pneumo import claims, data, metrics, style
 from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
-from pneumo.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Study
+from pneumo.lineage import drawn
+from pneumo.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Rule, Study
 
 MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
 
 
+@drawn
 def confusion(study: Study) -> Figure:
     """Every model's confusion matrix on the test set, at 0.5 and at the threshold of validation."""
     canvas = style.figure(study, height=4.1)
@@ -32,50 +34,49 @@ def confusion(study: Study) -> Figure:
             if column == 0:
                 at = f"at {metrics.HALF:g}" if rule is HALF else "at validation's\nthreshold"
                 grid[row, column].set_ylabel(f"{at}\n\ntruth")
-        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=9)
-        grid[-1, column].set_xlabel("call", fontsize=8.5)
+        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=style.HEAD)
+        grid[-1, column].set_xlabel("call", fontsize=style.TEXT)
     return canvas
 
 
+@drawn
+def roc(study: Study) -> Figure:
+    """The ROC curves alone, small, for the front page; a diamond at the threshold of validation."""
+    canvas = style.figure(study, height=3.3, width=3.1)
+    axes = style.plot(canvas.subplots())
+    _roc(axes, study, (YOUDEN,), with_areas=False)
+    axes.set_aspect("equal")
+    handles, labels = axes.get_legend_handles_labels()
+    canvas.legend(
+        handles, labels, loc="outside lower left", handlelength=2.6,
+        labelspacing=0.25, fontsize=style.SMALL,
+    )  # fmt: skip
+    return canvas
+
+
+@drawn
 def roc_pr(study: Study) -> Figure:
     """ROC and precision–recall curves on the test set, each with its operating points."""
     canvas = style.figure(study, height=3.9)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
-    styles = style.model_styles(study)
+    _roc(left, study, tuple(MARKERS))
+    looks = style.model_styles(study)
     for model in study.ran:
-        test = model.run.predictions["test"]
-        look = styles[model.name]
-        area = metrics.auc(test.labels, test.probabilities)
-        left.plot(
-            *metrics.roc(test.labels, test.probabilities),
-            **look, linewidth=1.5, label=f"{model.title}, AUC {area:.3f}",
-        )  # fmt: skip
-        right.plot(
-            *metrics.precision_recall(test.labels, test.probabilities), **look, linewidth=1.5
-        )
-        for rule, marker in MARKERS.items():
+        test, look = model.run.predictions["test"], looks[model.name]
+        curve = metrics.precision_recall(test.labels, test.probabilities)
+        right.plot(*curve, **look, linewidth=1.5)
+        for rule in MARKERS:
             counts = model.confusion(rule)
-            point: dict[str, Any] = {
-                "marker": marker,
-                "color": look["color"],
-                "markersize": 6,
-                "zorder": 3,
-            }
-            point |= {"markeredgecolor": "white", "linestyle": "none"}
-            left.plot(1 - counts.specificity, counts.sensitivity, **point)
-            right.plot(counts.sensitivity, counts.precision, **point)
-    left.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
-    left.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+            right.plot(counts.sensitivity, counts.precision, **_mark(rule, look["color"]))
     share = float(study.data.test.labels.mean())
     right.axhline(share, color=style.PALE, linewidth=1, zorder=0)
     right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(share - 0.04, 1.02))
-    for rule, marker in MARKERS.items():
-        left.plot([], [], marker=marker, color=style.INK, linestyle="none", label=rule.title)
     handles, labels = left.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
+    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     return canvas
 
 
+@drawn
 def errors(study: Study, each: int = 8) -> Figure:
     """The most confident cases of each group for the model that is best on validation, as it calls them."""
     model = claims.best(study)
@@ -89,11 +90,38 @@ def errors(study: Study, each: int = 8) -> Figure:
             if place < len(found[group]):
                 index = found[group][place]
                 show(axes, study.data.test.images[index])
-                axes.set_title(f"{probabilities[index]:.2f}", fontsize=7.5, pad=2)
+                axes.set_title(f"{probabilities[index]:.2f}", fontsize=style.SMALL, pad=2)
         grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
         if not len(found[group]):
             say_none(grid[row, 0])
     return canvas
+
+
+def _roc(axes: Axes, study: Study, rules: tuple[Rule, ...], with_areas: bool = True) -> None:
+    """Every model's ROC curve, first seed, with its AUC in the legend, and its operating points."""
+    looks = style.model_styles(study)
+    for model in study.ran:
+        test, look = model.run.predictions["test"], looks[model.name]
+        area = f", AUC {metrics.auc(test.labels, test.probabilities):.3f}" if with_areas else ""
+        axes.plot(
+            *metrics.roc(test.labels, test.probabilities),
+            **look, linewidth=1.5, label=f"{model.title}{area}",
+        )  # fmt: skip
+        for rule in rules:
+            counts = model.confusion(rule)
+            axes.plot(1 - counts.specificity, counts.sensitivity, **_mark(rule, look["color"]))
+    axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
+    axes.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    for rule in rules:
+        axes.plot([], [], **_mark(rule, style.INK), label=rule.title)
+
+
+def _mark(rule: Rule, colour: str) -> dict[str, Any]:
+    """The look of an operating point."""
+    return {
+        "marker": MARKERS[rule], "color": colour, "markersize": 6, "zorder": 3,
+        "markeredgecolor": style.PAGE, "linestyle": "none",
+    }  # fmt: skip
 
 
 def _matrix(axes: Axes, matrix: NDArray[np.int64]) -> None:
@@ -101,13 +129,25 @@ def _matrix(axes: Axes, matrix: NDArray[np.int64]) -> None:
     style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
         share = shares[row, column]
-        colour = "white" if share > 0.55 else style.INK
+        colour = style.OVER_DARK if share > 0.55 else style.OVER_BRIGHT
         axes.text(
-            column, row - 0.08, str(count), ha="center", va="center", color=colour, fontsize=11
+            column,
+            row - 0.08,
+            str(count),
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=style.LARGE,
         )
         axes.text(
-            column, row + 0.24, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=7.5
+            column,
+            row + 0.24,
+            f"{share:.0%}",
+            ha="center",
+            va="center",
+            color=colour,
+            fontsize=style.SMALL,
         )
-    axes.set_xticks([0, 1], data.CLASSES, fontsize=7.5)
-    axes.set_yticks([0, 1], data.CLASSES, fontsize=7.5, rotation=90, va="center")
+    axes.set_xticks([0, 1], data.CLASSES, fontsize=style.SMALL)
+    axes.set_yticks([0, 1], data.CLASSES, fontsize=style.SMALL, rotation=90, va="center")
     axes.tick_params(length=0)

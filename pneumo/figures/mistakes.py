@@ -15,9 +15,11 @@ from pneumo.figures._cases import (
     say_none,
     show,
 )
+from pneumo.lineage import drawn
 from pneumo.study import Study
 
 
+@drawn
 def missed_by_all(study: Study, most: int = 16) -> Figure:
     """Test cases that every model calls wrongly, with their labels."""
     found = mistakes.missed_by_all(study)[:most]
@@ -27,6 +29,7 @@ def missed_by_all(study: Study, most: int = 16) -> Figure:
     return _gallery(study, found, titles, colours, most)
 
 
+@drawn
 def contested(study: Study, most: int = 16) -> Figure:
     """Test cases that the runs are most evenly split over, with how many call each pneumonia."""
     found = mistakes.contested(study)[:most]
@@ -37,6 +40,7 @@ def contested(study: Study, most: int = 16) -> Figure:
     return _gallery(study, found, titles, [style.CLASS_COLOURS[name] for name in truth], most)
 
 
+@drawn
 def divided(study: Study, most: int = 8) -> Figure:
     """The test cases that the models are most divided over: the image, and below it each model's map.
 
@@ -53,7 +57,7 @@ def divided(study: Study, most: int = 8) -> Figure:
     for axes, index in zip(grid[0], found, strict=False):
         show(axes, images[index])
         name = data.CLASSES[labels[index]]
-        axes.set_title(name, fontsize=7.5, pad=2, color=style.CLASS_COLOURS[name])
+        axes.set_title(name, fontsize=style.SMALL, pad=2, color=style.CLASS_COLOURS[name])
     for row, model in zip(grid[1:], study.ran, strict=True):
         _name(row[0], model.title.replace(" (", "\n("))
         called, wrong = mistakes.calls(model.run), mistakes.wrong(model.run)
@@ -63,10 +67,11 @@ def divided(study: Study, most: int = 8) -> Figure:
             overlay(axes, images[index], heat, smooth=False)
             title = f"{probabilities[index]:.2f} {'✗' if wrong[index] else '✓'}"
             colour = style.VERMILION if wrong[index] else style.INK
-            axes.set_title(title, fontsize=7.5, pad=2, color=colour)
+            axes.set_title(title, fontsize=style.SMALL, pad=2, color=colour)
     return canvas
 
 
+@drawn
 def mean_images(study: Study) -> Figure:
     """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
     found = cases(claims.best(study))
@@ -83,7 +88,7 @@ def mean_images(study: Study) -> Figure:
         axes.set_title(
             f"{group.replace(' ', chr(10))}\n{len(members)}",
             color=group_colour(group),
-            fontsize=8.5,
+            fontsize=style.TEXT,
         )
     differences = (("false positive", "true negative"), ("false negative", "true positive"))
     for axes, (odd, even) in zip(grid[4:], differences, strict=True):
@@ -94,7 +99,7 @@ def mean_images(study: Study) -> Figure:
         else:
             say_none(axes)
         short = {"false positive": "FP − TN", "false negative": "FN − TP"}[odd]
-        axes.set_title(f"difference\n{short}\n±0.25", fontsize=8.5)
+        axes.set_title(f"difference\n{short}\n±0.25", fontsize=style.TEXT)
     return canvas
 
 
@@ -114,7 +119,7 @@ def _gallery(
         style.picture(axes)
     for axes, index, title, colour in zip(grid.flat, found, titles, colours, strict=False):
         show(axes, study.data.test.images[index])
-        axes.set_title(title, fontsize=7.5, pad=2, color=colour)
+        axes.set_title(title, fontsize=style.SMALL, pad=2, color=colour)
     if not len(found):
         say_none(grid[0, 0])
     return canvas
@@ -122,4 +127,4 @@ def _gallery(
 
 def _name(axes: Axes, text: str) -> None:
     """A row's name, to its left."""
-    axes.set_ylabel(text, fontsize=7.5, rotation="horizontal", ha="right", va="center")
+    axes.set_ylabel(text, fontsize=style.SMALL, rotation="horizontal", ha="right", va="center")

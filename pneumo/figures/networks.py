@@ -6,9 +6,11 @@ from numpy.typing import NDArray
 
 from pneumo import claims, style
 from pneumo.figures._cases import GROUPS, cases, evidence, group_colour, overlay, say_none, show
+from pneumo.lineage import drawn
 from pneumo.study import Model, Study
 
 
+@drawn
 def filters(study: Study) -> Figure:
     """The first layer's kernels of every network, each scaled to its own range."""
     sheets = [_contact_sheet(model.run.explanation.filters) for model in study.ran]
@@ -18,11 +20,12 @@ def filters(study: Study) -> Figure:
     for axes, sheet, model in zip(grid[:, 0], sheets, study.ran, strict=True):
         kernels = model.run.explanation.filters
         size = "×".join(map(str, kernels.shape[1:]))
-        style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-        axes.set_title(f"{model.title}: {len(kernels)} kernels of {size}", fontsize=8.5)
+        style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
+        axes.set_title(f"{model.title}: {len(kernels)} kernels of {size}", fontsize=style.TEXT)
     return canvas
 
 
+@drawn
 def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
     """Grad-CAM for cases of every group: the image, the map at its native size, the smooth overlay.
 
@@ -47,14 +50,14 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
                     (map_axes, "map, {}×{}".format(*maps.shape[1:])),
                     (overlay_axes, "overlay"),
                 ):
-                    axes.set_title(title, fontsize=8.5)
+                    axes.set_title(title, fontsize=style.TEXT)
             if place >= len(found[group]):
                 continue
             index = found[group][place]
             image = study.data.test.images[index]
             heat = evidence(maps[index], called_positive=group.endswith(" positive"))
             show(image_axes, image)
-            map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1, interpolation="nearest")
+            map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1)
             overlay(overlay_axes, image, heat)
         grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
         if not len(found[group]):

@@ -6,17 +6,21 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from pneumo import metrics, style
+from pneumo.lineage import drawn
 from pneumo.reference import Reference
 
 COLUMNS = 3
 
 
+@drawn
 def reference_curves(reference: Reference | None) -> Figure:
     """Each model's ROC curve on the test set from every seed, with its call at 0.5; a panel a model."""
     if reference is None:
         canvas = style.unmarked(height=0.6)
         words = "no reference study in this checkout"
-        canvas.text(0.5, 0.5, words, ha="center", va="center", color=style.GREY, fontsize=9)
+        canvas.text(
+            0.5, 0.5, words, ha="center", va="center", color=style.GREY, fontsize=style.HEAD
+        )
         return canvas
     names = reference.models
     rows = math.ceil(len(names) / COLUMNS)
@@ -33,18 +37,18 @@ def reference_curves(reference: Reference | None) -> Figure:
             grid[place // COLUMNS - 1, place % COLUMNS].tick_params(labelbottom=True)
             continue
         name = names[place]
-        style.plot(axes).set_title(reference.title(name).replace(" (", "\n("), fontsize=9)
+        style.plot(axes).set_title(reference.title(name).replace(" (", "\n("), fontsize=style.HEAD)
         colour = looks[name]["color"]
         for scores in reference.predictions[name]:
             axes.plot(*metrics.roc(reference.labels, scores), color=colour, linewidth=1, alpha=0.75)
             counts = metrics.confusion(reference.labels, scores, metrics.HALF)
             axes.plot(
                 1 - counts.specificity, counts.sensitivity,
-                marker="o", color=colour, markersize=5, markeredgecolor="white", zorder=3,
+                marker="o", color=colour, markersize=5, markeredgecolor=style.PAGE, zorder=3,
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), ylim=(lowest, 1.015))
         axes.yaxis.set_major_locator(MultipleLocator(0.1))
         axes.xaxis.set_major_locator(MultipleLocator(0.25))
-    canvas.supxlabel("1 − specificity", fontsize=9)
-    canvas.supylabel("sensitivity", fontsize=9)
+    canvas.supxlabel("1 − specificity", fontsize=style.HEAD)
+    canvas.supylabel("sensitivity", fontsize=style.HEAD)
     return canvas

@@ -7,10 +7,12 @@ from matplotlib.ticker import MaxNLocator
 from pneumo import style
 from pneumo.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.figures._cases import show
+from pneumo.lineage import drawn
 from pneumo.robustness import robustness
 from pneumo.study import Study
 
 
+@drawn
 def corruptions(study: Study) -> Figure:
     """The first pneumonia case of the test set as it is, and under every corruption at three severities."""
     image = study.data.test.images[study.data.test.labels == 1][:1]
@@ -22,15 +24,18 @@ def corruptions(study: Study) -> Figure:
             style.picture(axes)
         if row == 0:
             show(grid[0, 0], image[0])
-            grid[0, 0].set_title("as it is", fontsize=7)
+            grid[0, 0].set_title("as it is", fontsize=style.SMALL)
         for axes, name in zip(grid[row, 1:], CORRUPTIONS, strict=True):
             show(axes, corrupt(image, name, severity)[0])
             if row == 0:
-                axes.set_title(_short(name), fontsize=7)
-        grid[row, 1].set_ylabel(str(severity), rotation=0, labelpad=6, va="center", fontsize=8)
+                axes.set_title(_short(name), fontsize=style.SMALL)
+        grid[row, 1].set_ylabel(
+            str(severity), rotation=0, labelpad=6, va="center", fontsize=style.TEXT
+        )
     return canvas
 
 
+@drawn
 def robustness_curves(study: Study) -> Figure:
     """AUC by severity, a chart a corruption, a line a model; severity 0 is the clean image."""
     found = robustness(study)
@@ -47,17 +52,17 @@ def robustness_curves(study: Study) -> Figure:
             axes.plot(
                 severities, values, **looks[model], linewidth=1.3, label=study.model(model).title
             )
-        axes.set_title(_short(name).replace("\n", " "), fontsize=8)
+        axes.set_title(_short(name).replace("\n", " "), fontsize=style.TEXT)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.tick_params(labelsize=7)
+        axes.tick_params(labelsize=style.SMALL)
     unused = list(grid.flat)[len(CORRUPTIONS) :]
     for axes in unused:
         axes.set_axis_off()
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    legend = unused[0].legend(handles, labels, loc="center left", frameon=False, fontsize=7.5)
+    legend = unused[0].legend(handles, labels, loc="center left", fontsize=style.SMALL)
     legend.set_in_layout(False)  # it lies over the neighbour, which is empty
-    canvas.supylabel("AUC", fontsize=8.5)
-    canvas.supxlabel("severity, 0 as it is", fontsize=8.5)
+    canvas.supylabel("AUC", fontsize=style.TEXT)
+    canvas.supxlabel("severity, 0 as it is", fontsize=style.TEXT)
     return canvas
 
 

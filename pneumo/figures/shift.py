@@ -5,11 +5,13 @@ from matplotlib.figure import Figure
 from scipy.special import logit
 
 from pneumo import data, style
-from pneumo.study import YOUDEN, Study
+from pneumo.lineage import drawn
+from pneumo.study import YOUDEN, Study, threshold
 
 BINS = 24
 
 
+@drawn
 def shift_scores(study: Study) -> Figure:
     """Each model's scores of each class on validation and on test, with the threshold that was chosen."""
     canvas = style.figure(study, height=3.5)
@@ -18,7 +20,7 @@ def shift_scores(study: Study) -> Figure:
         predictions = model.run.predictions
         all_ = np.concatenate([predictions[split].logits for split in ("val", "test")])
         edges = np.linspace(all_.min() - 1e-6, all_.max() + 1e-6, BINS + 1).tolist()
-        chosen = float(logit(model.thresholds(YOUDEN)[0]))
+        chosen = float(logit(threshold(model.run, YOUDEN)))
         for row, name in enumerate(data.CLASSES):
             axes = style.plot(grid[row, column])
             groups = [
@@ -33,15 +35,16 @@ def shift_scores(study: Study) -> Figure:
             axes.set_yticks([])
             axes.grid(visible=False)
             axes.spines["left"].set_visible(False)
-            axes.tick_params(labelsize=7.5)
+            axes.tick_params(labelsize=style.SMALL)
             if column == 0:
                 axes.set_ylabel(name, color=style.CLASS_COLOURS[name])
-        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=8.5)
-        grid[1, column].set_xlabel("logit", fontsize=8.5)
+        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
+        grid[1, column].set_xlabel("logit", fontsize=style.TEXT)
     _legend(canvas)
     return canvas
 
 
+@drawn
 def shift_images(study: Study) -> Figure:
     """Mean images of development and test, class by class, and what sets them apart."""
     splits = study.data.splits
@@ -57,10 +60,10 @@ def shift_images(study: Study) -> Figure:
             grid[3 * label :], means, ("development", "test"), strict=False
         ):
             style.picture(axes).imshow(mean, cmap="gray", vmin=0, vmax=1)
-            axes.set_title(f"{name}\n{title}", color=colour, fontsize=8.5)
+            axes.set_title(f"{name}\n{title}", color=colour, fontsize=style.TEXT)
         axes = style.picture(grid[3 * label + 2])
         axes.imshow(means[1] - means[0], cmap="RdBu_r", vmin=-0.15, vmax=0.15)
-        axes.set_title("difference\n±0.15", fontsize=8.5)
+        axes.set_title("difference\n±0.15", fontsize=style.TEXT)
     return canvas
 
 
@@ -75,5 +78,5 @@ def _legend(canvas: Figure) -> None:
         Line2D([], [], color=style.INK, linestyle=":", label="threshold chosen on validation"),
     ]
     canvas.legend(
-        handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5
+        handles=handles, loc="outside lower center", ncols=3
     )  # fmt: skip

@@ -8,9 +8,11 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from pneumo import style
+from pneumo.lineage import drawn
 from pneumo.study import Model, Study
 
 
+@drawn
 def cnn_architecture(study: Study) -> Figure:
     """SimpleCNN's layers as the network itself lists them: output shape and parameters of each."""
     canvas = style.figure(study, height=2.6)
@@ -22,23 +24,34 @@ def cnn_architecture(study: Study) -> Figure:
     for place, (title, shape, parameters) in enumerate(groups):
         box = FancyBboxPatch(
             (place + 0.06, 0.22), 0.82, 0.56, boxstyle="round,pad=0,rounding_size=0.05",
-            facecolor="#eef4f7" if parameters else "white", edgecolor=style.BLUE, linewidth=1.1,
+            facecolor=style.WASH if parameters else style.PAGE, edgecolor=style.BLUE, linewidth=1.1,
         )  # fmt: skip
         axes.add_patch(box)
-        axes.text(place + 0.47, 0.5, title, ha="center", va="center", fontsize=8, color=style.INK)
-        axes.text(place + 0.47, 0.83, shape, ha="center", fontsize=8, color=style.GREY)
+        axes.text(
+            place + 0.47, 0.5, title, ha="center", va="center", fontsize=style.TEXT, color=style.INK
+        )
+        axes.text(place + 0.47, 0.83, shape, ha="center", fontsize=style.TEXT, color=style.GREY)
         below = f"{parameters:,}" if parameters else ""
-        axes.text(place + 0.47, 0.12, below, ha="center", fontsize=8, color=style.INK)
+        axes.text(place + 0.47, 0.12, below, ha="center", fontsize=style.TEXT, color=style.INK)
         if place:
             axes.annotate(
                 "", (place + 0.06, 0.5), (place - 0.12, 0.5),
                 arrowprops={"arrowstyle": "-|>", "color": style.GREY},
             )  # fmt: skip
-    axes.text(0.06, 0.97, "output: channels × height × width", fontsize=7.5, color=style.GREY)
-    axes.text(0.06, 0.0, f"parameters, {model.parameters:,} in all", fontsize=7.5, color=style.GREY)
+    axes.text(
+        0.06, 0.97, "output: channels × height × width", fontsize=style.SMALL, color=style.GREY
+    )
+    axes.text(
+        0.06,
+        0.0,
+        f"parameters, {model.parameters:,} in all",
+        fontsize=style.SMALL,
+        color=style.GREY,
+    )
     return canvas
 
 
+@drawn
 def cnn_curves(study: Study) -> Figure:
     """SimpleCNN's loss and accuracy by epoch, training against validation."""
     canvas = style.figure(study, height=2.7)
@@ -46,10 +59,11 @@ def cnn_curves(study: Study) -> Figure:
         _curves(style.plot(axes), study.model("simple-cnn"), measure)
         axes.set_ylabel(measure)
         axes.set_xlabel("epoch")
-    canvas.axes[0].legend(frameon=False, fontsize=8.5)
+    canvas.axes[0].legend(frameon=False)
     return canvas
 
 
+@drawn
 def transfer_curves(study: Study) -> Figure:
     """The larger networks' loss and accuracy by epoch, the frozen stage shaded."""
     models = [model for model in study.ran if model.name != "simple-cnn"]
@@ -62,11 +76,11 @@ def transfer_curves(study: Study) -> Figure:
             _shade_frozen(axes, model, label=row == 0)
             if column == 0:
                 axes.set_ylabel(measure)
-        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=9)
+        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=style.HEAD)
         grid[1, column].set_xlabel("epoch")
     canvas.legend(
         *grid[0, 0].get_legend_handles_labels(),
-        loc="outside lower center", ncols=2, frameon=False, fontsize=8.5,
+        loc="outside lower center", ncols=2,
     )  # fmt: skip
     return canvas
 
@@ -93,11 +107,11 @@ def _curves(axes: Axes, model: Model, measure: str) -> None:
 def _shade_frozen(axes: Axes, model: Model, label: bool) -> None:
     frozen = sum(row["stage"] == "frozen" for row in model.run.history)
     if frozen:
-        axes.axvspan(0.5, frozen + 0.5, color="#dcebf3", zorder=0, linewidth=0)
+        axes.axvspan(0.5, frozen + 0.5, color=style.SHADE, zorder=0, linewidth=0)
         if label:
             axes.text(
                 frozen + 0.6, 0.98, "← frozen | open →", transform=axes.get_xaxis_transform(),
-                fontsize=7, va="top", color=style.BLUE,
+                fontsize=style.SMALL, va="top", color=style.BLUE,
             )  # fmt: skip
 
 

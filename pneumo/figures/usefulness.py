@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from pneumo import calibration, claims, metrics, style, usefulness
 from pneumo.calibration import Bin
+from pneumo.lineage import drawn
 from pneumo.runs import Run
 from pneumo.study import RULES, Model, Study
 
 COLUMNS = 3
 
 
+@drawn
 def reliability(study: Study) -> Figure:
     """Each model's reliability on the test set, before and after temperature scaling, and its scores."""
     rows = -(-len(study.ran) // COLUMNS)
@@ -48,11 +50,12 @@ def reliability(study: Study) -> Figure:
     canvas.legend(
         handles,
         ["as the network gives it", "after temperature scaling on validation"],
-        loc="outside lower center", ncols=2, frameon=False, fontsize=8.5,
+        loc="outside lower center", ncols=2,
     )  # fmt: skip
     return canvas
 
 
+@drawn
 def decision_curve(study: Study) -> Figure:
     """Net benefit by threshold probability, for the test set's prevalence and for lower ones."""
     canvas = style.figure(study, height=4.6)
@@ -79,16 +82,17 @@ def decision_curve(study: Study) -> Figure:
             axes.set(xlim=(0, min(1, 10 * share)), ylim=(-0.12 * share, 1.06 * share))
             if row == 0:
                 of = "the test set's" if prevalence is None else "shifted to"
-                axes.set_title(f"{of} {100 * share:.3g} %", fontsize=9)
+                axes.set_title(f"{of} {100 * share:.3g} %", fontsize=style.HEAD)
             else:
                 axes.set_xlabel("threshold probability")
         how = "temperature-scaled" if scaled else "as given"
         grid[row, 0].set_ylabel(f"{how}\nnet benefit")
     handles, labels = grid[0, 0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    canvas.legend(handles, labels, loc="outside lower center", ncols=3)
     return canvas
 
 
+@drawn
 def predictive_values(study: Study) -> Figure:
     """PPV and NPV over prevalence at the operating points of the model that is best on validation."""
     model = claims.best(study)
@@ -116,7 +120,7 @@ def predictive_values(study: Study) -> Figure:
     left.set(ylabel="pneumonia calls that are right (PPV), %", ylim=(0, 1.02))
     right.set_ylabel("normal calls that are right (NPV), %")
     handles, labels = left.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
+    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     return canvas
 
 
@@ -135,7 +139,7 @@ def _reliability(axes: Axes, model: Model, colour: str) -> None:
             **_points(colour if scaled else style.INK, filled=scaled),
         )  # fmt: skip
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    axes.set_title(model.title, fontsize=9)
+    axes.set_title(model.title, fontsize=style.HEAD)
 
 
 def _scores(axes: Axes, run: Run, colour: str) -> None:
@@ -162,7 +166,7 @@ def _points(colour: str, filled: bool) -> dict[str, Any]:
         "color": colour,
         "marker": "o",
         "markersize": 4,
-        "markerfacecolor": colour if filled else "white",
+        "markerfacecolor": colour if filled else style.PAGE,
         "linewidth": 1.2 if filled else 0.9,
         "elinewidth": 0.9,
         "zorder": 3 if filled else 2,

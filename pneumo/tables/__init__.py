@@ -13,6 +13,7 @@ from pneumo.tables.evaluation import (
     operating_points,
     predictive_values,
     ranked,
+    summary,
     validation_and_test,
 )
 from pneumo.tables.guidelines import guideline
@@ -74,6 +75,7 @@ __all__ = [
     "shift_tests",
     "signed",
     "speed",
+    "summary",
     "table",
     "validation_and_test",
     "versions",

@@ -1,9 +1,17 @@
 """A table's cells as text, and how numbers are written in them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec
 
+from pneumo import lineage
 from pneumo.errors import PneumoError
+
+if TYPE_CHECKING:
+    from pneumo.lineage import Source
+
+P = ParamSpec("P")
 
 DASH = "–"
 
@@ -21,6 +29,7 @@ class Table:
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
+    behind: "tuple[Source, ...]" = ()  # what was read for it
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -46,6 +55,18 @@ def table(columns: str, rows: Iterable[Iterable[str]]) -> Table:
         numeric=tuple(name.endswith(">") for name in names),
         rows=tuple(tuple(row) for row in rows),
     )
+
+
+def sourced(make: Callable[P, Table]) -> Callable[P, Table]:
+    """A function that makes a table, which then says what was read for it."""
+
+    @wraps(make)
+    def watched(*arguments: P.args, **options: P.kwargs) -> Table:
+        with lineage.watch() as seen:
+            made = make(*arguments, **options)
+        return replace(made, behind=tuple(seen.values()))
+
+    return watched
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 
+from pneumo import ablation
 from pneumo.ablation import SPLITS, Row
 from pneumo.intervals import Interval
-from pneumo.tables._table import DASH, Table, number, signed, table
+from pneumo.study import Study
+from pneumo.tables._table import DASH, Table, number, signed, sourced, table
 
 _HEADS = {"val": "validation", "held": "held out", "test": "test"}
 
 
-def ablations(rows: Sequence[Row]) -> Table:
+@sourced
+def ablations(study: Study, rows: Sequence[Row] | None = None) -> Table:
     """Each change with its differences in AUC, intervals below; in bold where they leave out zero.
 
-    A baseline's line has its AUCs instead.
+    A baseline's line has its AUCs instead. Without rows they are :func:`pneumo.ablation.shown`'s.
     """
+    rows = ablation.shown(study)[0] if rows is None else rows
     cells = []
     for row in rows:
         if row.is_baseline:

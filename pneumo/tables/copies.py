@@ -2,9 +2,10 @@
 
 from pneumo import copies
 from pneumo.study import YOUDEN, Study, evaluate
-from pneumo.tables._table import Table, number, percent, table
+from pneumo.tables._table import Table, number, percent, sourced, table
 
 
+@sourced
 def near_duplicates(study: Study) -> Table:
     """Pairs of images, within a split and across splits, by how alike they are."""
     rows = []
@@ -16,6 +17,7 @@ def near_duplicates(study: Study) -> Table:
     return table("where | pairs > | identical > | alike by hash > | near duplicates >", rows)
 
 
+@sourced
 def planted_copies(study: Study) -> Table:
     """Changes that were made to test images, and how many of the changed copies the search would find."""
     rows = [
@@ -25,6 +27,7 @@ def planted_copies(study: Study) -> Table:
     return table("what was done to the copy | bits moved > | correlation > | found >", rows)
 
 
+@sourced
 def without_copies(study: Study) -> Table:
     """Each model with all images and without those that copy an earlier one, first seeds.
 

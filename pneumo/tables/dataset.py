@@ -2,9 +2,10 @@
 
 from pneumo import data
 from pneumo.study import Study
-from pneumo.tables._table import Table, percent, table
+from pneumo.tables._table import Table, percent, sourced, table
 
 
+@sourced
 def data_counts(study: Study) -> Table:
     """Cases by split and class."""
     counts = study.data.counts()
@@ -16,6 +17,7 @@ def data_counts(study: Study) -> Table:
     return table("split | normal > | pneumonia > | total > | share of pneumonia >", rows)
 
 
+@sourced
 def audit(study: Study) -> Table:
     """What the audit counts: duplicates within a split, and copies that stand in two."""
     found = study.audit
@@ -31,6 +33,7 @@ def audit(study: Study) -> Table:
     return table("finding | images >", rows)
 
 
+@sourced
 def augmentations(study: Study) -> Table:
     """Each augmentation, its range from the recipes, and why it is safe or where that is doubtful."""
     ranges = study.models[0].recipe.augmentation

@@ -5,8 +5,8 @@ from pneumo.comparison import SIGNIFICANCE, pairs
 from pneumo.intervals import Interval
 from pneumo.metrics import Confusion
 from pneumo.operating import Rate
-from pneumo.study import HALF, RULES, Model, Study
-from pneumo.tables._table import DASH, Table, number, p_value, signed, table
+from pneumo.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.tables._table import DASH, Table, number, p_value, signed, sourced, table
 
 # What the write-up that the study began with reported, at a threshold of 0.5 on the test set.
 SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
@@ -22,6 +22,7 @@ SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
 }  # fmt: skip
 
 
+@sourced
 def comparison(study: Study) -> Table:
     """Every model and baseline at a threshold of 0.5, intervals below; marks where a model differs from the
     best on validation: † its AUC, ‡ its accuracy. A model not run says so.
@@ -49,6 +50,23 @@ def comparison(study: Study) -> Table:
     )
 
 
+@sourced
+def summary(study: Study) -> Table:
+    """What the front page says of every model: AUC, and accuracy at two thresholds, with intervals."""
+    bounds = intervals.intervals(study)
+    rows = []
+    for model in ensemble.compared(study):
+        found = bounds[model.name]
+        at_half, chosen = found[HALF.name], found[YOUDEN.name]
+        shown = (at_half["auc"], chosen["accuracy"], at_half["accuracy"])
+        rows.append([model.title, *map(_with_interval, shown)])
+    rows += [[model.title, "not run", DASH, DASH] for model in study.not_run]
+    return table(
+        f"model | AUC > | accuracy at validation's threshold > | accuracy at {metrics.HALF:g} >",
+        rows,
+    )
+
+
 def different_from_best(study: Study) -> dict[str, dict[str, str]]:
     """For each model that differs from the best on validation beyond chance: its metrics' marks."""
     best = claims.best(study).name if study.ran else ""
@@ -64,6 +82,7 @@ def different_from_best(study: Study) -> dict[str, dict[str, str]]:
     return marks
 
 
+@sourced
 def all_pairs(study: Study) -> Table:
     """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
     rows = []
@@ -87,6 +106,7 @@ def all_pairs(study: Study) -> Table:
     )
 
 
+@sourced
 def beside_source(study: Study) -> Table:
     """The models of the source write-up: its numbers and ours, metric by metric, at 0.5."""
     rows = []
@@ -99,6 +119,7 @@ def beside_source(study: Study) -> Table:
     return table("model | numbers | accuracy > | AUC > | precision > | recall > | F1 >", rows)
 
 
+@sourced
 def operating_points(study: Study) -> Table:
     """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
     rows = []
@@ -121,6 +142,7 @@ def operating_points(study: Study) -> Table:
     )
 
 
+@sourced
 def predictive_values(study: Study) -> Table:
     """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
     rows = []
@@ -139,6 +161,7 @@ def predictive_values(study: Study) -> Table:
     return table("model | chosen by | PPV > | NPV > | LR+ > | LR− >", rows)
 
 
+@sourced
 def validation_and_test(study: Study) -> Table:
     """What validation promised at each threshold chosen on it, and how far the test set lies off."""
     rows = []
@@ -185,6 +208,11 @@ def _with_intervals(
         _between(bounds[name].low, bounds[name].high).replace("0.", ".") for name in metrics.NAMES
     ]
     return [head + means, ["", "", *below]]
+
+
+def _with_interval(found: Interval) -> str:
+    """A mean and its interval in one cell, which a page may set below each other."""
+    return f"{number(found.mean)} [({_between(found.low, found.high)})]{{.interval}}"
 
 
 def _rate(rate: Rate, digits: int = 2) -> str:

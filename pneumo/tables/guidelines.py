@@ -1,9 +1,10 @@
 """A reporting guideline as a table: each item, and where the report answers it."""
 
 from pneumo.guidelines import Guideline, Item
-from pneumo.tables._table import Table, table
+from pneumo.tables._table import Table, sourced, table
 
 
+@sourced
 def guideline(found: Guideline) -> Table:
     """The items with what they ask for; one that is not reported or does not apply says why."""
     return table(

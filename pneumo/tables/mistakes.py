@@ -4,9 +4,10 @@ import numpy as np
 
 from pneumo import data, mistakes
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, number, table
+from pneumo.tables._table import DASH, Table, number, sourced, table
 
 
+@sourced
 def shared_mistakes(study: Study) -> Table:
     """How many test cases k of the models call wrongly, by class, beside what independence would give."""
     by = mistakes.wrong_by(study)
@@ -25,6 +26,7 @@ def shared_mistakes(study: Study) -> Table:
     return table(f"models that err > | {names}", rows)
 
 
+@sourced
 def flips(study: Study) -> Table:
     """Each model's test cases on which its seeds disagree, by class."""
     rows = []

@@ -6,13 +6,14 @@ from typing import Any
 from pneumo import metrics
 from pneumo.reference import Reference
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, duration, number, signed, table
+from pneumo.tables._table import DASH, Table, duration, number, signed, sourced, table
 
 # Scores that no threshold moves, and those that one decides.
 SCORES = ("auc", "brier")
 AT_A_THRESHOLD = ("accuracy", "precision", "recall", "specificity", "f1")
 
 
+@sourced
 def reference_scores(reference: Reference) -> Table:
     """Every model of the reference: parameters, seeds, and what no threshold moves."""
     rows = []
@@ -27,6 +28,7 @@ def reference_scores(reference: Reference) -> Table:
     return table("model | parameters > | seeds > | AUC > | Brier >", rows)
 
 
+@sourced
 def reference_points(reference: Reference) -> Table:
     """Every model that was run, at 0.5 and at the threshold that validation chose, intervals below."""
     rows = []
@@ -46,6 +48,7 @@ def reference_points(reference: Reference) -> Table:
     )
 
 
+@sourced
 def reference_origin(reference: Reference) -> Table:
     """Where the reference comes from: profile, seeds, data, code, machines, versions."""
     results, runs = reference.results, reference.results["provenance"]["runs"]
@@ -66,6 +69,7 @@ def reference_origin(reference: Reference) -> Table:
     return table("what | value", rows)
 
 
+@sourced
 def reference_difference(study: Study, reference: Reference) -> Table:
     """Model by model at 0.5: the reference's mean, this study's, and their difference.
 

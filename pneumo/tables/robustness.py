@@ -3,9 +3,10 @@
 from pneumo.corruptions import CORRUPTIONS
 from pneumo.robustness import robustness
 from pneumo.study import Study
-from pneumo.tables._table import Table, number, percent, table
+from pneumo.tables._table import Table, number, percent, sourced, table
 
 
+@sourced
 def robustness_means(study: Study) -> Table:
     """Each model: AUC and accuracy as images are and on average over all corruptions and severities."""
     rows = []
@@ -29,6 +30,7 @@ def robustness_means(study: Study) -> Table:
     )
 
 
+@sourced
 def robustness_by_corruption(study: Study) -> Table:
     """Mean AUC and accuracy over the severities of each corruption, model by model."""
     found = robustness(study)

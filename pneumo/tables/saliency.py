@@ -3,9 +3,10 @@
 from pneumo import attention as attended
 from pneumo import sanity
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, number, p_value, percent, signed, table
+from pneumo.tables._table import DASH, Table, number, p_value, percent, signed, sourced, table
 
 
+@sourced
 def agreements(study: Study) -> Table:
     """SimpleCNN's maps against those of its other seeds, its control and chance."""
     return table(
@@ -17,6 +18,7 @@ def agreements(study: Study) -> Table:
     )
 
 
+@sourced
 def removal(study: Study) -> Table:
     """Each model's gap between the curves of least and of most relevant pixels first, by map."""
     rows = []
@@ -26,6 +28,7 @@ def removal(study: Study) -> Table:
     return table("model | Grad-CAM > | random map > | centre map >", rows)
 
 
+@sourced
 def attention(study: Study) -> Table:
     """The share of each region in each model's evidence, beside the region's share of the image."""
     rows = []

@@ -3,9 +3,10 @@
 from pneumo import shift
 from pneumo.shift import Change
 from pneumo.study import Study
-from pneumo.tables._table import Table, number, signed, table
+from pneumo.tables._table import Table, number, signed, sourced, table
 
 
+@sourced
 def shift_changes(study: Study) -> Table:
     """Each model's AUC, sensitivity and specificity on test less on validation, first seeds."""
     measures = (shift.auc_change, shift.sensitivity_change, shift.specificity_change)
@@ -15,6 +16,7 @@ def shift_changes(study: Study) -> Table:
     return table("model | change in AUC > | in sensitivity > | in specificity >", rows)
 
 
+@sourced
 def shift_tests(study: Study) -> Table:
     """Whether a classifier tells the splits' images apart, class by class."""
     rows = []
@@ -27,6 +29,7 @@ def shift_tests(study: Study) -> Table:
     return table("told apart | class | images > | AUC > | 95 % interval > | p >", rows)
 
 
+@sourced
 def shift_scores(study: Study) -> Table:
     """Each model's scores of each class: validation against test, first seeds."""
     rows: list[list[str]] = []
@@ -48,6 +51,7 @@ def shift_scores(study: Study) -> Table:
     )
 
 
+@sourced
 def shift_losses(study: Study) -> Table:
     """The specificity that was promised and not kept, and how much of it is the threshold's, first seeds."""
     rows = []

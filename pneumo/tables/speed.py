@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pneumo.tables._table import DASH, Table, number, table
+from pneumo.tables._table import DASH, Table, number, sourced, table
 
 
+@sourced
 def speed(rows: Sequence[Mapping[str, Any]], with_goal: bool) -> Table:
     """Measurements that have a goal, with what became of it; or those that have none.
 

@@ -2,9 +2,10 @@
 
 from pneumo.recipes import Recipe
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, duration, table
+from pneumo.tables._table import DASH, Table, duration, sourced, table
 
 
+@sourced
 def recipes(study: Study) -> Table:
     """What differs between the models' trainings."""
     return table(
@@ -14,6 +15,7 @@ def recipes(study: Study) -> Table:
     )
 
 
+@sourced
 def provenance(study: Study) -> Table:
     """Every run: its key, seed, how long it took, on what, from which commit."""
     rows = []
@@ -24,7 +26,7 @@ def provenance(study: Study) -> Table:
             [
                 run.recipe.title,
                 str(run.seed),
-                f"`{run.key}`",
+                f"[`{run.key}`]{{#run-{run.recipe.name}-s{run.seed}}}",
                 f"{len(run.history)}",
                 str(manifest["metrics"]["epoch"]),
                 duration(manifest["seconds"]),
@@ -37,6 +39,7 @@ def provenance(study: Study) -> Table:
     )
 
 
+@sourced
 def versions(study: Study) -> Table:
     """The versions of the libraries that numbers depend on; more than one where runs differ."""
     found: dict[str, set[str]] = {}
@@ -46,6 +49,7 @@ def versions(study: Study) -> Table:
     return table("package | version", [[n, ", ".join(sorted(v))] for n, v in found.items()])
 
 
+@sourced
 def pretrained(study: Study) -> Table:
     """Where pretrained weights came from, with their digests."""
     rows = []

@@ -5,11 +5,12 @@ import math
 from pneumo import calibration, claims, usefulness
 from pneumo.operating import Rate
 from pneumo.study import RULES, Study
-from pneumo.tables._table import DASH, Table, number, table
+from pneumo.tables._table import DASH, Table, number, sourced, table
 
 SPLITS = {"val": "validation", "test": "test"}
 
 
+@sourced
 def calibrations(study: Study) -> Table:
     """Each model on validation and test, before and after temperature scaling; means over the seeds."""
     rows = []
@@ -39,6 +40,7 @@ def calibrations(study: Study) -> Table:
     )
 
 
+@sourced
 def prevalences(study: Study) -> Table:
     """Predictive values of the best model's operating points by prevalence, and calls per 1,000 children."""
     model = claims.best(study)

@@ -1,0 +1,65 @@
+"""Drawings: SVG for light pages and dark ones, in which pictures stay what they are."""
+
+import re
+
+import pytest
+from test_figures import FIGURES, name_of
+
+from pneumo import drawing, figures, style
+
+# What a dark page may show as a light one does: it lies over a picture.
+UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}
+
+
+@pytest.fixture(scope="module")
+def drawings(study):
+    """Every figure of the study as SVG."""
+    return {draw: drawing.draw(draw(study)) for draw in FIGURES}
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=name_of)
+def test_every_colour_of_a_figure_has_one_for_dark_pages(draw, drawings):
+    assert drawing.colours(drawings[draw]) <= style.DARK.keys() | UPON_PICTURES
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=name_of)
+def test_a_dark_drawing_has_no_colour_of_a_light_page(draw, drawings):
+    shown = drawing.colours(drawing.darken(drawings[draw]))
+    assert shown <= set(style.DARK.values()) | UPON_PICTURES
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=name_of)
+def test_pictures_are_the_same_on_a_dark_page(draw, drawings):
+    pictures = re.compile(r'data:image/png;base64,[^"]+')
+    dark = drawing.darken(drawings[draw])
+    assert pictures.findall(dark) == pictures.findall(drawings[draw])
+
+
+@pytest.mark.parametrize("draw", FIGURES, ids=name_of)
+def test_no_drawing_is_heavy(draw, drawings):
+    assert len(drawings[draw]) < 300_000
+
+
+def test_the_same_figure_is_drawn_to_the_same_bytes(study, drawings):
+    assert drawing.draw(figures.errors(study)) == drawings[figures.errors]
+
+
+def test_an_x_ray_lies_in_its_drawing_as_the_pixels_that_it_has(drawings):
+    sizes = re.findall(r'<image [^>]*?transform="scale\(([\d.]+)', drawings[figures.examples])
+    heights = set(re.findall(r'<image [^>]*? height="(\d+)', drawings[figures.examples]))
+    assert heights == {"28"} or sizes
+
+
+def test_a_drawing_has_no_ground_of_its_own(drawings):
+    first = drawings[figures.cnn_curves].partition('id="axes_1"')[0]
+    assert not re.search(r"fill: #", first)
+
+
+def test_showing_displays_both_renderings_and_hands_the_figure_on(study, monkeypatch):
+    shown = []
+    monkeypatch.setattr(drawing, "display", lambda *drawings: shown.extend(drawings))
+    figure = figures.class_balance(study)
+    assert drawing.show(figure) is figure
+    light, dark = (one._repr_mimebundle_()["image/svg+xml"] for one in shown)
+    assert style.INK in light
+    assert dark == drawing.darken(light) != light

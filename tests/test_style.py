@@ -1,0 +1,128 @@
+"""Colours: any two that a figure sets beside each other differ to every eye, and stand out from the page."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pneumo import data, style
+from pneumo.study import RULES
+
+# Machado, Oliveira & Fernandes (2009), full severity, for linear RGB.
+EYES = {
+    "all cones": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+}
+# Ottosson's OKLab: linear RGB to cones, and the cones' cube roots to lightness and two opponents.
+CONES = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+OPPONENTS = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+# About five just noticeable differences, of which OKLab counts some 0.02 each.
+APART = 0.09
+# The grounds of the portable engine's pages and of Quarto's theme for dark pages.
+PAGES = {"light": ("#ffffff",), "dark": ("#12181b", "#222222")}
+
+
+def linear(colour):
+    parts = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)]) / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+
+
+def distance(one, other, eye):
+    seen = (np.clip(EYES[eye] @ linear(colour), 0, 1) for colour in (one, other))
+    first, second = (OPPONENTS @ np.cbrt(CONES @ parts) for parts in seen)
+    return np.linalg.norm(first - second)
+
+
+def contrast(one, other):
+    """WCAG's ratio."""
+    lower, higher = sorted(linear(colour) @ (0.2126, 0.7152, 0.0722) for colour in (one, other))
+    return (higher + 0.05) / (lower + 0.05)
+
+
+def on(page, colour):
+    return style.DARK[colour] if page == "dark" else colour
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("eye", EYES)
+def test_any_two_models_differ_in_colour_to_any_eye(eye, page):
+    for one, other in itertools.combinations(style.MODELS, 2):
+        assert distance(on(page, one), on(page, other), eye) > APART, (one, other)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("eye", EYES)
+def test_classes_and_maps_differ_in_colour_to_any_eye(eye, page):
+    for colours in (
+        [style.CLASS_COLOURS[name] for name in data.CLASSES],
+        (style.VERMILION, style.GREY),
+    ):
+        assert distance(*(on(page, colour) for colour in colours), eye) > APART
+
+
+def test_in_print_without_colour_the_lines_of_models_differ_by_their_dashes():
+    looks = style.looks([f"model {number}" for number in range(len(style.LINE_STYLES))])
+    assert len({str(look["linestyle"]) for look in looks.values()}) == len(looks)
+    assert len(RULES) <= len(style.LINE_STYLES)
+
+
+def test_two_models_with_the_same_dashes_differ_in_lightness():
+    count = len(style.LINE_STYLES)
+    for place in range(len(style.MODELS) - count):
+        one, other = (
+            linear(style.MODELS[n]) @ (0.2126, 0.7152, 0.0722) for n in (place, place + count)
+        )
+        assert abs(np.cbrt(one) - np.cbrt(other)) > 0.2
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_stand_out_from_the_page(page):
+    for colour in style.MODELS:
+        for ground in PAGES[page]:
+            assert contrast(on(page, colour), ground) >= 3, colour
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_words_can_be_read_on_the_page(page):
+    for colour in (style.INK, style.GREY, style.BLUE, style.VERMILION):
+        for ground in PAGES[page]:
+            assert contrast(on(page, colour), ground) >= 4.5, colour
+
+
+def test_words_upon_bars_and_pictures_can_be_read():
+    for colour in style.CLASS_COLOURS.values():
+        assert contrast(style.PAGE, colour) >= 4.5
+        assert contrast(style.DARK[style.PAGE], style.DARK[colour]) >= 4.5
+    assert contrast(style.OVER_DARK, style.OVER_BRIGHT) > 12
