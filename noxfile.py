@@ -72,6 +72,16 @@ def publish(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Look at _site/ in a Chromium that is at hand: axe, console, other hosts (-- FOLDER)."""
+    install(session, "audit")
+    install(session, "publish")
+    site = session.posargs[0] if session.posargs else "_site"
+    session.run("python", "-m", "report.engine.check", site)
+    session.run("python", "-m", "report.engine.audit", site)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage (options of pytest)."""
     install(session, "tests")

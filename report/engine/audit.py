@@ -1,0 +1,139 @@
+"""Looks at a built site in a browser, as its readers will: page by page, light and dark, wide and narrow.
+
+`python -m report.engine.audit _site` prints what is wrong, a line each, and exits with 1 where anything is.
+It takes a Chromium that is at hand, downloads none, and without one says so and exits with 0.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+WIDTHS = (1280, 390)  # of a window, in pixels
+SCHEMES = ("light", "dark")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# A browser on a build machine has neither a sandbox nor anything to look up.
+OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+           "--disable-sync")  # fmt: skip
+_SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def find_browser() -> Path | None:
+    """The Chromium that `CHROMIUM` names, or one on the path; None where there is neither."""
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return Path(found) if found else None
+
+
+def problems(site: Path, browser: Path) -> Iterator[str]:
+    """What is wrong with a site's pages in a browser, a line each.
+
+    Told are errors on the console, requests to other hosts, answers that are errors, pages that scroll
+    sideways, and whatever axe-core finds.
+
+    Args:
+        site: its folder; pages lie at its top.
+        browser: a Chromium.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    names = sorted(path.name for path in site.glob("*.html"))
+    with _served(site) as address, sync_playwright() as player:
+        started = player.chromium.launch(executable_path=browser, args=list(OPTIONS))
+        for scheme, width in product(SCHEMES, WIDTHS):
+            context = started.new_context(
+                viewport={"width": width, "height": 900},
+                color_scheme=scheme,
+                reduced_motion="reduce",
+            )
+            page = context.new_page()
+            heard = _listen(page, address)
+            for name in names:
+                where = f"{name} ({scheme}, {width} px)"
+                page.goto(f"{address}/{name}", wait_until="load")
+                for violation in Axe().run(page).response["violations"]:
+                    elements = len(violation["nodes"])
+                    yield f"{where}: axe: {violation['id']}, {elements} times: {violation['help']}"
+                over = page.evaluate(_SIDEWAYS)
+                if over > 0:
+                    yield f"{where} scrolls sideways by {over} px"
+                yield from (f"{where}: {one}" for one in heard)
+                heard.clear()
+            context.close()
+        started.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Audit a site; the exit status is 0, or 1 where something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m report.engine.audit", description=__doc__)
+    parser.add_argument("site", type=Path)
+    site = parser.parse_args(arguments).site
+    if not (site / "index.html").is_file():
+        print(f"{site} holds no site", file=sys.stderr)
+        return 1
+    browser = find_browser()
+    if browser is None:
+        names = ", ".join(BROWSERS)
+        print(
+            f"No audit: CHROMIUM names no browser, and on the path is none of {names}",
+            file=sys.stderr,
+        )
+        return 0
+    found = list(problems(site, browser))
+    for problem in found:
+        print(f"{site}: {problem}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def _listen(page: Any, address: str) -> list[str]:
+    """What goes wrong on a page from now on, in a list that fills."""
+    heard: list[str] = []
+    page.on(
+        "console",
+        lambda said: heard.append(f"console: {said.text}") if said.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: heard.append(f"script: {error.message}"))
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith((address, "data:", "blob:"))
+            else heard.append(f"asks another host: {asked.url}")
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            heard.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
+        ),
+    )
+    return heard
+
+
+@contextmanager
+def _served(site: Path) -> Iterator[str]:
+    """The site's address on loopback."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
