@@ -129,7 +129,7 @@ def _matrix(axes: Axes, matrix: NDArray[np.int64]) -> None:
     style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
         share = shares[row, column]
-        colour = style.OVER_DARK if share > 0.55 else style.OVER_BRIGHT
+        colour = style.OVER_DARK if share > 0.7 else style.OVER_BRIGHT
         axes.text(
             column,
             row - 0.08,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pneumo.errors import PneumoError
-from report.engine import pictures, quarto, site
+from report.engine import quarto, site
 
 Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,16 +64,15 @@ def choose(engine: str) -> Engine:
     return "portable"
 
 
-def _finish(engine: Engine, with_results: bool) -> Callable[[Path], None]:
+def _finish(engine: Engine, with_results: bool) -> Callable[[Path], None] | None:
     """What is done to a new site; the study is loaded now, so that one missing stops here."""
     if not with_results:
-        return pictures.lighten
+        return None
     from pneumo import results, study
 
     loaded = study.load()
 
     def finish(folder: Path) -> None:
-        pictures.lighten(folder)
         results.write(loaded, folder, engine)
 
     return finish

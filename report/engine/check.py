@@ -124,7 +124,8 @@ def _form(page: Page) -> Iterator[str]:
     root = page.soup.find("html")
     if not isinstance(root, Tag) or not root.get("lang"):
         yield f"{page.name} does not name its language"
-    counts = Counter(str(element["id"]) for element in page.soup.find_all(id=True))
+    body = page.soup.find("body") or page.soup  # no link leads into a head
+    counts = Counter(str(element["id"]) for element in body.find_all(id=True))
     for name, count in counts.items():
         if count > 1:
             yield f"{page.name} has {count} elements of the id {name}"

@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import read
+from conftest import TEMPLATES, read
 
 from report.engine import execute as module
-from report.engine import html, kernels
+from report.engine import html, kernels, pdf
 from report.engine.config import read_book
 from report.engine.source import read_page
 
@@ -191,3 +192,62 @@ def test_the_names_of_what_pages_import_are_found(write):
     book = read_book(write(one=f"# One\n\n{cell(code)}\n{cell('import (')}"))
     pages = [read_page(path, book.metadata) for path in book.chapters]
     assert kernels.imported(pages) == ["a.b", "c", "e", "e.f", "e.g", "i"]
+
+
+RENDERINGS = """from IPython.display import display
+class Drawing:
+    def __init__(self, colour): self.colour = colour
+    def _repr_mimebundle_(self, **_):
+        size = 'width="90pt" height="45px"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 90 45">'
+        return {"image/svg+xml": head + f'<rect width="90" height="45" fill="{self.colour}"/></svg>'}
+display(Drawing("#000000"), Drawing("#ffffff"))"""
+
+
+def test_of_two_renderings_each_has_its_page_and_both_are_fetched_late(write):
+    code = cell(RENDERINGS, "renderings: [light, dark]", "fig-alt: Box")
+    page = BeautifulSoup(
+        shown(write(one=f"# One\n\n::: {{#fig-a}}\n{code}\nWords.\n:::\n")), "lxml"
+    )
+    for place, scheme in enumerate(("light", "dark"), start=1):
+        (picture,) = page.select(f"#fig-a .{scheme}-content img")
+        assert picture["src"] == f"one_files/figure-html/cell-output-{place}.svg"
+        assert picture["alt"] == "Box"
+        assert picture["loading"] == "lazy"
+        assert (picture["width"], picture["height"]) == ("120", "45")
+
+
+def test_paper_is_light(write):
+    code = cell(RENDERINGS, "renderings: [light, dark]", "fig-alt: Box")
+    folder = write(one=f"# One\n\n{code}")
+    document, book = read(folder)
+    text = pdf.write_typst(document, book, TEMPLATES, executed_files(document), folder)
+    assert "cell-output-1.svg" in text
+    assert "cell-output-2.svg" not in text
+
+
+def executed_files(document):
+    return {
+        name: content
+        for chapter in document.chapters
+        for name, content in chapter.executed.files.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["renderings: [light, dim]"], "renderings are light and dark; found light, dim"),
+        (["renderings: [light]"], "renderings are light and dark; found light"),
+        (["label: fig-a", "renderings: [light, dark]"], "in a cell without a label"),
+    ],
+)
+def test_renderings_that_no_page_can_hold_are_refused(refusal, options, said):
+    assert said in refusal(one=f"# One\n\n{cell(RENDERINGS, *options)}")
+
+
+def test_each_rendering_needs_a_figure(refusal):
+    code = RENDERINGS.replace(', Drawing("#ffffff")', "")
+    assert "2 renderings for 1 figures" in refusal(
+        one=f"# One\n\n{cell(code, 'renderings: [light, dark]')}"
+    )

@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from report.engine.__main__ import main
 
 ANCHORS = {
-    "index": [],
+    "index": ["fig-summary", "tbl-summary"],
     "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit"],
     "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
     "transfer": ["fig-transfer-curves", "tbl-comparison"],
@@ -98,6 +98,43 @@ def _shown(pictures: list[Tag]) -> list[Tag]:
         for picture in pictures
         if not picture.find_parent(hidden=True) and not picture.find_parent(class_="dark-content")
     ]
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_every_figure_has_a_rendering_for_dark_pages_that_is_fetched_only_there(report, name):
+    for figure in _page(report, name).find("main").find_all("figure", class_="quarto-float-fig"):
+        light, dark = (figure.select(f".{scheme}-content img") for scheme in ("light", "dark"))
+        assert len(light) == len(dark) == 1
+        for picture in light + dark:
+            assert picture["loading"] == "lazy"
+            assert picture["src"].endswith(".svg")
+            assert int(picture["width"]) > int(picture["height"]) / 2 > 0
+
+
+# What is of the data, the code or the guidelines has no run behind it.
+WITHOUT_RUNS = {
+    "fig-examples", "fig-class-balance", "fig-corruptions", "fig-near-duplicates", "fig-shift-images",
+    "tbl-audit", "tbl-augmentation", "tbl-claim", "tbl-data", "tbl-near-duplicates", "tbl-planted-copies",
+    "tbl-recipes", "tbl-shift", "tbl-speed", "tbl-speed-tried", "tbl-tripod",
+}  # fmt: skip
+
+
+def test_what_is_of_runs_names_them_and_each_is_one_click_from_its_row(report):
+    rows = {
+        element["id"]: element.get_text(strip=True)
+        for element in _page(report, "reproducibility").select("#tbl-runs tbody [id^=run-]")
+    }
+    assert rows
+    for name in ANCHORS:
+        for place in _page(report, name).find("main").select("div.quarto-float[id]"):
+            sources = place.select("figcaption details.runs")
+            assert bool(sources) == (place["id"] not in WITHOUT_RUNS), place["id"]
+            for link in place.select("figcaption details.runs a"):
+                path, _, anchor = link["href"].partition("#")
+                if path == "reproducibility.html":
+                    assert rows[anchor] == link.code.string
+                else:
+                    assert (path, anchor) == ("reference.html", "sec-reference-origin")
 
 
 @pytest.mark.parametrize(("page", "name"), [("usefulness", "threshold"), ("cases", "case")])
