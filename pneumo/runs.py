@@ -120,6 +120,11 @@ class Run:
         """Recipe, seed and key, as the run's folder is called."""
         return self.path.name
 
+    @property
+    def anchor(self) -> str:
+        """What a link to its row in the table of runs names."""
+        return f"run-{self.recipe.name}-s{self.seed}"
+
 
 def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None) -> str:
     """Twelve hexadecimal digits that change with all that decides a run's numbers.

@@ -110,7 +110,7 @@ def behind(sources: "Sequence[Source]") -> str:
     runs = [source for source in sources if isinstance(source, Run)]
     count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
     links = [
-        f'<a href="reproducibility.html#{anchor(run)}">{escape(run.recipe.title)}, seed {run.seed}: '
+        f'<a href="reproducibility.html#{run.anchor}">{escape(run.recipe.title)}, seed {run.seed}: '
         f"<code>{run.key}</code></a>"
         for run in runs
     ]
@@ -124,11 +124,6 @@ def behind(sources: "Sequence[Source]") -> str:
     keys = ", ".join(f'#raw("{run.key}")' for run in runs)
     paper = f"#text(size: 0.85em)[ ({'run' if len(runs) == 1 else 'runs'} {keys})]"
     return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if 0 < len(runs) <= FEW_RUNS else "")
-
-
-def anchor(run: Run) -> str:
-    """What a link to a run's row names."""
-    return f"run-{run.recipe.name}-s{run.seed}"
 
 
 def plain(text: object) -> str:

@@ -108,7 +108,7 @@ def test_a_caption_ends_with_every_key_and_a_link_to_its_row(study):
     found = BeautifulSoup(caption, "lxml").find("details")
     assert found.summary.string == f"From {len(study.ran)} runs"
     links = {link["href"].partition("#")[2]: link.code.string for link in found.find_all("a")}
-    assert links == {words.anchor(model.run): model.run.key for model in study.ran}
+    assert links == {model.run.anchor: model.run.key for model in study.ran}
     rows = words.render(study, "runs")
     assert all(f"`{key}`]{{#{name}}}" in rows for name, key in links.items())
 

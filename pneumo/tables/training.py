@@ -26,7 +26,7 @@ def provenance(study: Study) -> Table:
             [
                 run.recipe.title,
                 str(run.seed),
-                f"[`{run.key}`]{{#run-{run.recipe.name}-s{run.seed}}}",
+                f"[`{run.key}`]{{#{run.anchor}}}",
                 f"{len(run.history)}",
                 str(manifest["metrics"]["epoch"]),
                 duration(manifest["seconds"]),
