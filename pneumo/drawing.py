@@ -6,15 +6,19 @@ renderings come from one figure: only the colours of :mod:`pneumo.style` change,
 
 import io
 import re
+from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 
+import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
+from PIL import Image
 
 from pneumo import style
 
-RESOLUTION = 96  # dots an inch, for the pictures that are smoothed
+RESOLUTION = 72  # dots an inch, for the pictures that are smoothed
 _COLOUR = re.compile(r"(?<=[ \"])#[0-9a-f]{6}(?=[;\"])")
+_PICTURE = re.compile(r'(?<=data:image/png;base64,)[^"]+')
 _INDENT = re.compile(r">\s+<")
 # Places in points, which need no more than two digits behind the point; a scale may need more.
 _PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
@@ -43,6 +47,7 @@ def draw(figure: Figure) -> str:
     file = io.StringIO()
     figure.savefig(file, format="svg", dpi=RESOLUTION, transparent=True, metadata={"Date": None})
     svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
+    svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
     return " ".join(_INDENT.sub("><", svg).split())
 
 
@@ -54,6 +59,18 @@ def darken(svg: str) -> str:
 def colours(svg: str) -> frozenset[str]:
     """The colours that a drawing's lines, areas and letters have, as ``#rrggbb``."""
     return frozenset(_COLOUR.findall(svg))
+
+
+def _lighter(picture: str) -> str:
+    """A PNG in Base64 with the same pixels, of which none says what all of them do: grey, or opaque."""
+    with Image.open(io.BytesIO(b64decode(picture))) as drawn:
+        pixels = np.asarray(drawn.convert("RGBA"))
+    colours, opaque = pixels[..., :3], (pixels[..., 3] == 255).all()
+    grey = opaque and (np.ptp(colours, axis=-1) == 0).all()
+    file = io.BytesIO()
+    least = np.ascontiguousarray(colours[..., 0] if grey else colours if opaque else pixels)
+    Image.fromarray(least).save(file, "PNG", optimize=True)
+    return b64encode(file.getvalue()).decode()
 
 
 def _shorter(number: re.Match[str]) -> str:

@@ -1,8 +1,12 @@
 """Drawings: SVG for light pages and dark ones, in which pictures stay what they are."""
 
+import io
 import re
+from base64 import b64decode
 
+import numpy as np
 import pytest
+from PIL import Image
 from test_figures import FIGURES, name_of
 
 from pneumo import drawing, figures, style
@@ -44,10 +48,24 @@ def test_the_same_figure_is_drawn_to_the_same_bytes(study, drawings):
     assert drawing.draw(figures.errors(study)) == drawings[figures.errors]
 
 
-def test_an_x_ray_lies_in_its_drawing_as_the_pixels_that_it_has(drawings):
-    sizes = re.findall(r'<image [^>]*?transform="scale\(([\d.]+)', drawings[figures.examples])
-    heights = set(re.findall(r'<image [^>]*? height="(\d+)', drawings[figures.examples]))
-    assert heights == {"28"} or sizes
+def pictures(svg):
+    """A drawing's pictures as arrays."""
+    found = re.findall(r'data:image/png;base64,([^"]+)', svg)
+    return [np.asarray(Image.open(io.BytesIO(b64decode(one, validate=True)))) for one in found]
+
+
+def test_an_x_ray_lies_in_its_drawing_as_the_pixels_that_it_has(phantom, drawings):
+    known = {image.tobytes() for image in phantom.train.images}
+    shown = [picture.tobytes() for picture in pictures(drawings[figures.examples])]
+    assert len(shown) == 16
+    assert set(shown) <= known
+
+
+def test_a_map_over_an_x_ray_is_see_through_and_its_colours_are_kept(study, drawings):
+    kinds = {
+        picture.shape[-1] for picture in pictures(drawings[figures.grad_cam]) if picture.ndim == 3
+    }
+    assert kinds == {3, 4}
 
 
 def test_a_drawing_has_no_ground_of_its_own(drawings):

@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any
 
 WIDTHS = (1280, 390)  # of a window, in pixels
+PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
 SCHEMES = ("light", "dark")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # A browser on a build machine has neither a sandbox nor anything to look up.
@@ -56,6 +57,7 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
                 reduced_motion="reduce",
             )
             page = context.new_page()
+            page.set_default_timeout(1000 * PATIENCE)
             heard = _listen(page, address)
             for name in names:
                 where = f"{name} ({scheme}, {width} px)"
@@ -88,10 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 0
-    found = list(problems(site, browser))
-    for problem in found:
+    status = 0
+    for problem in problems(site, browser):  # minutes: each is told when it is found
         print(f"{site}: {problem}", file=sys.stderr)
-    return 1 if found else 0
+        status = 1
+    return status
 
 
 def _listen(page: Any, address: str) -> list[str]:
