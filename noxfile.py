@@ -25,7 +25,7 @@ def install(session: nox.Session, group: str) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Train what is missing and build _site/ (-- --profile, --data, --weights, --engine, --device)."""
+    """Train what is missing and build _site/ (-- --profile, --dataset, --size, --data, --engine, …)."""
     options = report_options(session)
     install(session, "pages")
     if options.engine in ("auto", "quarto"):
@@ -107,13 +107,17 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
     parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
     parser.add_argument("--profile", help="smoke, standard or paper")
+    parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
+    parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument("--port", default="4200", help="of preview")
     options = parser.parse_args(session.posargs)
     both = [
-        f"--{name}={value}" for name in ("profile", "data") if (value := getattr(options, name))
+        f"--{name}={value}"
+        for name in ("profile", "dataset", "size", "data")
+        if (value := getattr(options, name))
     ]
     options.training = both + [
         f"--{name}={value}" for name in ("weights", "device") if (value := getattr(options, name))

@@ -74,7 +74,7 @@ def shown(study: Study) -> tuple[tuple[Row, ...], bool]:
     shown, unless the study is of the phantom.
     """
     own = rows(study)
-    other = None if study.data.is_phantom or (own and own[0].seeds > 1) else reference.load()
+    other = None if study.data.is_phantom or (own and own[0].seeds > 1) else reference.of(study)
     found = read(other.results.get("ablations", [])) if other else ()
     return (found, True) if found else (own, False)
 

@@ -17,7 +17,8 @@ from pneumo.study import YOUDEN, Model, Study
 # The thorax is a disc in the middle, as films are centred and cropped to it: a radius in shares of the side.
 RADIUS = 0.42
 BORDER = 2  # pixels at each side
-REGIONS = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
+CHEST = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
+ELSEWHERE = {"centre": "centre", "border": "border"}
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,20 @@ class Share:
     blank: int  # maps without evidence for the call, which have no share
 
 
+def names(study: Study) -> dict[str, str]:
+    """The regions that a study's images have, with their titles; the first is the disc."""
+    return CHEST if study.about.has_lungs else ELSEWHERE
+
+
+def asked(study: Study) -> str:
+    """The region in which evidence is looked for: the lung fields, or the disc where there are none."""
+    return "lungs" if study.about.has_lungs else "centre"
+
+
 def regions(study: Study) -> dict[str, NDArray[np.bool_]]:
     """The masks (H, W): a disc for the thorax, what is dark in it for the lung fields, the outer pixels.
+
+    Of images that are not of chests there are the disc, which is then the centre, and the outer pixels.
 
     The lung fields are the pixels of the disc in which the mean training image is darker than Otsu's
     threshold (Otsu 1979) of the disc. Both fields together are a coarse region, not a segmentation: where
@@ -47,6 +60,8 @@ def regions(study: Study) -> dict[str, NDArray[np.bool_]]:
     thorax = down**2 + right**2 <= RADIUS**2
     inner = np.zeros(mean.shape, dtype=bool)
     inner[BORDER:-BORDER, BORDER:-BORDER] = True
+    if not study.about.has_lungs:
+        return {"centre": thorax, "border": ~inner}
     inside = mean[thorax]
     dark = mean < threshold_otsu(inside) if np.ptp(inside) > 0 else np.zeros_like(thorax)
     return {"thorax": thorax, "lungs": thorax & dark, "border": ~inner}
@@ -93,7 +108,7 @@ def evidence(model: Model) -> list[NDArray[np.floating]]:
 
 
 def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]:
-    """The share of a region (:data:`REGIONS`) in each test image's evidence, (N,), averaged over the seeds.
+    """The share of a region (of :func:`names`) in each test image's evidence, (N,), averaged over the seeds.
 
     Seeds whose map of an image is blank are left out; NaN where all are.
     """

@@ -13,6 +13,7 @@ from pneumo import metrics
 from pneumo.data import Split
 from pneumo.kept import kept
 from pneumo.study import Study
+from pneumo.thumbnails import thumbnails
 
 # The inverse strength of the L2 penalty; of four powers of ten the best on validation.
 PENALTY = 1e-2
@@ -34,7 +35,8 @@ def predictions(study: Study) -> tuple[Baseline, ...]:
     """Three baselines, the simplest first, each fitted to the training images.
 
     `majority` gives every case the share of pneumonia in training; `pixel-deviation` knows an image by the
-    standard deviation of its pixels alone, `logistic-regression` by all pixels one by one.
+    standard deviation of its pixels alone, `logistic-regression` by all pixels one by one; both see larger
+    images as thumbnails of 28×28.
     """
     titles = {
         "majority": "Majority class",
@@ -55,8 +57,8 @@ def predictions(study: Study) -> tuple[Baseline, ...]:
 def mirror_aucs(study: Study) -> tuple[float, float]:
     """Test AUC of the logistic regression on pixels: images as they are, and mirrored.
 
-    A flip that changed nothing would leave the two equal; the difference says how far the sides of a chest
-    film are not interchangeable.
+    A flip that changed nothing would leave the two equal; the difference says how far the two sides are not
+    interchangeable.
     """
     logits, labels = _fitted(study)["logits"]["logistic-regression"], study.data.test.labels
     plain, mirrored = (
@@ -110,4 +112,4 @@ def _deviations(split: Split) -> NDArray[np.float64]:
 
 
 def _pixels(split: Split) -> NDArray[np.float64]:
-    return split.images.reshape(len(split.images), -1).astype(np.float64)  # (N, H·W)
+    return thumbnails(split.images).reshape(len(split.images), -1).astype(np.float64)  # (N, S·S)

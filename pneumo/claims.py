@@ -56,7 +56,7 @@ def best(study: Study) -> Model:
 
 def _imbalanced(study: Study) -> list[Claim]:
     counts = study.data.counts()["train"]
-    positive, total = counts["pneumonia"], sum(counts.values())
+    positive, total = counts[study.about.positive], sum(counts.values())
     test = stats.binomtest(positive, total)
     low, high = metrics.wilson(positive, total)
     return [
@@ -64,7 +64,7 @@ def _imbalanced(study: Study) -> list[Claim]:
             "training-set-imbalanced",
             "The training set is imbalanced.",
             _verdict(test.pvalue, abs(positive / total - 0.5)),
-            f"{positive:,} of {total:,} training images show pneumonia "
+            f"{positive:,} of {total:,} training images {study.about.shows} "
             f"({_percent(positive / total)}, 95 % interval {_percent(low)} to {_percent(high)}); "
             f"binomial test against one half, {_p(test.pvalue)}",
         )
@@ -86,9 +86,9 @@ def _accuracy_misleads(study: Study) -> list[Claim]:
             "Accuracy alone misleads: the two kinds of mistake are far from equally frequent.",
             # Either direction makes accuracy a poor summary, so only the size decides.
             _verdict(p_value, abs(missed - alarms)),
-            f"{model.title} at 0.5: {_percent(missed)} of pneumonia cases missed, "
-            f"{_percent(alarms)} of normal cases called pneumonia, behind one accuracy of "
-            f"{counts.accuracy:.3f}; Fisher's exact test, {_p(p_value)}",
+            f"{model.title} at 0.5: {_percent(missed)} of {study.about.positive} cases missed, "
+            f"{_percent(alarms)} of {study.about.negative} cases called {study.about.positive}, "
+            f"behind one accuracy of {counts.accuracy:.3f}; Fisher's exact test, {_p(p_value)}",
         )
     ]
 
@@ -167,8 +167,8 @@ def _screening_recall(study: Study) -> list[Claim]:
             f"Recall at the screening point is at least {SCREENING_RECALL:.2f}.",
             verdict,
             f"{model.title} at the threshold of {SCREENING.title}: {counts.true_positive} of {positives} "
-            f"pneumonia cases found, {counts.sensitivity:.3f} (Wilson's 95 % interval {low:.3f} to "
-            f"{high:.3f}), with {counts.false_positive} false alarms",
+            f"{study.about.positive} cases found, {counts.sensitivity:.3f} (Wilson's 95 % interval "
+            f"{low:.3f} to {high:.3f}), with {counts.false_positive} false alarms",
         )
     ]
 
@@ -199,13 +199,15 @@ def _validation_keeps_its_promise(study: Study) -> list[Claim]:
 def _test_is_shifted(study: Study) -> list[Claim]:
     """Whether a classifier tells the normal images of development from those of the test set."""
     found = shift.two_samples(study)
-    told, dealt = (found.get((comparison, "normal")) for comparison in shift.COMPARISONS)
+    told, dealt = (
+        found.get((comparison, study.about.negative)) for comparison in shift.COMPARISONS
+    )
     if told is None:
         return []
     evidence = (
-        f"A classifier tells {told.second:,} normal test images from {told.first:,} of development with "
-        f"an AUC of {told.auc:.3f} (95 % interval {told.low:.3f} to {told.high:.3f}); permutation test, "
-        f"{_p(told.p_value)}"
+        f"A classifier tells {told.second:,} {study.about.negative} test images from {told.first:,} of "
+        f"development with an AUC of {told.auc:.3f} (95 % interval {told.low:.3f} to {told.high:.3f}); "
+        f"permutation test, {_p(told.p_value)}"
     )
     if dealt is not None:
         evidence += (
@@ -214,7 +216,7 @@ def _test_is_shifted(study: Study) -> list[Claim]:
     return [
         Claim(
             "test-is-shifted",
-            "The test set's normal images differ from those of development.",
+            f"The test set's {study.about.negative} images differ from those of development.",
             # A test for difference: that there is none it cannot show.
             "supported" if told.p_value < SIGNIFICANCE else "inconclusive",
             evidence,
@@ -374,8 +376,9 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
         slope = "no finite slope"
     evidence = (
         f"{model.title}, temperature {calibration.temperature(model.run):.2f}: "
-        f"{_percent(first.predicted)} pneumonia expected on the test set, {_percent(first.observed)} "
-        f"observed; {slope} where 1 is right; likelihood-ratio test of calibration, {_p(fit.p_value)}"
+        f"{_percent(first.predicted)} {study.about.finding} expected on the test set, "
+        f"{_percent(first.observed)} observed; {slope} where 1 is right; likelihood-ratio test of "
+        f"calibration, {_p(fit.p_value)}"
     )
     if len(readings) > 1:
         rejected = sum(one.recalibration.p_value < SIGNIFICANCE for one in readings)
@@ -394,7 +397,7 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
 def _attends_to_lungs(study: Study) -> list[Claim]:
     """The share of evidence in the lung fields against the fields' share of the image."""
     model = best(study)
-    if not attention.explained(model):
+    if not study.about.has_lungs or not attention.explained(model):
         return []
     found = attention.attention(study, model)["lungs"]
     if found.blank == len(study.data.test.labels):

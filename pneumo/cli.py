@@ -28,25 +28,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _data(chosen: argparse.Namespace) -> int:
-    from pneumo import data
+    from pneumo import datasets
 
-    print("\n".join(data.report_lines(data.load(chosen.size, chosen.data))))
+    print("\n".join(datasets.report_lines(datasets.load(chosen.dataset, chosen.size, chosen.data))))
     return 0
 
 
 def _train(chosen: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import data
+    from pneumo import datasets
     from pneumo.models import find_weights
     from pneumo.progress import Display
     from pneumo.recipes import find_profile
     from pneumo.train import images_an_epoch, train
 
-    recipe = find_profile(chosen.profile).recipe(chosen.recipe)
+    about, size = datasets.choose(chosen.dataset, chosen.size)
+    recipe = find_profile(chosen.profile).at(size).recipe(chosen.recipe)
     if chosen.epochs is not None:
         recipe = replace(recipe, epochs=chosen.epochs)
-    dataset = data.load(source=chosen.data)
+    dataset = datasets.load(about.name, size, chosen.data)
     weights = find_weights(recipe, chosen.weights)
     with Display() as display:
         listener = display.listener(recipe, chosen.seed, images_an_epoch(recipe, dataset))
@@ -72,6 +73,8 @@ def _study(chosen: argparse.Namespace) -> int:
             only=chosen.only,
             listener=display.listener,
             notice=display.say,
+            dataset=chosen.dataset,
+            size=chosen.size,
         )
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
@@ -105,7 +108,7 @@ def _predict(chosen: argparse.Namespace) -> int:
     from pneumo import operating, predict, study
 
     rule = operating.find_rule(chosen.rule)
-    done = study.load(chosen.profile, chosen.data)
+    done = study.load(chosen.profile, chosen.data, dataset=chosen.dataset, size=chosen.size)
     found = predict.report(done, chosen.images, chosen.model, rule, chosen.device)
     if chosen.json:
         print(predict.to_json(found))
@@ -117,10 +120,12 @@ def _predict(chosen: argparse.Namespace) -> int:
 
 
 def _reference(chosen: argparse.Namespace) -> int:
-    from pneumo import paths, reference, study
+    from pneumo import datasets, paths, reference, study
 
-    done = study.load(chosen.profile, None if chosen.data == "auto" else chosen.data)
-    written = reference.write(done, chosen.folder or paths.reference())
+    source = None if chosen.data == "auto" else chosen.data
+    done = study.load(chosen.profile, source, dataset=chosen.dataset, size=chosen.size)
+    label = datasets.label(done.about, done.data.size)
+    written = reference.write(done, chosen.folder or paths.reference(label))
     files = [path for path in written.path.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"{written.path}: {len(done.runs)} runs, {len(files)} files, {size:.1f} MB")
@@ -141,12 +146,13 @@ def _diff(chosen: argparse.Namespace) -> int:
 
 
 def _verify(chosen: argparse.Namespace) -> int:
-    from pneumo import verification
+    from pneumo import datasets, paths, verification
     from pneumo.progress import Display
 
+    label = datasets.label(*datasets.choose(chosen.dataset, chosen.size))
     with Display() as display:
         found = verification.verify(
-            chosen.reference,
+            chosen.reference or paths.reference(label),
             only=chosen.only,
             seeds=chosen.seeds,
             source=chosen.data,
@@ -173,7 +179,6 @@ def _parser() -> argparse.ArgumentParser:
     data = commands.add_parser("data", help="say what data there are, and audit them")
     data.set_defaults(command=_data)
     _add_data(data)
-    data.add_argument("--size", type=int, default=28, help="side of the images, in pixels")
 
     train = commands.add_parser("train", help="train one recipe from one seed")
     train.set_defaults(command=_train)
@@ -202,7 +207,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
 
     predict = commands.add_parser(
-        "predict", help="say what a finished study's model makes of radiographs from outside"
+        "predict", help="say what a finished study's model makes of images from outside"
     )
     predict.set_defaults(command=_predict)
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
@@ -218,6 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
     )
+    _add_set(predict)
     _add_profile(predict)
     _add_device(predict)
 
@@ -230,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         type=Path,
         metavar="FOLDER",
-        help="where to; without it: report/reference",
+        help="where to; without it: report/reference, and the set's own where it is another",
     )
     reference.add_argument("--profile", default="paper", help="of the study, paper (default)")
     _add_data(reference)
@@ -296,6 +302,21 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a .npz file, the folder that holds it, or 'phantom'; without it: PNEUMO_DATA, "
         "MedMNIST's cache, a download, the phantom",
+    )
+    _add_set(parser)
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="pneumoniamnist or breastmnist; without it: PNEUMO_DATASET, or pneumoniamnist",
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        metavar="N",
+        help="side of the images, in pixels: 28, 64, 128 or 224; without it: PNEUMO_SIZE, or 28",
     )
 
 

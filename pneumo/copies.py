@@ -1,5 +1,6 @@
 """Images that stand in the data more than once: to the byte, or nearly; and what they do to the results."""
 
+import hashlib
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -13,6 +14,7 @@ from pneumo.data import SPLITS
 from pneumo.kept import kept
 from pneumo.runs import Run
 from pneumo.study import YOUDEN, Study, evaluate, threshold
+from pneumo.thumbnails import thumbnails
 
 # Two images are nearly the same when their hashes differ in at most so many of 64 bits, and their grey values
 # correlate at least so well. What that finds and what it overlooks is measured on planted copies.
@@ -65,9 +67,7 @@ class Search:
     counts: tuple[PairCounts, ...]
     near: tuple[Pair, ...]  # the near duplicates, the most alike first
     closest: tuple[Pair, ...]  # the most alike pairs across splits that are not identical
-    strangers: (
-        float  # the highest correlation of a normal and a pneumonia image: no copies of one film
-    )
+    strangers: float  # the highest correlation of images of different classes: no copies of one
     planted: tuple[Planted, ...]
 
     @property
@@ -100,14 +100,15 @@ def repeated(study: Study, split: str) -> NDArray[np.bool_]:
     """
     images = study.data.splits[split].images
     seen = {
-        image.tobytes()
+        hashlib.sha256(image).digest()
         for name in SPLITS[: SPLITS.index(split)]
         for image in study.data.splits[name].images
     }
     found = np.zeros(len(images), bool)
     for index, image in enumerate(images):
-        found[index] = image.tobytes() in seen
-        seen.add(image.tobytes())
+        digest = hashlib.sha256(image).digest()
+        found[index] = digest in seen
+        seen.add(digest)
     for pair in search(study).near:
         if pair.second[0] == split:
             found[pair.second[1]] = True
@@ -220,7 +221,7 @@ def _look_alikes(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
     from threadpoolctl import threadpool_limits
 
     signs = np.where(hashes(images), 1, -1).astype(np.float32)  # (N, 64)
-    grey = _standardised(images)  # (N, H·W)
+    grey = _standardised(images)  # (N, S·S)
     parts = []
     for start in range(0, len(images), _BLOCK):
         rows = slice(start, start + _BLOCK)
@@ -255,8 +256,8 @@ def _planted(images: NDArray[np.uint8]) -> list[dict[str, Any]]:
 
 
 def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Each image with mean 0 and length 1, (N, H·W), so that a product is a correlation; flat ones are 0."""
-    flat = images.reshape(len(images), -1).astype(np.float32)
+    """Each thumbnail with mean 0 and length 1, (N, S·S): a product is a correlation; flat ones are 0."""
+    flat = thumbnails(images).reshape(len(images), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.asarray(flat / np.where(length > 0, length, 1))

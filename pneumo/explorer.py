@@ -15,7 +15,7 @@ from IPython.display import Image
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from pneumo import claims, data, ensemble, figures, mistakes, style, usefulness
+from pneumo import claims, ensemble, figures, mistakes, style, usefulness
 from pneumo.figures.evaluation import MARKERS
 from pneumo.study import RULES, YOUDEN, Model, Study
 
@@ -30,6 +30,8 @@ def thresholds(study: Study) -> dict[str, Any]:
     """What the explorer of thresholds needs: labels, every model's probabilities and operating points."""
     return _predictions(study) | {
         "children": usefulness.CHILDREN,
+        "people": study.about.people,
+        "condition": study.about.condition,
         "rules": [
             {
                 "name": rule.name,
@@ -58,6 +60,8 @@ def cases(study: Study) -> dict[str, Any]:
         "rule": YOUDEN.name,
         "divided": mistakes.divided(study).tolist(),
         "columns": COLUMNS,
+        "image": study.about.image,
+        "picture": study.about.picture,
         "sheets": [images, *maps],
     }
 
@@ -105,7 +109,7 @@ def _predictions(study: Study) -> dict[str, Any]:
     """
     looks = style.model_styles(study)
     return {
-        "classes": list(data.CLASSES),
+        "classes": list(study.about.classes),
         "labels": mistakes.truth(study).tolist(),
         "best": claims.best(study).name,
         "models": [

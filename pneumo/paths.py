@@ -21,9 +21,13 @@ def templates() -> Path:
     return root() / "templates"
 
 
-def reference() -> Path:
-    """The folder of the reference study's numbers, which need not be there."""
-    return root() / "report" / "reference"
+def reference(label: str = "") -> Path:
+    """The folder of the reference study's numbers, which need not be there.
+
+    Args:
+        label: of a data set and size, as :func:`pneumo.datasets.label` gives it.
+    """
+    return root() / "report" / "-".join(filter(None, ("reference", label)))
 
 
 def guidelines() -> Path:

@@ -1,4 +1,4 @@
-"""Draws chest-like images: thorax, lung fields, ribs, heart and, for pneumonia, opacities.
+"""Draws chest-like images, with opacities for pneumonia, and images like an ultrasound's, with lesions.
 
 Not medical data: a stand-in on which the whole pipeline runs in seconds, without a network.
 """
@@ -8,27 +8,34 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 SEED = 20_260_101
-# Cases by split and class, in the real set's ratios.
-COUNTS = {"train": (83, 237), "val": (17, 47), "test": (36, 60)}
+# Cases by split and class, in the ratios of PneumoniaMNIST and of BreastMNIST.
+COUNTS = {
+    "chest": {"train": (83, 237), "val": (17, 47), "test": (36, 60)},
+    "breast": {"train": (234, 86), "val": (47, 17), "test": (70, 26)},
+}
 
 Image = NDArray[np.float64]
 
 
-def draw_phantom(size: int = 28, seed: int = SEED) -> dict[str, tuple[NDArray[np.uint8], ...]]:
+def draw_phantom(
+    size: int = 28, seed: int = SEED, kind: str = "chest"
+) -> dict[str, tuple[NDArray[np.uint8], ...]]:
     """Images and labels of every split.
 
     Args:
         size: side of the images, in pixels.
         seed: decides every image.
+        kind: one of :data:`COUNTS`; label 1 is pneumonia in a chest, a malignant lesion in a breast.
 
     Returns:
         For each split ``images``, uint8 (N, size, size), and ``labels``, uint8 (N,), in mixed order.
     """
     generator = np.random.default_rng(seed)
     splits: dict[str, tuple[NDArray[np.uint8], ...]] = {}
-    for split, counts in COUNTS.items():
+    draw = {"chest": _chest, "breast": _breast}[kind]
+    for split, counts in COUNTS[kind].items():
         labels = generator.permutation(np.repeat(np.array([0, 1], np.uint8), counts))
-        images = np.stack([_chest(size, bool(label), generator) for label in labels])
+        images = np.stack([draw(size, bool(label), generator) for label in labels])
         splits[split] = (images, labels)
     return splits
 
@@ -103,6 +110,38 @@ def _opacities(
         added += generator.uniform(0.3, 1.0) * depth * np.exp(-distance)
     texture = gaussian_filter(generator.normal(0, 1, x.shape), x.shape[0] / 24)
     return np.asarray(np.minimum(added, 0.85 * depth) * aerated * np.clip(1 + texture, 0.6, 1.4))
+
+
+def _breast(size: int, malignant: bool, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """One image: skin, fat and glandular tissue in speckle, the muscle below, and in most a dark lesion.
+
+    A benign lesion is oval, smooth and wider than tall, with brighter tissue below it; a malignant one is
+    upright and ragged and casts a shadow. A fifth of the benign class has none.
+    """
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]  # both (size, size)
+    wave = 0.06 * np.sin(np.pi * (generator.uniform(0.5, 1.2) * x + generator.uniform(0, 2)))
+    image = 0.42 - 0.16 * y + 0.3 * np.exp(-(((y + 0.93) / 0.07) ** 2))  # skin is bright
+    image += 0.16 * _soft(y + wave + generator.uniform(0.35, 0.6), 0.12)  # glands below fat
+    image -= 0.2 * _soft(y + wave - generator.uniform(0.55, 0.75), 0.1)  # muscle
+    if malignant or generator.random() > 0.2:
+        centre_x, centre_y = generator.uniform(-0.35, 0.35), generator.uniform(-0.25, 0.25)
+        width = generator.uniform(0.18, 0.38)
+        height = width * (generator.uniform(0.9, 1.5) if malignant else generator.uniform(0.5, 0.8))
+        angle = np.arctan2(y - centre_y, x - centre_x)
+        ragged = generator.uniform(0.08, 0.2) if malignant else 0.02
+        waves = generator.integers((2, 4, 7), (4, 7, 10))[:, None, None]
+        turns = generator.uniform(0, 2 * np.pi, 3)[:, None, None]
+        rim = 1 + ragged * np.cos(waves * angle + turns).sum(axis=0)
+        inside = _soft(rim - np.hypot((x - centre_x) / width, (y - centre_y) / height), 0.4)
+        below = _soft(y - centre_y, height) * _soft(width - np.abs(x - centre_x), 0.15)
+        shade = generator.uniform(0.05, 0.24) * (-1 if malignant else 0.6)
+        image += shade * below
+        image -= generator.uniform(0.14, 0.34) * inside
+    # Speckle is multiplicative and coarser across the beam than along it.
+    grain = gaussian_filter(generator.normal(0, 1, x.shape), (size / 60, size / 28))
+    image *= 1 + 0.16 * grain / grain.std()
+    image = image * generator.uniform(0.85, 1.15) + generator.normal(0, 0.03)
+    return np.asarray((255 * np.clip(image, 0, 1)).round(), dtype=np.uint8)
 
 
 def _soft(value: Image, width: float) -> Image:

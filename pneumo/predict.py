@@ -18,7 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumo import claims, metrics, operating, radiographs, runs, terminal
-from pneumo.data import CLASSES
 from pneumo.errors import PneumoError
 from pneumo.operating import Rate
 from pneumo.radiographs import RadiographError, printable
@@ -46,7 +45,7 @@ class PredictionError(PneumoError):
 class Prediction:
     """What a model's networks say of one image; the first seed's decides."""
 
-    probabilities: tuple[float, ...]  # of pneumonia, in [0, 1], a value a seed
+    probabilities: tuple[float, ...]  # of the class that is looked for, in [0, 1], a value a seed
     thresholds: tuple[float, ...]  # each seed's own
 
     @property
@@ -61,15 +60,15 @@ class Prediction:
 
     @property
     def calls(self) -> tuple[bool, ...]:
-        """Whether each seed's network calls it pneumonia, at its own threshold."""
+        """Whether each seed's network calls it positive, at its own threshold."""
         return tuple(
             p >= limit for p, limit in zip(self.probabilities, self.thresholds, strict=True)
         )
 
     @property
-    def called(self) -> str:
-        """One of :data:`pneumo.data.CLASSES`."""
-        return CLASSES[self.calls[0]]
+    def positive(self) -> bool:
+        """Whether the first seed's network calls it positive."""
+        return self.calls[0]
 
     @property
     def agreeing(self) -> int:
@@ -143,12 +142,14 @@ def report(
     Returns:
         schema: 1.
         model: name, title, profile, the seed that decides, all seeds, that run's key, and of the data their
-            source, fingerprint and whether they are the phantom.
+            source, fingerprint, whether they are the phantom, the set's name, its images' size and what is
+            looked for.
         operating_point: rule, title and threshold, and of that threshold on the test set: images, prevalence
-            (the share of pneumonia), and sensitivity, specificity, ppv and npv, each with value, low and high
-            of Wilson's 95 % interval, null where nothing was so called. All of the seed that decides.
-        images: for each file that could be read: file, probability, threshold, rule, call ("normal" or
-            "pneumonia": at or above the threshold), warnings, and where there are several seeds
+            (the share of what is looked for), and sensitivity, specificity, ppv and npv, each with value, low
+            and high of Wilson's 95 % interval, null where nothing was so called. All of the seed that
+            decides.
+        images: for each file that could be read: file, probability, threshold, rule, call (one of the set's
+            classes, the second at or above the threshold), warnings, and where there are several seeds
             over_seeds: low and high of their probabilities, and how many are agreeing with the call, each at
             its own threshold; null with a single seed.
         unreadable: file and error of every other.
@@ -163,7 +164,7 @@ def report(
     read, unreadable = [], []
     for file in files:
         try:
-            read.append((file, radiographs.read(file, study.data.size)))
+            read.append((file, radiographs.read(file, study.data.size, study.about)))
         except RadiographError as error:
             unreadable.append({"file": _name(file), "error": str(error)})
     predictions = predictor.predict(np.stack([one.image for _, one in read])) if read else []
@@ -180,6 +181,10 @@ def report(
                 "source": study.data.source,
                 "fingerprint": study.data.fingerprint,
                 "phantom": study.data.is_phantom,
+                "dataset": study.about.name,
+                "size": study.data.size,
+                "finding": study.about.finding,
+                "condition": study.about.condition,
             },
         },
         "operating_point": _operating_point(model, rule),
@@ -190,7 +195,7 @@ def report(
                 "over_seeds": _over_seeds(said),
                 "threshold": said.threshold,
                 "rule": rule.name,
-                "call": said.called,
+                "call": study.about.classes[said.positive],
                 "warnings": list(one.warnings),
             }
             for (file, one), said in zip(read, predictions, strict=True)
@@ -227,7 +232,7 @@ def _table(found: dict[str, Any]) -> Table:
         table.add_column(f"over {seeds} seeds")
         table.add_column("same call")
     for image in found["images"]:
-        side = "at or above" if image["call"] == CLASSES[1] else "below"
+        side = "at or above" if image["probability"] >= image["threshold"] else "below"
         cells = [
             printable(image["file"]),
             f"{image['probability']:.3f}",
@@ -255,7 +260,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         f"Model: {model['title']}, seed {model['seed']} of profile {model['profile']}; data: "
         f"{model['data']['source']}.",
         f"Threshold: {point['threshold']:.3f}, {point['title']}. On the {point['images']:,} test images, "
-        f"{100 * point['prevalence']:.1f} % with pneumonia, it gives (95 % intervals):",
+        f"{100 * point['prevalence']:.1f} % with {model['data']['condition']}, it gives (95 % intervals):",
     ]
     for name, title in RATES.items():
         rate = point[name]
@@ -263,7 +268,11 @@ def _lines(found: dict[str, Any]) -> list[str]:
         if rate["value"] is not None:
             worth = f"{rate['value']:.3f} ({rate['low']:.3f}–{rate['high']:.3f})"
         lines.append(f"  {title:<12} {worth}")
-    return [*lines, "PPV and NPV hold for that share of pneumonia only.", found["caveat"]]
+    return [
+        *lines,
+        f"PPV and NPV hold for that share of {model['data']['finding']} only.",
+        found["caveat"],
+    ]
 
 
 def _operating_point(model: Model, rule: Rule) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Image files from outside, prepared as MedMNIST prepared its radiographs: a small grey square of bytes."""
+"""Image files from outside, prepared as MedMNIST prepared its images: a small grey square of bytes."""
 
 import os
 import warnings
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pneumo.datasets import PNEUMONIA, Description
 from pneumo.errors import PneumoError
 
 # More than twice the pixels of the finest detectors; what claims more would fill the memory.
@@ -20,8 +21,6 @@ LONGEST = 2.0
 LEAST_SPAN = 32
 # Levels of 255 by which a region's colours may differ and still be called grey.
 MOST_COLOUR = 16
-# DICOM's terms for radiography, and for what does not say; any other modality is no radiograph.
-RADIOGRAPHY = ("CR", "DX", "RG", "OT")
 # Pillow would have other programs draw these.
 _DRAWINGS = ("EPS", "WMF")
 _DEEPEST = 2**16 - 1
@@ -41,7 +40,9 @@ class Radiograph:
     warnings: tuple[str, ...]  # what speaks against its being like those of training
 
 
-def read(path: str | os.PathLike[str], size: int = 28) -> Radiograph:
+def read(
+    path: str | os.PathLike[str], size: int = 28, about: Description = PNEUMONIA
+) -> Radiograph:
     """An image file, prepared as MedMNIST v2 describes (Yang et al. 2023).
 
     The largest centred square, in grey, is resized by bicubic interpolation: Pillow's, which averages over
@@ -57,6 +58,7 @@ def read(path: str | os.PathLike[str], size: int = 28) -> Radiograph:
     Args:
         path: any raster image that Pillow reads, or a DICOM file with one monochrome frame.
         size: side of the result, in pixels.
+        about: the set that it is to be like; a DICOM file of another modality is warned of.
 
     Raises:
         RadiographError: missing, damaged, no such image, or larger than :data:`MOST_PIXELS`; the text is one
@@ -68,14 +70,14 @@ def read(path: str | os.PathLike[str], size: int = 28) -> Radiograph:
         with warnings.catch_warnings():
             # Decoders warn of what is refused or judged here.
             warnings.simplefilter("ignore")
-            image = _open(file, found.append)
+            image = _open(file, about, found.append)
             short, long = sorted(image.size)
             if long > LONGEST * short:
                 kept = 100 * short / long
                 found.append(f"an unusual shape: the centre crop keeps {kept:.0f} % of it")
             if short < size:
                 found.append(f"only {short} pixels on its short side: enlarged to {size}")
-            grey = _grey(_centre(image), found.append)
+            grey = _grey(_centre(image), about, found.append)
             prepared = np.array(grey.resize((size, size), Image.Resampling.BICUBIC))
     except RadiographError as error:
         raise RadiographError(printable(f"{path}: {error}")) from None
@@ -101,7 +103,7 @@ def printable(text: object) -> str:
     )
 
 
-def _open(file: Path, warn: Warn) -> Image.Image:
+def _open(file: Path, about: Description, warn: Warn) -> Image.Image:
     if not file.exists():
         raise RadiographError("expected an image or a DICOM file, found nothing of that name")
     if not file.is_file():
@@ -109,7 +111,7 @@ def _open(file: Path, warn: Warn) -> Image.Image:
     with file.open("rb") as content:
         content.seek(128)
         is_dicom = content.read(4) == b"DICM"
-    return _open_dicom(file, warn) if is_dicom else _open_picture(file, warn)
+    return _open_dicom(file, about, warn) if is_dicom else _open_picture(file, warn)
 
 
 def _open_picture(file: Path, warn: Warn) -> Image.Image:
@@ -133,7 +135,7 @@ def _open_picture(file: Path, warn: Warn) -> Image.Image:
         ) from None
 
 
-def _open_dicom(file: Path, warn: Warn) -> Image.Image:
+def _open_dicom(file: Path, about: Description, warn: Warn) -> Image.Image:
     """The one frame of a DICOM file as it is meant to be shown, in 8-bit grey."""
     from pydicom import dcmread
     from pydicom.filereader import read_file_meta_info
@@ -157,8 +159,8 @@ def _open_dicom(file: Path, warn: Warn) -> Image.Image:
             f"expected pixels that can be decoded here, found {syntax.name}; save it uncompressed"
         )
     modality = dataset.get("Modality") or "OT"
-    if modality not in RADIOGRAPHY:
-        warn(f"its DICOM modality is {modality}: no radiograph")
+    if modality not in about.modalities:
+        warn(f"its DICOM modality is {modality}: no {about.kind}")
     if dataset.get("PresentationIntentType") == "FOR PROCESSING":
         warn("raw detector values, not meant to be looked at")
 
@@ -194,7 +196,7 @@ def _centre(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def _grey(image: Image.Image, warn: Warn) -> Image.Image:
+def _grey(image: Image.Image, about: Description, warn: Warn) -> Image.Image:
     """The image in 8-bit grey."""
     if image.mode == "I" or image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.int64)
@@ -214,7 +216,7 @@ def _grey(image: Image.Image, warn: Warn) -> Image.Image:
         image = image.convert("RGB")
         regions = np.asarray(image.resize((28, 28), Image.Resampling.BOX)).astype(int)
         if np.ptp(regions, axis=2).max() > MOST_COLOUR:
-            warn("in colour: a radiograph is grey")
+            warn(f"in colour: a {about.kind} is grey")
     return image.convert("L")
 
 

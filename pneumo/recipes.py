@@ -7,6 +7,7 @@ recipe and are judged on training images that both are kept from.
 Nothing else in the project holds a hyper-parameter.
 """
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +19,18 @@ Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
 Averaging = Literal["none", "ema", "swa"]
 
 T = TypeVar("T")
+
+# The side of the images that the recipes were made for, in pixels.
+SIDE = 28
+# Larger images come fewer at a time, so that a training stays below about 3 GiB: pixels in a batch, and at
+# least so many images, since batch normalisation has to have something to go by.
+MOST_PIXELS: dict[Architecture, int] = {
+    "simple-cnn": 2**20,
+    "resnet18": 2**20,
+    "efficientnet-lite0": 2**19,
+    "ensemble": 2**20,
+}
+LEAST_BATCH = 16
 
 
 class RecipeError(PneumoError):
@@ -44,7 +57,7 @@ class Recipe:
     title: str  # as in tables and prose
     architecture: Architecture
     pretraining: Pretraining | None = None  # None: from random weights
-    input_size: int = 28  # images are upsampled bilinearly to this side, in pixels
+    input_size: int = 28  # smaller images are upsampled bilinearly to this side, in pixels
     standardised: bool = False  # each image to one mean and deviation, before it is normalised
     stem_kernel: int = 7  # ResNet18's first convolution, in pixels
     stem_stride: int = 2
@@ -83,6 +96,30 @@ class Recipe:
         """Plain values, nested as the fields are."""
         return asdict(self)
 
+    def at(self, size: int) -> "Recipe":
+        """The recipe for images of `size` pixels: whoever gives larger images wants networks to see them.
+
+        At 28 pixels it is the recipe itself. Larger images are not shrunk; the input only ever grows. From
+        twice that side on ResNet18's stem has torchvision's stride again, with which its last layer has no
+        fewer cells than at 28. A batch holds as many images as :data:`MOST_PIXELS` and
+        :data:`LEAST_BATCH` allow, and where that is fewer the learning rates fall with the batch's square
+        root, as Adam's should (Malladi et al. 2022). Nothing else is tuned anew.
+        """
+        side = max(self.input_size, size)
+        if side == self.input_size:
+            return self
+        fitting = max(LEAST_BATCH, MOST_PIXELS[self.architecture] // side**2)
+        batch = min(self.batch_size, fitting)
+        slower = math.sqrt(batch / self.batch_size)
+        return replace(
+            self,
+            input_size=side,
+            stem_stride=2 if side >= 2 * SIDE else self.stem_stride,
+            batch_size=batch,
+            frozen_learning_rate=slower * self.frozen_learning_rate,
+            learning_rate=slower * self.learning_rate,
+        )
+
 
 @dataclass(frozen=True)
 class Ablation:
@@ -110,11 +147,23 @@ class Profile:
     epochs_share: float = 1.0  # of the epochs of each stage, which keeps one at least
     train_images: int | None = None
     probed_images: int | None = None  # test images that probes ask about; None: all
+    size: int = SIDE  # side of the images, in pixels
     purpose: str = ""
 
+    def at(self, size: int) -> "Profile":
+        """The profile for images of `size` pixels, without ablations that the size has made the same."""
+        seen: list[Recipe] = []
+        kept = []
+        for name in self.ablations:
+            plain = replace(find_recipe(name).at(size), name="", title="")
+            if plain not in seen:
+                kept.append(name)
+            seen.append(plain)
+        return replace(self, ablations=tuple(kept), size=size)
+
     def recipe(self, name: str) -> Recipe:
-        """The recipe called `name`, shortened as this profile asks."""
-        recipe = find_recipe(name)
+        """The recipe called `name`, for this profile's images and shortened as it asks."""
+        recipe = find_recipe(name).at(self.size)
         return replace(
             recipe,
             frozen_epochs=self._shortened(recipe.frozen_epochs),

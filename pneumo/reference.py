@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import ensemble, lineage, metrics, paths, recipes, results
+from pneumo import datasets, ensemble, lineage, metrics, paths, recipes, results
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
 from pneumo.runs import Run, write_json
@@ -269,6 +269,15 @@ def load(folder: Path | None = None) -> Reference | None:
     """
     found = folder or paths.reference()
     return Reference(found, _read_results(found)) if found.is_dir() else None
+
+
+def of(study: Study) -> Reference | None:
+    """The project's reference study of the same set at the same size; None where there is none.
+
+    Raises:
+        ReferenceStudyError: as :func:`load`.
+    """
+    return load(paths.reference(datasets.label(study.about, study.data.size)))
 
 
 def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:

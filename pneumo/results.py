@@ -52,8 +52,11 @@ def write(study: Study, site: Path, engine: Literal["quarto", "portable"]) -> No
     for run in (run for model in ensemble.compared(study) for run in model.runs):
         path = folder / f"{run.recipe.name}-s{run.seed}.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
-            # One line a test image: its index in the data, the probability of pneumonia; no header.
-            probabilities = run.predictions["test"].probabilities
+            # One line a test image: its index in the data, the probability of MedMNIST's label 1; no header.
+            said = run.predictions["test"]
+            probabilities = metrics.probabilities(
+                -said.logits if study.about.swapped else said.logits
+            )
             csv.writer(file).writerows((i, repr(float(p))) for i, p in enumerate(probabilities))
     # GitHub Pages would otherwise drop folders that begin with an underscore.
     (site / ".nojekyll").touch()
@@ -99,6 +102,7 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
             "source": study.data.source,
             "fingerprint": study.data.fingerprint,
             "size": study.data.size,
+            "dataset": study.about.name,
             "counts": study.data.counts(),
         },
         "models": {

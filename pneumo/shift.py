@@ -15,6 +15,7 @@ from pneumo.kept import kept
 from pneumo.metrics import Confusion
 from pneumo.runs import Run
 from pneumo.study import YOUDEN, Study, threshold
+from pneumo.thumbnails import thumbnails
 
 FOLDS = 5
 RESAMPLES = 999
@@ -140,7 +141,7 @@ def two_samples(study: Study) -> dict[tuple[str, str], TwoSample]:
     return {
         (comparison, name): TwoSample(**found[comparison][name])
         for comparison in COMPARISONS
-        for name in data.CLASSES
+        for name in study.about.classes
         if name in found[comparison]
     }
 
@@ -228,7 +229,7 @@ def _scores(study: Study) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for model in study.ran:
         val, test = (model.run.predictions[split] for split in ("val", "test"))
-        for label, name in enumerate(data.CLASSES):
+        for label, name in enumerate(study.about.classes):
             pair = val.logits[val.labels == label], test.logits[test.labels == label]
             found = stats.ks_2samp(*pair)
             medians = {"val": float(np.median(pair[0])), "test": float(np.median(pair[1]))}
@@ -243,7 +244,7 @@ def _scores(study: Study) -> list[dict[str, Any]]:
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     splits = study.data.splits
     found: dict[str, dict[str, Any]] = {comparison: {} for comparison in COMPARISONS}
-    for label, name in enumerate(data.CLASSES):
+    for label, name in enumerate(study.about.classes):
         train, val, test = (splits[s].images[splits[s].labels == label] for s in data.SPLITS)
         pairs = ((np.concatenate([train, val]), test), (train, val))
         for comparison, pair in zip(COMPARISONS, pairs, strict=True):
@@ -253,9 +254,10 @@ def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _coarse(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Means of two by two pixels, (N, ⌊H/2⌋·⌊W/2⌋): a quarter of the numbers, and grain averaged out."""
-    count, height, width = images.shape
-    even = images[:, : height // 2 * 2, : width // 2 * 2].astype(np.float64)
+    """Means of two by two pixels, of thumbnails: a quarter of the numbers, and grain averaged out."""
+    small = thumbnails(images)
+    count, height, width = small.shape
+    even = small[:, : height // 2 * 2, : width // 2 * 2].astype(np.float64)
     blocks = even.reshape(count, height // 2, 2, width // 2, 2)
     return np.asarray(blocks.mean(axis=(2, 4)).reshape(count, -1))
 

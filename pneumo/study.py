@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, lineage, metrics, paths, probes, runs
+from pneumo import data, datasets, lineage, metrics, paths, probes, runs
 from pneumo.data import Audit, Dataset
+from pneumo.datasets import Description
 from pneumo.errors import PneumoError
 from pneumo.metrics import Confusion
 from pneumo.recipes import Profile, Recipe, find_profile
@@ -125,6 +126,11 @@ class Study:
     ablations: tuple[Model, ...] = ()
 
     @property
+    def about(self) -> Description:
+        """What set the data are, and the words for it."""
+        return datasets.describe(self.data)
+
+    @property
     def ran(self) -> tuple[Model, ...]:
         """The models that have runs."""
         return tuple(model for model in self.models if model.ran)
@@ -196,6 +202,8 @@ def run(
     only: Sequence[str] = (),
     listener: "Callable[[Recipe, int, int], Listener] | None" = None,
     notice: Callable[[str], None] | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
 ) -> Study:
     """The finished study: what is missing is trained, what is there is read.
 
@@ -208,6 +216,8 @@ def run(
         only: names of recipes; the others are left for later, and then nothing is recorded.
         listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
         notice: hears, in a line each, of what follows the training.
+        dataset: name of the set, as for :func:`pneumo.datasets.load`.
+        size: side of the images, likewise.
 
     Raises:
         PneumoError: unknown profile or recipe, data or weights that are not what they should be.
@@ -215,7 +225,8 @@ def run(
     from pneumo.models import WeightsUnavailableError, build, count_parameters, find_weights
     from pneumo.train import images_an_epoch, train
 
-    chosen = find_profile(profile)
+    about, side = datasets.choose(dataset, size)
+    chosen = find_profile(profile).at(side)
     names = _names(chosen)
     unknown = set(only) - set(names)
     if unknown:
@@ -223,7 +234,7 @@ def run(
             f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
             f"it has: {', '.join(names)}"
         )
-    dataset = data.load(source=source)
+    found = datasets.load(about.name, side, source)
     models = []
     for name in names:
         if only and name not in only:
@@ -237,21 +248,27 @@ def run(
             continue
         finished = []
         for seed in chosen.seeds:
-            ear = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
-            finished.append(train(recipe, seed, dataset, pretrained, home, ear, device))
+            ear = listener(recipe, seed, images_an_epoch(recipe, found)) if listener else None
+            finished.append(train(recipe, seed, found, pretrained, home, ear, device))
         models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
-    study = _study(chosen, dataset, models)
+    study = _study(chosen, found, models)
     for model in study.ran:
         for probe in probes.missing(model.run, chosen):
             if notice:
                 notice(f"{model.run.recipe.name} s{model.run.seed}: probe {probe}")
-            probes.make(model.run, probe, dataset, chosen, device)
+            probes.make(model.run, probe, found, chosen, device)
     if not only:
-        runs.write_json(_record_path(chosen.name, home), _record(study))
+        runs.write_json(_record_path(chosen.name, about, side, home), _record(study))
     return study
 
 
-def load(profile: str | None = None, source: str | None = None, home: Path | None = None) -> Study:
+def load(
+    profile: str | None = None,
+    source: str | None = None,
+    home: Path | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
+) -> Study:
     """A study that :func:`run` has finished.
 
     Args:
@@ -259,35 +276,42 @@ def load(profile: str | None = None, source: str | None = None, home: Path | Non
         source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
             not set either, whatever the study was made from.
         home: the run store's folder; None for the project's.
+        dataset: name of the set, as for :func:`pneumo.datasets.load`.
+        size: side of the images, likewise.
 
     Raises:
         StudyError: there is none, it is not of these data, or the code has changed since.
     """
-    chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE)
-    path = _record_path(chosen.name, home)
-    again = f"run `pneumo study --profile {chosen.name}`"
+    about, side = datasets.choose(dataset, size)
+    chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE).at(side)
+    path = _record_path(chosen.name, about, side, home)
+    command = f"pneumo study --profile {chosen.name}{datasets.options(about, side)}"
+    again = f"run `{command}`"
     if not path.is_file():
-        raise StudyError(f"no finished study of profile {chosen.name} in {path.parent}; {again}")
+        of = f" of {about.title} at {side} pixels" if datasets.label(about, side) else ""
+        raise StudyError(
+            f"no finished study{of} of profile {chosen.name} in {path.parent}; {again}"
+        )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         if record["schema"] != SCHEMA:
             raise StudyError(f"{path} has schema {record['schema']}, not {SCHEMA}; {again}")
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
-        dataset = data.load(source=given or made_from["location"])
-        if dataset.fingerprint != made_from["fingerprint"]:
+        found = datasets.load(about.name, side, given or made_from["location"])
+        if found.fingerprint != made_from["fingerprint"]:
             raise StudyError(
                 f"the finished study of profile {chosen.name} is of other data than {given}; "
-                f"{again} --data {given}"
+                f"run `{command}` --data {given}"
             )
         # The same data by another way are the same data: the study names the way it was made.
-        dataset = replace(dataset, source=made_from["source"])
-        models = [_load_model(chosen, entry, dataset, home, again) for entry in entries]
+        found = replace(found, source=made_from["source"])
+        models = [_load_model(chosen, entry, found, home, again) for entry in entries]
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
     if tuple(model.name for model in models) != _names(chosen):
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
-    return _study(chosen, dataset, models)
+    return _study(chosen, found, models)
 
 
 def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
@@ -322,8 +346,10 @@ def _load_model(
     return Model(recipe, entry["parameters"], tuple(found))
 
 
-def _record_path(profile: str, home: Path | None) -> Path:
-    return (home or paths.home()) / "studies" / f"{profile}.json"
+def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:
+    """A file a profile, set and size; the default's is called by its profile alone."""
+    name = "-".join(filter(None, (datasets.label(about, size), profile)))
+    return (home or paths.home()) / "studies" / f"{name}.json"
 
 
 def _record(study: Study) -> dict[str, Any]:

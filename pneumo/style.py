@@ -8,6 +8,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pneumo.datasets import DESCRIPTIONS
 from pneumo.study import Study
 
 # Near Okabe & Ito's hues, moved until any two differ to a colour-blind eye, too, and stand out from the page.
@@ -23,7 +24,11 @@ DARK = {
     SLATE: "#d3dce0", INK: "#dfe6e9", GREY: "#a3b1b8", PALE: "#39464c",
     WASH: "#1f2b31", SHADE: "#1d3442", PAGE: "#12181b",
 }  # fmt: skip
-CLASS_COLOURS = {"normal": BLUE, "pneumonia": VERMILION}
+CLASS_COLOURS = {
+    name: colour
+    for about in DESCRIPTIONS.values()
+    for name, colour in zip(about.classes, (BLUE, VERMILION), strict=True)
+}
 MODELS = (SLATE, BLUE, GREEN, VERMILION, PURPLE, ORANGE)
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HEAT = "magma"  # rises evenly in lightness, so it reads in grey too

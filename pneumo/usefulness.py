@@ -23,7 +23,7 @@ THRESHOLDS = np.arange(1, 100) / 100
 PREVALENCES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75)
 # Prevalences at which decision curves are drawn beside the test set's own.
 WARDS = (0.25, 0.05)
-# The prose counts children out of this many, at this prevalence.
+# The prose counts children, or whoever a set is of, out of this many, at this prevalence.
 CHILDREN, EXAMPLE = 1000, 0.05
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from pneumo import data, metrics, paths, reference, runs, tables, terminal
+from pneumo import datasets, metrics, paths, reference, runs, tables, terminal
 from pneumo.data import Dataset
 from pneumo.errors import PneumoError
 from pneumo.recipes import ENSEMBLE, Profile, Recipe, find_profile
@@ -122,7 +122,7 @@ def verify(
         folder: the reference's; None for the project's own.
         only: names of recipes; empty for all that the reference ran.
         seeds: empty for all of the reference's.
-        source: where the data come from, as for :func:`pneumo.data.load`.
+        source: where the data come from, as for :func:`pneumo.datasets.load`.
         weights: a file of ImageNet weights for ResNet18.
         device: what to train on, "auto" for a GPU where there is one.
         fresh: whether every run is trained now, in a store that is gone afterwards.
@@ -173,7 +173,7 @@ def part(kept: Reference, only: Sequence[str] = (), seeds: Sequence[int] = ()) -
         if all(seed in kept.results["models"][name]["seeds"] for name in recipes)
     ]
     return replace(
-        find_profile(kept.results["profile"]),
+        find_profile(kept.results["profile"]).at(kept.results["data"]["size"]),
         recipes=recipes,
         seeds=_chosen("seed", seeds, everywhere, kept),
         controls=(),
@@ -322,7 +322,9 @@ def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Reference) 
 
 
 def _same_data(kept: Reference, source: str) -> Dataset:
-    dataset, wanted = data.load(source=source), kept.results["data"]["fingerprint"]
+    about = kept.results["data"]
+    dataset = datasets.load(about.get("dataset", datasets.DEFAULT), about["size"], source)
+    wanted = about["fingerprint"]
     if dataset.is_phantom:
         raise VerificationError(
             "the reference study is of real data, and here is only the phantom; "

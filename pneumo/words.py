@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import Markdown
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from pneumo import (
@@ -19,6 +21,7 @@ from pneumo import (
     claims,
     comparison,
     copies,
+    datasets,
     explorer,
     figures,
     guidelines,
@@ -36,6 +39,7 @@ from pneumo import (
     usefulness,
 )
 from pneumo.errors import PneumoError
+from pneumo.guidelines import Guideline
 from pneumo.recipes import PROFILES, RECIPES
 from pneumo.runs import Run
 from pneumo.study import HALF, YOUDEN, Study
@@ -92,7 +96,7 @@ def render(study: Study, fragment: str, values: Mapping[str, object] | None = No
         WordsError: as :func:`say`.
     """
     try:
-        template = _environment().get_template(f"{fragment}.md.j2")
+        template = _environment(study.about.name).get_template(f"{fragment}.md.j2")
         return template.render(_names(study) | dict(values or {})).strip() + "\n"
     except TemplateNotFound as error:
         raise WordsError(f"no fragment {error.name} in {paths.templates() / 'fragments'}") from None
@@ -132,9 +136,11 @@ def plain(text: object) -> str:
 
 
 @cache
-def _environment() -> SandboxedEnvironment:
+def _environment(name: str) -> SandboxedEnvironment:
+    """The fragments, those in the folder that is named after a set before all others."""
+    folder = paths.templates() / "fragments"
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(paths.templates() / "fragments"),
+        loader=FileSystemLoader([folder / name, folder]),
         undefined=StrictUndefined,
         # Jinja's own sign of a comment opens a label in Pandoc's Markdown.
         comment_start_string="{##",
@@ -145,6 +151,7 @@ def _environment() -> SandboxedEnvironment:
         autoescape=False,
     )
     environment.filters |= {
+        "filled": _fill,
         "number": tables.number,
         "percent": tables.percent,
         "duration": tables.duration,
@@ -154,6 +161,16 @@ def _environment() -> SandboxedEnvironment:
         "signed": tables.signed,
     }
     return environment
+
+
+@pass_context
+def _fill(context: Context, found: Guideline) -> Guideline:
+    """A guideline with the names in its items' words filled in, as in a fragment."""
+    items = (
+        replace(item, words=context.environment.from_string(item.words).render(context.get_all()))
+        for item in found.items
+    )
+    return replace(found, items=tuple(items))
 
 
 # The last study that was spoken of, with its names: a page speaks of one study many times.
@@ -173,6 +190,11 @@ def _gather(study: Study) -> dict[str, Any]:
         decided = {claim.id: claim for claim in claims.decide(study)}
     return {
         "study": study,
+        "about": study.about,
+        "words": _environment(study.about.name).get_template("_words.md.j2").module,
+        "options": datasets.options(study.about, study.data.size),
+        "has_write_up": not datasets.label(study.about, study.data.size),
+        "images": sum(len(split.labels) for split in study.data.splits.values()),
         "data": study.data,
         "counts": study.data.counts(),
         "phantom": study.data.is_phantom,
@@ -186,7 +208,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "guidelines": guidelines,
         "heldout": heldout,
         "calibration": calibration,
-        "reference": reference.load(),
+        "reference": reference.of(study),
         "tables": tables,
         "figures": figures,
         "metrics": metrics,

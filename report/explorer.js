@@ -19,7 +19,7 @@ const logit = (share) => Math.log(share / (1 - share));
 const expit = (value) => 1 / (1 + Math.exp(-value));
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
-/** Counts of cases by truth and call: pneumonia is called at or above the threshold. */
+/** Counts of cases by truth and call: the class that is looked for is called at or above the threshold. */
 function confusion(labels, probabilities, threshold) {
   const counts = { truePositive: 0, falseNegative: 0, falsePositive: 0, trueNegative: 0 };
   labels.forEach((label, place) => { counts[cellOf(label, probabilities[place] >= threshold)] += 1; });
@@ -72,7 +72,7 @@ function predictive(right, of, wrong, among, odds) {
   return { value, low: Math.min(expit(centre - reach), value), high: Math.max(expit(centre + reach), value) };
 }
 
-/** What both rates come to among whole children. */
+/** What both rates come to among whole people. */
 function frequencies({ sensitivity, specificity }, prevalence, children) {
   const sick = evenly(children * prevalence);
   const found = evenly(sick * sensitivity.value);
@@ -244,7 +244,7 @@ function thresholdExplorer(root) {
       find(name).textContent = rate ? fixed(rate.value) : "–";
       find(`${name}-interval`).textContent = rate ? `${fixed(rate.low)}–${fixed(rate.high)}` : "–";
     }
-    find("sentence").textContent = sentence(frequencies(found, state.prevalence, data.children));
+    find("sentence").textContent = sentence(frequencies(found, state.prevalence, data.children), data);
     draw(found);
     announce(spoken(counts, found));
   }
@@ -298,10 +298,10 @@ function pointsOf({ sensitivity, specificity, ppv }) {
   };
 }
 
-function sentence({ children, sick, found, called, missed }) {
-  return `Of ${children.toLocaleString("en")} children, ${sick} of whom have pneumonia, `
+function sentence({ children, sick, found, called, missed }, { people, condition }) {
+  return `Of ${children.toLocaleString("en")} ${people}, ${sick} of whom have ${condition}, `
     + `${called} ${called === 1 ? "is" : "are"} called so, ${found} of them rightly; `
-    + `${missed} with pneumonia ${missed === 1 ? "is" : "are"} missed.`;
+    + `${missed} with ${condition} ${missed === 1 ? "is" : "are"} missed.`;
 }
 
 function marker(rule) {
@@ -432,6 +432,7 @@ function caseExplorer(root) {
 }
 
 const wrong = (group) => group.startsWith("false");
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** The dialog of one case: its image, and each model's probability, call and map; gives what opens it. */
 function caseDetail(dialog, data, picture, state) {
@@ -446,8 +447,8 @@ function caseDetail(dialog, data, picture, state) {
     const positive = alone.filter((model) => model.called[place]).length;
     find("title").textContent = `Case ${place}: ${truth}`;
     find("verdict").textContent =
-      `${positive} of ${several(alone.length, "model", "models")} ${positive === 1 ? "calls" : "call"} it pneumonia.`;
-    find("image").replaceChildren(named(picture(place, images), `Chest X-ray of case ${place}`));
+      `${positive} of ${several(alone.length, "model", "models")} ${positive === 1 ? "calls" : "call"} it ${data.classes[1]}.`;
+    find("image").replaceChildren(named(picture(place, images), `${capital(data.image)} of case ${place}`));
     find("models").replaceChildren(...data.models.map((model) => judgement(model, place)));
     const position = state().shown.indexOf(place);
     find("previous").setAttribute("aria-disabled", String(position <= 0));
@@ -466,7 +467,7 @@ function caseDetail(dialog, data, picture, state) {
       picture(place, images), picture(place, model.sheet, "case-overlay"));
     return element("li", {},
       named(element("span", { class: "case-picture" }, picture(place, model.sheet)), `Map of ${model.title}, cell by cell`),
-      named(overlay, `The same map, smoothed over the X-ray`), said);
+      named(overlay, `The same map, smoothed over the ${data.picture}`), said);
   }
 
   function step(by) {

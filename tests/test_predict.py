@@ -81,13 +81,13 @@ def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
 
 
 def test_a_case_at_the_threshold_is_called_pneumonia():
-    assert Prediction((0.5,), (0.5,)).called == "pneumonia"
-    assert Prediction((0.49,), (0.5,)).called == "normal"
+    assert Prediction((0.5,), (0.5,)).positive
+    assert not Prediction((0.49,), (0.5,)).positive
 
 
 def test_each_seed_calls_at_its_own_threshold():
     said = Prediction((0.6, 0.6, 0.2), (0.5, 0.7, 0.1))
-    assert (said.probability, said.threshold, said.called) == (0.6, 0.5, "pneumonia")
+    assert (said.probability, said.threshold, said.positive) == (0.6, 0.5, True)
     assert said.calls == (True, False, True)
     assert said.agreeing == 2
 

@@ -9,12 +9,7 @@ from scipy.special import logit
 from pneumo import style
 from pneumo.study import YOUDEN, Model, Rule, threshold
 
-GROUPS = {
-    "true positive": "pneumonia, called pneumonia",
-    "true negative": "normal, called normal",
-    "false positive": "normal, called pneumonia",
-    "false negative": "pneumonia, called normal",
-}
+GROUPS = ("true positive", "true negative", "false positive", "false negative")
 
 
 def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:

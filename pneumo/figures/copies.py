@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pneumo import copies, data, style
+from pneumo import copies, style
 from pneumo.figures._cases import say_none, show
 from pneumo.lineage import drawn
 from pneumo.study import Study
@@ -32,7 +32,7 @@ def _show(study: Study, axes: Axes, place: tuple[str, int]) -> None:
     name, index = place
     split = study.data.splits[name]
     show(axes, split.images[index])
-    label = data.CLASSES[split.labels[index]]
+    label = study.about.classes[split.labels[index]]
     axes.set_title(
         f"{name} {index}\n{label}", fontsize=style.TEXT, pad=3, color=style.CLASS_COLOURS[label]
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from pneumo import data, style
+from pneumo import style
 from pneumo.figures._cases import show
 from pneumo.lineage import drawn
 from pneumo.runs import VARIANTS
@@ -12,12 +12,12 @@ from pneumo.study import Study
 
 @drawn
 def examples(study: Study, each: int = 8) -> Figure:
-    """Training images drawn at random with a fixed seed: normal above pneumonia."""
+    """Training images drawn at random with a fixed seed, a row a class."""
     canvas = style.figure(study, height=2.15)
     grid = canvas.subplots(2, each)
     generator = np.random.default_rng(0)
     train = study.data.train
-    for row, name in enumerate(data.CLASSES):
+    for row, name in enumerate(study.about.classes):
         members = np.flatnonzero(train.labels == row)
         for axes, index in zip(grid[row], generator.choice(members, each, False), strict=True):
             show(axes, train.images[index])
@@ -33,7 +33,7 @@ def class_balance(study: Study) -> Figure:
     counts = study.data.counts()
     left = np.zeros(len(counts))
     totals = np.array([sum(count.values()) for count in counts.values()])
-    for name in data.CLASSES:
+    for name in study.about.classes:
         values = np.array([count[name] for count in counts.values()])
         shares = values / totals
         axes.barh(list(counts), shares, left=left, color=style.CLASS_COLOURS[name], label=name)
@@ -58,7 +58,7 @@ def augmentation(study: Study) -> Figure:
     canvas = style.figure(study, height=2.5)
     augmented = study.ran[0].run.explanation.augmented  # (2, V, S, S)
     grid = canvas.subplots(2, len(VARIANTS))
-    for row, name in enumerate(data.CLASSES):
+    for row, name in enumerate(study.about.classes):
         for axes, image, title in zip(grid[row], augmented[row], VARIANTS, strict=True):
             show(axes, image)
             if row == 0:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo import claims, data, metrics, style
+from pneumo import claims, metrics, style
 from pneumo.figures._cases import GROUPS, cases, group_colour, say_none, show
 from pneumo.lineage import drawn
 from pneumo.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Rule, Study
@@ -30,7 +30,7 @@ def confusion(study: Study) -> Figure:
                     [counts.false_negative, counts.true_positive],
                 ]
             )
-            _matrix(grid[row, column], matrix)
+            _matrix(grid[row, column], matrix, study.about.classes)
             if column == 0:
                 at = f"at {metrics.HALF:g}" if rule is HALF else "at validation's\nthreshold"
                 grid[row, column].set_ylabel(f"{at}\n\ntruth")
@@ -124,7 +124,7 @@ def _mark(rule: Rule, colour: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _matrix(axes: Axes, matrix: NDArray[np.int64]) -> None:
+def _matrix(axes: Axes, matrix: NDArray[np.int64], classes: tuple[str, str]) -> None:
     shares = matrix / matrix.sum(axis=1, keepdims=True)
     style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(matrix):
@@ -148,6 +148,7 @@ def _matrix(axes: Axes, matrix: NDArray[np.int64]) -> None:
             color=colour,
             fontsize=style.SMALL,
         )
-    axes.set_xticks([0, 1], data.CLASSES, fontsize=style.SMALL)
-    axes.set_yticks([0, 1], data.CLASSES, fontsize=style.SMALL, rotation=90, va="center")
+    titles = [name.replace(" ", "\n", 1) for name in classes]
+    axes.set_xticks([0, 1], titles, fontsize=style.SMALL)
+    axes.set_yticks([0, 1], titles, fontsize=style.SMALL, rotation=90, va="center")
     axes.tick_params(length=0)

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo import claims, data, mistakes, style
+from pneumo import claims, mistakes, style
 from pneumo.figures._cases import (
     GROUPS,
     cases,
@@ -24,19 +24,19 @@ def missed_by_all(study: Study, most: int = 16) -> Figure:
     """Test cases that every model calls wrongly, with their labels."""
     found = mistakes.missed_by_all(study)[:most]
     labels = mistakes.truth(study)
-    titles = [data.CLASSES[labels[index]] for index in found]
+    titles = [study.about.classes[labels[index]] for index in found]
     colours = [style.CLASS_COLOURS[title] for title in titles]
     return _gallery(study, found, titles, colours, most)
 
 
 @drawn
 def contested(study: Study, most: int = 16) -> Figure:
-    """Test cases that the runs are most evenly split over, with how many call each pneumonia."""
+    """Test cases that the runs are most evenly split over, with how many call each positive."""
     found = mistakes.contested(study)[:most]
     runs = sum(len(model.runs) for model in study.ran)
     positive = mistakes.called_by_runs(study)
     titles = [f"{positive[index]} of {runs}" for index in found]
-    truth = [data.CLASSES[label] for label in mistakes.truth(study)[found]]
+    truth = [study.about.classes[label] for label in mistakes.truth(study)[found]]
     return _gallery(study, found, titles, [style.CLASS_COLOURS[name] for name in truth], most)
 
 
@@ -56,7 +56,7 @@ def divided(study: Study, most: int = 8) -> Figure:
     _name(grid[0, 0], "image")
     for axes, index in zip(grid[0], found, strict=False):
         show(axes, images[index])
-        name = data.CLASSES[labels[index]]
+        name = study.about.classes[labels[index]]
         axes.set_title(name, fontsize=style.SMALL, pad=2, color=style.CLASS_COLOURS[name])
     for row, model in zip(grid[1:], study.ran, strict=True):
         _name(row[0], model.title.replace(" (", "\n("))

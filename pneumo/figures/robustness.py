@@ -14,7 +14,7 @@ from pneumo.study import Study
 
 @drawn
 def corruptions(study: Study) -> Figure:
-    """The first pneumonia case of the test set as it is, and under every corruption at three severities."""
+    """The first positive case of the test set as it is, and under every corruption at three severities."""
     image = study.data.test.images[study.data.test.labels == 1][:1]
     severities = (1, 3, SEVERITIES)
     canvas = style.figure(study, height=2.1)

@@ -106,13 +106,14 @@ def attention_masks(study: Study) -> Figure:
     grid = canvas.subplots(1, 1 + len(study.ran))
     mean = study.data.train.images.mean(axis=0)
     masks = attention.regions(study)
+    disc, asked = next(iter(masks.values())), masks[attention.asked(study)]
     side = mean.shape[0]
     for number, axes in enumerate(grid):
         style.picture(axes)
         colour = style.INK if number else style.OVER_PICTURE
         if number == 0:
             axes.imshow(mean, cmap="gray")
-            axes.contour(masks["thorax"], [0.5], colors=[style.ORANGE], linewidths=1.2)
+            axes.contour(disc, [0.5], colors=[style.ORANGE], linewidths=1.2)
             reach = attention.BORDER - 0.5
             axes.plot(
                 *zip(*_square(reach, side - 1 - reach), strict=True),
@@ -130,8 +131,8 @@ def attention_masks(study: Study) -> Figure:
             )  # fmt: skip
             axes.set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
             colour = style.OVER_PICTURE
-        if masks["lungs"].any():
-            axes.contour(masks["lungs"], [0.5], colors=[colour], linewidths=1.2)
+        if asked.any() and (number or asked is not disc):
+            axes.contour(asked, [0.5], colors=[colour], linewidths=1.2)
     return canvas
 
 

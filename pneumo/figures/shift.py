@@ -21,7 +21,7 @@ def shift_scores(study: Study) -> Figure:
         all_ = np.concatenate([predictions[split].logits for split in ("val", "test")])
         edges = np.linspace(all_.min() - 1e-6, all_.max() + 1e-6, BINS + 1).tolist()
         chosen = float(logit(threshold(model.run, YOUDEN)))
-        for row, name in enumerate(data.CLASSES):
+        for row, name in enumerate(study.about.classes):
             axes = style.plot(grid[row, column])
             groups = [
                 predictions[split].logits[predictions[split].labels == row]
@@ -50,7 +50,7 @@ def shift_images(study: Study) -> Figure:
     splits = study.data.splits
     canvas = style.figure(study, height=1.68 if study.data.is_phantom else 1.46)
     grid = canvas.subplots(1, 6)
-    for label, name in enumerate(data.CLASSES):
+    for label, name in enumerate(study.about.classes):
         train, val, test = (
             splits[split].images[splits[split].labels == label] / 255 for split in data.SPLITS
         )

@@ -40,7 +40,7 @@ def reliability(study: Study) -> Figure:
             lower.set_ylabel("cases")
         # The lowest of its column says what lies along it.
         if place + COLUMNS >= len(study.ran):
-            lower.set_xlabel("probability of pneumonia")
+            lower.set_xlabel(f"probability of {study.about.finding}")
             lower.tick_params(labelbottom=True)
     first = grid[0, 0]
     handles = [
@@ -116,9 +116,9 @@ def predictive_values(study: Study) -> Figure:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_xlabel("prevalence of pneumonia, %")
-    left.set(ylabel="pneumonia calls that are right (PPV), %", ylim=(0, 1.02))
-    right.set_ylabel("normal calls that are right (NPV), %")
+        axes.set_xlabel(f"prevalence of {study.about.finding}, %")
+    left.set(ylabel=f"{study.about.positive} calls that are right (PPV), %", ylim=(0, 1.02))
+    right.set_ylabel(f"{study.about.negative} calls that are right (NPV), %")
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     return canvas

@@ -1,20 +1,44 @@
 """What the data hold, what the audit finds, and how images are changed in training."""
 
-from pneumo import data
 from pneumo.study import Study
 from pneumo.tables._table import Table, percent, sourced, table
+
+# How a clinician would read each augmentation, by set.
+READINGS = {
+    "pneumoniamnist": {
+        "flip": "Doubtful, so left out: lungs are roughly symmetric, but a flip hides situs inversus and "
+        "dextrocardia, and moves the heart to the side where no reader expects it.",
+        "rotation": "Safe: a child is seldom straight on the cassette, and readers correct for this much.",
+        "translation": "Safe as long as the lung fields stay in view: it mimics collimation and centring.",
+        "brightness": "Safe: exposure and display window vary; an opacity is seen against its surroundings.",
+        "contrast": "Safe within this range: tube voltage and processing vary; more could hide a faint "
+        "opacity.",
+    },
+    "breastmnist": {
+        "flip": "Would be safe: the probe comes from any side. Left out all the same, so that recipes are "
+        "those of the other sets.",
+        "rotation": "Safe: the probe is held at an angle; but a shadow always falls away from it, so no more "
+        "than this.",
+        "translation": "Safe as long as the lesion stays in view: where it lies depends on the probe.",
+        "brightness": "Safe: gain is set by hand, and a lesion is seen against the tissue around it.",
+        "contrast": "Safe within this range: dynamic range is a setting; more could hide a faint margin.",
+    },
+}
 
 
 @sourced
 def data_counts(study: Study) -> Table:
     """Cases by split and class."""
-    counts = study.data.counts()
+    counts, about = study.data.counts(), study.about
     rows = []
     for split, count in counts.items():
         total = sum(count.values())
-        share = percent(count["pneumonia"] / total)
-        rows.append([split, *(f"{count[name]:,}" for name in data.CLASSES), f"{total:,}", share])
-    return table("split | normal > | pneumonia > | total > | share of pneumonia >", rows)
+        share = percent(count[about.positive] / total)
+        rows.append([split, *(f"{count[name]:,}" for name in about.classes), f"{total:,}", share])
+    return table(
+        f"split | {about.negative} > | {about.positive} > | total > | share of {about.finding} >",
+        rows,
+    )
 
 
 @sourced
@@ -36,33 +60,32 @@ def audit(study: Study) -> Table:
 @sourced
 def augmentations(study: Study) -> Table:
     """Each augmentation, its range from the recipes, and why it is safe or where that is doubtful."""
-    ranges = study.models[0].recipe.augmentation
+    ranges, readings = study.models[0].recipe.augmentation, READINGS[study.about.name]
     rows = [
         [
             "horizontal flip",
             f"probability {ranges.flip:g}" if ranges.flip else "none",
-            "Doubtful, so left out: lungs are roughly symmetric, but a flip hides situs inversus and "
-            "dextrocardia, and moves the heart to the side where no reader expects it.",
+            readings["flip"],
         ],
         [
             "rotation",
             f"±{ranges.rotation:g}°",
-            "Safe: a child is seldom straight on the cassette, and readers correct for this much.",
+            readings["rotation"],
         ],
         [
             "translation",
             f"±{100 * ranges.translation:g} % of the side",
-            "Safe as long as the lung fields stay in view: it mimics collimation and centring.",
+            readings["translation"],
         ],
         [
             "brightness",
             f"±{ranges.brightness:g} of the grey scale",
-            "Safe: exposure and display window vary; an opacity is seen against its surroundings.",
+            readings["brightness"],
         ],
         [
             "contrast",
             f"±{100 * ranges.contrast:g} %",
-            "Safe within this range: tube voltage and processing vary; more could hide a faint opacity.",
+            readings["contrast"],
         ],
     ]
     return table("change | range | clinical reading", rows)

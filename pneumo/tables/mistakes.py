@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pneumo import data, mistakes
+from pneumo import mistakes
 from pneumo.study import Study
 from pneumo.tables._table import DASH, Table, number, sourced, table
 
@@ -12,7 +12,7 @@ def shared_mistakes(study: Study) -> Table:
     """How many test cases k of the models call wrongly, by class, beside what independence would give."""
     by = mistakes.wrong_by(study)
     columns, found = [], []
-    for label in range(len(data.CLASSES)):
+    for label in range(len(study.about.classes)):
         members = mistakes.truth(study) == label
         found.append(np.bincount(by[members], minlength=len(study.ran) + 1))
         columns.append(mistakes.expected_by_chance(study, members))
@@ -22,7 +22,7 @@ def shared_mistakes(study: Study) -> Table:
         for counts, expected in zip(found, columns, strict=True):
             cells += [str(counts[k]), number(float(expected[k]), 1)]
         rows.append(cells)
-    names = " | ".join(f"{name} > | {name}, if independent >" for name in data.CLASSES)
+    names = " | ".join(f"{name} > | {name}, if independent >" for name in study.about.classes)
     return table(f"models that err > | {names}", rows)
 
 
@@ -32,9 +32,9 @@ def flips(study: Study) -> Table:
     rows = []
     for model in study.ran:
         labels = mistakes.truth(study)[mistakes.flipping(model)]
-        counts = np.bincount(labels, minlength=len(data.CLASSES))
+        counts = np.bincount(labels, minlength=len(study.about.classes))
         alone = len(model.runs) == 1
         share = DASH if alone else f"{100 * len(labels) / len(mistakes.truth(study)):.1f} %"
         rows.append([model.title, *(DASH if alone else str(n) for n in counts), share])
-    names = " | ".join(f"{name} >" for name in data.CLASSES)
+    names = " | ".join(f"{name} >" for name in study.about.classes)
     return table(f"model | {names} | of all test cases >", rows)

@@ -32,20 +32,21 @@ def removal(study: Study) -> Table:
 def attention(study: Study) -> Table:
     """The share of each region in each model's evidence, beside the region's share of the image."""
     rows = []
+    names, asked = attended.names(study), attended.asked(study)
     uniform = {name: float(mask.mean()) for name, mask in attended.regions(study).items()}
-    rows.append(["even map", *(percent(uniform[name]) for name in attended.REGIONS), DASH, "0"])
+    rows.append(["even map", *(percent(uniform[name]) for name in names), DASH, "0"])
     for model in study.ran:
         found = attended.attention(study, model)
         cells = [
             DASH if share.mean != share.mean
             else f"{percent(share.mean)} ({number(100 * share.low, 1)}–{number(100 * share.high, 1)})"
-            for share in (found[name] for name in attended.REGIONS)
+            for share in (found[name] for name in names)
         ]  # fmt: skip
-        lungs = found["lungs"]
-        p = DASH if lungs.p_value != lungs.p_value else p_value(lungs.p_value)
-        rows.append([model.title, *cells, p, str(lungs.blank)])
-    names = " | ".join(f"{name} >" for name in attended.REGIONS.values())
-    return table(f"model | {names} | p, lung fields > | blank maps >", rows)
+        share = found[asked]
+        p = DASH if share.p_value != share.p_value else p_value(share.p_value)
+        rows.append([model.title, *cells, p, str(share.blank)])
+    columns = " | ".join(f"{name} >" for name in names.values())
+    return table(f"model | {columns} | p, {names[asked]} > | blank maps >", rows)
 
 
 def _interval(mean: float, low: float, high: float) -> str:

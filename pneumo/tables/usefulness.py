@@ -42,7 +42,7 @@ def calibrations(study: Study) -> Table:
 
 @sourced
 def prevalences(study: Study) -> Table:
-    """Predictive values of the best model's operating points by prevalence, and calls per 1,000 children."""
+    """Predictive values of the best model's operating points by prevalence, and calls per 1,000 people."""
     model = claims.best(study)
     rows = []
     for rule in RULES:

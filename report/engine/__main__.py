@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from pneumo.errors import PneumoError
-from report.engine import quarto, site
+from report.engine import edition, quarto, site
+from report.engine.config import read_book
 
 Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,10 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     # What the cells load is what the options say.
     if chosen.profile:
         os.environ["PNEUMO_PROFILE"] = chosen.profile
+    if chosen.dataset:
+        os.environ["PNEUMO_DATASET"] = chosen.dataset
+    if chosen.size:
+        os.environ["PNEUMO_SIZE"] = chosen.size
     if chosen.data:
         os.environ["PNEUMO_DATA"] = chosen.data
     # The cells run in the project's folder, so a relative path would lead them elsewhere.
@@ -46,9 +51,13 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
     finish = _finish(engine, with_results=not chosen.no_study)
-    if engine == "quarto":
-        return quarto.render(chosen.project, chosen.output, finish), engine
-    return site.render(chosen.project, chosen.templates, chosen.output, finish), engine
+    with edition.of(chosen.project, chosen.no_study) as project:
+        output = chosen.output or (
+            read_book(chosen.project).output if project != chosen.project else None
+        )
+        if engine == "quarto":
+            return quarto.render(project, output, finish), engine
+        return site.render(project, chosen.templates, output, finish), engine
 
 
 def choose(engine: str) -> Engine:
@@ -84,6 +93,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("project", nargs="?", type=Path, default=ROOT / "report")
     parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
     parser.add_argument("--profile", help="smoke, standard or paper; else PNEUMO_PROFILE")
+    parser.add_argument("--dataset", help="pneumoniamnist or breastmnist; else PNEUMO_DATASET")
+    parser.add_argument("--size", help="28, 64, 128 or 224 pixels; else PNEUMO_SIZE")
     parser.add_argument("--data", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA")
     parser.add_argument(
         "--output", type=Path, help="the site's folder, instead of the project's own"
