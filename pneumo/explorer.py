@@ -29,7 +29,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 def thresholds(study: Study) -> dict[str, Any]:
     """What the explorer of thresholds needs: labels, every model's probabilities and operating points."""
     return _predictions(study) | {
-        "children": usefulness.CHILDREN,
+        "among": usefulness.CHILDREN,
         "people": study.about.people,
         "condition": study.about.condition,
         "rules": [

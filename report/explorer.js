@@ -244,7 +244,7 @@ function thresholdExplorer(root) {
       find(name).textContent = rate ? fixed(rate.value) : "–";
       find(`${name}-interval`).textContent = rate ? `${fixed(rate.low)}–${fixed(rate.high)}` : "–";
     }
-    find("sentence").textContent = sentence(frequencies(found, state.prevalence, data.children), data);
+    find("sentence").textContent = sentence(frequencies(found, state.prevalence, data.among), data);
     draw(found);
     announce(spoken(counts, found));
   }

@@ -9,16 +9,26 @@ from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from pneumo import claims, paths, words
+from pneumo.datasets import DESCRIPTIONS, PNEUMONIA
 from pneumo.recipes import PROFILES, RECIPES, Profile
 from pneumo.study import YOUDEN, Model, Study
 from pneumo.words import WordsError
 
 FOLDER = paths.templates() / "fragments"
-NAMES = sorted(
-    str(path.relative_to(FOLDER)).removesuffix(".md.j2")
-    for path in FOLDER.rglob("*.md.j2")
-    if not path.name.startswith("_")
-)
+
+
+def names_of(about):
+    """The fragments that a set's report has: those of all sets, and its own."""
+    others = {FOLDER / name for name in DESCRIPTIONS if name != about.name}
+    own = FOLDER / about.name
+    return sorted(
+        str(path.relative_to(own if own in path.parents else FOLDER)).removesuffix(".md.j2")
+        for path in FOLDER.rglob("*.md.j2")
+        if not path.name.startswith("_") and not others & set(path.parents)
+    )
+
+
+NAMES = names_of(PNEUMONIA)
 FRAGMENTS = [name for name in NAMES if not name.startswith("captions/")]
 CAPTIONS = [name.removeprefix("captions/") for name in NAMES if name.startswith("captions/")]
 
@@ -36,6 +46,16 @@ def with_reason(study, reason):
 def test_there_are_fragments_and_captions():
     assert FRAGMENTS
     assert CAPTIONS
+
+
+@pytest.mark.parametrize("about", DESCRIPTIONS.values(), ids=lambda about: about.name)
+def test_every_set_has_the_words_that_any_other_has(about):
+    assert names_of(about) == NAMES
+    here, there = (
+        set(vars(words._environment(name).get_template("_words.md.j2").module))
+        for name in (about.name, PNEUMONIA.name)
+    )
+    assert here == there
 
 
 @pytest.fixture(scope="module")
