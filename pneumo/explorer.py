@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from pneumo import claims, ensemble, figures, mistakes, style, usefulness
 from pneumo.figures.evaluation import MARKERS
 from pneumo.study import RULES, YOUDEN, Model, Study
+from pneumo.thumbnails import thumbnails
 
 COLUMNS = 26  # of a sheet
 LEVELS = 32  # of evidence, from none to the most in a map
@@ -50,7 +51,7 @@ def cases(study: Study) -> dict[str, Any]:
     `divided` holds all cases, those first that the models are most divided over; `sheets` has one entry for
     each of :func:`sheets`, in their order.
     """
-    images = {"model": None, "side": study.data.test.images.shape[-1], "edge": 0}
+    images = {"model": None, "side": thumbnails(study.data.test.images).shape[-1], "edge": 0}
     maps = [
         {"model": model.name, "side": model.run.explanation.maps.shape[-1], "edge": EDGE}
         for model in study.ran
@@ -67,11 +68,11 @@ def cases(study: Study) -> dict[str, Any]:
 
 
 def sheets(study: Study) -> list[Image]:
-    """All test images side by side in the order of the data, then each model's maps of them, as PNG.
+    """All test images, as thumbnails, side by side in the order of the data, then each model's maps, as PNG.
 
     A map is the evidence for the call that the model makes at Youden's threshold, in :data:`style.HEAT`.
     """
-    found = [_png(Pillow.fromarray(tile(study.data.test.images)))]
+    found = [_png(Pillow.fromarray(tile(thumbnails(study.data.test.images))))]
     scale = matplotlib.colormaps[style.HEAT](np.linspace(0, 1, LEVELS), bytes=True)  # (LEVELS, 4)
     for model in study.ran:
         sheet = Pillow.fromarray(tile(_evidence(model), EDGE))

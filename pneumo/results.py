@@ -13,6 +13,7 @@ from pneumo import (
     calibration,
     claims,
     comparison,
+    datasets,
     ensemble,
     intervals,
     metrics,
@@ -94,6 +95,7 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
     bounds = intervals.intervals(study)
     robust = robustness.robustness(study)
     together = ensemble.combine(study)
+    label = datasets.label(study.about, study.data.size)
     return {
         "schema": SCHEMA,
         "profile": study.profile.name,
@@ -102,7 +104,8 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
             "source": study.data.source,
             "fingerprint": study.data.fingerprint,
             "size": study.data.size,
-            "dataset": study.about.name,
+            # PneumoniaMNIST at 28×28 pixels is what is not named.
+            **({"dataset": study.about.name} if label else {}),
             "counts": study.data.counts(),
         },
         "models": {

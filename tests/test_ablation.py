@@ -127,7 +127,7 @@ def test_of_a_few_changes_no_agreement_is_spoken():
 def test_a_study_of_real_data_with_no_seeds_to_spare_shows_the_references(real_study, monkeypatch):
     kept = [BASELINE, row("flips", -0.02)]
     fake = reference.Reference(None, {"ablations": ablation.write(kept)})
-    monkeypatch.setattr(reference, "load", lambda: fake)
+    monkeypatch.setattr(reference, "of", lambda study: fake)
     assert ablation.shown(real_study) == (ablation.rows(real_study), False)
     none = replace(real_study, ablations=())
     assert ablation.shown(none) == (tuple(kept), True)
@@ -140,12 +140,12 @@ def test_a_study_of_real_data_with_no_seeds_to_spare_shows_the_references(real_s
 
 def test_the_phantom_never_shows_the_references(study, monkeypatch):
     fake = reference.Reference(None, {"ablations": ablation.write([BASELINE, row("x", 0.1)])})
-    monkeypatch.setattr(reference, "load", lambda: fake)
+    monkeypatch.setattr(reference, "of", lambda study: fake)
     assert ablation.shown(replace(study, ablations=())) == ((), False)
 
 
 def test_without_a_reference_a_study_shows_its_own(real_study, monkeypatch):
-    monkeypatch.setattr(reference, "load", lambda: None)
+    monkeypatch.setattr(reference, "of", lambda study: None)
     assert ablation.shown(replace(real_study, ablations=())) == ((), False)
 
 

@@ -1,19 +1,21 @@
 """The drawn images: what they are, and that they can be learned from."""
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 from pneumo import metrics
-from pneumo.phantom import COUNTS, draw_phantom
+from pneumo.phantom import COUNTS, SEED, draw_phantom
 
 
 def _pixels(images):
     return images.reshape(len(images), -1) / 255
 
 
-def test_the_same_seed_draws_the_same_images_and_another_draws_others():
-    first, again, other = draw_phantom(), draw_phantom(), draw_phantom(seed=1)
-    for split in COUNTS:
+@pytest.mark.parametrize("kind", COUNTS)
+def test_the_same_seed_draws_the_same_images_and_another_draws_others(kind):
+    first, again, other = (draw_phantom(seed=seed, kind=kind) for seed in (SEED, SEED, 1))
+    for split in COUNTS[kind]:
         np.testing.assert_array_equal(first[split][0], again[split][0])
         np.testing.assert_array_equal(first[split][1], again[split][1])
     assert (first["test"][0] != other["test"][0]).any()
@@ -31,10 +33,20 @@ def test_no_image_is_drawn_twice(phantom):
     assert len({image.tobytes() for image in images}) == len(images)
 
 
-def test_any_size_can_be_drawn():
-    images, labels = draw_phantom(64)["val"]
+@pytest.mark.parametrize("kind", COUNTS)
+def test_any_size_can_be_drawn(kind):
+    images, labels = draw_phantom(64, kind=kind)["val"]
     assert images.shape == (len(labels), 64, 64)
     assert images.dtype == np.uint8
+
+
+def test_a_breast_has_lesions_in_the_real_sets_ratio_that_can_be_learned_and_not_by_heart():
+    splits = draw_phantom(kind="breast")
+    shares = {name: labels.mean() for name, (_, labels) in splits.items()}
+    assert all(abs(share - 0.27) < 0.01 for share in shares.values())  # 210 of 780
+    (train, truth), (test, asked) = splits["train"], splits["test"]
+    model = LogisticRegression(C=0.01, max_iter=500).fit(_pixels(train), truth)
+    assert 0.6 < metrics.auc(asked, model.predict_proba(_pixels(test))[:, 1]) < 0.99
 
 
 def test_lungs_are_darker_than_the_middle_of_the_chest(phantom):

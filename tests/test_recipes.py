@@ -4,7 +4,16 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from pneumo.recipes import ABLATIONS, PROFILES, RECIPES, RecipeError, find_profile, find_recipe
+from pneumo.recipes import (
+    ABLATIONS,
+    LEAST_BATCH,
+    MOST_PIXELS,
+    PROFILES,
+    RECIPES,
+    RecipeError,
+    find_profile,
+    find_recipe,
+)
 from pneumo.runs import recipe_from
 
 NAMES = {
@@ -134,3 +143,46 @@ def test_every_model_with_ablations_has_its_baseline_first():
         names = [name for name, ablation in ABLATIONS.items() if ablation.model == model]
         assert names[0] == f"{model}-held-out"
         assert ABLATIONS[names[0]].change == ""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_at_28_pixels_a_recipe_is_itself(name):
+    assert RECIPES[name].at(28) is RECIPES[name]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("size", [64, 128, 224])
+def test_larger_images_are_never_shrunk_and_come_in_batches_that_memory_holds(name, size):
+    own, larger = RECIPES[name], RECIPES[name].at(size)
+    assert larger.input_size == max(size, own.input_size)
+    assert larger.batch_size * larger.input_size**2 <= max(
+        MOST_PIXELS[own.architecture], LEAST_BATCH * size**2
+    )
+    assert LEAST_BATCH <= larger.batch_size <= own.batch_size
+    slower = (larger.batch_size / own.batch_size) ** 0.5
+    assert larger.learning_rate == pytest.approx(slower * own.learning_rate)
+    assert larger.epochs == own.epochs
+
+
+@pytest.mark.parametrize("size", [64, 128, 224])
+def test_resnet18s_last_layer_has_no_fewer_cells_than_at_28(size):
+    recipe = RECIPES["resnet18-scratch"]
+
+    def cells(one):
+        # The stem's stride, its pooling, and a half at each of three layers.
+        return one.input_size / one.stem_stride / 2 / 8
+
+    assert cells(recipe.at(size)) >= cells(recipe)
+
+
+@pytest.mark.parametrize("size", [28, 64, 128, 224])
+def test_no_ablation_asks_what_the_size_has_answered(size):
+    profile = find_profile("paper").at(size)
+    plain = [replace(profile.recipe(name), name="", title="") for name in profile.ablations]
+    assert len({repr(recipe) for recipe in plain}) == len(plain)
+    if size == 28:
+        assert profile == PROFILES["paper"]
+    else:
+        assert "resnet18-scratch-held-out-64" not in profile.ablations
+    for name in profile.ablations:
+        assert ABLATIONS[name].baseline in profile.ablations

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from medmnist import Evaluator
 
-from pneumo import ablation, baselines, claims, ensemble, intervals, metrics, results
+from pneumo import ablation, baselines, claims, datasets, ensemble, intervals, metrics, results
 from pneumo.recipes import RECIPES, Profile
 from pneumo.study import HALF, RULES, YOUDEN, Model, Study
 
@@ -222,3 +222,17 @@ def test_one_run_less_is_one_file_less(study, tmp_path):
     models = tuple(replace(model, runs=model.runs[:1]) for model in study.models)
     results.write(replace(study, models=models), tmp_path, engine="quarto")
     assert len(list((tmp_path / "predictions").iterdir())) == len(study.ran) + 1
+
+
+def test_another_set_or_size_is_named_and_its_predictions_are_medmnists(study, tmp_path):
+    data = datasets.DescribedDataset(**vars(study.data), about=datasets.BREAST, published=False)
+    other = replace(study, data=data)
+    results.write(other, tmp_path, "portable")
+    written = results.read(tmp_path)["data"]
+    assert (written["dataset"], written["size"]) == ("breastmnist", 28)
+    assert set(written["counts"]["test"]) == {"normal or benign", "malignant"}
+    run = study.ran[0].run
+    lines = (tmp_path / "predictions" / f"{run.recipe.name}-s{run.seed}.csv").read_text().split()
+    found = np.array([float(line.split(",")[1]) for line in lines])
+    # There 1 is what is normal or benign.
+    np.testing.assert_allclose(found, 1 - run.predictions["test"].probabilities, atol=1e-12)

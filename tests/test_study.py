@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pneumo import metrics, recipes, results, tables, words
+from pneumo import datasets, metrics, predict, recipes, results, tables, words
 from pneumo import study as study_module
 from pneumo.data import DataError
 from pneumo.models import WeightsError
@@ -282,3 +283,34 @@ def test_a_damaged_record_is_named_with_the_way_forward(tmp_path, content):
     (tmp_path / "studies" / "smoke.json").write_text(content)
     with pytest.raises(StudyError, match=r"smoke\.json is damaged .*run `pneumo study"):
         load("smoke", home=tmp_path)
+
+
+def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_taken_for_it(
+    tmp_path, monkeypatch
+):
+    tiny = replace(ALONE, name="tests", probed_images=8)
+    monkeypatch.setitem(recipes.PROFILES, tiny.name, tiny)
+    chosen = {"dataset": "breastmnist", "size": 64, "home": tmp_path}
+    done = study_module.run(tiny.name, "phantom", **chosen)
+    assert (done.about, done.data.size) == (datasets.BREAST, 64)
+    assert done.models[0].recipe.input_size == 64
+    assert [path.name for path in (tmp_path / "studies").iterdir()] == ["breastmnist-64-tests.json"]
+    loaded = study_module.load(tiny.name, **chosen)
+    assert loaded.models[0].run.key == done.models[0].run.key
+    monkeypatch.setenv("PNEUMO_DATASET", "breastmnist")
+    monkeypatch.setenv("PNEUMO_SIZE", "64")
+    assert study_module.load(tiny.name, home=tmp_path).about is datasets.BREAST
+    with pytest.raises(StudyError, match="no finished study of profile tests"):
+        study_module.load(tiny.name, home=tmp_path, dataset="pneumoniamnist", size=28)
+    with pytest.raises(
+        StudyError, match=r"no finished study of BreastMNIST at 28 pixels .*--dataset"
+    ):
+        study_module.load(tiny.name, home=tmp_path, dataset="breastmnist", size=28)
+
+    # What a model is asked about is prepared as its own images were.
+    picture = tmp_path / "scan.png"
+    Image.fromarray(done.data.test.images[0].repeat(4, axis=0).repeat(4, axis=1)).save(picture)
+    said = predict.report(loaded, [str(picture)])
+    assert said["model"]["data"]["size"] == 64
+    assert said["images"][0]["call"] in datasets.BREAST.classes
+    assert not said["images"][0]["warnings"]

@@ -75,14 +75,14 @@ def divided(study: Study, most: int = 8) -> Figure:
 def mean_images(study: Study) -> Figure:
     """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
     found = cases(claims.best(study))
-    images = study.data.test.images / 255  # (N, H, W) in [0, 1]
+    images = study.data.test.images  # (N, H, W)
     canvas = style.figure(study, height=1.95)
     grid = canvas.subplots(1, 6)
     for axes, group in zip(grid, GROUPS, strict=False):
         style.picture(axes)
         members = found[group]
         if len(members):
-            axes.imshow(images[members].mean(axis=0), cmap="gray", vmin=0, vmax=1)
+            axes.imshow(images[members].mean(axis=0) / 255, cmap="gray", vmin=0, vmax=1)
         else:
             say_none(axes)
         axes.set_title(
@@ -94,7 +94,7 @@ def mean_images(study: Study) -> Figure:
     for axes, (odd, even) in zip(grid[4:], differences, strict=True):
         style.picture(axes)
         if len(found[odd]) and len(found[even]):
-            difference = images[found[odd]].mean(axis=0) - images[found[even]].mean(axis=0)
+            difference = (images[found[odd]].mean(axis=0) - images[found[even]].mean(axis=0)) / 255
             axes.imshow(difference, cmap="RdBu_r", vmin=-0.25, vmax=0.25)
         else:
             say_none(axes)

@@ -52,9 +52,9 @@ def shift_images(study: Study) -> Figure:
     grid = canvas.subplots(1, 6)
     for label, name in enumerate(study.about.classes):
         train, val, test = (
-            splits[split].images[splits[split].labels == label] / 255 for split in data.SPLITS
+            splits[split].images[splits[split].labels == label] for split in data.SPLITS
         )
-        means = np.concatenate([train, val]).mean(axis=0), test.mean(axis=0)
+        means = np.concatenate([train, val]).mean(axis=0) / 255, test.mean(axis=0) / 255
         colour = style.CLASS_COLOURS[name]
         for axes, mean, title in zip(
             grid[3 * label :], means, ("development", "test"), strict=False

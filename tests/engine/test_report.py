@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -268,3 +269,49 @@ def test_an_unknown_engine_is_wrong_usage(capsys):
         main(["--engine", "latex"])
     assert ended.value.code == 2
     assert "portable" in capsys.readouterr().err
+
+
+CHEST = re.compile(
+    r"pneumonia|\bchest|radiograph|\blungs?\b|\bchild|x-ray|thora(x|cic)|\bhearts?\b|antibiotic",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="session")
+def other(shared: Path) -> Path:
+    """The site of another set, built once for all workers from a study of the smoke profile."""
+    folder = shared / "report-breast"
+    with FileLock(shared / "report-breast.lock"), pytest.MonkeyPatch.context() as patch:
+        if not folder.exists():
+            patch.setenv("PNEUMO_HOME", str(shared / "report-home"))
+            options = ["--profile", "smoke", "--data", "phantom", "--dataset", "breastmnist"]
+            command = [sys.executable, "-m", "pneumo", "study", *options]
+            subprocess.run(command, check=True, env=dict(os.environ))
+            for name in ("PNEUMO_PROFILE", "PNEUMO_DATA", "PNEUMO_DATASET"):
+                patch.setenv(name, "")  # main sets them; the patch takes them back
+            assert main([*options, "--engine", "portable", "--output", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", ANCHORS)
+def test_another_sets_page_has_the_same_anchors_and_nothing_of_chests(other, name):
+    soup = _page(other, name)
+    ids = {element["id"] for element in soup.find_all(id=True)}
+    assert set(ANCHORS[name]) <= ids
+    for entry in soup.find_all(class_="csl-entry"):
+        entry.decompose()  # others' titles are theirs
+    found = CHEST.search(str(soup))
+    assert not found, str(soup)[found.start() - 80 : found.end() + 80]
+
+
+def test_another_sets_site_is_titled_and_numbered_as_its_own(other):
+    results = json.loads((other / "results.json").read_text(encoding="utf-8"))
+    assert results["data"]["dataset"] == "breastmnist"
+    assert set(results["data"]["counts"]["test"]) == {"normal or benign", "malignant"}
+    assert "BreastMNIST" in _page(other, "index").find("body").get_text(" ")
+    assert "--dataset breastmnist" in _page(other, "reproducibility").get_text(" ")
+    assert not _page(other, "index").find(id="tbl-source")
+    assert not _page(other, "reference").find(id="tbl-reference")
+    assert "attends-to-lungs" not in {claim["id"] for claim in results["claims"]}
+    text = "".join(page.extract_text() for page in PdfReader(other / "report.pdf").pages)
+    assert "Malignancy on thumbnails" in text
