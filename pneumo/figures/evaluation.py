@@ -149,6 +149,7 @@ def _matrix(axes: Axes, matrix: NDArray[np.int64], classes: tuple[str, str]) -> 
             fontsize=style.SMALL,
         )
     titles = [name.replace(" ", "\n", 1) for name in classes]
-    axes.set_xticks([0, 1], titles, fontsize=style.SMALL)
-    axes.set_yticks([0, 1], titles, fontsize=style.SMALL, rotation=90, va="center")
+    size = style.SMALL if titles == list(classes) else 6  # two lines need the room of one
+    axes.set_xticks([0, 1], titles, fontsize=size)
+    axes.set_yticks([0, 1], titles, fontsize=size, rotation=90, va="center")
     axes.tick_params(length=0)

@@ -272,7 +272,7 @@ def test_an_unknown_engine_is_wrong_usage(capsys):
 
 
 CHEST = re.compile(
-    r"pneumonia|\bchest|radiograph|\blungs?\b|\bchild|x-ray|thora(x|cic)|\bhearts?\b|antibiotic",
+    r"pneumonia|\bchest|radiograph|\blungs?\b|\bchild|x-ray|thora(x|cic)|the heart|antibiotic",
     re.IGNORECASE,
 )
 
