@@ -65,6 +65,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def cite(session: nox.Session) -> None:
+    """Write every form of the citation from _quarto.yml and pyproject.toml (-- --check)."""
+    install(session, "pages")
+    session.run("python", "-m", "report.engine.citation", *session.posargs)
+
+
+@nox.session
 def publish(session: nox.Session) -> None:
     """Check _site/ and push it to the branch gh-pages of origin (-- --dry-run, --check)."""
     install(session, "publish")

@@ -33,3 +33,8 @@ def reference(label: str = "") -> Path:
 def guidelines() -> Path:
     """The folder of the reporting guidelines' items and where the report answers them."""
     return root() / "report" / "guidelines"
+
+
+def citation() -> Path:
+    """The folder of the forms in which the report's pages tell how it is cited."""
+    return root() / "report" / "citation"

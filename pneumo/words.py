@@ -1,5 +1,6 @@
 """The report's sentences: Jinja fragments filled from a study, so that the words follow the numbers."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -223,6 +224,8 @@ def _gather(study: Study) -> dict[str, Any]:
         "usefulness": usefulness,
         "significance": claims.SIGNIFICANCE,
         "version": __version__,
+        "citation": json.loads((paths.root() / ".zenodo.json").read_text(encoding="utf-8")),
+        "bibtex": (paths.citation() / "pneumo.bib").read_text(encoding="utf-8").rstrip(),
         "HALF": HALF,
         "YOUDEN": YOUDEN,
         "profiles": PROFILES,

@@ -1,6 +1,7 @@
 """Reads `_quarto.yml`, front matter and cell options, and refuses by file and line what it does not know."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "a list of light and dark": (list,),
     "a text or its parts": (str, dict),
     "a name or a list of authors": (str, dict, list),
+    "a file, a text or a list of them": (str, dict, list),
 }
 _FIGURES = {"fig-format": ("retina", "png", "svg")} | dict.fromkeys(
     ("fig-dpi", "fig-width", "fig-height"), NUMBER
@@ -39,7 +41,8 @@ _EXECUTE = (
     | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
 )
 # The look is that of our own page frame, and maths is MathML, which needs no script.
-_HTML = {"css": NAMES, "lightbox": (False,), **_CONTENTS, **_FIGURES, **_FOLDING} | dict.fromkeys(
+_HTML = {"css": NAMES, "include-in-header": "a file, a text or a list of them", "lightbox": (False,),
+         **_CONTENTS, **_FIGURES, **_FOLDING} | dict.fromkeys(
     ("theme", "toc-title", "toc-location", "code-tools", "code-copy", "code-overflow", "smooth-scroll",
      "html-math-method", "link-external-newwindow", "link-external-icon", "respect-user-color-scheme",
      "anchor-sections", "grid", "mainfont", "fontsize", "linestretch", "highlight-style", "citations-hover",
@@ -52,11 +55,13 @@ _TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
 )  # fmt: skip
 _BOOK = dict.fromkeys(
     ("title", "subtitle", "date", "description", "abstract", "output-file", "repo-url", "site-url",
-     "license"), TEXT
-) | {"author": "a name or a list of authors", "chapters": "a list of files", "appendices": "a list of files",
-     "page-footer": "a text or its parts"} | dict.fromkeys(
-    ("page-navigation", "search", "sidebar", "downloads", "favicon", "cover-image", "open-graph", "sharing",
-     "reader-mode", "repo-actions", "date-format", "doi", "twitter-card", "google-scholar"), IGNORED
+     "license", "doi"), TEXT
+) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {
+    "author": "a name or a list of authors", "chapters": "a list of files", "appendices": "a list of files",
+    "page-footer": "a text or its parts"
+} | dict.fromkeys(
+    ("page-navigation", "search", "sidebar", "downloads", "favicon", "cover-image", "sharing", "reader-mode",
+     "repo-actions", "date-format", "google-scholar"), IGNORED
 )  # fmt: skip
 _PROJECT: dict[str, Any] = {
     "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
@@ -73,6 +78,8 @@ _PROJECT: dict[str, Any] = {
     "toc": FLAG,
     "google-scholar": IGNORED,
 }  # fmt: skip
+_NAME = ("given", "family", "literal")
+_ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
     **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
 }  # fmt: skip
@@ -85,13 +92,15 @@ CELL_OPTIONS = {
 
 @dataclass(frozen=True)
 class Author:
-    """One of the book's authors."""
+    """One of the book's authors: a person, or an organisation, which has no family name."""
 
     name: str
     affiliations: tuple[str, ...] = ()
-    orcid: str | None = None
+    orcid: str | None = None  # four groups of four, without an address
     url: str | None = None
     email: str | None = None
+    given: str | None = None
+    family: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,9 @@ class Book:
     footer: str
     repo_url: str
     site_url: str
+    doi: str  # without an address
+    open_graph: bool  # whether pages describe themselves so
+    twitter_card: bool
     output: Path  # the folder that the project's file names
     pdf: str | None  # the PDF's file name, None where the project asks for none
     chapters: tuple[Path, ...]  # the appendices with them
@@ -116,6 +128,7 @@ class Book:
     bibliography: tuple[Path, ...]
     csl: Path | None
     stylesheets: tuple[Path, ...]
+    header: str  # HTML for the head of every page
     resources: tuple[str, ...]
     execute: Mapping[str, Any]
     html: Mapping[str, Any]
@@ -165,6 +178,9 @@ def read_book(folder: Path) -> Book:
         footer=str(footer),
         repo_url=str(book.get("repo-url") or ""),
         site_url=str(book.get("site-url") or ""),
+        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or "")),
+        open_graph=bool(book.get("open-graph")),
+        twitter_card=bool(book.get("twitter-card")),
         output=(folder / str(project.get("output-dir") or "_book")).resolve(),
         pdf=f"{book.get('output-file') or 'book'}.pdf" if "typst" in formats else None,
         chapters=(*chapters, *appendices),
@@ -172,6 +188,7 @@ def read_book(folder: Path) -> Book:
         bibliography=_files(path, raw.get("bibliography"), "bibliography"),
         csl=next(iter(_files(path, raw.get("csl"), "csl")), None),
         stylesheets=_files(path, html.get("css"), "format", "html", "css"),
+        header=_header(path, html.get("include-in-header")),
         resources=tuple(_list(project.get("resources"))),
         execute={"echo": True, "warning": True, **(raw.get("execute") or {})},
         html=html,
@@ -297,30 +314,84 @@ def _authors(path: Path, value: object) -> tuple[Author, ...]:
     authors = []
     known = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
     for place, entry in enumerate(value if isinstance(value, list) else [value] if value else []):
-        if not isinstance(entry, dict):
-            authors.append(Author(str(entry)))
-            continue
-        unknown = [key for key in entry if key not in known]
-        if unknown or not entry.get("name"):
-            problem = (
-                f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
-            )
+        given = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(given, dict):
+            problem = f"an author is a name or what is known of one; found {entry}"
+            raise at(path, line_of(path, "book", "author", place), problem)
+        try:
+            authors.append(_author(given, known))
+        except ValueError as error:
             line = line_of(path, "book", "author", place)
-            raise at(path, line, f"{problem}; known: {', '.join(known)}")
-        places = entry.get("affiliations") or entry.get("affiliation") or []
-        authors.append(
-            Author(
-                name=str(entry["name"]),
-                affiliations=tuple(
-                    str(place.get("name", "")) if isinstance(place, dict) else str(place)
-                    for place in (places if isinstance(places, list) else [places])
-                ),
-                orcid=entry.get("orcid"),
-                url=entry.get("url"),
-                email=entry.get("email"),
-            )
-        )
+            raise at(path, line, f"{error}; known: {', '.join(known)}") from None
     return tuple(authors)
+
+
+def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
+    unknown = [key for key in entry if key not in known]
+    if unknown or not entry.get("name"):
+        raise ValueError(
+            f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
+        )
+    name, given, family = _name(entry["name"])
+    places = entry.get("affiliations") or entry.get("affiliation") or []
+    return Author(
+        name=name,
+        affiliations=tuple(
+            str(place.get("name", "")) if isinstance(place, dict) else str(place)
+            for place in (places if isinstance(places, list) else [places])
+        ),
+        orcid=_orcid(entry.get("orcid")),
+        url=entry.get("url"),
+        email=entry.get("email"),
+        given=given,
+        family=family,
+    )
+
+
+def _name(value: object) -> tuple[str, str | None, str | None]:
+    """A name in full and its parts; as in Quarto, one that is not called literal is a person's."""
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in _NAME]
+        if unknown:
+            raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")
+        if value.get("literal"):
+            return str(value["literal"]), None, None
+        given, family = value.get("given"), value.get("family")
+        if not family:
+            raise ValueError("a name without a family name; an organisation's is `literal`")
+        return " ".join(str(part) for part in (given, family) if part), given, family
+    given, _, family = str(value).strip().rpartition(" ")
+    return str(value), given or None, family
+
+
+def _orcid(value: object) -> str | None:
+    """An ORCID whose check digit is right (ISO 7064, MOD 11-2)."""
+    if value is None:
+        return None
+    match = _ORCID.fullmatch(str(value).strip())
+    digits = match[1].replace("-", "") if match else ""
+    total = 0
+    for digit in digits[:-1]:
+        total = (total + int(digit)) * 2
+    if not match or "0123456789X"[(12 - total % 11) % 11] != digits[-1]:
+        raise ValueError(f"no ORCID is {value!r}")
+    return match[1]
+
+
+def _header(path: Path, value: object) -> str:
+    """What `include-in-header` names, files' content with it."""
+    keys = ("format", "html", "include-in-header")
+    parts = []
+    for entry in value if isinstance(value, list) else [value] if value else []:
+        if isinstance(entry, dict) and set(entry) == {"text"}:
+            parts.append(str(entry["text"]))
+        elif isinstance(entry, str) or (isinstance(entry, dict) and set(entry) == {"file"}):
+            (file,) = _files(path, entry if isinstance(entry, str) else entry["file"], *keys)
+            parts.append(file.read_text(encoding="utf-8"))
+        else:
+            problem = f"what goes into the header is a `file` or a `text`; found {entry}"
+            raise at(path, line_of(path, *keys), problem)
+    return "\n".join(part.strip() for part in parts)
 
 
 def _date(value: object) -> str:

@@ -54,8 +54,44 @@ def test_authors_are_a_name_or_a_list_of_what_one_knows_of_them(project):
     book = read_book(project(MINIMAL + text))
     assert [author.name for author in book.authors] == ["A", "B", "C"]
     assert book.authors[1].affiliations == ("U", "V")
-    assert book.authors[2] == Author("C", ("W",), url="https://example.org")
-    assert read_book(project(MINIMAL + "  author: Alone\n")).authors == (Author("Alone"),)
+    assert book.authors[2] == Author("C", ("W",), url="https://example.org", family="C")
+    assert book.authors[1].orcid == "0000-0000-0000-0001"
+    alone = read_book(project(MINIMAL + "  author: Ann de Boer\n")).authors
+    assert alone == (Author("Ann de Boer", given="Ann de", family="Boer"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "author"),
+    [
+        ("{literal: The Tide Group}", Author("The Tide Group")),
+        ("{given: Ann, family: de Boer}", Author("Ann de Boer", given="Ann", family="de Boer")),
+        ("{family: Boer}", Author("Boer", family="Boer")),
+    ],
+)
+def test_a_name_may_come_in_parts_and_an_organisations_is_literal(name, author, project):
+    text = f"  author:\n    - name: {name}\n"
+    assert read_book(project(MINIMAL + text)).authors == (author,)
+
+
+def test_an_orcid_may_be_an_address(project):
+    text = "  author:\n    - {name: A, orcid: 'https://orcid.org/0000-0002-1694-233X'}\n"
+    assert read_book(project(MINIMAL + text)).authors[0].orcid == "0000-0002-1694-233X"
+
+
+def test_a_doi_may_be_an_address(project):
+    for doi in ("10.5555/12345678", "https://doi.org/10.5555/12345678"):
+        assert read_book(project(MINIMAL + f"  doi: {doi}\n")).doi == "10.5555/12345678"
+
+
+def test_a_header_is_of_files_and_texts_in_their_order(project, tmp_path):
+    (tmp_path / "one.html").write_text('<meta name="one">\n', encoding="utf-8")
+    included = "format:\n  html:\n    include-in-header: "
+    for value, header in (
+        ("one.html", '<meta name="one">'),
+        ("{text: '<b>'}", "<b>"),
+        ("[{text: '<b>'}, {file: one.html}]", '<b>\n<meta name="one">'),
+    ):
+        assert read_book(project(MINIMAL + included + value + "\n")).header == header
 
 
 def test_today_is_the_date_of_the_build(project):
@@ -104,6 +140,17 @@ def test_a_folder_without_a_project_is_named(tmp_path):
         ("  appendices:\n    - part: P\n", 8, "without parts; found {'part': 'P'}"),
         ("  author:\n    - {name: A, shoe: 43}\n", 8, "unknown 'shoe' of an author; known: name"),
         ("  author:\n    - {orcid: 1}\n", 8, "an author without a name"),
+        ("  author:\n    - 7\n", 8, "an author is a name or what is known of one; found 7"),
+        (
+            "  author:\n    - {name: A, orcid: 0000-0002-1694-2338}\n",
+            8,
+            "no ORCID is '0000-0002-1694-2338'",
+        ),
+        ("  author:\n    - {name: A, orcid: none}\n", 8, "no ORCID is 'none'"),
+        ("  author:\n    - name: {given: A}\n", 8, "a name without a family name"),
+        ("  author:\n    - name: {first: A}\n", 8, "unknown 'first' of a name"),
+        ("format:\n  html: {include-in-header: gone.html}\n", 8, "gone.html is not there"),
+        ("format:\n  html: {include-in-header: {url: x}}\n", 8, "is a `file` or a `text`"),
         ("lang: [en\n", 8, "not YAML"),
     ],
 )

@@ -1,0 +1,339 @@
+"""How the report is cited: every form says the same, and nothing that the project does not say."""
+
+import json
+import re
+import tomllib
+
+import pypandoc
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import TEMPLATES
+from pypdf import PdfReader
+
+import pneumo
+from pneumo import paths
+from report.engine import citation, site
+from report.engine.citation import CitationError
+
+ROOT = paths.root()
+TITLE = "Tides: what the gauge & the moon say_of it"
+DOI = "10.5555/12345678"
+ORCID = "0000-0002-1825-0097"
+SITE = "https://example.org/tides/"
+QUARTO = f"""\
+project:
+  type: book
+  resources: [citation/pneumo.bib]
+book:
+  title: "Tides"
+  subtitle: "what the gauge & the moon say_of it"
+  author:
+    - name: {{given: Ada, family: de Boer}}
+      orcid: {ORCID}
+      affiliations: [Harbour School, {{name: "Institute of <Waves>"}}]
+    - name: {{literal: The Tide Group}}
+  date: "2024-02-09"
+  description: "A study of tides </script> & waves."
+  doi: https://doi.org/{DOI}
+  site-url: https://example.org/tides
+  repo-url: https://example.org/code
+  output-file: tides
+  open-graph: true
+  twitter-card: true
+  chapters: [index.qmd, moon.qmd]
+bibliography: library.bib
+lang: en
+format:
+  html:
+    include-in-header:
+      - file: citation/header.html
+  typst: default
+"""
+PYPROJECT = """\
+[project]
+name = "tides"
+version = "1.2.3"
+license = "MIT"
+authors = [{ name = "Ada de Boer" }, { name = "The Tide Group" }]
+keywords = ["sea", "shore"]
+"""
+LIBRARY = """\
+@article{yang2023, title={{SeaSet}: tides}, author={Yang, Jian and others}, journal={Sea}, year=2023,
+  doi={10.5555/1}}
+@book{other, title={Other}, author={Other, A.}, year=2020}
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A checkout of another report, by a person with an ORCID and an organisation; gives its folder."""
+    folder = tmp_path / "checkout"
+    (folder / "report").mkdir(parents=True)
+    files = {
+        "pyproject.toml": PYPROJECT,
+        "report/_quarto.yml": QUARTO,
+        "report/library.bib": LIBRARY,
+        "report/index.qmd": "# Front {.unnumbered}\n",
+        "report/moon.qmd": "# Moon {#sec-moon}\n\nUp.\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def change(project, name, old, new):
+    path = project / name
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def tags_of(soup):
+    """A page's tags by name, each with its values in their order."""
+    found = {}
+    for tag in soup.find_all("meta"):
+        found.setdefault(tag.get("name") or tag.get("property"), []).append(tag.get("content"))
+    return found
+
+
+def facts_of_cff(text):
+    content = yaml.safe_load(text)
+    return {
+        "title": content["title"],
+        "authors": [
+            author.get("name") or f"{author['given-names']} {author['family-names']}"
+            for author in content["authors"]
+        ],
+        "orcids": [a["orcid"].rpartition("/")[2] for a in content["authors"] if "orcid" in a],
+        "date": content["date-released"].isoformat(),
+        "version": content["version"],
+        "licence": content["license"],
+        "description": content["abstract"],
+        "keywords": content["keywords"],
+        "doi": content.get("doi"),
+        "url": content.get("url"),
+    }
+
+
+def facts_of_zenodo(text):
+    content = json.loads(text)
+    documented = [
+        one["identifier"]
+        for one in content["related_identifiers"]
+        if one["relation"] == "isDocumentedBy"
+    ]
+    return {
+        "title": content["title"],
+        "authors": [" ".join(reversed(one["name"].split(", "))) for one in content["creators"]],
+        "orcids": [one["orcid"] for one in content["creators"] if "orcid" in one],
+        "date": content["publication_date"],
+        "version": content["version"],
+        "licence": content["license"],
+        "description": BeautifulSoup(content["description"], "lxml").get_text(),
+        "keywords": content["keywords"],
+        "doi": content.get("doi"),
+        "url": documented[0] if documented else None,
+    }
+
+
+def facts_of_highwire(text):
+    tags = tags_of(BeautifulSoup(text, "lxml"))
+    return {
+        "title": tags["citation_title"][0],
+        "authors": tags["citation_author"],
+        "orcids": [one.rpartition("/")[2] for one in tags.get("citation_author_orcid", [])],
+        "date": tags["citation_publication_date"][0].replace("/", "-"),
+        "description": tags["citation_abstract"][0],
+        "keywords": tags["citation_keywords"],
+        "doi": tags.get("citation_doi", [None])[0],
+        "url": tags.get("citation_fulltext_html_url", [None])[0],
+    }
+
+
+def facts_of_schema_org(text):
+    script = BeautifulSoup(text, "lxml").find("script", type="application/ld+json")
+    content = json.loads(script.string)
+    return {
+        "title": content["name"],
+        "authors": [author["name"] for author in content["author"]],
+        "orcids": [a["@id"].rpartition("/")[2] for a in content["author"] if "@id" in a],
+        "date": content["datePublished"],
+        "version": content["version"],
+        "licence": content["license"].rpartition("/")[2],
+        "description": content["abstract"],
+        "keywords": content["keywords"],
+        "doi": content["@id"].removeprefix("https://doi.org/") if "@id" in content else None,
+        "url": content.get("url"),
+    }
+
+
+def facts_of_bibtex(text):
+    (entry,) = json.loads(pypandoc.convert_text(text, "csljson", format="bibtex"))
+    year, month = entry["issued"]["date-parts"][0]
+    return {
+        "title": re.sub(r"</?span[^>]*>", "", entry["title"]),
+        "authors": [
+            author.get("literal")
+            or " ".join(
+                author[part] for part in ("given", "non-dropping-particle", "dropping-particle",
+                                          "family") if part in author
+            )
+            for author in entry["author"]
+        ],
+        "month": f"{year:04}-{month:02}",
+        "version": entry["note"].rpartition(" ")[2],
+        "doi": entry.get("DOI"),
+        "url": entry.get("URL"),
+    }  # fmt: skip
+
+
+READERS = {
+    "CITATION.cff": (facts_of_cff,),
+    ".zenodo.json": (facts_of_zenodo,),
+    "report/citation/header.html": (facts_of_highwire, facts_of_schema_org),
+    "report/citation/pneumo.bib": (facts_of_bibtex,),
+}
+
+
+def facts_of(project):
+    """What the project's own two files say."""
+    book = yaml.safe_load((project / "report/_quarto.yml").read_text(encoding="utf-8"))["book"]
+    package = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    doi, url = book.get("doi"), book.get("site-url")
+    return {
+        "title": f"{book['title']}: {book['subtitle']}",
+        "authors": [author["name"] for author in package["authors"]],
+        "orcids": [author["orcid"] for author in book["author"] if "orcid" in author],
+        "date": str(book["date"]),
+        "month": str(book["date"])[:7],
+        "version": package["version"],
+        "licence": package["license"],
+        "description": book["description"],
+        "keywords": package["keywords"],
+        "doi": doi.removeprefix("https://doi.org/") if doi else None,
+        "url": f"{url.rstrip('/')}/" if url else None,
+    }
+
+
+def agree(project):
+    assert set(READERS) == set(citation.FORMS)
+    expected = facts_of(project)
+    for name, readers in READERS.items():
+        for reader in readers:
+            found = reader((project / name).read_text(encoding="utf-8"))
+            assert found == {fact: expected[fact] for fact in found}, (name, reader.__name__)
+
+
+def test_every_form_of_this_reports_citation_says_the_same():
+    agree(ROOT)
+
+
+def test_no_form_of_this_reports_citation_is_behind():
+    assert citation.behind(ROOT) == []
+
+
+def test_the_package_has_the_version_that_is_cited():
+    assert pneumo.__version__ == citation.read(ROOT).version
+
+
+def test_the_licence_is_the_one_that_is_cited():
+    (first, *_) = (ROOT / "LICENSE").read_text(encoding="utf-8").splitlines()
+    assert first.split()[0] == citation.read(ROOT).license
+
+
+def test_every_form_of_a_citation_with_all_that_there_can_be_says_the_same(project):
+    citation.write(project)
+    agree(project)
+    assert facts_of(project)["title"] == TITLE
+    assert facts_of(project)["orcids"] == [ORCID]
+    assert citation.behind(project) == []
+
+
+def test_what_is_not_known_is_left_out(project):
+    for line in (f"      orcid: {ORCID}\n", f"  doi: https://doi.org/{DOI}\n"):
+        change(project, "report/_quarto.yml", line, "")
+    for line in (
+        "  site-url: https://example.org/tides\n",
+        "  repo-url: https://example.org/code\n",
+    ):
+        change(project, "report/_quarto.yml", line, "")
+    citation.write(project)
+    agree(project)
+    for name in citation.FORMS:
+        text = (project / name).read_text(encoding="utf-8")
+        assert not re.search(r"orcid|\bNone\b|null|example\.org", text), name
+        assert DOI not in text
+
+
+def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_the_pdf(
+    project, tmp_path
+):
+    citation.write(project)
+    author, group = yaml.safe_load((project / "CITATION.cff").read_text(encoding="utf-8"))[
+        "authors"
+    ]
+    assert author["orcid"] == f"https://orcid.org/{ORCID}"
+    assert author["affiliation"] == "Harbour School; Institute of <Waves>"
+    assert group == {"name": "The Tide Group"}
+    built = site.render(project / "report", TEMPLATES, tmp_path / "site")
+    for page in ("index", "moon"):
+        tags = tags_of(BeautifulSoup((built / f"{page}.html").read_text(encoding="utf-8"), "lxml"))
+        assert tags["citation_author_orcid"] == [f"https://orcid.org/{ORCID}"]
+        assert tags["citation_author_institution"] == ["Harbour School", "Institute of <Waves>"]
+        assert tags["citation_doi"] == [DOI]
+        assert tags["citation_pdf_url"] == [f"{SITE}tides.pdf"]
+        assert tags["author"] == ["Ada de Boer", "The Tide Group"]
+    front = BeautifulSoup((built / "index.html").read_text(encoding="utf-8"), "lxml")
+    assert front.find("a", href=f"https://orcid.org/{ORCID}")
+    assert "Institute of <Waves>" in front.find(class_="byline").get_text()
+    paper = PdfReader(built / "tides.pdf").pages[0]
+    assert ORCID in paper.extract_text()
+    assert "Institute of <Waves>" in paper.extract_text()
+    targets = [note.get_object().get("/A", {}).get("/URI") for note in paper["/Annots"]]
+    assert f"https://orcid.org/{ORCID}" in targets
+    assert f"https://doi.org/{DOI}" in targets
+
+
+def test_each_page_describes_itself_to_those_who_share_it(project, tmp_path):
+    citation.write(project)
+    built = site.render(project / "report", TEMPLATES, tmp_path / "site")
+    for page, title in (("index", "Tides"), ("moon", "1\N{NO-BREAK SPACE}Moon – Tides")):
+        tags = tags_of(BeautifulSoup((built / f"{page}.html").read_text(encoding="utf-8"), "lxml"))
+        for prefix in ("og", "twitter"):
+            assert tags[f"{prefix}:title"] == [title]
+            assert tags[f"{prefix}:description"] == ["A study of tides </script> & waves."]
+        assert tags["twitter:card"] == ["summary"]
+        assert tags["og:site_name"] == ["Tides"]
+        assert tags["og:url"] == [f"{SITE}{page}.html"]
+        assert tags["citation_title"] == [TITLE]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("pyproject.toml", "The Tide Group", "Tides Inc.", "names Ada de Boer, Tides Inc. as auth"),
+        ("report/_quarto.yml", '"2024-02-09"', "spring", "found 'spring'"),
+        ("report/_quarto.yml", "  description:", "  abstract:", "has no description"),
+    ],
+)
+def test_a_report_that_can_not_be_cited_is_refused_with_the_reason(project, name, old, new, said):
+    change(project, name, old, new)
+    with pytest.raises(CitationError, match=re.escape(said)):
+        citation.write(project)
+
+
+def test_the_command_writes_the_files_and_says_which_are_behind(project, capsys):
+    assert citation.main(["--project", str(project)]) == 0
+    assert citation.main(["--project", str(project), "--check"]) == 0
+    assert capsys.readouterr() == ("", "")
+    change(project, "pyproject.toml", "1.2.3", "1.2.4")
+    (project / ".zenodo.json").unlink()
+    assert citation.main(["--project", str(project), "--check"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in told] == list(citation.FORMS)
+    assert citation.main(["--project", str(project)]) == 0
+    assert citation.behind(project) == []
+    change(project, "pyproject.toml", "Ada", "Eve")
+    assert citation.main(["--project", str(project)]) == 1
+    assert "names Eve de Boer" in capsys.readouterr().err
