@@ -82,7 +82,8 @@ def _finish(engine: Engine, with_results: bool) -> Callable[[Path], None] | None
     loaded = study.load()
 
     def finish(folder: Path) -> None:
-        results.write(loaded, folder, engine)
+        if engine == "portable":  # Quarto has run `report/after.py`
+            results.write(loaded, folder, engine)
 
     return finish
 

@@ -48,10 +48,10 @@ _HTML = {"css": NAMES, "include-in-header": "a file, a text or a list of them", 
      "anchor-sections", "grid", "mainfont", "fontsize", "linestretch", "highlight-style", "citations-hover",
      "footnotes-hover", "crossrefs-hover"), IGNORED
 )  # fmt: skip
-# A header in Typst speaks to Quarto's own page; ours has a template.
+# Quarto is told of the files that lay the PDF out; here they are templates.
 _TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
     ("margin", "mainfont", "fontsize", "section-numbering", "columns", "keep-typ", "linestretch",
-     "include-in-header"), IGNORED
+     "include-in-header", "template-partials", "filters", "citeproc"), IGNORED
 )  # fmt: skip
 _BOOK = dict.fromkeys(
     ("title", "subtitle", "date", "description", "abstract", "output-file", "repo-url", "site-url",
@@ -65,7 +65,7 @@ _BOOK = dict.fromkeys(
 )  # fmt: skip
 _PROJECT: dict[str, Any] = {
     "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
-                "render": IGNORED, "preview": IGNORED},
+                "render": IGNORED, "preview": IGNORED, "post-render": IGNORED},
     "book": _BOOK,
     "bibliography": NAMES,
     "csl": TEXT,

@@ -18,6 +18,8 @@ from report.engine.html import CALLOUTS, arguments, is_visible, metadata, refere
 from report.engine.tree import Node
 
 _POINTS = 0.75  # of a CSS pixel
+# Divs for which the layout has a function.
+_CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
 _TEXT_WIDTH = 440.0  # points; a picture as wide as that takes the whole line
 
 
@@ -165,11 +167,11 @@ class _Writer:
                     "c": [
                         tree.raw_inline("typst", f'#callout(kind: "{callout}", title: ['),
                         *self.inlines(title),
-                        tree.raw_inline("typst", "])["),
+                        tree.raw_inline("typst", "], body: ["),
                     ],
                 },
                 *self.blocks(content),
-                tree.raw_block("typst", "]"),
+                tree.raw_block("typst", "])"),
             ]
         if "content-visible" in classes or "content-hidden" in classes:
             return self.blocks(content) if is_visible(classes, pairs, "typst") else []
@@ -179,7 +181,7 @@ class _Writer:
             return []  # paper is light
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]))
-        for name in ("headline-item", "headline"):
+        for name in _CLASSES:
             if name in classes:
                 return self._wrapped(f"#{name}[", self.blocks(content), "]")
         if node["c"][0][0] == "refs":
