@@ -54,6 +54,13 @@ def best(study: Study) -> Model:
         return max(study.ran, key=lambda model: model.mean(HALF, "val")["auc"])
 
 
+def second(study: Study) -> Model:
+    """A model to show beside the best one: the smallest of the others, by parameters."""
+    first = best(study)
+    others = [model for model in study.ran if model.name != first.name]
+    return min(others, key=lambda model: model.parameters, default=first)
+
+
 def _imbalanced(study: Study) -> list[Claim]:
     counts = study.data.counts()["train"]
     positive, total = counts[study.about.positive], sum(counts.values())

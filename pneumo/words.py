@@ -200,6 +200,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "counts": study.data.counts(),
         "phantom": study.data.is_phantom,
         "best": best,
+        "second": claims.second(study),
         "claims": decided,
         "behind_claims": list(seen.values()),
         "ablation": ablation,

@@ -228,6 +228,18 @@ def test_the_best_model_is_best_on_average_over_its_seeds(study_of):
     assert claims.best(study).name == "resnet18-scratch"
 
 
+def test_beside_the_best_model_another_is_shown(study_of):
+    good, poor = scored(3, 1), scored(0.3, 2)
+    assert (
+        claims.second(study_of(simple_cnn=[(poor, poor)], resnet18_scratch=[(good, good)])).name
+        == "simple-cnn"
+    )
+    assert (
+        claims.second(study_of(simple_cnn=[(good, good)], resnet18_scratch=[(poor, poor)])).name
+        == "resnet18-scratch"
+    )
+
+
 def test_every_claim_of_a_study_is_decided_with_its_evidence(study):
     found = claims.decide(study)
     assert len({claim.id for claim in found}) == len(found)

@@ -14,14 +14,16 @@ from report.engine.check import Page, read_pages
 _NUMBER = re.compile(r"(?<![\w.,/])−?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?![\w/]|[.,]\d)")
 _HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # which Typst sets as a minus
 # What a page shows on the web alone, or says to a screen reader only.
-_WEB_ONLY = (
-    "[hidden], script, style, noscript, math annotation, .screen-reader-only, .web-only, #refs"
-)
+_WEB_ONLY = ", ".join((
+    "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
+    ".screen-reader-only", ".web-only", ".column-margin", ".runs",
+))  # fmt: skip
+_ADDRESS = re.compile(r"https?://\S+")  # of a work that is cited
 
 
 def numbers(text: str) -> Counter[str]:
     """How often each number stands in a text."""
-    return Counter(_NUMBER.findall(_HYPHEN.sub("−", text)))
+    return Counter(_NUMBER.findall(_HYPHEN.sub("−", _ADDRESS.sub("", text))))
 
 
 def problems(site: Path, text: str) -> Iterator[str]:

@@ -175,7 +175,8 @@ def bibtex(citation: Citation) -> str:
         "doi": citation.doi,
         "url": citation.site_url or citation.repo_url,
     }
-    lines = [f"  {name:<6} = {{{value}}}" for name, value in fields.items() if value]
+    # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
+    lines = [f'  {name:<6} = "{value}"' for name, value in fields.items() if value]
     return f"@misc{{{citation.name},\n" + ",\n".join(lines) + "\n}\n"
 
 

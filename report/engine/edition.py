@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from pneumo import datasets
+from pneumo import datasets, paths
 from pneumo.datasets import Description
 
 # What no page reads: this engine, and numbers that are found from the package.
@@ -44,6 +44,8 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
         for page in copy.glob("*.qmd"):
             text = page.read_text(encoding="utf-8")
             page.write_text(adapt(text, about, size), encoding="utf-8")
+        # The files that lay the PDF out are named from the project's folder.
+        shutil.copytree(paths.root() / "templates" / "site", copy.parent / "templates" / "site")
         path = copy / "_quarto.yml"
         path.write_text(retitle(path.read_text(encoding="utf-8"), about, size), encoding="utf-8")
         yield copy
@@ -57,8 +59,12 @@ def adapt(text: str, about: Description, size: int) -> str:
 
 
 def retitle(text: str, about: Description, size: int) -> str:
-    """The project's file with title, subtitle, description and footer of another set."""
+    """The project's file with title, subtitle, description and footer of another set.
+
+    How the report is cited is not in its pages' heads: an edition has no citation of its own.
+    """
     content = yaml.safe_load(re.sub("28×28", f"{size}×{size}", text))
+    content["format"]["html"].pop("include-in-header", None)
     if about.book:
         words = {name: text.format(size=size) for name, text in asdict(about.book).items()}
         content["book"] |= words | {"page-footer": {"center": words.pop("footer")}}

@@ -298,7 +298,7 @@ def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_th
 def test_each_page_describes_itself_to_those_who_share_it(project, tmp_path):
     citation.write(project)
     built = site.render(project / "report", TEMPLATES, tmp_path / "site")
-    for page, title in (("index", "Tides"), ("moon", "1\N{NO-BREAK SPACE}Moon – Tides")):
+    for page, title in (("index", "Tides"), ("moon", "1 Moon – Tides")):
         tags = tags_of(BeautifulSoup((built / f"{page}.html").read_text(encoding="utf-8"), "lxml"))
         for prefix in ("og", "twitter"):
             assert tags[f"{prefix}:title"] == [title]

@@ -61,12 +61,16 @@ def project(git, origin, tmp_path):
     git(folder, "push", "--quiet", "origin", "main")
     site = folder / "_site"
     (site / "predictions").mkdir(parents=True)
-    (site / "index.html").write_text("<main>One\r\n<a href='kept.log'>a log</a></main>")
+    (site / "index.html").write_text(page("One\r\n<a href='kept.log'>a log</a>"))
     (site / "kept.log").write_bytes(b"one\r\ntwo\n")
     (site / "predictions" / "simple-cnn-s0.csv").write_text("0,0.5\n")
     (site / ".nojekyll").touch()
     write_results(site)
     return folder
+
+
+def page(body):
+    return f"<html lang='en'><main>{body}</main></html>"
 
 
 def write_results(site, **changes):
@@ -123,7 +127,7 @@ def test_a_second_publication_is_one_commit_on_top_of_the_first(project, origin,
     assert run(project) == 0
     first = git(origin, "rev-parse", "gh-pages")
     (project / "_site" / "kept.log").unlink()
-    (project / "_site" / "index.html").write_text("<main>Two</main>")
+    (project / "_site" / "index.html").write_text(page("Two"))
     before = state(git, project)
     assert run(project) == 0
     assert git(origin, "rev-parse", "gh-pages^") == first
@@ -157,7 +161,7 @@ def test_what_others_have_put_on_the_branch_stays_in_its_history(project, origin
 
 def test_a_branch_that_has_moved_in_the_meantime_is_not_overwritten(project, origin, git):
     assert run(project) == 0
-    (project / "_site" / "index.html").write_text("<main>Two</main>")
+    (project / "_site" / "index.html").write_text(page("Two"))
     with publish.prepare(project / "_site", project) as publication:
         tree = git(origin, "rev-parse", "gh-pages^{tree}")
         moved = git(origin, "commit-tree", tree, "-p", "gh-pages", "-m", "Meanwhile")
@@ -205,8 +209,11 @@ def trained_at(commit):
         (lambda site: (site / ".nojekyll").unlink(), ".nojekyll is missing"),
         (lambda site: (site / "index.html").unlink(), "index.html is missing"),
         (lambda site: (site / "kept.log").unlink(), "index.html links to kept.log, which is not"),
-        (lambda site: (site / "a.html").write_text("<img src=b.png alt=B>"), "asks for b.png"),
-        (lambda site: (site / "a.html").write_text("{{ auc }}"), "a.html shows '{{'"),
+        (
+            lambda site: (site / "a.html").write_text(page("<img src=b.png alt=B>")),
+            "asks for b.png",
+        ),
+        (lambda site: (site / "a.html").write_text(page("{{ auc }}")), "a.html shows '{{'"),
         (lambda site: (site.parent / "new.txt").touch(), "has changes that no commit has"),
     ],
 )
