@@ -20,7 +20,7 @@ from pneumo import (
 )
 from pneumo.recipes import RECIPES, Profile
 from pneumo.study import HALF, RULES, YOUDEN, Model, Study
-from pneumo.tables import Table, TableError
+from pneumo.tables import Table, TableError, _table
 
 TABLES = (
     tables.data_counts,
@@ -340,3 +340,15 @@ def test_predictive_values_stand_by_operating_point_and_prevalence(study):
         among = usefulness.frequencies(counts, prevalence)
         assert row[1] == f"{100 * prevalence:g} %"
         assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
+
+
+def test_every_column_has_room_for_its_longest_word_and_long_ones_share_the_rest():
+    key, prose = "[`b15facb9150a`]{#run-simple-cnn-s0}", "a sentence of some length " * 9
+    made = _table.table("model | key | threads > | words", [["EfficientNet", key, "2", prose]])
+    model, code, count, words = made.widths
+    assert (model, count) == (len("EfficientNet") + 2, len("threads") + 2)
+    assert len("b15facb9150a") < code < len(key)
+    assert words > model + code
+    assert sum(made.widths) <= _table.LINE + len(made.columns)
+    short = _table.table("a | b >", [["one", "2"]])
+    assert short.widths == (5, 3)

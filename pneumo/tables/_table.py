@@ -1,5 +1,7 @@
 """A table's cells as text, and how numbers are written in them."""
 
+import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -15,7 +17,12 @@ P = ParamSpec("P")
 
 DASH = "–"
 
+LINE = 100  # signs on a line, a column's margins counted as two
 LONGEST = 60  # signs that a column asks room for at the most
+_UNSEEN = re.compile(
+    r"\[(.*?)\](?:\{[^}]*\}|\([^)]*\))|\*\*|\^"
+)  # markup, but for what a link or a span shows
+_CODE = 1.4  # as wide as this many signs of text is one of code
 
 
 class TableError(PneumoError):
@@ -35,10 +42,21 @@ class Table:
     def widths(self) -> tuple[int, ...]:
         """Each column's share of the line, as a count of signs: where cells are long, Markdown's dashes
         say how wide columns are.
+
+        As in a browser's tables: every column has room for its longest word, and what is left goes to
+        those whose cells need more.
         """
+        columns = list(zip(self.columns, *self.rows, strict=True))
+        least = [2 + max(map(_longest_word, column)) for column in columns]
+        whole = [
+            max(small, min(LONGEST, 2 + max(map(_room, column[1:]), default=0)))
+            for small, column in zip(least, columns, strict=True)
+        ]
+        spare, wanted = LINE - sum(least), sum(whole) - sum(least)
+        share = min(1, max(0, spare) / wanted) if wanted else 0
         return tuple(
-            min(LONGEST, max(max(map(len, name.split()), default=1), *map(len, cells), 3))
-            for name, *cells in zip(self.columns, *self.rows, strict=True)
+            small + round((large - small) * share)
+            for small, large in zip(least, whole, strict=True)
         )
 
     def __post_init__(self) -> None:
@@ -55,6 +73,17 @@ def table(columns: str, rows: Iterable[Iterable[str]]) -> Table:
         numeric=tuple(name.endswith(">") for name in names),
         rows=tuple(tuple(row) for row in rows),
     )
+
+
+def _room(cell: str) -> int:
+    """How wide a cell is, in signs of text."""
+    code = len("".join(re.findall(r"`(.*?)`", cell)))
+    shown = _UNSEEN.sub(r"\1", cell).replace("`", "")
+    return math.ceil(len(shown) + (_CODE - 1) * code)
+
+
+def _longest_word(cell: str) -> int:
+    return max(map(_room, re.split(r"(?<=-)|\s", _UNSEEN.sub(r"\1", cell))))
 
 
 def sourced(make: Callable[P, Table]) -> Callable[P, Table]:

@@ -237,6 +237,8 @@ def test_the_pdf_holds_the_same_captions(report, pdf):
     captions = 0
     for name in ANCHORS:
         for caption in _page(report, name).find("main").find_all("figcaption"):
+            for runs in caption.select(".runs"):
+                runs.decompose()  # folded away; on paper they are named where they are few
             start = _letters(caption.get_text())[:40]
             assert start in text, f"{name}: {caption.get_text()[:60]}"
             captions += 1
