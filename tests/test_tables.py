@@ -261,7 +261,7 @@ def test_a_recipe_without_a_cap_learns_from_every_training_image(study, phantom)
 
 def test_the_provenance_names_every_run(study):
     made = tables.provenance(study)
-    assert column(made, "key") == [f"`{run.key}`" for run in study.runs]
+    assert column(made, "key") == [f"[`{run.key}`]{{#{run.anchor}}}" for run in study.runs]
     assert column(made, "seed") == [str(run.seed) for run in study.runs]
 
 

@@ -45,7 +45,8 @@ def empty_maps(model: Model) -> int:
 
 
 def show(axes: Axes, image: NDArray[np.uint8]) -> None:
-    style.picture(axes).imshow(image, cmap="gray", vmin=0, vmax=255)
+    """An image (H, W) as it is: three equal channels pass no colour map, which would round them."""
+    style.picture(axes).imshow(np.repeat(image[..., None], 3, axis=-1))
 
 
 def overlay(

