@@ -31,6 +31,7 @@ LEFT_BEHIND = {
 HEAVIEST = 600_000
 _SHARED = "site_libs/"
 _UNSEEN = ".dark-content, [hidden]"
+_NEIGHBOURS = {"prev", "next", "canonical", "alternate"}  # what a link in the head leads to, and does not load
 # Where a page names a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
 
@@ -67,6 +68,7 @@ class Page:
             for tag, attribute in _ADDRESSES[1:]
             for element in self.soup.find_all(tag, attrs={attribute: True})
             if not any(element in part.descendants for part in self.soup.select(_UNSEEN))
+            if not _NEIGHBOURS.intersection(element.get_attribute_list("rel"))
         )
         return frozenset(
             name for name in named if not urlsplit(name).scheme and not name.startswith(_SHARED)

@@ -64,7 +64,8 @@ def retitle(text: str, about: Description, size: int) -> str:
     How the report is cited is not in its pages' heads: an edition has no citation of its own.
     """
     content = yaml.safe_load(re.sub("28×28", f"{size}×{size}", text))
-    content["format"]["html"].pop("include-in-header", None)
+    headers = content["format"]["html"]["include-in-header"]
+    headers[:] = [one for one in headers if not one["file"].startswith("citation/")]
     if about.book:
         words = {name: text.format(size=size) for name, text in asdict(about.book).items()}
         content["book"] |= words | {"page-footer": {"center": words.pop("footer")}}

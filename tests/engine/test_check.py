@@ -108,6 +108,7 @@ def test_a_page_names_its_language(site):
         ('<div class="dark-content"><img src="figures/large.svg" alt="Large"></div>', False),
         ('<div hidden><img src="figures/large.svg" alt="Large"></div>', False),
         ('<link rel="stylesheet" href="site_libs/large.css">', False),
+        ('<link rel="next" href="figures/large.svg">', False),
         ('<a href="figures/large.svg">large</a>', False),
     ],
 )
