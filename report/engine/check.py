@@ -31,7 +31,12 @@ LEFT_BEHIND = {
 HEAVIEST = 600_000
 _SHARED = "site_libs/"
 _UNSEEN = ".dark-content, [hidden]"
-_NEIGHBOURS = {"prev", "next", "canonical", "alternate"}  # what a link in the head leads to, and does not load
+_NEIGHBOURS = {
+    "prev",
+    "next",
+    "canonical",
+    "alternate",
+}  # what a link in the head leads to, and does not load
 # Where a page names a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
 
