@@ -103,9 +103,9 @@ def problems(site: Path) -> Iterator[str]:
             if pattern.search(page.text):
                 yield f"{page.name} shows {sign!r}"
         yield from _form(page)
-        weight = len(page.soup.encode()) + sum(_weight(site / unquote(name)) for name in page.files)
-        if weight > HEAVIEST:
-            yield f"{page.name} weighs {weight:,} bytes with its pictures, more than {HEAVIEST:,}"
+        heavy = weight(page, site)
+        if heavy > HEAVIEST:
+            yield f"{page.name} weighs {heavy:,} bytes with its pictures, more than {HEAVIEST:,}"
         for tag, attribute in _ADDRESSES:
             for element in page.soup.find_all(tag, attrs={attribute: True}):
                 address = str(element[attribute])
@@ -150,9 +150,10 @@ def _form(page: Page) -> Iterator[str]:
             yield f"{page.name}: image {image.get('src')} is fetched late and has no size"
 
 
-def _weight(path: Path) -> int:
-    """Of a file, in bytes; of one that is missing nothing, which is told elsewhere."""
-    return path.stat().st_size if path.is_file() else 0
+def weight(page: Page, site: Path) -> int:
+    """Of a page with the files that are its own, in bytes; one that is missing, told of elsewhere, not."""
+    paths = (site / unquote(name) for name in page.files)
+    return len(page.soup.encode()) + sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _problem(address: str, page: str, site: Path, ids: dict[str, frozenset[str]]) -> str:
