@@ -101,6 +101,17 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def promises(session: nox.Session) -> None:
+    """Try to break every promise, and count what became of the faults (options of pytest)."""
+    install(session, "tests")
+    for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
+        session.env[name] = None
+    workers = str(min(4, os.cpu_count() or 1))
+    counts = "report/reference/promises.json"
+    session.run("pytest", "-n", workers, "-m", "promise", "--promises", counts, *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style and types."""
     install(session, "lint")

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import datasets, ensemble, lineage, metrics, paths, recipes, results
+from pneumo import datasets, ensemble, lineage, metrics, paths, promises, recipes, results
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
 from pneumo.runs import Run, write_json
@@ -28,8 +28,9 @@ from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
 # What a reference's folder holds, and nothing besides.
 CONTENT = ("results.json", "labels.csv", "predictions", "histories")
-# Speeds, which are not a study's: a new reference keeps them.
+# Speeds, and what became of faults, which are not a study's: a new reference keeps them.
 BENCH = "bench.json"
+BESIDE = (BENCH, promises.FILE)
 PROFILES = ("paper",)  # whose studies may become the reference
 DIGITS = 6  # significant ones, where they say the same as all
 ROUNDED = 10.0 ** (1 - DIGITS)  # how far rounding may have moved what was written
@@ -246,8 +247,9 @@ def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Ref
     new = folder.with_name(f".{folder.name}-{os.getpid()}")
     try:
         _fill(new, study)
-        if (folder / BENCH).is_file():
-            shutil.copyfile(folder / BENCH, new / BENCH)
+        for name in BESIDE:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, new / name)
         old = folder.with_name(f"{new.name}-old")
         if folder.exists():
             folder.rename(old)
@@ -326,7 +328,7 @@ def trimmed(run: Run) -> list[str]:
 
 def _is_reference(folder: Path) -> bool:
     """Whether a folder holds nothing but what a reference holds."""
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {*CONTENT, BENCH}
+    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {*CONTENT, *BESIDE}
 
 
 def _fill(folder: Path, study: Study) -> None:

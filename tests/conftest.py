@@ -18,6 +18,8 @@ from pneumo.recipes import Profile, Recipe
 from pneumo.runs import Run
 from pneumo.study import Study
 
+pytest_plugins = ["promises"]
+
 # Before torch is imported: images this few are learned fastest by one thread, and under xdist the
 # workers share the cores, as do the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"

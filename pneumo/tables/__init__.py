@@ -18,6 +18,7 @@ from pneumo.tables.evaluation import (
 )
 from pneumo.tables.guidelines import guideline
 from pneumo.tables.mistakes import flips, shared_mistakes
+from pneumo.tables.promises import promises
 from pneumo.tables.reference import (
     reference_difference,
     reference_origin,
@@ -58,6 +59,7 @@ __all__ = [
     "predictive_values",
     "pretrained",
     "prevalences",
+    "promises",
     "provenance",
     "ranked",
     "recipes",

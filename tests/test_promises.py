@@ -1,0 +1,123 @@
+"""The promises: what is counted, what is refused, and that every promise is tried at all."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from pneumo import promises, tables
+from pneumo.promises import PROMISES, Kept, PromisesError
+
+SUITE = """
+import pytest
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("n", range(3))
+def test_three_faults(n):
+    pass
+
+@pytest.mark.promise("killed", "survived")
+def test_many_faults(faults):
+    faults(50)
+
+@pytest.mark.promise("data", "found")
+def test_a_fault_that_is_not_found():
+    assert False
+
+@pytest.mark.promise("data", "found")
+def test_skipped():
+    pytest.skip("not here")
+
+def test_of_no_promise():
+    pass
+"""
+
+
+@pytest.fixture
+def counted(tmp_path):
+    def run(suite: str, *options: str) -> tuple[int, str, Path]:
+        (tmp_path / "test_suite.py").write_text(suite)
+        (tmp_path / "conftest.py").write_text('pytest_plugins = ["promises"]\n')
+        path = tmp_path / "promises.json"
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
+            "-p", "no:cacheprovider", "--promises", str(path), *options, "test_suite.py",
+        ]  # fmt: skip
+        environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"}
+        done = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr, path
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_faults_are_counted_by_what_became_of_them(counted, workers):
+    status, output, path = counted(SUITE, *workers)
+    assert status == 1, output
+    found = {kept.promise.name: kept for kept in promises.read(path)}
+    assert (found["data"].tried, found["data"].found, found["data"].broken) == (4, 3, 1)
+    assert (found["killed"].tried, found["killed"].survived) == (50, 50)
+    assert found["old"].tried == 0
+
+
+@pytest.mark.parametrize("mark", ['"dta", "found"', '"data", "lost"'])
+def test_a_promise_that_nobody_made_is_refused(counted, mark):
+    status, output, _ = counted(
+        f"import pytest\n@pytest.mark.promise({mark})\ndef test_x(): pass\n"
+    )
+    assert status != 0
+    assert "no promise" in output
+
+
+def test_a_file_that_is_not_there_holds_nothing(tmp_path):
+    assert promises.read(tmp_path / "promises.json") == ()
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"schema": 1}', "damaged"),
+        ('{"schema": 1, "promises": {}}', "other promises"),
+    ],
+)
+def test_a_file_that_is_damaged_is_named(tmp_path, content, message):
+    path = tmp_path / "promises.json"
+    path.write_text(content)
+    with pytest.raises(PromisesError, match=message):
+        promises.read(path)
+
+
+@pytest.mark.promise("old", "found")
+def test_counts_of_another_schema_are_refused(tmp_path):
+    path = tmp_path / "promises.json"
+    path.write_text(json.dumps({"schema": 99, "promises": {}}))
+    with pytest.raises(PromisesError, match="schema 99"):
+        promises.read(path)
+
+
+def test_the_table_says_what_became_of_every_fault():
+    kept = [Kept(promise, 5, 3, 2) for promise in PROMISES]
+    made = tables.promises(kept)
+    assert len(made.rows) == len(PROMISES)
+    assert made.rows[0][-3:] == ("5", "3", "2")
+
+
+def test_the_kept_counts_are_whole():
+    """Every promise has been tried, and nothing broke it."""
+    for kept in promises.read():
+        assert kept.tried > 0, kept.promise.name
+        assert kept.broken == 0, kept.promise.name
+
+
+def test_names_are_each_used_once():
+    assert max(Counter(promise.name for promise in PROMISES).values()) == 1
