@@ -3,16 +3,22 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pneumo.errors import PneumoError
-from report.engine import edition, quarto, site
+from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
+from report.engine.memory import Memory
 
 Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
+# What a build leaves for programs; Quarto runs `report/after.py` instead.
+_BESIDE = """\
+from pneumo import results, study
+results.write(study.load(), folder, "portable")
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,14 +56,26 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     source = os.environ.get("PNEUMO_DATA")
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
-    finish = _finish(engine, with_results=not chosen.no_study)
-    with edition.of(chosen.project, chosen.no_study) as project:
-        output = chosen.output or (
-            read_book(chosen.project).output if project != chosen.project else None
-        )
-        if engine == "quarto":
-            return quarto.render(project, output, finish), engine
-        return site.render(project, chosen.templates, output, finish), engine
+    output = (chosen.output or read_book(chosen.project).output).resolve()
+    memory = Memory(fresh=chosen.fresh)
+    name = f"quarto {quarto.version(quarto.require())}" if engine == "quarto" else engine
+    key = standing.sources(chosen, output, name, memory)
+    if not chosen.fresh and standing.stands(output, key, memory):
+        return output, engine
+    try:
+        with edition.of(chosen.project, chosen.no_study) as project:
+            if engine == "quarto":
+                if not chosen.no_study:
+                    _load()
+                quarto.render(project, output)
+            else:
+                beside, before = ("", None) if chosen.no_study else (_BESIDE, _load)
+                site.render(project, chosen.templates, output, memory, beside, before)
+        # What was built belongs to the sources as they were before: what has changed since is not in it.
+        standing.keep(output, key, memory)
+    finally:
+        memory.close()
+    return output, engine
 
 
 def choose(engine: str) -> Engine:
@@ -73,19 +91,11 @@ def choose(engine: str) -> Engine:
     return "portable"
 
 
-def _finish(engine: Engine, with_results: bool) -> Callable[[Path], None] | None:
-    """What is done to a new site; the study is loaded now, so that one missing stops here."""
-    if not with_results:
-        return None
-    from pneumo import results, study
+def _load() -> None:
+    """Load the study, so that one that is missing is said here and not by a page."""
+    from pneumo import study
 
-    loaded = study.load()
-
-    def finish(folder: Path) -> None:
-        if engine == "portable":  # Quarto has run `report/after.py`
-            results.write(loaded, folder, engine)
-
-    return finish
+    study.load()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -101,6 +111,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--output", type=Path, help="the site's folder, instead of the project's own"
     )
     parser.add_argument("--templates", type=Path, default=ROOT / "templates" / "site")
+    parser.add_argument(
+        "--fresh", action="store_true", help="run every cell, whatever earlier builds have kept"
+    )
     parser.add_argument(
         "--no-study", action="store_true", help="render a book that reports no study"
     )

@@ -34,7 +34,7 @@ _CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG, "number-
 _FOLDING = {"code-fold": (True, False, "show"), "code-summary": TEXT}
 _SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
             "eval": FLAG}  # fmt: skip
-# No output is kept between builds: what is dear are the runs, and those are kept.
+# Outputs are kept by all that they depend on, of which Quarto's own `freeze` and `cache` know a part.
 _EXECUTE = (
     _SHOWING
     | {"enabled": FLAG}

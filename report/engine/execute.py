@@ -2,21 +2,25 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from report.engine import trace
 from report.engine.config import Book
 from report.engine.errors import at
 from report.engine.kernels import ARGUMENTS, Kernels, size
+from report.engine.memory import Memory, Outputs
 from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
+_PREPARING = 2  # so many steps prepare a kernel
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LENGTH = re.compile(r'\s(width|height)="([\d.]+)(pt|px)?"')
 _PIXELS_A_POINT = 4 / 3
@@ -43,6 +47,21 @@ del __set_up
 """
 _SIZE = "__import__('matplotlib').rcParams['figure.figsize'] = ({width}, {height})"
 # A string is text, whatever signs stand in it; Markdown is Markdown, as with Quarto.
+_FILES = """
+def __files():
+    import os, tempfile
+    from pathlib import Path
+    from IPython.display import display
+    with tempfile.TemporaryDirectory(dir=os.environ["IPYTHONDIR"]) as name:
+        folder = Path(name)
+{code}
+        found = {{
+            path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(folder.rglob("*")) if path.is_file()
+        }}
+    display({{"application/json": found}}, raw=True)
+__files()
+"""
 _INLINE = """
 def __inline(value):
     import re
@@ -70,103 +89,179 @@ class Executed:
         return self.page.where(text) or (self.page.path, None)
 
 
-def execute(page: Page, book: Book, kernels: Kernels) -> Executed:
+def execute(page: Page, book: Book, kernels: Kernels, memory: Memory | None = None) -> Executed:
     """Run a page's cells in order, in one kernel, in the project's folder.
+
+    Args:
+        page: the page.
+        book: its project.
+        kernels: where its kernel comes from.
+        memory: where the outputs of the same cells are looked for first, and kept afterwards.
 
     Raises:
         RenderError: a cell raises, never ends, or its kernel dies.
     """
-    running = _Page(page, book)
-    if any(not isinstance(piece, str) for piece in page.pieces):
-        notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
-        notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
-        client = NotebookClient(
-            notebook,
-            km=kernels.manager(),
-            extra_arguments=ARGUMENTS,
-            timeout=TIME_LIMIT,
-            shutdown_kernel="immediate",
-            # What a cell prints may reach us in pieces, as the machine's load has it.
-            coalesce_streams=True,
-            resources={"metadata": {"path": str(book.folder)}},
+    steps = _steps(page, book)
+    codes = [step.code for step in steps]
+    about = f"{book.folder.name} {size(book)} {book.html.get('fig-dpi')}"
+    outputs = memory.recall("cells", about, codes) if memory and steps else None
+    if outputs is None:
+        traced = kernels.scratch / f"{page.path.stem}.trace"
+        outputs = run(steps, book.folder, kernels, traced) if steps else []
+        if memory and steps:
+            memory.remember("cells", about, codes, outputs, traced)
+    writing = _Page(page, book, outputs)
+    return Executed(page, writing.write(), writing.files, tuple(writing.printed))
+
+
+def write_files(
+    code: str, book: Book, kernels: Kernels, memory: Memory | None = None
+) -> dict[str, bytes]:
+    """The files that code writes into the folder that it knows as `folder`, run as a page's code is.
+
+    Raises:
+        RenderError: the code raises, never ends, or its kernel dies.
+    """
+    steps = [Step(_FILES.format(code=indent(code, " " * 8)), book.folder, 1)]
+    codes = [step.code for step in steps]
+    outputs = memory.recall("files", "", codes) if memory else None
+    if outputs is None:
+        traced = kernels.scratch / "files.trace"
+        outputs = run(steps, book.folder, kernels, traced)
+        if memory:
+            memory.remember("files", "", codes, outputs, traced)
+    ((output,),) = outputs
+    return {name: text.encode() for name, text in output["data"]["application/json"].items()}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of code, and whose it is."""
+
+    code: str
+    path: Path
+    line: int
+    may_raise: bool = False
+
+
+def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> Outputs:
+    """The outputs of pieces of code that run in a kernel of their own, one list each.
+
+    Args:
+        steps: the pieces, in order.
+        folder: where they run.
+        kernels: where the kernel comes from.
+        traced: the file for what the kernel's trace has seen.
+
+    Raises:
+        RenderError: as :func:`execute`.
+    """
+    notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
+    client = NotebookClient(
+        notebook,
+        km=kernels.manager(),
+        extra_arguments=ARGUMENTS,
+        timeout=TIME_LIMIT,
+        shutdown_kernel="immediate",
+        # What a cell prints may reach us in pieces, as the machine's load has it.
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
+        beginning = Step(kernels.first, steps[0].path, 1)
+        _outputs(client, beginning)
+        outputs = [_outputs(client, step) for step in steps]
+        _outputs(client, replace(beginning, code=trace.ending(traced)))
+    return outputs
+
+
+def _steps(page: Page, book: Book) -> list[Step]:
+    """All code of a page, with what prepares its kernel; nothing for a page without code."""
+    pieces = [piece for piece in page.pieces if not isinstance(piece, str)]
+    if not pieces:
+        return []
+    chosen = str(book.html.get("fig-format", "retina"))
+    formats = [chosen] if chosen == "svg" or not book.pdf else [chosen, "svg"]
+    steps = [Step(code, page.path, 1) for code in (_SETUP.format(formats=formats), _INLINE)]
+    return steps + [step for piece in pieces for step in _steps_of(piece, page, book)]
+
+
+def _steps_of(piece: Inline | Cell, page: Page, book: Book) -> list[Step]:
+    """What runs for a piece of a page; a cell's own size of figures comes before it and goes after."""
+    if isinstance(piece, Inline):
+        return [Step(f"__inline({piece.code})", piece.path, piece.line)]
+    options = _options(piece, page, book)
+    if not (options.get("eval", True) and options.get("enabled", True)):
+        return []
+    steps = [Step(piece.code, piece.path, piece.line, bool(options.get("error")))]
+    if {"fig-width", "fig-height"} & set(piece.options):
+        width, height = size(book)
+        own = options.get("fig-width", width), options.get("fig-height", height)
+        before, after = (
+            Step(_SIZE.format(width=wide, height=high), piece.path, piece.line)
+            for wide, high in (own, (width, height))
         )
-        with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
-            running.start(client)
-            markdown = running.write()
-    else:
-        markdown = running.write()
-    return Executed(page, markdown, running.files, tuple(running.printed))
+        return [before, *steps, after]
+    return steps
+
+
+def _options(cell: Cell, page: Page, book: Book) -> dict[str, Any]:
+    """A cell's own options, before those of its page and of the book."""
+    return {**book.execute, **(page.front_matter.get("execute") or {}), **cell.options}
+
+
+def _outputs(client: NotebookClient, step: Step) -> list[Any]:
+    """What came of one piece of code."""
+    cell = nbformat.v4.new_code_cell(step.code)  # type: ignore[no-untyped-call]
+    if step.may_raise:
+        cell.metadata["tags"] = ["raises-exception"]
+    client.nb.cells.append(cell)
+    try:
+        client.execute_cell(cell, len(client.nb.cells) - 1)
+    except CellExecutionError as error:
+        raised = next((o for o in cell.outputs if o["output_type"] == "error"), None)
+        number = _raised_line(raised, step.line) if raised else step.line
+        words = _COLOUR.sub("", str(error.evalue)).strip() or "without a word"
+        raise at(step.path, number, f"the cell raises {error.ename}: {words}") from None
+    except CellTimeoutError:
+        problem = f"the cell did not end within {TIME_LIMIT} seconds"
+        raise at(step.path, step.line, problem) from None
+    except DeadKernelError:
+        raise at(step.path, step.line, "the cell's Python process died") from None
+    return list(cell.outputs)
 
 
 class _Page:
-    """A page on its way through its kernel."""
+    """A page on its way to Markdown, with the outputs of its code."""
 
-    def __init__(self, page: Page, book: Book) -> None:
+    def __init__(self, page: Page, book: Book, outputs: Outputs) -> None:
         self.page, self.book = page, book
-        self.defaults = {**book.execute, **(page.front_matter.get("execute") or {})}
         self.files: dict[str, bytes] = {}
         self.printed: list[tuple[str, Cell | Inline]] = []
         self.count = 0  # of figures
-        self.client: NotebookClient | None = None
-
-    def start(self, client: NotebookClient) -> None:
-        self.client = client
-        chosen = str(self.book.html.get("fig-format", "retina"))
-        formats = [chosen] if chosen == "svg" or not self.book.pdf else [chosen, "svg"]
-        self._run(_SETUP.format(formats=formats), self.page.path, 1)
-        self._run(_INLINE, self.page.path, 1)
+        self.outputs = iter(outputs[len(outputs) and _PREPARING :])
 
     def write(self) -> str:
-        """Run what is to be run, and put every piece into Markdown."""
+        """Put every piece into Markdown."""
         parts = []
         for piece in self.page.pieces:
             if isinstance(piece, str):
                 parts.append(piece)
                 continue
+            # Of a cell's outputs those before and after its own are empty.
+            steps = _steps_of(piece, self.page, self.book)
+            outputs = [output for _ in steps for output in next(self.outputs)]
             if isinstance(piece, Inline):
-                outputs = self._run(f"__inline({piece.code})", piece.path, piece.line)
                 text = "".join(_text(o["data"]["text/markdown"]) for o in outputs if "data" in o)
             else:
-                text = self._cell(piece)
+                text = self._cell(piece, outputs)
             self.printed.append((text, piece))
             parts.append(text)
         return "".join(parts)
 
-    def _run(self, code: str, path: Path, line: int, may_raise: bool = False) -> list[Any]:
-        """The outputs of a piece of code."""
-        assert self.client is not None
-        cell = nbformat.v4.new_code_cell(code)  # type: ignore[no-untyped-call]
-        if may_raise:
-            cell.metadata["tags"] = ["raises-exception"]
-        self.client.nb.cells.append(cell)
-        try:
-            self.client.execute_cell(cell, len(self.client.nb.cells) - 1)
-        except CellExecutionError as error:
-            raised = next((o for o in cell.outputs if o["output_type"] == "error"), None)
-            number = _raised_line(raised, line) if raised else line
-            words = _COLOUR.sub("", str(error.evalue)).strip() or "without a word"
-            raise at(path, number, f"the cell raises {error.ename}: {words}") from None
-        except CellTimeoutError:
-            raise at(path, line, f"the cell did not end within {TIME_LIMIT} seconds") from None
-        except DeadKernelError:
-            raise at(path, line, "the cell's Python process died") from None
-        return list(cell.outputs)
-
-    def _cell(self, cell: Cell) -> str:
-        options = {**self.defaults, **cell.options}
-        outputs: list[Any] = []
-        if options.get("eval", True) and options.get("enabled", True):
-            own_size = {"fig-width", "fig-height"} & set(cell.options)
-            width, height = size(self.book)
-            if own_size:
-                own = {
-                    "width": options.get("fig-width", width),
-                    "height": options.get("fig-height", height),
-                }
-                self._run(_SIZE.format(**own), cell.path, cell.line)
-            outputs = self._run(cell.code, cell.path, cell.line, bool(options.get("error")))
-            if own_size:
-                self._run(_SIZE.format(width=width, height=height), cell.path, cell.line)
+    def _cell(self, cell: Cell, outputs: list[Any]) -> str:
+        options = _options(cell, self.page, self.book)
         if not options.get("include", True):
             return "\n"
         shown = [self._source(cell, options)] if options.get("echo", True) else []

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -22,14 +22,17 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
+from pneumo import paths
+from report.engine import trace
 from report.engine.config import Book
+from report.engine.memory import PACKAGES
 from report.engine.source import Cell, Page
 
 # Elsewhere system libraries start threads of their own, and what splits off is not sound.
 SPLITS = sys.platform == "linux"
 NURSERY = Path(__file__).with_name("nursery.py")
 ARGUMENTS = ["--IPKernelApp.log_level=40"]  # errors only
-_MATPLOTLIB = """\
+MATPLOTLIB = """\
 figure.figsize: {width}, {height}
 figure.dpi: {dpi}
 savefig.dpi: figure
@@ -37,10 +40,18 @@ savefig.dpi: figure
 
 
 class Kernels:
-    """Managers of kernels for a book's pages; a context, at whose end no kernel is left."""
+    """Managers of kernels for a book's pages; a context, at whose end no kernel is left.
 
-    def __init__(self, book: Book, pages: Iterable[Page]) -> None:
-        self._book, self._modules = book, imported(pages)
+    Args:
+        book: the project.
+        pages: its pages.
+        before: what must not raise before the first kernel starts.
+    """
+
+    def __init__(
+        self, book: Book, pages: Iterable[Page], before: Callable[[], object] | None = None
+    ) -> None:
+        self._book, self._modules, self._before = book, imported(pages), before
         self._nursery: subprocess.Popen[str] | None = None
         self._lock = Lock()
         self._count = 0
@@ -49,9 +60,11 @@ class Kernels:
         self._scratch = TemporaryDirectory()
         width, height = size(self._book)
         dpi = self._book.html.get("fig-dpi", 96)
-        settings = Path(self._scratch.name) / "matplotlibrc"
+        self.scratch = Path(self._scratch.name)
+        self.first = first(self.scratch)
+        settings = self.scratch / "matplotlibrc"
         settings.write_text(
-            _MATPLOTLIB.format(width=width, height=height, dpi=dpi), encoding="utf-8"
+            MATPLOTLIB.format(width=width, height=height, dpi=dpi), encoding="utf-8"
         )
         # Figures as the project wants them, not as its user's own settings do.
         self.environment = {
@@ -71,6 +84,8 @@ class Kernels:
         """A kernel yet to be started, with this Python whatever else is installed."""
         manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
         with self._lock:
+            if self._before and not self._count:
+                self._before()
             self._count += 1
         if hasattr(socket, "AF_UNIX"):
             # A port may be another process's by the time the kernel opens it; then both would wait for ever.
@@ -87,7 +102,7 @@ class Kernels:
         with self._lock:
             if self._nursery is None:
                 self._nursery = subprocess.Popen(
-                    [sys.executable, str(NURSERY), *self._modules],
+                    [sys.executable, str(NURSERY), self.first, *self._modules],
                     env=self.environment,
                     cwd=self._book.folder,
                     stdin=subprocess.PIPE,
@@ -122,6 +137,18 @@ def imported(pages: Iterable[Page]) -> list[str]:
 def size(book: Book) -> tuple[float, float]:
     """Width and height of figures, in inches."""
     return float(book.html.get("fig-width", 7)), float(book.html.get("fig-height", 5))
+
+
+def first(*apart: Path) -> str:
+    """The code with which a kernel begins, so that it takes down what its outputs depend on.
+
+    Args:
+        apart: folders of which nothing counts: what lies there does so for this build alone.
+    """
+    # What was computed once and kept is named by all that decides it.
+    own = [paths.home() / name for name in ("kept", "pages")]
+    caches = [os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"]
+    return trace.code(PACKAGES, [f"{folder}{os.sep}" for folder in (*apart, *own, *caches)])
 
 
 class _SplitOff(LocalProvisioner):

@@ -1,7 +1,7 @@
 """A process that imports what pages need and splits off a kernel for each; `kernels.py` starts it.
 
-It is called with the names of modules, reads one line a kernel (a connection file and arguments, as JSON),
-and writes the number of the new process. It ends with its input.
+It is called with code to run first and the names of modules, reads one line a kernel (a connection file and
+arguments, as JSON), and writes the number of the new process. It ends with its input.
 """
 
 import json
@@ -11,16 +11,18 @@ import sys
 from importlib import import_module
 
 
-def main(modules: list[str]) -> None:
+def main(first: str, modules: list[str]) -> None:
     """Import, then split off a kernel for every line of the input."""
     orders, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a module prints while it is imported is no answer
     del sys.path[0]  # this file's folder, which is no kernel's
+    exec(first, {})
     for name in ("ipykernel.kernelapp", *modules):
         try:
             import_module(name)
         except Exception:  # not a module, or one that fails: then its page says so
             continue
+    sys.modules["pneumo_trace"].settle()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that are over leave nothing behind
     for line in orders:
         number = os.fork()
@@ -49,4 +51,4 @@ def _kernel(order: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])

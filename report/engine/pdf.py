@@ -4,6 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 
@@ -15,6 +17,7 @@ from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document
 from report.engine.errors import RenderError
 from report.engine.html import CALLOUTS, arguments, is_visible, metadata, reference_text
+from report.engine.memory import Memory, key_of
 from report.engine.tree import Node
 
 _POINTS = 0.75  # of a CSS pixel
@@ -24,7 +27,12 @@ _TEXT_WIDTH = 440.0  # points; a picture as wide as that takes the whole line
 
 
 def write_pdf(
-    document: Document, book: Book, templates: Path, files: Mapping[str, bytes], folder: Path
+    document: Document,
+    book: Book,
+    templates: Path,
+    files: Mapping[str, bytes],
+    folder: Path,
+    memory: Memory | None = None,
 ) -> bytes:
     """The book as a PDF.
 
@@ -34,6 +42,7 @@ def write_pdf(
         templates: the folder that holds ``report.typ.j2``.
         files: the pictures that cells drew, by path.
         folder: an empty folder to work in.
+        memory: where the PDF of the same source and pictures is looked for first, and kept afterwards.
 
     Raises:
         RenderError: Typst refuses; with its own words.
@@ -44,10 +53,22 @@ def write_pdf(
         path.write_bytes(content)
     source = folder / "report.typ"
     source.write_text(write_typst(document, book, templates, files, folder), encoding="utf-8")
+    digests = {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    key = key_of(version("typst"), digests)
+    known = memory.get("typst", key) if memory else None
+    if known is not None:
+        return known
     try:
-        return bytes(typst.compile(str(source), root=str(folder), format="pdf"))
+        pdf = bytes(typst.compile(str(source), root=str(folder), format="pdf"))
     except (RuntimeError, typst.TypstError) as error:
         raise RenderError(f"Typst: {error}") from None
+    if memory:
+        memory.put("typst", key, pdf)
+    return pdf
 
 
 def write_typst(

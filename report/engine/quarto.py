@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from report.engine.config import read_book
@@ -54,15 +53,12 @@ def require() -> Path:
     return program
 
 
-def render(
-    project: Path, output: Path | None = None, finish: Callable[[Path], None] | None = None
-) -> Path:
+def render(project: Path, output: Path | None = None) -> Path:
     """Build a book's site with Quarto; the old one stays until the new one is whole.
 
     Args:
         project: the folder of `_quarto.yml`.
         output: the site's folder; None for the one that the project names.
-        finish: adds files to the new site before it replaces the old one.
 
     Returns:
         The site's folder.
@@ -81,8 +77,6 @@ def render(
         result = subprocess.run(command, env=environment, check=False)
         if result.returncode:
             raise RenderError(f"quarto render ended with status {result.returncode}; see above")
-        if finish:
-            finish(building)
         replace(output, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)

@@ -16,8 +16,9 @@ from report.engine import html, tree
 from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import at
-from report.engine.execute import Executed, execute
+from report.engine.execute import Executed, execute, write_files
 from report.engine.kernels import Kernels
+from report.engine.memory import Memory
 from report.engine.pdf import write_pdf
 from report.engine.source import Page, read_page
 
@@ -29,7 +30,9 @@ def render(
     project: Path,
     templates: Path,
     output: Path | None = None,
-    finish: Callable[[Path], None] | None = None,
+    memory: Memory | None = None,
+    beside: str = "",
+    before: Callable[[], object] | None = None,
 ) -> Path:
     """Build a book's site; the old one stays until the new one is whole.
 
@@ -37,7 +40,9 @@ def render(
         project: the folder of `_quarto.yml`.
         templates: the folder of `page.html.j2`, `report.typ.j2` and what goes into `site_libs`.
         output: the site's folder; None for the one that the project names.
-        finish: adds files to the new site before it replaces the old one.
+        memory: what earlier builds have made; without it everything is made anew.
+        beside: code that writes what goes beside the pages into the folder that it knows as `folder`.
+        before: what must not raise before any code runs.
 
     Returns:
         The site's folder.
@@ -49,29 +54,43 @@ def render(
     output = (output or book.output).resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    executed = _execute_all(pages, book)
-    document = assemble(executed, book)
-    check_citations(document, _bibliography(book))
-    check_links(document)
-    building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
-    try:
-        building.chmod(0o755)
-        _write_site(building, document, executed, book, templates)
-        if finish:
-            finish(building)
-        check_links(document, building)
-        replace(output, building)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    executed, more = _execute_all(pages, book, memory, beside, before)
+    with tree.remembering(memory):
+        document = assemble(executed, book)
+        check_citations(document, _bibliography(book))
+        check_links(document)
+        building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
+        try:
+            building.chmod(0o755)
+            _write_site(building, document, executed, book, templates, memory)
+            for name, content in more.items():
+                (building / name).parent.mkdir(parents=True, exist_ok=True)
+                (building / name).write_bytes(content)
+            check_links(document, building)
+            replace(output, building)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
     return output
 
 
-def _execute_all(pages: list[Page], book: Book) -> list[Executed]:
-    """Run the pages' cells; the first error ends it, without waiting for pages not yet begun."""
-    with Kernels(book, pages) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
-        futures = [pool.submit(execute, page, book, kernels) for page in pages]
+def _execute_all(
+    pages: list[Page],
+    book: Book,
+    memory: Memory | None,
+    beside: str,
+    before: Callable[[], object] | None,
+) -> tuple[list[Executed], dict[str, bytes]]:
+    """Run the pages' cells and what writes beside them; the first error ends it, and nothing more begins."""
+    with (
+        Kernels(book, pages, before) as kernels,
+        ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
+    ):
+        # It takes as long as the longest page.
+        more = pool.submit(write_files, beside, book, kernels, memory) if beside else None
+        futures = [pool.submit(execute, page, book, kernels, memory) for page in pages]
         try:
-            return [future.result() for future in futures]
+            executed = [future.result() for future in futures]
+            return executed, more.result() if more else {}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -88,7 +107,12 @@ def replace(output: Path, building: Path) -> None:
 
 
 def _write_site(
-    folder: Path, document: Document, executed: list[Executed], book: Book, templates: Path
+    folder: Path,
+    document: Document,
+    executed: list[Executed],
+    book: Book,
+    templates: Path,
+    memory: Memory | None,
 ) -> None:
     files = {name: content for page in executed for name, content in page.files.items()}
     search: list[dict[str, str]] = []
@@ -113,7 +137,7 @@ def _write_site(
     _copy_files(folder, document, files, book)
     if book.pdf:
         with tempfile.TemporaryDirectory() as scratch:
-            pdf = write_pdf(document, book, templates, files, Path(scratch))
+            pdf = write_pdf(document, book, templates, files, Path(scratch), memory)
         (folder / book.pdf).write_bytes(pdf)
 
 

@@ -3,11 +3,14 @@
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
 import pypandoc
 
 from report.engine.errors import RenderError
+from report.engine.memory import Memory, key_of
 
 Node = dict[str, Any]
 Attributes = tuple[str, list[str], dict[str, str]]
@@ -19,11 +22,39 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     Raises:
         RenderError: pandoc refuses; with its own words.
     """
+    memory = _memories[-1] if _memories else None
+    key = _key(memory, arguments, text) if memory else ""
+    known = memory.get("pandoc", key) if memory else None
+    if known is not None:
+        return known.decode()
     command = [pypandoc.get_pandoc_path(), *arguments]
     result = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=False)
     if result.returncode:
         raise RenderError(f"pandoc: {result.stderr.strip()}")
+    if memory:
+        memory.put("pandoc", key, result.stdout.encode())
     return result.stdout
+
+
+@contextmanager
+def remembering(memory: Memory | None) -> Iterator[None]:
+    """Within it pandoc is not asked again what it has answered before."""
+    if memory is None:
+        yield
+        return
+    _memories.append(memory)
+    try:
+        yield
+    finally:
+        _memories.pop()
+
+
+def _key(memory: Memory, arguments: Sequence[str], text: str) -> str:
+    """A key that changes with pandoc, with what it is asked, and with the files that the question names."""
+    files = [argument.partition("=")[2] for argument in arguments if "=" in argument]
+    return key_of(
+        version("pypandoc_binary"), list(arguments), [memory.digest(name) for name in files], text
+    )
 
 
 def read_markdown(text: str) -> list[Node]:
@@ -166,3 +197,4 @@ def _api_version() -> list[str]:
 
 
 _VERSION: list[str] = []
+_memories: list[Memory] = []

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -106,16 +105,3 @@ def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, ca
     assert "quarto render ended with status 4" in capsys.readouterr().err
     assert (old / "index.html").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "project", "site"]
-
-
-def test_results_are_added_before_the_site_is_replaced(play, write, tmp_path):
-    play()
-    seen = []
-    site = quarto.render(
-        write(), tmp_path / "site", lambda folder: seen.append((folder, folder.is_dir()))
-    )
-    (folder, existed), *rest = seen
-    assert not rest
-    assert existed
-    assert folder != site
-    assert not Path(folder).exists()
