@@ -59,9 +59,9 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speeds as ratios, print a table, write bench.json (-- --only ID…, --output FILE)."""
-    session.install("-e", ".")
-    session.run("python", "-m", "pneumo.bench", *session.posargs)
+    """Measure speeds and rebuilds, print a table, write bench.json (-- --only ID…, --output FILE)."""
+    install(session, "pages")
+    session.run("python", "-m", "report.engine.bench", *session.posargs)
 
 
 @nox.session

@@ -337,13 +337,22 @@ def measurements(dataset: Dataset) -> Iterator[Measurement]:
     )  # fmt: skip
 
 
-def run(chosen: Sequence[str] = (), say: Callable[[str], None] = print) -> list[Row]:
+def run(
+    chosen: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+    more: Sequence[Measurement] = (),
+) -> list[Row]:
     """Measure what is chosen, or everything.
+
+    Args:
+        chosen: ids; nothing for all.
+        say: hears what is being measured, in a line each.
+        more: what else can be measured.
 
     Raises:
         BenchError: something chosen does not exist.
     """
-    known = {one.id: one for one in measurements(_small(data.load()))}
+    known = {one.id: one for one in (*measurements(_small(data.load())), *more)}
     unknown = sorted(set(chosen) - set(known))
     if unknown:
         raise BenchError(f"nothing is called {unknown[0]!r}; there are: {', '.join(known)}")
@@ -352,7 +361,7 @@ def run(chosen: Sequence[str] = (), say: Callable[[str], None] = print) -> list[
         say(f"{name} …")
         try:
             rows.append(known[name].row())
-        except (RuntimeError, BenchError) as error:
+        except (RuntimeError, PneumoError) as error:
             say(f"{name}: can't be measured here: {str(error).splitlines()[0]}")
     return rows
 
@@ -366,14 +375,14 @@ def write(rows: Sequence[Row], path: Path) -> None:
     runs.write_json(path, {"rows": list(merged.values()), "machine": machine})
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = ()) -> int:
     """Measure, print a table and write it; the status is 1 where a goal is missed."""
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="these rows alone")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     chosen = parser.parse_args(arguments)
     try:
-        rows = run(chosen.only)
+        rows = run(chosen.only, more=more)
     except PneumoError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,180 @@
+"""How long a rebuild takes, in seconds of a clock, beside all else that `nox -s bench` measures.
+
+Everything is done to a copy of the project with the runs that are there, so that no page and nothing that is
+kept of the project's own changes.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import cached_property, partial
+from pathlib import Path
+
+from pneumo import bench, paths
+from pneumo.bench import BenchError, Measurement
+from report.engine import quarto
+
+ROOT = Path(__file__).resolve().parents[2]
+_PARTS = (
+    "report",
+    "templates",
+    "pneumo",
+    "noxfile.py",
+    "pyproject.toml",
+    "README.md",
+    ".zenodo.json",
+)
+# A page's text, and a function that one page alone calls: what is written in place of what.
+PROSE = (Path("report/shift.qmd"), "\n## ", "\nSentence {n} more.\n\n## ")
+FIGURE = (Path("pneumo/figures/shift.py"), 'set_xlabel("logit"', 'set_xlabel("logit {n}"')
+
+
+class Rebuilds:
+    """A copy of the project with a built site, and builds of it; a context, at whose end the copy is gone."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._edits = 0
+
+    def __enter__(self) -> "Rebuilds":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def project(self) -> Path:
+        """The copy, its site built with the portable engine."""
+        folder = self._copy()
+        self._build(folder, "portable")
+        return folder
+
+    @cached_property
+    def project_of_quarto(self) -> Path:
+        """Another copy, its site built with Quarto."""
+        quarto.require()
+        folder = self._copy()
+        self._build(folder, "quarto")
+        return folder
+
+    def nothing_changed(self) -> float:
+        """Seconds of a build where nothing has changed since the last one."""
+        return self._build(self.project, "portable")
+
+    def nothing_changed_at_all(self) -> float:
+        """Seconds of `nox -s report` where nothing has changed, its environment made before."""
+        program = shutil.which("nox")
+        if program is None:
+            raise BenchError("nox is not on the path")
+        command = [program, "-s", "report", "--", "--engine", "portable"]
+        self._run(command, self.project)  # makes the environment
+        return self._run(command, self.project)
+
+    def edited(self, edit: tuple[Path, str, str], engine: str = "portable") -> float:
+        """Seconds of a build after one edit: the first place of one text gets another."""
+        folder = self.project if engine == "portable" else self.project_of_quarto
+        path, before, after = folder / edit[0], edit[1], edit[2]
+        text = path.read_text(encoding="utf-8")
+        if before not in text:
+            raise BenchError(f"{edit[0]} has no {before!r} any more")
+        self._edits += 1  # never the same twice
+        edited = text.replace(before, after.format(n=self._edits), 1)
+        path.write_text(edited, encoding="utf-8")
+        try:
+            return self._build(folder, engine)
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+    def everything(self, engine: str = "portable") -> float:
+        """Seconds of a build that runs every cell, from finished runs."""
+        folder = self.project if engine == "portable" else self.project_of_quarto
+        return self._build(folder, engine, "--fresh")
+
+    def _copy(self) -> Path:
+        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
+        folder = Path(name) / "project"
+        folder.mkdir()
+        skip = shutil.ignore_patterns("__pycache__", ".quarto", "_book")
+        for part in _PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=skip)
+            else:
+                shutil.copyfile(source, folder / part)
+        store = folder / ".pneumo"
+        store.mkdir()
+        # The runs are the user's, what is kept of pages is the copy's.
+        for part in ("runs", "studies", "probes", "kept"):
+            if (paths.home() / part).is_dir():
+                (store / part).symlink_to(paths.home() / part)
+        return folder
+
+    def _build(self, folder: Path, engine: str, *options: str) -> float:
+        command = [sys.executable, "-m", "report.engine", "--engine", engine, *options]
+        return self._run(command, folder)
+
+    def _run(self, command: Sequence[str], folder: Path) -> float:
+        environment = os.environ | {
+            "PYTHONPATH": str(folder),
+            "PNEUMO_HOME": str(folder / ".pneumo"),
+        }
+        started = time.perf_counter()
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or ["nothing said"]
+            raise BenchError(f"a build ended with status {done.returncode}: {said[-1]}")
+        return time.perf_counter() - started
+
+
+def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
+    """What can be measured of rebuilds, in the table's order."""
+    portable = "the portable engine"
+    yield Measurement(
+        "rebuild-nothing", f"{portable}, nothing changed", "s", "≤ 3", rebuilds.nothing_changed
+    )
+    yield Measurement(
+        "rebuild-nothing-nox",
+        "`nox -s report`, nothing changed",
+        "s",
+        "≤ 8",
+        rebuilds.nothing_changed_at_all,
+    )
+    edits = {"prose": ("one page's text changed", PROSE), "figure": ("one figure changed", FIGURE)}
+    for name, (words, edit) in edits.items():
+        measure = partial(rebuilds.edited, edit)
+        yield Measurement(f"rebuild-{name}", f"{portable}, {words}", "s", None, measure)
+    yield Measurement(
+        "rebuild-everything",
+        f"{portable}, every page executed",
+        "s",
+        "≤ 25",
+        rebuilds.everything,
+    )
+    if quarto.find():
+        for name, (words, edit) in edits.items():
+            measure = partial(rebuilds.edited, edit, "quarto")
+            yield Measurement(f"rebuild-{name}-quarto", f"Quarto, {words}", "s", None, measure)
+        yield Measurement(
+            "rebuild-everything-quarto",
+            "Quarto, every page executed",
+            "s",
+            None,
+            partial(rebuilds.everything, "quarto"),
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, as `pneumo.bench` does, rebuilds with all else."""
+    with Rebuilds() as rebuilds:
+        return bench.main(arguments, list(measurements(rebuilds)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
