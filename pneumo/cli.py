@@ -37,7 +37,7 @@ def _data(chosen: argparse.Namespace) -> int:
 def _train(chosen: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import datasets
+    from pneumo import datasets, distributed
     from pneumo.models import find_weights
     from pneumo.progress import Display
     from pneumo.recipes import find_profile
@@ -49,9 +49,19 @@ def _train(chosen: argparse.Namespace) -> int:
         recipe = replace(recipe, epochs=chosen.epochs)
     dataset = datasets.load(about.name, size, chosen.data)
     weights = find_weights(recipe, chosen.weights)
-    with Display() as display:
-        listener = display.listener(recipe, chosen.seed, images_an_epoch(recipe, dataset))
-        run = train(recipe, chosen.seed, dataset, weights, None, listener, chosen.device)
+    images = images_an_epoch(recipe, dataset)
+    if distributed.is_wanted():
+        with distributed.group(chosen.device) as group:
+            if not group.is_first:
+                distributed.train(recipe, chosen.seed, dataset, group, weights)
+                return 0
+            with Display() as display:
+                ear = display.listener(recipe, chosen.seed, images)
+                run = distributed.train(recipe, chosen.seed, dataset, group, weights, None, ear)
+    else:
+        with Display() as display:
+            ear = display.listener(recipe, chosen.seed, images)
+            run = train(recipe, chosen.seed, dataset, weights, None, ear, chosen.device)
     best = run.manifest["metrics"]
     print(
         f"{run.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "

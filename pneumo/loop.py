@@ -154,6 +154,8 @@ class Loop:
         folder: where the checkpoint and the history lie; what a killed training left there is gone on with.
     """
 
+    processes = 1  # that share the training
+
     def __init__(
         self,
         recipe: Recipe,

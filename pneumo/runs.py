@@ -126,7 +126,9 @@ class Run:
         return f"run-{self.recipe.name}-s{self.seed}"
 
 
-def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None) -> str:
+def run_key(
+    recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None, processes: int = 1
+) -> str:
     """Twelve hexadecimal digits that change with all that decides a run's numbers.
 
     Args:
@@ -134,6 +136,7 @@ def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | N
         seed: the run's seed.
         fingerprint: the data's.
         weights_sha256: of the pretrained weights, None where there are none.
+        processes: how many share the training.
     """
     decided_by = {
         "schema": SCHEMA,
@@ -143,6 +146,8 @@ def run_key(recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | N
         "weights": weights_sha256,
         "source": source_digest(_DECIDING),
     }
+    if processes > 1:
+        decided_by |= {"processes": processes, "sharing": source_digest(("distributed",))}
     text = json.dumps(decided_by, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,17 +56,26 @@ def train(
     Raises:
         TrainingError: the device is not there, or the weights that the recipe asks for are not given.
     """
-    if recipe.pretraining and weights is None:
-        raise TrainingError(
-            f"{recipe.name} asks for weights pretrained on {recipe.pretraining}; none are given"
-        )
+    check_weights(recipe, weights)
     key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
     destination = runs.folder(recipe, seed, key, home)
     with runs.once(destination) as partial:
         if partial:
-            loop = _train(recipe, seed, dataset, weights, partial, find_device(device), listener)
-            _finish(loop, dataset, weights, key)
+            loop = fill(recipe, seed, dataset, weights, partial, find_device(device), listener)
+            finish(loop, dataset, weights, key)
     return runs.load(destination)
+
+
+def check_weights(recipe: Recipe, weights: Weights | None) -> None:
+    """Refuse a training that lacks its weights.
+
+    Raises:
+        TrainingError: the recipe asks for pretrained weights, and none are given.
+    """
+    if recipe.pretraining and weights is None:
+        raise TrainingError(
+            f"{recipe.name} asks for weights pretrained on {recipe.pretraining}; none are given"
+        )
 
 
 def find_device(name: str) -> torch.device:
@@ -106,7 +116,7 @@ def shuffled(split: Split, seed: int) -> Split:
     return Split(split.images, np.random.default_rng(seed).permutation(split.labels))
 
 
-def _train(
+def fill(
     recipe: Recipe,
     seed: int,
     dataset: Dataset,
@@ -114,8 +124,20 @@ def _train(
     folder: Path,
     device: torch.device,
     listener: Listener | None,
+    make: Callable[..., Loop] = Loop,
 ) -> Loop:
-    """Train as the recipe says, with `folder` for what must survive a kill."""
+    """Train as the recipe says, with `folder` for what must survive a kill.
+
+    Args:
+        recipe: how to train.
+        seed: as for :func:`train`.
+        dataset: likewise.
+        weights: likewise.
+        folder: where checkpoint and history lie.
+        device: the device itself.
+        listener: as for :func:`train`.
+        make: takes what :class:`pneumo.loop.Loop` takes.
+    """
     training, validation = dataset.train, dataset.val
     if recipe.held_out:
         training, _ = divide(training)
@@ -126,7 +148,7 @@ def _train(
         training, validation = shuffled(training, seed), shuffled(validation, seed)
     seed_everything(seed)
     model = build(recipe, weights).to(device)
-    loop = Loop(recipe, seed, model, _task(recipe, training), training, validation, folder)
+    loop = make(recipe, seed, model, _task(recipe, training), training, validation, folder)
     loop.run(listener)
     return loop
 
@@ -139,7 +161,7 @@ def _task(recipe: Recipe, training: Split) -> TwoClasses:
     return TwoClasses((0.5 / (1 - share), 0.5 / share))
 
 
-def _finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> None:
+def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> None:
     """Predict validation and test, explain, and write all that a finished run holds."""
     from pneumo.explain import explain
 
@@ -186,7 +208,8 @@ def provenance(loop: Loop) -> dict[str, Any]:
     return {
         "versions": versions(),
         "hardware": hardware(loop.device)
-        | {"precision": str(loop.precision).removeprefix("torch.")},
+        | {"precision": str(loop.precision).removeprefix("torch.")}
+        | ({"processes": loop.processes} if loop.processes > 1 else {}),
         "git_commit": git_commit(),
         "seconds": round(sum(row["seconds"] for row in loop.history), 3),
     }

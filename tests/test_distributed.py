@@ -1,0 +1,180 @@
+"""One run over two processes: the same gradients, numbers within the seeds' spread, resumed alike."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pneumo import distributed, runs
+from pneumo.recipes import RECIPES
+from pneumo.train import TrainingError, train
+
+pytestmark = pytest.mark.slow
+
+RECIPE = replace(RECIPES["simple-cnn"], epochs=3, train_images=256)
+# What each of two processes does: train, or compare the gradients of one step with those of a lone process.
+SHARE = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np, torch
+from pneumo import data, distributed
+from pneumo.loop import Loop, Stage, TwoClasses
+from pneumo.models import build
+from pneumo.recipes import RECIPES
+
+what, folder = sys.argv[1], Path(sys.argv[2])
+options = json.loads(sys.argv[3])
+recipe = replace(RECIPES["simple-cnn"], **options)
+dataset = data.phantom()
+
+
+def gradients(loop, count):
+    loop._optimizer(Stage("open", 1, 1e-3), 1)
+    loop.model.eval()
+    generator = torch.Generator().manual_seed(3)
+    torch.manual_seed(5)
+    inputs = torch.from_numpy(dataset.train.images[:count, None] / 255.0).float()
+    targets = torch.from_numpy(dataset.train.labels[:count]).float()
+    loop.model.zero_grad()
+    output, loss = loop._forward(inputs, targets, generator)
+    loss.backward()
+    return [output.detach(), loss.detach(), *(p.grad.clone() for p in loop.model.parameters())]
+
+
+with distributed.group("cpu") as group:
+    if what == "train":
+        run = distributed.train(recipe, 0, dataset, group, home=folder)
+        if group.is_first:
+            (folder / "label").write_text(run.label)
+    else:
+        for count in (16, 7, 3):
+            found = []
+            for shared in (False, True):
+                torch.manual_seed(1)
+                parts = recipe, 0, build(recipe), TwoClasses(), dataset.train, dataset.val, folder
+                loop = distributed.SharedLoop(group, *parts) if shared else Loop(*parts)
+                found.append(gradients(loop, count))
+            for alone, together in zip(*found, strict=True):
+                torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
+        (folder / f"compared-{group.rank}").touch()
+"""
+
+
+def _start(what: str, folder: Path, **options: object) -> subprocess.Popen[str]:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    folder.mkdir(exist_ok=True)
+    script = folder / "share.py"
+    script.write_text(SHARE)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-addr", "127.0.0.1", "--master-port", str(port),
+        str(script), what, str(folder), json.dumps(options),
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def _done(process: subprocess.Popen[str]) -> None:
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+
+
+SHORT = {"epochs": 3, "train_images": 256}
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("together")
+    _done(_start("train", folder, **SHORT))
+    return runs.load(folder / "runs" / (folder / "label").read_text())
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_two_processes_have_the_gradients_of_one(tmp_path, mixup):
+    # Without what shares see by themselves, batch statistics and dropout, all else must be the same.
+    _done(_start("compare", tmp_path, dropout=0.0, mixup=mixup, half_precision=False))
+    assert {path.name for path in tmp_path.glob("compared-*")} == {"compared-0", "compared-1"}
+
+
+def test_the_numbers_lie_within_the_seeds_spread(together, phantom, tmp_path):
+    alone = [train(RECIPE, seed, phantom, home=tmp_path) for seed in range(5)]
+    for name in ("val_loss", "val_auc", "val_accuracy"):
+        spread = [run.manifest["metrics"][name] for run in alone]
+        # A sixth draw of normal numbers lies within four deviations of five in all but few cases.
+        allowed = 4 * float(np.std(spread, ddof=1)) + 0.02
+        assert abs(together.manifest["metrics"][name] - np.mean(spread)) <= allowed, name
+    assert together.manifest["hardware"]["processes"] == 2
+    assert len(together.history) == RECIPE.epochs
+
+
+def test_a_shared_run_is_not_mistaken_for_one_processs(together, phantom):
+    alone = runs.run_key(RECIPE, 0, phantom.fingerprint, None)
+    assert runs.run_key(RECIPE, 0, phantom.fingerprint, None, 1) == alone
+    assert together.key == runs.run_key(RECIPE, 0, phantom.fingerprint, None, 2) != alone
+
+
+@pytest.mark.promise("killed", "survived")
+def test_a_shared_run_that_was_killed_ends_with_the_same_bits(together, tmp_path):
+    process = _start("train", tmp_path, **SHORT)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/.*.partial/checkpoint.pt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    for child in _children(process.pid):
+        os.kill(child, signal.SIGKILL)
+    process.wait()
+    _done(_start("train", tmp_path, **SHORT))
+    resumed = runs.load(tmp_path / "runs" / (tmp_path / "label").read_text())
+    for split in ("val", "test"):
+        np.testing.assert_array_equal(
+            resumed.predictions[split].logits, together.predictions[split].logits
+        )
+
+
+def _children(session: int) -> list[int]:
+    """The processes that `torchrun` started in sessions of their own."""
+    done = subprocess.run(
+        ["pgrep", "-f", "share.py train"], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in done.stdout.split() if int(line) != session]
+
+
+def test_the_command_line_shares_a_run_where_torchrun_starts_it(tmp_path):
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+        "--master-addr", "127.0.0.1", "--master-port", str(port),
+        "-m", "pneumo", "train", "simple-cnn", "--data", "phantom", "--profile", "smoke", "--device", "cpu",
+    ]  # fmt: skip
+    environment = os.environ | {"PNEUMO_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("kept, validation loss") == 1
+    (path,) = (tmp_path / "runs").glob("simple-cnn-s0-*")
+    assert runs.load(path).manifest["hardware"]["processes"] == 2
+
+
+def test_a_group_that_nobody_started_is_refused_in_one_line(monkeypatch):
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    assert not distributed.is_wanted()
+    with pytest.raises(TrainingError, match="start them with torchrun"), distributed.group("cpu"):
+        pass
+    assert not torch.distributed.is_initialized()
