@@ -5,7 +5,6 @@ none is there to be known.
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -28,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from pneumo import data, runs
+from pneumo import data, reference
 from pneumo.augment import augment, resize, to_unit
 from pneumo.data import Dataset, Split
 from pneumo.errors import PneumoError
@@ -368,11 +367,11 @@ def run(
 
 def write(rows: Sequence[Row], path: Path) -> None:
     """Put rows into the file, in place of those of the same id that it holds; others stay."""
-    before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else []
+    before = (reference.read_bench(path) or {"rows": []})["rows"]
     new = {row.id: asdict(row) | {"ok": row.ok} for row in rows}
     merged = {row["id"]: row for row in before} | new
     machine = hardware(torch.device("cpu")) | {"versions": versions()}
-    runs.write_json(path, {"rows": list(merged.values()), "machine": machine})
+    reference.write_bench(path, list(merged.values()), machine)
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = ()) -> int:
@@ -383,10 +382,10 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = (
     chosen = parser.parse_args(arguments)
     try:
         rows = run(chosen.only, more=more)
+        write(rows, chosen.output)
     except PneumoError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    write(rows, chosen.output)
     table = Table("what", "value", "goal", "met")
     for row in rows:
         met = {True: "yes", False: "no", None: ""}[row.ok]

@@ -132,6 +132,11 @@ def _predict(chosen: argparse.Namespace) -> int:
 def _reference(chosen: argparse.Namespace) -> int:
     from pneumo import datasets, paths, reference, study
 
+    if chosen.digests:
+        about, side = datasets.choose(chosen.dataset, chosen.size)
+        folder = chosen.folder or paths.reference(datasets.label(about, side))
+        print(reference.write_digests(folder))
+        return 0
     source = None if chosen.data == "auto" else chosen.data
     done = study.load(chosen.profile, source, dataset=chosen.dataset, size=chosen.size)
     label = datasets.label(done.about, done.data.size)
@@ -249,6 +254,11 @@ def _parser() -> argparse.ArgumentParser:
         help="where to; without it: report/reference, and the set's own where it is another",
     )
     reference.add_argument("--profile", default="paper", help="of the study, paper (default)")
+    reference.add_argument(
+        "--digests",
+        action="store_true",
+        help="write the digests alone, of a reference that is there as it should be",
+    )
     _add_data(reference)
 
     diff = commands.add_parser(

@@ -1,19 +1,19 @@
 """What takes seconds to compute from finished runs: computed once, and kept beside them by content."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from functools import wraps
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
 
-from pneumo import lineage, paths, probes, runs
+from pneumo import lineage, paths, probes, runs, sealed
 from pneumo.study import Study
 
 T = TypeVar("T")
 
-SCHEMA = 2
+SCHEMA = 3
 # The result by the file's name, and the labels of the runs that were read for it.
 _in_memory: dict[str, dict[str, Any]] = {}
 
@@ -44,12 +44,15 @@ def kept(
                 path = paths.home() / "kept" / f"{name}.json"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with FileLock(path.with_name(f".{name}.lock")):
-                    if not path.is_file():
+                    found = _read(path)
+                    if found is None:
                         with lineage.unwatched(), lineage.watch() as seen:
                             result = compute(study)
-                        runs.write_json(path, {"runs": list(seen), "result": result})
-                    # Read back also what was just written: the first call gives what later ones give.
-                    _in_memory[name] = json.loads(path.read_text(encoding="utf-8"))
+                        content = {"schema": SCHEMA, "runs": list(seen), "result": result}
+                        runs.write_sealed(path, content)
+                        # Read back also what was just written: the first call gives what later ones give.
+                        found = sealed.parse(path.read_bytes(), SCHEMA, path.name)
+                    _in_memory[name] = found
             found = _in_memory[name]
             for run in study.runs:
                 if run.label in found["runs"]:
@@ -59,6 +62,14 @@ def kept(
         return look_up
 
     return decorate
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What is kept in a file; None where there is none, or one that is damaged: it is computed anew."""
+    try:
+        return sealed.parse(path.read_bytes(), SCHEMA, path.name)
+    except (OSError, ValueError, sealed.OtherVersionError):
+        return None
 
 
 def _key(

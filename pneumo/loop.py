@@ -1,6 +1,8 @@
 """The one training loop: stages, epochs and steps of any network on images in memory, with checkpoints."""
 
+import io
 import random
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo import metrics, runs
+from pneumo import metrics, runs, sealed
 from pneumo.augment import augment, to_unit, views
 from pneumo.data import Split
 from pneumo.models import Classifier
@@ -355,6 +357,7 @@ class Loop:
         }
         temporary = self.folder / "checkpoint.pt.new"
         torch.save(checkpoint, temporary)
+        sealed.seal_file(temporary, self.folder.name)
         temporary.replace(self.folder / "checkpoint.pt")
         runs.write_history(self.folder, self.history)
 
@@ -362,7 +365,12 @@ class Loop:
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return None
-        saved: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            content = io.BytesIO(sealed.body(path.read_bytes(), self.folder.name))
+        except (OSError, ValueError) as error:
+            print(f"pneumo: {path} is damaged ({error}); the training starts anew", file=sys.stderr)
+            return None
+        saved: dict[str, Any] = torch.load(content, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.weights, self.history = saved["weights"], saved["history"]
         return saved

@@ -1,6 +1,7 @@
 """The networks, from images in [0, 1] to one logit each, and where pretrained weights come from."""
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, resnet18
 
+from pneumo import sealed
 from pneumo.errors import PneumoError
 from pneumo.network import answers, bounded
 from pneumo.recipes import Recipe
@@ -250,13 +252,16 @@ _BUILDERS: dict[str, Callable[[Recipe, int], Classifier]] = {
 def _load(model: Classifier, weights: Weights) -> None:
     """Put pretrained weights into everything but the head."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
+        content = weights.path.read_bytes()
+        if sealed.digest(content) != weights.sha256:
+            raise ValueError("its SHA-256 is another than a moment ago")
         if weights.path.suffix == ".safetensors":
-            state: dict[str, Any] = load_file(weights.path)
+            state: dict[str, Any] = load(content)
         else:
-            state = torch.load(weights.path, map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         body = {
             name: value.float() if value.is_floating_point() else value
             for name, value in state.items()

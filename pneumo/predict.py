@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pneumo import claims, metrics, operating, radiographs, runs, terminal
+from pneumo import claims, metrics, operating, radiographs, terminal
 from pneumo.errors import PneumoError
 from pneumo.operating import Rate
 from pneumo.radiographs import RadiographError, printable
@@ -89,9 +89,11 @@ class Predictor:
     """
 
     def __init__(self, finished: Sequence[Run], rule: Rule = YOUDEN, device: str = "auto") -> None:
+        from pneumo.probes import load_network
+
         self.recipe = finished[0].recipe
         self.thresholds = tuple(threshold(run, rule) for run in finished)
-        self.networks = [_load(run, device) for run in finished]
+        self.networks = [load_network(run, device) for run in finished]
 
     def predict(self, images: NDArray[np.uint8]) -> list[Prediction]:
         """One prediction an image, of images uint8 (N, S, S) that :func:`pneumo.radiographs.read` made."""
@@ -306,18 +308,3 @@ def _over_seeds(said: Prediction) -> dict[str, float] | None:
 def _name(file: str) -> str:
     """A file's name as text: bytes that are no UTF-8 become backslash escapes."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")
-
-
-def _load(run: Run, device: str) -> Any:
-    from safetensors import SafetensorError
-
-    from pneumo.probes import load_network
-
-    try:
-        return load_network(run, device)
-    except (*runs.DAMAGE, SafetensorError, RuntimeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise PredictionError(
-            f"{run.path / 'weights.safetensors'} is damaged ({reason}); delete {run.path} and run "
-            "`pneumo study`"
-        ) from None

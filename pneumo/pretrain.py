@@ -20,12 +20,12 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 from pneumo import runs
 from pneumo.data import DataError, Split
 from pneumo.loop import Listener, Loop, ManyClasses, seed_everything
-from pneumo.models import build, count_parameters, sha256_of
+from pneumo.models import build, count_parameters
 from pneumo.recipes import Augmentation, Recipe
 from pneumo.train import find_device, provenance
 
-SCHEMA = 1
-FILES = ("manifest.json", "history.csv", "weights.safetensors")
+SCHEMA = 2
+FILES = (runs.MANIFEST, "history.csv", runs.WEIGHTS)
 VALIDATION_SHARE = 0.1
 RECIPE = Recipe(
     name="pretrain-resnet18",
@@ -118,7 +118,7 @@ def pretrain(
     """
     key = runs.run_key(recipe, seed, folder.fingerprint, None)
     destination = runs.folder(recipe, seed, key, home)
-    with runs.once(destination, FILES) as partial:
+    with runs.once(destination, FILES, SCHEMA) as partial:
         if partial:
             seed_everything(seed)
             model = build(recipe, outputs=len(folder.classes)).to(find_device(device))
@@ -142,7 +142,7 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
     }
     save_file(
         {name: value.contiguous().cpu() for name, value in state.items()},
-        loop.folder / "weights.safetensors",
+        loop.folder / runs.WEIGHTS,
     )
     kept = loop.kept
     about = {
@@ -163,21 +163,23 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
         "metrics": {name: kept[name] for name in ("epoch", "val_loss", "val_accuracy")},
         **provenance(loop),
     }
-    runs.write_json(loop.folder / "manifest.json", about)
+    runs.write_manifest(loop.folder, about, FILES)
 
 
 def _publish(run: Path, name: str, output: Path) -> Path:
     """Copy a finished run's weights and manifest to where they are wanted, named by their digest."""
-    digest = sha256_of(run / "weights.safetensors")
+    about = runs.read_manifest(run, FILES, SCHEMA)
+    try:
+        weights = runs.read_file(run, runs.WEIGHTS, about)
+    except runs.RunError as error:
+        raise runs.RunError(error.what, f"delete {run} and run `pneumo pretrain` again") from None
+    digest = about["files"][runs.WEIGHTS]
     plain = "".join(sign if sign.isalnum() else "-" for sign in name)
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
     output.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes((run / "weights.safetensors").read_bytes())
-    temporary.replace(path)
-    runs.write_json(
-        path.with_suffix(".json"), {"sha256": digest, **manifest(run / "manifest.json")}
-    )
+    runs.write_bytes(path, weights)
+    told = {name: value for name, value in about.items() if name != "files"}
+    runs.write_json(path.with_suffix(".json"), {"sha256": digest, **told})
     return path
 
 

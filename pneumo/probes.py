@@ -5,6 +5,8 @@ later and asked of runs that are long finished. Each is asked of a model's first
 """
 
 import hashlib
+import io
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, runs
+from pneumo import lineage, runs, sealed
 from pneumo.data import Dataset
 from pneumo.errors import PneumoError
 from pneumo.recipes import Profile
@@ -22,7 +24,7 @@ from pneumo.runs import Run
 if TYPE_CHECKING:
     from pneumo.models import Classifier
 
-SCHEMA = 1
+SCHEMA = 2
 # Each probe with the modules that decide its answer. The first holds `probe(model, run, dataset, indices)`,
 # which gives arrays by name; `indices` are the test images to ask about.
 PROBES: dict[str, tuple[str, ...]] = {
@@ -38,7 +40,9 @@ class ProbeError(PneumoError):
 
 def path(run: Run, name: str, profile: Profile) -> Path:
     """Where the answer lies, or will lie: beside the runs, named by run, probe and what decides it."""
-    decided_by = f"{SCHEMA} {run.key} {name} {profile.probed_images} {_source(name)}"
+    # On another machine the same run has other weights.
+    network = f"{run.key} {run.manifest['files'][runs.WEIGHTS]}"
+    decided_by = f"{SCHEMA} {network} {name} {profile.probed_images} {_source(name)}"
     key = hashlib.sha256(decided_by.encode()).hexdigest()[:12]
     return run.path.parent.parent / "probes" / f"{run.label}-{name}-{key}.npz"
 
@@ -46,6 +50,19 @@ def path(run: Run, name: str, profile: Profile) -> Path:
 def missing(run: Run, profile: Profile) -> list[str]:
     """The probes whose answers are not there yet."""
     return [name for name in PROBES if not path(run, name, profile).is_file()]
+
+
+def wanted(run: Run, profile: Profile) -> list[str]:
+    """The probes whose answers are not there yet, or damaged: those are taken away, which is said."""
+    for name in PROBES:
+        file = path(run, name, profile)
+        try:
+            if file.is_file():
+                sealed.body(file.read_bytes(), file.name)
+        except (OSError, ValueError) as error:
+            print(f"pneumo: {file} is damaged ({error}); it is made anew", file=sys.stderr)
+            file.unlink(missing_ok=True)
+    return missing(run, profile)
 
 
 def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
@@ -59,7 +76,8 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
     if not file.is_file():
         raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        content = io.BytesIO(sealed.body(file.read_bytes(), file.name))
+        with np.load(content, allow_pickle=False) as arrays:
             return dict(arrays)
     except runs.DAMAGE as error:
         raise ProbeError(f"{file} is damaged ({error}); delete it and run `pneumo study`") from None
@@ -83,18 +101,23 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         indices = _asked(dataset, profile)
         module = import_module(f"pneumo.{PROBES[name][0]}")
         answer = module.probe(load_network(run, device), run, dataset, indices)
-        runs.write_arrays(file, indices=indices, **answer)
+        answered = runs.archive(indices=indices, **answer)
+        runs.write_bytes(file, sealed.seal(answered, file.name))
 
 
 def load_network(run: Run, device: str = "auto") -> "Classifier":
-    """The run's trained network, in evaluation mode."""
-    from safetensors.torch import load_file
+    """The run's trained network, in evaluation mode.
+
+    Raises:
+        RunError: its weights are not those that were trained.
+    """
+    from safetensors.torch import load
 
     from pneumo.models import build
     from pneumo.train import find_device
 
     model = build(run.recipe)
-    model.load_state_dict(load_file(run.path / "weights.safetensors"))
+    model.load_state_dict(load(run.read(runs.WEIGHTS)))
     return model.to(find_device(device)).eval()
 
 

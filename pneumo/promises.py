@@ -3,15 +3,14 @@
 The promises are named here and nowhere else; ``nox -s promises`` counts, and the report shows the table.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pneumo import paths
+from pneumo import paths, sealed
 from pneumo.errors import PneumoError
 
-SCHEMA = 1
+SCHEMA = 2
 FILE = "promises.json"
 # What may become of a fault: nothing that is finished suffers by it, or it is told in one sentence.
 OUTCOMES = ("survived", "found")
@@ -122,9 +121,7 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
         return ()
     again = "run `nox -s promises`"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            raise PromisesError(f"{path} has schema {content['schema']}, not {SCHEMA}; {again}")
+        content = sealed.parse(path.read_bytes(), SCHEMA, FILE)
         counts: Mapping[str, Mapping[str, int]] = content["promises"]
         if set(counts) != {promise.name for promise in PROMISES}:
             raise PromisesError(f"{path} speaks of other promises than this version; {again}")
@@ -135,6 +132,8 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
             )
             for promise in PROMISES
         )
+    except sealed.OtherVersionError as error:
+        raise PromisesError(f"{path} {error.told(again)}") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PromisesError(f"{path} is damaged ({type(error).__name__}); {again}") from None
 
@@ -147,4 +146,4 @@ def to_json(counts: Mapping[str, Mapping[str, int]]) -> str:
         }
         for promise in PROMISES
     }
-    return json.dumps({"schema": SCHEMA, "promises": ordered}, indent=1) + "\n"
+    return sealed.text({"schema": SCHEMA, "promises": ordered}, FILE)

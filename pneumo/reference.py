@@ -5,9 +5,11 @@ against them. The folder holds numbers only: no image, no weights.
 """
 
 import csv
+import io
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,20 +22,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import datasets, ensemble, lineage, metrics, paths, promises, recipes, results
+from pneumo import datasets, ensemble, lineage, metrics, paths, promises, recipes, results, sealed
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
-from pneumo.runs import Run, write_json
+from pneumo.runs import Run, write_bytes, write_json
 from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
+# The digests of a reference's other files, as `sha256sum --check` reads them.
+DIGESTS = "SHA256SUMS"
 # What a reference's folder holds, and nothing besides.
-CONTENT = ("results.json", "labels.csv", "predictions", "histories")
+CONTENT = ("results.json", "labels.csv", "predictions", "histories", DIGESTS)
 # Speeds, and what became of faults, which are not a study's: a new reference keeps them.
-BENCH = "bench.json"
+BENCH, BENCH_SCHEMA = "bench.json", 1
 BESIDE = (BENCH, promises.FILE)
 PROFILES = ("paper",)  # whose studies may become the reference
 DIGITS = 6  # significant ones, where they say the same as all
 ROUNDED = 10.0 ** (1 - DIGITS)  # how far rounding may have moved what was written
+_RESTORE = "restore both as they were, or write them again with `pneumo reference`"
 
 
 class ReferenceStudyError(PneumoError):
@@ -80,18 +85,9 @@ class Reference:
         """What `nox -s bench` wrote: `rows` and `machine`; None where nothing is kept.
 
         Raises:
-            ReferenceStudyError: the file is damaged.
+            ReferenceStudyError: the file is damaged, or a newer version wrote it.
         """
-        path = self.path / BENCH
-        if not path.is_file():
-            return None
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return {"rows": content["rows"], "machine": content["machine"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ReferenceStudyError(
-                f"{path} is damaged ({type(error).__name__}: {error})"
-            ) from None
+        return read_bench(self.path / BENCH)
 
     @cached_property
     def labels(self) -> NDArray[np.uint8]:
@@ -100,7 +96,7 @@ class Reference:
         Raises:
             ReferenceStudyError: the file is missing or damaged.
         """
-        return _column(self.path / "labels.csv").astype(np.uint8)
+        return self._column("labels.csv").astype(np.uint8)
 
     @cached_property
     def predictions(self) -> dict[str, tuple[NDArray[np.float64], ...]]:
@@ -112,12 +108,12 @@ class Reference:
         found = {}
         for name in self.models:
             seeds = self.results["models"][name]["seeds"]
-            files = [self.path / "predictions" / f"{name}-s{seed}.csv" for seed in seeds]
-            found[name] = tuple(_column(file) for file in files)
+            files = [f"predictions/{name}-s{seed}.csv" for seed in seeds]
+            found[name] = tuple(self._column(file) for file in files)
             for file, column in zip(files, found[name], strict=True):
                 if len(column) != len(self.labels):
                     raise ReferenceStudyError(
-                        f"{file} has {len(column)} lines, not {len(self.labels)}"
+                        f"{self.path / file} has {len(column)} lines, not {len(self.labels)}"
                     )
         return found
 
@@ -196,6 +192,19 @@ class Reference:
         """How many of a study's runs are this one's: the same recipe, seed, data, weights and code."""
         keys = {run["key"] for run in self.results["provenance"]["runs"]}
         return sum(run.key in keys for run in study.runs)
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        """The second column of a file whose first counts the test images."""
+        content = _read(self.path, name)
+        try:
+            if not content:
+                raise ValueError("it is empty")
+            table = np.loadtxt(io.BytesIO(content), delimiter=",", ndmin=2)
+            if not np.array_equal(table[:, 0], np.arange(len(table))) or table.shape[1] != 2:
+                raise ValueError("its lines are not numbered from 0 in order")
+        except (ValueError, IndexError) as error:
+            raise ReferenceStudyError(f"{self.path / name} is damaged ({error})") from None
+        return np.asarray(table[:, 1])
 
 
 @dataclass(frozen=True)
@@ -282,6 +291,57 @@ def of(study: Study) -> Reference | None:
     return load(paths.reference(datasets.label(study.about, study.data.size)))
 
 
+def check(folder: Path) -> None:
+    """Hold every file of a reference against its digest, also those that nothing reads.
+
+    Raises:
+        ReferenceStudyError: one is damaged, missing, or has no digest.
+    """
+    for name in sorted({*_digests(folder), *_names(folder)}):
+        _read(folder, name)
+
+
+def write_digests(folder: Path) -> Path:
+    """Write the digests of a reference's files, as they are now.
+
+    Raises:
+        ReferenceStudyError: the folder holds something that is no reference.
+    """
+    if not _is_reference(folder):
+        raise ReferenceStudyError(f"{folder} holds something else than a reference study")
+    lines = (f"{sealed.digest((folder / name).read_bytes())}  {name}\n" for name in _names(folder))
+    write_bytes(folder / DIGESTS, "".join(lines).encode())
+    return folder / DIGESTS
+
+
+def read_bench(path: Path) -> dict[str, Any] | None:
+    """What `nox -s bench` wrote: `rows` and `machine`; None where there is no such file.
+
+    Raises:
+        ReferenceStudyError: the file is damaged, or a newer version wrote it.
+    """
+    if not path.is_file():
+        return None
+    again = "delete it and run `nox -s bench` again"
+    try:
+        raw = path.read_bytes()
+        # The first ones had neither a schema nor a digest.
+        old = not {b"digest", b"schema"} & set(re.findall(rb'^ "(\w+)"', raw, re.MULTILINE))
+        content = json.loads(raw) if old else sealed.parse(raw, BENCH_SCHEMA, BENCH)
+        return {"rows": content["rows"], "machine": content["machine"]}
+    except sealed.OtherVersionError as error:
+        raise ReferenceStudyError(f"{path} {error.told(again)}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise ReferenceStudyError(f"{path} is damaged ({what}); {again}") from None
+
+
+def write_bench(path: Path, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
+    """Write what :func:`read_bench` reads."""
+    content = {"schema": BENCH_SCHEMA, "rows": list(rows), "machine": machine}
+    write_bytes(path, sealed.text(content, BENCH).encode())
+
+
 def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:
     """Where the mean of new runs should lie, judged by earlier ones (Meeker, Hahn & Escobar 2017).
 
@@ -341,6 +401,7 @@ def _fill(folder: Path, study: Study) -> None:
     _write_rows(folder / "labels.csv", enumerate(study.data.test.labels.tolist()))
     for model in ensemble.compared(study):
         _write_runs(folder, model)
+    write_digests(folder)
 
 
 def _write_runs(folder: Path, model: Model) -> None:
@@ -365,24 +426,49 @@ def _write_rows(path: Path, rows: Any) -> None:
 def _read_results(folder: Path) -> Mapping[str, Any]:
     path = folder / results.FILE
     try:
-        content = results.read(path)
+        content = results.parse(_read(folder, results.FILE))
         if content["data"]["source"] == "phantom":
             raise ReferenceStudyError(f"{path} is of the phantom: that is no reference study")
-    except results.ResultsError as error:
-        raise ReferenceStudyError(f"{error}; write it again with `pneumo reference`") from None
-    except (KeyError, TypeError) as error:
+    except sealed.OtherVersionError as error:
+        again = "write it again with `pneumo reference`"
+        raise ReferenceStudyError(f"{path} {error.told(again)}") from None
+    except (ValueError, KeyError, TypeError) as error:
         raise ReferenceStudyError(f"{path} is damaged ({type(error).__name__}: {error})") from None
     return content
 
 
-def _column(path: Path) -> NDArray[np.float64]:
-    """The second column of a file whose first counts the test images."""
+def _read(folder: Path, name: str) -> bytes:
+    """The bytes of a reference's file, which are those that its digest is of."""
+    path, digests = folder / name, _digests(folder)
     try:
-        if not path.stat().st_size:
-            raise ValueError("it is empty")
-        table = np.loadtxt(path, delimiter=",", ndmin=2)
-        if not np.array_equal(table[:, 0], np.arange(len(table))) or table.shape[1] != 2:
-            raise ValueError("its lines are not numbered from 0 in order")
-    except (OSError, ValueError, IndexError) as error:
-        raise ReferenceStudyError(f"{path} is damaged ({error})") from None
-    return np.asarray(table[:, 1])
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReferenceStudyError(f"{path} can't be read ({error.strerror}); {_RESTORE}") from None
+    if digests.get(name) != sealed.digest(content):
+        what = "is not what its digest is of" if name in digests else "has no digest"
+        raise ReferenceStudyError(f"{path} is damaged, or {DIGESTS} is: it {what}; {_RESTORE}")
+    return content
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Each file's, by its name within the folder."""
+    path = folder / DIGESTS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except FileNotFoundError:
+        raise ReferenceStudyError(
+            f"{folder} was written by an older version of pneumo, without {DIGESTS}; "
+            f"if nothing in it is damaged, run `pneumo reference --digests {folder}`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ReferenceStudyError(f"{path} is damaged ({error}); {_RESTORE}") from None
+
+
+def _names(folder: Path) -> list[str]:
+    """The files of a study in a reference's folder; what stands beside it has seals of its own."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (DIGESTS, *BESIDE)
+    )

@@ -20,6 +20,7 @@ from pneumo import (
     operating,
     robustness,
     runs,
+    sealed,
 )
 from pneumo.comparison import Pair
 from pneumo.corruptions import CORRUPTIONS
@@ -74,20 +75,29 @@ def read(path: Path) -> dict[str, Any]:
     """
     file = path / FILE if path.is_dir() else path
     try:
-        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
-        schema = content["schema"]
+        return parse(file.read_bytes())
     except FileNotFoundError:
         raise ResultsError(
             f"no {FILE} at {path}: expected that file, or a folder with it"
         ) from None
     except OSError as error:
         raise ResultsError(f"{file} can't be read ({error.strerror})") from None
+    except sealed.OtherVersionError as error:
+        raise ResultsError(f"{file} {error.told('build it again')}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise ResultsError(f"{file} is damaged ({type(error).__name__}: {error})") from None
-    if schema != SCHEMA:
-        raise ResultsError(f"{file} has schema {schema}, not {SCHEMA}")
-    found: dict[str, Any] = content
-    return found
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The content of a `results.json`, from its bytes.
+
+    Raises:
+        OtherVersionError: it is of another schema.
+        ValueError, KeyError, TypeError: it is no strict JSON object with a schema.
+    """
+    content: dict[str, Any] = json.loads(raw, parse_constant=_refuse)
+    sealed.check_version(content["schema"], SCHEMA)
+    return content
 
 
 def summarise(study: Study, engine: str) -> dict[str, Any]:

@@ -3,13 +3,17 @@
 import ast
 import csv
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -18,12 +22,13 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, metrics, paths
+from pneumo import lineage, metrics, paths, sealed
 from pneumo.errors import PneumoError
 from pneumo.recipes import Recipe
 
-SCHEMA = 1
-FILES = ("manifest.json", "history.csv", "predictions.npz", "explain.npz", "weights.safetensors")
+SCHEMA = 2
+MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
 # its range, then one draw of all at once.
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
@@ -35,10 +40,20 @@ _DECIDING = ("data", "heldout", "augment", "models", "loop", "train")
 _GIVEN = frozenset(("manifest", "history", "predictions", "explanation"))
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
+_LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
 
 
 class RunError(PneumoError):
-    """A run that was asked for is missing or can't be read."""
+    """A run that was asked for is missing or can't be read.
+
+    Args:
+        what: is wrong, and where.
+        forward: what to do.
+    """
+
+    def __init__(self, what: str, forward: str = "") -> None:
+        super().__init__("; ".join(filter(None, (what, forward))))
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -81,25 +96,28 @@ class Run:
                 lineage.note(self)
             return super().__getattribute__(name)
 
+    def read(self, name: str) -> bytes:
+        """The bytes of one of the run's files, which are those that its training wrote.
+
+        Raises:
+            RunError: they are not.
+        """
+        return read_file(self.path, name, self.manifest)
+
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """A row an epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
-        with (
-            _damage_of(self.path, "history.csv"),
-            (self.path / "history.csv").open(newline="", encoding="utf-8") as file,
-        ):
+        with _damage_of(self.path, "history.csv"):
+            lines = io.StringIO(self.read("history.csv").decode(), newline="")
             return [
                 {name: value if name in _WORDS else float(value) for name, value in row.items()}
-                for row in csv.DictReader(file)
+                for row in csv.DictReader(lines)
             ]
 
     @cached_property
     def predictions(self) -> dict[str, Predictions]:
         """For ``val`` and ``test``, and for ``held`` where the recipe holds training images out."""
-        with (
-            _damage_of(self.path, "predictions.npz"),
-            np.load(self.path / "predictions.npz", allow_pickle=False) as arrays,
-        ):
+        with self._arrays("predictions.npz") as arrays:
             return {
                 split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
                 for split in ("val", "test", "held")
@@ -109,11 +127,14 @@ class Run:
     @cached_property
     def explanation(self) -> Explanation:
         """Filters, Grad-CAM maps and augmented examples."""
-        with (
-            _damage_of(self.path, "explain.npz"),
-            np.load(self.path / "explain.npz", allow_pickle=False) as arrays,
-        ):
+        with self._arrays("explain.npz") as arrays:
             return Explanation(**{name: arrays[name] for name in ("filters", "maps", "augmented")})
+
+    @contextmanager
+    def _arrays(self, name: str) -> Iterator[Mapping[str, NDArray[Any]]]:
+        content = io.BytesIO(self.read(name))
+        with _damage_of(self.path, name), np.load(content, allow_pickle=False) as arrays:
+            yield arrays
 
     @property
     def label(self) -> str:
@@ -154,31 +175,94 @@ def run_key(
 
 def folder(recipe: Recipe, seed: int, key: str, home: Path | None = None) -> Path:
     """Where the run lies, or will lie."""
-    return (home or paths.home()) / "runs" / f"{recipe.name}-s{seed}-{key}"
+    return (home or paths.home()) / "runs" / folder_name(recipe.name, seed, key)
+
+
+def folder_name(name: str, seed: int, key: str) -> str:
+    """What a run is called: recipe, seed and key."""
+    return f"{name}-s{seed}-{key}"
 
 
 def load(path: Path) -> Run:
     """Read a finished run.
 
     Raises:
-        RunError: it is missing, incomplete or of another schema.
+        RunError: it is missing, incomplete, damaged or of another schema.
     """
-    if not path.is_dir():
-        raise RunError(f"no run in {path}; run `pneumo study`")
-    missing = [name for name in FILES if not (path / name).is_file()]
-    if missing:
-        raise RunError(
-            f"{path} is not whole: {', '.join(missing)} missing; delete it and run `pneumo study`"
-        )
-    with _damage_of(path, "manifest.json"):
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        if manifest["schema"] != SCHEMA:
-            raise RunError(
-                f"{path} was written with schema {manifest['schema']}, this version reads {SCHEMA}; "
-                "delete it and run `pneumo study`"
-            )
+    manifest = read_manifest(path)
+    with _damage_of(path, MANIFEST):
         recipe = recipe_from(manifest["recipe"])
         return Run(path, recipe, manifest["seed"], manifest["key"], manifest)
+
+
+def read_manifest(
+    path: Path, files: Sequence[str] = FILES, schema: int = SCHEMA
+) -> Mapping[str, Any]:
+    """The manifest of the run in a folder, which is called by its recipe, seed and key.
+
+    Args:
+        path: the folder.
+        files: that it must hold.
+        schema: which is read.
+
+    Raises:
+        RunError: the run is missing, incomplete or of another schema, or the manifest is damaged.
+    """
+    if not path.is_dir():
+        raise RunError(f"no run in {path}", "run `pneumo study`")
+    again = "delete it and run `pneumo study`"
+    missing = [name for name in files if not (path / name).is_file()]
+    if missing:
+        raise RunError(f"{path} is not whole: {', '.join(missing)} missing", again)
+    with _damage_of(path, MANIFEST):
+        try:
+            return sealed.parse((path / MANIFEST).read_bytes(), schema, path.name)
+        except sealed.OtherVersionError as error:
+            raise RunError(f"{path} {error.told(again)}") from None
+
+
+def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """The bytes of a file of the run in the folder `path`: what is parsed is what was checked.
+
+    Raises:
+        RunError: they are not those whose digest the manifest holds.
+    """
+    with _damage_of(path, name):
+        content = (path / name).read_bytes()
+        if sealed.digest(content) != manifest["files"][name]:
+            raise ValueError("its SHA-256 is not the manifest's")
+        return content
+
+
+def find_fault(path: Path, files: Sequence[str] = FILES, schema: int = SCHEMA) -> str | None:
+    """What is wrong with a run that is there; None where every file is what the manifest says.
+
+    Weights are large, so they are read here only if they were written after the manifest was. Whatever
+    loads them checks them.
+    """
+    try:
+        manifest = read_manifest(path, files, schema)
+        written = (path / MANIFEST).stat().st_mtime_ns
+        for name in files:
+            untouched = (path / name).stat().st_mtime_ns <= written
+            if name != MANIFEST and not (name == WEIGHTS and untouched):
+                read_file(path, name, manifest)
+    except RunError as error:
+        return error.what
+    return None
+
+
+def of_other_versions(home: Path | None = None) -> dict[Path, int]:
+    """The schema of every run in the store that another version of this package wrote."""
+    found = {}
+    for path in sorted(((home or paths.home()) / "runs").glob(f"*/{MANIFEST}")):
+        try:
+            schema = json.loads(path.read_bytes())["schema"]
+        except DAMAGE:
+            continue
+        if _LABEL.fullmatch(path.parent.name) and type(schema) is int and schema != SCHEMA:
+            found[path.parent] = schema
+    return found
 
 
 def recipe_from(fields: Mapping[str, Any]) -> Recipe:
@@ -200,22 +284,57 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write a compressed ``.npz`` that appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.new.npz")
-    np.savez_compressed(temporary, allow_pickle=False, **arrays)
-    temporary.replace(path)
+    write_bytes(path, archive(**arrays))
+
+
+def archive(**arrays: NDArray[Any]) -> bytes:
+    """Arrays as the bytes of a compressed ``.npz``."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def write_json(path: Path, content: object) -> None:
     """Write JSON that appears whole or not at all."""
+    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that is sealed under the file's name, and appears whole or not at all."""
+    write_bytes(path, sealed.text(content, path.name).encode())
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
+    """Write the manifest of a run whose other files are all in the folder: what it is, and their digests.
+
+    Args:
+        folder: the run's, under whatever name.
+        content: with schema, recipe, seed and key.
+        files: that a run holds.
+    """
+    label = folder_name(content["recipe"]["name"], content["seed"], content["key"])
+    digests = {
+        name: sealed.digest((folder / name).read_bytes()) for name in files if name != MANIFEST
+    }
+    text = sealed.text({**content, "files": digests}, label)
+    write_bytes(folder / MANIFEST, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}")  # two that write at once don't meet
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.write_bytes(content)
     temporary.replace(path)
 
 
 @contextmanager
-def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
-    """Make a folder once, however many processes want it and however often one is killed.
+def once(
+    destination: Path, files: Sequence[str] = FILES, schema: int = SCHEMA
+) -> Iterator[Path | None]:
+    """Make a run once, however many processes want it and however often one is killed.
+
+    A run that is there but damaged is moved out of the way, which is said, and made anew.
 
     Yields:
         A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
@@ -224,8 +343,15 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(destination.with_name(f".{destination.name}.lock")):
         if destination.is_dir():
-            yield None
-            return
+            fault = find_fault(destination, files, schema)
+            if fault is None:
+                yield None
+                return
+            aside = _set_aside(destination)
+            print(
+                f"pneumo: {fault}; it is trained anew, and what was there is kept as {aside.name}",
+                file=sys.stderr,
+            )
         partial = destination.with_name(f".{destination.name}.partial")
         partial.mkdir(exist_ok=True)
         yield partial
@@ -276,8 +402,16 @@ def _damage_of(path: Path, name: str) -> Iterator[None]:
     except DAMAGE as error:
         what = str(error) or type(error).__name__
         raise RunError(
-            f"{path / name} is damaged ({what}); delete {path} and run `pneumo study`"
+            f"{path / name} is damaged ({what})", f"delete {path} and run `pneumo study`"
         ) from None
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a damaged run's folder a name that no run has."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    path.rename(aside)
+    return aside
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -4,8 +4,8 @@
 imports torch.
 """
 
-import json
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, datasets, lineage, metrics, paths, probes, runs
+from pneumo import data, datasets, lineage, metrics, paths, probes, runs, sealed
 from pneumo.data import Audit, Dataset
 from pneumo.datasets import Description
 from pneumo.errors import PneumoError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pneumo.loop import Listener
     from pneumo.models import Weights
 
-SCHEMA = 1
+SCHEMA = 2
 DEFAULT_PROFILE = "standard"
 
 
@@ -253,12 +253,14 @@ def run(
         models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
     study = _study(chosen, found, models)
     for model in study.ran:
-        for probe in probes.missing(model.run, chosen):
+        for probe in probes.wanted(model.run, chosen):
             if notice:
                 notice(f"{model.run.recipe.name} s{model.run.seed}: probe {probe}")
             probes.make(model.run, probe, found, chosen, device)
     if not only:
-        runs.write_json(_record_path(chosen.name, about, side, home), _record(study))
+        runs.write_sealed(_record_path(chosen.name, about, side, home), _record(study))
+    if notice and (left := _left(home)):
+        notice(left)
     return study
 
 
@@ -293,9 +295,7 @@ def load(
             f"no finished study{of} of profile {chosen.name} in {path.parent}; {again}"
         )
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["schema"] != SCHEMA:
-            raise StudyError(f"{path} has schema {record['schema']}, not {SCHEMA}; {again}")
+        record = sealed.parse(path.read_bytes(), SCHEMA, path.name)
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
         found = datasets.load(about.name, side, given or made_from["location"])
@@ -307,7 +307,9 @@ def load(
         # The same data by another way are the same data: the study names the way it was made.
         found = replace(found, source=made_from["source"])
         models = [_load_model(chosen, entry, found, home, again) for entry in entries]
-    except (ValueError, KeyError, TypeError) as error:
+    except sealed.OtherVersionError as error:
+        raise StudyError(f"{path} {error.told(again)}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
     if tuple(model.name for model in models) != _names(chosen):
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
@@ -338,12 +340,35 @@ def _load_model(
         key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])
         path = runs.folder(recipe, seed, key, home)
         if not path.is_dir():
-            raise StudyError(f"run {path.name} is missing (new code, recipe or seed?); {again}")
+            raise StudyError(_missing(path, again))
         found.append(runs.load(path))
     lacking = probes.missing(found[0], profile) if recipe.name in profile.recipes else []
     if lacking:
         raise StudyError(f"{found[0].label} lacks its probe {lacking[0]} (new code?); {again}")
     return Model(recipe, entry["parameters"], tuple(found))
+
+
+def _missing(path: Path, again: str) -> str:
+    """That a run is not there, and whether it is there as another version of this package wrote it."""
+    start = path.name.rpartition("-")[0] + "-"
+    for other, schema in runs.of_other_versions(path.parent.parent).items():
+        if other.name.startswith(start):
+            told = sealed.OtherVersionError(schema, runs.SCHEMA).told(again)
+            return f"run {path.name} is missing, and {other.name} {told}"
+    return f"run {path.name} is missing (new code, recipe or seed?); {again}"
+
+
+def _left(home: Path | None) -> str:
+    """That runs of older versions take room, and how it is got back; nothing where there are none."""
+    old = [path for path, schema in runs.of_other_versions(home).items() if schema < runs.SCHEMA]
+    if not old:
+        return ""
+    size = sum(file.stat().st_size for path in old for file in path.iterdir()) / 1e6
+    folders = " ".join(shlex.quote(path.name) for path in old)
+    return (
+        f"{len(old)} runs of an older version of pneumo take {size:,.0f} MB and are read no more; "
+        f"to delete them: cd {shlex.quote(str(old[0].parent))} && rm -r {folders}"
+    )
 
 
 def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:

@@ -176,7 +176,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
     runs.write_arrays(folder / "predictions.npz", **arrays)
     explanation = explain(model, recipe, dataset.test.images, _first_of_each(dataset.train))
     runs.write_arrays(folder / "explain.npz", **vars(explanation))
-    write_weights(model, folder / "weights.safetensors")
+    write_weights(model, folder / runs.WEIGHTS)
     manifest = {
         "schema": runs.SCHEMA,
         "key": key,
@@ -195,7 +195,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
             name: loop.kept[name] for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
         },
     }
-    runs.write_json(folder / "manifest.json", manifest)
+    runs.write_manifest(folder, manifest)
 
 
 def write_weights(model: nn.Module, path: Path) -> None:

@@ -307,6 +307,7 @@ def _reference(folder: Path | None) -> Reference:
     if kept is None:
         place = folder or paths.reference()
         raise VerificationError(f"no reference study in {place}: there is nothing to verify")
+    reference.check(kept.path)
     return kept
 
 

@@ -11,7 +11,7 @@ from filelock import FileLock
 from hypothesis import settings
 from scipy.special import logit
 
-from pneumo import data, recipes, runs
+from pneumo import data, recipes, runs, sealed
 from pneumo import study as study_module
 from pneumo.data import Dataset
 from pneumo.recipes import Profile, Recipe
@@ -111,7 +111,9 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
             arrays[f"{split}_labels"] = np.array(labels, np.uint8)
             arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
         runs.write_arrays(path / "predictions.npz", **arrays)
-        return Run(path, recipe, seed, path.name[-12:], {"pretrained": None})
+        digest = sealed.digest((path / "predictions.npz").read_bytes())
+        files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
+        return Run(path, recipe, seed, path.name[-12:], {"pretrained": None, "files": files})
 
     return write
 

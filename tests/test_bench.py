@@ -104,7 +104,7 @@ def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
     bench.write([Row("a", "A", 1.0, "×", "≥ 2"), Row("b", "B", 3.0, "ms")], path)
     bench.write([Row("a", "A", 2.5, "×", "≥ 2"), Row("c", "C", 4.0, "min")], path)
     content = json.loads(path.read_text())
-    assert set(content) == {"rows", "machine"}
+    assert set(content) == {"digest", "schema", "rows", "machine"}
     assert [(row["id"], row["value"], row["ok"]) for row in content["rows"]] == [
         ("a", 2.5, True), ("b", 3.0, None), ("c", 4.0, None),
     ]  # fmt: skip

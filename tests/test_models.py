@@ -177,6 +177,7 @@ def test_lite0s_weights_come_from_their_wheel():
         torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
 
 
+@pytest.mark.promise("damage", "found")
 def test_the_digest_check_refuses_a_file_with_a_flipped_byte(tmp_path, monkeypatch):
     damaged = tmp_path / models.TINY_IMAGENET.name
     content = bytearray(models.TINY_IMAGENET.read_bytes())
@@ -189,6 +190,7 @@ def test_the_digest_check_refuses_a_file_with_a_flipped_byte(tmp_path, monkeypat
     assert not isinstance(raised.value, WeightsUnavailableError)
 
 
+@pytest.mark.promise("damage", "found")
 def test_carried_weights_that_were_lost_ask_for_a_new_installation(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "TINY_IMAGENET", tmp_path / "gone.safetensors")
     with pytest.raises(WeightsUnavailableError, match="install the package again"):
@@ -214,6 +216,7 @@ def test_other_recipes_do_not_look_at_the_given_weights(imagenet_file, monkeypat
     assert find_weights(TINY).path == models.TINY_IMAGENET
 
 
+@pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("name", ["mine.pth", "resnet18-00000000.pth", "resnet18-f37072fd.pth"])
 def test_weights_whose_name_does_not_say_their_digest_are_refused(name, imagenet_file, tmp_path):
     renamed = shutil.copy(imagenet_file, tmp_path / name)
@@ -228,6 +231,7 @@ def test_a_given_file_that_is_not_there_is_an_error_and_no_download(tmp_path):
     assert not isinstance(raised.value, WeightsUnavailableError)
 
 
+@pytest.mark.promise("damage", "found")
 def test_torchvisions_cache_is_refused_where_it_is_damaged(cache):
     name = ResNet18_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[-1]
     (cache / name).write_bytes(b"half a download")
@@ -259,6 +263,7 @@ def test_torchvisions_own_file_is_known_when_given(imagenet_file, host, monkeypa
     assert find_weights(IMAGENET, imagenet_file).name == "ImageNet (torchvision)"
 
 
+@pytest.mark.promise("damage", "found")
 def test_a_download_that_breaks_off_is_unavailable(cache, host, monkeypatch):
     turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
     with pytest.raises(WeightsUnavailableError, match="could not be downloaded"):
@@ -266,6 +271,7 @@ def test_a_download_that_breaks_off_is_unavailable(cache, host, monkeypatch):
     assert not list(cache.iterdir())
 
 
+@pytest.mark.promise("damage", "found")
 def test_a_download_of_other_content_is_not_kept(cache, host, monkeypatch):
     turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
     host.RequestHandlerClass.bodies["/resnet18-01234567.pth"] = b"something else"
@@ -289,20 +295,22 @@ def test_what_is_no_address_does_not_answer():
     assert not answers("nonsense")
 
 
+@pytest.mark.promise("damage", "found")
 def test_a_file_that_holds_no_weights_is_refused_by_its_path(tmp_path):
     for name in ("noise.safetensors", "noise.pth"):
         path = tmp_path / name
         path.write_bytes(b"not weights at all")
         with pytest.raises(WeightsError, match="does not hold this network's weights") as raised:
-            build(IMAGENET, models.Weights("noise", path, "0"))
+            build(IMAGENET, models.Weights("noise", path, models.sha256_of(path)))
         assert str(path) in str(raised.value)
 
 
+@pytest.mark.promise("damage", "found")
 def test_another_networks_weights_are_refused(tmp_path):
     path = tmp_path / "other.pth"
     torch.save(build(RECIPES["simple-cnn"]).network.state_dict(), path)
     with pytest.raises(WeightsError, match="does not fit the network"):
-        build(IMAGENET, models.Weights("other", path, "0"))
+        build(IMAGENET, models.Weights("other", path, models.sha256_of(path)))
 
 
 @pytest.mark.parametrize(

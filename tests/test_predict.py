@@ -13,6 +13,7 @@ from rich.console import Console
 from pneumo import claims, operating, predict
 from pneumo.cli import main
 from pneumo.predict import CAVEAT, Prediction, PredictionError, Predictor
+from pneumo.runs import WEIGHTS, RunError
 from pneumo.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
 
 
@@ -132,18 +133,20 @@ def test_a_study_without_runs_has_no_model_to_ask(study):
         predict.find_model(empty)
 
 
+@pytest.mark.promise("damage", "found")
 def test_damaged_weights_are_named(study, tmp_path):
     run = study.model("simple-cnn").run
     shutil.copytree(run.path, tmp_path / run.label)
     (tmp_path / run.label / "weights.safetensors").write_bytes(b"\0" * 100)
-    with pytest.raises(PredictionError, match=r"weights\.safetensors is damaged .*pneumo study"):
+    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*pneumo study"):
         Predictor([replace(run, path=tmp_path / run.label)])
 
 
 def test_rates_that_are_not_defined_are_null(study, pictures, write_run):
     run = study.model("simple-cnn").run
     nobody = write_run(run.recipe, ([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2]))
-    shutil.copy(run.path / "weights.safetensors", nobody.path)
+    shutil.copy(run.path / WEIGHTS, nobody.path)
+    nobody.manifest["files"][WEIGHTS] = run.manifest["files"][WEIGHTS]
     model = replace(study.model("simple-cnn"), runs=(nobody,))
     found = strict(
         predict.to_json(predict.report(replace(study, models=(model,)), pictures, rule=HALF))

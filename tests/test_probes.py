@@ -68,6 +68,7 @@ def test_other_code_asks_anew(own, study, monkeypatch):
     assert probes.path(own, "corruptions", study.profile) != before
 
 
+@pytest.mark.promise("damage", "found")
 def test_a_probe_that_is_missing_or_damaged_is_named(own, study):
     with pytest.raises(ProbeError, match="no probe corruptions of simple-cnn-s0"):
         probes.read(own, "corruptions", study.profile)

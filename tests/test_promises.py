@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import promises, tables
+from pneumo import promises, sealed, tables
 from pneumo.promises import PROMISES, Kept, PromisesError
 
 SUITE = """
@@ -86,8 +86,8 @@ def test_a_file_that_is_not_there_holds_nothing(tmp_path):
     [
         ("{", "damaged"),
         ("[]", "damaged"),
-        ('{"schema": 1}', "damaged"),
-        ('{"schema": 1, "promises": {}}', "other promises"),
+        ('{"schema": 2}', "damaged"),
+        (sealed.text({"schema": 2, "promises": {}}, promises.FILE), "other promises"),
     ],
 )
 def test_a_file_that_is_damaged_is_named(tmp_path, content, message):
@@ -98,10 +98,17 @@ def test_a_file_that_is_damaged_is_named(tmp_path, content, message):
 
 
 @pytest.mark.promise("old", "found")
-def test_counts_of_another_schema_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        (1, "an older version of pneumo .*; run `nox -s promises`"),
+        (99, "a newer .*; update pneumo"),
+    ],
+)
+def test_counts_of_another_schema_are_refused(tmp_path, schema, said):
     path = tmp_path / "promises.json"
-    path.write_text(json.dumps({"schema": 99, "promises": {}}))
-    with pytest.raises(PromisesError, match="schema 99"):
+    path.write_text(json.dumps({"schema": schema, "promises": {}}))
+    with pytest.raises(PromisesError, match=said):
         promises.read(path)
 
 

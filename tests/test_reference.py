@@ -159,7 +159,8 @@ def test_where_there_is_none_there_is_none(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda told: told | {"schema": 99}, "has schema 99"),
+        (lambda told: told | {"schema": 99}, "a newer version of pneumo .*; update pneumo"),
+        (lambda told: told | {"schema": 0}, "an older version of pneumo .*`pneumo reference`"),
         (lambda told: told | {"data": {"source": "phantom"}}, "is of the phantom"),
         (lambda _: {}, "is damaged"),
         (lambda _: [], "is damaged"),
@@ -168,16 +169,19 @@ def test_where_there_is_none_there_is_none(tmp_path):
 def test_results_that_cannot_be_used_are_named(damage, said, written, tmp_path):
     path = tmp_path / "results.json"
     path.write_text(json.dumps(damage(dict(written.results))))
+    reference.write_digests(tmp_path)
     with pytest.raises(ReferenceStudyError, match=said) as raised:
         reference.load(tmp_path)
     assert str(path) in str(raised.value)
 
 
+@pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("text", ["", "0,0.5\n2,0.5\n", "0,half\n", "0.5\n", "0,0.5\n"])
 def test_predictions_that_cannot_be_used_are_named(text, written, tmp_path):
     shutil.copytree(written.path, tmp_path / "reference")
     path = tmp_path / "reference" / "predictions" / "simple-cnn-s1.csv"
     path.write_text(text)
+    reference.write_digests(path.parents[1])
     with pytest.raises(ReferenceStudyError, match=r"simple-cnn-s1\.csv (is damaged|has 1 lines)"):
         _ = reference.load(tmp_path / "reference").predictions
 
@@ -351,7 +355,10 @@ def test_the_projects_reference_if_there_is_one_is_the_published_datas():
         assert kept.is_published
         assert kept.results["profile"] in reference.PROFILES
         files = [path for path in kept.path.rglob("*") if path.is_file()]
-        assert {path.suffix for path in files} == {".json", ".csv"}
+        assert {path.suffix for path in files if path.name != reference.DIGESTS} == {
+            ".json",
+            ".csv",
+        }
         assert sum(path.stat().st_size for path in files) < 3e6
 
 

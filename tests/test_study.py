@@ -186,10 +186,11 @@ def test_a_data_path_that_is_wrong_is_named(small, tmp_path):
         load(ALONE.name, str(tmp_path / "nowhere.npz"), home=tmp_path)
 
 
+@pytest.mark.promise("old", "found")
 def test_a_record_of_another_schema_is_refused(small, tmp_path):
     path = record_of(tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema": 0}))
-    with pytest.raises(StudyError, match="has schema 0, not 1"):
+    path.write_text(json.dumps({"schema": 1, "models": [], "data": {}}))
+    with pytest.raises(StudyError, match=r"an older version of pneumo .*; run `pneumo study"):
         load(ALONE.name, home=tmp_path)
 
 
@@ -223,6 +224,7 @@ def test_a_model_out_of_reach_is_not_run_and_says_why_everywhere(study):
         assert "host does not answer" in words.render(study, fragment), fragment
 
 
+@pytest.mark.promise("damage", "found")
 def test_weights_that_are_damaged_stop_the_study(tmp_path, study):
     broken = tmp_path / "resnet18.pth"
     broken.write_bytes(b"broken")
@@ -277,7 +279,8 @@ def test_the_record_names_its_data(study, home):
     assert record["schema"] == study_module.SCHEMA
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 1}'])
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 2}'])
 def test_a_damaged_record_is_named_with_the_way_forward(tmp_path, content):
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "smoke.json").write_text(content)

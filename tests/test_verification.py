@@ -175,6 +175,7 @@ def test_weights_that_are_out_of_reach_stop_it_before_anything_is_trained(kept, 
     folder.mkdir()
     (folder / "results.json").write_text(json.dumps(told))
     (folder / "labels.csv").write_bytes((kept.path / "labels.csv").read_bytes())
+    reference.write_digests(folder)
     with pytest.raises(VerificationError, match="resnet18-imagenet can't be trained here"):
         verification.verify(folder, source=file, home=tmp_path / "home")
     assert not (tmp_path / "home").exists()
@@ -316,6 +317,7 @@ def test_the_command_exits_with_one_where_a_number_lies_outside(
     right = "".join(f"{place},{0.9 if label else 0.1}\n" for place, label in enumerate(kept.labels))
     for seed in model["seeds"]:
         (folder / "predictions" / f"{CNN.name}-s{seed}.csv").write_text(right)
+    reference.write_digests(folder)
     monkeypatch.setenv("PNEUMO_HOME", str(home))
     command = ["verify", "--reference", str(folder), "--data", file, "--seeds", "0", "1"]
     assert main(command) == 1

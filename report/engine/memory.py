@@ -22,10 +22,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pneumo import paths
+from pneumo import paths, sealed
 from report.engine import trace
 
-SCHEMA = 1
+SCHEMA = 2
 PACKAGES = ("pneumo",)  # whose functions are told apart
 # How cells are run is a part of what comes of them.
 _RUNNING = ("execute.py", "kernels.py", "nursery.py", "trace.py", "memory.py")
@@ -69,16 +69,17 @@ class Memory:
             os.utime(path)
         except (OSError, EOFError, ValueError, zlib.error):
             return None
-        # A byte that changed on the way is found: the first line is the digest of the others.
-        digest, _, rest = content.partition(b"\n")
-        return rest if digest == sha256(rest).hexdigest().encode() else None
+        # A byte that changed on the way is found: the digest behind it is of what it is, and of its key.
+        try:
+            return sealed.body(content, f"{kind}/{key}")
+        except ValueError:
+            return None
 
     def put(self, kind: str, key: str, content: bytes) -> None:
         """Keep it, whole or not at all; where nothing can be written nothing is kept."""
         path = self._path(kind, key)
-        digest = sha256(content).hexdigest().encode()
         try:
-            write(path, gzip.compress(digest + b"\n" + content, 1, mtime=0))
+            write(path, gzip.compress(sealed.seal(content, f"{kind}/{key}"), 1, mtime=0))
         except OSError:
             return
         self._new.add(key)

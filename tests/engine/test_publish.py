@@ -198,7 +198,7 @@ def trained_at(commit):
     ("spoil", "said"),
     [
         (lambda site: (site / "results.json").unlink(), "no results.json at"),
-        (lambda site: write_results(site, schema=99), "has schema 99"),
+        (lambda site: write_results(site, schema=99), "a newer version of pneumo"),
         (lambda site: write_results(site, data=[]), "results.json is damaged"),
         (lambda site: site.rename(site.parent.parent / "moved"), "there is no site in"),
         (phantom, "the site is of the synthetic phantom, not medical data"),
