@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -443,7 +444,10 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReferenceStudyError(f"{path} can't be read ({error.strerror}); {_RESTORE}") from None
+        named = f", though {DIGESTS} names it" if name in digests else ""
+        raise ReferenceStudyError(
+            f"{path} can't be read ({error.strerror}){named}; {_RESTORE}"
+        ) from None
     if digests.get(name) != sealed.digest(content):
         what = "is not what its digest is of" if name in digests else "has no digest"
         raise ReferenceStudyError(f"{path} is damaged, or {DIGESTS} is: it {what}; {_RESTORE}")
@@ -459,7 +463,7 @@ def _digests(folder: Path) -> dict[str, str]:
     except FileNotFoundError:
         raise ReferenceStudyError(
             f"{folder} was written by an older version of pneumo, without {DIGESTS}; "
-            f"if nothing in it is damaged, run `pneumo reference --digests {folder}`"
+            f"if nothing in it is damaged, run `pneumo reference --digests {shlex.quote(str(folder))}`"
         ) from None
     except (OSError, ValueError) as error:
         raise ReferenceStudyError(f"{path} is damaged ({error}); {_RESTORE}") from None

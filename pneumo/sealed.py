@@ -15,6 +15,10 @@ _FIRST_LINES = re.compile(rb'\{\n "digest": "([0-9a-f]{64})",\n')
 _DIGITS = 64  # of a SHA-256 in hexadecimal
 
 
+class DamageError(ValueError):
+    """Bytes that are not those that were written."""
+
+
 class OtherVersionError(Exception):
     """What was read is whole, but another version of this package wrote it."""
 
@@ -47,10 +51,10 @@ def check_version(found: object, schema: int) -> None:
 
     Raises:
         OtherVersionError: it is an older or a newer one.
-        ValueError: it is no schema at all.
+        DamageError: it is no schema at all.
     """
     if type(found) is not int:
-        raise ValueError(f"its schema is {found!r}")
+        raise DamageError(f"its schema is {found!r}")
     if found != schema:
         raise OtherVersionError(found, schema)
 
@@ -77,17 +81,20 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
 
     Raises:
         OtherVersionError: it is of another schema; the first ones had no seal.
-        ValueError: it is damaged.
+        DamageError: a byte of it has changed, or it is about something else.
     """
     first = _FIRST_LINES.match(raw)
     whole = first is not None and first[1].decode() == _seal(raw[first.end() :], about)
-    content = json.loads(raw)
+    try:
+        content = json.loads(raw)
+    except ValueError as error:
+        raise DamageError(str(error)) from None
     if not isinstance(content, dict):
-        raise ValueError("it holds no JSON object")
+        raise DamageError("it holds no JSON object")
     if whole or "digest" not in content:
         check_version(content.get("schema"), schema)
     if not whole:
-        raise ValueError("its digest is not that of its content")
+        raise DamageError("its digest is not that of its content")
     del content["digest"]
     return content
 
@@ -109,11 +116,11 @@ def body(raw: bytes, about: str = "") -> bytes:
     """What :func:`seal` was given.
 
     Raises:
-        ValueError: a byte of it has changed, or it is about something else.
+        DamageError: a byte of it has changed, or it is about something else.
     """
     found = raw[:-_DIGITS]
     if raw[-_DIGITS:] != _seal(found, about).encode():
-        raise ValueError("its digest is not that of its content")
+        raise DamageError("its digest is not that of its content")
     return found
 
 

@@ -1,6 +1,7 @@
 """What all tests share: a shut-off environment, the phantom, and one small finished study."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +117,21 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         return Run(path, recipe, seed, path.name[-12:], {"pretrained": None, "files": files})
 
     return write
+
+
+@pytest.fixture
+def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The finished study in a store of its own, which is the user's.
+
+    Its files are those of the shared one until they are replaced: nothing may be written into them.
+    """
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PNEUMO_PROFILE", study.profile.name)
+    for name in ("runs", "probes", "studies"):
+        # Without what another worker is about to write.
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(home / name, tmp_path / "home" / name, ignore=hidden, copy_function=os.link)
+    return tmp_path / "home"
 
 
 @pytest.fixture

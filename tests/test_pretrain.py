@@ -1,6 +1,8 @@
 """Pretraining on a folder of drawn pictures: found, learned, resumed, written, and fine-tuned from."""
 
 import json
+import os
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +18,7 @@ from pneumo.data import DataError
 from pneumo.models import build, find_weights
 from pneumo.pretrain import manifest, pretrain, read
 from pneumo.recipes import RECIPES
+from pneumo.runs import RunError
 
 SMALL = replace(
     module.RECIPE, input_size=32, batch_size=16, epochs=3, learning_rate=2e-3, ema_decay=0.8
@@ -153,6 +156,21 @@ def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_pa
     assert not list(tmp_path.glob("*.safetensors"))
     again = pretrain(folder, tmp_path, SMALL, home=tmp_path / "home")
     assert again.read_bytes() == written.read_bytes()
+
+
+@pytest.mark.promise("damage", "found")
+def test_damaged_weights_are_not_handed_on(written, pictures, tmp_path):
+    shutil.copytree(written.parent / "home", tmp_path / "home")
+    (run,) = (tmp_path / "home" / "runs").glob("pretrain-*")
+    file = run / "weights.safetensors"
+    content, before = bytearray(file.read_bytes()), file.stat()
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(RunError, match=f"delete {run} and run `pneumo pretrain` again") as raised:
+        pretrain(read(pictures, 32), tmp_path / "out", SMALL, home=tmp_path / "home")
+    assert str(raised.value).startswith(f"{file} is damaged (")
+    assert not (tmp_path / "out").exists()
 
 
 def test_fine_tuning_starts_from_the_weights(written):

@@ -1,0 +1,471 @@
+"""Damaged files, one after the other: each is found and named, and nothing shows a number from it."""
+
+import os
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torchvision.models import ResNet18_Weights
+
+from pneumo import kept as keeping
+from pneumo import models, paths, probes, promises, reference, results, runs, sealed
+from pneumo import study as studies
+from pneumo.cli import main
+from pneumo.models import WeightsError
+from pneumo.probes import ProbeError
+from pneumo.promises import PromisesError
+from pneumo.recipes import RECIPES
+from pneumo.reference import ReferenceStudyError
+from pneumo.runs import RunError
+from pneumo.sealed import DamageError
+from pneumo.study import StudyError
+from pneumo.train import train
+from report.engine.__main__ import main as build
+from report.engine.memory import Memory
+
+CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=64, batch_size=32)
+
+
+def spoils(content: bytes, name: str, more: int = 6) -> Iterator[bytes]:
+    """A file's content with one thing wrong: a bit at some place, its end, or all of it."""
+    draw = random.Random(name)
+    length = len(content)
+    for place in (0, length // 2, length - 1, *(draw.randrange(length) for _ in range(more))):
+        changed = bytearray(content)
+        changed[place] ^= 1 << draw.randrange(8)
+        yield bytes(changed)
+    yield content[: draw.randrange(1, length - 1)]
+    yield content + b"\0"
+    yield b""
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace a file that others may share by a hard link."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+def flip(path: Path, place: float = 0.5) -> None:
+    """Turn a bit of a file over, and leave its time as it was: what a bad disk does."""
+    content, before = bytearray(path.read_bytes()), path.stat()
+    content[int(place * len(content))] ^= 1
+    put(path, bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def read_all(path: Path) -> None:
+    run = runs.load(path)
+    _ = run.history, run.predictions, run.explanation
+    probes.load_network(run, "cpu")
+
+
+def where(run, store: Path) -> Path:
+    """A run's folder in another store."""
+    return store / "runs" / run.label
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp_path, faults):
+    run, other = study.model("simple-cnn").runs
+    folder = Path(shutil.copytree(run.path, tmp_path / run.label))
+    content = (folder / name).read_bytes()
+    cases = [*spoils(content, name, more=30), (other.path / name).read_bytes()]
+    faults(len(cases))
+    for case in cases:
+        (folder / name).write_bytes(case)
+        with pytest.raises(RunError, match="is damaged") as raised:
+            read_all(folder)
+        assert str(raised.value).startswith(f"{folder / name} is damaged (")
+        assert str(raised.value).endswith(f"; delete {folder} and run `pneumo study`")
+        assert runs.find_fault(folder) == raised.value.what
+    (folder / name).write_bytes(content)
+    read_all(folder)
+    assert runs.find_fault(folder) is None
+
+
+@pytest.mark.promise("damage", "found")
+def test_no_byte_of_a_manifest_can_change(study, faults):
+    run = study.model("simple-cnn").run
+    content = (run.path / runs.MANIFEST).read_bytes()
+    faults(len(content))
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        with pytest.raises(DamageError):
+            sealed.parse(bytes(changed), runs.SCHEMA, run.label)
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, faults):
+    first, second = study.model("simple-cnn").runs
+    control = study.model("simple-cnn-shuffled-labels").run
+    plain, flips = (study.model(f"simple-cnn-held-out{end}").run for end in ("", "-flips"))
+    spoilt = {
+        where(first, store): runs.WEIGHTS,
+        where(second, store): "predictions.npz",
+        where(control, store): runs.MANIFEST,
+        where(plain, store): "history.csv",
+        where(flips, store): "explain.npz",
+    }
+    answer = store / "probes" / probes.path(first, "corruptions", study.profile).name
+    record = store / "studies" / f"{study.profile.name}.json"
+    faults(len(spoilt) + 2)
+    for file in (*(folder / name for folder, name in spoilt.items()), answer, record):
+        put(file, file.read_bytes()[::-1])
+    with pytest.raises(StudyError, match=f"{record} is damaged .*; run `pneumo study"):
+        studies.load(home=store)
+
+    capfd.readouterr()
+    again = studies.run(study.profile.name, "phantom", home=store)
+    said = [line for line in capfd.readouterr().err.splitlines() if "damaged" in line]
+    assert len(said) == len(spoilt) + 1
+    for line, (folder, name) in zip(said, spoilt.items(), strict=False):
+        assert line.startswith(f"pneumo: {folder / name} is damaged (")
+        aside = folder.with_name(f"{folder.name}.damaged-1")
+        assert line.endswith(f"; it is trained anew, and what was there is kept as {aside.name}")
+        assert {path.name for path in aside.iterdir()} == set(runs.FILES)
+    assert said[-1].startswith(f"pneumo: {answer} is damaged (")
+
+    for run, before in zip(again.runs, study.runs, strict=True):
+        np.testing.assert_array_equal(
+            run.predictions["test"].logits, before.predictions["test"].logits
+        )
+        assert runs.find_fault(run.path) is None
+        anew = run.path in spoilt
+        assert (run.manifest != before.manifest) == anew
+    loaded = studies.load(home=store)
+    assert probes.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
+
+
+def test_a_study_that_is_whole_says_nothing_and_reads_no_weights(study, store, capfd, monkeypatch):
+    read = []
+    true = runs.read_file
+    monkeypatch.setattr(
+        runs, "read_file", lambda path, name, *more: (read.append(name), true(path, name, *more))[1]
+    )
+    studies.run(study.profile.name, "phantom", home=store)
+    assert capfd.readouterr().err == ""
+    assert set(read) == {"history.csv", "predictions.npz", "explain.npz"}
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", [runs.WEIGHTS, "predictions.npz", runs.MANIFEST])
+def test_a_prediction_is_refused_where_its_run_is_damaged(name, study, store, tmp_path, capsys):
+    spoilt = where(study.model("simple-cnn").runs[1], store) / name
+    flip(spoilt)
+    picture = tmp_path / "picture.png"
+    picture.touch()
+    assert main(["predict", "--model", "simple-cnn", str(picture)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"pneumo: {spoilt} is damaged (")
+    assert f"delete {spoilt.parent} and run `pneumo study`" in line
+
+
+@pytest.mark.promise("damage", "found")
+def test_what_a_build_leaves_holds_no_number_of_a_damaged_run(study, store, tmp_path):
+    spoilt = where(study.model("resnet18-scratch").runs[1], store) / "predictions.npz"
+    flip(spoilt)
+    loaded = studies.load(home=store)
+    (tmp_path / "site").mkdir()
+    with pytest.raises(RunError, match=f"{spoilt} is damaged"):
+        results.write(loaded, tmp_path / "site", "portable")
+    assert list((tmp_path / "site").iterdir()) == []
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_page_of_a_damaged_run_is_refused_and_the_old_site_stays(study, store, tmp_path, capsys):
+    run, project = where(study.model("simple-cnn").run, store), tmp_path / "book"
+    project.mkdir()
+    (project / "_quarto.yml").write_text(
+        "project:\n  type: book\nbook:\n  title: Small\n  chapters: [index.qmd]\n"
+        "format:\n  html: default\n"
+    )
+    code = (
+        "from pathlib import Path\nfrom pneumo import runs\n"
+        f"run = runs.load(Path({str(run)!r}))\n"
+        "print('logit', run.predictions['test'].logits[0])"
+    )
+    (project / "index.qmd").write_text(f"# Front\n\n```{{python}}\n{code}\n```\n")
+    options = ["--engine", "portable", "--no-study", "--output", str(tmp_path / "site")]
+    assert build([str(project), *options]) == 0
+    page = tmp_path / "site" / "index.html"
+    before = page.read_bytes()
+    assert f"logit {study.model('simple-cnn').run.predictions['test'].logits[0]}" in before.decode()
+
+    content = bytearray((run / "predictions.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    put(run / "predictions.npz", bytes(content))
+    (project / "index.qmd").write_text((project / "index.qmd").read_text() + "\nMore words.\n")
+    capsys.readouterr()
+    assert build([str(project), *options]) == 1
+    said = capsys.readouterr().err
+    assert f"{run / 'predictions.npz'} is damaged (its SHA-256 is not the manifest's)" in said
+    assert page.read_bytes() == before
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_damaged_answer_of_a_network_is_named(study, store, faults):
+    first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
+    run = runs.load(where(first, store))
+    file = probes.path(run, "corruptions", study.profile)
+    content = file.read_bytes()
+    others = probes.path(other, "corruptions", study.profile).read_bytes()
+    cases = [*spoils(content, "answer"), others]
+    faults(len(cases))
+    for case in cases:
+        put(file, case)
+        with pytest.raises(ProbeError, match="is damaged") as raised:
+            probes.read(run, "corruptions", study.profile)
+        assert str(file) in str(raised.value)
+        assert "delete it and run `pneumo study`" in str(raised.value)
+    put(file, content)
+    assert probes.read(run, "corruptions", study.profile)
+
+
+@pytest.mark.promise("damage", "survived")
+def test_a_damaged_answer_of_another_network_is_not_asked_for(study):
+    run = study.model("simple-cnn").run
+    retrained = replace(
+        run, manifest={**run.manifest, "files": {**run.manifest["files"], runs.WEIGHTS: "0" * 64}}
+    )
+    assert probes.missing(run, study.profile) == []
+    assert probes.missing(retrained, study.profile) == list(probes.PROBES)
+
+
+@pytest.mark.promise("damage", "survived")
+def test_what_is_kept_is_computed_anew_where_it_is_damaged(study, store, monkeypatch, faults):
+    calls = []
+
+    def numbers(study):
+        calls.append(study)
+        return {"auc": 0.25, "name": "first"}
+
+    def others(study):
+        return {"auc": 0.75, "name": "other"}
+
+    numbers.__module__ = others.__module__ = "pneumo.claims"
+    look_up = keeping.kept()(numbers)
+    expected = look_up(study)
+    keeping.kept()(others)(study)
+    (file,) = (paths.home() / "kept").glob("claims-numbers-*.json")
+    (other,) = (paths.home() / "kept").glob("claims-others-*.json")
+    cases = [*spoils(file.read_bytes(), "kept", more=30), other.read_bytes()]
+    faults(len(cases))
+    for count, case in enumerate(cases, 2):
+        file.write_bytes(case)
+        monkeypatch.setattr(keeping, "_in_memory", {})
+        assert look_up(study) == expected
+        assert len(calls) == count
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_damaged_record_of_a_study_is_named(study, store, faults):
+    file = store / "studies" / f"{study.profile.name}.json"
+    content = file.read_bytes()
+    other = sealed.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()
+    cases = [*spoils(content, "record", more=60), other]
+    faults(len(cases))
+    for case in cases:
+        put(file, case)
+        with pytest.raises(StudyError, match="is damaged") as raised:
+            studies.load(home=store)
+        assert str(file) in str(raised.value)
+        assert f"run `pneumo study --profile {study.profile.name}`" in str(raised.value)
+    put(file, content)
+    assert studies.load(home=store).runs
+
+
+@pytest.fixture
+def numbers(tmp_path):
+    """A copy of the project's reference study."""
+    folder = Path(shutil.copytree(paths.reference(), tmp_path / "reference"))
+    (folder / promises.FILE).write_text(promises.to_json({}))
+    return folder
+
+
+def read_reference(folder: Path) -> None:
+    loaded = reference.load(folder)
+    _ = loaded.labels, loaded.predictions
+
+
+def test_every_reference_of_the_project_is_what_its_digests_are_of():
+    folders = [path.parent for path in paths.reference().parent.glob("reference*/results.json")]
+    assert folders
+    for folder in folders:
+        reference.check(folder)
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_damaged_file_of_the_reference_is_named(numbers, faults):
+    names = reference._names(numbers)
+    read = {"results.json", "labels.csv", "predictions/simple-cnn-s3.csv"}
+    assert read < set(names)
+    tried = 0
+    for name in names:
+        content = (numbers / name).read_bytes()
+        cases = list(spoils(content, name))
+        for case in cases if name in read else cases[:1]:
+            tried += 1
+            (numbers / name).write_bytes(case)
+            with pytest.raises(ReferenceStudyError, match="is damaged, or SHA256SUMS is") as raised:
+                reference.check(numbers)
+            assert str(numbers / name) in str(raised.value)
+            if name in read:
+                with pytest.raises(ReferenceStudyError, match=re.escape(str(raised.value))):
+                    read_reference(numbers)
+        (numbers / name).write_bytes(content)
+    faults(tried)
+    reference.check(numbers)
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_digest_of_the_reference_that_is_damaged_is_named(numbers, faults):
+    file = numbers / reference.DIGESTS
+    content = file.read_bytes()
+    cases = list(spoils(content, "digests", more=60))
+    faults(len(cases))
+    for case in cases:
+        file.write_bytes(case)
+        with pytest.raises(ReferenceStudyError, match="SHA256SUMS"):
+            reference.check(numbers)
+    file.write_bytes(content)
+    (numbers / "predictions" / "simple-cnn-s9.csv").touch()
+    with pytest.raises(ReferenceStudyError, match=r"simple-cnn-s9\.csv is .*: it has no digest"):
+        reference.check(numbers)
+
+
+@pytest.mark.promise("damage", "found")
+def test_speeds_and_promises_that_are_damaged_are_named(numbers, faults):
+    bench, counts = numbers / reference.BENCH, numbers / promises.FILE
+    cases = [list(spoils(file.read_bytes(), file.name, more=60)) for file in (bench, counts)]
+    faults(sum(map(len, cases)))
+    for case in cases[0]:
+        bench.write_bytes(case)
+        with pytest.raises(ReferenceStudyError, match=r"bench\.json is damaged .*nox -s bench"):
+            reference.read_bench(bench)
+    for case in cases[1]:
+        counts.write_bytes(case)
+        with pytest.raises(PromisesError, match=r"promises\.json is damaged .*nox -s promises"):
+            promises.read(counts)
+
+
+class _Stop:
+    """Stops a training in its second epoch, and hears which epochs there were."""
+
+    def __init__(self, stops: bool) -> None:
+        self.stops, self.epochs = stops, []
+
+    def step(self, images: int) -> None:
+        if self.stops and self.epochs:
+            raise KeyboardInterrupt
+
+    def epoch(self, row: dict) -> None:
+        self.epochs.append(row["epoch"])
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
+    phantom, tmp_path, capfd, faults
+):
+    undisturbed = train(CNN, 0, phantom, home=tmp_path / "whole")
+    logits = undisturbed.predictions["test"].logits
+    with pytest.raises(KeyboardInterrupt):
+        train(CNN, 0, phantom, home=tmp_path, listener=_Stop(True))
+    (partial,) = (tmp_path / "runs").glob(".*.partial")
+    stopped = {path.name: path.read_bytes() for path in partial.iterdir()}
+    with pytest.raises(KeyboardInterrupt):
+        train(CNN, 1, phantom, home=tmp_path, listener=_Stop(True))
+    (other,) = (path for path in (tmp_path / "runs").glob(".*.partial") if path != partial)
+    cases = [*spoils(stopped["checkpoint.pt"], "checkpoint", 2)]
+    cases.append((other / "checkpoint.pt").read_bytes())
+    faults(len(cases))
+    for case in (*cases, stopped["checkpoint.pt"]):
+        partial.mkdir(exist_ok=True)
+        for name, content in (stopped | {"checkpoint.pt": case}).items():
+            (partial / name).write_bytes(content)
+        ear = _Stop(False)
+        capfd.readouterr()
+        run = train(CNN, 0, phantom, home=tmp_path, listener=ear)
+        said = capfd.readouterr().err
+        np.testing.assert_array_equal(run.predictions["test"].logits, logits)
+        shutil.rmtree(run.path)
+        if case is stopped["checkpoint.pt"]:
+            assert (ear.epochs, said) == ([2, 3], "")
+            continue
+        assert ear.epochs == [1, 2, 3]
+        (line,) = said.splitlines()
+        assert line.startswith(f"pneumo: {partial / 'checkpoint.pt'} is damaged (")
+        assert line.endswith("; the training starts anew")
+
+
+@pytest.fixture(params=["carried", "lite0", "given", "cached"])
+def pretrained(request, tmp_path, monkeypatch):
+    """Weights from each place that there is: the file, the recipe that takes it, and what is given."""
+    names = {"carried": "resnet18-tiny-imagenet", "lite0": "efficientnet-lite0-imagenet"}
+    recipe = RECIPES[names.get(request.param, "resnet18-imagenet")]
+    if request.param == "carried":
+        file = Path(shutil.copy(models.TINY_IMAGENET, tmp_path))
+        monkeypatch.setattr(models, "TINY_IMAGENET", file)
+    elif request.param == "lite0":
+        file = Path(shutil.copy(models._lite0_file(), tmp_path))
+        monkeypatch.setattr(models, "_lite0_file", lambda: file)
+    else:
+        folder = tmp_path / "hub" / "checkpoints"
+        folder.mkdir(parents=True)
+        content = random.Random("weights").randbytes(10_000)
+        file = folder / f"resnet18-{sealed.digest(content)[:8]}.pth"
+        file.write_bytes(content)
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+        if request.param == "cached":
+            url = f"https://127.0.0.1:9/{file.name}"
+            monkeypatch.setattr(ResNet18_Weights.IMAGENET1K_V1.value, "url", url)
+    return file, recipe, file if request.param == "given" else None
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_changed_byte_in_pretrained_weights_is_found(pretrained, faults):
+    file, recipe, given = pretrained
+    whole = models.find_weights(recipe, given)
+    cases = list(spoils(file.read_bytes(), file.name, 1))
+    faults(len(cases))
+    for case in cases:
+        file.write_bytes(case)
+        with pytest.raises(WeightsError) as raised:
+            models.find_weights(recipe, given)
+        assert str(file) in str(raised.value)
+        # Also where they were whole when they were looked for.
+        with pytest.raises(WeightsError, match="another than a moment ago"):
+            models.build(recipe, whole)
+
+
+@pytest.mark.promise("damage", "survived")
+def test_a_damaged_entry_of_what_builds_have_kept_counts_as_none(tmp_path, faults):
+    memory = Memory(tmp_path)
+    memory.put("pandoc", "key", b"<p>0.913</p>")
+    memory.put("pandoc", "other", b"<p>0.219</p>")
+    memory.put("typst", "key", b"<p>0.555</p>")
+    file = tmp_path / "pandoc" / "key.gz"
+    content = file.read_bytes()
+    cases = [content[:length] for length in range(len(content))]
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        cases.append(bytes(changed))
+    cases += [(tmp_path / name).read_bytes() for name in ("pandoc/other.gz", "typst/key.gz")]
+    faults(len(cases))
+    lost = 0
+    for case in cases:
+        file.write_bytes(case)
+        found = memory.get("pandoc", "key")
+        assert found in (None, b"<p>0.913</p>")
+        lost += found is None
+    # What is not lost are fields of the header that say nothing of the content.
+    assert lost > 0.9 * len(cases)
