@@ -24,7 +24,6 @@ from pneumo.models import build, count_parameters
 from pneumo.recipes import Augmentation, Recipe
 from pneumo.train import find_device, provenance
 
-SCHEMA = 2
 FILES = (runs.MANIFEST, "history.csv", runs.WEIGHTS)
 VALIDATION_SHARE = 0.1
 RECIPE = Recipe(
@@ -118,7 +117,7 @@ def pretrain(
     """
     key = runs.run_key(recipe, seed, folder.fingerprint, None)
     destination = runs.folder(recipe, seed, key, home)
-    with runs.once(destination, FILES, SCHEMA) as partial:
+    with runs.once(destination, FILES) as partial:
         if partial:
             seed_everything(seed)
             model = build(recipe, outputs=len(folder.classes)).to(find_device(device))
@@ -146,7 +145,6 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
     )
     kept = loop.kept
     about = {
-        "schema": SCHEMA,
         "key": key,
         "recipe": loop.recipe.to_dict(),
         "seed": loop.seed,
@@ -168,7 +166,7 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
 
 def _publish(run: Path, name: str, output: Path) -> Path:
     """Copy a finished run's weights and manifest to where they are wanted, named by their digest."""
-    about = runs.read_manifest(run, FILES, SCHEMA)
+    about = runs.read_manifest(run, FILES)
     try:
         weights = runs.read_file(run, runs.WEIGHTS, about)
     except runs.RunError as error:

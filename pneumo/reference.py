@@ -310,8 +310,8 @@ def write_digests(folder: Path) -> Path:
     """
     if not _is_reference(folder):
         raise ReferenceStudyError(f"{folder} holds something else than a reference study")
-    lines = (f"{sealed.digest((folder / name).read_bytes())}  {name}\n" for name in _names(folder))
-    write_bytes(folder / DIGESTS, "".join(lines).encode())
+    digests = {name: sealed.digest((folder / name).read_bytes()) for name in _names(folder)}
+    write_bytes(folder / DIGESTS, _listed(digests))
     return folder / DIGESTS
 
 
@@ -458,8 +458,12 @@ def _digests(folder: Path) -> dict[str, str]:
     """Each file's, by its name within the folder."""
     path = folder / DIGESTS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        raw = path.read_bytes()
+        lines = raw.decode().splitlines()
+        found = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        if _listed(found) != raw:
+            raise ValueError("it is not written as its lines are")
+        return found
     except FileNotFoundError:
         raise ReferenceStudyError(
             f"{folder} was written by an older version of pneumo, without {DIGESTS}; "
@@ -467,6 +471,10 @@ def _digests(folder: Path) -> dict[str, str]:
         ) from None
     except (OSError, ValueError) as error:
         raise ReferenceStudyError(f"{path} is damaged ({error}); {_RESTORE}") from None
+
+
+def _listed(digests: Mapping[str, str]) -> bytes:
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
 
 
 def _names(folder: Path) -> list[str]:

@@ -195,15 +195,12 @@ def load(path: Path) -> Run:
         return Run(path, recipe, manifest["seed"], manifest["key"], manifest)
 
 
-def read_manifest(
-    path: Path, files: Sequence[str] = FILES, schema: int = SCHEMA
-) -> Mapping[str, Any]:
+def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]:
     """The manifest of the run in a folder, which is called by its recipe, seed and key.
 
     Args:
         path: the folder.
         files: that it must hold.
-        schema: which is read.
 
     Raises:
         RunError: the run is missing, incomplete or of another schema, or the manifest is damaged.
@@ -216,7 +213,7 @@ def read_manifest(
         raise RunError(f"{path} is not whole: {', '.join(missing)} missing", again)
     with _damage_of(path, MANIFEST):
         try:
-            return sealed.parse((path / MANIFEST).read_bytes(), schema, path.name)
+            return sealed.parse((path / MANIFEST).read_bytes(), SCHEMA, path.name)
         except sealed.OtherVersionError as error:
             raise RunError(f"{path} {error.told(again)}") from None
 
@@ -234,14 +231,14 @@ def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
         return content
 
 
-def find_fault(path: Path, files: Sequence[str] = FILES, schema: int = SCHEMA) -> str | None:
+def find_fault(path: Path, files: Sequence[str] = FILES) -> str | None:
     """What is wrong with a run that is there; None where every file is what the manifest says.
 
     Weights are large, so they are read here only if they were written after the manifest was. Whatever
     loads them checks them.
     """
     try:
-        manifest = read_manifest(path, files, schema)
+        manifest = read_manifest(path, files)
         written = (path / MANIFEST).stat().st_mtime_ns
         for name in files:
             untouched = (path / name).stat().st_mtime_ns <= written
@@ -309,14 +306,14 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
 
     Args:
         folder: the run's, under whatever name.
-        content: with schema, recipe, seed and key.
+        content: with recipe, seed and key.
         files: that a run holds.
     """
     label = folder_name(content["recipe"]["name"], content["seed"], content["key"])
     digests = {
         name: sealed.digest((folder / name).read_bytes()) for name in files if name != MANIFEST
     }
-    text = sealed.text({**content, "files": digests}, label)
+    text = sealed.text({"schema": SCHEMA, **content, "files": digests}, label)
     write_bytes(folder / MANIFEST, text.encode())
 
 
@@ -329,9 +326,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def once(
-    destination: Path, files: Sequence[str] = FILES, schema: int = SCHEMA
-) -> Iterator[Path | None]:
+def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
     """Make a run once, however many processes want it and however often one is killed.
 
     A run that is there but damaged is moved out of the way, which is said, and made anew.
@@ -343,7 +338,7 @@ def once(
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(destination.with_name(f".{destination.name}.lock")):
         if destination.is_dir():
-            fault = find_fault(destination, files, schema)
+            fault = find_fault(destination, files)
             if fault is None:
                 yield None
                 return

@@ -300,9 +300,10 @@ def load(
         given = source or os.environ.get("PNEUMO_DATA")
         found = datasets.load(about.name, side, given or made_from["location"])
         if found.fingerprint != made_from["fingerprint"]:
+            there = given or made_from["location"]
             raise StudyError(
-                f"the finished study of profile {chosen.name} is of other data than {given}; "
-                f"run `{command}` --data {given}"
+                f"the finished study of profile {chosen.name} is of other data than {there}; "
+                f"put back what was there, or run `{command}` --data {there}"
             )
         # The same data by another way are the same data: the study names the way it was made.
         found = replace(found, source=made_from["source"])

@@ -178,7 +178,6 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
     runs.write_arrays(folder / "explain.npz", **vars(explanation))
     write_weights(model, folder / runs.WEIGHTS)
     manifest = {
-        "schema": runs.SCHEMA,
         "key": key,
         "recipe": recipe.to_dict(),
         "seed": loop.seed,

@@ -283,6 +283,28 @@ def test_a_damaged_record_of_a_study_is_named(study, store, faults):
     assert studies.load(home=store).runs
 
 
+@pytest.mark.promise("damage", "found")
+def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, tmp_path, faults):
+    file, record = tmp_path / "pneumoniamnist.npz", store / "studies" / f"{study.profile.name}.json"
+    content = sealed.parse(record.read_bytes(), studies.SCHEMA, record.name)
+    content["data"]["location"] = str(file)
+    record.unlink()
+    runs.write_sealed(record, content)
+    faults(len(study.data.splits))
+    for spoilt in (None, *study.data.splits):
+        arrays = {}
+        for name, split in study.data.splits.items():
+            images = split.images.copy()
+            images[len(images) // 2, 14, 14] ^= name == spoilt
+            arrays |= {f"{name}_images": images, f"{name}_labels": split.labels[:, None]}
+        np.savez(file, **arrays)
+        if spoilt is None:
+            assert studies.load(home=store).data.fingerprint == study.data.fingerprint
+            continue
+        with pytest.raises(StudyError, match=f"is of other data than {file}; put back what was"):
+            studies.load(home=store)
+
+
 @pytest.fixture
 def numbers(tmp_path):
     """A copy of the project's reference study."""
@@ -384,7 +406,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
     with pytest.raises(KeyboardInterrupt):
         train(CNN, 1, phantom, home=tmp_path, listener=_Stop(True))
     (other,) = (path for path in (tmp_path / "runs").glob(".*.partial") if path != partial)
-    cases = [*spoils(stopped["checkpoint.pt"], "checkpoint", 2)]
+    cases = [*spoils(stopped["checkpoint.pt"], "checkpoint", 0)]
     cases.append((other / "checkpoint.pt").read_bytes())
     faults(len(cases))
     for case in (*cases, stopped["checkpoint.pt"]):
