@@ -364,11 +364,12 @@ def _left(home: Path | None) -> str:
     old = [path for path, schema in runs.of_other_versions(home).items() if schema < runs.SCHEMA]
     if not old:
         return ""
-    size = sum(file.stat().st_size for path in old for file in path.iterdir()) / 1e6
+    size = sum(file.lstat().st_size for path in old for file in path.iterdir()) / 1e6
     folders = " ".join(shlex.quote(path.name) for path in old)
+    count = "1 run" if len(old) == 1 else f"{len(old)} runs"
     return (
-        f"{len(old)} runs of an older version of pneumo take {size:,.0f} MB and are read no more; "
-        f"to delete them: cd {shlex.quote(str(old[0].parent))} && rm -r {folders}"
+        f"{count} of an older version of pneumo, {size:,.0f} MB, can be read no more; "
+        f"to free the room: cd {shlex.quote(str(old[0].parent))} && rm -r {folders}"
     )
 
 
