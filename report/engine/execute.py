@@ -116,8 +116,9 @@ def execute(page: Page, book: Book, kernels: Kernels, memory: Memory | None = No
 
 
 def key(page: Page, book: Book) -> str:
-    """A page's code with what decides its outputs beside it, as text: a key for other kernels."""
-    return json.dumps([_about(book), page.path.name, *(step.code for step in _steps(page, book))])
+    """A page's code with what decides its outputs beside it, a key for other kernels; "" for no code."""
+    codes = [step.code for step in _steps(page, book)]
+    return json.dumps([_about(book), page.path.name, *codes]) if codes else ""
 
 
 def write_files(

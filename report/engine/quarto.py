@@ -119,20 +119,25 @@ def remembering(project: Path, memory: Memory | None) -> Iterator[Mapping[str, s
     if memory is None:
         yield environment
         return
+    keys = _keys(project)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        keys = _keys(project)
         for part in (replay.SESSIONS, replay.RECORDS):
             (folder / part).mkdir()
+        (folder / replay.BEGINNING).write_text(first(folder), encoding="utf-8")
+        _write_kernel(folder)
+        followed = {page for page, about in keys.items() if about == ""}
         for page, about in keys.items():
+            if not about:
+                continue
             sessions = [
-                list(zip(s.codes, s.outputs, strict=True)) for s in memory.sessions("quarto", about)
+                list(zip(session.codes, session.outputs, strict=True))
+                for session in memory.sessions("quarto", about)
             ]
             path = folder / replay.SESSIONS / f"{page}.json"
             path.write_text(json.dumps(sessions), encoding="utf-8")
-        (folder / replay.BEGINNING).write_text(first(folder), encoding="utf-8")
+            followed |= {page} if sessions else set()
         others = os.environ.get("JUPYTER_PATH")
-        _write_kernel(folder)
         yield {
             **environment,
             replay.FOLDER: str(folder),
@@ -140,23 +145,26 @@ def remembering(project: Path, memory: Memory | None) -> Iterator[Mapping[str, s
         }
         for record in (folder / replay.RECORDS).glob("*.jsonl"):
             page = record.name.partition(".")[0]
-            if page in keys:
-                _remember(record, keys[page], memory)
+            about = keys.get(page)
+            if about:
+                followed.add(page)
+                _remember(record, about, memory)
+        if followed != keys.keys():  # a page that can't be read, or one with another kernel
+            memory.forgo()
 
 
-def _keys(project: Path) -> dict[str, str]:
-    """What the outputs of each page are about: all its code; pages that can't be read are left out."""
-    found = {}
+def _keys(project: Path) -> dict[str, str | None]:
+    """What each page's outputs are about: its code; "" for none, None for a page that can't be read."""
     try:
         book = read_book(project)
     except RenderError:
-        return {}
+        return {"": None}
+    found: dict[str, str | None] = {}
     for path in book.chapters:
         try:
-            page = read_page(path, book.metadata)
+            found[path.stem] = key(read_page(path, book.metadata), book)
         except RenderError:  # Quarto knows more than we do: such a page runs each time
-            continue
-        found[path.stem] = key(page, book)
+            found[path.stem] = None
     return found
 
 
