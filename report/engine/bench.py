@@ -136,7 +136,7 @@ class Rebuilds:
 
 
 def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
-    """What can be measured of rebuilds, in the table's order; each beside the same by Quarto, where it is here."""
+    """What can be measured of rebuilds, in the table's order; beside each Quarto's, where it is here."""
     prose, figure = partial(rebuilds.edited, PROSE), partial(rebuilds.edited, FIGURE)
     nox = rebuilds.nothing_changed_at_all
     rows: list[tuple[str, str, str | None, Callable[..., float], bool]] = [
