@@ -96,8 +96,8 @@ def render(project: Path, output: Path | None = None, memory: Memory | None = No
         building.chmod(0o755)
         command = [str(program), "render", str(project), "--output-dir", str(building)]
         with remembering(project, memory) as environment:
-            # A kernel that lives on would not say what its cells depend on; nor does a cache of Quarto's own.
-            command += ["--no-cache", "--no-execute-daemon"] if memory else []
+            # What Quarto keeps itself may be stale, and a kernel that lives on does not say what it has read.
+            command += ["--no-cache", "--metadata", "freeze:false", "--no-execute-daemon"]
             result = subprocess.run(command, env=environment, check=False)
         if result.returncode:
             raise RenderError(f"quarto render ended with status {result.returncode}; see above")
