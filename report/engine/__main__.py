@@ -67,7 +67,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
             if engine == "quarto":
                 if not chosen.no_study:
                     _load()
-                quarto.render(project, output)
+                quarto.render(project, output, memory)
             else:
                 beside, before = ("", None) if chosen.no_study else (_BESIDE, _load)
                 site.render(project, chosen.templates, output, memory, beside, before)

@@ -16,7 +16,7 @@ _HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # which Typst sets as a minus
 # What a page shows on the web alone, or says to a screen reader only.
 _WEB_ONLY = ", ".join((
     "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
-    ".screen-reader-only", ".web-only", ".column-margin", ".runs",
+    ".screen-reader-only", ".web-only", ".column-margin", ".runs", "header .description",
 ))  # fmt: skip
 _ADDRESS = re.compile(r"https?://\S+")  # of a work that is cited
 

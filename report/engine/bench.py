@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
@@ -62,9 +62,9 @@ class Rebuilds:
         self._build(folder, "quarto")
         return folder
 
-    def nothing_changed(self) -> float:
+    def nothing_changed(self, engine: str = "portable") -> float:
         """Seconds of a build where nothing has changed since the last one."""
-        return self._build(self.project, "portable")
+        return self._build(self._built(engine), engine)
 
     def nothing_changed_at_all(self) -> float:
         """Seconds of `nox -s report` where nothing has changed, its environment made before."""
@@ -77,7 +77,7 @@ class Rebuilds:
 
     def edited(self, edit: tuple[Path, str, str], engine: str = "portable") -> float:
         """Seconds of a build after one edit: the first place of one text gets another."""
-        folder = self.project if engine == "portable" else self.project_of_quarto
+        folder = self._built(engine)
         path, before, after = folder / edit[0], edit[1], edit[2]
         text = path.read_text(encoding="utf-8")
         if before not in text:
@@ -92,8 +92,10 @@ class Rebuilds:
 
     def everything(self, engine: str = "portable") -> float:
         """Seconds of a build that runs every cell, from finished runs."""
-        folder = self.project if engine == "portable" else self.project_of_quarto
-        return self._build(folder, engine, "--fresh")
+        return self._build(self._built(engine), engine, "--fresh")
+
+    def _built(self, engine: str) -> Path:
+        return self.project if engine == "portable" else self.project_of_quarto
 
     def _copy(self) -> Path:
         name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
@@ -134,40 +136,22 @@ class Rebuilds:
 
 
 def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
-    """What can be measured of rebuilds, in the table's order."""
-    portable = "the portable engine"
-    yield Measurement(
-        "rebuild-nothing", f"{portable}, nothing changed", "s", "≤ 3", rebuilds.nothing_changed
-    )
-    yield Measurement(
-        "rebuild-nothing-nox",
-        "`nox -s report`, nothing changed",
-        "s",
-        "≤ 8",
-        rebuilds.nothing_changed_at_all,
-    )
-    edits = {"prose": ("one page's text changed", PROSE), "figure": ("one figure changed", FIGURE)}
-    for name, (words, edit) in edits.items():
-        measure = partial(rebuilds.edited, edit)
-        yield Measurement(f"rebuild-{name}", f"{portable}, {words}", "s", None, measure)
-    yield Measurement(
-        "rebuild-everything",
-        f"{portable}, every page executed",
-        "s",
-        "≤ 25",
-        rebuilds.everything,
-    )
-    if quarto.find():
-        for name, (words, edit) in edits.items():
-            measure = partial(rebuilds.edited, edit, "quarto")
-            yield Measurement(f"rebuild-{name}-quarto", f"Quarto, {words}", "s", None, measure)
-        yield Measurement(
-            "rebuild-everything-quarto",
-            "Quarto, every page executed",
-            "s",
-            None,
-            partial(rebuilds.everything, "quarto"),
-        )
+    """What can be measured of rebuilds, in the table's order; beside each Quarto's, where it is here."""
+    prose, figure = partial(rebuilds.edited, PROSE), partial(rebuilds.edited, FIGURE)
+    nox = rebuilds.nothing_changed_at_all
+    rows: list[tuple[str, str, str | None, Callable[..., float], bool]] = [
+        ("nothing", "nothing changed", "≤ 3", rebuilds.nothing_changed, True),
+        ("nothing-nox", "nothing changed, by `nox -s report`", "≤ 8", nox, False),
+        ("prose", "one page's text changed", None, prose, True),
+        ("figure", "one figure changed", None, figure, True),
+        ("everything", "every page executed", "≤ 25", rebuilds.everything, True),
+    ]
+    has_quarto = quarto.find() is not None
+    for name, words, target, measure, both in rows:
+        yield Measurement(f"rebuild-{name}", f"the portable engine, {words}", "s", target, measure)
+        if both and has_quarto:
+            again = partial(measure, engine="quarto")
+            yield Measurement(f"rebuild-{name}-quarto", f"Quarto, {words}", "s", None, again)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

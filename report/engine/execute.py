@@ -1,6 +1,7 @@
 """Runs the cells of a page in a Jupyter kernel and writes the page as plain Markdown with their outputs."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -103,7 +104,7 @@ def execute(page: Page, book: Book, kernels: Kernels, memory: Memory | None = No
     """
     steps = _steps(page, book)
     codes = [step.code for step in steps]
-    about = f"{book.folder.name} {size(book)} {book.html.get('fig-dpi')}"
+    about = _about(book)
     outputs = memory.recall("cells", about, codes) if memory and steps else None
     if outputs is None:
         traced = kernels.scratch / f"{page.path.stem}.trace"
@@ -112,6 +113,12 @@ def execute(page: Page, book: Book, kernels: Kernels, memory: Memory | None = No
             memory.remember("cells", about, codes, outputs, traced)
     writing = _Page(page, book, outputs)
     return Executed(page, writing.write(), writing.files, tuple(writing.printed))
+
+
+def key(page: Page, book: Book) -> str:
+    """A page's code with what decides its outputs beside it, a key for other kernels; "" for no code."""
+    codes = [step.code for step in _steps(page, book)]
+    return json.dumps([_about(book), page.path.name, *codes]) if codes else ""
 
 
 def write_files(
@@ -174,6 +181,10 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
         outputs = [_outputs(client, step) for step in steps]
         _outputs(client, replace(beginning, code=trace.ending(traced)))
     return outputs
+
+
+def _about(book: Book) -> str:
+    return f"{book.folder.name} {size(book)} {book.html.get('fig-dpi')}"
 
 
 def _steps(page: Page, book: Book) -> list[Step]:

@@ -28,7 +28,7 @@ from report.engine import trace
 SCHEMA = 2
 PACKAGES = ("pneumo",)  # whose functions are told apart
 # How cells are run is a part of what comes of them.
-_RUNNING = ("execute.py", "kernels.py", "nursery.py", "trace.py", "memory.py")
+_RUNNING = ("execute.py", "kernels.py", "nursery.py", "replay.py", "trace.py", "memory.py")
 _UNUSED = 30 * 86_400  # seconds after which what nobody used is dropped
 _VARIABLES = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "TZ")
 Outputs = list[list[dict[str, Any]]]
@@ -56,6 +56,8 @@ class Memory:
         self._lock = Lock()
         self._digests: dict[str, list[Any]] | None = None
         self._new: set[str] = set()
+        # What all outputs need that were kept or used since; None from the first on that can't be followed.
+        self.needed: list[Mapping[str, Any]] | None = []
 
     # Any text or bytes by a key.
 
@@ -95,13 +97,17 @@ class Memory:
             codes: the pieces of code, in order.
         """
         found = self._session(kind, self._key(about, codes))
-        return found.outputs if found else None
+        if found is None:
+            return None
+        self._need(found.needs)
+        return found.outputs
 
     def remember(
         self, kind: str, about: str, codes: Sequence[str], outputs: Outputs, traced: Path
     ) -> None:
         """Keep the outputs of a kernel's code, with what its trace has seen, where that can be followed."""
         needs = self.needs(traced)
+        self._need(needs)
         if needs is None:
             return
         content = {"codes": list(codes), "outputs": outputs, "needs": needs}
@@ -113,7 +119,18 @@ class Memory:
         found = (
             self._session(kind, path.stem) for path in (self.folder / kind).glob(f"{start}-*.gz")
         )
-        return [session for session in found if session]
+        sessions = [session for session in found if session]
+        for session in sessions:
+            self._need(session.needs)
+        return sessions
+
+    def forgo(self) -> None:
+        """Some outputs came about that nobody follows."""
+        self._need(None)
+
+    def _need(self, needs: Mapping[str, Any] | None) -> None:
+        with self._lock:
+            self.needed = None if needs is None or self.needed is None else [*self.needed, needs]
 
     def needs(self, traced: Path) -> dict[str, Any] | None:
         """What a trace has seen, with digests; None where that can't be followed, or has changed since."""

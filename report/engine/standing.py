@@ -42,17 +42,21 @@ def sources(chosen: argparse.Namespace, site: Path, engine: str, memory: Memory)
 
 
 def stands(site: Path, key: str, memory: Memory) -> bool:
-    """Whether the site was built from these sources, and nobody has touched it since."""
+    """Whether the site was built from these sources, and neither it nor what its cells read is touched."""
     found = memory.get("sites", key_of(site))
     if found is None or not site.is_dir():
         return False
     known: dict[str, Any] = json.loads(found)
-    return bool(known["key"] == key and known["files"] == stamps([site]))
+    if known["key"] != key or known["files"] != stamps([site]):
+        return False
+    return all(memory.holds(needs) for needs in known["needs"])
 
 
 def keep(site: Path, key: str, memory: Memory) -> None:
-    """Remember that the site is built from these sources."""
-    content = {"key": key, "files": stamps([site])}
+    """Remember that the site is built from these sources, where all that its cells read can be followed."""
+    if memory.needed is None:
+        return
+    content = {"key": key, "files": stamps([site]), "needs": memory.needed}
     memory.put("sites", key_of(site), json.dumps(content).encode())
 
 

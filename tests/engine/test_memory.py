@@ -93,6 +93,12 @@ def test_a_file_that_was_read_and_is_another_now_runs_its_page(build, project, t
     assert "<code>43</code>" in _html(project, "two")
 
 
+def test_a_file_that_was_read_runs_its_page_though_nothing_of_the_book_changed(build, tmp_path):
+    (tmp_path / "numbers.txt").write_text("43")
+    assert build() == ["two"]
+    assert build() == []
+
+
 def test_a_file_that_was_written_again_as_it_was_runs_nothing(build, project, tmp_path):
     (tmp_path / "numbers.txt").write_text("41")
     _edit(project / "one.qmd", "Words.", "Other words.")
