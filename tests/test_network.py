@@ -60,7 +60,7 @@ def test_a_host_that_accepts_and_stays_silent_costs_the_time_allowed():
 
 def test_waits_are_bounded_meanwhile_and_as_before_afterwards():
     before = socket.getdefaulttimeout()
-    with bounded(3.0):
+    with bounded(100, 3.0):
         assert socket.getdefaulttimeout() == 3.0
     assert socket.getdefaulttimeout() == before
 
