@@ -151,7 +151,7 @@ def load(size: int = 28, source: str = "auto") -> Dataset:
     if source != "auto":
         return _from_file(named_file(source, _file_name(size)), size, "file")
     cached = _cache(size)
-    if cached.exists():
+    if is_there(cached):
         _check_published(cached, size)
         return _from_file(cached, size, "cache")
     if download(_medmnist_info(), _published(size, "url"), size, cached, _check_published):
@@ -271,6 +271,16 @@ def named_file(source: str, file_name: str) -> Path:
     )
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is something of that name.
+
+    Raises:
+        DataError: that can't be told.
+    """
+    with _readable(path):
+        return path.exists()
+
+
 def md5(path: Path) -> str:
     """The MD5 of a file, in hexadecimal, by which MedMNIST names what it publishes."""
     with path.open("rb") as file:
@@ -317,19 +327,6 @@ def download(
     return True
 
 
-def _most(info: Mapping[str, Any], size: int) -> int:
-    """More bytes than a set's file has: those of its images and labels, as if nothing were compressed."""
-    return int(1.01 * sum(info["n_samples"].values()) * (size**2 + 1)) + 2**16
-
-
-def _listed(path: Path) -> str:
-    """What arrays a file holds, in words that can't steer a terminal."""
-    from pneumo.radiographs import printable
-
-    names = [printable(name)[:40] for name in npz.names(path)]
-    return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
-
-
 def report_lines(dataset: Dataset) -> list[str]:
     """What `pneumo data` prints: source, fingerprint, counts and the audit."""
     found = audit(dataset)
@@ -356,6 +353,19 @@ def report_lines(dataset: Dataset) -> list[str]:
     if dataset.is_phantom:
         lines += ["", "synthetic phantom, not medical data"]
     return lines
+
+
+def _most(info: Mapping[str, Any], size: int) -> int:
+    """More bytes than a set's file has: those of its images and labels, as if nothing were compressed."""
+    return int(1.01 * sum(info["n_samples"].values()) * (size**2 + 1)) + 2**16
+
+
+def _listed(path: Path) -> str:
+    """What arrays a file holds, in words that can't steer a terminal."""
+    from pneumo.radiographs import printable
+
+    names = [printable(name)[:40] for name in npz.names(path)]
+    return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
 
 
 def _file_name(size: int) -> str:

@@ -230,7 +230,7 @@ def load(name: str | None = None, size: int | None = None, source: str = "auto")
     if source != "auto":
         return _read(Path(source), about, side, "file", published)
     cached = _cache(about, side)
-    if cached.exists():
+    if data.is_there(cached):
         _check_published(cached, side, about)
         return _read(cached, about, side, "cache", True)
     check = partial(_check_published, about=about)

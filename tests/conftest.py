@@ -14,6 +14,7 @@ import pytest
 import trustme
 from filelock import FileLock
 from hypothesis import settings
+from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo import data, recipes, runs
@@ -80,6 +81,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def phantom() -> Dataset:
     """The drawn data set."""
     return data.phantom()
+
+
+@pytest.fixture
+def arrays(phantom: Dataset) -> dict[str, NDArray[np.uint8]]:
+    """A valid file's content: the phantom's, in MedMNIST's format."""
+    content = {}
+    for name, split in phantom.splits.items():
+        content[f"{name}_images"] = split.images.copy()
+        content[f"{name}_labels"] = split.labels[:, None].copy()
+    return content
 
 
 @pytest.fixture(scope="session")
