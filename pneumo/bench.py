@@ -429,13 +429,12 @@ def _loop(dataset: Dataset, recipe: Recipe) -> Loop:
 
 def _epoch(loop: Loop) -> Callable[[], None]:
     """One epoch of the product's own loop, with all that it does but the checkpoint."""
-    images = torch.from_numpy(loop.training.images)
     labels = torch.tensor(loop.training.labels).float()
     steps = -(-len(labels) // loop.recipe.batch_size)
     stage = Stage("open", 10 * TURNS, loop.recipe.learning_rate)
     optimizer, schedule = loop._optimizer(stage, steps)
     loop.averaged = loop._average(stage, steps)
-    return lambda: loop._epoch(stage, images, labels, optimizer, schedule, None)
+    return lambda: loop._epoch(stage, labels, optimizer, schedule, None)
 
 
 def _bare(model: nn.Module) -> torch.optim.Optimizer:

@@ -1,6 +1,7 @@
 """Images that stand in the data more than once: to the byte, or nearly; and what they do to the results."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pneumo import metrics
-from pneumo.data import SPLITS
+from pneumo.data import SPLITS, Split
 from pneumo.kept import kept
 from pneumo.runs import Run
 from pneumo.study import YOUDEN, Study, evaluate, threshold
@@ -171,14 +172,18 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
 def _search(study: Study) -> dict[str, Any]:
     splits = [study.data.splits[name] for name in SPLITS]
     sizes = [len(split.labels) for split in splits]
-    images = np.concatenate([split.images for split in splits])
     labels = np.concatenate([split.labels for split in splits])
     names = np.repeat(range(len(SPLITS)), sizes)
     places = np.concatenate([np.arange(size) for size in sizes])
 
-    first, second, bits, correlation = _look_alikes(images)  # each (P,), the most alike first
+    first, second, bits, correlation = _look_alikes(splits)  # each (P,), the most alike first
+
+    def image(index: int) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = splits[names[index]].images[places[index]]
+        return found
+
     same = np.array(
-        [(images[i] == images[j]).all() for i, j in zip(first, second, strict=True)], bool
+        [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
     )
     alike = ~same & (bits <= BITS)
     near = alike & (correlation >= CORRELATION)
@@ -211,8 +216,11 @@ def _search(study: Study) -> dict[str, Any]:
     }
 
 
-def _look_alikes(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
+def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
     """Pairs whose hashes nearly agree or whose grey values correlate at :data:`LOOK_ALIKE` or better.
+
+    Every image is held against every other: the time grows with the square of their number, and the memory
+    is 3 kB for each, whatever its size.
 
     Returns:
         Indices of the one and of the other, bits that differ, and correlation, each (P,), the highest
@@ -220,10 +228,11 @@ def _look_alikes(images: NDArray[np.uint8]) -> tuple[NDArray[Any], ...]:
     """
     from threadpoolctl import threadpool_limits
 
-    signs = np.where(hashes(images), 1, -1).astype(np.float32)  # (N, 64)
-    grey = _standardised(images)  # (N, S·S)
+    found = np.concatenate([hashes(split.images) for split in splits])
+    signs = np.where(found, 1, -1).astype(np.float32)  # (N, 64)
+    grey = np.concatenate([_standardised(split.images) for split in splits])  # (N, S·S)
     parts = []
-    for start in range(0, len(images), _BLOCK):
+    for start in range(0, len(signs), _BLOCK):
         rows = slice(start, start + _BLOCK)
         # Products this small are faster on one thread than on several that wait for one another.
         with threadpool_limits(1):

@@ -5,19 +5,22 @@ import os
 import runpy
 import sys
 import tempfile
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo import npz
 from pneumo.errors import PneumoError
-from pneumo.network import answers, bounded
+from pneumo.network import NetworkError, answers, bounded, cause
+from pneumo.npz import Member
 from pneumo.phantom import draw_phantom
 
 CLASSES = ("normal", "pneumonia")
@@ -25,6 +28,9 @@ SPLITS = ("train", "val", "test")
 # The fingerprint of the published 28×28 set.
 PUBLISHED = "b735afb1651573a5f917fbbd728974b21a244db5f13d564d6119436471cf8a1e"
 PHANTOM = "phantom"
+# Images of more bytes than this stay on the disk, where all processes share them: a report has a dozen
+# kernels, and every one would hold its own. PneumoniaMNIST at 128 pixels is below, at 224 above.
+LARGE = 2**28
 _FLAG = "pneumoniamnist"
 
 
@@ -38,6 +44,29 @@ class Split:
 
     images: NDArray[np.uint8]  # (N, H, W)
     labels: NDArray[np.uint8]  # (N,), 0 normal, 1 pneumonia
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of many images, none of which is copied until a batch of them is asked for."""
+
+    images: NDArray[np.uint8]  # (N, H, W)
+    places: NDArray[np.int64]  # (n,), in 0 … N - 1
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        chosen: NDArray[np.uint8] = self.images[self.places[index]]
+        return chosen
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some cases of a split, in an order of their own."""
+
+    images: Rows
+    labels: NDArray[np.uint8]  # (n,)
 
 
 @dataclass(frozen=True)
@@ -120,14 +149,26 @@ def load(size: int = 28, source: str = "auto") -> Dataset:
     if source == PHANTOM:
         return phantom(size)
     if source != "auto":
-        return _from_file(_named_file(source, size), size, "file")
+        return _from_file(named_file(source, _file_name(size)), size, "file")
     cached = _cache(size)
-    if cached.exists():
+    if is_there(cached):
         _check_published(cached, size)
         return _from_file(cached, size, "cache")
-    if _download(cached, size):
+    if download(_medmnist_info(), _published(size, "url"), size, cached, _check_published):
         return _from_file(cached, size, "download")
     return phantom(size)
+
+
+def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
+    """The cases at some places, without a copy of their images.
+
+    Args:
+        cases: a split, or a part of one.
+        places: indices of cases, (n,).
+    """
+    if isinstance(cases, Part):
+        return Part(Rows(cases.images.images, cases.images.places[places]), cases.labels[places])
+    return Part(Rows(cases.images, places), cases.labels[places])
 
 
 @cache
@@ -176,6 +217,116 @@ def audit(dataset: Dataset) -> Audit:
     )
 
 
+def read(path: Path, size: int) -> dict[str, Split]:
+    """The splits that a ``.npz`` in MedMNIST's format holds, if they are what a network can learn from.
+
+    Images of more than :data:`LARGE` bytes stay on the disk: they are mapped, and read a batch at a time.
+
+    Args:
+        path: the file.
+        size: side of the images, in pixels.
+
+    Raises:
+        DataError: it cannot be read, or holds something else.
+    """
+    images, labels = ({name: f"{name}_{what}" for name in SPLITS} for what in ("images", "labels"))
+    with _readable(path):
+        declared = npz.members(path, {*images.values(), *labels.values()})
+        missing = [
+            key for name in SPLITS for key in (images[name], labels[name]) if key not in declared
+        ]
+        if missing:
+            raise DataError(f"{path} lacks {', '.join(missing)}; it holds {_listed(path)}")
+        for name in SPLITS:
+            _check_declared(path, declared[images[name]], declared[labels[name]], size)
+        pictures = [declared[key] for key in images.values()]
+        large = sum(member.nbytes for member in pictures) > LARGE
+        found = npz.read(path, [declared[key] for key in labels.values()])
+        flat = {name: _check_labels(path, labels[name], found[labels[name]]) for name in SPLITS}
+        arrays = npz.mapped(path, pictures) if large else npz.read(path, pictures)
+    return {name: Split(np.ascontiguousarray(arrays[images[name]]), flat[name]) for name in SPLITS}
+
+
+def named_file(source: str, file_name: str) -> Path:
+    """The file that a path means: itself, or the one called `file_name` in the folder that it is.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = Path(source)
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            path = path / file_name
+        if path.is_file():
+            return path
+        reason = ""
+    except RuntimeError:  # of a user who does not exist
+        reason = ""
+    except OSError as error:
+        reason = f" ({error.strerror})"
+    raise DataError(
+        f"no data at {path}{reason}: --data and PNEUMO_DATA name a .npz file in MedMNIST's format, or the "
+        f"folder that holds {file_name}"
+    )
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something of that name.
+
+    Raises:
+        DataError: that can't be told.
+    """
+    with _readable(path):
+        return path.exists()
+
+
+def md5(path: Path) -> str:
+    """The MD5 of a file, in hexadecimal, by which MedMNIST names what it publishes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def download(
+    info: Mapping[str, Any],
+    url: str,
+    size: int,
+    cached: Path,
+    check: Callable[[Path, int], None],
+) -> bool:
+    """Fetch a set into MedMNIST's cache; False, and a line on the terminal, where that can't be done.
+
+    Args:
+        info: what MedMNIST's own table says of the set.
+        url: and of this size, where it lies.
+        size: side of the images, in pixels.
+        cached: the file to be.
+        check: raises where a file is not the published one of a size.
+    """
+
+    def give_up(reason: str) -> bool:
+        print(f"pneumo: {reason}: phantom", file=sys.stderr)
+        return False
+
+    if not answers(url):
+        return give_up("no data given, and MedMNIST's host does not answer")
+    import medmnist
+
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        # A sibling first: what breaks off half-way must not be taken for a damaged cache next time.
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, bounded(_most(info, size)):
+            fetch = getattr(medmnist, info["python_class"])
+            fetch(split="train", download=True, size=size, root=folder)
+            fetched = Path(folder) / cached.name
+            check(fetched, size)
+            fetched.replace(cached)
+    except (OSError, RuntimeError, NetworkError) as error:
+        # medmnist hides the reason, Ctrl-C among them, behind an error of its own.
+        return give_up(f"MedMNIST's download failed ({cause(error)})")
+    return True
+
+
 def report_lines(dataset: Dataset) -> list[str]:
     """What `pneumo data` prints: source, fingerprint, counts and the audit."""
     found = audit(dataset)
@@ -204,21 +355,22 @@ def report_lines(dataset: Dataset) -> list[str]:
     return lines
 
 
+def _most(info: Mapping[str, Any], size: int) -> int:
+    """More bytes than a set's file has: those of its images and labels, as if nothing were compressed."""
+    return int(1.01 * sum(info["n_samples"].values()) * (size**2 + 1)) + 2**16
+
+
+def _listed(path: Path) -> str:
+    """What arrays a file holds, in words that can't steer a terminal."""
+    from pneumo.radiographs import printable
+
+    names = [printable(name)[:40] for name in npz.names(path)]
+    return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
+
+
 def _file_name(size: int) -> str:
     """As MedMNIST calls it."""
     return f"{_FLAG}.npz" if size == 28 else f"{_FLAG}_{size}.npz"
-
-
-def _named_file(source: str, size: int) -> Path:
-    path = Path(source).expanduser()
-    if path.is_dir():
-        path = path / _file_name(size)
-    if not path.is_file():
-        raise DataError(
-            f"no data at {path}: --data and PNEUMO_DATA name a .npz file in MedMNIST's format, or the "
-            f"folder that holds {_file_name(size)}"
-        )
-    return path
 
 
 def _cache(size: int) -> Path:
@@ -226,13 +378,13 @@ def _cache(size: int) -> Path:
     return Path.home() / ".medmnist" / _file_name(size)
 
 
-def _medmnist_info() -> dict[str, str]:
+def _medmnist_info() -> dict[str, Any]:
     """MedMNIST's own table of addresses and digests, read without its package, which imports torch."""
     spec = find_spec("medmnist")
     if spec is None or not spec.submodule_search_locations:
         raise DataError("the package medmnist is not installed: install pneumo again")
     path = Path(spec.submodule_search_locations[0]) / "info.py"
-    info: dict[str, str] = runpy.run_path(str(path))["INFO"][_FLAG]
+    info: dict[str, Any] = runpy.run_path(str(path))["INFO"][_FLAG]
     return info
 
 
@@ -244,14 +396,14 @@ def _published(size: int, what: str) -> str:
         raise DataError(
             f"MedMNIST publishes no images of {size} pixels, only of {', '.join(map(str, sizes))}"
         )
-    return info[key]
+    return str(info[key])
 
 
 def _check_published(path: Path, size: int) -> None:
     """Compare a file in MedMNIST's cache with its published MD5."""
     expected = _published(size, "MD5")
     try:
-        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        found = md5(path)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read ({error.strerror}); delete it, and it is fetched again"
@@ -263,78 +415,50 @@ def _check_published(path: Path, size: int) -> None:
         )
 
 
-def _download(cached: Path, size: int) -> bool:
-    """Fetch the set into MedMNIST's cache; False, and a line on the terminal, without a network."""
-    if not answers(_published(size, "url")):
-        print(
-            "pneumo: no data given, and MedMNIST's host does not answer: phantom", file=sys.stderr
-        )
-        return False
-    from medmnist import PneumoniaMNIST
-
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        # A sibling first: what breaks off half-way must not be taken for a damaged cache next time.
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, bounded():
-            PneumoniaMNIST(split="train", download=True, size=size, root=folder)
-            fetched = Path(folder) / cached.name
-            _check_published(fetched, size)
-            fetched.replace(cached)
-    except (OSError, RuntimeError) as error:
-        # medmnist hides the reason, Ctrl-C among them, behind an error of its own.
-        cause = error.__context__ or error
-        if not isinstance(cause, Exception):
-            raise cause from None
-        reason = f"{type(cause).__name__}: {cause}".splitlines()[0]
-        print(f"pneumo: MedMNIST's download failed ({reason}): phantom", file=sys.stderr)
-        return False
-    return True
-
-
 def _from_file(path: Path, size: int, source: str) -> Dataset:
-    """Read and validate a ``.npz`` in MedMNIST's format."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            keys = [f"{split}_{part}" for split in SPLITS for part in ("images", "labels")]
-            missing = [key for key in keys if key not in arrays]
-            if missing:
-                raise DataError(f"{path} lacks {', '.join(missing)}; it holds {', '.join(arrays)}")
-            splits = {
-                name: _check_split(
-                    path, name, arrays[f"{name}_images"], arrays[f"{name}_labels"], size
-                )
-                for name in SPLITS
-            }
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise DataError(f"{path} is no readable .npz in MedMNIST's format: {error}") from None
+    splits = read(path, size)
     location = str(path.resolve())
     return Dataset(
         **splits, source=source, fingerprint=fingerprint(splits), size=size, location=location
     )
 
 
-def _check_split(
-    path: Path, name: str, images: NDArray[np.uint8], labels: NDArray[np.uint8], size: int
-) -> Split:
-    """The split, if it is what a network can learn from."""
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from None
+    except npz.ArchiveError as error:
+        raise DataError(f"{path} is no readable .npz in MedMNIST's format: {error}") from None
 
-    def refuse(what: str, expected: str, found: object) -> DataError:
-        return DataError(f"{path}: {name}_{what}: expected {expected}, found {found}")
 
+def _refusal(path: Path, name: str, expected: str, found: object) -> DataError:
+    return DataError(f"{path}: {name}: expected {expected}, found {found}")
+
+
+def _check_declared(path: Path, images: Member, labels: Member, size: int) -> None:
+    """Refuse arrays that by their headers are no images and their labels."""
+    count = images.shape[0] if images.shape else 0
     if images.dtype != np.uint8:
-        raise refuse("images", "uint8", images.dtype)
-    if images.ndim != 3 or images.shape[1:] != (size, size):
-        raise refuse("images", f"shape (N, {size}, {size})", images.shape)
+        raise _refusal(path, images.name, "uint8", images.dtype)
+    if len(images.shape) != 3 or images.shape[1:] != (size, size):
+        raise _refusal(path, images.name, f"shape (N, {size}, {size})", images.shape)
     if not np.issubdtype(labels.dtype, np.integer):
-        raise refuse("labels", "integers", labels.dtype)
-    if labels.shape not in ((len(images),), (len(images), 1)):
-        raise refuse("labels", f"shape ({len(images)}, 1)", labels.shape)
+        raise _refusal(path, labels.name, "integers", labels.dtype)
+    if labels.shape not in ((count,), (count, 1)):
+        raise _refusal(path, labels.name, f"shape ({count}, 1)", labels.shape)
+    if not count:
+        raise _refusal(path, images.name, "at least one image", "none")
+
+
+def _check_labels(path: Path, name: str, labels: NDArray[Any]) -> NDArray[np.uint8]:
+    """The labels (N,), if there are both classes and no other."""
     flat = labels.reshape(-1)
-    if not len(flat):
-        raise refuse("images", "at least one image", "none")
     strange = sorted(set(np.unique(flat).tolist()) - {0, 1})
     if strange:
-        raise refuse("labels", "0 or 1", strange[:5])
+        raise _refusal(path, name, "0 or 1", strange[:5])
     if flat.min() == flat.max():
-        raise refuse("labels", "both classes", f"only {CLASSES[int(flat[0])]}")
-    return Split(np.ascontiguousarray(images), flat.astype(np.uint8))
+        raise _refusal(path, name, "both classes", f"only {CLASSES[int(flat[0])]}")
+    return flat.astype(np.uint8)

@@ -4,20 +4,16 @@
 adds what its other sizes and the other sets need, so that none of them retrains what is there already.
 """
 
-import hashlib
 import os
 import runpy
-import sys
-import tempfile
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pneumo import data
 from pneumo.data import PHANTOM, DataError, Dataset, Split
-from pneumo.network import answers, bounded
 from pneumo.phantom import draw_phantom
 
 DEFAULT, DEFAULT_SIZE = "pneumoniamnist", 28
@@ -225,7 +221,7 @@ def load(name: str | None = None, size: int | None = None, source: str = "auto")
     if source == "auto":
         source = os.environ.get("PNEUMO_DATA") or source
     if source not in ("auto", PHANTOM):
-        source = str(_named_file(about, side, source))
+        source = str(data.named_file(source, _file_name(about, side)))
         published = _is_published(Path(source), about, side)
     if not label(about, side):
         return data.load(side, source)
@@ -234,10 +230,12 @@ def load(name: str | None = None, size: int | None = None, source: str = "auto")
     if source != "auto":
         return _read(Path(source), about, side, "file", published)
     cached = _cache(about, side)
-    if cached.exists():
-        _check_published(cached, about, side)
+    if data.is_there(cached):
+        _check_published(cached, side, about)
         return _read(cached, about, side, "cache", True)
-    if _download(cached, about, side):
+    check = partial(_check_published, about=about)
+    url = _published(about, side, "url")
+    if data.download(_medmnist()[about.name], url, side, cached, check):
         return _read(cached, about, side, "download", True)
     return phantom(about, side)
 
@@ -290,26 +288,13 @@ def _read(
     path: Path, about: Description, size: int, source: str, published: bool
 ) -> DescribedDataset:
     """A file in MedMNIST's format, its labels turned round where the set asks for it."""
-    found = data.load(size, str(path))
-    fields = {**vars(found), "source": source}
+    splits = data.read(path, size)
     if about.swapped:
-        splits = {
-            name: replace(split, labels=1 - split.labels) for name, split in found.splits.items()
-        }
-        fields |= {**splits, "fingerprint": data.fingerprint(splits)}
-    return DescribedDataset(**fields, about=about, published=published)
-
-
-def _named_file(about: Description, size: int, source: str) -> Path:
-    path = Path(source).expanduser()
-    if path.is_dir():
-        path = path / _file_name(about, size)
-    if not path.is_file():
-        raise DataError(
-            f"no data at {path}: --data and PNEUMO_DATA name a .npz file in MedMNIST's format, or the "
-            f"folder that holds {_file_name(about, size)}"
-        )
-    return path
+        splits = {name: replace(split, labels=1 - split.labels) for name, split in splits.items()}
+    return DescribedDataset(
+        **splits, source=source, fingerprint=data.fingerprint(splits), size=size,
+        location=str(path.resolve()), about=about, published=published,
+    )  # fmt: skip
 
 
 def _is_published(path: Path, about: Description, size: int) -> bool:
@@ -319,8 +304,7 @@ def _is_published(path: Path, about: Description, size: int) -> bool:
         DataError: it is the one of another: its numbers would stand under a wrong name.
     """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
+        found = data.md5(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from None
     for other in DESCRIPTIONS.values():
@@ -374,7 +358,7 @@ def _published(about: Description, size: int, what: str) -> str:
     return str(_medmnist()[about.name][what + _suffix(size)])
 
 
-def _check_published(path: Path, about: Description, size: int) -> None:
+def _check_published(path: Path, size: int, about: Description) -> None:
     """Compare a file in MedMNIST's cache with its published MD5."""
     again = "delete it, and it is fetched again"
     try:
@@ -383,31 +367,3 @@ def _check_published(path: Path, about: Description, size: int) -> None:
         raise DataError(f"{error}; {again}") from None
     if not is_published:
         raise DataError(f"{path} is damaged: its MD5 is not the published one; {again}")
-
-
-def _download(cached: Path, about: Description, size: int) -> bool:
-    """Fetch a set into MedMNIST's cache; False, and a line on the terminal, without a network."""
-    if not answers(_published(about, size, "url")):
-        print(
-            "pneumo: no data given, and MedMNIST's host does not answer: phantom", file=sys.stderr
-        )
-        return False
-    import medmnist
-
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        # A sibling first: what breaks off half-way must not be taken for a damaged cache next time.
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder, bounded():
-            getattr(medmnist, about.title)(split="train", download=True, size=size, root=folder)
-            fetched = Path(folder) / cached.name
-            _check_published(fetched, about, size)
-            fetched.replace(cached)
-    except (OSError, RuntimeError) as error:
-        # medmnist hides the reason, Ctrl-C among them, behind an error of its own.
-        cause = error.__context__ or error
-        if not isinstance(cause, Exception):
-            raise cause from None
-        reason = f"{type(cause).__name__}: {cause}".splitlines()[0]
-        print(f"pneumo: MedMNIST's download failed ({reason}): phantom", file=sys.stderr)
-        return False
-    return True

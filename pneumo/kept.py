@@ -14,6 +14,7 @@ from pneumo.study import Study
 T = TypeVar("T")
 
 SCHEMA = 3
+_BLOCK = 1024  # images that are copied at a time
 # The result by the file's name, and the labels of the runs that were read for it.
 _in_memory: dict[str, dict[str, Any]] = {}
 
@@ -98,7 +99,8 @@ def _contents_of_data(study: Study) -> Iterator[bytes]:
     """Every image and label in order, which the fingerprint does not tell."""
     for name, split in study.data.splits.items():
         yield f"{name} {split.images.shape}\n".encode()
-        yield split.images.tobytes()
+        for start in range(0, len(split.images), _BLOCK):
+            yield split.images[start : start + _BLOCK].tobytes()
         yield split.labels.tobytes()
 
 

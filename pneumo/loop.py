@@ -1,4 +1,4 @@
-"""The one training loop: stages, epochs and steps of any network on images in memory, with checkpoints."""
+"""The one training loop: stages, epochs and steps of any network, with checkpoints."""
 
 import io
 import random
@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pneumo import metrics, runs, sealed
 from pneumo.augment import augment, to_unit, views
-from pneumo.data import Split
+from pneumo.data import Part, Rows, Split
 from pneumo.models import Classifier
 from pneumo.recipes import Recipe
 
@@ -119,7 +119,9 @@ def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tenso
             yield batch
 
 
-def predict(model: Classifier, recipe: Recipe, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def predict(
+    model: Classifier, recipe: Recipe, images: NDArray[np.uint8] | Rows
+) -> NDArray[np.float64]:
     """The network's outputs for images uint8 (N, H, W), in evaluation mode.
 
     Returns:
@@ -164,7 +166,7 @@ class Loop:
         seed: int,
         model: Classifier,
         task: Task,
-        training: Split,
+        training: Split | Part,
         validation: Split,
         folder: Path,
     ) -> None:
@@ -178,8 +180,6 @@ class Loop:
 
     def run(self, listener: Listener | None = None) -> None:
         """Every stage, from the last finished epoch on; the network ends with the kept epoch's weights."""
-        # uint8 until they are in a batch; torch asks that what it shares may be written on.
-        images = torch.from_numpy(np.require(self.training.images, requirements="W"))
         labels = torch.tensor(self.training.labels).float()
         steps = sum(1 for _ in batches(len(labels), self.recipe.batch_size, torch.Generator()))
         saved = self._restore()
@@ -198,7 +198,7 @@ class Loop:
                 if self.averaged is not None:
                     self.averaged.load_state_dict(saved["averaged"])
             for _ in range(len(done), stage.epochs):
-                self._epoch(stage, images, labels, optimizer, schedule, listener)
+                self._epoch(stage, labels, optimizer, schedule, listener)
                 done.append(self.history[-1])
                 self._save(optimizer, schedule)
                 if _stopped(done, self.recipe.patience):
@@ -215,7 +215,6 @@ class Loop:
     def _epoch(
         self,
         stage: Stage,
-        images: Tensor,
         labels: Tensor,
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.OneCycleLR,
@@ -233,8 +232,10 @@ class Loop:
         losses, outputs, seen = [], [], []
         learning_rate = stage.learning_rate
         for batch in batches(len(labels), self.recipe.batch_size, generator):
+            # uint8, and where they are, until here: they may be more than memory holds.
+            images = torch.from_numpy(self.training.images[batch.numpy()])
             inputs = augment(
-                to_unit(images[batch].to(self.device)),
+                to_unit(images.to(self.device)),
                 self.recipe.input_size,
                 self.recipe.augmentation,
                 generator,

@@ -17,7 +17,7 @@ from torchvision.models import ResNet18_Weights, resnet18
 
 from pneumo import sealed
 from pneumo.errors import PneumoError
-from pneumo.network import answers, bounded
+from pneumo.network import NetworkError, answers, bounded, cause
 from pneumo.recipes import Recipe
 
 # Below this an image is as good as empty, and is not blown up to noise.
@@ -343,10 +343,17 @@ def _torchvision_imagenet() -> Weights:
                 "nor in torchvision's cache, and their host does not answer"
             )
         try:
-            with bounded():
-                torch.hub.load_state_dict_from_url(url, check_hash=True, map_location="cpu")
-        except (OSError, RuntimeError) as error:
+            cached.parent.mkdir(parents=True, exist_ok=True)
+            # Into a file alone: what torch's hub also loads, it unpickles.
+            with bounded(_most()):
+                torch.hub.download_url_to_file(url, str(cached), expected)
+        except (OSError, RuntimeError, NetworkError) as error:
             raise WeightsUnavailableError(
-                f"the ImageNet weights of ResNet18 could not be downloaded: {error}"
+                f"the ImageNet weights of ResNet18 could not be downloaded: {cause(error)}"
             ) from None
     return _checked("ImageNet (torchvision)", cached, expected)
+
+
+def _most() -> int:
+    """More bytes than torchvision's file has; its own table has the size in MiB."""
+    return int(1.01 * ResNet18_Weights.IMAGENET1K_V1.meta["_file_size"] * 2**20)

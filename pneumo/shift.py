@@ -242,7 +242,11 @@ def _scores(study: Study) -> list[dict[str, Any]]:
 
 @kept(reads="data")
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
-    splits = study.data.splits
+    # A comparison sees thumbnails: of larger images no class is copied whole.
+    splits = {
+        name: data.Split(thumbnails(split.images), split.labels)
+        for name, split in study.data.splits.items()
+    }
     found: dict[str, dict[str, Any]] = {comparison: {} for comparison in COMPARISONS}
     for label, name in enumerate(study.about.classes):
         train, val, test = (splits[s].images[splits[s].labels == label] for s in data.SPLITS)

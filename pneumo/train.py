@@ -4,9 +4,10 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,13 +16,15 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pneumo import paths, runs
-from pneumo.data import Dataset, Split
+from pneumo.data import Dataset, Part, Split, part
 from pneumo.errors import PneumoError
 from pneumo.heldout import divide, remaining
 from pneumo.loop import Listener, Loop, TwoClasses, predict, seed_everything
 from pneumo.models import Weights, build, count_parameters, layers
 from pneumo.recipes import Recipe
 from pneumo.runs import Run
+
+Cases = TypeVar("Cases", bound=Split | Part)
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum")
 
@@ -111,9 +114,9 @@ def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.i
     return np.sort(np.concatenate(chosen))
 
 
-def shuffled(split: Split, seed: int) -> Split:
+def shuffled(cases: Cases, seed: int) -> Cases:
     """The same images with the same labels dealt out anew: there is nothing left to learn."""
-    return Split(split.images, np.random.default_rng(seed).permutation(split.labels))
+    return replace(cases, labels=np.random.default_rng(seed).permutation(cases.labels))
 
 
 def fill(
@@ -138,12 +141,10 @@ def fill(
         listener: as for :func:`train`.
         make: takes what :class:`pneumo.loop.Loop` takes.
     """
-    training, validation = dataset.train, dataset.val
-    if recipe.held_out:
-        training, _ = divide(training)
+    training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
+    validation = dataset.val
     if recipe.train_images is not None and recipe.train_images < len(training.labels):
-        kept = stratified(training.labels, recipe.train_images, seed)
-        training = Split(training.images[kept], training.labels[kept])
+        training = part(training, stratified(training.labels, recipe.train_images, seed))
     if recipe.shuffled_labels:
         training, validation = shuffled(training, seed), shuffled(validation, seed)
     seed_everything(seed)
@@ -153,7 +154,7 @@ def fill(
     return loop
 
 
-def _task(recipe: Recipe, training: Split) -> TwoClasses:
+def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:
     """The loss; in a balanced one both classes weigh the same, and all images one on average."""
     if not recipe.balanced:
         return TwoClasses()
@@ -167,7 +168,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
 
     model, recipe, folder = loop.model, loop.recipe, loop.folder
     arrays: dict[str, NDArray[Any]] = {}
-    splits = {"val": dataset.val, "test": dataset.test}
+    splits: dict[str, Split | Part] = {"val": dataset.val, "test": dataset.test}
     if recipe.held_out:
         _, splits["held"] = divide(dataset.train)
     for name, split in splits.items():
@@ -248,4 +249,4 @@ def git_commit() -> str | None:
 
 def _first_of_each(split: Split) -> NDArray[np.uint8]:
     """The first training image of each class, (2, H, W)."""
-    return np.stack([split.images[split.labels == label][0] for label in (0, 1)])
+    return split.images[[int((split.labels == label).argmax()) for label in (0, 1)]]

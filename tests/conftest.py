@@ -1,15 +1,21 @@
 """What all tests share: a shut-off environment, the phantom, and one small finished study."""
 
+import http.server
 import os
 import shutil
+import ssl
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 from filelock import FileLock
 from hypothesis import settings
+from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo import data, recipes, runs, sealed
@@ -76,6 +82,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def phantom() -> Dataset:
     """The drawn data set."""
     return data.phantom()
+
+
+@pytest.fixture
+def arrays(phantom: Dataset) -> dict[str, NDArray[np.uint8]]:
+    """A valid file's content: the phantom's, in MedMNIST's format."""
+    content = {}
+    for name, split in phantom.splits.items():
+        content[f"{name}_images"] = split.images.copy()
+        content[f"{name}_labels"] = split.labels[:, None].copy()
+    return content
 
 
 @pytest.fixture(scope="session")
@@ -148,3 +164,76 @@ def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
         return replace(phantom, **splits)
 
     return make
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host on loopback: its address, and what it has under which path."""
+
+    url: str
+    bodies: dict[str, bytes]  # by path, as "/file"
+    sent: dict[str, str]  # where who asks for a path is sent instead
+    endless: set[str]  # paths whose files never end
+
+
+@pytest.fixture(scope="session")
+def _authority(shared: Path) -> tuple[Path, ssl.SSLContext]:
+    """A certificate authority for this test run, and a server's half of TLS on localhost."""
+    authority = trustme.CA()
+    path = shared / f"authority-{os.getpid()}.pem"
+    authority.cert_pem.write_to_path(str(path))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return path, context
+
+
+@pytest.fixture
+def host(
+    _authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Host]:
+    """A host that speaks TLS, with a certificate that is trusted here; every file's head is there."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            if self.path in found.sent:
+                self.send_response(302)
+                self.send_header("Location", found.sent[self.path])
+                self.end_headers()
+            elif self.path in found.endless:
+                self.send_response(200)
+                self.end_headers()
+                try:
+                    for chunk in repeat(bytes(2**16)):
+                        self.wfile.write(chunk)
+                except OSError:  # who asked has hung up
+                    self.close_connection = True
+            elif self.path in found.bodies:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(found.bodies[self.path])))
+                self.end_headers()
+                self.wfile.write(found.bodies[self.path])
+            else:
+                self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:  # of who hangs up early, nothing need be said
+            pass
+
+    trusted, context = _authority
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    found = Host(f"https://localhost:{server.server_port}", {}, {}, set())
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -170,7 +170,7 @@ def test_without_data_and_network_the_sets_own_phantom_is_drawn_and_said(no_home
 
 
 def test_a_download_that_fails_leaves_nothing_that_looks_like_a_cache(no_home, capsys, monkeypatch):
-    monkeypatch.setattr(datasets, "answers", lambda url: True)
+    monkeypatch.setattr(data, "answers", lambda url: True)
     assert datasets.load("breastmnist").is_phantom
     assert "MedMNIST's download failed (" in capsys.readouterr().err
     assert list((no_home / ".medmnist").iterdir()) == []

@@ -1,11 +1,9 @@
 """The networks, and every place that pretrained weights may come from, none of them beyond loopback."""
 
-import http.server
+import os
 import shutil
 import socket
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -49,45 +47,8 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
-class _Host(http.server.BaseHTTPRequestHandler):
-    """Answers for every file's head, and gives the bodies it has."""
-
-    bodies: dict[str, bytes]
-
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        body = self.bodies.get(self.path)
-        if body is None:
-            self.send_error(503)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def host(monkeypatch) -> Iterator[http.server.HTTPServer]:
-    """A host on loopback that torchvision's address is turned to."""
-    handler = type("Host", (_Host,), {"bodies": {}})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def turn_torchvision_to(host, name, monkeypatch):
-    url = f"http://127.0.0.1:{host.server_port}/{name}"
-    monkeypatch.setattr(ResNet18_Weights.IMAGENET1K_V1.value, "url", url)
+    monkeypatch.setattr(ResNet18_Weights.IMAGENET1K_V1.value, "url", f"{host.url}/{name}")
 
 
 def body_of(model):
@@ -250,11 +211,11 @@ def test_weights_are_downloaded_once_into_torchvisions_cache(
     cache, host, imagenet_file, monkeypatch
 ):
     turn_torchvision_to(host, imagenet_file.name, monkeypatch)
-    host.RequestHandlerClass.bodies[f"/{imagenet_file.name}"] = imagenet_file.read_bytes()
+    host.bodies[f"/{imagenet_file.name}"] = imagenet_file.read_bytes()
     first = find_weights(IMAGENET)
     assert first.path == cache / imagenet_file.name
     assert first.name == "ImageNet (torchvision)"
-    host.RequestHandlerClass.bodies.clear()
+    host.bodies.clear()
     assert find_weights(IMAGENET) == first
 
 
@@ -272,12 +233,47 @@ def test_a_download_that_breaks_off_is_unavailable(cache, host, monkeypatch):
 
 
 @pytest.mark.promise("damage", "found")
+@pytest.mark.promise("hostile", "found")
 def test_a_download_of_other_content_is_not_kept(cache, host, monkeypatch):
     turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
-    host.RequestHandlerClass.bodies["/resnet18-01234567.pth"] = b"something else"
+    host.bodies["/resnet18-01234567.pth"] = b"something else"
     with pytest.raises(WeightsUnavailableError, match="invalid hash value"):
         find_weights(IMAGENET)
     assert not list(cache.iterdir())
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(cache, host, monkeypatch):
+    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+    monkeypatch.setitem(ResNet18_Weights.IMAGENET1K_V1.meta, "_file_size", 0.5)  # MiB
+    host.endless.add("/resnet18-01234567.pth")
+    with pytest.raises(WeightsUnavailableError, match="sends more than the 529,530 bytes"):
+        find_weights(IMAGENET)
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_download_that_is_not_over_tls_is_refused(cache, host, monkeypatch):
+    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+    host.sent["/resnet18-01234567.pth"] = "http://127.0.0.1:9/resnet18-01234567.pth"
+    with pytest.raises(WeightsUnavailableError, match="is not served over TLS"):
+        find_weights(IMAGENET)
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_what_is_downloaded_is_never_unpickled(cache, host, tmp_path, monkeypatch):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    torch.save(Trap(), tmp_path / "trap.pth")
+    name = f"resnet18-{models.sha256_of(tmp_path / 'trap.pth')[:8]}.pth"
+    turn_torchvision_to(host, name, monkeypatch)
+    host.bodies[f"/{name}"] = (tmp_path / "trap.pth").read_bytes()
+    with pytest.raises(WeightsError, match="does not hold this network's weights"):
+        build(IMAGENET, find_weights(IMAGENET))
+    assert not (tmp_path / "sprung").exists()
 
 
 def test_a_host_that_accepts_and_never_answers_costs_its_time_limit_only():
@@ -288,7 +284,7 @@ def test_a_host_that_accepts_and_never_answers_costs_its_time_limit_only():
 
 
 def test_a_host_that_answers_is_noticed(host):
-    assert answers(f"http://127.0.0.1:{host.server_port}/file")
+    assert answers(f"{host.url}/file")
 
 
 def test_what_is_no_address_does_not_answer():

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.error import HTTPError, URLError
 
 import pytest
 
-from pneumo.network import answers, bounded
+from pneumo.network import NetworkError, answers, bounded, cause
 
 
 @pytest.fixture
@@ -60,9 +62,87 @@ def test_a_host_that_accepts_and_stays_silent_costs_the_time_allowed():
 
 def test_waits_are_bounded_meanwhile_and_as_before_afterwards():
     before = socket.getdefaulttimeout()
-    with bounded(3.0):
+    with bounded(100, 3.0):
         assert socket.getdefaulttimeout() == 3.0
     assert socket.getdefaulttimeout() == before
+
+
+def _read(url):
+    with urllib.request.urlopen(url) as response:
+        found = b""
+        while chunk := response.read(2**12):
+            found += chunk
+    return found
+
+
+def test_what_is_bounded_and_within_its_bounds_is_read_whole(host):
+    host.bodies["/file"] = bytes(10_000)
+    with bounded(10_000):
+        assert _read(f"{host.url}/file") == bytes(10_000)
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_host_that_sends_more_than_is_expected_is_cut_off(host, ends):
+    host.bodies["/file"] = bytes(10_001)
+    if not ends:
+        host.endless.add("/file")
+    with bounded(10_000), pytest.raises(NetworkError, match="sends more than the 10,000 bytes"):
+        _read(f"{host.url}/file")
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_host_that_sends_more_than_is_expected_at_once_is_cut_off(host):
+    host.endless.add("/file")
+    with bounded(10_000), pytest.raises(NetworkError, match="sends more than"):
+        urllib.request.urlopen(f"{host.url}/file").read()
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:9/", "ftp://127.0.0.1:9/", "file:///etc/hosts"]
+)
+def test_what_is_not_of_tls_is_not_asked(address):
+    with bounded(100), pytest.raises(NetworkError, match="is not served over TLS"):
+        urllib.request.urlopen(address)
+
+
+@pytest.mark.promise("hostile", "found")
+def test_nobody_is_sent_from_tls_to_plain_http(host, server):
+    host.sent["/file"] = server[0]
+    with bounded(100), pytest.raises(NetworkError, match="is not served over TLS"):
+        urllib.request.urlopen(f"{host.url}/file")
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_host_with_a_certificate_that_nobody_signed_is_not_read(host, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    host.bodies["/file"] = b"content"
+    with bounded(100), pytest.raises(URLError, match="CERTIFICATE_VERIFY_FAILED"):
+        urllib.request.urlopen(f"{host.url}/file")
+
+
+def test_afterwards_other_downloads_are_as_before(server):
+    with bounded(0):
+        pass
+    with pytest.raises(HTTPError):  # plain HTTP, and an answer
+        urllib.request.urlopen(server[0])
+
+
+def _hidden(first):
+    """What is left where a library raises an error of its own for any other."""
+    hidden = RuntimeError("a library's\nlong words")
+    hidden.__context__ = first
+    return hidden
+
+
+def test_the_reason_of_a_failure_is_its_first_error():
+    assert cause(_hidden(OSError(111, "refused"))) == "ConnectionRefusedError: [Errno 111] refused"
+
+
+def test_who_stops_a_download_is_obeyed_though_a_library_hides_it():
+    with pytest.raises(KeyboardInterrupt):
+        cause(_hidden(KeyboardInterrupt()))
 
 
 def test_a_shell_gets_the_answer_as_an_exit_status(server):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pneumo import metrics
+from pneumo import data, metrics, phantom
 from pneumo.phantom import COUNTS, SEED, draw_phantom
 
 
@@ -66,3 +66,32 @@ def test_a_simple_classifier_does_well_but_not_perfectly(phantom):
     model.fit(_pixels(phantom.train.images), phantom.train.labels)
     scores = model.predict_proba(_pixels(phantom.test.images))[:, 1]
     assert 0.8 < metrics.auc(phantom.test.labels, scores) < 0.99
+
+
+def test_any_number_of_images_is_drawn_a_batch_at_a_time(monkeypatch):
+    monkeypatch.setattr(phantom, "DISTINCT", 40)
+    monkeypatch.setattr(phantom, "BATCH", 16)
+    labels = (np.arange(205) % 4 > 0).astype(np.uint8)
+    batches = list(phantom.draw_batches(labels))
+    assert {len(batch) for batch in batches[:-1]} <= {16, 8}
+    images = np.concatenate(batches)
+    assert images.shape == (205, 28, 28)
+    assert len({image.tobytes() for image in images}) == 205
+    again = np.concatenate(list(phantom.draw_batches(labels)))
+    np.testing.assert_array_equal(images, again)
+
+
+def test_the_many_show_what_the_few_show():
+    labels = (np.arange(600) % 2).astype(np.uint8)
+    pixels = _pixels(np.concatenate(list(phantom.draw_batches(labels))))
+    model = LogisticRegression(C=0.01, max_iter=1000).fit(pixels[:128], labels[:128])
+    assert metrics.auc(labels[128:], model.predict_proba(pixels[128:])[:, 1]) > 0.65
+
+
+@pytest.mark.parametrize("size", [28, 64])
+def test_a_drawn_set_is_written_as_one_in_medmnists_format(size, tmp_path):
+    counts = {"train": 20, "val": 8, "test": 12}
+    phantom.write_phantom(tmp_path / "many.npz", counts, size)
+    loaded = data.load(size, str(tmp_path / "many.npz"))
+    assert {name: len(split.labels) for name, split in loaded.splits.items()} == counts
+    assert loaded.counts()["test"] == {"normal": 3, "pneumonia": 9}

@@ -7,8 +7,10 @@ from scipy.ndimage import zoom
 from scipy.special import logit
 
 from pneumo import style
+from pneumo.data import Part
 from pneumo.study import YOUDEN, Model, Rule, threshold
 
+_BLOCK = 1024  # images that are copied at a time
 GROUPS = ("true positive", "true negative", "false positive", "false negative")
 
 
@@ -32,6 +34,15 @@ def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.f
     map_ = np.maximum(signed if called_positive else -signed, 0)
     highest = map_.max()
     return map_ / highest if highest > 0 else map_
+
+
+def mean_image(*groups: Part) -> NDArray[np.float64]:
+    """The mean (H, W) of the images of all groups, in grey levels; none is copied with all others."""
+    total = np.zeros(groups[0].images.images.shape[1:])
+    for group in groups:
+        for start in range(0, len(group.images), _BLOCK):
+            total += group.images[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
+    return np.asarray(total / sum(len(group.images) for group in groups))
 
 
 def empty_maps(model: Model) -> int:

@@ -6,11 +6,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo import claims, mistakes, style
+from pneumo.data import part
 from pneumo.figures._cases import (
     GROUPS,
     cases,
     evidence,
     group_colour,
+    mean_image,
     overlay,
     say_none,
     show,
@@ -75,26 +77,29 @@ def divided(study: Study, most: int = 8) -> Figure:
 def mean_images(study: Study) -> Figure:
     """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
     found = cases(claims.best(study))
-    images = study.data.test.images  # (N, H, W)
+    means = {
+        group: mean_image(part(study.data.test, members))
+        for group, members in found.items()
+        if len(members)
+    }
     canvas = style.figure(study, height=1.95)
     grid = canvas.subplots(1, 6)
     for axes, group in zip(grid, GROUPS, strict=False):
         style.picture(axes)
-        members = found[group]
-        if len(members):
-            axes.imshow(images[members].mean(axis=0) / 255, cmap="gray", vmin=0, vmax=1)
+        if group in means:
+            axes.imshow(means[group] / 255, cmap="gray", vmin=0, vmax=1)
         else:
             say_none(axes)
         axes.set_title(
-            f"{group.replace(' ', chr(10))}\n{len(members)}",
+            f"{group.replace(' ', chr(10))}\n{len(found[group])}",
             color=group_colour(group),
             fontsize=style.TEXT,
         )
     differences = (("false positive", "true negative"), ("false negative", "true positive"))
     for axes, (odd, even) in zip(grid[4:], differences, strict=True):
         style.picture(axes)
-        if len(found[odd]) and len(found[even]):
-            difference = (images[found[odd]].mean(axis=0) - images[found[even]].mean(axis=0)) / 255
+        if odd in means and even in means:
+            difference = (means[odd] - means[even]) / 255
             axes.imshow(difference, cmap="RdBu_r", vmin=-0.25, vmax=0.25)
         else:
             say_none(axes)

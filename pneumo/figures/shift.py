@@ -5,6 +5,8 @@ from matplotlib.figure import Figure
 from scipy.special import logit
 
 from pneumo import data, style
+from pneumo.data import part
+from pneumo.figures._cases import mean_image
 from pneumo.lineage import drawn
 from pneumo.study import YOUDEN, Study, threshold
 
@@ -52,9 +54,10 @@ def shift_images(study: Study) -> Figure:
     grid = canvas.subplots(1, 6)
     for label, name in enumerate(study.about.classes):
         train, val, test = (
-            splits[split].images[splits[split].labels == label] for split in data.SPLITS
+            part(splits[split], np.flatnonzero(splits[split].labels == label))
+            for split in data.SPLITS
         )
-        means = np.concatenate([train, val]).mean(axis=0) / 255, test.mean(axis=0) / 255
+        means = mean_image(train, val) / 255, mean_image(test) / 255
         colour = style.CLASS_COLOURS[name]
         for axes, mean, title in zip(
             grid[3 * label :], means, ("development", "test"), strict=False

@@ -1,0 +1,375 @@
+"""Files of images in which something is wrong: each is refused in one line, and nothing in it is run."""
+
+import io
+import os
+import pickle
+import re
+import struct
+import tempfile
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pneumo import data
+from pneumo.cli import main
+from pneumo.data import DataError
+
+
+def _save(path: Path, content) -> Path:
+    np.savez(path, **content)
+    return path
+
+
+NAMES = [f"{split}_{part}" for split in data.SPLITS for part in ("images", "labels")]
+
+
+@pytest.fixture
+def refused(capsys):
+    """Tells whether `pneumo data` refuses a file in one line, which has its path and a reason."""
+
+    def check(path, message, *options):
+        assert main(["data", "--data", str(path), *options]) == 1
+        written = capsys.readouterr()
+        assert written.out == ""
+        (line,) = written.err.splitlines()
+        assert line.startswith("pneumo: ")
+        assert str(path) in line
+        assert re.search(message, line), line
+
+    return check
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused(arrays, tmp_path, share, refused):
+    path = _save(tmp_path / "cut.npz", arrays)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    refused(path, "no readable .npz")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_link_in_a_loop_is_refused(tmp_path, refused):
+    (tmp_path / "loop.npz").symlink_to(tmp_path / "loop.npz")
+    refused(tmp_path / "loop.npz", "no data at")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, make, refused):
+    make(tmp_path / "odd.npz")
+    refused(tmp_path / "odd.npz", "no data at .*name a .npz file")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("given", ["~nobody-of-this-name/a.npz", f"{'long' * 99}.npz"])
+def test_a_path_that_can_be_no_file_is_refused(given, refused):
+    refused(given, "no data at .*name a .npz file")
+
+
+@pytest.fixture
+def nobody():
+    """Who may read only what all may; root reads everything."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.promise("data", "found")
+def test_a_file_that_may_not_be_read_is_refused(arrays, open_folder, refused, request):
+    path = _save(open_folder / "locked.npz", arrays)
+    path.chmod(0)
+    request.getfixturevalue("nobody")
+    refused(path, r"cannot be read \(Permission denied\)")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_file_in_a_folder_that_may_not_be_entered_is_refused(
+    arrays, open_folder, refused, request
+):
+    (open_folder / "locked").mkdir()
+    path = _save(open_folder / "locked" / "data.npz", arrays)
+    path.parent.chmod(0)
+    request.getfixturevalue("nobody")
+    try:
+        refused(path, r"\(Permission denied\)")
+    finally:
+        if os.getuid():
+            path.parent.chmod(0o755)
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 nor this"])
+def test_what_is_no_zip_is_refused(tmp_path, content, refused):
+    (tmp_path / "odd.npz").write_bytes(content)
+    refused(tmp_path / "odd.npz", "no readable .npz")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_array_is_named(arrays, tmp_path, name, refused):
+    del arrays[name]
+    refused(_save(tmp_path / "less.npz", arrays), f"lacks {name}")
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """An object that makes a folder when it is unpickled."""
+
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    pickle.loads(pickle.dumps(Trap()))
+    (tmp_path / "sprung").rmdir()  # so it would
+    yield Trap()
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("name", ["val_images", "test_labels"])
+def test_a_pickled_object_is_never_opened(arrays, tmp_path, name, trap, refused):
+    arrays[name] = np.array([trap], dtype=object)
+    path = tmp_path / "trap.npz"
+    np.savez(path, **arrays)
+    refused(path, f"{name} holds Python objects, which are never unpickled")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_pickled_field_is_never_opened(arrays, tmp_path, trap, refused):
+    arrays["test_labels"] = np.array([(1, trap)], dtype=[("label", "u1"), ("note", "O")])
+    refused(_save(tmp_path / "trap.npz", arrays), "never unpickled")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_file_that_is_a_pickle_is_never_opened(tmp_path, trap, refused):
+    (tmp_path / "trap.npz").write_bytes(pickle.dumps(trap))
+    refused(tmp_path / "trap.npz", "no readable .npz")
+
+
+@pytest.mark.promise("data", "found")
+def test_images_of_another_size_are_refused_with_both_sizes(arrays, tmp_path, refused):
+    arrays["test_images"] = arrays["test_images"][:, :20, :20]
+    refused(_save(tmp_path / "a.npz", arrays), r"test_images: expected shape \(N, 28, 28\), found")
+
+
+@pytest.mark.promise("data", "found")
+def test_colour_images_are_refused(arrays, tmp_path, refused):
+    arrays["val_images"] = np.stack([arrays["val_images"]] * 3, axis=-1)
+    refused(_save(tmp_path / "a.npz", arrays), "val_images: expected shape")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("fill", [np.nan, 0.5])
+def test_images_of_another_type_are_refused(arrays, tmp_path, fill, refused):
+    arrays["train_images"] = np.full(arrays["train_images"].shape, fill)
+    refused(_save(tmp_path / "a.npz", arrays), "train_images: expected uint8, found float64")
+
+
+@pytest.mark.promise("data", "found")
+def test_labels_that_are_no_integers_are_refused(arrays, tmp_path, refused):
+    arrays["train_labels"] = arrays["train_labels"].astype(float)
+    refused(_save(tmp_path / "a.npz", arrays), "train_labels: expected integers, found float64")
+
+
+@pytest.mark.promise("data", "found")
+def test_labels_of_another_number_are_refused(arrays, tmp_path, refused):
+    arrays["test_labels"] = arrays["test_labels"][:-1]
+    refused(_save(tmp_path / "a.npz", arrays), r"test_labels: expected shape \(96, 1\)")
+
+
+@pytest.mark.promise("data", "found")
+def test_labels_outside_zero_and_one_are_refused_by_value(arrays, tmp_path, refused):
+    arrays["val_labels"][0] = 7
+    refused(_save(tmp_path / "a.npz", arrays), r"val_labels: expected 0 or 1, found \[7\]")
+
+
+@pytest.mark.promise("data", "found")
+def test_an_empty_split_is_refused(arrays, tmp_path, refused):
+    arrays["val_images"], arrays["val_labels"] = arrays["val_images"][:0], arrays["val_labels"][:0]
+    refused(_save(tmp_path / "a.npz", arrays), "val_images: expected at least one image")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_split_with_one_class_is_refused_by_its_name(arrays, tmp_path, refused):
+    arrays["val_labels"][:] = 1
+    refused(_save(tmp_path / "a.npz", arrays), "both classes, found only pneumonia")
+
+
+def _header(shape, descr="|u1", length=None):
+    """How an array's ``.npy`` begins; `length` is what it says of the length of its own description."""
+    written = io.BytesIO()
+    np.lib.format.write_array_header_2_0(
+        written, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
+    found = bytearray(written.getvalue())
+    if length is not None:
+        found[8:12] = struct.pack("<I", length)
+    return bytes(found)
+
+
+def _replaced(path, name, content):
+    """The file with other bytes for one of its arrays, all compressed."""
+    with zipfile.ZipFile(path) as old:
+        members = {member: old.read(member) for member in old.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for member, own in (members | {f"{name}.npy": content}).items():
+            new.writestr(member, own)
+    return path
+
+
+@pytest.fixture
+def refused_at_once(refused):
+    """Tells whether a file is refused before 8 MB are asked for, however much it claims."""
+
+    def check(*arguments):
+        tracemalloc.start()
+        refused(*arguments)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 8e6
+
+    return check
+
+
+@pytest.mark.promise("data", "found")
+def test_an_array_that_claims_more_than_its_member_holds_is_refused(
+    arrays, tmp_path, refused_at_once
+):
+    path = _save(tmp_path / "bomb.npz", arrays)
+    content = _header((10**9, 28, 28)) + bytes(1000)
+    refused_at_once(
+        _replaced(path, "train_images", content), "train_images claims 784.0 GB in its header"
+    )
+
+
+@pytest.mark.promise("data", "found")
+def test_an_array_with_fewer_numbers_than_its_member_has_is_refused(arrays, tmp_path, refused):
+    path = _save(tmp_path / "odd.npz", arrays)
+    content = _header((5, 28, 28)) + bytes(6 * 28 * 28)
+    refused(_replaced(path, "train_images", content), "train_images claims 3.9 kB in its header")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_header_of_gigabytes_is_not_read(arrays, tmp_path, refused_at_once):
+    path = _save(tmp_path / "bomb.npz", arrays)
+    content = _header((9, 28, 28), length=2**32 - 1) + b" " * 80_000_000
+    refused_at_once(_replaced(path, "train_images", content), "no readable .npz")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("depth", [100, 4000])
+def test_a_header_that_no_parser_stands_is_refused(arrays, tmp_path, depth, refused):
+    path = _save(tmp_path / "deep.npz", arrays)
+    text = b"(" * depth + b"1" + b")" * depth + b"\n"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+    refused(_replaced(path, "train_images", content), "no readable .npz")
+
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("way", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_directory_that_claims_more_than_the_file_can_hold_is_refused(
+    arrays, tmp_path, way, refused_at_once
+):
+    path, shape = tmp_path / "bomb.npz", (5_000_000, 28, 28)  # 3.9 GB
+    _save(path, arrays)
+    with zipfile.ZipFile(path) as old:
+        members = {member: old.read(member) for member in old.namelist()}
+    members["train_images.npy"] = _header(shape) + bytes(28 * 28)
+    with zipfile.ZipFile(path, "w", way) as new:
+        for member, content in members.items():
+            new.writestr(member, content)
+        claimed = new.getinfo("train_images.npy")
+        claimed.file_size = len(_header(shape)) + int(np.prod(shape))
+        if way == zipfile.ZIP_STORED:
+            claimed.compress_size = claimed.file_size
+    refused_at_once(path, r"train_images claims 3\.9 GB, which a file of .* can't hold")
+
+
+@pytest.mark.promise("data", "found")
+def test_a_bomb_of_zeros_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, refused_at_once):
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "store"))
+    monkeypatch.setattr(data, "LARGE", 2**24)
+    path = tmp_path / "bomb.npz"
+    labels = np.array([0, 1] * 20_000, np.uint8)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for split in data.SPLITS:
+            with archive.open(f"{split}_images.npy", "w") as member:
+                member.write(_header((40_000, 28, 28)))
+                for _ in range(40):
+                    member.write(bytes(1000 * 28 * 28))
+            archive.writestr(f"{split}_labels.npy", _header((40_000,)) + labels.tobytes())
+    refused_at_once(path, r"train_images would unpack \d+\.\d kB to 31\.4 MB, as no images do")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.promise("data", "found")
+def test_an_encrypted_member_is_refused(arrays, tmp_path, refused):
+    path = _save(tmp_path / "locked.npz", arrays)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"test_labels.npy"))
+    content[entry + 8] |= 1
+    path.write_bytes(content)
+    refused(path, "test_labels is encrypted")
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_names_in_a_file_can_not_steer_a_terminal(tmp_path, refused):
+    path = tmp_path / "odd.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(200):
+            archive.writestr(f"\x1b[2J\n{number}.npy", b"")
+    refused(path, r"lacks train_images.*it holds \\x1b\[2J\\n0, .*, …")
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_changed_byte_of_any_array_is_found(arrays, tmp_path, save, refused, faults):
+    path = tmp_path / "changed.npz"
+    save(path, **arrays)
+    sound = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        places = [
+            info.header_offset + 60 + int(share * (info.compress_size - 20))
+            for info in archive.infolist()
+            for share in (0.1, 0.9)
+        ]
+    faults(len(places))
+    for place in places:
+        changed = bytearray(sound)
+        changed[place] ^= 16
+        path.write_bytes(changed)
+        refused(path, "no readable .npz")
+
+
+@pytest.mark.promise("data", "survived")
+def test_a_changed_byte_anywhere_is_refused_or_changes_nothing(arrays, tmp_path, faults):
+    path = _save(tmp_path / "changed.npz", {name: array[:40] for name, array in arrays.items()})
+    sound, expected = path.read_bytes(), data.load(source=str(path)).fingerprint
+    places = np.random.default_rng(0).integers(0, len(sound), 60).tolist()
+    places += range(len(sound) - 400, len(sound), 4)  # the directory
+    faults(len(places))
+    for place in places:
+        changed = bytearray(sound)
+        changed[place] ^= 0xFF
+        path.write_bytes(changed)
+        try:
+            found = data.load(source=str(path)).fingerprint
+        except DataError as error:
+            found = expected if len(str(error).splitlines()) == 1 else error
+        assert found == expected
