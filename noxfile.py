@@ -61,6 +61,7 @@ def verify(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speeds and rebuilds, print a table, write bench.json (-- --only ID…, --output FILE)."""
     install(session, "pages")
+    session.install("-e", ".[dask]")
     session.run("python", "-m", "report.engine.bench", *session.posargs)
 
 

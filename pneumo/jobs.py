@@ -1,4 +1,4 @@
-"""A training, or a probe of a trained network, as a job that any worker can do, and how its answer comes back.
+"""A training, or a probe of a trained network, as a job for any worker, and how its answer comes back.
 
 A worker finds data and weights where they lie, if what lies there has the right digest, and asks for what it
 lacks. What it makes stays in the run store where the worker sees the same one as who asked; elsewhere it is

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
-from pneumo import bench, paths
+from pneumo import bench, bench_studies, paths
 from pneumo.bench import BenchError, Measurement
 from report.engine import quarto
 
@@ -171,9 +171,9 @@ def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, as `pneumo.bench` does, rebuilds with all else."""
+    """Measure, as `pneumo.bench` does, rebuilds and studies elsewhere with all else."""
     with Rebuilds() as rebuilds:
-        return bench.main(arguments, list(measurements(rebuilds)))
+        return bench.main(arguments, [*measurements(rebuilds), *bench_studies.measurements()])
 
 
 if __name__ == "__main__":
