@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -141,6 +143,67 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(
     assert killer.heard.total() <= LONGER.epochs + 1
     assert [row["epoch"] for row in run.history] == list(range(1, LONGER.epochs + 1))
     assert_same_bits(run, expected)
+
+
+class Heard:
+    def __init__(self):
+        self.begun = threading.Event()
+
+    def step(self, images):
+        self.begun.set()
+
+    def epoch(self, row):
+        pass
+
+
+@pytest.mark.promise("killed", "survived")
+def test_who_stops_ends_the_runs_in_workers_and_leaves_their_checkpoints(
+    cluster, client, phantom, tmp_path
+):
+    recipe, heard = replace(LONGER, epochs=500), Heard()
+
+    def stopped():
+        with (
+            executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
+            jobs.terms(pool, phantom, tmp_path, "cpu") as common,
+        ):
+            wanted = jobs.want(recipe, 0, phantom, None)
+            pool.submit(jobs.train, common, wanted, listener=heard)
+            assert heard.begun.wait(60)
+            while not list(tmp_path.glob("runs/.*.partial/checkpoint.pt")):
+                time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    deadline = time.monotonic() + 60
+    while any(client.run(lambda dask_worker: dask_worker.state.executing_count).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert len(list(tmp_path.glob("runs/.*.partial"))) == 1
+
+
+def test_a_run_that_fails_in_a_worker_is_told_in_one_line(cluster, phantom, tmp_path):
+    with (
+        executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
+        jobs.terms(pool, phantom, tmp_path, "nonsense") as common,
+    ):
+        wanted = [jobs.want(LONGER, 3, phantom, None)]
+        with pytest.raises(ExecutorError) as raised:
+            jobs.trained(pool, common, phantom, wanted, [None])
+    assert str(raised.value).startswith("simple-cnn s3 failed in a worker: no device 'nonsense'")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_scheduler_that_goes_is_told_in_one_line(phantom, tmp_path, monkeypatch):
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as lonely:
+        pool = executors.make(executors.parse(f"dask:{lonely.scheduler_address}"))
+        future = pool.submit(str)
+    with pytest.raises(ExecutorError, match=r"the Dask scheduler at tcp://.* is gone"):
+        future.result(timeout=120)
+    with pytest.raises(ExecutorError, match="is gone"):
+        pool.submit(str)
+    pool.stop()
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
