@@ -98,7 +98,7 @@ class Cluster(Pool):
             return
         future, listener, _ = self._calls[key]
         if kind == "begun":
-            if not future.running():
+            if not (future.running() or future.done()):
                 # From now on it is not withdrawn by itself, but finished.
                 with suppress(InvalidStateError):
                     future.set_running_or_notify_cancel()

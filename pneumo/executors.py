@@ -159,8 +159,6 @@ def answers(
         for future in done:
             place = waiting.pop(future)
             call = calls[place]
-            if future.cancelled():
-                continue
             error = future.exception()
             answer = None if error else future.result()
             if isinstance(error, BrokenExecutor) and deaths[place] < AGAIN and not failures:
@@ -178,8 +176,9 @@ def answers(
             else:
                 failures.append((call.label, error or ExecutorError(f"no {answer} was to be had")))
                 left.clear()
-                going = [one for one in list(waiting) if not one.cancel()]
-                if say and going and len(failures) == 1:
+                for one in [one for one in waiting if one.cancel()]:
+                    del waiting[one]
+                if say and waiting and len(failures) == 1:
                     say(f"{call.label} failed; what has begun is finished first")
     if failures:
         label, error = failures[0]
