@@ -61,6 +61,7 @@ def verify(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure speeds and rebuilds, print a table, write bench.json (-- --only ID…, --output FILE)."""
     install(session, "pages")
+    session.install("-e", ".[dask]")
     session.run("python", "-m", "report.engine.bench", *session.posargs)
 
 
@@ -130,6 +131,7 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
+    parser.add_argument("--executor", metavar="WHERE", help="serial, process:N or dask:ADDRESS")
     parser.add_argument("--fresh", action="store_true", help="run every cell again")
     parser.add_argument("--port", default="4200", help="of preview")
     options = parser.parse_args(session.posargs)
@@ -139,7 +141,9 @@ def report_options(session: nox.Session) -> argparse.Namespace:
         if (value := getattr(options, name))
     ]
     options.training = both + [
-        f"--{name}={value}" for name in ("weights", "device") if (value := getattr(options, name))
+        f"--{name}={value}"
+        for name in ("weights", "device", "executor")
+        if (value := getattr(options, name))
     ]
     options.site = [f"--engine={options.engine}", *(["--fresh"] if options.fresh else []), *both]
     return options

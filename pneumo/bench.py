@@ -71,7 +71,7 @@ class Row:
     id: str
     what: str
     value: float
-    unit: str  # "×", "min", "GiB", "ms"
+    unit: str  # "×", "%", "min", "GiB", "ms"
     goal: str | None = None  # as "≥ 0.9"
 
     @property

@@ -85,6 +85,8 @@ def _study(chosen: argparse.Namespace) -> int:
             notice=display.say,
             dataset=chosen.dataset,
             size=chosen.size,
+            executor=chosen.executor,
+            finished=display.finished,
         )
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
@@ -206,6 +208,12 @@ def _parser() -> argparse.ArgumentParser:
     study.set_defaults(command=_study)
     study.add_argument(
         "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
+    )
+    study.add_argument(
+        "--executor",
+        default="serial",
+        metavar="WHERE",
+        help="serial (default), process:N for N runs side by side, or dask:ADDRESS for a cluster",
     )
     _add_training(study)
 

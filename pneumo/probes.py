@@ -105,6 +105,22 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         runs.write_bytes(file, sealed.seal(answered, file.name))
 
 
+def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
+    """Keep an answer that was made elsewhere, unless there is one.
+
+    Args:
+        run: whose network was asked.
+        name: one of :data:`PROBES`.
+        profile: says how many images were asked about.
+        content: the file that :func:`make` wrote there.
+    """
+    file = path(run, name, profile)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if not file.is_file():
+            runs.write_bytes(file, content)
+
+
 def load_network(run: Run, device: str = "auto") -> "Classifier":
     """The run's trained network, in evaluation mode.
 

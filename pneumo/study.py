@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, datasets, lineage, metrics, paths, probes, runs, sealed
+from pneumo import data, datasets, executors, jobs, lineage, metrics, paths, probes, runs, sealed
 from pneumo.data import Audit, Dataset
 from pneumo.datasets import Description
 from pneumo.errors import PneumoError
@@ -204,6 +204,8 @@ def run(
     notice: Callable[[str], None] | None = None,
     dataset: str | None = None,
     size: int | None = None,
+    executor: str = executors.SERIAL,
+    finished: Callable[[Run], None] | None = None,
 ) -> Study:
     """The finished study: what is missing is trained, what is there is read.
 
@@ -215,16 +217,20 @@ def run(
         device: what to train on, "auto" for a GPU where there is one.
         only: names of recipes; the others are left for later, and then nothing is recorded.
         listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
-        notice: hears, in a line each, of what follows the training.
+        notice: hears, in a line each, of what follows the training, and of workers that fail or die.
         dataset: name of the set, as for :func:`pneumo.datasets.load`.
         size: side of the images, likewise.
+        executor: where runs are trained, as :func:`pneumo.executors.parse` reads it.
+        finished: hears of every run that is there, as soon as it is.
 
     Raises:
-        PneumoError: unknown profile or recipe, data or weights that are not what they should be.
+        PneumoError: unknown profile, recipe or executor, data or weights that are not what they should be,
+            or a run that failed in a worker.
     """
     from pneumo.models import WeightsUnavailableError, build, count_parameters, find_weights
-    from pneumo.train import images_an_epoch, train
+    from pneumo.train import images_an_epoch
 
+    place = executors.parse(executor)
     about, side = datasets.choose(dataset, size)
     chosen = find_profile(profile).at(side)
     names = _names(chosen)
@@ -235,28 +241,34 @@ def run(
             f"it has: {', '.join(names)}"
         )
     found = datasets.load(about.name, side, source)
-    models = []
-    for name in names:
-        if only and name not in only:
-            continue
+    models: list[Model] = []
+    wanted: list[jobs.Training] = []
+    for name in (name for name in names if not only or name in only):
         recipe = chosen.recipe(name)
         try:
             pretrained: Weights | None = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
-            parameters = count_parameters(build(recipe))
-            models.append(Model(recipe, parameters, reason=str(error)))
+            models.append(Model(recipe, count_parameters(build(recipe)), reason=str(error)))
             continue
-        finished = []
-        for seed in chosen.seeds:
-            ear = listener(recipe, seed, images_an_epoch(recipe, found)) if listener else None
-            finished.append(train(recipe, seed, found, pretrained, home, ear, device))
-        models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
-    study = _study(chosen, found, models)
-    for model in study.ran:
-        for probe in probes.wanted(model.run, chosen):
-            if notice:
-                notice(f"{model.run.recipe.name} s{model.run.seed}: probe {probe}")
-            probes.make(model.run, probe, found, chosen, device)
+        models.append(Model(recipe, 0))  # until it has runs
+        wanted += [jobs.want(recipe, seed, found, pretrained) for seed in chosen.seeds]
+    ears = [
+        listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
+        for one in wanted
+    ]
+    with executors.make(place) as pool, jobs.terms(pool, found, home, device) as common:
+        done = jobs.trained(pool, common, found, wanted, ears, finished, notice)
+        for number, model in enumerate(models):
+            own = tuple(
+                run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
+            )
+            if own:
+                models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
+        study = _study(chosen, found, models)
+        asked = [
+            (model.run, probe) for model in study.ran for probe in probes.wanted(model.run, chosen)
+        ]
+        jobs.probed(pool, common, found, chosen, asked, notice)
     if not only:
         runs.write_sealed(_record_path(chosen.name, about, side, home), _record(study))
     if notice and (left := _left(home)):

@@ -41,7 +41,8 @@ def test_help_imports_neither_torch_nor_numpy():
     assert all(command in result.stdout for command in ("data", "train", "study", "predict"))
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
     assert "pneumo.cli" in imported
-    assert not {"torch", "numpy", "matplotlib", "sklearn", "PIL", "pydicom", "rich"} & imported
+    heavy = {"torch", "numpy", "matplotlib", "sklearn", "PIL", "pydicom", "rich", "distributed"}
+    assert not heavy & imported
 
 
 def test_a_mistake_is_one_line_without_a_traceback(here):
@@ -94,6 +95,7 @@ def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch
         (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
         (["study", "--only", "nonsense"], "has no recipe nonsense"),
+        (["study", "--executor", "nonsense"], "there are: serial, process:N, dask:ADDRESS"),
         (["predict", "a.png"], "no finished study of profile standard"),
         (["predict", "a.png", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (

@@ -3,11 +3,13 @@
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 
 from pneumo.progress import Display
 from pneumo.recipes import RECIPES
+from pneumo.runs import Run
 
 RECIPE = replace(RECIPES["resnet18-tiny-imagenet"], frozen_epochs=1, epochs=3)
 
@@ -91,3 +93,55 @@ def test_progress_goes_to_standard_error(capsys):
     captured = capsys.readouterr()
     assert "epoch 1/4" in captured.err
     assert captured.out == ""
+
+
+def run_of(seed):
+    return Run(Path(), RECIPE, seed, "key", {})
+
+
+def two_runs_of_three(display):
+    ears = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
+    display.finished(run_of(0))  # it was there already
+    ears[1].step(100)
+    for epoch in range(1, 5):
+        ears[1].epoch(row(epoch))
+    display.finished(run_of(1))
+    ears[2].step(50)
+    return display.progress.tasks
+
+
+def test_several_runs_have_a_bar_for_all_of_them_that_counts_what_was_there():
+    paper = io.StringIO()
+    with Display(Console(file=paper, force_terminal=True, width=160)) as display:
+        overall = next(task for task in two_runs_of_three(display) if task.id == display.overall)
+        assert (overall.completed, overall.total) == (850, 1200)
+        assert overall.fields["news"] == "2 of 3 runs"
+    assert "all runs" in paper.getvalue()
+
+
+def test_without_a_terminal_each_run_that_was_trained_is_counted_in_a_line():
+    lines = shown(False, two_runs_of_three).splitlines()
+    assert [line for line in lines if "epoch" not in line] == ["2 of 3 runs are there"]
+
+
+def test_one_run_has_no_bar_for_all():
+    assert "all runs" not in shown(True, two_epochs)
+
+
+def test_bars_of_finished_runs_make_room_for_others():
+    paper = io.StringIO()
+    with Display(Console(file=paper, force_terminal=True, width=160, height=8)) as display:
+        for seed in range(20):
+            display.listener(RECIPE, seed, images=100).step(50)
+            display.finished(run_of(seed))
+        assert sum(task.visible for task in display.progress.tasks) <= 7
+
+
+def test_the_time_left_counts_from_a_runs_first_word():
+    paper = io.StringIO()
+    with Display(Console(file=paper, force_terminal=False)) as display:
+        listener = display.listener(RECIPE, 0, images=100)
+        listener.started -= 1000  # it waited for its turn
+        listener.step(50)
+        listener.epoch(row(1))
+    assert "at most 0 s left" in paper.getvalue()

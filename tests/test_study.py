@@ -104,7 +104,7 @@ from pneumo.study import load
 from pneumo import figures, words, results, tables, claims
 study = load("tests", home=Path({str(home)!r}))
 words.render(study, "headline"), figures.grad_cam(study), results.summarise(study, "quarto")
-assert not {{"torch", "torchvision", "medmnist", "captum"}} & set(sys.modules)
+assert not {{"torch", "torchvision", "medmnist", "captum", "dask", "distributed"}} & set(sys.modules)
 print(len(study.runs))
 """
     result = subprocess.run(

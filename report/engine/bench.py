@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
-from pneumo import bench, bench_data, paths
+from pneumo import bench, bench_data, bench_studies, paths
 from pneumo.bench import BenchError, Measurement
 from report.engine import quarto
 
@@ -155,9 +156,10 @@ def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, as `pneumo.bench` does, rebuilds and many images with all else."""
+    """Measure, as `pneumo.bench` does, rebuilds, many images and studies elsewhere with all else."""
+    more = (bench_data.measurements(), bench_studies.measurements())
     with Rebuilds() as rebuilds:
-        return bench.main(arguments, [*measurements(rebuilds), *bench_data.measurements()])
+        return bench.main(arguments, [*measurements(rebuilds), *chain(*more)])
 
 
 if __name__ == "__main__":

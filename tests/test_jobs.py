@@ -1,0 +1,236 @@
+"""A job in a worker: it finds what it needs or asks for it; what it made comes back whole or not at all."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PROFILE
+
+from pneumo import executors, jobs, models, probes, recipes, runs
+from pneumo import study as study_module
+from pneumo.data import Split
+from pneumo.executors import Lacking, Serial
+from pneumo.jobs import JobError
+from pneumo.recipes import RECIPES
+from pneumo.train import train
+
+TINY = PROFILE.recipe("simple-cnn")
+LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
+SMALL = replace(
+    PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
+)
+
+
+@pytest.fixture
+def common(phantom, tmp_path):
+    """A study's terms, in a process that has seen no data yet."""
+    with jobs.terms(Serial(), phantom, tmp_path / "home", "cpu") as common:
+        jobs._known.clear()
+        yield common
+    jobs._known.clear()
+
+
+@pytest.fixture
+def made(study):
+    """A finished run of the tests' study as a worker sends it, and what was wanted."""
+    run = study.model("simple-cnn").run
+    return jobs.want(TINY, 0, study.data, None), jobs._packed(run)
+
+
+def assert_same_bits(run, other):
+    assert run.key == other.key
+    for split, predictions in run.predictions.items():
+        np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
+
+
+def test_the_code_that_must_be_the_same_is_all_that_decides_a_run():
+    assert set(runs._DECIDING) <= set(jobs.CODE)
+
+
+@pytest.mark.promise("same", "found")
+def test_a_worker_with_other_code_refuses_in_one_line(common, phantom):
+    wanted = jobs.want(TINY, 0, phantom, None)
+    for refuse in (
+        lambda other: jobs.train(other, wanted),
+        lambda other: jobs.probe(other, "simple-cnn-s0-x", "saliency", SMALL),
+    ):
+        with pytest.raises(JobError, match=r"other code .* install the same pneumo") as raised:
+            refuse(replace(common, code="other"))
+        assert "\n" not in str(raised.value)
+
+
+def test_data_are_found_by_their_location(common, phantom):
+    found = jobs._found(replace(common, source="file"), None)
+    assert found.fingerprint == phantom.fingerprint
+    assert found.source == "file", "the study names the way they were read"
+
+
+def test_data_that_are_elsewhere_or_are_others_are_asked_for(common, phantom, tmp_path):
+    wanted = jobs.want(TINY, 0, phantom, None)
+    nowhere = replace(common, location=str(tmp_path / "nowhere.npz"))
+    assert jobs.train(nowhere, wanted) == Lacking("data")
+    others = replace(common, fingerprint="0" * 64)
+    assert jobs.train(others, wanted) == Lacking("data")
+    assert jobs._found(nowhere, phantom) is phantom
+    assert jobs._found(nowhere, None) is phantom, "they are kept for the next job"
+
+
+@pytest.mark.promise("damage", "found")
+def test_data_that_changed_on_their_way_are_refused(common, phantom):
+    images = phantom.test.images.copy()
+    images[0, 0, 0] ^= 1
+    changed = replace(phantom, test=Split(images, phantom.test.labels))
+    with pytest.raises(JobError, match="data that were sent are not those that were meant"):
+        jobs._found(common, changed)
+
+
+def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom, tmp_path):
+    recipe = PROFILE.recipe("resnet18-tiny-imagenet")
+    here = models.find_weights(recipe)
+    wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
+    assert jobs.train(common, wanted, data=phantom) == Lacking("weights")
+    with pytest.raises(JobError, match="weights that were sent are not those that were meant"):
+        jobs._found_weights(wanted, b"others", tmp_path)
+    sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
+    assert (sent.sha256, sent.name) == (here.sha256, here.name)
+    assert jobs._found_weights(wanted, None, tmp_path) == sent
+    (sent.path).write_bytes(b"damaged")
+    assert jobs._found_weights(wanted, None, tmp_path) is None
+
+
+def test_a_worker_knows_the_shared_store_by_a_file_in_it(common, tmp_path, monkeypatch):
+    token = replace(common, token=".study-x")
+    common.home.mkdir()
+    (common.home / ".study-x").touch()
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
+    assert jobs._store(token) == (tmp_path / "own", False)
+    monkeypatch.setenv("PNEUMO_HOME", str(common.home))
+    assert jobs._store(token) == (common.home, True)
+    monkeypatch.delenv("PNEUMO_HOME")
+    assert jobs._store(token) == (common.home, True)
+    assert jobs._store(replace(token, token=".study-y"))[1] is False
+
+
+def test_a_run_that_came_back_is_published_whole(made, study, tmp_path):
+    run = jobs._published(*made, tmp_path)
+    assert_same_bits(run, study.model("simple-cnn").run)
+    assert run.path.parent == tmp_path / "runs"
+    assert jobs._published(*made, tmp_path).path == run.path, "a second time changes nothing"
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
+    wanted, sent = made
+    content = bytearray(sent.files[name])
+    content[len(content) // 2] ^= 1
+    changed = replace(sent, files={**sent.files, name: bytes(content)})
+    with pytest.raises(JobError, match=f"{name} was damaged on its way"):
+        jobs._published(wanted, changed, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.promise("hostile", "found")
+def test_what_is_not_the_run_that_was_asked_for_is_not_published(made, phantom, tmp_path, faults):
+    wanted, sent = made
+    other = jobs.want(TINY, 5, phantom, None)
+    less = jobs._made({n: c for n, c in sent.files.items() if n != "history.csv"})
+    more = jobs._made({**sent.files, "../../outside": b"x"})
+    faults(3)
+    for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
+        with pytest.raises(JobError, match="what came back is not the run"):
+            jobs._published(asked, answer, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_probe_of_a_run_that_was_sent_answers_as_here(study, phantom, tmp_path, monkeypatch):
+    run = study.model("simple-cnn").run
+    store = tmp_path / "home"
+    shutil.copytree(run.path, store / "runs" / run.label)
+    mine = runs.load(store / "runs" / run.label)
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
+    with jobs.terms(Serial(), phantom, store, "cpu") as common:
+        apart = replace(common, token=".study-x")
+        arguments = (mine.label, "corruptions", SMALL)
+        assert jobs.probe(apart, *arguments) == Lacking("run")
+        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
+        probes.keep(mine, "corruptions", SMALL, answer.files["answer"])
+        sent = probes.read(mine, "corruptions", SMALL)
+        probes.path(mine, "corruptions", SMALL).unlink()
+        jobs.probe(common, *arguments)
+    for name, values in probes.read(mine, "corruptions", SMALL).items():
+        np.testing.assert_array_equal(values, sent[name])
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_bits_of_one(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(recipes.PROFILES, SMALL.name, SMALL)
+    finished = []
+    done = study_module.run(
+        SMALL.name, "phantom", home=tmp_path, executor="process:2", finished=finished.append
+    )
+    for run, other in zip(done.runs, study.model("simple-cnn").runs, strict=True):
+        assert_same_bits(run, other)
+        assert run.manifest["hardware"]["threads"] == 1
+    assert sorted(run.seed for run in finished) == [0, 1]
+    assert not probes.missing(done.runs[0], SMALL)
+
+
+class Killer(Counter):
+    """Kills one of the processes, once, when it has told of the second epoch."""
+
+    def __init__(self, before):
+        super().__init__()
+        self.before, self.killed = before, 0
+
+    def step(self, images):
+        pass
+
+    def epoch(self, row):
+        self[row["epoch"]] += 1
+        if row["epoch"] == 2 and not self.killed:
+            (process,) = set(multiprocessing.active_children()) - self.before
+            self.killed = process.pid
+            os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("killed", "survived")
+def test_a_process_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(phantom, tmp_path):
+    expected = train(LONGER, 0, phantom, home=tmp_path / "serial")
+    killer, said = Killer(set(multiprocessing.active_children())), []
+    with (
+        executors.make(executors.parse("process:1")) as pool,
+        jobs.terms(pool, phantom, tmp_path, "cpu") as common,
+    ):
+        wanted = [jobs.want(LONGER, 0, phantom, None)]
+        (run,) = jobs.trained(pool, common, phantom, wanted, [killer], say=said.append)
+    assert killer.killed
+    assert said == ["simple-cnn s0: its process died; it goes on from its last epoch"]
+    assert killer[1] == 1
+    assert killer.total() <= LONGER.epochs + 1
+    assert_same_bits(run, expected)
+    assert not list(Path(tmp_path / "runs").glob(".*.partial"))
+
+
+def test_another_number_of_threads_moves_probabilities_by_less_than_a_hundredth(phantom, tmp_path):
+    import torch
+
+    recipe = replace(RECIPES["simple-cnn"], epochs=1, train_images=256)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2):
+            executors.use_threads(count)
+            run = train(recipe, 0, phantom, home=tmp_path / str(count))
+            assert run.manifest["hardware"]["threads"] == count
+            found.append(run.predictions["test"].probabilities)
+    finally:
+        executors.use_threads(before)
+    np.testing.assert_allclose(found[1], found[0], rtol=0, atol=0.01)
