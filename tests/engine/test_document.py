@@ -144,7 +144,7 @@ def test_a_table_in_html_is_read_as_a_table(write):
         (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' stands twice; first on page one"),
         ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "unknown ['callout-danger']"),
         ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown ['layout-nrow']"),
-        ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "unknown layout-ncol"),
+        ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "layout-ncol is a number from 1 to 99; found 'two'"),
         ('# One\n\n::: {.content-visible when-format="docx"}\nx\n:::\n', 3, "unknown ['when-format']"),
         ('# One\n\n::: {.content-visible when-profile="a"}\nx\n:::\n', 3, "unknown ['when-profile']"),
         ("# One\n\n::: {#thm-x}\nx\n:::\n", 3, "unknown kind of label 'thm-x'; known: fig, tbl, sec, eq"),
