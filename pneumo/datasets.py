@@ -17,6 +17,7 @@ from typing import Any
 
 from pneumo import data
 from pneumo.data import PHANTOM, DataError, Dataset, Split
+from pneumo.errors import printable
 from pneumo.network import answers, bounded
 from pneumo.phantom import draw_phantom
 
@@ -260,14 +261,14 @@ def phantom(about: Description, size: int) -> DescribedDataset:
 def report_lines(dataset: Dataset) -> list[str]:
     """What `pneumo data` prints: the set, source, fingerprint, counts and the audit."""
     if not isinstance(dataset, DescribedDataset):
-        return data.report_lines(dataset)
+        return data.report_lines(replace(dataset, location=printable(dataset.location)))
     found, about = data.audit(dataset), dataset.about
     published = "published" if dataset.published else "not known to be published"
     titles = [*about.classes, "total", "distinct", "duplicates"]
     widths = [max(8, len(title) + 2) for title in titles]
     lines = [
         f"data set     {about.title}",
-        f"source       {dataset.source} ({dataset.location})",
+        f"source       {dataset.source} ({printable(dataset.location)})",
         f"fingerprint  {dataset.fingerprint} ({published})",
         f"size         {dataset.size}×{dataset.size} pixels",
         "",
@@ -407,7 +408,7 @@ def _download(cached: Path, about: Description, size: int) -> bool:
         cause = error.__context__ or error
         if not isinstance(cause, Exception):
             raise cause from None
-        reason = f"{type(cause).__name__}: {cause}".splitlines()[0]
+        reason = printable(f"{type(cause).__name__}: {cause}".splitlines()[0])
         print(f"pneumo: MedMNIST's download failed ({reason}): phantom", file=sys.stderr)
         return False
     return True

@@ -339,7 +339,9 @@ def _torchvision_imagenet() -> Weights:
             )
         try:
             with bounded():
-                torch.hub.load_state_dict_from_url(url, check_hash=True, map_location="cpu")
+                torch.hub.load_state_dict_from_url(
+                    url, check_hash=True, map_location="cpu", weights_only=True
+                )
         except (OSError, RuntimeError) as error:
             raise WeightsUnavailableError(
                 f"the ImageNet weights of ResNet18 could not be downloaded: {error}"

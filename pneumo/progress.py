@@ -17,6 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pneumo.errors import printable
 from pneumo.recipes import Recipe
 
 
@@ -51,7 +52,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own, above the bars where there are any."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(Text(printable(text)), highlight=False, soft_wrap=True)
 
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
         """What hears of one run, which sees `images` training images an epoch."""

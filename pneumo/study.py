@@ -244,7 +244,7 @@ def run(
             pretrained: Weights | None = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
             parameters = count_parameters(build(recipe))
-            models.append(Model(recipe, parameters, reason=str(error)))
+            models.append(Model(recipe, parameters, reason=paths.without_folders(str(error))))
             continue
         finished = []
         for seed in chosen.seeds:
@@ -332,7 +332,8 @@ def _load_model(
 ) -> Model:
     recipe = profile.recipe(entry["recipe"])
     if entry["reason"]:
-        return Model(recipe, entry["parameters"], reason=entry["reason"])
+        reason = paths.without_folders(entry["reason"])
+        return Model(recipe, entry["parameters"], reason=reason)
     found = []
     for seed in profile.seeds:
         key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])

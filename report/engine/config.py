@@ -86,6 +86,7 @@ _PROJECT: dict[str, Any] = {
 _NAME = ("given", "family", "literal")
 # What is in a page's address, in a label on paper, and in a file's name on any system.
 _NAME_OF_FILE = re.compile(r"[\w][\w.-]*")
+_DOI = re.compile(r"(10\.\d{4,9}/[^\s\"'<>{}`\\]+)?")
 _ADDRESS = re.compile(r"(https?://[^\s\"'<>`\\]+)?")
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
@@ -178,6 +179,10 @@ def read_book(folder: Path) -> Book:
     if not _NAME_OF_FILE.fullmatch(pdf):
         problem = f"the PDF's name has letters, digits, - and _ alone; found {pdf!r}"
         raise at(path, line_of(path, "book", "output-file"), problem)
+    doi = re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or ""))
+    if not _DOI.fullmatch(doi):
+        problem = f"a DOI is like 10.5281/zenodo.1234567; found {doi!r}"
+        raise at(path, line_of(path, "book", "doi"), problem)
     output = (folder / str(project.get("output-dir") or "_book")).resolve()
     if folder.resolve().is_relative_to(output):
         problem = f"the site would take the place of the project: {output} holds it"
@@ -194,7 +199,7 @@ def read_book(folder: Path) -> Book:
         footer=str(footer),
         repo_url=str(book.get("repo-url") or ""),
         site_url=str(book.get("site-url") or ""),
-        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or "")),
+        doi=doi,
         open_graph=bool(book.get("open-graph")),
         twitter_card=bool(book.get("twitter-card")),
         output=output,

@@ -250,6 +250,9 @@ def _outputs(client: _Client, step: Step) -> list[Any]:
         number = _raised_line(raised, step.line) if raised else step.line
         words = _COLOUR.sub("", str(error.evalue)).strip() or "without a word"
         raise at(step.path, number, f"the cell raises {error.ename}: {words}") from None
+    except nbformat.ValidationError as error:
+        problem = f"the cell shows what no page can hold ({str(error).partition(chr(10))[0]})"
+        raise at(step.path, step.line, problem) from None
     except CellTimeoutError:
         problem = f"the cell did not end within {TIME_LIMIT} seconds"
         raise at(step.path, step.line, problem) from None

@@ -110,7 +110,9 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
     slugs = [line.removeprefix(_PAGE) for line in above if line.startswith(_PAGE)]
     for chapter in document.chapters:
         if slugs and chapter.slug == slugs[-1]:
-            return chapter.error(above[-1].strip() or chapter.slug, f"Typst: {said}")
+            picture = re.search(r'image\("/([^"]+)"', above[-1])
+            text = picture[1] if picture else above[-1].strip()
+            return chapter.error(text or chapter.slug, f"Typst: {said}")
     return RenderError(f"Typst: {said}")
 
 

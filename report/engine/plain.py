@@ -12,6 +12,9 @@ from report.engine.errors import about, at
 _NO_VALUE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
+_DEEPEST = 50  # so many lists and mappings may stand within one another
+
+
 def read_text(path: Path) -> str:
     """A file's text with newlines alone at the ends of its lines, without a byte order mark.
 
@@ -52,15 +55,22 @@ def read_yaml(text: str, path: Path, first_line: int) -> tuple[yaml.Node | None,
     """
     try:
         with about(path):
+            depth = 0
             for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > _DEEPEST:  # the time that it takes grows with the square of that
+                    raise RecursionError
                 if isinstance(event, yaml.AliasEvent):
                     problem = f"no aliases are read here; write out what *{event.anchor} stands for"
-                    raise at(path, first_line + event.start_mark.line, problem)
+                    line = event.start_mark.line if event.start_mark is not None else 0
+                    raise at(path, first_line + line, problem)
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             _refuse_doubles(node, path, first_line)
             return node, yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
-        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
+        mark = error.problem_mark
+        line = first_line + (mark.line if mark is not None else 0)
         raise at(path, line, f"not YAML: {error.problem}") from None
     except yaml.YAMLError as error:  # a sign that YAML does not know
         line = first_line + text.count("\n", 0, getattr(error, "position", 0))

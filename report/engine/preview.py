@@ -50,7 +50,8 @@ class _Handler(SimpleHTTPRequestHandler):
         wanted = Path(super().translate_path(path))
         try:
             inside = wanted.resolve().is_relative_to(root)
-        except (OSError, ValueError):  # a link to itself, a NUL, a name longer than any file's
+        # A name longer than any file's, a NUL, a link to itself.
+        except (OSError, ValueError, RuntimeError):
             inside = False
         return str(wanted if inside else root / "not-there")
 
