@@ -226,6 +226,7 @@ def test_without_a_pair_the_words_on_transfer_say_so(study):
     assert "No pretrained ResNet18 was run" in words.render(alone, "transfer-verdict")
 
 
+@pytest.mark.promise("hostile", "survived")
 def test_text_from_outside_cannot_become_markup(study):
     reason = "see *this*, |that|, [a](b), `c`, <img src=x>, {.d}, $e$, @f, #g, ~h~, ^i^ and j_k_l\\"
     spoilt = with_reason(study, reason)
@@ -236,6 +237,7 @@ def test_text_from_outside_cannot_become_markup(study):
         assert reason not in said, name
 
 
+@pytest.mark.promise("hostile", "survived")
 def test_every_sign_of_markdown_is_escaped():
     signs = "\\`*_{}[]<>#|~^$@"
     assert tables.plain(signs) == "".join(f"\\{sign}" for sign in signs)

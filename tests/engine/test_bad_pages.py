@@ -238,7 +238,7 @@ def test_what_is_no_site_is_not_replaced_by_one(place, write, tmp_path):
     (project / "file").write_text("x")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(
-        RenderError, match="would take the place of the project|is no site|is no folder"
+        RenderError, match=r"would take the place of the project|is no site|is no folder"
     ):
         site.render(project, TEMPLATES, project / place)
     assert sorted(tmp_path.rglob("*")) == before

@@ -85,9 +85,11 @@ def test_nothing_outside_the_site_is_served(site, path):
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        ("127.0.0.1", 200), ("127.0.0.1:4200", 200), ("localhost:4200", 200), ("LOCALHOST", 200), ("[::1]:80", 200),
+        ("127.0.0.1", 200), ("127.0.0.1:4200", 200), ("localhost:4200", 200), ("LOCALHOST", 200),
+        ("[::1]:80", 200),
         ("evil.example", 403), ("evil.example:4200", 403), ("127.0.0.1.evil.example", 403), ("", 403),
-        ("localhost.evil.example", 403), ("127.0.0.1@evil.example", 403), ("10.0.0.1", 403), ("127.0.0.1:x", 403),
+        ("localhost.evil.example", 403), ("127.0.0.1@evil.example", 403), ("10.0.0.1", 403),
+        ("127.0.0.1:x", 403),
     ],
 )  # fmt: skip
 def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site, host, status):

@@ -331,6 +331,7 @@ def _readable(path: Path) -> list[bytes]:
     return found
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
     monkeypatch.setenv("PNEUMO_PROFILE", "")
@@ -341,6 +342,7 @@ def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatc
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.promise("pages", "found")
 def test_an_unknown_profile_is_refused_with_those_there_are(monkeypatch, capsys):
     monkeypatch.setenv("PNEUMO_PROFILE", "")
     assert main(["--engine", "portable", "--profile", "smokey"]) == 1
