@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
             failed = _rebuild(rest)
             seconds = time.monotonic() - started
             outcome = "failed, the old site stays" if failed else "rebuilt"
-            print(f"{path.name} changed: {outcome} ({seconds:.1f} s)", flush=True)
+            print(f"{printable(path.name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
     except KeyboardInterrupt:
         pass
     finally:
