@@ -113,6 +113,14 @@ def promises(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Give the portable engine pages that nobody would write, for some minutes (-- MINUTES)."""
+    install(session, "tests")
+    session.env["FUZZ_MINUTES"] = session.posargs[0] if session.posargs else "10"
+    session.run("pytest", "-n", "0", "tests/engine/test_fuzz.py")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style and types."""
     install(session, "lint")

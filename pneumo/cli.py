@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pneumo import __version__
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -90,7 +90,8 @@ def _study(chosen: argparse.Namespace) -> int:
         )
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
-        print(f"{model.name}: {f'seeds {seeds}' if model.ran else f'not run: {model.reason}'}")
+        outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")
+        print(f"{model.name}: {outcome}")
     return 0
 
 
@@ -111,8 +112,8 @@ def _pretrain(chosen: argparse.Namespace) -> int:
         path = pretrain.pretrain(
             folder, chosen.output, recipe, chosen.seed, None, listener, chosen.device
         )
-    print(f"{path}: top-1 {pretrain.manifest(path)['metrics']['val_accuracy']:.1%}")
-    print(f"fine-tune from it: pneumo study --weights {path}")
+    print(f"{printable(path)}: top-1 {pretrain.manifest(path)['metrics']['val_accuracy']:.1%}")
+    print(f"fine-tune from it: pneumo study --weights {printable(path)}")
     return 0
 
 
@@ -145,7 +146,7 @@ def _reference(chosen: argparse.Namespace) -> int:
     written = reference.write(done, chosen.folder or paths.reference(label))
     files = [path for path in written.path.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
-    print(f"{written.path}: {len(done.runs)} runs, {len(files)} files, {size:.1f} MB")
+    print(f"{printable(written.path)}: {len(done.runs)} runs, {len(files)} files, {size:.1f} MB")
     return 0
 
 

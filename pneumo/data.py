@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import npz
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from pneumo.network import NetworkError, answers, bounded, cause
 from pneumo.npz import Member
 from pneumo.phantom import draw_phantom
@@ -323,7 +323,7 @@ def download(
             fetched.replace(cached)
     except (OSError, RuntimeError, NetworkError) as error:
         # medmnist hides the reason, Ctrl-C among them, behind an error of its own.
-        return give_up(f"MedMNIST's download failed ({cause(error)})")
+        return give_up(f"MedMNIST's download failed ({printable(cause(error))})")
     return True
 
 
@@ -361,10 +361,8 @@ def _most(info: Mapping[str, Any], size: int) -> int:
 
 
 def _listed(path: Path) -> str:
-    """What arrays a file holds, in words that can't steer a terminal."""
-    from pneumo.radiographs import printable
-
-    names = [printable(name)[:40] for name in npz.names(path)]
+    """What arrays a file holds."""
+    names = [name[:40] for name in npz.names(path)]
     return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
 
 

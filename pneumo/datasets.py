@@ -14,6 +14,7 @@ from typing import Any
 
 from pneumo import data
 from pneumo.data import PHANTOM, DataError, Dataset, Split
+from pneumo.errors import printable
 from pneumo.phantom import draw_phantom
 
 DEFAULT, DEFAULT_SIZE = "pneumoniamnist", 28
@@ -258,14 +259,14 @@ def phantom(about: Description, size: int) -> DescribedDataset:
 def report_lines(dataset: Dataset) -> list[str]:
     """What `pneumo data` prints: the set, source, fingerprint, counts and the audit."""
     if not isinstance(dataset, DescribedDataset):
-        return data.report_lines(dataset)
+        return data.report_lines(replace(dataset, location=printable(dataset.location)))
     found, about = data.audit(dataset), dataset.about
     published = "published" if dataset.published else "not known to be published"
     titles = [*about.classes, "total", "distinct", "duplicates"]
     widths = [max(8, len(title) + 2) for title in titles]
     lines = [
         f"data set     {about.title}",
-        f"source       {dataset.source} ({dataset.location})",
+        f"source       {dataset.source} ({printable(dataset.location)})",
         f"fingerprint  {dataset.fingerprint} ({published})",
         f"size         {dataset.size}×{dataset.size} pixels",
         "",

@@ -1,6 +1,9 @@
 """Where things lie: the project's root, the run store, the templates, each decided in one place."""
 
 import os
+import re
+import sys
+import tempfile
 from pathlib import Path
 
 
@@ -14,6 +17,15 @@ def home() -> Path:
     """The run store's folder: ``PNEUMO_HOME``, or ``.pneumo`` in the project's root."""
     given = os.environ.get("PNEUMO_HOME")
     return Path(given).expanduser().resolve() if given else root() / ".pneumo"
+
+
+def without_folders(text: str) -> str:
+    """A text for readers elsewhere: of every path in it only the file's name, of an address no password."""
+    text = re.sub(r"(?<=://)[^/@\s]+@", "", text)
+    for folder in (home(), root(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())):
+        text = text.replace(f"{folder}{os.sep}", f"{os.sep}")  # which may have a space in its name
+    # What is behind a letter, a point or a slash goes on, as in an address or a date.
+    return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
 
 
 def templates() -> Path:

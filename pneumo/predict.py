@@ -18,9 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumo import claims, metrics, operating, radiographs, terminal
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from pneumo.operating import Rate
-from pneumo.radiographs import RadiographError, printable
+from pneumo.radiographs import RadiographError
 from pneumo.runs import Run
 from pneumo.study import YOUDEN, Model, Rule, Study, threshold
 

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pneumo.errors import printable
 from pneumo.recipes import Recipe
 from pneumo.runs import Run
 
@@ -59,7 +60,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line of its own, above the bars where there are any."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        self.console.print(Text(printable(text)), highlight=False, soft_wrap=True)
 
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
         """What hears of one run, which sees `images` training images an epoch."""

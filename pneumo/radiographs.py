@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pneumo.datasets import PNEUMONIA, Description
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 
 # More than twice the pixels of the finest detectors; what claims more would fill the memory.
 MOST_PIXELS = 2**26
@@ -80,12 +80,10 @@ def read(
             grey = _grey(_centre(image), about, found.append)
             prepared = np.array(grey.resize((size, size), Image.Resampling.BICUBIC))
     except RadiographError as error:
-        raise RadiographError(printable(f"{path}: {error}")) from None
+        raise RadiographError(f"{path}: {error}") from None
     except Exception as error:  # what decoders raise on damaged files is no contract of theirs
         raise RadiographError(
-            printable(
-                f"{path}: expected a whole image, found one that can't be read ({_why(error)})"
-            )
+            f"{path}: expected a whole image, found one that can't be read ({_why(error)})"
         ) from None
     span = int(np.ptp(prepared))
     if span < LEAST_SPAN:
@@ -93,14 +91,6 @@ def read(
             f"hardly any contrast: its grey levels span {span} of 255 (12 bits stored as 16 look so)"
         )
     return Radiograph(prepared, tuple(map(printable, found)))
-
-
-def printable(text: object) -> str:
-    """Text from outside with whatever could steer a terminal, or has no glyph, as backslash escapes."""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
-        for sign in str(text)
-    )
 
 
 def _open(file: Path, about: Description, warn: Warn) -> Image.Image:

@@ -248,7 +248,8 @@ def run(
         try:
             pretrained: Weights | None = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
-            models.append(Model(recipe, count_parameters(build(recipe)), reason=str(error)))
+            reason = paths.without_folders(str(error))
+            models.append(Model(recipe, count_parameters(build(recipe)), reason=reason))
             continue
         models.append(Model(recipe, 0))  # until it has runs
         wanted += [jobs.want(recipe, seed, found, pretrained) for seed in chosen.seeds]
@@ -347,7 +348,8 @@ def _load_model(
 ) -> Model:
     recipe = profile.recipe(entry["recipe"])
     if entry["reason"]:
-        return Model(recipe, entry["parameters"], reason=entry["reason"])
+        reason = paths.without_folders(entry["reason"])
+        return Model(recipe, entry["parameters"], reason=reason)
     found = []
     for seed in profile.seeds:
         key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from pneumo.radiographs import printable
+from pneumo.errors import printable
 from pneumo.tables import Table
 
 WIDE = 1000  # signs a line where no terminal says how many

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.text import Text
 
 from pneumo import datasets, metrics, paths, reference, runs, tables, terminal
 from pneumo.data import Dataset
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from pneumo.recipes import ENSEMBLE, Profile, Recipe, find_profile
 from pneumo.reference import Difference, Reference
 from pneumo.runs import Run
@@ -240,7 +241,7 @@ def show(found: Verification, console: Console | None = None) -> None:
     for table in (_runs_table(found), _numbers_table(found)):
         out.print(terminal.grid(table))
     for line in _lines(found):
-        out.print(line, soft_wrap=True)
+        out.print(Text(printable(line)), soft_wrap=True)
 
 
 def _runs_table(found: Verification) -> Table:

@@ -1,7 +1,6 @@
 """The report's sentences: Jinja fragments filled from a study, so that the words follow the numbers."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -53,7 +52,6 @@ if TYPE_CHECKING:
 
 # On paper keys are named where they are few: a table at its end has them all.
 FEW_RUNS = 5
-_MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
 
 
 class WordsError(PneumoError):
@@ -132,11 +130,6 @@ def behind(sources: "Sequence[Source]") -> str:
     return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if 0 < len(runs) <= FEW_RUNS else "")
 
 
-def plain(text: object) -> str:
-    """Text from outside with Markdown's signs escaped."""
-    return _MARKUP.sub(r"\\\1", str(text))
-
-
 @cache
 def _environment(name: str) -> SandboxedEnvironment:
     """The fragments, those in the folder that is named after a set before all others."""
@@ -157,7 +150,8 @@ def _environment(name: str) -> SandboxedEnvironment:
         "number": tables.number,
         "percent": tables.percent,
         "duration": tables.duration,
-        "plain": plain,
+        "plain": tables.plain,
+        "code": tables.code,
         "behind": behind,
         "count": lambda value: f"{value:,}",
         "signed": tables.signed,

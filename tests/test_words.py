@@ -8,7 +8,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
-from pneumo import claims, paths, words
+from pneumo import claims, paths, tables, words
 from pneumo.datasets import DESCRIPTIONS, PNEUMONIA
 from pneumo.recipes import PROFILES, RECIPES, Profile
 from pneumo.study import YOUDEN, Model, Study
@@ -226,20 +226,22 @@ def test_without_a_pair_the_words_on_transfer_say_so(study):
     assert "No pretrained ResNet18 was run" in words.render(alone, "transfer-verdict")
 
 
+@pytest.mark.promise("hostile", "survived")
 def test_text_from_outside_cannot_become_markup(study):
     reason = "see *this*, |that|, [a](b), `c`, <img src=x>, {.d}, $e$, @f, #g, ~h~, ^i^ and j_k_l\\"
     spoilt = with_reason(study, reason)
-    escaped = words.plain(reason)
+    escaped = tables.plain(reason)
     for name in ("comparison", "beside-source", "runs", "transfer-models"):
         said = words.render(spoilt, name)
         assert escaped in said, name
         assert reason not in said, name
 
 
+@pytest.mark.promise("hostile", "survived")
 def test_every_sign_of_markdown_is_escaped():
     signs = "\\`*_{}[]<>#|~^$@"
-    assert words.plain(signs) == "".join(f"\\{sign}" for sign in signs)
-    assert words.plain("plain words, 1.5 %") == "plain words, 1.5 %"
+    assert tables.plain(signs) == "".join(f"\\{sign}" for sign in signs)
+    assert tables.plain("plain words, 1.5 %") == "plain words, 1.5 %"
 
 
 def test_a_fragment_that_is_not_there_is_named(study):

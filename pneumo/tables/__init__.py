@@ -1,6 +1,17 @@
 """One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
 
-from pneumo.tables._table import DASH, Table, TableError, duration, number, percent, signed, table
+from pneumo.tables._table import (
+    DASH,
+    Table,
+    TableError,
+    code,
+    duration,
+    number,
+    percent,
+    plain,
+    signed,
+    table,
+)
 from pneumo.tables.ablation import ablations
 from pneumo.tables.copies import near_duplicates, planted_copies, without_copies
 from pneumo.tables.dataset import audit, augmentations, data_counts
@@ -45,6 +56,7 @@ __all__ = [
     "augmentations",
     "beside_source",
     "calibrations",
+    "code",
     "comparison",
     "data_counts",
     "different_from_best",
@@ -55,6 +67,7 @@ __all__ = [
     "number",
     "operating_points",
     "percent",
+    "plain",
     "planted_copies",
     "predictive_values",
     "pretrained",

@@ -22,6 +22,8 @@ LONGEST = 60  # signs that a column asks room for at the most
 _UNSEEN = re.compile(
     r"\[(.*?)\](?:\{[^}]*\}|\([^)]*\))|\*\*|\^"
 )  # markup, but for what a link or a span shows
+_MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
+_ESCAPED = re.compile(rf"\\{_MARKUP.pattern}")
 _CODE = 1.4  # as wide as this many signs of text is one of code
 
 
@@ -75,15 +77,27 @@ def table(columns: str, rows: Iterable[Iterable[str]]) -> Table:
     )
 
 
+def plain(text: object) -> str:
+    """Text from outside in one line, with Markdown's signs escaped."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def code(text: object) -> str:
+    """Text from outside in one line, as code: whatever stands in it, it ends where it should."""
+    return f"`{' '.join(str(text).replace('`', '’').split()) or DASH}`"
+
+
 def _room(cell: str) -> int:
     """How wide a cell is, in signs of text."""
+    cell = _ESCAPED.sub(r"\1", cell)
     code = len("".join(re.findall(r"`(.*?)`", cell)))
     shown = _UNSEEN.sub(r"\1", cell).replace("`", "")
     return math.ceil(len(shown) + (_CODE - 1) * code)
 
 
 def _longest_word(cell: str) -> int:
-    return max(map(_room, re.split(r"(?<=-)|\s", _UNSEEN.sub(r"\1", cell))))
+    shown = _ESCAPED.sub(r"\1", _UNSEEN.sub(r"\1", cell))
+    return max(map(_room, re.split(r"(?<=-)|\s", shown)))
 
 
 def sourced(make: Callable[P, Table]) -> Callable[P, Table]:

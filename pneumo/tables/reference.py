@@ -6,7 +6,17 @@ from typing import Any
 from pneumo import metrics
 from pneumo.reference import Reference
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, duration, number, signed, sourced, table
+from pneumo.tables._table import (
+    DASH,
+    Table,
+    code,
+    duration,
+    number,
+    plain,
+    signed,
+    sourced,
+    table,
+)
 
 # Scores that no threshold moves, and those that one decides.
 SCORES = ("auc", "brier")
@@ -54,16 +64,16 @@ def reference_origin(reference: Reference) -> Table:
     results, runs = reference.results, reference.results["provenance"]["runs"]
     hardware = [run["hardware"] for run in runs]
     rows = [
-        ["profile", f"`{results['profile']}`"],
+        ["profile", code(results["profile"])],
         ["seeds", ", ".join(map(str, reference.seeds))],
-        ["fingerprint of the data", f"`{results['data']['fingerprint']}`"],
-        ["written on", results["written"]],
-        ["commit of the code", _each(f"`{(run['git_commit'] or DASH)[:12]}`" for run in runs)],
+        ["fingerprint of the data", code(results["data"]["fingerprint"])],
+        ["written on", plain(results["written"])],
+        ["commit of the code", _each(code((run["git_commit"] or DASH)[:12]) for run in runs)],
         ["runs", f"{len(runs)}, trained in {duration(sum(run['seconds'] for run in runs))}"],
-        ["hardware", _each(f"{one['device']} ({one['name']})" for one in hardware)],
+        ["hardware", plain(_each(f"{one['device']} ({one['name']})" for one in hardware))],
     ]
     rows += [
-        [package, _each(run["versions"].get(package, DASH) for run in runs)]
+        [plain(package), plain(_each(run["versions"].get(package, DASH) for run in runs))]
         for package in runs[0]["versions"]
     ]
     return table("what | value", rows)

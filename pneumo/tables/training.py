@@ -2,7 +2,7 @@
 
 from pneumo.recipes import Recipe
 from pneumo.study import Study
-from pneumo.tables._table import DASH, Table, duration, sourced, table
+from pneumo.tables._table import DASH, Table, code, duration, plain, sourced, table
 
 
 @sourced
@@ -30,8 +30,8 @@ def provenance(study: Study) -> Table:
                 f"{len(run.history)}",
                 str(manifest["metrics"]["epoch"]),
                 duration(manifest["seconds"]),
-                f"{hardware['device']} ({hardware['name']}, {hardware['threads']} threads)",
-                f"`{manifest['git_commit'][:12]}`" if manifest["git_commit"] else DASH,
+                plain(f"{hardware['device']} ({hardware['name']}, {hardware['threads']} threads)"),
+                code(manifest["git_commit"][:12]) if manifest["git_commit"] else DASH,
             ]
         )
     return table(
@@ -46,7 +46,9 @@ def versions(study: Study) -> Table:
     for run in study.runs:
         for name, value in run.manifest["versions"].items():
             found.setdefault(name, set()).add(value)
-    return table("package | version", [[n, ", ".join(sorted(v))] for n, v in found.items()])
+    return table(
+        "package | version", [[plain(n), plain(", ".join(sorted(v)))] for n, v in found.items()]
+    )
 
 
 @sourced
@@ -60,7 +62,11 @@ def pretrained(study: Study) -> Table:
         rows.append(
             [
                 model.title,
-                *((found["name"], f"`{found['sha256'][:16]}…`") if found else ("not run", DASH)),
+                *(
+                    (plain(found["name"]), code(f"{found['sha256'][:16]}…"))
+                    if found
+                    else ("not run", DASH)
+                ),
             ]
         )
     return table("model | weights | SHA-256", rows)

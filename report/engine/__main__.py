@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
 from report.engine.memory import Memory
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PneumoError as error:
         print(f"report.engine: {error}", file=sys.stderr)
         return 1
-    print(f"{built} ({engine} engine)")
+    print(f"{printable(built)} ({engine} engine)")
     return 0
 
 

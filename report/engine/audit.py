@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
+from pneumo.errors import printable
+
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -120,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     status = 0
     for problem in chain.from_iterable(looks):  # minutes: each is told when it is found
-        print(f"{site}: {problem}", file=sys.stderr)
+        print(printable(f"{site}: {problem}"), file=sys.stderr)
         status = 1
     return status
 

@@ -14,6 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from pneumo.errors import printable
+
 # What a page shows only if a template, a reference or a number was not filled in.
 LEFT_BEHIND = {
     sign: re.compile(pattern)
@@ -122,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     site = parser.parse_args(arguments).site
     found = list(problems(site))
     for problem in found:
-        print(f"{site}: {problem}", file=sys.stderr)
+        print(printable(f"{site}: {problem}"), file=sys.stderr)
     return 1 if found else 0
 
 

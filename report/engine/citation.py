@@ -26,8 +26,10 @@ from report.engine.config import Author, read_book
 
 # Keys of the bibliography: what the report stands on, and asks to be cited with it.
 SOURCES = ("yang2023", "kermany2018")
-_TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"
+# BibTeX counts braces, also those behind a backslash, and ends at a quotation mark that stands in none.
+_TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", '"': '{"}',
+    "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
 })  # fmt: skip
 
 
@@ -176,7 +178,9 @@ def bibtex(citation: Citation) -> str:
         "url": citation.site_url or citation.repo_url,
     }
     # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
-    lines = [f'  {name:<6} = "{value}"' for name, value in fields.items() if value]
+    lines = [
+        f'  {name:<6} = "{" ".join(value.split())}"' for name, value in fields.items() if value
+    ]
     return f"@misc{{{citation.name},\n" + ",\n".join(lines) + "\n}\n"
 
 

@@ -1,5 +1,6 @@
 """Reads `_quarto.yml`, front matter and cell options, and refuses by file and line what it does not know."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +11,22 @@ from typing import Any
 import yaml
 
 from report.engine.errors import RenderError, at
+from report.engine.plain import is_file, read_text
+from report.engine.plain import read_yaml as load
 
 # What each part of the project's file may hold: a dictionary goes on below, a tuple gives the values, a word
 # is one of _KINDS. What is IGNORED is for Quarto alone and changes nothing that this engine makes.
 IGNORED = "anything"
 TEXT, FLAG, NUMBER, NAMES = "a text", "true or false", "a number", "a text or a list of texts"
+LABEL, ADDRESS = "letters, digits, - and _", "an address that begins with http:// or https://"
 _KINDS: dict[str, tuple[type, ...]] = {
     IGNORED: (object,),
     TEXT: (str, int, float, date),
     FLAG: (bool,),
     NUMBER: (int, float),
     NAMES: (str, list),
+    LABEL: (str,),
+    ADDRESS: (str,),
     "a list of files": (list,),
     "a list of light and dark": (list,),
     "a text or its parts": (str, dict),
@@ -54,9 +60,8 @@ _TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
      "include-in-header", "template-partials", "filters", "citeproc"), IGNORED
 )  # fmt: skip
 _BOOK = dict.fromkeys(
-    ("title", "subtitle", "date", "description", "abstract", "output-file", "repo-url", "site-url",
-     "license", "doi"), TEXT
-) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {
+    ("title", "subtitle", "date", "description", "abstract", "output-file", "license", "doi"), TEXT
+) | dict.fromkeys(("repo-url", "site-url"), ADDRESS) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {
     "author": "a name or a list of authors", "chapters": "a list of files", "appendices": "a list of files",
     "page-footer": "a text or its parts"
 } | dict.fromkeys(
@@ -79,14 +84,18 @@ _PROJECT: dict[str, Any] = {
     "google-scholar": IGNORED,
 }  # fmt: skip
 _NAME = ("given", "family", "literal")
+# What is in a page's address, in a label on paper, and in a file's name on any system.
+_NAME_OF_FILE = re.compile(r"[\w][\w.-]*")
+_DOI = re.compile(r"(10\.\d{4,9}/[^\s\"'<>{}`\\]+)?")
+_ADDRESS = re.compile(r"(https?://[^\s\"'<>`\\]+)?")
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 _FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
     **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
 }  # fmt: skip
 CELL_OPTIONS = {
     **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES, "renderings": "a list of light and dark"
-} | dict.fromkeys(
-    ("label", "fig-cap", "tbl-cap"), TEXT
+} | {"label": LABEL} | dict.fromkeys(
+    ("fig-cap", "tbl-cap"), TEXT
 ) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip
 
 
@@ -145,7 +154,7 @@ def read_book(folder: Path) -> Book:
     path = folder / "_quarto.yml"
     if not path.is_file():
         raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    raw = read_yaml(path.read_text(encoding="utf-8"), path, 1, _PROJECT)
+    raw = read_yaml(read_text(path), path, 1, _PROJECT)
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
         raise at(path, line_of(path, "project"), "this engine renders projects of type book")
@@ -166,6 +175,18 @@ def read_book(folder: Path) -> Book:
         if not name.endswith(".bib"):
             problem = f"the bibliography is BibTeX, in a .bib file; found {name}"
             raise at(path, line_of(path, "bibliography"), problem)
+    pdf = f"{book.get('output-file') or 'book'}.pdf"
+    if not _NAME_OF_FILE.fullmatch(pdf):
+        problem = f"the PDF's name has letters, digits, - and _ alone; found {pdf!r}"
+        raise at(path, line_of(path, "book", "output-file"), problem)
+    doi = re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or ""))
+    if not _DOI.fullmatch(doi):
+        problem = f"a DOI is like 10.5281/zenodo.1234567; found {doi!r}"
+        raise at(path, line_of(path, "book", "doi"), problem)
+    output = (folder / str(project.get("output-dir") or "_book")).resolve()
+    if folder.resolve().is_relative_to(output):
+        problem = f"the site would take the place of the project: {output} holds it"
+        raise at(path, line_of(path, "project", "output-dir"), problem)
     return Book(
         folder=folder,
         title=str(book.get("title") or folder.resolve().name),
@@ -178,11 +199,11 @@ def read_book(folder: Path) -> Book:
         footer=str(footer),
         repo_url=str(book.get("repo-url") or ""),
         site_url=str(book.get("site-url") or ""),
-        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or "")),
+        doi=doi,
         open_graph=bool(book.get("open-graph")),
         twitter_card=bool(book.get("twitter-card")),
-        output=(folder / str(project.get("output-dir") or "_book")).resolve(),
-        pdf=f"{book.get('output-file') or 'book'}.pdf" if "typst" in formats else None,
+        output=output,
+        pdf=pdf if "typst" in formats else None,
         chapters=(*chapters, *appendices),
         appendices=appendices,
         bibliography=_files(path, raw.get("bibliography"), "bibliography"),
@@ -215,13 +236,7 @@ def read_yaml(
     Raises:
         RenderError: it is no YAML, no mapping, or holds a key that is not known.
     """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = first_line + (mark.line if mark else 0)
-        raise at(path, line, f"not YAML: {getattr(error, 'problem', error)}") from None
+    node, content = load(text, path, first_line)
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
@@ -232,7 +247,7 @@ def read_yaml(
 
 def line_of(path: Path, *keys: str | int) -> int | None:
     """The line of the project's file in which a value stands, or else what it would stand in."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    node: Any = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
     line = None
     for key in keys:
         if isinstance(node, yaml.MappingNode):
@@ -257,7 +272,7 @@ def _refuse_unknown(
 ) -> None:
     for key, below in node.value:
         line = first_line + key.start_mark.line
-        if key.value not in known:
+        if not isinstance(key.value, str) or key.value not in known:
             names = ", ".join(sorted(known))
             raise at(path, line, f"unknown {kind} {key.value!r}; known: {names}")
         wanted, value = known[key.value], content[key.value]
@@ -273,10 +288,14 @@ def _fits(value: object, wanted: object) -> bool:
         return value == "default"  # of a format
     if isinstance(wanted, tuple):
         return any(value == one and type(value) is type(one) for one in wanted)
-    # To Python a truth value is a number, to YAML it is not.
-    return isinstance(value, _KINDS[str(wanted)]) and not (
-        wanted == NUMBER and isinstance(value, bool)
-    )
+    if not isinstance(value, _KINDS[str(wanted)]):
+        return False
+    if wanted == NUMBER:
+        # To Python a truth value is a number, to YAML it is not.
+        return not isinstance(value, bool) and math.isfinite(float(str(value)))
+    if wanted == LABEL:
+        return bool(re.fullmatch(r"[\w:.-]*", str(value)))
+    return wanted != ADDRESS or bool(_ADDRESS.fullmatch(str(value)))
 
 
 def _words(wanted: object) -> str:
@@ -298,8 +317,13 @@ def _pages(path: Path, raw: Mapping[str, Any], key: str) -> tuple[Path, ...]:
         if not isinstance(name, str) or "/" in name or not name.endswith(".qmd"):
             problem = f"book.{key} names .qmd files beside this one, without parts; found {name!r}"
             raise at(path, line, problem)
-        if not (path.parent / name).is_file():
+        if not _NAME_OF_FILE.fullmatch(name):
+            problem = f"a page's name has letters, digits, - and _ alone; found {name!r}"
+            raise at(path, line, problem)
+        if not is_file(path.parent / name):
             raise at(path, line, f"chapter {name} is not there")
+        if path.parent / name in pages:
+            raise at(path, line, f"chapter {name} stands twice; leave one of them")
         pages.append(path.parent / name)
     return tuple(pages)
 
@@ -341,7 +365,7 @@ def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
             for place in (places if isinstance(places, list) else [places])
         ),
         orcid=_orcid(entry.get("orcid")),
-        url=entry.get("url"),
+        url=_url(entry.get("url")),
         email=entry.get("email"),
         given=given,
         family=family,
@@ -362,6 +386,12 @@ def _name(value: object) -> tuple[str, str | None, str | None]:
         return " ".join(str(part) for part in (given, family) if part), given, family
     given, _, family = str(value).strip().rpartition(" ")
     return str(value), given or None, family
+
+
+def _url(value: object) -> str | None:
+    if value is not None and not _ADDRESS.fullmatch(str(value)):
+        raise ValueError(f"{value!r} is not {ADDRESS}")
+    return None if value is None else str(value)
 
 
 def _orcid(value: object) -> str | None:
@@ -387,7 +417,7 @@ def _header(path: Path, value: object) -> str:
             parts.append(str(entry["text"]))
         elif isinstance(entry, str) or (isinstance(entry, dict) and set(entry) == {"file"}):
             (file,) = _files(path, entry if isinstance(entry, str) else entry["file"], *keys)
-            parts.append(file.read_text(encoding="utf-8"))
+            parts.append(read_text(file))
         else:
             problem = f"what goes into the header is a `file` or a `text`; found {entry}"
             raise at(path, line_of(path, *keys), problem)
@@ -407,6 +437,6 @@ def _list(value: object) -> list[str]:
 def _files(path: Path, value: object, *keys: str) -> tuple[Path, ...]:
     """Files that the project names, and must have."""
     for name in _list(value):
-        if not (path.parent / name).is_file():
+        if not is_file(path.parent / name):
             raise at(path, line_of(path, *keys), f"{name} is not there")
     return tuple(path.parent / name for name in _list(value))

@@ -9,7 +9,7 @@ from typing import Any
 
 from report.engine import tree
 from report.engine.config import Book
-from report.engine.errors import RenderError, at
+from report.engine.errors import RenderError, about, at
 from report.engine.execute import Executed
 from report.engine.source import Page
 from report.engine.tree import Node
@@ -26,6 +26,7 @@ _CALLOUT = re.compile(r"^callout-(?!note$|tip$|important$|warning$|caution$)")
 _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
 _NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
+_IDENTIFIER = re.compile(r"[\w:.-]+")
 
 
 @dataclass(frozen=True)
@@ -124,19 +125,24 @@ def assemble(executed: list[Executed], book: Book) -> Document:
     targets: dict[str, Target] = {}
     counts: Counter[bool] = Counter()
     for page in executed:
-        chapter = _open_chapter(page, book)
-        if chapter.place is not None:
-            count = counts[chapter.is_appendix]
-            counts[chapter.is_appendix] += 1
-            chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
-            chapter.number = chapter.place if chapter.number is not None else None
-        _Numbering(chapter, targets).run()
-        chapters.append(chapter)
+        with about(page.page.path):
+            chapter = _open_chapter(page, book)
+            if chapter.place is not None:
+                count = counts[chapter.is_appendix]
+                counts[chapter.is_appendix] += 1
+                if chapter.is_appendix and count == len(ascii_uppercase):
+                    problem = f"a book has no more than {count} appendices with a letter"
+                    raise at(page.page.path, None, problem)
+                chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
+                chapter.number = chapter.place if chapter.number is not None else None
+            _Numbering(chapter, targets).run()
+            chapters.append(chapter)
     document = Document(tuple(chapters), targets)
     for chapter in chapters:
-        refer = partial(_refer, chapter=chapter, document=document)
-        chapter.title = tree.rewrite(chapter.title, refer)
-        chapter.blocks = tree.rewrite(chapter.blocks, refer)
+        with about(chapter.page.path):
+            refer = partial(_refer, chapter=chapter, document=document)
+            chapter.title = tree.rewrite(chapter.title, refer)
+            chapter.blocks = tree.rewrite(chapter.blocks, refer)
     return document
 
 
@@ -192,7 +198,7 @@ def _html_tables(node: Node) -> list[Node] | None:
         text = _AROUND_TABLES.sub("", node["c"][1]).strip()
         if text.startswith("<table") and text.endswith("</table>"):
             return tree.read_html(text)
-    if node["t"] == "Div" and "cell-html" in node["c"][0][1]:
+    if node["t"] == "Div" and "cell-html" in node["c"][0][1] and node["c"][1]:
         *shown, plain = node["c"][1]
         if any(block["t"] == "Table" for block in shown):
             return [{"t": "Div", "c": [node["c"][0], shown]}]
@@ -221,8 +227,10 @@ class _Numbering:
             label = tree.attributes(node)[0]
             if node["t"] == "Str" and (found := _LABEL.match(node["c"])):
                 label = found[1]
-            elif label.partition("-")[0] not in ("fig", "tbl") or label in self.targets:
+            elif not label.startswith(("fig-", "tbl-")) or label in self.targets:
                 continue
+            elif node["t"] == "Header":
+                continue  # named after its words
             raise chapter.error(label, f"{label} labels what can't be numbered here")
 
     def _blocks(self, nodes: list[Node]) -> list[Node]:
@@ -230,7 +238,8 @@ class _Numbering:
 
     def _block(self, node: Node) -> Node:
         identifier, classes, pairs = tree.attributes(node)
-        kind = identifier.partition("-")[0]
+        kind, hyphen, _ = identifier.partition("-")
+        kind = kind if hyphen else ""
         if _FOREIGN.match(identifier):
             raise self.chapter.error(
                 identifier, f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq"
@@ -254,10 +263,9 @@ class _Numbering:
         wrong = [name for name in pairs if name.startswith("layout") and name != "layout-ncol"]
         wrong += [name for name in pairs if _CONDITION.match(name) and pairs[name] not in _FORMATS]
         wrong += [name for name in classes if _CALLOUT.match(name) and "callout" not in classes]
-        if wrong or not pairs.get("layout-ncol", "1").isdigit():
-            raise self.chapter.error(
-                wrong[0] if wrong else "layout-ncol", f"unknown {wrong or 'layout-ncol'}"
-            )
+        if wrong:
+            raise self.chapter.error(wrong[0], f"unknown {wrong}")
+        self._columns(pairs)
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
@@ -289,7 +297,8 @@ class _Numbering:
             self.sections[level - 1] += 1
             self.sections[level:] = [0] * (_DEEPEST - level)
             number = ".".join([self.chapter.number, *map(str, self.sections[1:level])])
-        if identifier.startswith("sec-"):
+        # The front page keeps its own heading, which is defined as the chapter's.
+        if identifier.startswith("sec-") and identifier != self.chapter.id:
             self._define(identifier, "sec", number, title)
         if "unlisted" not in classes:
             self.chapter.toc.append(
@@ -307,6 +316,7 @@ class _Numbering:
         pairs: dict[str, str],
     ) -> Node:
         """A numbered figure or table: a node of ours, which the writers turn into pandoc's."""
+        columns = self._columns(pairs)
         if self.around is None:
             number = self._count(kind)
             self._define(identifier, kind, number)
@@ -314,14 +324,23 @@ class _Numbering:
             parts = self._blocks(blocks)
             self.around, is_panel = None, False
         else:
+            if self.panels == len(ascii_lowercase):
+                problem = f"a figure has no more than {self.panels} panels with a letter"
+                raise self.chapter.error(identifier, problem)
             number = f"({ascii_lowercase[self.panels]})"
             self.panels += 1
             self._define(identifier, kind, f"{self.around} {number}")
             parts, is_panel = self._blocks(blocks), True
         return {
             "t": "Float", "id": identifier, "kind": kind, "number": number, "caption": caption, "c": parts,
-            "is_panel": is_panel, "columns": int(pairs.get("layout-ncol", 0)),
+            "is_panel": is_panel, "columns": columns or 0,
         }  # fmt: skip
+
+    def _columns(self, pairs: dict[str, str]) -> int | None:
+        try:
+            return tree.columns(pairs)
+        except ValueError as error:
+            raise self.chapter.error("layout-ncol", str(error)) from None
 
     def _equations(self, inlines: list[Node]) -> list[Node]:
         """Displayed maths with a label behind it, as a numbered equation: a node of ours."""
@@ -352,6 +371,9 @@ class _Numbering:
             first = self.targets[identifier].page
             problem = f"label {identifier!r} stands twice; first on page {first}"
             raise self.chapter.error(identifier, problem)
+        if not _IDENTIFIER.fullmatch(identifier):
+            problem = f"a label has letters, digits, - _ . : alone; found {identifier!r}"
+            raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
             identifier, kind, number, title or [], self.chapter.slug, is_chapter,
             self.chapter.is_appendix,
@@ -360,7 +382,7 @@ class _Numbering:
 
 def _caption(node: Node) -> list[Node]:
     """The words of a figure's or a table's caption."""
-    return [inline for block in node["c"][1][1] for inline in block["c"]]
+    return tree.inlines(node["c"][1][1])
 
 
 def _refer(node: Node, chapter: Chapter, document: Document) -> Any:

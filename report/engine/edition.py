@@ -15,6 +15,8 @@ import yaml
 
 from pneumo import datasets, paths
 from pneumo.datasets import Description
+from report.engine.config import read_book
+from report.engine.plain import read_text
 
 # What no page reads: this engine, and numbers that are found from the package.
 _LEFT = shutil.ignore_patterns(
@@ -38,11 +40,12 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
     if no_study or not datasets.label(about, size):
         yield project
         return
+    read_book(project)  # what is wrong with it is said before it is copied
     with tempfile.TemporaryDirectory(prefix="pneumo-book-") as folder:
         copy = Path(folder) / project.resolve().name
         shutil.copytree(project, copy, ignore=_LEFT)
         for page in copy.glob("*.qmd"):
-            text = page.read_text(encoding="utf-8")
+            text = read_text(project / page.name)
             page.write_text(adapt(text, about, size), encoding="utf-8")
         # The files that lay the PDF out are named from the project's folder.
         shutil.copytree(paths.root() / "templates" / "site", copy.parent / "templates" / "site")

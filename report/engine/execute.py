@@ -16,15 +16,17 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from report.engine import trace
 from report.engine.config import Book
 from report.engine.errors import at
-from report.engine.kernels import ARGUMENTS, Kernels, size
+from report.engine.kernels import ARGUMENTS, Kernels, end_group, size
 from report.engine.memory import Memory, Outputs
 from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
+OUTPUT_LIMIT = 32_000_000  # bytes that may come of it
 _PREPARING = 2  # so many steps prepare a kernel
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_LENGTH = re.compile(r'\s(width|height)="([\d.]+)(pt|px)?"')
+_LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
 _PIXELS_A_POINT = 4 / 3
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
 # What a figure is drawn as, whoever draws it and however: matplotlib itself is imported only where a cell
 # asks for it.
 _SETUP = """
@@ -164,10 +166,11 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
         RenderError: as :func:`execute`.
     """
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
+    manager = kernels.manager()
     notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
-    client = NotebookClient(
+    client = _Client(
         notebook,
-        km=kernels.manager(),
+        km=manager,
         extra_arguments=ARGUMENTS,
         timeout=TIME_LIMIT,
         shutdown_kernel="immediate",
@@ -175,16 +178,37 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
-    with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
-        beginning = Step(kernels.first, steps[0].path, 1)
-        _outputs(client, beginning)
-        outputs = [_outputs(client, step) for step in steps]
-        _outputs(client, replace(beginning, code=trace.ending(traced)))
+    try:
+        with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
+            client.group = getattr(manager.provisioner, "pgid", None)
+            beginning = Step(kernels.first, steps[0].path, 1)
+            _outputs(client, beginning)
+            outputs = [_outputs(client, step) for step in steps]
+            _outputs(client, replace(beginning, code=trace.ending(traced)))
+    finally:
+        end_group(client.group)
     return outputs
 
 
 def _about(book: Book) -> str:
     return f"{book.folder.name} {size(book)} {book.html.get('fig-dpi')}"
+
+
+class _Client(NotebookClient):
+    """A client that takes only so much from one cell."""
+
+    taken = 0  # bytes from the cell that runs
+    group: int | None = None  # of the kernel's processes
+
+    def output(self, outs: Any, msg: Any, display_id: str | None, cell_index: int) -> Any:
+        """Keep an output, or stop the kernel where there have been too many."""
+        before = self.taken
+        self.taken += len(json.dumps(msg["content"]))
+        if self.taken <= OUTPUT_LIMIT:
+            return super().output(outs, msg, display_id, cell_index)
+        if before <= OUTPUT_LIMIT:
+            end_group(self.group)
+        return None
 
 
 def _steps(page: Page, book: Book) -> list[Step]:
@@ -222,12 +246,13 @@ def _options(cell: Cell, page: Page, book: Book) -> dict[str, Any]:
     return {**book.execute, **(page.front_matter.get("execute") or {}), **cell.options}
 
 
-def _outputs(client: NotebookClient, step: Step) -> list[Any]:
+def _outputs(client: _Client, step: Step) -> list[Any]:
     """What came of one piece of code."""
     cell = nbformat.v4.new_code_cell(step.code)  # type: ignore[no-untyped-call]
     if step.may_raise:
         cell.metadata["tags"] = ["raises-exception"]
     client.nb.cells.append(cell)
+    client.taken = 0
     try:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
@@ -235,10 +260,16 @@ def _outputs(client: NotebookClient, step: Step) -> list[Any]:
         number = _raised_line(raised, step.line) if raised else step.line
         words = _COLOUR.sub("", str(error.evalue)).strip() or "without a word"
         raise at(step.path, number, f"the cell raises {error.ename}: {words}") from None
+    except nbformat.ValidationError as error:
+        problem = f"the cell shows what no page can hold ({str(error).partition(chr(10))[0]})"
+        raise at(step.path, step.line, problem) from None
     except CellTimeoutError:
         problem = f"the cell did not end within {TIME_LIMIT} seconds"
         raise at(step.path, step.line, problem) from None
     except DeadKernelError:
+        if client.taken > OUTPUT_LIMIT:
+            problem = f"the cell gives more than {OUTPUT_LIMIT:,} bytes; print and show less"
+            raise at(step.path, step.line, problem) from None
         raise at(step.path, step.line, "the cell's Python process died") from None
     return list(cell.outputs)
 
@@ -264,7 +295,7 @@ class _Page:
             steps = _steps_of(piece, self.page, self.book)
             outputs = [output for _ in steps for output in next(self.outputs)]
             if isinstance(piece, Inline):
-                text = "".join(_text(o["data"]["text/markdown"]) for o in outputs if "data" in o)
+                text = "".join(_words(o["data"], piece) for o in outputs if "data" in o)
             else:
                 text = self._cell(piece, outputs)
             self.printed.append((text, piece))
@@ -286,11 +317,11 @@ class _Page:
         return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
 
     def _source(self, cell: Cell, options: Mapping[str, Any]) -> str:
-        listing = f"```````` {{.python .cell-code}}\n{cell.code.strip()}\n````````"
+        listing = _fenced(cell.code.strip(), "{.python .cell-code}")
         fold = options.get("code-fold", self.book.html.get("code-fold"))
         if not fold:
             return listing
-        summary = str(options.get("code-summary", "Code")).replace('"', '\\"')
+        summary = _attribute(options.get("code-summary", "Code"))
         state = "open" if fold == "show" else "closed"
         return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
 
@@ -299,7 +330,12 @@ class _Page:
         as_is = options.get("output") == "asis"
         label = str(options.get("label") or "")
         kind = label.partition("-")[0]
-        pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
+        try:
+            pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise at(
+                cell.path, cell.line, f"the cell shows a picture that is none ({error})"
+            ) from None
         images = self._images(cell, options, label, pictures)
         renderings = self._renderings(cell, options, pictures)
         together = kind == "fig" or bool(options.get("layout-ncol"))
@@ -315,12 +351,10 @@ class _Page:
                     parts.append(_shown(images.pop(0), more))
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or options.get("warning", True):
-                    parts.append(
-                        output["text"] if as_is else _verbatim(output["text"], output["name"])
-                    )
+                    text = _text(output["text"])
+                    parts.append(text if as_is else _verbatim(text, output["name"]))
             elif output["output_type"] == "error":
-                text = _COLOUR.sub("", "\n".join(output["traceback"]))
-                parts.append(_verbatim(text, "error"))
+                parts.append(_verbatim(_text("\n".join(output["traceback"])), "error"))
             else:
                 (shown if kind == "tbl" else parts).append(_display(output["data"], cell, as_is))
         if kind == "tbl" and shown:
@@ -356,8 +390,7 @@ class _Page:
             caption = captions[place] if captions else ""
             attributes = f"#{label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
             if alts:
-                text = alts[min(place, len(alts) - 1)].replace("\\", "\\\\").replace('"', '\\"')
-                attributes += f' fig-alt="{text}"'
+                attributes += f' fig-alt="{_attribute(alts[min(place, len(alts) - 1)])}"'
             images.append(f"![{caption}]({source}){{{attributes}}}")
         return images
 
@@ -417,6 +450,14 @@ def _size_of(drawing: str) -> str:
     )
 
 
+def _words(data: Mapping[str, Any], inline: Inline) -> str:
+    """What an expression in a sentence gives to it."""
+    if "text/markdown" not in data:
+        problem = f"an expression in a sentence gives words; this one shows {', '.join(data)}"
+        raise at(inline.path, inline.line, problem)
+    return _text(data["text/markdown"])
+
+
 def _is_picture(output: Any) -> bool:
     data = output.get("data", {})
     return "image/png" in data or "image/svg+xml" in data
@@ -430,8 +471,8 @@ def _display(data: Mapping[str, Any], cell: Cell, as_is: bool) -> str:
     plain = _text(data.get("text/plain", ""))
     if "text/html" in data:
         # Of HTML paper shows tables alone; what else there is, it shows as text.
-        html = f"```````` {{=html}}\n{_text(data['text/html'])}\n````````"
-        text = f"```````` {{.cell-plain}}\n{plain}\n````````"
+        html = _fenced(_text(data["text/html"]), "{=html}")
+        text = _fenced(plain, "{.cell-plain}")
         return _shown(f"{html}\n\n{text}", ".cell-html")
     if not plain:
         raise at(cell.path, cell.line, f"the cell shows {', '.join(data)}, which no page can hold")
@@ -443,7 +484,7 @@ def _shown(body: str, more: str = "") -> str:
 
 
 def _verbatim(text: str, stream: str) -> str:
-    body = f"```````` {{.cell-text}}\n{text.rstrip()}\n````````"
+    body = _fenced(text.rstrip(), "{.cell-text}")
     return f"::::::: {{.cell-output .cell-output-{stream}}}\n{body}\n:::::::"
 
 
@@ -454,7 +495,20 @@ def _texts(value: object) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else "".join(value)
+    """A text that came out of a cell, without colours and signs that steer a terminal."""
+    text = value if isinstance(value, str) else "".join(value)
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _COLOUR.sub("", re.sub("\r\n?", "\n", text)))
+
+
+def _fenced(text: str, attributes: str) -> str:
+    """A listing that no line of the text can end."""
+    fence = "`" * max(8, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {attributes}\n{text}\n{fence}"
+
+
+def _attribute(value: object) -> str:
+    """A text in one line, as it stands between quotation marks in an attribute."""
+    return " ".join(str(value).split()).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _raised_line(output: Any, first: int) -> int:

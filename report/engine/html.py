@@ -7,6 +7,7 @@ from typing import Any
 from report.engine import tree
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document, Target
+from report.engine.errors import about
 from report.engine.tree import Node
 
 CALLOUTS = ("note", "tip", "important", "warning", "caution")
@@ -14,10 +15,11 @@ CALLOUTS = ("note", "tip", "important", "warning", "caution")
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     """The chapter's content, without its first heading."""
-    writer = _Writer(chapter, document)
-    blocks = writer.blocks(chapter.blocks)
-    everything = chapter.slug in _pages_of_references(document)
-    return tree.write(blocks, arguments(book), metadata(book, document if everything else None))
+    with about(chapter.page.path):
+        writer = _Writer(chapter, document)
+        blocks = writer.blocks(chapter.blocks)
+        everything = chapter.slug in _pages_of_references(document)
+        return tree.write(blocks, arguments(book), metadata(book, document if everything else None))
 
 
 def write_inlines(inlines: list[Node]) -> str:
@@ -118,7 +120,7 @@ class _Writer:
             return self._tabset(node)
         if "cell-fold" in classes:
             state = " open" if pairs.get("state") == "open" else ""
-            summary = escaping.escape(pairs["summary"], quote=False)
+            summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
             opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
             return [
                 tree.raw_block("html", opening),
@@ -127,8 +129,9 @@ class _Writer:
             ]
         if "content-visible" in classes or "content-hidden" in classes:
             return self.blocks(node["c"][1]) if is_visible(classes, pairs, "html") else []
-        if "layout-ncol" in pairs:
-            return self._panel(node["c"][1], int(pairs["layout-ncol"]))
+        columns = tree.columns(pairs)
+        if columns:
+            return self._panel(node["c"][1], columns)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
             lazy = tree.rewrite(node["c"][1], _put_off)
@@ -158,8 +161,8 @@ class _Writer:
         elif "title" in pairs:
             title = tree.read_inlines(pairs["title"])
         simple = pairs.get("appearance") in ("simple", "minimal")
-        more = " ".join(c for c in classes if not c.startswith("callout-"))
-        style = pairs.get("appearance", "default")
+        more = escaping.escape(" ".join(c for c in classes if not c.startswith("callout-")))
+        style = escaping.escape(pairs.get("appearance", "default"))
         outer = f"callout callout-style-{style} callout-{kind}"
         outer += "" if simple and not title else " callout-titled"
         parts = [tree.raw_block("html", f'<div class="{outer} {more}">'.replace(' ">', '">'))]
@@ -279,7 +282,7 @@ class _Writer:
 
     def _plain_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
-        caption = [inline for block in node["c"][1][1] for inline in block["c"]]
+        caption = tree.inlines(node["c"][1][1])
         return [
             tree.raw_block("html", '<div class="quarto-figure"><figure class="figure">'),
             *self.blocks(node["c"][2]),
@@ -352,16 +355,17 @@ def image(node: Node) -> str:
     given = dict(pairs)
     alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
     parts = [f'src="{escaping.escape(source)}"']
-    parts.append('class="{}"'.format(" ".join(["img-fluid", "figure-img", *classes])))
+    names = escaping.escape(" ".join(["img-fluid", "figure-img", *classes]))
+    parts.append(f'class="{names}"')
     if identifier:
-        parts.append(f'id="{identifier}"')
+        parts.append(f'id="{escaping.escape(identifier)}"')
     if "fig-alt" in given or "alt" in given:
         parts.append(f'alt="{escaping.escape(alt)}"')
     if "loading" in given:
         parts.append(f'loading="{escaping.escape(given["loading"])}"')
     for name in ("width", "height"):
         value = given.get(name, "")
-        if value.isdigit():
+        if value.isdecimal():
             parts.append(f'{name}="{value}"')
         elif value:
             parts.append(f'style="{name}: {escaping.escape(value)}"')

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
@@ -114,6 +115,13 @@ class Kernels:
             order = json.dumps([connection_file, *ARGUMENTS])
             print(order, file=self._nursery.stdin, flush=True)
             return int(self._nursery.stdout.readline())
+
+
+def end_group(group: int | None) -> None:
+    """End a kernel and what its cells have started, unless that has left the kernel's group of processes."""
+    if group and hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
 
 
 def imported(pages: Iterable[Page]) -> list[str]:

@@ -1,21 +1,23 @@
 """Writes the whole book as Typst and sets it as a PDF."""
 
-import json
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
+from urllib.parse import unquote
 
-import typst
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from report.engine import tree
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document
-from report.engine.errors import RenderError
+from report.engine.errors import RenderError, about
 from report.engine.html import CALLOUTS, arguments, is_visible, metadata, reference_text
 from report.engine.memory import Memory, key_of
 from report.engine.tree import Node
@@ -24,6 +26,20 @@ _POINTS = 0.75  # of a CSS pixel
 # Divs for which the layout has a function.
 _CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
 _TEXT_WIDTH = 440.0  # points; a picture as wide as that takes the whole line
+TIME_LIMIT = 600  # seconds that Typst may take
+# A process of its own can be stopped, and takes nobody with it when it falls.
+_SETTER = """
+import sys, typst
+source, root, target = sys.argv[1:]
+try:
+    typst.compile(source, output=target, root=root, format="pdf")
+except (RuntimeError, typst.TypstError) as error:
+    sys.exit(str(getattr(error, "diagnostic", None) or error))
+"""
+_PAGE = "// page "  # what follows in the source is of the page that is named behind it
+_SHARE = re.compile(r"[0-9]+(\.[0-9]+)?%")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def write_pdf(
@@ -45,7 +61,7 @@ def write_pdf(
         memory: where the PDF of the same source and pictures is looked for first, and kept afterwards.
 
     Raises:
-        RenderError: Typst refuses; with its own words.
+        RenderError: Typst refuses, with its own words, or finds no end; names the page where one is to blame.
     """
     for name, content in files.items():
         path = folder / name
@@ -62,13 +78,42 @@ def write_pdf(
     known = memory.get("typst", key) if memory else None
     if known is not None:
         return known
-    try:
-        pdf = bytes(typst.compile(str(source), root=str(folder), format="pdf"))
-    except (RuntimeError, typst.TypstError) as error:
-        raise RenderError(f"Typst: {error}") from None
+    pdf = _set(source, document)
     if memory:
         memory.put("typst", key, pdf)
     return pdf
+
+
+def _set(source: Path, document: Document) -> bytes:
+    """What Typst makes of a source."""
+    target = source.with_suffix(".pdf")
+    command = [sys.executable, "-c", _SETTER, str(source), str(source.parent), str(target)]
+    try:
+        result = subprocess.run(
+            command, capture_output=True, check=False, timeout=TIME_LIMIT, encoding="utf-8",
+            errors="replace", stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise RenderError(f"Typst: did not end within {TIME_LIMIT} seconds") from None
+    if result.returncode:
+        raise _refusal(result.stderr, source, document)
+    return target.read_bytes()
+
+
+def _refusal(words: str, source: Path, document: Document) -> RenderError:
+    """What Typst said, and of which page: the last that begins above the line of which it speaks."""
+    said = " ".join((re.findall(r"^error: (.*)", words, re.MULTILINE) or words.split("\n"))[:1])
+    said = said or "its process died; look for what is nested very deeply"
+    lines = source.read_text(encoding="utf-8").split("\n")
+    places = [int(number) for number in re.findall(rf"{source.name}:(\d+):", words)]
+    above = lines[: places[0]] if places else []
+    slugs = [line.removeprefix(_PAGE) for line in above if line.startswith(_PAGE)]
+    for chapter in document.chapters:
+        if slugs and chapter.slug == slugs[-1]:
+            picture = re.search(r'image\("/([^"]+)"', above[-1])
+            text = picture[1] if picture else above[-1].strip()
+            return chapter.error(text or chapter.slug, f"Typst: {said}")
+    return RenderError(f"Typst: {said}")
 
 
 def write_typst(
@@ -81,8 +126,9 @@ def write_typst(
     web_only = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
     options = [part for part in options if part not in web_only]
     options.append("--syntax-highlighting=idiomatic")  # Typst colours code itself
-    body = tree.write(blocks, options, metadata(book, None))
-    environment = Environment(
+    with about(book.folder / "_quarto.yml"):
+        body = tree.write(blocks, options, metadata(book, None))
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -104,7 +150,12 @@ def write_typst(
 
 def string(text: object) -> str:
     """A text as a Typst string, in its quotation marks."""
-    return json.dumps(str(text), ensure_ascii=False)
+    quoted = str(text).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_CONTROL.sub(_escape, quoted)}"'
+
+
+def _escape(sign: re.Match[str]) -> str:
+    return _ESCAPES.get(sign[0], f"\\u{{{ord(sign[0]):x}}}")
 
 
 class _Writer:
@@ -126,7 +177,11 @@ class _Writer:
     def chapter(self, chapter: Chapter) -> list[Node]:
         """A chapter under its heading, which goes by the number that the website gives it."""
         self.here = chapter
-        result: list[Node] = []
+        with about(chapter.page.path):
+            return self._chapter(chapter)
+
+    def _chapter(self, chapter: Chapter) -> list[Node]:
+        result = [tree.raw_block("typst", f"{_PAGE}{chapter.slug}")]
         if chapter.place and chapter.number:
             count = (
                 int(chapter.place)
@@ -162,7 +217,7 @@ class _Writer:
         if kind == "Table":
             return self._table(node)
         if kind == "Figure":
-            caption = [inline for block in node["c"][1][1] for inline in block["c"]]
+            caption = tree.inlines(node["c"][1][1])
             return self._figure(self.blocks(node["c"][2]), caption, "plain", "", None)
         if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
             name = "source" if "cell-code" in classes else "output"
@@ -200,8 +255,9 @@ class _Writer:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "dark-content" in classes:
             return []  # paper is light
-        if "layout-ncol" in pairs:
-            return self._panel(content, int(pairs["layout-ncol"]))
+        columns = tree.columns(pairs)
+        if columns:
+            return self._panel(content, columns)
         for name in _CLASSES:
             if name in classes:
                 return self._wrapped(f"#{name}[", self.blocks(content), "]")
@@ -225,7 +281,7 @@ class _Writer:
         """A table, bare: its float, or the page, brings what stands around it."""
         bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
         table = self._wrapped("#plain-table[", [self._words(bare)], "]")
-        caption = [inline for block in node["c"][1][1] for inline in block["c"]]
+        caption = tree.inlines(node["c"][1][1])
         return self._figure(table, caption, "plain", "", None) if caption else table
 
     def _float(self, node: Node) -> list[Node]:
@@ -279,10 +335,11 @@ class _Writer:
             return tree.raw_inline("typst", self._image(node))
         if node["t"] == "Link":
             return self._local_link(node)
-        if node["t"] == "Span" and any("verdict" in name for name in node["c"][0][1]):
-            verdict = next(n for n in node["c"][0][1] if n.startswith("verdict-"))
+        verdicts = [n for n in tree.attributes(node)[1] if n.startswith("verdict-")]
+        if node["t"] == "Span" and verdicts:
+            verdict = string(verdicts[0].removeprefix("verdict-"))
             return [
-                tree.raw_inline("typst", f'#verdict("{verdict.removeprefix("verdict-")}")['),
+                tree.raw_inline("typst", f"#verdict({verdict})["),
                 *node["c"][1],
                 tree.raw_inline("typst", "]"),
             ]
@@ -313,15 +370,16 @@ class _Writer:
         drawing = str(PurePosixPath(source).with_suffix(".svg"))
         chosen = drawing if drawing in self.files else source
         if chosen not in self.files:
-            original = self.here.page.path.parent / source
-            (self.folder / source).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / source).write_bytes(original.read_bytes())
+            chosen = unquote(source)
+            original = self.here.page.path.parent / chosen
+            (self.folder / chosen).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / chosen).write_bytes(original.read_bytes())
         alt = given.get("fig-alt") or tree.text_of(text)
         width = given.get("width", "")
         size = ""
-        if width.endswith("%"):
+        if _SHARE.fullmatch(width):
             size = f", width: {width}"
-        elif width.isdigit() and not chosen.endswith(".svg"):  # a drawing has its size in points
+        elif width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
             points = int(width) * _POINTS
             wide = points >= _TEXT_WIDTH or self.in_panel
             size = f", width: {'100%' if wide else f'{points:.1f}pt'}"

@@ -1,6 +1,7 @@
 """`python -m report.engine.preview`: serves the site on loopback and rebuilds it when a source changes."""
 
 import argparse
+import re
 import subprocess
 import sys
 import threading
@@ -9,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError
@@ -19,11 +21,24 @@ HOST = "127.0.0.1"
 SOURCES = ("report/**/*.qmd", "report/*.yml", "report/*.bib", "report/*.css", "report/*.js",
            "report/engine/*.py", "templates/**/*.j2", "templates/**/*.css", "templates/**/*.js",
            "pneumo/*.py")  # fmt: skip
+_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 INTERVAL = 0.5  # seconds between two looks at the sources
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files below one folder, no lists of folders, nothing kept by the browser."""
+    """Files below one folder, no lists of folders, nothing kept by the browser.
+
+    GET and HEAD are all that it answers. A page of another host can have its own name lead to loopback, and
+    read what is served here: the browser then says that name.
+    """
+
+    def send_head(self) -> Any:
+        """What a GET and a HEAD begin with."""
+        host = self.headers.get("Host")
+        if host is not None and not _LOOPBACK.fullmatch(host.strip()):
+            self.send_error(403, "Only for this machine")
+            return None
+        return super().send_head()
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
@@ -33,7 +48,11 @@ class _Handler(SimpleHTTPRequestHandler):
         """A file below the site, also where a link in it leads outside."""
         root = Path(self.directory).resolve()
         wanted = Path(super().translate_path(path))
-        inside = wanted.resolve().is_relative_to(root)
+        try:
+            inside = wanted.resolve().is_relative_to(root)
+        # A name longer than any file's, a NUL, a link to itself.
+        except (OSError, ValueError, RuntimeError):
+            inside = False
         return str(wanted if inside else root / "not-there")
 
     def list_directory(self, path: object) -> None:  # noqa: ARG002
@@ -107,7 +126,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
             failed = _rebuild(rest)
             seconds = time.monotonic() - started
             outcome = "failed, the old site stays" if failed else "rebuilt"
-            print(f"{path.name} changed: {outcome} ({seconds:.1f} s)", flush=True)
+            print(f"{printable(path.name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
     except KeyboardInterrupt:
         pass
     finally:

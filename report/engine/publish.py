@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumo import paths, results
-from pneumo.errors import PneumoError
+from pneumo.errors import PneumoError, printable
 from report.engine import check
 from report.engine.config import read_book
 
@@ -56,16 +56,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         site = chosen.site or read_book(chosen.project / "report").output
         refusals = list(problems(site, chosen.project))
         for refusal in refusals:
-            print(f"publish: {refusal}", file=sys.stderr)
+            print(printable(f"publish: {refusal}"), file=sys.stderr)
         if refusals:
             raise PublishError(f"{site} is not published, for the reasons above")
         if chosen.check:
-            print(f"{site} can be published")
+            print(printable(f"{site} can be published"))
             return 0
         with prepare(site, chosen.project, chosen.remote, chosen.branch) as publication:
             if not chosen.dry_run:
                 push(publication, chosen.project, chosen.remote)
-            print(f"{'would push ' if chosen.dry_run else ''}{publication.words}")
+            print(f"{'would push ' if chosen.dry_run else ''}{printable(publication.words)}")
     except PneumoError as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from report.engine import html, tree
 from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
-from report.engine.errors import at
+from report.engine.errors import RenderError, about, at
 from report.engine.execute import Executed, execute, write_files
 from report.engine.kernels import Kernels
 from report.engine.memory import Memory
 from report.engine.pdf import write_pdf
+from report.engine.plain import is_file, read_text
 from report.engine.source import Page, read_page
 
 PAGES_AT_ONCE = 2
@@ -52,6 +55,7 @@ def render(
     """
     book = read_book(project)
     output = (output or book.output).resolve()
+    _check_output(output, book)
     output.parent.mkdir(parents=True, exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
     executed, more = _execute_all(pages, book, memory, beside, before)
@@ -71,6 +75,19 @@ def render(
         finally:
             shutil.rmtree(building, ignore_errors=True)
     return output
+
+
+def _check_output(output: Path, book: Book) -> None:
+    """What stands where the site goes is an older site, which may go."""
+    if book.folder.resolve().is_relative_to(output):
+        raise RenderError(f"the site would take the place of the project: {output} holds it")
+    if not output.exists():
+        return
+    if not output.is_dir():
+        raise RenderError(f"{output} is no folder; move it, or choose another with --output")
+    if any(output.iterdir()) and not (output / "index.html").is_file():
+        problem = "holds files but no index.html, so it is no site; choose another with --output"
+        raise RenderError(f"{output} {problem}")
 
 
 def _execute_all(
@@ -116,7 +133,7 @@ def _write_site(
 ) -> None:
     files = {name: content for page in executed for name, content in page.files.items()}
     search: list[dict[str, str]] = []
-    environment = Environment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates),
         undefined=StrictUndefined,
         autoescape=True,
@@ -126,7 +143,8 @@ def _write_site(
     template = environment.get_template("page.html.j2")
     for place, chapter in enumerate(document.chapters):
         body = html.write_body(chapter, document, book)
-        text = template.render(_context(document, place, book, body))
+        with about(chapter.page.path):
+            text = template.render(_context(document, place, book, body))
         (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
         search += _search_entries(chapter)
     (folder / "search.json").write_text(json.dumps(search, ensure_ascii=False), encoding="utf-8")
@@ -147,25 +165,47 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
         shown = {image["c"][2][0]: "picture" for image in tree.every(chapter.blocks, "Image")}
         linked = {link["c"][2][0]: "file" for link in tree.every(chapter.blocks, "Link")}
         for name in {**linked, **shown}:
-            target, source = folder / name, book.folder / name
+            source = file_of(name, book.folder)
             if name in files:
+                target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(files[name])
-            elif not _ELSEWHERE.match(name) and source.is_file() and source.suffix != ".qmd":
+            elif _ELSEWHERE.match(name):
+                if name in shown and book.pdf:
+                    problem = f"no file of the project is {_short(name)}, so paper can't show it"
+                    raise chapter.error(name, problem)
+            elif source and source.suffix != ".qmd":
+                target = folder / source.relative_to(book.folder)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
-            elif name in shown and not _ELSEWHERE.match(name):
-                raise chapter.error(name, f"the picture {name} is not there")
+            elif name in shown:
+                raise chapter.error(name, f"the picture {_short(name)} is not there")
     for pattern in book.resources:
-        found = [path for path in book.folder.glob(pattern) if path.is_file()]
-        if not found:
+        try:
+            found = [path for path in book.folder.glob(pattern) if path.is_file()]
+        except (ValueError, NotImplementedError):  # an empty one, or one from the root of all files
+            found = []
+        if not found or ".." in PurePosixPath(pattern).parts:
             path = book.folder / "_quarto.yml"
             line = line_of(path, "project", "resources")
-            raise at(path, line, f"no file is named {pattern}")
+            raise at(path, line, f"no file of the project is named {pattern!r}")
         for path in found:
             target = folder / path.relative_to(book.folder)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
+
+
+def file_of(name: str, folder: Path) -> Path | None:
+    """The file of a project that a page names, which may have signs in it that addresses escape."""
+    for path in (folder / name, folder / unquote(name)):
+        # What lies elsewhere would be put elsewhere.
+        if ".." not in path.parts and path.is_relative_to(folder) and is_file(path):
+            return path
+    return None
+
+
+def _short(name: str) -> str:
+    return name if len(name) < 80 else f"{name[:79]}…"
 
 
 def _context(document: Document, place: int, book: Book, body: str) -> dict[str, Any]:
@@ -282,7 +322,7 @@ def _bibliography(book: Book) -> set[str]:
     return {
         key
         for path in book.bibliography
-        for key in re.findall(r"@\w+\s*\{\s*([^,\s]+)\s*,", path.read_text(encoding="utf-8"))
+        for key in re.findall(r"@\w+\s*\{\s*([^,\s]+)\s*,", read_text(path))
     }
 
 
@@ -309,10 +349,16 @@ def check_links(document: Document, folder: Path | None = None) -> None:
             if slug in anchors:
                 if anchor and anchor not in anchors[slug]:
                     problem = f"which has no section {anchor!r}"
-            elif slug or (folder and not (folder / path).exists()):
+            elif slug or (folder and not _leads_to(path, folder)):
                 problem = "which is not there"
             if problem:
                 raise chapter.error(url, f"link to {url}, {problem}")
+
+
+def _leads_to(path: str, site: Path) -> bool:
+    """Whether a file or a folder of the site is there."""
+    inside = ".." not in PurePosixPath(path).parts and not path.startswith("/")
+    return file_of(path, site) is not None or (inside and Path(site, path).is_dir())
 
 
 def _anchors(chapter: Chapter) -> set[str]:

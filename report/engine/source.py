@@ -1,20 +1,24 @@
 """Reads a `.qmd` page into pieces: prose with its inline expressions, and cells."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from report.engine.config import read_cell_options, read_front_matter
 from report.engine.errors import at
+from report.engine.plain import is_file, read_text
 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
 _CELL = re.compile(r"^\{python\}\s*$")
 _DIV = re.compile(r"^\s*(:{3,})\s*(.*)$")
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
-_CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
-_SHORTCODE = re.compile(r"(?<!\{)\{\{<\s*(\S+)\s*(.*?)\s*>\}\}(?!\})")
+_UNCLOSED = re.compile(r"(?<![\\`])`\{python\}\s")
+_QUOTED_CELL = re.compile(r"^\s*(?:>|[-*+]\s+>)[>\s]*(?:`{3,}|~{3,})\s*\{python")
+_RULE = re.compile(r"^---\s*$")
+_END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
+MOST_INCLUSIONS = 1000  # of one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
 
@@ -70,7 +74,7 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     Raises:
         RenderError: an unclosed cell, listing or div, an option or a shortcode that is not known.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_text(path).split("\n")
     front_matter: dict[str, Any] = {}
     start = 0
     if lines and lines[0].strip() == "---":
@@ -81,7 +85,7 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
                 break
         else:
             raise at(path, 1, "the front matter is never closed with ---")
-    reader = _Reader(path, metadata, (path,), {path: tuple(lines)})
+    reader = _Reader(path, metadata, (path,), {path: tuple(lines)}, [])
     pieces = reader.read(lines[start:], start + 1)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
@@ -95,8 +99,10 @@ class _Reader:
         metadata: Mapping[str, Any],
         including: tuple[Path, ...],
         files: dict[Path, tuple[str, ...]],
+        inclusions: list[Path],
     ) -> None:
         self.path, self.metadata, self.including, self.files = path, metadata, including, files
+        self.inclusions = inclusions  # all of the page's so far
         self.pieces: list[Piece] = []
         self.divs: list[int] = []  # the lines of the divs that are open
 
@@ -104,6 +110,8 @@ class _Reader:
         place = 0
         while place < len(lines):
             fence = _FENCE.match(lines[place])
+            if _RULE.match(lines[place]):
+                self._refuse_metadata(lines, place, first)
             if fence:
                 place = self._fenced(lines, place, first, fence)
             else:
@@ -139,7 +147,18 @@ class _Reader:
         options = read_cell_options(text, self.path, line)
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
+    def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
+        """As with pandoc, what stands between two rules without an empty line is data, and is not shown."""
+        behind = lines[place + 1 : place + 2]
+        if (place and lines[place - 1].strip()) or not behind or not behind[0].strip():
+            return
+        if any(_END_OF_BLOCK.match(line) for line in lines[place + 1 :]):
+            problem = "front matter stands at the top of a page; a rule has an empty line behind it"
+            raise at(self.path, first + place, problem)
+
     def _prose(self, line: str, number: int) -> None:
+        if _QUOTED_CELL.match(line):
+            raise at(self.path, number, "a cell in a quotation is not run; take it out of there")
         div = _DIV.match(line)
         if div:
             if div[2].rstrip(" :"):
@@ -150,23 +169,30 @@ class _Reader:
                 raise at(self.path, number, "this ::: closes a div that was never opened")
         # Expressions are code spans, so spans are walked through and all else is looked at.
         place = 0
-        for span in _CODE_SPAN.finditer(line):
-            self._shortcodes(line[place : span.start()], number)
-            expression = _INLINE.fullmatch(span[0])
+        for start, end in _code_spans(line):
+            self._shortcodes(line[place:start], number)
+            expression = _INLINE.fullmatch(line[start:end])
             self.pieces.append(
                 Inline(expression[1].strip(), self.path, number)
                 if expression
-                else _unescaped(span[0])
+                else _unescaped(line[start:end])
             )
-            place = span.end()
+            place = end
+        if _UNCLOSED.search(line, place):
+            problem = "this expression is never closed with ` in the line in which it begins"
+            raise at(self.path, number, problem)
         self._shortcodes(line[place:] + "\n", number)
 
     def _shortcodes(self, text: str, number: int) -> None:
         place = 0
-        for found in _SHORTCODE.finditer(text):
-            self.pieces.append(_unescaped(text[place : found.start()]))
-            place = found.end()
-            name, argument = found[1], found[2]
+        for start, end in _shortcodes(text):
+            self.pieces.append(_unescaped(text[place:start]))
+            place = end
+            if not end:
+                problem = "this shortcode is never closed with >}} in the line in which it begins"
+                raise at(self.path, number, problem)
+            name, argument = (*text[start + 3 : end - 3].split(None, 1), "")[:2]
+            argument = argument.strip()
             if name == "pagebreak":
                 self.pieces.append(_BREAK)
             elif name == "meta":
@@ -191,14 +217,50 @@ class _Reader:
 
     def _include(self, name: str, number: int) -> None:
         path = self.path.parent / name
-        if not path.is_file():
+        if not is_file(path):
             raise at(self.path, number, f"included file {name} is not there")
         if path.resolve() in {known.resolve() for known in self.including}:
             raise at(self.path, number, f"{name} includes itself")
-        lines = path.read_text(encoding="utf-8").split("\n")
+        self.inclusions.append(path)
+        if len(self.inclusions) > MOST_INCLUSIONS:
+            raise at(self.path, number, f"a page includes no more than {MOST_INCLUSIONS:,} files")
+        lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
-        reader = _Reader(path, self.metadata, (*self.including, path), self.files)
+        including = (*self.including, path)
+        reader = _Reader(path, self.metadata, including, self.files, self.inclusions)
         self.pieces += reader.read(lines, 1)
+
+
+def _code_spans(line: str) -> Iterator[tuple[int, int]]:
+    """Where code begins and ends in a line: from some backticks to the next that are as many."""
+    runs = [(found.start(), found.end()) for found in re.finditer("`+", line)]
+    places: dict[int, list[int]] = {}  # of runs by their length, the last first
+    for start, end in reversed(runs):
+        places.setdefault(end - start, []).append(start)
+    behind = 0
+    for start, end in runs:
+        same = places[end - start]
+        while same and same[-1] <= start:
+            same.pop()
+        if start >= behind and same:
+            behind = same[-1] + end - start
+            yield start, behind
+
+
+def _shortcodes(text: str) -> Iterator[tuple[int, int]]:
+    """Where shortcodes begin and end, 0 for nowhere; one in three braces is none."""
+    place = 0
+    while (start := text.find("{{<", place)) >= 0:
+        shown = text[max(0, start - 1) : start] == "{"
+        end = text.find(">}}", start)
+        if end < 0:
+            if not shown:
+                yield start, 0
+            return
+        place = end + 3
+        shown = shown or text[place : place + 1] == "}"
+        if not shown and text[start + 3 : end].strip():
+            yield start, place
 
 
 def _unescaped(text: str) -> str:

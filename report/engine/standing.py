@@ -97,5 +97,5 @@ def _data() -> dict[str, list[int]]:
 def _names_today(project: Path) -> bool:
     try:
         return bool(_TODAY.search((project / "_quarto.yml").read_text(encoding="utf-8")))
-    except OSError:
+    except (OSError, ValueError):  # the engine will say what is wrong with it
         return False

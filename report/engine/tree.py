@@ -1,6 +1,7 @@
 """Pandoc's syntax tree as plain JSON: reading and writing it, walking through it, and building its nodes."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,18 +10,22 @@ from typing import Any
 
 import pypandoc
 
-from report.engine.errors import RenderError
+from report.engine.errors import ToolError
 from report.engine.memory import Memory, key_of
 
 Node = dict[str, Any]
 Attributes = tuple[str, list[str], dict[str, str]]
+TIME_LIMIT = 120  # seconds that pandoc may take for a page
+# What a page says of itself it says at its top, and there it is read by us: what else looks like it is text.
+MARKDOWN = "markdown-yaml_metadata_block-pandoc_title_block"
+_COLUMNS = re.compile(r"[1-9][0-9]?")
 
 
 def pandoc(arguments: Sequence[str], text: str) -> str:
     """What pandoc makes of a text.
 
     Raises:
-        RenderError: pandoc refuses; with its own words.
+        ToolError: pandoc refuses, with its own words, or finds no end.
     """
     memory = _memories[-1] if _memories else None
     key = _key(memory, arguments, text) if memory else ""
@@ -28,9 +33,23 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     if known is not None:
         return known.decode()
     command = [pypandoc.get_pandoc_path(), *arguments]
-    result = subprocess.run(command, input=text, capture_output=True, encoding="utf-8", check=False)
+    try:
+        result = subprocess.run(
+            command,
+            input=text,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=TIME_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        problem = (
+            f"pandoc: did not end within {TIME_LIMIT} seconds; look for brackets within brackets"
+        )
+        raise ToolError(problem) from None
     if result.returncode:
-        raise RenderError(f"pandoc: {result.stderr.strip()}")
+        words = " ".join(result.stderr.split())
+        raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
     if memory:
         memory.put("pandoc", key, result.stdout.encode())
     return result.stdout
@@ -59,12 +78,36 @@ def _key(memory: Memory, arguments: Sequence[str], text: str) -> str:
 
 def read_markdown(text: str) -> list[Node]:
     """The blocks of a Markdown text, in the dialect that Quarto reads."""
-    return list(json.loads(pandoc(["-f", "markdown", "-t", "json"], text))["blocks"])
+    return list(json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], text))["blocks"])
 
 
 def read_inlines(text: str) -> list[Node]:
-    """The words of a Markdown text that is one paragraph."""
-    return [inline for block in read_markdown(text) for inline in block["c"]] if text else []
+    """The words of a Markdown text that is one paragraph; any other text is taken as it stands."""
+    blocks = read_markdown(text) if text else []
+    if all(block["t"] in ("Para", "Plain") for block in blocks):
+        return inlines(blocks)
+    return words(" ".join(text.split()))
+
+
+def inlines(blocks: list[Node]) -> list[Node]:
+    """The words of paragraphs, and of all other blocks their text."""
+    return [
+        inline
+        for block in blocks
+        for inline in (block["c"] if block["t"] in ("Para", "Plain") else words(text_of(block)))
+    ]
+
+
+def columns(pairs: dict[str, str]) -> int | None:
+    """How many blocks an element's attributes put side by side; None where they don't say.
+
+    Raises:
+        ValueError: that is no number from 1 to 99.
+    """
+    found = pairs.get("layout-ncol")
+    if found is not None and not _COLUMNS.fullmatch(found):
+        raise ValueError(f"layout-ncol is a number from 1 to 99; found {found!r}")
+    return None if found is None else int(found)
 
 
 def read_html(text: str) -> list[Node]:
@@ -191,7 +234,7 @@ def every(node: Any, kind: str | None = None) -> Iterator[Node]:
 def _api_version() -> list[str]:
     if not _VERSION:
         _VERSION.extend(
-            json.loads(pandoc(["-f", "markdown", "-t", "json"], ""))["pandoc-api-version"]
+            json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))["pandoc-api-version"]
         )
     return _VERSION
 

@@ -42,6 +42,7 @@ def test_a_site_that_is_whole_has_no_problems(site):
     assert list(check.problems(site())) == []
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("flaw", "said"),
     [
@@ -75,6 +76,7 @@ def test_each_flaw_is_told_once(flaw, said, site, tmp_path):
     assert said in found
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_site_without_a_front_page_is_none(tmp_path):
     assert list(check.problems(tmp_path)) == ["index.html is missing"]
 
@@ -93,6 +95,7 @@ def test_every_address_in_the_book_that_the_engine_builds_leads_somewhere(built)
     assert [one for one in found if "links to" in one or "asks for" in one] == []
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_page_names_its_language(site):
     folder = site()
     path = folder / "other.html"

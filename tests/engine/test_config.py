@@ -117,10 +117,12 @@ def test_a_header_for_quartos_own_pdf_is_let_be(project):
     assert read_book(project(MINIMAL + more)).pdf == "book.pdf"
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_folder_without_a_project_is_named(tmp_path):
     assert "_quarto.yml is missing" in refused(tmp_path)
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("more", "line", "words"),
     [
@@ -160,6 +162,7 @@ def test_what_is_not_known_is_refused_by_its_line(project, more, line, words):
     assert words in message
 
 
+@pytest.mark.promise("pages", "found")
 def test_another_type_of_project_is_refused(project):
     assert refused(project("project:\n  type: website\n")).startswith("_quarto.yml:2: ")
     assert "type book" in refused(project("book:\n  title: T\n"))
@@ -171,10 +174,12 @@ def test_a_book_begins_with_its_front_page(project):
     assert "is index.qmd" in refused(project("project:\n  type: book\nbook:\n  title: T\n"))
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_file_that_is_no_mapping_is_refused(project):
     assert "options are `name: value`" in refused(project("- a\n- b\n"))
 
 
+@pytest.mark.promise("pages", "survived")
 def test_windows_line_ends_change_nothing(project):
     folder = project(MINIMAL)
     path = folder / "_quarto.yml"

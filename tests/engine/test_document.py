@@ -136,6 +136,7 @@ def test_a_table_in_html_is_read_as_a_table(write):
     assert len(list(tree.every(document.chapters[1].blocks, "Table"))) == 1
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("page", "line", "words"),
     [
@@ -144,7 +145,7 @@ def test_a_table_in_html_is_read_as_a_table(write):
         (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' stands twice; first on page one"),
         ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "unknown ['callout-danger']"),
         ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown ['layout-nrow']"),
-        ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "unknown layout-ncol"),
+        ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "layout-ncol is a number from 1 to 99; found 'two'"),
         ('# One\n\n::: {.content-visible when-format="docx"}\nx\n:::\n', 3, "unknown ['when-format']"),
         ('# One\n\n::: {.content-visible when-profile="a"}\nx\n:::\n', 3, "unknown ['when-profile']"),
         ("# One\n\n::: {#thm-x}\nx\n:::\n", 3, "unknown kind of label 'thm-x'; known: fig, tbl, sec, eq"),
@@ -160,6 +161,7 @@ def test_what_would_be_lost_is_refused_by_its_line(refusal, page, line, words):
     assert words in message
 
 
+@pytest.mark.promise("pages", "found")
 def test_an_unknown_citation_is_refused(write, refusal):
     folder = write()
     (folder / "b.bib").write_text("@book{known, title = {T}}\n", encoding="utf-8")
@@ -167,11 +169,13 @@ def test_an_unknown_citation_is_refused(write, refusal):
     assert message == "one.qmd:4: citation @unknown is not in the bibliography"
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_mistake_in_an_inclusion_is_found_there(refusal):
     message = refusal(one="# One\n\n{{< include _more.qmd >}}\n", _more="\n@fig-none\n")
     assert message.startswith("_more.qmd:2: ")
 
 
+@pytest.mark.promise("pages", "found")
 def test_pandocs_own_words_are_passed_on():
     with pytest.raises(RenderError, match="pandoc: "):
         tree.pandoc(["-f", "nothing-of-the-kind"], "")

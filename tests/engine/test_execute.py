@@ -95,6 +95,7 @@ def test_nothing_runs_where_execution_is_off(write):
     )
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("page", "line", "words"),
     [
@@ -115,6 +116,7 @@ def test_a_cell_that_fails_is_reported_by_its_line(refusal, page, line, words):
     assert "\x1b" not in message
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -128,12 +130,14 @@ def test_texts_that_do_not_fit_the_figures_are_refused(refusal, options, words):
     assert words in refusal(one=f"# One\n\n{cell(code, *options)}")
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_cell_that_never_ends_is_stopped(refusal, monkeypatch):
     monkeypatch.setattr(module, "TIME_LIMIT", 1)
     message = refusal(one=f"# One\n\n{cell('import time; time.sleep(60)')}")
     assert message == "one.qmd:4: the cell did not end within 1 seconds"
 
 
+@pytest.mark.promise("pages", "found")
 def test_an_output_that_no_page_can_hold_is_refused(refusal):
     code = "from IPython.display import display\ndisplay({'application/x-none': '1'}, raw=True)"
     assert "shows application/x-none, which no page can hold" in refusal(
@@ -179,6 +183,7 @@ def test_no_process_is_left_behind(write):
             os.kill(number, 0)
 
 
+@pytest.mark.promise("pages", "found")
 def test_what_can_not_be_imported_is_the_pages_own_error(refusal):
     message = refusal(one=f"# One\n\n{cell('from nowhere_at_all import thing')}")
     assert (
@@ -234,6 +239,7 @@ def executed_files(document):
     }
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -246,6 +252,7 @@ def test_renderings_that_no_page_can_hold_are_refused(refusal, options, said):
     assert said in refusal(one=f"# One\n\n{cell(RENDERINGS, *options)}")
 
 
+@pytest.mark.promise("pages", "found")
 def test_each_rendering_needs_a_figure(refusal):
     code = RENDERINGS.replace(', Drawing("#ffffff")', "")
     assert "2 renderings for 1 figures" in refusal(

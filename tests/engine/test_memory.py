@@ -141,6 +141,7 @@ def test_a_byte_that_changed_in_what_was_kept_is_noticed(build, project, tmp_pat
     assert "<code>2</code>" in _html(project, "one")
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_page_that_fails_is_not_kept(build, project, tmp_path, capsys):
     _edit(project / "one.qmd", "1 + 1", "1 / 0")
     options = [str(project), "--engine", "portable", "--no-study"]

@@ -1,5 +1,6 @@
 """The preview: loopback only, nothing outside the site, a rebuild when a source changes."""
 
+import http.client
 import socket
 import threading
 import time
@@ -22,7 +23,7 @@ def site(tmp_path):
     (folder / "empty").mkdir()
     (tmp_path / "secret.txt").write_text("outside")
     server = preview.serve(folder, 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield folder, f"http://{preview.HOST}:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -39,6 +40,7 @@ def test_pages_are_served_and_never_kept_by_the_browser(site):
     assert headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.promise("hostile", "survived")
 def test_it_listens_on_loopback_alone():
     assert preview.HOST == "127.0.0.1"
     server = preview.serve(preview.Path("."), 0)
@@ -46,14 +48,67 @@ def test_it_listens_on_loopback_alone():
     server.server_close()
 
 
-@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "/gone"])
+def _ask(address, method, path, **headers):
+    """The status and the body of an answer to a request that is written as it is given."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
+    connection.putrequest(method, path, skip_host="Host" in headers)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+OUTSIDE = [
+    "/../secret.txt", "/%2e%2e/secret.txt", "/%2E%2E%2Fsecret.txt", "/..%2fsecret.txt", "/x/../../secret.txt",
+    "/link.txt", "/folder/secret.txt", "/loop", "/gone", "//etc/passwd", "/%2fetc/passwd", "/etc/passwd",
+    "/%00", "/index.html%00.png", "/..\\secret.txt", "/%5c..%5csecret.txt", "/C:/Windows/win.ini",
+    "/C:%5cWindows%5cwin.ini", "//server/share", "/file:///etc/passwd", "/" + "a" * 5000, "/%c0%ae%c0%ae/x",
+]  # fmt: skip
+
+
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path[:30])
 def test_nothing_outside_the_site_is_served(site, path):
-    (site[0] / "link.txt").symlink_to(site[0].parent / "secret.txt")
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        _get(f"{site[1]}{path}")
-    assert refused.value.code == 404
+    folder, address = site
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    (folder / "folder").symlink_to(folder.parent)
+    (folder / "loop").symlink_to("loop")
+    status, text = _ask(address, "GET", path)
+    assert status == 404
+    assert "outside" not in text
+    assert "root:" not in text
+    assert _ask(address, "GET", "/") == (200, "front")
 
 
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200), ("127.0.0.1:4200", 200), ("localhost:4200", 200), ("LOCALHOST", 200),
+        ("[::1]:80", 200),
+        ("evil.example", 403), ("evil.example:4200", 403), ("127.0.0.1.evil.example", 403), ("", 403),
+        ("localhost.evil.example", 403), ("127.0.0.1@evil.example", 403), ("10.0.0.1", 403),
+        ("127.0.0.1:x", 403),
+    ],
+)  # fmt: skip
+def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site, host, status):
+    for method in ("GET", "HEAD"):
+        found, text = _ask(site[1], method, "/", Host=host)
+        assert found == status
+        assert ("front" in text) == (method == "GET" and status == 200)
+
+
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"]
+)
+def test_the_preview_answers_those_who_look_alone(site, method):
+    assert _ask(site[1], method, "/")[0] == 501
+    assert sorted(path.name for path in site[0].iterdir()) == ["empty", "index.html"]
+
+
+@pytest.mark.promise("hostile", "survived")
 def test_folders_are_not_listed(site):
     with pytest.raises(urllib.error.HTTPError) as refused:
         _get(f"{site[1]}/empty/")
@@ -71,6 +126,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, t
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_book_that_cannot_be_built_ends_the_preview_with_its_reason(write, capsys, tmp_path):
     project = write(index="# Front\n\n::: {.callout-note}\nnever closed\n")
     output = ["--output", str(tmp_path / "new")]
@@ -97,6 +153,7 @@ def test_what_is_no_source_is_not_watched(tmp_path):
     assert [path.name for path in preview.stamps(tmp_path)] == ["index.qmd"]
 
 
+@pytest.mark.promise("pages", "survived")
 def test_the_preview_builds_again_and_keeps_the_old_site_when_that_fails(
     write, tmp_path, capfd, monkeypatch
 ):

@@ -1,18 +1,24 @@
 """The real pages, on the phantom: what a user gets who has neither data nor Quarto."""
 
+import base64
+import gzip
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from pathlib import Path
 
+import matplotlib
 import pytest
 from bs4 import BeautifulSoup, Tag
 from filelock import FileLock
 from pypdf import PdfReader
 
+from pneumo import paths
 from report.engine import agreement
 from report.engine.__main__ import main
 
@@ -42,12 +48,32 @@ PHANTOM = "synthetic phantom, not medical data"
 pytestmark = pytest.mark.slow
 
 
+# What a machine knows of its user, and no reader needs.
+SECRETS = {
+    "USER": "planted-user",
+    "LOGNAME": "planted-user",
+    "API_TOKEN": "planted-token",
+    "GIT_AUTHOR_NAME": "planted-author",
+    "GIT_AUTHOR_EMAIL": "planted@example.org",
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "user.name",
+    "GIT_CONFIG_VALUE_0": "planted-name",
+    "GIT_CONFIG_KEY_1": "remote.origin.url",
+    "GIT_CONFIG_VALUE_1": "https://planted-user:planted-password@example.org/planted.git",
+}
+
+
 @pytest.fixture(scope="session")
 def report(shared: Path) -> Path:
     """The site, built once for all workers from a study of the smoke profile."""
     folder, home = shared / "report", shared / "report-home"
     with FileLock(shared / "report.lock"), pytest.MonkeyPatch.context() as patch:
         if not folder.exists():
+            for name, value in SECRETS.items():
+                patch.setenv(name, value)
+            patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its fonts are found by now
+            (shared / "planted-home").mkdir()
+            patch.setenv("HOME", str(shared / "planted-home"))
             patch.setenv("PNEUMO_HOME", str(home))
             command = [sys.executable, "-m", "pneumo", "study", "--profile", "smoke"]
             subprocess.run([*command, "--data", "phantom"], check=True, env=dict(os.environ))
@@ -268,6 +294,44 @@ def test_the_search_finds_every_page(report):
     }
 
 
+@pytest.mark.promise("hostile", "survived")
+def test_nothing_that_is_published_knows_whose_machine_it_was_made_on(report, shared, faults):
+    secrets = {
+        b"planted",
+        str(shared).encode(),
+        str(paths.root()).encode(),
+        socket.gethostname().encode(),
+    }
+    secrets |= {str(Path(sys.prefix)).encode(), str(Path.home()).encode() + b"/"}
+    faults(len(SECRETS) + len(secrets))
+    for path in sorted(report.rglob("*")):
+        for content in _readable(path) if path.is_file() else ():
+            for secret in secrets:
+                assert secret not in content, f"{path.relative_to(report)} holds {secret}"
+
+
+def _readable(path: Path) -> list[bytes]:
+    """A file's bytes, with what is packed in it unpacked."""
+    content = path.read_bytes()
+    found = [path.name.encode(), content]
+    if content.startswith(b"\x1f\x8b"):
+        found.append(gzip.decompress(content))
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
+        try:
+            found.append(zlib.decompress(stream))
+        except zlib.error:
+            continue
+    if content.startswith(b"\x89PNG"):
+        for packed in re.findall(rb"(?:zTXt|iTXt)(.{1,2000})", content, re.DOTALL):
+            found.append(packed)
+    found += [
+        base64.b64decode(text + b"=" * (-len(text) % 4))
+        for text in re.findall(rb"base64,([A-Za-z0-9+/]+)", content)
+    ]
+    return found
+
+
+@pytest.mark.promise("pages", "found")
 def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
     monkeypatch.setenv("PNEUMO_PROFILE", "")
@@ -278,6 +342,7 @@ def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatc
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.promise("pages", "found")
 def test_an_unknown_profile_is_refused_with_those_there_are(monkeypatch, capsys):
     monkeypatch.setenv("PNEUMO_PROFILE", "")
     assert main(["--engine", "portable", "--profile", "smokey"]) == 1

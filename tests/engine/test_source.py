@@ -68,6 +68,7 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
     assert (cell.path.name, cell.line) == ("_more.qmd", 3)
 
 
+@pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
@@ -101,6 +102,7 @@ def test_what_is_not_known_is_refused_by_its_line(page, text, place, words):
     assert words in str(raised.value)
 
 
+@pytest.mark.promise("pages", "found")
 def test_a_mistake_in_an_inclusion_is_reported_there(page):
     with pytest.raises(RenderError) as raised:
         page("{{< include _more.qmd >}}\n", _more="fine\n\n::: {.x}\n")

@@ -1,0 +1,115 @@
+"""Words from the project's file and from outside stay words in HTML, Typst, JSON, YAML and BibTeX."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pypandoc
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from conftest import TEMPLATES
+from pypdf import PdfReader
+
+from pneumo import paths
+from report.engine import citation, pdf, site
+from report.engine.config import Author
+
+pytestmark = pytest.mark.promise("hostile", "survived")
+
+HOSTILE = (
+    'A "b" </script><img src=y onerror=z> {{ 7*7 }} {% x %} << 7*7 >> #panic(1) $x$ '
+    "\\ 'c' & } { \u2028 d"
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A site of which everything that one may say of a book is hostile."""
+    folder = tmp_path_factory.mktemp("outside") / "book"
+    folder.mkdir()
+    said = dict.fromkeys(("title", "subtitle", "description"), HOSTILE)
+    book = {
+        **said,
+        "author": [{"name": {"literal": HOSTILE}, "affiliations": [HOSTILE]}],
+        "page-footer": HOSTILE,
+        "chapters": ["index.qmd"],
+        "open-graph": True,
+    }
+    content = {
+        "project": {"type": "book", "output-dir": "../site"},
+        "book": book,
+        "format": {"html": {"toc": True}, "typst": "default"},
+    }
+    (folder / "_quarto.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (folder / "index.qmd").write_text("# Front {.unnumbered}\n\nWords.\n", encoding="utf-8")
+    return site.render(folder, TEMPLATES)
+
+
+def test_a_page_shows_what_the_project_says_and_nothing_of_it_is_markup(built):
+    page = BeautifulSoup((built / "index.html").read_text(encoding="utf-8"), "lxml")
+    assert page.find_all("img") == []
+    assert {script.get("src") for script in page.find_all("script")} == {None, "site_libs/site.js"}
+    assert page.title.string == HOSTILE
+    assert page.find("h1").get_text() == HOSTILE
+    assert page.find("meta", attrs={"name": "author"})["content"] == HOSTILE
+    assert page.find("meta", attrs={"property": "og:description"})["content"] == HOSTILE
+    assert HOSTILE in page.find(class_="byline").get_text()
+    assert page.find("footer").get_text() == HOSTILE
+
+
+def test_the_search_and_the_pdf_hold_it_as_words(built):
+    json.loads((built / "search.json").read_text(encoding="utf-8"))
+    text = "".join(page.extract_text() for page in PdfReader(built / "book.pdf").pages)
+    for words in ("#panic(1)", "{{ 7*7 }}", "<< 7*7 >>", "</script>"):
+        assert words.replace(" ", "") in text.replace(" ", "").replace("\n", "")
+    assert "49" not in text
+
+
+@pytest.mark.parametrize(
+    "sign", ["\0", "\x01", "\b", "\f", "\n", "\t", "\x7f", '"', "\\", "\\u{41}", "\u2028"]
+)
+def test_every_sign_is_a_sign_in_a_typst_string(sign):
+    text = pdf.string(f"a{sign}b")
+    assert text.isprintable() or sign == "\u2028"
+    body = text[1:-1].replace("\\\\", "").replace('\\"', "")
+    assert '"' not in body
+
+
+@pytest.fixture(scope="module")
+def cited():
+    """How the report is cited, as if its authors had wanted to do harm."""
+    author = Author(HOSTILE, (HOSTILE,), given='A } " and', family='B " } {')
+    return replace(
+        citation.read(paths.root()),
+        title=f"{HOSTILE}\n```\n%x",
+        description=HOSTILE,
+        authors=(author, Author(HOSTILE)),
+        keywords=(HOSTILE,),
+        date=date(2026, 1, 31),
+    )
+
+
+def test_a_citation_file_and_zenodos_say_what_was_said(cited):
+    read = yaml.safe_load(citation.cff(cited))
+    assert (read["title"], read["abstract"]) == (cited.title, HOSTILE)
+    assert read["authors"][1]["name"] == HOSTILE
+    assert json.loads(citation.zenodo(cited))["title"] == cited.title
+
+
+def test_an_entry_of_bibtex_is_one_entry_with_all_its_fields(cited):
+    entry = citation.bibtex(cited)
+    assert "\n```" not in entry
+    (read,) = json.loads(pypandoc.convert_text(entry, "csljson", format="bibtex"))
+    assert len(read["author"]) == 2
+    assert read["issued"]["date-parts"] == [[2026, 1]]
+    assert "onerror" in read["title"]
+    assert read["author"][0]["family"].startswith("B")
+
+
+def test_the_head_of_a_page_holds_tags_and_one_description(cited):
+    head = BeautifulSoup(citation.header(cited), "lxml")
+    assert {tag.name for tag in head.find("head").find_all(True)} == {"meta", "script"}
+    (script,) = head.find_all("script")
+    assert json.loads(script.string)["abstract"] == HOSTILE
+    assert head.find("meta", attrs={"name": "citation_abstract"})["content"] == HOSTILE

@@ -1,0 +1,338 @@
+"""Text and files from outside: only ever text, whatever stands in them, and weights are only numbers."""
+
+import ast
+import io
+import json
+import pickle
+import re
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, PngImagePlugin
+from rich.console import Console
+
+from pneumo import (
+    cli,
+    datasets,
+    explorer,
+    models,
+    paths,
+    predict,
+    radiographs,
+    results,
+    tables,
+    words,
+)
+from pneumo.errors import PneumoError, printable
+from pneumo.models import Weights, WeightsError
+from pneumo.progress import Display
+from pneumo.radiographs import RadiographError
+from pneumo.recipes import RECIPES
+
+# A terminal's control sequence, rich's markup, HTML, Markdown, a line's end, and one that only some see.
+HOSTILE = (
+    "\x1b[31m[red]x[/red]</script><img src=y onerror=z>**b** `c` | {.d}\r\nline\u2028\u202eend"
+)
+MARKUP = re.compile(r"<(script|img|svg|iframe|a)\b", re.IGNORECASE)
+
+SOURCES = [
+    path
+    for folder in ("pneumo", "report")
+    for path in sorted((paths.root() / folder).rglob("*.py"))
+]
+# What is called, by the end of its name, and what makes it safe: an argument, or the one file that may.
+ONLY = {
+    "torch.load": ("weights_only", True),
+    "load_state_dict_from_url": ("weights_only", True),
+    "np.load": ("allow_pickle", False),
+    "savez_compressed": ("allow_pickle", False),
+}
+# Code of our own that runs in a kernel's process before pages do, and the list of an installed package.
+ALLOWED = {("nursery.py", "exec"), ("datasets.py", "runpy.run_path"), ("data.py", "runpy.run_path")}
+NEVER = re.compile(
+    r"^(eval|exec|__import__)$|^(pickle|marshal|shelve|dill|joblib|cloudpickle)\.|\.read_pickle$|^yaml\.(?!safe_|compose$|parse$|SafeLoader$)"
+    r"|^os\.(system|popen|exec\w*|spawn\w*)$|^runpy\.|\.?extractall$|^jinja2\.Environment$|^Environment$"
+)  # fmt: skip
+
+
+def calls(path):
+    """Every call in a source file: its line, the name of what is called, its named arguments."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            yield node.lineno, name, {one.arg: ast.unparse(one.value) for one in node.keywords}
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_nothing_that_could_run_what_it_reads_is_called():
+    for path in SOURCES:
+        for line, name, given in calls(path):
+            where = f"{path.name}:{line} {name}"
+            if (path.name, name) not in ALLOWED:
+                assert not NEVER.search(name), where
+            assert given.get("shell", "False") == "False", where
+            for end, (argument, value) in ONLY.items():
+                if name == end or name.endswith(f".{end}"):
+                    assert given.get(argument) == str(value), where
+            if name.startswith("yaml.") and "Loader" in given:
+                assert given["Loader"] == "yaml.SafeLoader", where
+
+
+class Shell:
+    """What a pickle of it runs when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
+def test_weights_that_would_run_something_are_refused(tmp_path, name):
+    recipe = RECIPES["resnet18-imagenet"]
+    path = tmp_path / name
+    torch.save({"conv1.weight": Shell(tmp_path / "ran")}, path)
+    with pytest.raises(WeightsError, match="does not hold this network's weights"):
+        models.build(recipe, Weights("x", path, "0"))
+    path.write_bytes(pickle.dumps(Shell(tmp_path / "ran")))
+    with pytest.raises(WeightsError, match="does not hold this network's weights"):
+        models.build(recipe, Weights("x", path, "0"))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_an_error_is_one_line_that_steers_no_terminal():
+    text = str(PneumoError(f"no file {HOSTILE}"))
+    assert text.isprintable()
+    assert "\\x1b[31m[red]x[/red]</script>" in text
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize("option", ["--data", "--dataset"])
+def test_what_is_given_on_the_command_line_is_told_without_its_steering(
+    option, capsys, monkeypatch
+):
+    assert cli.main(["data", option, HOSTILE]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert said.removesuffix("\n").isprintable()
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_progress_takes_no_name_for_markup():
+    console = Console(file=io.StringIO(), force_terminal=True, width=1000)
+    Display(console).say(f"{HOSTILE}: 3 classes")
+    assert console.file.getvalue() == f"{printable(HOSTILE)}: 3 classes\n"
+
+
+HOSTILE_NAMES = [
+    "\x1b[31m.png",
+    "[red]x.png",
+    "a\nb.png",
+    "\u202egnp.png",
+    "<img src=x>.png",
+    "\udcff.png",
+]
+
+
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_files_name_is_shown_and_written_as_it_is_and_steers_nothing(
+    name, study, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Image.radial_gradient("L").save(tmp_path / "plain.png")
+    (tmp_path / "plain.png").replace(tmp_path / name)
+    found = predict.report(study, [name, f"gone-{name}"], "simple-cnn")
+    console = Console(file=io.StringIO(), width=300)
+    predict.show(found, console)
+    shown = console.file.getvalue()
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
+    written = predict.to_json(found)
+    assert written.isascii()
+    assert json.loads(written)["images"][0]["file"] == name.encode(errors="surrogateescape").decode(
+        errors="backslashreplace"
+    )
+    if name.startswith("["):
+        assert name in shown
+    assert found["unreadable"][0]["error"].isprintable()
+
+
+@pytest.mark.promise("hostile", "found")
+def test_an_image_that_claims_more_than_any_memory_holds_is_refused_unread(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (1, 1)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = (60_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    path.write_bytes(content)
+    with pytest.raises(RadiographError, match="expected at most"):
+        radiographs.read(path)
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_what_an_image_says_in_words_is_not_read(tmp_path):
+    path = tmp_path / "talks.png"
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Comment", HOSTILE)
+    said.add_text("Title", "x" * 500_000, zip=True)
+    Image.radial_gradient("L").save(path, pnginfo=said)
+    silent = tmp_path / "silent.png"
+    Image.radial_gradient("L").save(silent)
+    read = radiographs.read(path)
+    assert (read.image == radiographs.read(silent).image).all()
+    assert read.warnings == ()
+
+
+@pytest.mark.promise("hostile", "found")
+def test_words_that_unfold_to_more_than_they_should_are_refused(tmp_path):
+    path = tmp_path / "bomb.png"
+    said = PngImagePlugin.PngInfo()
+    for number in range(8):
+        said.add_text(f"k{number}", "x" * 9_000_000, zip=True)
+    Image.radial_gradient("L").save(path, pnginfo=said)
+    with pytest.raises(RadiographError, match="can't be read"):
+        radiographs.read(path)
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize(("rows", "columns"), [(65_535, 65_535), (1, 65_535), (0, 0)])
+def test_dicom_that_claims_other_sizes_than_it_has_is_refused(rows, columns, tmp_path):
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+    found = Dataset()
+    found.file_meta = FileMetaDataset()
+    found.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    found.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    found.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    found.Rows, found.Columns, found.SamplesPerPixel = rows, columns, 1
+    found.PhotometricInterpretation = "MONOCHROME2"
+    found.BitsAllocated = found.BitsStored = 8
+    found.HighBit, found.PixelRepresentation, found.Modality = 7, 0, "DX"
+    found.PixelData = bytes(16)
+    path = tmp_path / "one.dcm"
+    found.save_as(path, enforce_file_format=True)
+    with pytest.raises(RadiographError) as raised:
+        radiographs.read(path)
+    assert str(raised.value).isprintable()
+
+
+def test_a_table_is_as_wide_with_what_is_escaped_as_without():
+    plain = tables.table("a | b", [["x86 64", "2.5 1 cpu"], ["y", "z" * 90]])
+    escaped = tables.table("a | b", [["x86\\_64", "2.5\\|1\\-cpu"], ["y", "z" * 90]])
+    assert plain.widths[0] == escaped.widths[0]
+
+
+@pytest.fixture
+def hostile(study):
+    """The study, with text from outside in all that a manifest says of where a run was made."""
+    run = study.models[0].runs[0]
+    spoilt = {
+        "hardware": run.manifest["hardware"]
+        | {"device": HOSTILE, "name": HOSTILE, "system": HOSTILE},
+        "versions": {HOSTILE: HOSTILE} | run.manifest["versions"],
+        "git_commit": HOSTILE,
+        "pretrained": {"name": f"weights of {HOSTILE}", "sha256": HOSTILE},
+    }
+    model = next(model for model in study.models if model.pretrained)
+    runs = tuple(replace(run, manifest={**run.manifest, **spoilt}) for run in model.runs)
+    gone = tuple(
+        replace(one, reason=HOSTILE)
+        if not one.ran
+        else replace(one, runs=runs)
+        if one is model
+        else one
+        for one in study.models
+    )
+    return replace(study, models=gone)
+
+
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize(
+    "name", ["runs", "provenance", "comparison", "transfer-models", "speed", "reference-origin"]
+)
+def test_no_fragment_lets_what_a_manifest_says_be_markup(hostile, name):
+    from report.engine import tree
+
+    said = words.render(hostile, name)
+    blocks = tree.read_markdown(said)
+    html = tree.write(blocks, ["-t", "html5", "--mathml"], {})
+    found = [tag for tag in MARKUP.findall(html) if tag not in ("a", "A")]
+    assert found == []
+    assert "<strong>b</strong>" not in html
+    assert 'class="d' not in html
+    if name == "runs":
+        assert "onerror" in html  # as text
+        rows = [block for block in blocks if block["t"] == "Table"]
+        assert len(rows) == 1
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_results_are_json_whatever_a_manifest_says(hostile):
+    text = json.dumps(results.summarise(hostile, "portable"), allow_nan=False)
+    assert json.loads(text)["provenance"]["runs"]
+    assert "\u2028" not in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_nothing_ends_the_element_that_a_script_reads():
+    element = explorer.embed("x", {"title": HOSTILE, "more": "<!-- <script>"})
+    inner = element.removeprefix('<script type="application/json" id="x">').removesuffix(
+        "</script>"
+    )
+    assert "<" not in inner
+    assert "\u2028" not in inner
+    assert json.loads(inner)["title"] == HOSTILE
+
+
+@pytest.mark.promise("hostile", "survived")
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("{home}/.cache/torch/x.pth is missing: install", "x.pth is missing: install"),
+        ("no weights at {home}/my/x.pth: name a file", "no weights at x.pth: name a file"),
+        ("/srv/secret/a.npz", "a.npz"),
+        ("C:\\Users\\jane\\x.pth is missing", "x.pth is missing"),
+        ("see https://user:token@example.org/a/b.pth", "see https://example.org/a/b.pth"),
+        ("of 3/4 and 1/2, report/engine/x.py, and/or", "of 3/4 and 1/2, report/engine/x.py, and/or"),
+        ("their host does not answer", "their host does not answer"),
+    ],
+)  # fmt: skip
+def test_what_is_published_names_files_without_their_folders(told, left):
+    assert paths.without_folders(told.format(home=Path.home())) == left
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_where_the_data_lie_is_nowhere_told(study, home):
+    place = "/home/planted-user/planted-folder/pneumoniamnist.npz"
+    given = replace(study, data=replace(study.data, source="file", location=place))
+    reason = paths.without_folders(f"{place} is missing")
+    models = tuple(one if one.ran else replace(one, reason=reason) for one in given.models)
+    gone = replace(given, models=models)
+    told = json.dumps(results.summarise(gone, "portable"))
+    for path in (paths.templates() / "fragments").glob("*.md.j2"):
+        name = path.name.removesuffix(".md.j2")
+        if name in (
+            "provenance",
+            "runs",
+            "data-counts",
+            "rebuild",
+            "model-card",
+            "comparison",
+            "summary",
+        ):
+            told += words.render(gone, name)
+    assert "planted" not in told
+    assert str(home) not in told
+
+
+def test_the_data_command_shows_where_they_lie_safely(phantom):
+    lines = datasets.report_lines(replace(phantom, location=HOSTILE))
+    assert all(line.isprintable() for line in lines)
