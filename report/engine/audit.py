@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
+from pneumo import streams
+
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -99,6 +101,7 @@ def invalid(site: Path, java: str) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit a site; the exit status is 0, or 1 where something is wrong."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.audit", description=__doc__)
     parser.add_argument("site", type=Path)
     site = parser.parse_args(arguments).site
