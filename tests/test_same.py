@@ -122,6 +122,26 @@ book, templates, made = map(Path, sys.argv[1:])
 study.run("small", "phantom")
 site.render(book, templates, made / "site", beside=BESIDE)
 """
+# A process: what it sees of its surroundings.
+TELL = """
+import json, locale, os, time
+from pathlib import Path
+
+folder = Path("seen")
+folder.mkdir()
+for name in "bca":
+    (folder / name).touch()
+print(json.dumps({
+    "number": f"{1.5:n}",
+    "encoding": locale.getpreferredencoding(False).upper(),
+    "files": os.listdir(folder),
+    "entries": [entry.name for entry in os.scandir(folder)],
+    "zone": time.tzname,
+    "hash": hash("a"),
+    "mode": folder.stat().st_mode,
+    "folder": len(Path.cwd().name),
+}))
+"""
 # What surrounds a process, each change by a name; "numbers" is where a locale writes a decimal comma.
 CHANGES = {
     "hash seed": {"PYTHONHASHSEED": "4242"},
@@ -150,8 +170,8 @@ def with_comma(tmp_path_factory):
 
 
 @pytest.fixture
-def make(tmp_path, with_comma):
-    """Makes a study, a page and results in a process so surrounded; gives the digest of each by name."""
+def surrounded(tmp_path, with_comma):
+    """Runs code in a process that is so surrounded; gives a folder for what it makes, and its words."""
     modules, book = tmp_path / "modules", tmp_path / "book"
     for folder, files in {
         modules: {"sitecustomize.py": SURROUNDINGS, "small.py": SMALL},
@@ -168,7 +188,7 @@ def make(tmp_path, with_comma):
         if not name.startswith(("LC_", "LANG", "PYTHON", "TZ"))
     }
 
-    def made(*changes):
+    def run(code, changes):
         folder = tmp_path / f"made-{len(list(tmp_path.iterdir()))}"
         elsewhere = folder / "größe" if "folder" in changes else folder
         elsewhere.mkdir(parents=True)
@@ -181,7 +201,7 @@ def make(tmp_path, with_comma):
             "PYTHONPATH": os.pathsep.join((str(modules), str(paths.root()))),
         }
         done = subprocess.run(
-            [sys.executable, "-c", MAKE, book, paths.templates() / "site", folder],
+            [sys.executable, "-c", code, book, paths.templates() / "site", folder],
             cwd=elsewhere,
             env=environment,
             umask=0o077 if "umask" in changes else 0o022,
@@ -189,9 +209,9 @@ def make(tmp_path, with_comma):
             text=True,
         )
         assert done.returncode == 0, done.stderr[-3000:]
-        return dict(_contents(folder))
+        return folder, done.stdout
 
-    return made
+    return run
 
 
 def _contents(folder):
@@ -216,9 +236,22 @@ def _timeless(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_surroundings_are_what_they_are_called(surrounded, with_comma):
+    """Else nothing would be tried by them."""
+    plain, changed = (json.loads(surrounded(TELL, changes)[1]) for changes in ((), CHANGES))
+    assert plain.pop("number") == "1.5"
+    assert changed.pop("number") == ("1.5" if with_comma is None else "1,5")
+    assert plain["files"] == changed["files"][::-1] == ["a", "b", "c"]
+    assert plain["entries"] == changed["entries"][::-1] == ["a", "b", "c"]
+    assert all(plain[name] != changed[name] for name in plain), (plain, changed)
+
+
 @pytest.mark.slow
 @pytest.mark.promise("same", "survived")
-def test_bits_do_not_hang_on_what_surrounds_a_process(make, with_comma, faults):
+def test_bits_do_not_hang_on_what_surrounds_a_process(surrounded, with_comma, faults):
+    def make(*changes):
+        return dict(_contents(surrounded(MAKE, changes)[0]))
+
     changes = [name for name in CHANGES if name != "numbers" or with_comma is not None]
     faults(1 + len(changes))  # a process of its own is a change, too
     expected, found = make(), make(*changes)
@@ -259,6 +292,12 @@ def test_another_count_of_threads_moves_logits_no_further_than_is_said(
         asked.append(predict(build(recipe), recipe, phantom.test.images))
     assert np.abs(asked[0] - asked[1]).max() <= verification.SAME_WEIGHTS
     assert np.abs(trained[0] - trained[1]).max() <= verification.FEW_EPOCHS
+
+
+def test_the_readme_says_how_far_that_is():
+    text = (paths.root() / "README.md").read_text(encoding="utf-8")
+    for distance in (verification.SAME_WEIGHTS, verification.FEW_EPOCHS):
+        assert f" {distance:g}" in text
 
 
 @pytest.mark.promise("same", "survived")
