@@ -1,6 +1,7 @@
 """What one does with this project: `nox -l` lists it, `nox -s NAME -- OPTIONS` does it."""
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -16,18 +17,43 @@ nox.options.reuse_venv = "yes"
 PROJECT = nox.project.load_toml("pyproject.toml")
 QUARTO = "quarto-cli>=1.9"
 QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
+OLDEST = PROJECT["project"]["requires-python"].removeprefix(">=")
+# The packages that the reference study was made with, and where they can be installed.
+LOCK = Path("report/reference/requirements.txt")
+LOCKED_FOR = "Python 3.11 on Linux x86_64"
+TELL = """\
+from platform import machine, python_version_tuple, system
+print(f"Python {'.'.join(python_version_tuple()[:2])} on {system()} {machine()}")
+"""
 
 
-def install(session: nox.Session, group: str) -> None:
-    """This project, editable, and one of its dependency groups."""
-    session.install("-e", ".", *nox.project.dependency_groups(PROJECT, group))
+def unlocked(session: nox.Session) -> tuple[list[str], bool]:
+    """The options behind `--` but --locked, and whether that or PNEUMO_LOCKED was given."""
+    options = [option for option in session.posargs if option != "--locked"]
+    wanted = os.environ.get("PNEUMO_LOCKED", "") not in ("", "0")
+    return options, wanted or len(options) < len(session.posargs)
+
+
+def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
+    """This project, editable, and dependency groups of it; locked: just what LOCK pins."""
+    if not locked:
+        session.install("-e", ".", *nox.project.dependency_groups(PROJECT, *groups))
+        return
+    here = str(session.run_install("python", "-c", TELL, silent=True)).strip()
+    if here != LOCKED_FOR:
+        session.error(
+            f"{LOCK} is for {LOCKED_FOR}, here is {here}: leave --locked out, or change that"
+        )
+    # A choice of another torch, which would have other digests, is not for what is pinned.
+    session.install("--require-hashes", "-r", str(LOCK), env={"UV_TORCH_BACKEND": None})
+    session.install("--no-deps", "-e", ".")
 
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Train what is missing and build _site/ (-- --profile, --dataset, --size, --data, --engine, …)."""
+    """Train what is missing and build _site/ (-- --profile, --dataset, --data, --engine, --locked, …)."""
     options = report_options(session)
-    install(session, "pages")
+    install(session, "pages", locked=options.locked)
     if options.engine in ("auto", "quarto"):
         offer_quarto(session)
     session.run("pneumo", "study", *options.training)
@@ -38,23 +64,25 @@ def report(session: nox.Session) -> None:
 def preview(session: nox.Session) -> None:
     """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
     options = report_options(session)
-    install(session, "pages")
+    install(session, "pages", locked=options.locked)
     session.run("pneumo", "study", *options.training)
     session.run("python", "-m", "report.engine.preview", "--port", options.port, *options.site)
 
 
 @nox.session
 def study(session: nox.Session) -> None:
-    """Train what a profile's study lacks, without building pages (options of `pneumo study`)."""
-    session.install("-e", ".")
-    session.run("pneumo", "study", *session.posargs)
+    """Train what a profile's study lacks, without building pages (options of `pneumo study`, --locked)."""
+    options, locked = unlocked(session)
+    install(session, locked=locked)
+    session.run("pneumo", "study", *options)
 
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Train the reference study anew and hold it against its numbers (options of `pneumo verify`)."""
-    session.install("-e", ".")
-    session.run("pneumo", "verify", *session.posargs)
+    """Train the reference study anew and hold it against its numbers (of `pneumo verify`, --locked)."""
+    options, locked = unlocked(session)
+    install(session, locked=locked)
+    session.run("pneumo", "verify", *options)
 
 
 @nox.session
@@ -82,8 +110,7 @@ def publish(session: nox.Session) -> None:
 @nox.session
 def audit(session: nox.Session) -> None:
     """Look at _site/ in a Chromium that is at hand: axe, console, other hosts (-- FOLDER)."""
-    install(session, "audit")
-    install(session, "publish")
+    install(session, "audit", "publish")
     site = session.posargs[0] if session.posargs else "_site"
     session.run("python", "-m", "report.engine.check", site)
     session.run("python", "-m", "report.engine.audit", site)
@@ -93,23 +120,67 @@ def audit(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage (options of pytest)."""
     install(session, "tests")
-    # A test that meets the network, the data or the run store of its user would test those.
-    for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
-        session.env[name] = None
-    workers = str(min(4, os.cpu_count() or 1))
     coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
-    session.run("pytest", "-n", workers, *coverage, *session.posargs)
+    run_tests(session, *coverage)
 
 
 @nox.session
 def promises(session: nox.Session) -> None:
     """Try to break every promise, and count what became of the faults (options of pytest)."""
     install(session, "tests")
-    for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
-        session.env[name] = None
-    workers = str(min(4, os.cpu_count() or 1))
-    counts = "report/reference/promises.json"
-    session.run("pytest", "-n", workers, "-m", "promise", "--promises", counts, *session.posargs)
+    run_tests(session, "-m", "promise", "--promises", "report/reference/promises.json")
+
+
+@nox.session(python=OLDEST, venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Run the quick tests with the lowest versions that pyproject.toml admits (options of pytest)."""
+    session.env["UV_RESOLUTION"] = "lowest-direct"
+    install(session, "tests")
+    run_tests(session, "-m", "not slow")
+
+
+@nox.session(venv_backend="uv", reuse_venv=False)
+def package(session: nox.Session) -> None:
+    """Build wheel and source into dist/, check them, and try the wheel in an empty environment."""
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("uv", "build", "--out-dir", "dist", external=True)
+    built = sorted(str(path.resolve()) for path in Path("dist").glob("pneumo-*"))
+    session.run("uv", "tool", "run", "twine", "check", "--strict", *built, external=True)
+    session.install(*(path for path in built if path.endswith(".whl")))
+    session.env["PNEUMO_HOME"] = None
+    with session.chdir(session.create_tmp()):  # where there is no checkout to find anything in
+        session.run("pneumo", "--help", silent=True)
+        session.run("pneumo", "data", "--data", "phantom")
+        session.run("pneumo", "train", "simple-cnn", "--data", "phantom", "--profile", "smoke")
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """Look for known vulnerabilities in what the reference study used (options of pip-audit)."""
+    session.install(*nox.project.dependency_groups(PROJECT, "security"))
+    # Strict: of a package that the advisories' service does not know nothing good is known.
+    options = ["--strict", "--require-hashes", "--disable-pip", "-r", str(LOCK)]
+    session.run("pip-audit", *options, *session.posargs)
+
+
+@nox.session(venv_backend="uv")
+def lock(session: nox.Session) -> None:
+    """Pin anew what the reference study was made with; what need not change stays (-- --upgrade)."""
+    results = json.loads((LOCK.parent / "results.json").read_text(encoding="utf-8"))
+    used = {
+        f"{name}=={version}"
+        for run in results["provenance"]["runs"]
+        for name, version in run["versions"].items()
+        if name not in ("pneumo", "python")
+    }
+    constraints = Path(session.create_tmp()) / "reference.txt"
+    constraints.write_text("\n".join(sorted(used)), encoding="utf-8")
+    session.run(
+        "uv", "pip", "compile", "pyproject.toml", "--group", "pages", "--constraints", str(constraints),
+        "--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--generate-hashes",
+        "--no-header", "--no-annotate", "--output-file", str(LOCK), *session.posargs,
+        external=True, silent=True, env={"UV_TORCH_BACKEND": None},
+    )  # fmt: skip
 
 
 @nox.session
@@ -129,6 +200,15 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
+def run_tests(session: nox.Session, *options: str) -> None:
+    """Pytest on some cores, with these options and those behind `--`."""
+    # A test that meets the network, the data or the run store of its user would test those.
+    for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
+        session.env[name] = None
+    workers = str(min(4, os.cpu_count() or 1))
+    session.run("pytest", "-n", workers, *options, *session.posargs)
+
+
 def report_options(session: nox.Session) -> argparse.Namespace:
     """The options behind `--`, parsed: what training takes, what the site takes, and both."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
@@ -141,8 +221,11 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument("--executor", metavar="WHERE", help="serial, process:N or dask:ADDRESS")
     parser.add_argument("--fresh", action="store_true", help="run every cell again")
+    parser.add_argument("--locked", action="store_true", help=f"install what {LOCK} pins")
     parser.add_argument("--port", default="4200", help="of preview")
-    options = parser.parse_args(session.posargs)
+    given, locked = unlocked(session)
+    options = parser.parse_args(given)
+    options.locked = locked
     both = [
         f"--{name}={value}"
         for name in ("profile", "dataset", "size", "data")

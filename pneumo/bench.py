@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from pneumo import data, reference
+from pneumo import data, reference, streams
 from pneumo.augment import augment, resize, to_unit
 from pneumo.data import Dataset, Split
 from pneumo.errors import PneumoError
@@ -376,6 +376,7 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = ()) -> int:
     """Measure, print a table and write it; the status is 1 where a goal is missed."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="these rows alone")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))

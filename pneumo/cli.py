@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pneumo import __version__
+from pneumo import __version__, streams
 from pneumo.errors import PneumoError, printable
 
 
@@ -15,6 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     A command that compares says 1 where there is a difference, as `diff` does, and so 2 for any error.
     """
+    streams.forgive()
     chosen = _parser().parse_args(arguments)
     try:
         status: int = chosen.command(chosen)

@@ -7,10 +7,15 @@ import tempfile
 from pathlib import Path
 
 
+def checkout() -> Path | None:
+    """The checkout that this package stands in; None where it was installed without one."""
+    folder = Path(__file__).resolve().parent.parent
+    return folder if (folder / "report" / "_quarto.yml").is_file() else None
+
+
 def root() -> Path:
     """The project's folder: the checkout that this package stands in, else the working folder."""
-    checkout = Path(__file__).resolve().parent.parent
-    return checkout if (checkout / "report" / "_quarto.yml").is_file() else Path.cwd()
+    return checkout() or Path.cwd()
 
 
 def home() -> Path:

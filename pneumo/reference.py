@@ -33,9 +33,10 @@ from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 DIGESTS = "SHA256SUMS"
 # What a reference's folder holds, and nothing besides.
 CONTENT = ("results.json", "labels.csv", "predictions", "histories", DIGESTS)
-# Speeds, and what became of faults, which are not a study's: a new reference keeps them.
+# Speeds, what became of faults, and the packages that one installs: a new reference keeps them.
 BENCH, BENCH_SCHEMA = "bench.json", 1
-BESIDE = (BENCH, promises.FILE)
+LOCK = "requirements.txt"
+BESIDE = (BENCH, promises.FILE, LOCK)
 PROFILES = ("paper",)  # whose studies may become the reference
 DIGITS = 6  # significant ones, where they say the same as all
 ROUNDED = 10.0 ** (1 - DIGITS)  # how far rounding may have moved what was written

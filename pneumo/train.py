@@ -237,10 +237,13 @@ def hardware(device: torch.device) -> dict[str, Any]:
 
 def git_commit() -> str | None:
     """The checkout's commit, with ``-dirty`` behind it where files differ; None outside one."""
+    checkout = paths.checkout()
+    if checkout is None:  # the working folder's repository, if there is one, is another project's
+        return None
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
     try:
         result = subprocess.run(
-            command, cwd=paths.root(), capture_output=True, text=True, check=True, timeout=10
+            command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10
         )
     except (OSError, subprocess.SubprocessError):
         return None

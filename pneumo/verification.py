@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ERROR = 0.05  # how often a faithful rebuild may fail, over all of its numbers
+# How far another count of threads may move a test image's logit, for the order in which is added is another.
+SAME_WEIGHTS = 1e-4  # a finished network's
+FEW_EPOCHS = 0.25  # after two or three epochs; later a training ends where another seed's would
 # Where a metric is asked for: what no threshold moves is asked for once.
 ASKED = (
     *((metric, HALF) for metric in metrics.NAMES),

@@ -100,6 +100,7 @@ def start_waiting(home):
     raise AssertionError("the first epoch never reached the disk")
 
 
+@pytest.mark.promise("same", "survived")
 def test_the_same_seed_ends_with_the_same_bits(reference, phantom, tmp_path):
     again = train(CNN, 0, phantom, home=tmp_path)
     assert again.path != reference.path
@@ -113,6 +114,7 @@ def test_another_seed_ends_with_other_numbers(reference, phantom, tmp_path):
     assert not np.allclose(logits(other)["test"], logits(reference)["test"])
 
 
+@pytest.mark.promise("same", "survived")
 def test_what_was_drawn_before_a_training_does_not_matter(reference, phantom, tmp_path):
     torch.rand(17), np.random.rand(3)
     assert_same_bits(train(CNN, 0, phantom, home=tmp_path), reference)
@@ -230,6 +232,7 @@ def test_the_historys_last_numbers_are_those_of_the_predictions(reference):
     )
 
 
+@pytest.mark.promise("same", "survived")
 def test_test_labels_have_no_influence_on_training(reference, phantom, tmp_path):
     lying = replace(phantom, test=Split(phantom.test.images, 1 - phantom.test.labels))
     run = train(CNN, 0, lying, home=tmp_path)

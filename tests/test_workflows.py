@@ -1,6 +1,7 @@
 """What GitHub runs: the README's commands, by actions that are pinned, with no right that is not needed."""
 
 import re
+import tomllib
 
 import pytest
 import yaml
@@ -9,6 +10,7 @@ from pneumo import paths, runs
 
 FOLDER = paths.root() / ".github" / "workflows"
 NAMES = ("tests", "pages")
+PROJECT = tomllib.loads((paths.root() / "pyproject.toml").read_text(encoding="utf-8"))
 README = (paths.root() / "README.md").read_text(encoding="utf-8")
 
 
@@ -30,6 +32,7 @@ def test_there_are_no_workflows_but_these():
     assert {path.name for path in FOLDER.iterdir()} == {f"{name}.yml" for name in NAMES}
 
 
+@pytest.mark.promise("supply", "survived")
 @pytest.mark.parametrize("name", NAMES)
 def test_actions_are_pinned_to_a_commit_with_its_version_beside_it(name):
     lines = [line for line in text_of(name).splitlines() if "uses:" in line]
@@ -48,6 +51,7 @@ def test_an_action_has_one_version_everywhere():
     assert all(len(commits) == 1 for commits in versions.values()), versions
 
 
+@pytest.mark.promise("supply", "survived")
 @pytest.mark.parametrize("name", NAMES)
 def test_rights_are_to_read_and_only_the_deployment_has_more(name):
     content = read(name)
@@ -59,10 +63,12 @@ def test_rights_are_to_read_and_only_the_deployment_has_more(name):
     assert more == expected
 
 
+@pytest.mark.promise("supply", "survived")
 @pytest.mark.parametrize("name", NAMES)
 def test_no_token_is_left_behind_by_the_checkout(name):
-    (step,) = [one for one in steps_of(read(name)) if "actions/checkout@" in one.get("uses", "")]
-    assert step["with"]["persist-credentials"] is False
+    steps = [one for one in steps_of(read(name)) if "actions/checkout@" in one.get("uses", "")]
+    assert steps
+    assert all(step["with"]["persist-credentials"] is False for step in steps)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,6 +82,7 @@ def test_every_job_ends_and_runs_do_not_pile_up(name):
 def test_the_commands_are_those_of_the_readme(name):
     commands = [step["run"] for step in steps_of(read(name)) if "python" in step.get("run", "")]
     assert commands[0] == 'python -m pip install "nox[uv]"'
+    assert {command for command in commands if " pip " in command} == {commands[0]}
     for command in commands:
         without_options = command.partition(" -- ")[0]
         assert re.search(rf"{re.escape(without_options)}(?![\w-])", README), command
@@ -83,12 +90,31 @@ def test_the_commands_are_those_of_the_readme(name):
 
 def test_the_tests_run_on_every_push_and_pull_request_on_two_pythons():
     content = read("tests")
-    assert content["on"] == {"push": None, "pull_request": None}
-    (job,) = content["jobs"].values()
+    assert {"push", "pull_request"} <= set(content["on"])
+    job = content["jobs"]["tests"]
     assert job["strategy"]["matrix"]["python"] == ["3.11", "3.13"]
     commands = [step.get("run") for step in job["steps"]]
     assert "python -m nox -s tests" in commands
     assert "python -m nox -s lint" in commands
+
+
+@pytest.mark.promise("supply", "survived")
+@pytest.mark.parametrize("name", ["lowest", "package", "security"])
+def test_what_is_installed_is_tried_on_the_oldest_python(name):
+    job = read("tests")["jobs"][name]
+    (python,) = [
+        step["with"]["python-version"]
+        for step in job["steps"]
+        if "setup-python" in step.get("uses", "")
+    ]
+    assert PROJECT["project"]["requires-python"] == f">={python}"
+    assert job["steps"][-1]["run"] == f"python -m nox -s {name}"
+
+
+@pytest.mark.promise("supply", "survived")
+def test_what_nobody_changes_is_looked_at_every_week():
+    (entry,) = read("tests")["on"]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", entry["cron"])
 
 
 def test_pages_are_built_with_quarto_on_main_and_by_hand():

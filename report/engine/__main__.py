@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from pneumo import streams
 from pneumo.errors import PneumoError, printable
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
@@ -23,6 +24,7 @@ results.write(study.load(), folder, "portable")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site; the exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
+    streams.forgive()
     chosen = build_parser().parse_args(arguments)
     try:
         built, engine = build(chosen)

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
+from pneumo import streams
 from pneumo.errors import printable
 
 WIDTHS = (1280, 390)  # of a window, in pixels
@@ -101,6 +102,7 @@ def invalid(site: Path, java: str) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit a site; the exit status is 0, or 1 where something is wrong."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.audit", description=__doc__)
     parser.add_argument("site", type=Path)
     site = parser.parse_args(arguments).site

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from pneumo import streams
 from pneumo.errors import printable
 
 # What a page shows only if a template, a reference or a number was not filled in.
@@ -119,6 +120,7 @@ def problems(site: Path) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a site; the exit status is 0, or 1 where something is wrong."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.check", description=__doc__)
     parser.add_argument("site", type=Path)
     site = parser.parse_args(arguments).site

@@ -20,7 +20,7 @@ from typing import Any
 import pypandoc
 import yaml
 
-from pneumo import paths
+from pneumo import paths, streams
 from pneumo.errors import PneumoError
 from report.engine.config import Author, read_book
 
@@ -251,6 +251,7 @@ def behind(project: Path) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; the exit status is 1 where one is behind or can't be written."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.citation", description=__doc__)
     parser.add_argument("--project", type=Path, default=paths.root(), help="the checkout")
     parser.add_argument("--check", action="store_true", help="only say which files are behind")

@@ -12,6 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from pneumo import streams
 from pneumo.errors import PneumoError, printable
 from report.engine import __main__ as command
 from report.engine.config import read_book
@@ -100,6 +101,7 @@ def stamps(root: Path) -> dict[Path, int]:
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
     """Serve until interrupted; the exit status is 1 where the port is taken or there is no site."""
+    streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.preview", description=__doc__)
     parser.add_argument("--port", type=int, default=4200)
     chosen, rest = parser.parse_known_args(arguments)

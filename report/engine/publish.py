@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pneumo import paths, results
+from pneumo import paths, results, streams
 from pneumo.errors import PneumoError, printable
 from report.engine import check
 from report.engine.config import read_book
@@ -51,6 +51,7 @@ class Publication:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish a site; the exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
+    streams.forgive()
     chosen = _parser().parse_args(arguments)
     try:
         site = chosen.site or read_book(chosen.project / "report").output

@@ -1,0 +1,191 @@
+"""What is installed: wheel and source hold what they should and work elsewhere, and the lock holds."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from email.parser import HeaderParser
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pneumo import paths, reference
+
+ROOT = paths.root()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = paths.reference() / reference.LOCK
+PINNED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
+# What lies in a checkout where somebody works, and is no part of what others get.
+STRAYS = (
+    ".pneumo/runs/a/manifest.json", "_site/index.html", ".nox/tests/pyvenv.cfg", "dist/old.whl",
+    "pneumo/__pycache__/cli.cpython-311.pyc", "bench.json", "notes.txt", "results/mine.csv",
+    "pneumoniamnist.npz", ".coverage", ".env", "report/index.html", "report/report.pdf", "report/.quarto/x",
+    "report/data.quarto_ipynb", "report/index_files/a.png", "report/_freeze/a.json", "report/index.typ",
+)  # fmt: skip
+INSTALLED = """
+import json
+from pneumo import paths, train
+from pneumo.cli import main
+from pneumo.models import find_weights
+from pneumo.recipes import RECIPES
+
+assert paths.checkout() is None
+assert find_weights(RECIPES["resnet18-tiny-imagenet"]).path.is_file()
+print(json.dumps({
+    "commit": train.git_commit(),
+    "data": main(["data", "--data", "phantom"]),
+    "verify": main(["verify"]),
+    "reference": main(["reference"]),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """The files that are committed."""
+    command = ["git", "ls-files", "-z"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("only a checkout knows which files are the project's")
+    return {name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()}
+
+
+@pytest.fixture(scope="module")
+def built(tracked, tmp_path_factory):
+    """Source made from a checkout full of strays, and the wheel that is made from that source."""
+    folder = tmp_path_factory.mktemp("package")
+    checkout = folder / "checkout"
+    for name in tracked:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, checkout / name)
+    for name in STRAYS:
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("stray")
+    _build("sdist", checkout, folder)
+    (source,) = folder.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(folder / "source", filter="data")
+    (unpacked,) = (folder / "source").iterdir()
+    _build("wheel", unpacked, folder)
+    (wheel,) = folder.glob("*.whl")
+    return source, wheel
+
+
+def _build(kind, project, folder):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.promise("supply", "survived")
+def test_the_source_is_what_is_committed_and_no_stray(built, tracked, faults):
+    faults(len(STRAYS))
+    with tarfile.open(built[0]) as archive:
+        names = {one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()}
+    assert names - {"PKG-INFO"} == tracked
+
+
+@pytest.mark.slow
+@pytest.mark.promise("supply", "survived")
+def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
+    with zipfile.ZipFile(built[1]) as archive:
+        names = set(archive.namelist())
+    package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
+    assert package == {name for name in tracked if name.startswith("pneumo/")}
+    assert {"pneumo/py.typed", "pneumo/weights/resnet18-tiny-imagenet.safetensors"} <= package
+    assert {Path(name).name for name in names - package} == {
+        "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
+    }  # fmt: skip
+    assert built[1].stat().st_size < 30e6
+
+
+@pytest.mark.slow
+@pytest.mark.promise("supply", "survived")
+def test_the_wheel_says_what_it_needs_and_what_it_is(built):
+    with zipfile.ZipFile(built[1]) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        metadata = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
+    needs = {Requirement(text) for text in metadata.get_all("Requires-Dist")}
+    assert needs == {Requirement(text) for text in PROJECT["project"]["dependencies"]}
+    assert metadata["Requires-Python"] == PROJECT["project"]["requires-python"]
+    assert metadata["License-Expression"] == PROJECT["project"]["license"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
+
+
+@pytest.mark.slow
+@pytest.mark.promise("supply", "found")
+def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(
+    built, tmp_path, faults
+):
+    """It stands in the repository of somebody else, whose commit is none of ours."""
+    site, elsewhere = tmp_path / "site-packages", tmp_path / "elsewhere"
+    with zipfile.ZipFile(built[1]) as archive:
+        archive.extractall(site)
+    elsewhere.mkdir()
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
+        subprocess.run([*git, *words], cwd=elsewhere, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", INSTALLED],
+        cwd=elsewhere,
+        env={
+            **{name: value for name, value in os.environ.items() if name != "PNEUMO_HOME"},
+            "PYTHONPATH": str(site),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    faults(3)
+    *printed, status = done.stdout.splitlines()
+    assert printed[-1] == "synthetic phantom, not medical data"
+    assert json.loads(status) == {"commit": None, "data": 0, "verify": 2, "reference": 1}
+    verify, kept = done.stderr.splitlines()
+    assert f"no reference study in {elsewhere / 'report' / 'reference'}" in verify
+    assert "no finished study" in kept
+    assert {path.name for path in elsewhere.iterdir()} == {".git"}
+
+
+@pytest.mark.promise("supply", "survived")
+def test_the_lock_pins_what_the_reference_study_was_made_with():
+    """Where it does not, `nox -s lock` writes it anew."""
+    kept = reference.load()
+    assert kept is not None
+    for run in kept.results["provenance"]["runs"]:
+        used = dict(run["versions"])
+        del used["pneumo"]
+        assert used.pop("python").startswith("3.11.")
+        assert {name: PINNED[name] for name in used} == used, run["run"]
+
+
+@pytest.mark.promise("supply", "survived")
+def test_the_lock_has_all_that_the_report_needs_in_versions_that_are_admitted():
+    groups = PROJECT["dependency-groups"]
+    for text in (*PROJECT["project"]["dependencies"], *groups["pages"]):
+        needed = Requirement(text)
+        assert PINNED[canonicalize_name(needed.name)] in needed.specifier, text
+
+
+@pytest.mark.promise("supply", "survived")
+def test_the_lock_takes_a_package_by_its_digest_and_from_no_place_of_its_own():
+    blocks = LOCK.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    for block in blocks:
+        name, *digests = block.split()
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.+]*", name), block[:80]
+        assert digests, name
+        for digest in digests:
+            assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", digest), name
+    assert len(blocks) == len(PINNED)
+
+
+def test_a_new_reference_keeps_the_lock():
+    assert reference.LOCK in reference.BESIDE

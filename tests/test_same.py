@@ -1,0 +1,329 @@
+"""The same bits of runs, pages and results, whatever surrounds the process that makes them."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pneumo import data, paths, verification
+from pneumo.loop import predict
+from pneumo.models import build
+from pneumo.recipes import RECIPES
+from pneumo.train import train
+
+TESTS = Path(__file__).parent
+# What every process imports first: folders are listed in an order of choice, and the locale is the
+# user's, numbers too, as where a program with windows has set it.
+SURROUNDINGS = """
+import locale, os
+
+locale.setlocale(locale.LC_ALL, "")
+backwards = "LISTED_BACKWARDS" in os.environ
+listdir, scandir = os.listdir, os.scandir
+
+class Listed:
+    def __init__(self, entries):
+        self.entries = iter(entries)
+    def __iter__(self):
+        return self
+    def __next__(self):
+        return next(self.entries)
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def close(self):
+        pass
+
+def listed(*where):
+    return sorted(listdir(*where), reverse=backwards)
+
+def scanned(*where):
+    with scandir(*where) as entries:
+        return Listed(sorted(entries, key=lambda entry: entry.name, reverse=backwards))
+
+os.listdir, os.scandir = listed, scanned
+"""
+# The profile that the process and the page's cells know.
+SMALL = """
+from pneumo.recipes import PROFILES, Profile
+
+PROFILES["small"] = Profile(
+    "small", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=48,
+    probed_images=4, purpose="a test's own",
+)
+"""
+PAGE = """
+# Same {.unnumbered}
+
+```{python}
+#| include: false
+import small
+from pneumo import figures
+from pneumo.drawing import show
+from pneumo.study import load
+from pneumo.words import caption, say
+
+study = load("small")
+```
+
+```{python}
+#| output: asis
+say(study, "notice")
+```
+
+::: {#fig-cnn-curves}
+```{python}
+#| renderings: [light, dark]
+#| fig-alt: "Two line charts over epochs."
+drawn = show(figures.cnn_curves(study))
+```
+
+`{python} caption(study, "cnn-curves", drawn)`
+:::
+
+```{python}
+#| output: asis
+say(study, "comparison")
+```
+"""
+BOOK = """
+project:
+  type: book
+book:
+  title: "Same"
+  chapters: [index.qmd]
+bibliography: references.bib
+format:
+  html: default
+"""
+# A process: a study trained, its page rendered, its results beside it; then what all files hold.
+MAKE = """
+import sys
+from pathlib import Path
+import small
+from pneumo import study
+from report.engine import site
+
+BESIDE = '''
+import small
+from pneumo import results, study
+results.write(study.load("small"), folder, "portable")
+'''
+
+book, templates, made = map(Path, sys.argv[1:])
+study.run("small", "phantom")
+site.render(book, templates, made / "site", beside=BESIDE)
+"""
+# A process: what it sees of its surroundings.
+TELL = """
+import json, locale, os, time
+from pathlib import Path
+
+folder = Path("seen")
+folder.mkdir()
+for name in "bca":
+    (folder / name).touch()
+print(json.dumps({
+    "number": f"{1.5:n}",
+    "encoding": locale.getpreferredencoding(False).upper(),
+    "files": os.listdir(folder),
+    "entries": [entry.name for entry in os.scandir(folder)],
+    "zone": time.tzname,
+    "hash": hash("a"),
+    "mode": folder.stat().st_mode,
+    "folder": len(Path.cwd().name),
+}))
+"""
+# What surrounds a process, each change by a name; "numbers" is where a locale writes a decimal comma.
+CHANGES = {
+    "hash seed": {"PYTHONHASHSEED": "4242"},
+    "encoding": {"LC_CTYPE": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "numbers": {"LC_NUMERIC": "de_DE.UTF-8", "LC_TIME": "de_DE.UTF-8", "LANGUAGE": "de"},
+    "time zone": {"TZ": "Asia/Kolkata"},
+    "order of listings": {"LISTED_BACKWARDS": "1"},
+    "folder": {},
+    "umask": {},
+}
+
+
+@pytest.fixture(scope="module")
+def with_comma(tmp_path_factory):
+    """What lets a process find a German locale; None where neither one nor its sources are here."""
+    known = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.lower().split()
+    if {"de_de.utf8", "de_de.utf-8"} & set(known):
+        return {}
+    folder = tmp_path_factory.mktemp("locales")
+    command = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(folder / "de_DE.UTF-8")]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"LOCPATH": str(folder)}
+
+
+@pytest.fixture
+def surrounded(tmp_path, with_comma):
+    """Runs code in a process that is so surrounded; gives a folder for what it makes, and its words."""
+    modules, book = tmp_path / "modules", tmp_path / "book"
+    for folder, files in {
+        modules: {"sitecustomize.py": SURROUNDINGS, "small.py": SMALL},
+        book: {"_quarto.yml": BOOK, "index.qmd": PAGE},
+    }.items():
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    bibliography = paths.root() / "report" / "references.bib"
+    (book / bibliography.name).write_bytes(bibliography.read_bytes())
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LC_", "LANG", "PYTHON", "TZ"))
+    }
+
+    def run(code, changes):
+        folder = tmp_path / f"made-{len(list(tmp_path.iterdir()))}"
+        elsewhere = folder / "größe" if "folder" in changes else folder
+        elsewhere.mkdir(parents=True)
+        changed = {"LC_CTYPE": "C.UTF-8", "PYTHONHASHSEED": "0", "TZ": "UTC"}
+        for name in changes:
+            changed |= CHANGES[name]
+        environment = plain | (with_comma or {}) | changed
+        environment |= {
+            "PNEUMO_HOME": str(folder / "home"),
+            "PYTHONPATH": os.pathsep.join((str(modules), str(paths.root()))),
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", code, book, paths.templates() / "site", folder],
+            cwd=elsewhere,
+            env=environment,
+            umask=0o077 if "umask" in changes else 0o022,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return folder, done.stdout
+
+    return run
+
+
+def _contents(folder):
+    """What a process has made, as a digest by name, but for how long it took."""
+    for path in sorted((folder / "site").rglob("*")):
+        if path.is_file():
+            yield path.relative_to(folder).as_posix(), _timeless(path)
+    for path in sorted((folder / "home" / "runs").glob("[!.]*/*")):
+        yield path.relative_to(folder).as_posix(), _timeless(path)
+
+
+def _timeless(path):
+    if path.name == "history.csv":
+        rows = [row.rpartition(",")[0] for row in path.read_text(encoding="utf-8").splitlines()]
+        return "\n".join(rows)
+    if path.name in ("manifest.json", "results.json"):
+        content = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_hook=lambda found: {k: v for k, v in found.items() if k != "seconds"},
+        )
+        return json.dumps(content)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_surroundings_are_what_they_are_called(surrounded, with_comma):
+    """Else nothing would be tried by them."""
+    plain, changed = (json.loads(surrounded(TELL, changes)[1]) for changes in ((), CHANGES))
+    assert plain.pop("number") == "1.5"
+    assert changed.pop("number") == ("1.5" if with_comma is None else "1,5")
+    assert plain["files"] == changed["files"][::-1] == ["a", "b", "c"]
+    assert plain["entries"] == changed["entries"][::-1] == ["a", "b", "c"]
+    assert all(plain[name] != changed[name] for name in plain), (plain, changed)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("same", "survived")
+def test_bits_do_not_hang_on_what_surrounds_a_process(surrounded, with_comma, faults):
+    def make(*changes):
+        return dict(_contents(surrounded(MAKE, changes)[0]))
+
+    changes = [name for name in CHANGES if name != "numbers" or with_comma is not None]
+    faults(1 + len(changes))  # a process of its own is a change, too
+    expected, found = make(), make(*changes)
+    assert {Path(name).suffix for name in expected} >= {".html", ".svg", ".npz", ".csv", ".json"}
+    different = {name for name in {*expected, *found} if expected.get(name) != found.get(name)}
+    if different:
+        guilty = [name for name in changes if make(name) != expected]
+        pytest.fail(f"{sorted(different)} differ, by {guilty or 'several changes together'}")
+
+
+@pytest.fixture
+def threads():
+    """Sets how many threads add up; as many as before afterwards."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("same", "survived")
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("simple-cnn", {"epochs": 3}), ("resnet18-scratch", {"epochs": 2, "train_images": 64})],
+)
+def test_another_count_of_threads_moves_logits_no_further_than_is_said(
+    name, changes, phantom, tmp_path, threads, faults
+):
+    recipe = replace(RECIPES[name], train_images=96, batch_size=32)
+    recipe = replace(recipe, **changes)
+    faults(2)
+    trained, asked = [], []
+    for count in (1, 2):
+        threads(count)
+        run = train(recipe, 0, phantom, home=tmp_path / str(count))
+        assert run.manifest["hardware"]["threads"] == count
+        trained.append(run.predictions["test"].logits)
+        torch.manual_seed(0)
+        asked.append(predict(build(recipe), recipe, phantom.test.images))
+    assert np.abs(asked[0] - asked[1]).max() <= verification.SAME_WEIGHTS
+    assert np.abs(trained[0] - trained[1]).max() <= verification.FEW_EPOCHS
+
+
+def test_the_readme_says_how_far_that_is():
+    text = (paths.root() / "README.md").read_text(encoding="utf-8")
+    for distance in (verification.SAME_WEIGHTS, verification.FEW_EPOCHS):
+        assert f" {distance:g}" in text
+
+
+@pytest.mark.promise("same", "survived")
+def test_the_phantom_is_drawn_the_same_in_every_process():
+    known = "3cf476bd542442a4b4945f5b1406a50814137b5441d9823fc125073fe098750b"
+    assert data.phantom().fingerprint == known
+
+
+@pytest.mark.promise("same", "survived")
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("command", [("data", "--data", "phantom"), ("study", "--help")])
+def test_a_terminal_that_lacks_a_sign_gets_its_number(command, encoding):
+    done = subprocess.run(
+        [sys.executable, "-m", "pneumo", *command],
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    text = done.stdout.decode(encoding)
+    sign = {"data": "×", "study": "…"}[command[0]]
+    assert (sign if _has(encoding, sign) else ascii(sign).strip("'")) in text
+
+
+def _has(encoding, sign):
+    try:
+        sign.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
