@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pneumo import __version__
 from pneumo.errors import PneumoError
+from pneumo.storage import told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        status: int = chosen.command(chosen)
+        with told():
+            status: int = chosen.command(chosen)
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
         return 2 if chosen.compares else 1

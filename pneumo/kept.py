@@ -3,12 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
 
 from pneumo import lineage, paths, probes, runs
+from pneumo.storage import StorageError
 from pneumo.study import Study
 
 T = TypeVar("T")
@@ -42,14 +45,18 @@ def kept(
             name = f"{own}-{compute.__name__}-{key}"
             if name not in _in_memory:
                 path = paths.home() / "kept" / f"{name}.json"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with FileLock(path.with_name(f".{name}.lock")):
-                    if not path.is_file():
+                with _alone(path):
+                    if path.is_file():
+                        content = path.read_text(encoding="utf-8")
+                    else:
                         with lineage.unwatched(), lineage.watch() as seen:
                             result = compute(study)
-                        runs.write_json(path, {"runs": list(seen), "result": result})
-                    # Read back also what was just written: the first call gives what later ones give.
-                    _in_memory[name] = json.loads(path.read_text(encoding="utf-8"))
+                        made = {"runs": list(seen), "result": result}
+                        with suppress(StorageError):  # which costs the next call time, and no more
+                            runs.write_json(path, made)
+                        # Through JSON also what was just made: the first call gives what later ones give.
+                        content = json.dumps(made)
+                    _in_memory[name] = json.loads(content)
             found = _in_memory[name]
             for run in study.runs:
                 if run.label in found["runs"]:
@@ -59,6 +66,17 @@ def kept(
         return look_up
 
     return decorate
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for another process that computes the same; where nothing can be written, each for itself."""
+    lock = FileLock(path.with_name(f".{path.stem}.lock"))
+    with ExitStack() as stack:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock)
+        yield
 
 
 def _key(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo import metrics, runs
+from pneumo import metrics, runs, storage
 from pneumo.augment import augment, to_unit, views
 from pneumo.data import Split
 from pneumo.models import Classifier
@@ -353,10 +353,9 @@ class Loop:
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
-        temporary = self.folder / "checkpoint.pt.new"
-        torch.save(checkpoint, temporary)
-        temporary.replace(self.folder / "checkpoint.pt")
+        # The history first: a training that is killed in between makes the epoch again, and writes both.
         runs.write_history(self.folder, self.history)
+        storage.write(self.folder / "checkpoint.pt", lambda file: torch.save(checkpoint, file))
 
     def _restore(self) -> dict[str, Any] | None:
         path = self.folder / "checkpoint.pt"

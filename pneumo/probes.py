@@ -76,6 +76,8 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         device: as for training.
     """
     file = path(run, name, profile)
+    if file.is_file():  # also where nothing can be written
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         if file.is_file():

@@ -7,7 +7,6 @@ against them. The folder holds numbers only: no image, no weights.
 import csv
 import json
 import math
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from pneumo import datasets, ensemble, lineage, metrics, paths, promises, recipe
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
 from pneumo.runs import Run, write_json
+from pneumo.storage import renewed
 from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
 # What a reference's folder holds, and nothing besides.
@@ -243,20 +243,11 @@ def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Ref
     folder = folder.absolute()
     if folder.exists() and not _is_reference(folder):
         raise ReferenceStudyError(f"{folder} holds something else than a reference study")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.with_name(f".{folder.name}-{os.getpid()}")
-    try:
+    with renewed(folder) as new:
         _fill(new, study)
         for name in BESIDE:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, new / name)
-        old = folder.with_name(f"{new.name}-old")
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return Reference(folder, _read_results(folder))
 
 

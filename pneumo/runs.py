@@ -4,12 +4,12 @@ import ast
 import csv
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
@@ -18,7 +18,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, metrics, paths
+from pneumo import lineage, metrics, paths, storage
 from pneumo.errors import PneumoError
 from pneumo.recipes import Recipe
 
@@ -190,27 +190,23 @@ def recipe_from(fields: Mapping[str, Any]) -> Recipe:
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     """Replace the history in the folder `path` with `rows`, never leaving half a file."""
-    temporary = path / "history.csv.new"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path / "history.csv")
+    text = StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    storage.write(path / "history.csv", text.getvalue().encode())
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write a compressed ``.npz`` that appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.new.npz")
-    np.savez_compressed(temporary, allow_pickle=False, **arrays)
-    temporary.replace(path)
+    storage.write(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON that appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")  # two that write at once don't meet
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    """Write JSON that appears whole or not at all; what stands there already is not written again."""
+    text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+    if not (path.is_file() and path.read_bytes() == text):
+        storage.write(path, text)
 
 
 @contextmanager
@@ -221,6 +217,9 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
         A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
         when the block ends without an error. None where `destination` is there already.
     """
+    if destination.is_dir():  # also where nothing can be written
+        yield None
+        return
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(destination.with_name(f".{destination.name}.lock")):
         if destination.is_dir():
@@ -228,8 +227,9 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
             return
         partial = destination.with_name(f".{destination.name}.partial")
         partial.mkdir(exist_ok=True)
-        yield partial
-        publish(partial, destination, files)
+        with storage.refusals(partial):
+            yield partial
+            publish(partial, destination, files)
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
@@ -245,6 +245,7 @@ def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> N
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     if destination.exists():
         shutil.rmtree(destination)
+    storage.settle(partial)
     partial.rename(destination)
 
 

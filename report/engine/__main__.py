@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from pneumo.errors import PneumoError
+from pneumo.storage import told
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
 from report.engine.memory import Memory
@@ -25,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site; the exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
     chosen = build_parser().parse_args(arguments)
     try:
-        built, engine = build(chosen)
+        with told():
+            built, engine = build(chosen)
     except PneumoError as error:
         print(f"report.engine: {error}", file=sys.stderr)
         return 1

@@ -5,7 +5,6 @@ That is the book's title, some headings, and alternative texts. What cells say a
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from pneumo import datasets, paths
+from pneumo import datasets, paths, storage
 from pneumo.datasets import Description
 
 # What no page reads: this engine, and numbers that are found from the package.
@@ -38,8 +37,8 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
     if no_study or not datasets.label(about, size):
         yield project
         return
-    with tempfile.TemporaryDirectory(prefix="pneumo-book-") as folder:
-        copy = Path(folder) / project.resolve().name
+    with storage.scratch("book") as folder:
+        copy = folder / project.resolve().name
         shutil.copytree(project, copy, ignore=_LEFT)
         for page in copy.glob("*.qmd"):
             text = page.read_text(encoding="utf-8")

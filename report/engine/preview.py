@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from pneumo.errors import PneumoError
+from pneumo.storage import told
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError
@@ -93,7 +94,8 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
         print(f"report.engine.preview: {error}", file=sys.stderr)
         return 1
     try:
-        command.build(options)
+        with told():
+            command.build(options)
     except PneumoError as error:
         server.server_close()
         print(f"report.engine.preview: {error}", file=sys.stderr)

@@ -5,12 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from pneumo import storage
 from report.engine.config import read_book
 from report.engine.errors import RenderError
-from report.engine.site import replace
 
 OLDEST = (1, 9)
 
@@ -68,16 +67,10 @@ def render(project: Path, output: Path | None = None) -> Path:
     """
     program = require()
     output = (output or read_book(project).output).resolve()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
-    try:
-        building.chmod(0o755)
+    with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]
         environment = {**os.environ, "QUARTO_PYTHON": sys.executable}
         result = subprocess.run(command, env=environment, check=False)
         if result.returncode:
             raise RenderError(f"quarto render ended with status {result.returncode}; see above")
-        replace(output, building)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return output
