@@ -1,4 +1,4 @@
-"""Killed at any moment: no run is half there, and the next call ends with the bits of one that nobody killed."""
+"""Killed at any moment: no run is half there, and the next call ends with the bits of an undisturbed one."""
 
 import random
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Several at once: each run is trained once, whoever asks for it, and a lock that a dead process left is free."""
+"""Several at once: each run is trained once, whoever asks for it, and a dead process's lock is free."""
 
 import json
 import os

@@ -1,14 +1,14 @@
-"""The smallest whole study there is, as processes that are to be killed make it: two epochs and its probes."""
+"""The smallest whole study there is, as processes that are to be killed make it: epochs and probes."""
 
 import json
 import os
+import sys
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
-import pneumo.corruptions
-import pneumo.explain
-import pneumo.saliency
-import pneumo.train  # noqa: F401 - imported for what splits off
-from pneumo import cli, data, recipes, study
+from pneumo import cli, data, recipes, reference, study
+from pneumo.errors import PneumoError
 from pneumo.recipes import Profile
 
 PROFILE = Profile(
@@ -23,7 +23,11 @@ PROFILE = Profile(
     purpose="the tests' own",
 )
 TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images": 2}))
-data.phantom()  # what it imports, and draws with, is there before anything splits off
+# Before anything splits off: what is imported late, and what drawing the phantom imports.
+for name in ("corruptions", "explain", "predict", "pretrain", "progress", "saliency", "train"):
+    import_module(f"pneumo.{name}")
+import_module("skimage.metrics")
+data.phantom()
 
 
 class Ear:
@@ -55,3 +59,16 @@ def command(home: Path, *arguments: str) -> int:
     os.environ["PNEUMO_HOME"] = str(home)
     recipes.PROFILES[PROFILE.name] = PROFILE
     return cli.main(arguments)
+
+
+def keep(home: Path, folder: Path) -> int:
+    """The study as the reference, as if its data were not the phantom's."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    recipes.PROFILES[PROFILE.name] = PROFILE
+    done = study.load(PROFILE.name, "phantom", home)
+    try:
+        reference.write(replace(done, data=replace(done.data, source="file")), folder, ("tiny",))
+    except PneumoError as error:
+        print(f"pneumo: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -87,12 +87,13 @@ class Kernels:
             if self._before and not self._count:
                 self._before()
             self._count += 1
+            name = f"kernel{self._count}"
         # Not in the user's own folder, where a build that is killed would leave it.
-        manager.connection_file = str(self.scratch / f"{manager.kernel_id}.json")
+        manager.connection_file = str(self.scratch / f"{name}.json")
         if hasattr(socket, "AF_UNIX"):
             # A port may be another process's by the time the kernel opens it; then both would wait for ever.
             manager.transport = "ipc"
-            manager.ip = str(self.scratch / f"kernel{self._count}")
+            manager.ip = str(self.scratch / name)
         if SPLITS:
             manager.provisioner = _SplitOff(
                 kernels=self, kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager
