@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pneumo import __version__, streams
 from pneumo.errors import PneumoError, printable
+from pneumo.storage import told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = _parser().parse_args(arguments)
     try:
-        status: int = chosen.command(chosen)
+        with told():
+            status: int = chosen.command(chosen)
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
         return 2 if chosen.compares else 1

@@ -1,7 +1,9 @@
 """What takes seconds to compute from finished runs: computed once, and kept beside them by content."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -9,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock
 
 from pneumo import lineage, paths, probes, runs, sealed
+from pneumo.storage import StorageError
 from pneumo.study import Study
 
 T = TypeVar("T")
@@ -43,16 +46,16 @@ def kept(
             name = f"{own}-{compute.__name__}-{key}"
             if name not in _in_memory:
                 path = paths.home() / "kept" / f"{name}.json"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with FileLock(path.with_name(f".{name}.lock")):
+                with _alone(path):
                     found = _read(path)
                     if found is None:
                         with lineage.unwatched(), lineage.watch() as seen:
                             result = compute(study)
-                        content = {"schema": SCHEMA, "runs": list(seen), "result": result}
-                        runs.write_sealed(path, content)
-                        # Read back also what was just written: the first call gives what later ones give.
-                        found = sealed.parse(path.read_bytes(), SCHEMA, path.name)
+                        made = {"schema": SCHEMA, "runs": list(seen), "result": result}
+                        with suppress(StorageError):  # which costs the next call time, and no more
+                            runs.write_sealed(path, made)
+                        # Through JSON also what was just made: the first call gives what later ones give.
+                        found = json.loads(json.dumps(made))
                     _in_memory[name] = found
             found = _in_memory[name]
             for run in study.runs:
@@ -71,6 +74,17 @@ def _read(path: Path) -> dict[str, Any] | None:
         return sealed.parse(path.read_bytes(), SCHEMA, path.name)
     except (OSError, ValueError, sealed.OtherVersionError):
         return None
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait for another process that computes the same; where nothing can be written, each for itself."""
+    lock = FileLock(path.with_name(f".{path.stem}.lock"))
+    with ExitStack() as stack:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(lock)
+        yield
 
 
 def _key(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import IO, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo import metrics, runs, sealed
+from pneumo import metrics, runs, sealed, storage
 from pneumo.augment import augment, to_unit, views
 from pneumo.data import Part, Rows, Split
 from pneumo.models import Classifier
@@ -356,11 +356,14 @@ class Loop:
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
-        temporary = self.folder / "checkpoint.pt.new"
-        torch.save(checkpoint, temporary)
-        sealed.seal_file(temporary, self.folder.name)
-        temporary.replace(self.folder / "checkpoint.pt")
+
+        def put(file: IO[bytes]) -> None:
+            with sealed.sealing(file, self.folder.name) as sealing:
+                torch.save(checkpoint, sealing)
+
+        # The history first: a training that is killed in between makes the epoch again, and writes both.
         runs.write_history(self.folder, self.history)
+        storage.write(self.folder / "checkpoint.pt", put)
 
     def _restore(self) -> dict[str, Any] | None:
         path = self.folder / "checkpoint.pt"

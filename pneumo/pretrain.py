@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from pneumo import runs
+from pneumo import runs, storage
 from pneumo.data import DataError, Split
 from pneumo.loop import Listener, Loop, ManyClasses, seed_everything
 from pneumo.models import build, count_parameters
@@ -139,9 +139,9 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
         name.replace("fc.1.", "fc."): value.half() if value.is_floating_point() else value
         for name, value in loop.model.network.state_dict().items()
     }
-    save_file(
-        {name: value.contiguous().cpu() for name, value in state.items()},
+    storage.write(
         loop.folder / runs.WEIGHTS,
+        safetensors({name: value.contiguous().cpu() for name, value in state.items()}),
     )
     kept = loop.kept
     about = {
@@ -174,8 +174,7 @@ def _publish(run: Path, name: str, output: Path) -> Path:
     digest = about["files"][runs.WEIGHTS]
     plain = "".join(sign if sign.isalnum() else "-" for sign in name)
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
-    output.mkdir(parents=True, exist_ok=True)
-    runs.write_bytes(path, weights)
+    storage.write(path, weights)
     told = {name: value for name, value in about.items() if name != "files"}
     runs.write_json(path.with_suffix(".json"), {"sha256": digest, **told})
     return path

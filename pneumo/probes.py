@@ -15,7 +15,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, runs, sealed
+from pneumo import lineage, runs, sealed, storage
 from pneumo.data import Dataset
 from pneumo.errors import PneumoError
 from pneumo.recipes import Profile
@@ -94,6 +94,8 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         device: as for training.
     """
     file = path(run, name, profile)
+    if file.is_file():  # also where nothing can be written
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         if file.is_file():
@@ -102,7 +104,7 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         module = import_module(f"pneumo.{PROBES[name][0]}")
         answer = module.probe(load_network(run, device), run, dataset, indices)
         answered = runs.archive(indices=indices, **answer)
-        runs.write_bytes(file, sealed.seal(answered, file.name))
+        storage.write(file, sealed.seal(answered, file.name))
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
@@ -118,7 +120,7 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         if not file.is_file():
-            runs.write_bytes(file, content)
+            storage.write(file, content)
 
 
 def load_network(run: Run, device: str = "auto") -> "Classifier":

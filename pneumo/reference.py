@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import math
-import os
 import re
 import shlex
 import shutil
@@ -23,10 +22,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from pneumo import datasets, ensemble, lineage, metrics, paths, promises, recipes, results, sealed
+from pneumo import (
+    datasets,
+    ensemble,
+    lineage,
+    metrics,
+    paths,
+    promises,
+    recipes,
+    results,
+    sealed,
+    storage,
+)
 from pneumo.data import PUBLISHED
 from pneumo.errors import PneumoError
-from pneumo.runs import Run, write_bytes, write_json
+from pneumo.runs import Run, write_json
+from pneumo.storage import renewed
 from pneumo.study import HALF, RULES, Model, Rule, Study, threshold
 
 # The digests of a reference's other files, as `sha256sum --check` reads them.
@@ -254,20 +265,11 @@ def write(study: Study, folder: Path, profiles: Sequence[str] = PROFILES) -> Ref
     folder = folder.absolute()
     if folder.exists() and not _is_reference(folder):
         raise ReferenceStudyError(f"{folder} holds something else than a reference study")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = folder.with_name(f".{folder.name}-{os.getpid()}")
-    try:
+    with renewed(folder) as new:
         _fill(new, study)
         for name in BESIDE:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, new / name)
-        old = folder.with_name(f"{new.name}-old")
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return Reference(folder, _read_results(folder))
 
 
@@ -312,7 +314,7 @@ def write_digests(folder: Path) -> Path:
     if not _is_reference(folder):
         raise ReferenceStudyError(f"{folder} holds something else than a reference study")
     digests = {name: sealed.digest((folder / name).read_bytes()) for name in _names(folder)}
-    write_bytes(folder / DIGESTS, _listed(digests))
+    storage.write(folder / DIGESTS, _listed(digests))
     return folder / DIGESTS
 
 
@@ -341,7 +343,7 @@ def read_bench(path: Path) -> dict[str, Any] | None:
 def write_bench(path: Path, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
     """Write what :func:`read_bench` reads."""
     content = {"schema": BENCH_SCHEMA, "rows": list(rows), "machine": machine}
-    write_bytes(path, sealed.text(content, BENCH).encode())
+    storage.write(path, sealed.text(content, BENCH).encode())
 
 
 def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:

@@ -5,7 +5,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import sys
@@ -22,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, metrics, paths, sealed
+from pneumo import lineage, metrics, paths, sealed, storage
 from pneumo.errors import PneumoError
 from pneumo.recipes import Recipe
 
@@ -271,17 +270,16 @@ def recipe_from(fields: Mapping[str, Any]) -> Recipe:
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     """Replace the history in the folder `path` with `rows`, never leaving half a file."""
-    temporary = path / "history.csv.new"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path / "history.csv")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    storage.write(path / "history.csv", text.getvalue().encode())
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write a compressed ``.npz`` that appears whole or not at all."""
-    write_bytes(path, archive(**arrays))
+    storage.write(path, archive(**arrays))
 
 
 def archive(**arrays: NDArray[Any]) -> bytes:
@@ -292,13 +290,19 @@ def archive(**arrays: NDArray[Any]) -> bytes:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON that appears whole or not at all."""
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    """Write JSON that appears whole or not at all; what stands there already is not written again."""
+    _write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that is sealed under the file's name, and appears whole or not at all."""
-    write_bytes(path, sealed.text(content, path.name).encode())
+    """Write JSON that is sealed under the file's name, likewise."""
+    _write_text(path, sealed.text(content, path.name))
+
+
+def _write_text(path: Path, text: str) -> None:
+    content = text.encode()
+    if not (path.is_file() and path.read_bytes() == content):
+        storage.write(path, content)
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
@@ -314,15 +318,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
         name: sealed.digest((folder / name).read_bytes()) for name in files if name != MANIFEST
     }
     text = sealed.text({"schema": SCHEMA, **content, "files": digests}, label)
-    write_bytes(folder / MANIFEST, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")  # two that write at once don't meet
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    storage.write(folder / MANIFEST, text.encode())
 
 
 @contextmanager
@@ -335,13 +331,16 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
         A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
         when the block ends without an error. None where `destination` is there already.
     """
+    if find_fault(destination, files) is None:  # also where nothing can be written
+        yield None
+        return
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(destination.with_name(f".{destination.name}.lock")):
+        fault = find_fault(destination, files)
+        if fault is None:
+            yield None
+            return
         if destination.is_dir():
-            fault = find_fault(destination, files)
-            if fault is None:
-                yield None
-                return
             aside = _set_aside(destination)
             print(
                 f"pneumo: {fault}; it is trained anew, and what was there is kept as {aside.name}",
@@ -349,8 +348,9 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
             )
         partial = destination.with_name(f".{destination.name}.partial")
         partial.mkdir(exist_ok=True)
-        yield partial
-        publish(partial, destination, files)
+        with storage.refusals(partial):
+            yield partial
+            publish(partial, destination, files)
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
@@ -366,6 +366,7 @@ def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> N
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     if destination.exists():
         shutil.rmtree(destination)
+    storage.settle(partial)
     partial.rename(destination)
 
 

@@ -7,9 +7,10 @@ besides by the number of its schema which version of this package wrote it.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import RawIOBase
+from typing import IO, Any, cast
 
 _FIRST_LINES = re.compile(rb'\{\n "digest": "([0-9a-f]{64})",\n')
 _DIGITS = 64  # of a SHA-256 in hexadecimal
@@ -104,12 +105,33 @@ def seal(body: bytes, about: str = "") -> bytes:
     return body + _seal(body, about).encode()
 
 
-def seal_file(path: Path, about: str = "") -> None:
-    """Put the digest behind what a file holds, which need not fit into memory."""
-    with path.open("r+b") as file:
-        found = hashlib.sha256(f"{about}\n".encode())
-        hashlib.file_digest(file, lambda: found)
-        file.write(found.hexdigest().encode())
+class Sealing(RawIOBase):
+    """A file that passes on what is written, and knows its digest."""
+
+    def __init__(self, file: IO[bytes], about: str) -> None:
+        self._file, self.digest = file, hashlib.sha256(f"{about}\n".encode())
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Pass it on."""
+        self.digest.update(content)
+        return self._file.write(content)
+
+
+@contextmanager
+def sealing(file: IO[bytes], about: str = "") -> Iterator[IO[bytes]]:
+    """A file that puts the digest of what is written behind it at the end, as :func:`seal` does.
+
+    Args:
+        file: where it goes; it is only written to, from its beginning to its end.
+        about: as for :func:`seal`.
+    """
+    writing = Sealing(file, about)
+    yield cast(IO[bytes], writing)
+    file.write(writing.digest.hexdigest().encode())
 
 
 def body(raw: bytes, about: str = "") -> bytes:

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save as safetensors
 from torch import nn
 
-from pneumo import paths, runs
+from pneumo import paths, runs, storage
 from pneumo.data import Dataset, Part, Split, part
 from pneumo.errors import PneumoError
 from pneumo.heldout import divide, remaining
@@ -200,7 +200,8 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
 
 def write_weights(model: nn.Module, path: Path) -> None:
     """The state of a network, as safetensors."""
-    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    storage.write(path, safetensors(state))
 
 
 def provenance(loop: Loop) -> dict[str, Any]:

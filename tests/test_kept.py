@@ -99,3 +99,16 @@ def test_what_only_reads_the_ablations_outlives_new_predictions_but_no_new_ablat
     shorter = tuple(replace(model, runs=model.runs[:1]) for model in study.ablations)
     look_up(replace(study, ablations=shorter))
     assert len(calls) == 2
+
+
+@pytest.mark.promise("full", "survived")
+def test_where_nothing_can_be_kept_it_is_computed_all_the_same(study, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "file"))
+    look_up, calls = counted()
+    assert (
+        look_up(study)
+        == look_up(study)
+        == {"names": [m.name for m in study.models], "tuple": [1, 2]}
+    )
+    assert len(calls) == 1

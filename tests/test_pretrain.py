@@ -139,6 +139,7 @@ def test_the_manifest_says_how_they_came_about(written, pictures):
     assert about["versions"]["torch"]
 
 
+@pytest.mark.promise("killed", "survived")
 def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_path):
     class Stop:
         rows = 0

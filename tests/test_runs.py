@@ -139,6 +139,7 @@ def test_json_that_cannot_be_written_leaves_the_old_one(tmp_path):
     assert json.loads(path.read_text(encoding="utf-8")) == {"a": "é"}
 
 
+@pytest.mark.promise("killed", "found")
 @pytest.mark.parametrize("name", runs.FILES)
 def test_a_run_that_lacks_a_file_is_not_published(name, finished, tmp_path):
     (finished / name).unlink()
@@ -164,6 +165,7 @@ def test_publishing_replaces_what_stood_there(finished, tmp_path):
 
 
 @pytest.mark.promise("damage", "found")
+@pytest.mark.promise("killed", "found")
 @pytest.mark.parametrize("name", runs.FILES)
 def test_an_incomplete_run_is_refused_by_what_it_lacks(name, finished):
     (finished / name).unlink()

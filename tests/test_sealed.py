@@ -1,5 +1,6 @@
 """Seals: whatever becomes of a sealed file, it gives what was put into it or nothing."""
 
+import io
 import json
 import zipfile
 
@@ -81,17 +82,19 @@ def test_one_file_can_not_stand_in_for_another(faults):
         sealed.body(sealed.seal(BODY, "here"), "there")
 
 
-def test_a_large_file_is_sealed_where_it_lies(tmp_path):
+def test_what_is_written_piece_by_piece_is_sealed_as_a_whole(tmp_path):
     path = tmp_path / "large"
-    path.write_bytes(BODY * 1000)
-    sealed.seal_file(path, "here")
+    with path.open("wb") as file, sealed.sealing(file, "here") as writing:
+        for _ in range(1000):
+            writing.write(BODY)
     assert path.read_bytes() == sealed.seal(BODY * 1000, "here")
 
 
 def test_sealed_arrays_are_arrays_to_any_reader(tmp_path):
     path = tmp_path / "arrays.npz"
-    np.savez_compressed(path, one=np.arange(3))
-    sealed.seal_file(path)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, one=np.arange(3))
+    path.write_bytes(sealed.seal(buffer.getvalue()))
     assert np.load(path)["one"].tolist() == [0, 1, 2]
     assert zipfile.ZipFile(path).testzip() is None
 

@@ -120,6 +120,7 @@ def test_what_was_drawn_before_a_training_does_not_matter(reference, phantom, tm
     assert_same_bits(train(CNN, 0, phantom, home=tmp_path), reference)
 
 
+@pytest.mark.promise("killed", "survived")
 @pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_numbers(reference, phantom, tmp_path):
     process, ear = start_waiting(tmp_path), Ear()
@@ -138,6 +139,7 @@ def test_a_killed_training_ends_with_the_same_numbers(reference, phantom, tmp_pa
         assert row | {"seconds": 0} == expected | {"seconds": 0}
 
 
+@pytest.mark.promise("together", "survived")
 def test_two_that_want_one_run_train_it_once(reference, phantom, tmp_path):
     both_ask = threading.Barrier(2)
     ears = [Ear(), Ear()]
@@ -153,6 +155,7 @@ def test_two_that_want_one_run_train_it_once(reference, phantom, tmp_path):
     assert_same_bits(one, reference)
 
 
+@pytest.mark.promise("killed", "survived")
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_a_two_stage_training_stopped_in_any_epoch_goes_on_from_there(
     epoch, phantom, tmp_path, tuned

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pneumo import streams
 from pneumo.errors import PneumoError, printable
+from pneumo.storage import told
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
 from report.engine.memory import Memory
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = build_parser().parse_args(arguments)
     try:
-        built, engine = build(chosen)
+        with told():
+            built, engine = build(chosen)
     except PneumoError as error:
         print(f"report.engine: {error}", file=sys.stderr)
         return 1

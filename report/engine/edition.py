@@ -5,7 +5,6 @@ That is the book's title, some headings, and alternative texts. What cells say a
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from pneumo import datasets, paths
+from pneumo import datasets, paths, storage
 from pneumo.datasets import Description
 from report.engine.config import read_book
 from report.engine.plain import read_text
@@ -41,8 +40,8 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
         yield project
         return
     read_book(project)  # what is wrong with it is said before it is copied
-    with tempfile.TemporaryDirectory(prefix="pneumo-book-") as folder:
-        copy = Path(folder) / project.resolve().name
+    with storage.scratch("book") as folder:
+        copy = folder / project.resolve().name
         shutil.copytree(project, copy, ignore=_LEFT)
         for page in copy.glob("*.qmd"):
             text = read_text(project / page.name)

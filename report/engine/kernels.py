@@ -13,9 +13,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -23,7 +22,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from pneumo import paths
+from pneumo import paths, storage
 from report.engine import trace
 from report.engine.config import Book
 from report.engine.memory import PACKAGES
@@ -58,10 +57,10 @@ class Kernels:
         self._count = 0
 
     def __enter__(self) -> "Kernels":
-        self._scratch = TemporaryDirectory()
+        self._ending = ExitStack()
+        self.scratch = self._ending.enter_context(storage.scratch("kernels"))
         width, height = size(self._book)
         dpi = self._book.html.get("fig-dpi", 96)
-        self.scratch = Path(self._scratch.name)
         self.first = first(self.scratch)
         settings = self.scratch / "matplotlibrc"
         settings.write_text(
@@ -72,14 +71,14 @@ class Kernels:
             **os.environ,
             "MATPLOTLIBRC": str(settings),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-            "IPYTHONDIR": self._scratch.name,
+            "IPYTHONDIR": str(self.scratch),
         }
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._nursery:
             self._nursery.communicate()  # closes its input, at which it ends
-        self._scratch.cleanup()
+        self._ending.close()
 
     def manager(self) -> AsyncKernelManager:
         """A kernel yet to be started, with this Python whatever else is installed."""
@@ -88,10 +87,13 @@ class Kernels:
             if self._before and not self._count:
                 self._before()
             self._count += 1
+            name = f"kernel{self._count}"
+        # Not in the user's own folder, where a build that is killed would leave it.
+        manager.connection_file = str(self.scratch / f"{name}.json")
         if hasattr(socket, "AF_UNIX"):
             # A port may be another process's by the time the kernel opens it; then both would wait for ever.
             manager.transport = "ipc"
-            manager.ip = str(Path(self._scratch.name) / f"kernel{self._count}")
+            manager.ip = str(self.scratch / name)
         if SPLITS:
             manager.provisioner = _SplitOff(
                 kernels=self, kernel_id=manager.kernel_id, kernel_spec=manager.kernel_spec, parent=manager

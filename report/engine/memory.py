@@ -11,10 +11,10 @@ import platform
 import stat
 import sys
 import sysconfig
-import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -22,7 +22,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pneumo import paths, sealed
+from pneumo import paths, sealed, storage
+from pneumo.storage import StorageError
 from report.engine import trace
 
 SCHEMA = 2
@@ -68,9 +69,10 @@ class Memory:
             return None
         try:
             content = gzip.decompress(path.read_bytes())
-            os.utime(path)
         except (OSError, EOFError, ValueError, zlib.error):
             return None
+        with suppress(OSError):  # where nothing can be written, nothing is dropped either
+            os.utime(path)
         # A byte that changed on the way is found: the digest behind it is of what it is, and of its key.
         try:
             return sealed.body(content, f"{kind}/{key}")
@@ -81,8 +83,8 @@ class Memory:
         """Keep it, whole or not at all; where nothing can be written nothing is kept."""
         path = self._path(kind, key)
         try:
-            write(path, gzip.compress(sealed.seal(content, f"{kind}/{key}"), 1, mtime=0))
-        except OSError:
+            storage.write(path, gzip.compress(sealed.seal(content, f"{kind}/{key}"), 1, mtime=0))
+        except StorageError:
             return
         self._new.add(key)
 
@@ -232,7 +234,8 @@ class Memory:
         for path in self.folder.glob("*/*"):
             status = _status(str(path))
             if status and time.time() - status.st_mtime > _UNUSED:
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
 
     @cached_property
     def environment(self) -> str:
@@ -269,19 +272,6 @@ class Memory:
 
     def _path(self, kind: str, key: str) -> Path:
         return self.folder / kind / f"{key}.gz"
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def key_of(*values: object) -> str:

@@ -4,11 +4,16 @@ It is called with code to run first and the names of modules, reads one line a k
 arguments, as JSON), and writes the number of the new process. It ends with its input.
 """
 
+import ctypes
 import json
 import os
 import signal
 import sys
 from importlib import import_module
+
+_SIGNAL_AT_PARENTS_DEATH = (
+    1  # prctl's PR_SET_PDEATHSIG: the signal comes whatever a kernel is doing
+)
 
 
 def main(first: str, modules: list[str]) -> None:
@@ -24,16 +29,20 @@ def main(first: str, modules: list[str]) -> None:
             continue
     sys.modules["pneumo_trace"].settle()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that are over leave nothing behind
+    own = os.getpid()
     for line in orders:
         number = os.fork()
         if number == 0:
             answers.close()
-            _kernel(json.loads(line))
+            _kernel(own, json.loads(line))
         print(number, file=answers, flush=True)
 
 
-def _kernel(order: list[str]) -> None:
-    """Be a kernel until its manager ends it."""
+def _kernel(parent: int, order: list[str]) -> None:
+    """Be a kernel until its manager ends it, or the process that it comes from is over."""
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
+    if os.getppid() != parent:  # it was over before that
+        os._exit(1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -44,9 +53,7 @@ def _kernel(order: list[str]) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     file, *arguments = order
-    # It ends with the process that it comes from.
-    parent = f"--IPKernelApp.parent_handle={os.getppid()}"
-    IPKernelApp.launch_instance(["-f", file, parent, *arguments])
+    IPKernelApp.launch_instance(["-f", file, *arguments])
     os._exit(0)
 
 

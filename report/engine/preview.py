@@ -14,6 +14,7 @@ from typing import Any
 
 from pneumo import streams
 from pneumo.errors import PneumoError, printable
+from pneumo.storage import told
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError
@@ -114,7 +115,8 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
         print(f"report.engine.preview: {error}", file=sys.stderr)
         return 1
     try:
-        command.build(options)
+        with told():
+            command.build(options)
     except PneumoError as error:
         server.server_close()
         print(f"report.engine.preview: {error}", file=sys.stderr)

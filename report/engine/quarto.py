@@ -10,19 +10,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pneumo import storage
 from report.engine import replay
 from report.engine.config import read_book
 from report.engine.errors import RenderError
 from report.engine.execute import key
 from report.engine.kernels import first
 from report.engine.memory import Memory
-from report.engine.site import replace
 from report.engine.source import read_page
 
 OLDEST = (1, 9)
@@ -90,10 +89,7 @@ def render(project: Path, output: Path | None = None, memory: Memory | None = No
     """
     program = require()
     output = (output or read_book(project).output).resolve()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
-    try:
-        building.chmod(0o755)
+    with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]
         with remembering(project, memory) as environment:
             # What Quarto keeps itself may be stale, and a kernel that lives on does not say what it has read.
@@ -101,9 +97,6 @@ def render(project: Path, output: Path | None = None, memory: Memory | None = No
             result = subprocess.run(command, env=environment, check=False)
         if result.returncode:
             raise RenderError(f"quarto render ended with status {result.returncode}; see above")
-        replace(output, building)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return output
 
 
@@ -120,8 +113,7 @@ def remembering(project: Path, memory: Memory | None) -> Iterator[Mapping[str, s
         yield environment
         return
     keys = _keys(project)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with storage.scratch("quarto") as folder:
         for part in (replay.SESSIONS, replay.RECORDS):
             (folder / part).mkdir()
         (folder / replay.BEGINNING).write_text(first(folder), encoding="utf-8")

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -14,6 +13,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
+from pneumo import storage
 from report.engine import html, tree
 from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
@@ -56,24 +56,18 @@ def render(
     book = read_book(project)
     output = (output or book.output).resolve()
     _check_output(output, book)
-    output.parent.mkdir(parents=True, exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    executed, more = _execute_all(pages, book, memory, beside, before)
-    with tree.remembering(memory):
+    # From the beginning: who builds the same site at the same time then finds what this one keeps.
+    with storage.renewed(output) as building, tree.remembering(memory):
+        executed, more = _execute_all(pages, book, memory, beside, before)
         document = assemble(executed, book)
         check_citations(document, _bibliography(book))
         check_links(document)
-        building = Path(tempfile.mkdtemp(prefix=f"{output.name}.", dir=output.parent))
-        try:
-            building.chmod(0o755)
-            _write_site(building, document, executed, book, templates, memory)
-            for name, content in more.items():
-                (building / name).parent.mkdir(parents=True, exist_ok=True)
-                (building / name).write_bytes(content)
-            check_links(document, building)
-            replace(output, building)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        _write_site(building, document, executed, book, templates, memory)
+        for name, content in more.items():
+            (building / name).parent.mkdir(parents=True, exist_ok=True)
+            (building / name).write_bytes(content)
+        check_links(document, building)
     return output
 
 
@@ -112,17 +106,6 @@ def _execute_all(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def replace(output: Path, building: Path) -> None:
-    """Put the new site where the old one stands."""
-    if output.exists():
-        old = Path(tempfile.mkdtemp(prefix=f"{output.name}.old.", dir=output.parent))
-        output.rename(old / output.name)
-        building.rename(output)
-        shutil.rmtree(old)
-    else:
-        building.rename(output)
-
-
 def _write_site(
     folder: Path,
     document: Document,
@@ -154,8 +137,8 @@ def _write_site(
         shutil.copyfile(path, libraries / path.name)
     _copy_files(folder, document, files, book)
     if book.pdf:
-        with tempfile.TemporaryDirectory() as scratch:
-            pdf = write_pdf(document, book, templates, files, Path(scratch), memory)
+        with storage.scratch("pdf") as scratch:
+            pdf = write_pdf(document, book, templates, files, scratch, memory)
         (folder / book.pdf).write_bytes(pdf)
 
 

@@ -170,6 +170,7 @@ def test_what_was_recalled_is_what_was_run_to_the_byte(project, tmp_path):
     assert len(list(first.rglob("*.html"))) == 4
 
 
+@pytest.mark.promise("full", "survived")
 def test_a_store_that_can_not_be_written_costs_time_alone(project, tmp_path):
     (tmp_path / "file").write_text("")
     memory = Memory(tmp_path / "file" / "pages")

@@ -1,0 +1,237 @@
+"""Builds that are killed, that meet a full disk, or each other: the old site stays until the new one is."""
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import building
+import forks
+import pytest
+import tiny
+from forks import Job
+
+pytestmark = pytest.mark.slow
+
+SEED = 21  # of the moments
+BEFORE_A_LOOK_AT_THE_DISK, BEFORE_A_NAME, AT_A_TIME = 8, 3, 4
+CELL = "# One\n\n{words}\n\n```{{python}}\n{code}\n```\n"
+PROSE = "# Two\n\n" + 40 * "Many words that stand in no other page, and a $x^2$.\n\n"
+WAITING = """\
+from pathlib import Path
+import time
+Path({there!r}).touch()
+time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Runs jobs in processes of their own."""
+    with forks.nursery("building", "tiny") as run:
+        yield run
+
+
+@pytest.fixture
+def temporary():
+    """A folder for temporary files, with the short name that sockets need."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def build(run, write, tmp_path, temporary):
+    """Builds the book as it is now in `site`, or elsewhere, as processes that end as told."""
+    home = tmp_path / "home"
+
+    def start(*ways, output=tmp_path / "place" / "site"):
+        arguments = (tmp_path / "project", output, home, temporary)
+        return run(*[Job(building.build, arguments, **way) for way in ways or ({},)])
+
+    write(one=CELL.format(words="Old words.", code="print(6 * 7)"), two=PROSE)
+    (end,) = start()
+    assert end.status == 0, end.err
+    return start
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a site."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def assert_no_litter(tmp_path: Path, temporary: Path) -> None:
+    """Nothing but the site lies where it is built, and nothing where temporary files do."""
+    assert [path.name for path in (tmp_path / "place").iterdir()] == ["site"]
+    assert list(temporary.iterdir()) == []
+    assert [path for path in (tmp_path / "home").rglob("*.new") if path.is_file()] == []
+
+
+@pytest.mark.promise("killed", "survived")
+def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
+    build, write, tmp_path, temporary, faults
+):
+    site, chance, deaths = tmp_path / "place" / "site", random.Random(SEED), 0
+    old = content(site)
+    write(one=CELL.format(words="New words.", code="print(6 * 7)"), two=PROSE)
+    (end,) = build(output=tmp_path / "undisturbed")
+    new = content(tmp_path / "undisturbed")
+    assert old.keys() == new.keys()
+    assert old != new
+    ways = [{"at": chance.randint(1, end.looks)} for _ in range(BEFORE_A_LOOK_AT_THE_DISK)]
+    ways += [{"renaming": chance.randint(1, 12)} for _ in range(BEFORE_A_NAME)]
+    ways += [{"after": chance.uniform(0, end.seconds)} for _ in range(AT_A_TIME)]
+    chance.shuffle(ways)
+    for way in ways:
+        (end,) = build(way)
+        deaths += end.killed
+        assert end.killed or end.status == 0, end.err
+        assert content(site) in (old, new)
+        if content(site) == new:  # it came so far: back to the beginning
+            write(one=CELL.format(words="Old words.", code="print(6 * 7)"), two=PROSE)
+            (end,) = build()
+            assert content(site) == old, end.err
+            write(one=CELL.format(words="New words.", code="print(6 * 7)"), two=PROSE)
+    (end,) = build()
+    assert (end.status, content(site) == new) == (0, True), end.err
+    assert_no_litter(tmp_path, temporary)
+    assert deaths > 8
+    faults(deaths)
+
+
+@pytest.mark.promise("killed", "survived")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
+def test_no_process_outlives_a_build_that_is_killed_while_a_cell_runs(
+    build, write, tmp_path, temporary
+):
+    site, there = tmp_path / "place" / "site", tmp_path / "there"
+    old = content(site)
+    write(one=CELL.format(words="", code=WAITING.format(there=str(there))), two=PROSE)
+    (end,) = build({"when": there})
+    assert end.killed
+    assert content(site) == old
+    until = time.monotonic() + 60
+    while processes(tmp_path / "home"):
+        assert time.monotonic() < until, "a kernel or its nursery is left"
+        time.sleep(0.1)
+    write(one=CELL.format(words="", code="print(6 * 6)"), two=PROSE)
+    (end,) = build()
+    assert end.status == 0, end.err
+    assert "<code>36</code>" in (site / "one.html").read_text(encoding="utf-8")
+    assert_no_litter(tmp_path, temporary)
+
+
+def processes(home: Path) -> list[int]:
+    """All that live, and have this run store in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            mine = f"PNEUMO_HOME={home}".encode() in path.read_bytes()
+        except OSError:
+            continue
+        if mine:
+            found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.promise("together", "survived")
+def test_two_builds_of_one_site_at_once_give_one_whole_site(
+    build, write, tmp_path, temporary, faults
+):
+    write(one=CELL.format(words="New words.", code="print(6 * 6)"), two=PROSE)
+    ends = build({}, {})
+    assert [end.status for end in ends] == [0, 0], ends
+    build(output=tmp_path / "undisturbed")
+    assert content(tmp_path / "place" / "site") == content(tmp_path / "undisturbed")
+    assert_no_litter(tmp_path, temporary)
+    faults(2)
+
+
+@pytest.mark.promise("together", "survived")
+def test_a_build_and_a_training_at_once_do_not_meet(run, build, write, tmp_path, temporary, faults):
+    write(one=CELL.format(words="New words.", code="print(6 * 6)"), two=PROSE)
+    place = (tmp_path / "project", tmp_path / "place" / "site", tmp_path / "home", temporary)
+    ends = run(Job(building.build, place), Job(tiny.make, (tmp_path / "home",)))
+    assert [end.status for end in ends] == [0, 0], ends
+    assert "New words." in (tmp_path / "place" / "site" / "one.html").read_text(encoding="utf-8")
+    assert (tmp_path / "home" / "studies" / "tiny.json").is_file()
+    faults(2)
+
+
+@pytest.mark.promise("full", "found")
+def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path, faults):
+    rooms, tried = (8_192, 60_000, 150_000, 400_000), 0
+    disk = tmp_path / "disk"
+    project = write(two=PROSE)
+    arguments = (project, disk / "site", tmp_path / "home")
+    with forks.disk(disk) as change:
+        (end,) = run(Job(building.build, arguments))
+        assert end.status == 0, end.err
+        old = content(disk / "site")
+        write(two=PROSE + "New words.\n")
+        for room in rooms:
+            used = sum(-(-len(file) // 4096) * 4096 for file in old.values())
+            change(f"size={used + room}")
+            (end,) = run(Job(building.build, arguments))
+            if end.status == 0:
+                break
+            assert_a_line(end, disk / "site", "can't be written: the disk is full", "make room")
+            assert content(disk / "site") == old
+            assert [path.name for path in disk.iterdir()] == ["site"]
+            tried += 1
+        change("size=64m")
+        (end,) = run(Job(building.build, arguments))
+        assert end.status == 0, end.err
+        assert "New words." in (disk / "site" / "two.html").read_text(encoding="utf-8")
+    assert tried > 1
+    faults(tried)
+
+
+@pytest.mark.promise("full", "found")
+def test_a_place_that_may_not_be_written_is_named_before_a_cell_runs(run, write, tmp_path):
+    closed, ran = tmp_path / "closed", tmp_path / "ran"
+    closed.mkdir()
+    closed.chmod(0o555)
+    project = write(one=CELL.format(words="", code=f"open({str(ran)!r}, 'w')"))
+    job = Job(building.build, (project, closed / "site", tmp_path / "home"), powerless=True)
+    (end,) = run(job)
+    closed.chmod(0o755)
+    assert_a_line(end, closed, "permission is denied; it must be readable and writable")
+    assert not ran.exists()
+
+
+@pytest.mark.promise("full", "survived")
+def test_a_store_that_may_not_be_written_costs_a_build_time_alone(run, write, tmp_path):
+    home, project = tmp_path / "home", write(two=PROSE)
+    for folder in (home, home / "pages", home / "pages" / "known"):
+        folder.mkdir()
+        folder.chmod(0o555)
+    (end,) = run(Job(building.build, (project, tmp_path / "site", home), powerless=True))
+    for folder in (home, home / "pages", home / "pages" / "known"):
+        folder.chmod(0o755)
+    assert end.status == 0, end.err
+    assert (tmp_path / "site" / "two.html").is_file()
+
+
+@pytest.mark.promise("full", "found")
+def test_a_full_disk_for_temporary_files_is_named(run, write, temporary, tmp_path):
+    project = write(one=CELL.format(words="", code="print(6 * 7)"))
+    with forks.disk(temporary / "disk") as change:
+        change("size=4096")
+        arguments = (project, tmp_path / "site", tmp_path / "home", temporary / "disk")
+        (end,) = run(Job(building.build, arguments))
+        assert_a_line(end, temporary / "disk", "the disk is full")
+        change("size=64m")
+        (end,) = run(Job(building.build, arguments))
+        assert end.status == 0, end.err
+
+
+def assert_a_line(end: forks.End, *words: object) -> None:
+    """The build ended with one line that has the words."""
+    assert end.status == 1, end
+    assert end.err.count("\n") == 1, end.err
+    assert end.err.startswith("report.engine: "), end.err
+    assert [word for word in words if str(word) not in end.err] == [], end.err

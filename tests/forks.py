@@ -1,0 +1,209 @@
+"""Processes that tests split off, kill and count, from one that has imported everything and has one thread.
+
+A fault tried in a process of its own so costs the fault, and not Python and torch anew.
+"""
+
+import ctypes
+import os
+import pickle
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Whatever changes a folder, and every file that is opened.
+_ON_DISK = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
+TIME_LIMIT = 300  # seconds, on a machine that is busy
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call in a process of its own, and how that process dies."""
+
+    call: Callable[
+        ..., object
+    ]  # of a module that the nursery has imported; its status is what it gives
+    arguments: tuple[Any, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    at: int | None = None  # SIGKILL before so many-th look at the disk
+    renaming: int | None = None  # SIGKILL before so many-th file or folder gets its final name
+    after: float | None = None  # SIGKILL after so many seconds
+    when: Path | None = None  # SIGKILL as soon as there is such a file
+    within: int | None = None  # dies while a file grows beyond so many bytes
+    largest: int | None = None  # bytes a file may have; the system says so to who wants more
+    powerless: bool = False  # whether permissions bind it, be it the system's own user
+    output: str | None = None  # the file that is its standard output
+
+
+@dataclass(frozen=True)
+class End:
+    """What became of a job."""
+
+    status: int  # negative: the signal that it died of
+    looks: int  # at the disk, of one that was not killed
+    seconds: float
+    out: str
+    err: str
+
+    @property
+    def killed(self) -> bool:
+        """Whether it died as it should."""
+        return self.status in (-signal.SIGKILL, -signal.SIGXFSZ)
+
+
+@contextmanager
+def nursery(*modules: str) -> Iterator[Callable[..., list[End]]]:
+    """What runs jobs side by side and gives their ends, in a process that has imported the modules."""
+    folders = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", f"import forks; forks._serve({modules!r})"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": folders},
+    )
+    assert process.stdin
+    assert process.stdout
+
+    def run(*jobs: Job) -> list[End]:
+        pickle.dump(jobs, process.stdin)  # type: ignore[arg-type]
+        process.stdin.flush()  # type: ignore[union-attr]
+        return list(pickle.load(process.stdout))  # type: ignore[arg-type]
+
+    try:
+        yield run
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def _serve(modules: tuple[str, ...]) -> None:
+    """Run what comes in until the input ends."""
+    orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    for name in modules:
+        import_module(name)
+    if sys.platform == "linux":  # what splits off must be sound
+        assert len(list(Path("/proc/self/task").iterdir())) == 1
+    while True:
+        try:
+            jobs = pickle.load(orders)
+        except EOFError:
+            return
+        with tempfile.TemporaryDirectory() as scratch:
+            pickle.dump(_run(jobs, Path(scratch)), answers)
+        answers.flush()
+
+
+def _run(jobs: tuple[Job, ...], scratch: Path) -> list[End]:
+    started, numbers = time.monotonic(), []
+    for place, job in enumerate(jobs):
+        number = os.fork()
+        if number == 0:
+            _be(job, scratch / str(place))
+        numbers.append(number)
+    left, ends = (
+        dict(zip(numbers, range(len(jobs)), strict=True)),
+        [End(0, 0, 0, "", "")] * len(jobs),
+    )
+    while left:
+        passed = time.monotonic() - started
+        for number, place in list(left.items()):
+            after, when = jobs[place].after, jobs[place].when
+            if passed > (TIME_LIMIT if after is None else after) or (when and when.exists()):
+                os.kill(number, signal.SIGKILL)
+            found, status = os.waitpid(number, os.WNOHANG)
+            if found:
+                del left[number]
+                said = [_read(scratch / f"{place}.{name}") for name in ("looks", "out", "err")]
+                code = os.waitstatus_to_exitcode(status)
+                ends[place] = End(code, int(said[0] or 0), passed, said[1], said[2])
+        time.sleep(0.002)
+    return ends
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def _be(job: Job, scratch: Path) -> None:
+    """Be the process of a job; never returns."""
+    for number, name in ((1, "out"), (2, "err")):
+        file = job.output if job.output and name == "out" else f"{scratch}.{name}"
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
+    counted = os.open(f"{scratch}.looks", os.O_WRONLY | os.O_CREAT, 0o600)
+    os.environ |= job.environment
+    looks, renamed, status = 0, 0, 70
+
+    def look(event: str, _: object) -> None:
+        nonlocal looks, renamed
+        looks += event in _ON_DISK
+        renamed += event == "os.rename"
+        if (event in _ON_DISK and looks == job.at) or (
+            event == "os.rename" and renamed == job.renaming
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        limit = job.within or job.largest
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL if job.within else signal.SIG_IGN)
+        if job.powerless:
+            _drop_powers()
+        sys.addaudithook(look)
+        status = int(job.call(*job.arguments) or 0)  # type: ignore[call-overload]
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        seen = looks
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        os.write(counted, str(seen).encode())
+        with suppress(OSError):
+            sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _drop_powers() -> None:
+    """Give up every capability (Linux), so that permissions bind also root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    if libc.capset(header, (ctypes.c_uint32 * 6)()):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[Callable[[str], None]]:
+    """A disk of its own, mounted at a folder; what is given changes its size, or how it is mounted.
+
+    A test that asks for it where nobody may mount is skipped.
+    """
+    folder.mkdir(exist_ok=True)
+
+    def mount(options: str) -> subprocess.CompletedProcess[bytes]:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        return subprocess.run(command, check=False, capture_output=True)
+
+    if shutil.which("mount") is None or mount("size=64m").returncode:
+        pytest.skip("a disk of its own can be mounted by root alone")
+    try:
+        yield lambda options: mount(f"remount,{options}").check_returncode()
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

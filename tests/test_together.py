@@ -1,0 +1,116 @@
+"""Several at once: each run is trained once, whoever asks for it, and a dead process's lock is free."""
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+
+import forks
+import pytest
+import tiny
+from filelock import FileLock
+from forks import Job
+from test_killed import assert_it_is_as_if_nothing_had_been
+
+from pneumo import runs, storage
+
+EIGHT = 8
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Runs jobs in processes of their own."""
+    with forks.nursery("tiny") as run:
+        yield run
+
+
+def dying_with(lock):
+    """A process that has taken a lock, and is dead."""
+    number = os.fork()
+    if number == 0:
+        FileLock(lock).acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == -signal.SIGKILL
+    assert lock.is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.promise("together", "survived")
+def test_eight_that_ask_for_one_study_train_each_run_once(run, tmp_path, faults):
+    home, heard = tmp_path / "home", tmp_path / "heard"
+    ends = run(*[Job(tiny.make, (home, tiny.TWO, heard)) for _ in range(EIGHT)])
+    assert [(end.status, end.err) for end in ends] == [(0, "")] * EIGHT
+    epochs = Counter((name, epoch) for name, epoch, _ in map(json.loads, heard.open()))
+    assert set(epochs.values()) == {1}
+    assert {name for name, _ in epochs} == {"simple-cnn-s0", "simple-cnn-s1"}
+    (end,) = run(Job(tiny.make, (tmp_path / "alone", tiny.TWO)))
+    assert (end.status, end.err) == (0, "")
+    assert_it_is_as_if_nothing_had_been(home, tmp_path / "alone")
+    faults(EIGHT)
+
+
+@pytest.mark.slow
+@pytest.mark.promise("together", "survived")
+def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(run, tmp_path):
+    home, heard = tmp_path / "home", tmp_path / "heard"
+    arguments = (home, tiny.PROFILE, heard)
+    ends = run(
+        Job(tiny.make, arguments, renaming=3), Job(tiny.make, arguments), Job(tiny.make, arguments)
+    )
+    assert [(end.status, end.err) for end in ends[1:]] == [(0, "")] * 2
+    epochs = [(name, epoch) for name, epoch, _ in map(json.loads, heard.open())]
+    assert set(epochs) == {("simple-cnn-s0", 1), ("simple-cnn-s0", 2)}
+    assert len(epochs) <= 3  # the one in which it was killed is made again
+
+
+@pytest.mark.promise("together", "survived")
+def test_a_lock_that_a_dead_process_left_is_free(tmp_path):
+    destination = tmp_path / "runs" / "run"
+    destination.parent.mkdir()
+    dying_with(destination.with_name(".run.lock"))
+    started = time.monotonic()
+    with runs.once(destination, ["a"]) as partial:
+        (partial / "a").touch()
+    assert destination.is_dir()
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.promise("together", "survived")
+def test_a_file_that_many_write_is_always_one_of_theirs(tmp_path, faults):
+    path, contents = tmp_path / "file", [bytes([place]) * 100_000 for place in range(EIGHT)]
+    numbers = []
+    for content in contents:
+        number = os.fork()
+        if number == 0:
+            for _ in range(20):
+                storage.write(path, content)
+            os._exit(0)
+        numbers.append(number)
+    while numbers:
+        if path.is_file():
+            assert path.read_bytes() in contents
+        found, status = os.waitpid(-1, os.WNOHANG)
+        if found in numbers:
+            numbers.remove(found)
+            assert status == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    faults(EIGHT)
+
+
+@pytest.mark.promise("together", "survived")
+def test_a_folder_that_two_renew_is_one_of_theirs(tmp_path):
+    number = os.fork()
+    if number == 0:
+        with storage.renewed(tmp_path / "folder") as new:
+            time.sleep(0.5)
+            (new / "child").touch()
+        os._exit(0)
+    while not (tmp_path / "folder.being-made").is_dir():
+        time.sleep(0.01)
+    with storage.renewed(tmp_path / "folder") as new:
+        # It has waited: the other's is finished.
+        assert [path.name for path in (tmp_path / "folder").iterdir()] == ["child"]
+        (new / "parent").touch()
+    assert os.waitpid(number, 0)[1] == 0
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "parent"]

@@ -1,0 +1,74 @@
+"""The smallest whole study there is, as processes that are to be killed make it: epochs and probes."""
+
+import json
+import os
+import sys
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from pneumo import cli, data, recipes, reference, study
+from pneumo.errors import PneumoError
+from pneumo.recipes import Profile
+
+PROFILE = Profile(
+    "tiny",
+    ("simple-cnn",),
+    seeds=(0,),
+    controls=(),
+    ablations=(),
+    epochs_share=0.015,
+    train_images=32,
+    probed_images=4,
+    purpose="the tests' own",
+)
+TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images": 2}))
+# Before anything splits off: what is imported late, and what drawing the phantom imports.
+for name in ("corruptions", "explain", "predict", "pretrain", "progress", "saliency", "train"):
+    import_module(f"pneumo.{name}")
+import_module("skimage.metrics")
+data.phantom()
+
+
+class Ear:
+    """Writes a line an epoch into a file, whichever process trains."""
+
+    def __init__(self, file: Path, name: str) -> None:
+        self.file, self.name = file, name
+
+    def step(self, images: int) -> None:
+        """Nothing to say."""
+
+    def epoch(self, row: dict[str, object]) -> None:
+        """One line, in one piece."""
+        line = json.dumps([self.name, row["epoch"], os.getpid()]) + "\n"
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
+
+
+def make(home: Path, profile: Profile = PROFILE, heard: Path | None = None) -> None:
+    """The study, in a store of its own."""
+    recipes.PROFILES[profile.name] = profile
+    ear = (lambda recipe, seed, _: Ear(heard, f"{recipe.name}-s{seed}")) if heard else None
+    study.run(profile.name, "phantom", home=home, listener=ear)
+
+
+def command(home: Path, *arguments: str) -> int:
+    """The command line, with the tiny profile known."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    recipes.PROFILES[PROFILE.name] = PROFILE
+    return cli.main(arguments)
+
+
+def keep(home: Path, folder: Path) -> int:
+    """The study as the reference, as if its data were not the phantom's."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    recipes.PROFILES[PROFILE.name] = PROFILE
+    done = study.load(PROFILE.name, "phantom", home)
+    try:
+        reference.write(replace(done, data=replace(done.data, source="file")), folder, ("tiny",))
+    except PneumoError as error:
+        print(f"pneumo: {error}", file=sys.stderr)
+        return 1
+    return 0
