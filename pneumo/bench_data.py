@@ -80,9 +80,10 @@ class Many:
 
     @property
     def words(self) -> str:
-        """How many there are, and of what size."""
+        """How many there are, of what size, and what a network sees of them."""
         images = sum(count for _, count in self.counts)
-        return f"{images:,} images at {self.size}×{self.size}"
+        seen = ", seen at 28×28" if self.size > 28 else ""
+        return f"{images:,} images at {self.size}×{self.size}{seen}"
 
 
 SETS = (

@@ -19,7 +19,7 @@ def test_every_row_of_a_set_comes_from_one_training(monkeypatch):
     assert len(rows) == 4 * len(bench_data.SETS)
     assert asked == list(bench_data.SETS)
     assert rows["many-memory-28"].what.endswith("200,000 images at 28×28")
-    assert rows["many-memory-224"].what.endswith("20,000 images at 224×224")
+    assert rows["many-memory-224"].what.endswith("20,000 images at 224×224, seen at 28×28")
     assert rows["many-growth-224"].ok
     assert rows["many-memory-28"].goal == "≤ 1.5"
 

@@ -224,41 +224,44 @@ def test_torchvisions_own_file_is_known_when_given(imagenet_file, host, monkeypa
     assert find_weights(IMAGENET, imagenet_file).name == "ImageNet (torchvision)"
 
 
-@pytest.mark.promise("damage", "found")
-def test_a_download_that_breaks_off_is_unavailable(cache, host, monkeypatch):
+@pytest.fixture
+def unavailable(cache, host, monkeypatch):
+    """Tells whether the weights can't be downloaded, for which reason, and whether nothing is left of it."""
     turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
-    with pytest.raises(WeightsUnavailableError, match="could not be downloaded"):
-        find_weights(IMAGENET)
-    assert not list(cache.iterdir())
+
+    def check(reason):
+        with pytest.raises(WeightsUnavailableError, match=f"could not be downloaded: .*{reason}"):
+            find_weights(IMAGENET)
+        assert not list(cache.iterdir())
+
+    return check
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_download_that_breaks_off_is_unavailable(unavailable):
+    unavailable("503")
 
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.promise("hostile", "found")
-def test_a_download_of_other_content_is_not_kept(cache, host, monkeypatch):
-    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+def test_a_download_of_other_content_is_not_kept(host, unavailable):
     host.bodies["/resnet18-01234567.pth"] = b"something else"
-    with pytest.raises(WeightsUnavailableError, match="invalid hash value"):
-        find_weights(IMAGENET)
-    assert not list(cache.iterdir())
+    unavailable("invalid hash value")
 
 
 @pytest.mark.promise("hostile", "found")
-def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(cache, host, monkeypatch):
-    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(
+    host, unavailable, monkeypatch
+):
     monkeypatch.setitem(ResNet18_Weights.IMAGENET1K_V1.meta, "_file_size", 0.5)  # MiB
     host.endless.add("/resnet18-01234567.pth")
-    with pytest.raises(WeightsUnavailableError, match="sends more than the 529,530 bytes"):
-        find_weights(IMAGENET)
-    assert not list(cache.iterdir())
+    unavailable("sends more than the 529,530 bytes")
 
 
 @pytest.mark.promise("hostile", "found")
-def test_a_download_that_is_not_over_tls_is_refused(cache, host, monkeypatch):
-    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+def test_a_download_that_leads_away_from_tls_is_refused(host, unavailable):
     host.sent["/resnet18-01234567.pth"] = "http://127.0.0.1:9/resnet18-01234567.pth"
-    with pytest.raises(WeightsUnavailableError, match="is not served over TLS"):
-        find_weights(IMAGENET)
-    assert not list(cache.iterdir())
+    unavailable("is not served over TLS")
 
 
 @pytest.mark.promise("hostile", "survived")
