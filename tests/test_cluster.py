@@ -46,6 +46,13 @@ def client(cluster):
         yield client
 
 
+@pytest.fixture(scope="module")
+def expected(phantom, tmp_path_factory):
+    """What this process makes of each seed."""
+    home, recipe = tmp_path_factory.mktemp("expected"), SMALL.recipe("simple-cnn")
+    return [train(recipe, seed, phantom, home=home) for seed in SMALL.seeds]
+
+
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
     monkeypatch.setitem(recipes.PROFILES, SMALL.name, SMALL)
@@ -58,14 +65,14 @@ def assert_same_bits(run, other):
 
 
 def test_a_cluster_with_a_shared_folder_gives_the_bits_of_a_single_process(
-    cluster, study, tmp_path
+    cluster, expected, tmp_path
 ):
     heard = []
     done = study_module.run(
         SMALL.name, "phantom", home=tmp_path, executor=f"dask:{cluster.scheduler_address}",
         finished=lambda run: heard.append(run.seed),
     )  # fmt: skip
-    for run, other in zip(done.runs, study.model("simple-cnn").runs, strict=True):
+    for run, other in zip(done.runs, expected, strict=True):
         assert_same_bits(run, other)
         assert run.path.parent == tmp_path / "runs"
     assert sorted(heard) == [0, 1]
@@ -74,7 +81,7 @@ def test_a_cluster_with_a_shared_folder_gives_the_bits_of_a_single_process(
 
 
 def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
-    cluster, client, study, phantom, tmp_path
+    cluster, client, expected, phantom, tmp_path
 ):
     own, home, file = tmp_path / "own", tmp_path / "home", tmp_path / "pneumoniamnist.npz"
     arrays = {}
@@ -94,7 +101,7 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
         )  # fmt: skip
     finally:
         client.run(os.environ.__setitem__, "PNEUMO_HOME", "")
-    for run, other in zip(done.runs, study.model("simple-cnn").runs, strict=True):
+    for run, other in zip(done.runs, expected, strict=True):
         assert_same_bits(run, other)
         assert run.path.parent == home / "runs"
         assert run.manifest["data"]["source"] == "file"
@@ -130,7 +137,7 @@ class Killer:
 def test_a_worker_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(
     cluster, client, phantom, tmp_path
 ):
-    expected = train(LONGER, 0, phantom, home=tmp_path / "serial")
+    undisturbed = train(LONGER, 0, phantom, home=tmp_path / "serial")
     killer = Killer(client)
     place = executors.parse(f"dask:{cluster.scheduler_address}")
     with (
@@ -143,7 +150,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(
     assert killer.heard[1] == 1
     assert killer.heard.total() <= LONGER.epochs + 1
     assert [row["epoch"] for row in run.history] == list(range(1, LONGER.epochs + 1))
-    assert_same_bits(run, expected)
+    assert_same_bits(run, undisturbed)
 
 
 class Heard:
@@ -170,14 +177,14 @@ def test_who_stops_ends_the_runs_in_workers_and_leaves_their_checkpoints(
         ):
             wanted = jobs.want(recipe, 0, phantom, None)
             pool.submit(jobs.train, common, wanted, listener=heard)
-            assert heard.begun.wait(60)
+            assert heard.begun.wait(300)
             while not list(tmp_path.glob("runs/.*.partial/checkpoint.pt")):
                 time.sleep(0.05)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while any(client.run(lambda dask_worker: dask_worker.state.executing_count).values()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
