@@ -173,8 +173,11 @@ def refusals(path: Path | str | None = None, put: Writer | None = None) -> Itera
         if refused is None:
             raise
         # A folder's error is its own; the file that is being written has a temporary name that says little.
-        named = path if put and not _is_above(refused.filename, path) else refused.filename or path
-        raise StorageError(_sentence(refused, named or _suspect(), put)) from None
+        if put and not _is_above(refused.filename, path):
+            named = path
+        else:
+            named = refused.filename or _suspect(refused, path)
+        raise StorageError(_sentence(refused, named or _OUTPUT, put)) from None
 
 
 @contextmanager
@@ -213,14 +216,13 @@ def _sentence(refused: OSError, path: Path | str, put: Writer | None) -> str:
         return f"{path} can't be made: {reason}; move the file away, or choose another folder"
     if refused.errno in _NO_ENTRY:
         return f"{path} can't be used: {reason}; it must be readable and writable"
-    words = [f"{path} can't be written: {reason}"]
-    needed = _size(put) if put else 0
-    if needed:
-        words.append(f", and it needs {_megabytes(needed)}")
-    free = _free(path)
-    if free is not None:
-        words.append(f" where {_megabytes(free)} are free")
-    return f"{''.join(words)}; make room, and the same command goes on"
+    needed, free = _size(put) if put else 0, _free(path)
+    words = [
+        f"{path} can't be written: {reason}"
+        + (f", and it needs {_megabytes(needed)}" if needed else "")
+    ]
+    words += [f"{_megabytes(free)} are free"] if free is not None else []
+    return "; ".join([*words, "make room, and the same command goes on"])
 
 
 def _megabytes(count: int) -> str:
@@ -237,12 +239,14 @@ def _free(path: Path | str) -> int | None:
     return None
 
 
-def _suspect() -> Path | str:
-    """Where an error that names no path came from: the fullest of the disks that everything goes to."""
-    folders = [paths.home(), Path.cwd(), Path(tempfile.gettempdir())]
-    free = {folder: count for folder in folders if (count := _free(folder)) is not None}
-    fullest = min(free, key=lambda folder: free[folder], default=None)
-    return fullest if fullest and free[fullest] < _LITTLE else _OUTPUT
+def _suspect(refused: OSError, path: Path | str | None) -> Path | str | None:
+    """Where an error that names no path came from: of the disks that all goes to, one that is full."""
+    if refused.errno == errno.ENOSPC and path != _OUTPUT:
+        for folder in (path, paths.home(), Path.cwd(), tempfile.gettempdir()):
+            free = _free(folder) if folder else None
+            if free is not None and free < _LITTLE:
+                return folder
+    return path
 
 
 def _is_above(name: object, path: Path | str | None) -> bool:

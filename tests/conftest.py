@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
+import forks
 import numpy as np
 import pytest
 import trustme
@@ -108,6 +109,13 @@ def study(shared: Path, home: Path) -> Iterator[Study]:
         with FileLock(shared / "study.lock"):
             finished = study_module.run(PROFILE.name, "phantom", home=home)
         yield finished
+
+
+@pytest.fixture(scope="session")
+def apart() -> Iterator[Callable[..., list[forks.End]]]:
+    """Runs jobs in processes of their own, which have at hand what the tiny study needs."""
+    with forks.nursery("tiny") as run:
+        yield run
 
 
 @pytest.fixture

@@ -18,17 +18,10 @@ BEFORE_A_LOOK_AT_THE_DISK, BEFORE_A_NAME, WITHIN_A_FILE, AT_A_TIME = 16, 12, 6, 
 
 
 @pytest.fixture(scope="module")
-def run():
-    """Runs jobs in processes of their own."""
-    with forks.nursery("tiny") as run:
-        yield run
-
-
-@pytest.fixture(scope="module")
-def undisturbed(run, tmp_path_factory):
+def undisturbed(apart, tmp_path_factory):
     """A study that nobody killed, and its end."""
     home = tmp_path_factory.mktemp("undisturbed")
-    (end,) = run(Job(tiny.make, (home,)))
+    (end,) = apart(Job(tiny.make, (home,)))
     assert (end.status, end.err) == (0, "")
     return home, end
 
@@ -85,13 +78,13 @@ def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
 @pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
 def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
-    run, undisturbed, tmp_path, faults
+    apart, undisturbed, tmp_path, faults
 ):
     expected, end = undisturbed
     deaths, finished = 0, 0
     home = tmp_path / "0"
     for how in moments(end, expected):
-        (found,) = run(Job(tiny.make, (home,), **how))
+        (found,) = apart(Job(tiny.make, (home,), **how))
         assert found.killed or (found.status, found.err) == (0, ""), found
         assert_nothing_is_half_there(home)
         deaths += found.killed
@@ -99,7 +92,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
             assert_it_is_as_if_nothing_had_been(home, expected)
             finished += 1
             home = tmp_path / str(finished)
-    (found,) = run(Job(tiny.make, (home,)))
+    (found,) = apart(Job(tiny.make, (home,)))
     assert (found.status, found.err) == (0, "")
     assert_it_is_as_if_nothing_had_been(home, expected)
     assert deaths > 30

@@ -6,7 +6,6 @@ import signal
 import time
 from collections import Counter
 
-import forks
 import pytest
 import tiny
 from filelock import FileLock
@@ -16,13 +15,6 @@ from test_killed import assert_it_is_as_if_nothing_had_been
 from pneumo import runs, storage
 
 EIGHT = 8
-
-
-@pytest.fixture(scope="module")
-def run():
-    """Runs jobs in processes of their own."""
-    with forks.nursery("tiny") as run:
-        yield run
 
 
 def dying_with(lock):
@@ -37,14 +29,14 @@ def dying_with(lock):
 
 @pytest.mark.slow
 @pytest.mark.promise("together", "survived")
-def test_eight_that_ask_for_one_study_train_each_run_once(run, tmp_path, faults):
+def test_eight_that_ask_for_one_study_train_each_run_once(apart, tmp_path, faults):
     home, heard = tmp_path / "home", tmp_path / "heard"
-    ends = run(*[Job(tiny.make, (home, tiny.TWO, heard)) for _ in range(EIGHT)])
+    ends = apart(*[Job(tiny.make, (home, tiny.TWO, heard)) for _ in range(EIGHT)])
     assert [(end.status, end.err) for end in ends] == [(0, "")] * EIGHT
     epochs = Counter((name, epoch) for name, epoch, _ in map(json.loads, heard.open()))
     assert set(epochs.values()) == {1}
     assert {name for name, _ in epochs} == {"simple-cnn-s0", "simple-cnn-s1"}
-    (end,) = run(Job(tiny.make, (tmp_path / "alone", tiny.TWO)))
+    (end,) = apart(Job(tiny.make, (tmp_path / "alone", tiny.TWO)))
     assert (end.status, end.err) == (0, "")
     assert_it_is_as_if_nothing_had_been(home, tmp_path / "alone")
     faults(EIGHT)
@@ -52,10 +44,10 @@ def test_eight_that_ask_for_one_study_train_each_run_once(run, tmp_path, faults)
 
 @pytest.mark.slow
 @pytest.mark.promise("together", "survived")
-def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(run, tmp_path):
+def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(apart, tmp_path):
     home, heard = tmp_path / "home", tmp_path / "heard"
     arguments = (home, tiny.PROFILE, heard)
-    ends = run(
+    ends = apart(
         Job(tiny.make, arguments, renaming=3), Job(tiny.make, arguments), Job(tiny.make, arguments)
     )
     assert [(end.status, end.err) for end in ends[1:]] == [(0, "")] * 2
