@@ -175,9 +175,11 @@ def _write_kernel(folder: Path) -> None:
 def _remember(record: Path, about: str, memory: Memory) -> None:
     """Keep what a kernel ran, unless it ended with an error."""
     steps = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    if steps and not _failed(steps[-1][1][-1]["content"]):
-        codes, outputs = [code for code, _ in steps], [found for _, found in steps]
-        memory.remember("quarto", about, codes, outputs, record.with_suffix(".trace"))
+    if not steps or _failed(steps[-1][1][-1]["content"]):
+        memory.forgo()
+        return
+    codes, outputs = [code for code, _ in steps], [found for _, found in steps]
+    memory.remember("quarto", about, codes, outputs, record.with_suffix(".trace"))
 
 
 def _failed(reply: Mapping[str, Any]) -> bool:

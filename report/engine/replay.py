@@ -7,7 +7,6 @@ Quarto starts it as any kernel, under Python's own name. What may be given again
 import asyncio
 import json
 import os
-import signal
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,9 +148,9 @@ class _Python:
 
     def kill(self) -> None:
         """End it, whatever it does."""
-        number = getattr(self._manager.provisioner, "pid", None)
-        if number:
-            os.kill(number, signal.SIGKILL)
+        process = getattr(self._manager.provisioner, "process", None)
+        if process:
+            process.kill()
 
 
 def _essence(message: Mapping[str, Any]) -> dict[str, Any]:
