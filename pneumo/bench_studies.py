@@ -44,7 +44,7 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
             n_workers=workers,
             threads_per_worker=1,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
+            dashboard_address=":0",
         ) as cluster,
         tempfile.TemporaryDirectory() as home,
         executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,

@@ -34,7 +34,7 @@ def cluster():
         n_workers=2,
         threads_per_worker=1,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0",
+        dashboard_address=":0",
         env={"PNEUMO_HOME": ""},
     ) as cluster:
         yield cluster
@@ -204,9 +204,7 @@ def test_a_run_that_fails_in_a_worker_is_told_in_one_line(cluster, phantom, tmp_
 
 
 def test_a_scheduler_that_goes_is_told_in_one_line(phantom, tmp_path, monkeypatch):
-    with distributed.LocalCluster(
-        n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as lonely:
+    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as lonely:
         pool = executors.make(executors.parse(f"dask:{lonely.scheduler_address}"))
         future = pool.submit(str)
     with pytest.raises(ExecutorError, match=r"the Dask scheduler at tcp://.* is gone"):
