@@ -4,6 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from report.engine import preview
 from report.engine.__main__ import main
 
 
@@ -14,3 +15,10 @@ def build(project: Path, output: Path, home: Path, temporary: Path | None = None
         os.environ["TMPDIR"] = str(temporary)
         tempfile.tempdir = None
     return main([str(project), "--engine", "portable", "--no-study", "--output", str(output)])
+
+
+def watch(project: Path, output: Path, home: Path) -> int:
+    """The preview, of a book that can't be built."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    options = [str(project), "--engine", "portable", "--no-study", "--output", str(output)]
+    return preview.main(["--port", "0", *options])

@@ -191,12 +191,13 @@ def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path, f
 
 
 @pytest.mark.promise("full", "found")
-def test_a_place_that_may_not_be_written_is_named_before_a_cell_runs(run, write, tmp_path):
+@pytest.mark.parametrize("command", [building.build, building.watch])
+def test_a_place_that_may_not_be_written_is_named_before_a_cell_runs(run, write, tmp_path, command):
     closed, ran = tmp_path / "closed", tmp_path / "ran"
     closed.mkdir()
     closed.chmod(0o555)
     project = write(one=CELL.format(words="", code=f"open({str(ran)!r}, 'w')"))
-    job = Job(building.build, (project, closed / "site", tmp_path / "home"), powerless=True)
+    job = Job(command, (project, closed / "site", tmp_path / "home"), powerless=True)
     (end,) = run(job)
     closed.chmod(0o755)
     assert_a_line(end, closed, "permission is denied; it must be readable and writable")
@@ -233,5 +234,5 @@ def assert_a_line(end: forks.End, *words: object) -> None:
     """The build ended with one line that has the words."""
     assert end.status == 1, end
     assert end.err.count("\n") == 1, end.err
-    assert end.err.startswith("report.engine: "), end.err
+    assert end.err.startswith(("report.engine: ", "report.engine.preview: ")), end.err
     assert [word for word in words if str(word) not in end.err] == [], end.err
