@@ -30,7 +30,7 @@ def without_folders(text: str) -> str:
     for folder in (home(), root(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())):
         text = text.replace(f"{folder}{os.sep}", f"{os.sep}")  # which may have a space in its name
     # What is behind a letter, a point or a slash goes on, as in an address or a date.
-    return re.sub(r"(?<![\w.:/])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
+    return re.sub(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
 
 
 def templates() -> Path:

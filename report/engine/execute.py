@@ -13,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from pneumo import paths
 from report.engine import trace
 from report.engine.config import Book
 from report.engine.errors import at
@@ -352,9 +353,12 @@ class _Page:
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or options.get("warning", True):
                     text = _text(output["text"])
+                    if output["name"] == "stderr":  # a warning names the file that it comes from
+                        text = paths.without_folders(text)
                     parts.append(text if as_is else _verbatim(text, output["name"]))
             elif output["output_type"] == "error":
-                parts.append(_verbatim(_text("\n".join(output["traceback"])), "error"))
+                text = paths.without_folders(_text("\n".join(output["traceback"])))
+                parts.append(_verbatim(text, "error"))
             else:
                 (shown if kind == "tbl" else parts).append(_display(output["data"], cell, as_is))
         if kind == "tbl" and shown:

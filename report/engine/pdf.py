@@ -105,14 +105,15 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
     said = " ".join((re.findall(r"^error: (.*)", words, re.MULTILINE) or words.split("\n"))[:1])
     said = said or "its process died; look for what is nested very deeply"
     lines = source.read_text(encoding="utf-8").split("\n")
-    places = [int(number) for number in re.findall(rf"{source.name}:(\d+):", words)]
-    above = lines[: places[0]] if places else []
-    slugs = [line.removeprefix(_PAGE) for line in above if line.startswith(_PAGE)]
-    for chapter in document.chapters:
-        if slugs and chapter.slug == slugs[-1]:
-            picture = re.search(r'image\("/([^"]+)"', above[-1])
-            text = picture[1] if picture else above[-1].strip()
-            return chapter.error(text or chapter.slug, f"Typst: {said}")
+    # What fails in the layout's own functions was called by a page.
+    for place in map(int, re.findall(rf"{source.name}:(\d+):", words)):
+        above = lines[:place]
+        slugs = [line.removeprefix(_PAGE) for line in above if line.startswith(_PAGE)]
+        for chapter in document.chapters:
+            if slugs and chapter.slug == slugs[-1]:
+                picture = re.search(r'image\("/([^"]+)"', above[-1])
+                text = picture[1] if picture else above[-1].strip()
+                return chapter.error(text or chapter.slug, f"Typst: {said}")
     return RenderError(f"Typst: {said}")
 
 

@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -292,6 +294,24 @@ def test_a_picture_that_is_none_is_refused(data, refusal):
     assert re.match(
         "one.qmd:4: the cell shows (a picture that is none|what no page can hold)", message
     )
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_what_a_cell_raises_and_warns_of_names_no_folder(write):
+    code = "import json, warnings\nwarnings.warn('careful')\njson.loads('{')"
+    document, _ = read(write(one=cell(code, "error: true", "warning: true")))
+    printed = next(text for text, _ in document.chapters[1].executed.printed)
+    assert "UserWarning: careful" in printed
+    assert "decoder.py" in printed
+    for folder in (
+        sys.prefix,
+        sys.base_prefix,
+        str(Path.home()),
+        "~/",
+        "/lib/",
+        tempfile.gettempdir(),
+    ):
+        assert folder not in printed, folder
 
 
 @survived

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -268,6 +268,9 @@ OUTPUTS = st.lists(
 )  # fmt: skip
 
 
+DISPLAYED = {"output_type": "display_data", "data": {"text/html": "<b>", "text/plain": "b"}}
+
+
 class Told(Memory):
     """A store in which every page's outputs are kept already: whatever was drawn for them."""
 
@@ -325,6 +328,20 @@ UNSAFE = settings(
 @pytest.mark.promise("pages", "found")
 @settings(UNSAFE, max_examples=25)
 @given(page=pages(), outputs=OUTPUTS)
+# What has brought the engine down.
+@example(page="# One\n\nIt is `{python} Markdown(1)`.\n", outputs=[DISPLAYED])
+@example(page='---\ntitle: "- a"\nsubtitle: "% b"\nabstract: "# c"\n---\n', outputs=[])
+@example(
+    page="# One\n\n<span class='verdict'>a</span> <span class='verdict-\"'>b</span>\n", outputs=[]
+)
+@example(page="# One\n\n::: {.cell-html}\n:::\n\n::: {.cell-fold}\na\n:::\n", outputs=[])
+@example(page="# One\n\n![b](https://example.org/x.png)\n", outputs=[])
+@example(page="# One\n\n![b](dot.png){width=²}\n\n![b](dot.png){width='1%]'}\n", outputs=[])
+@example(page="# One\n\n[a](../one.qmd) [b](/etc/passwd)\n", outputs=[])
+@example(
+    page="# One\n\n## Fig trees\n\n<table><caption><ul><li>a</li></ul></caption></table>\n",
+    outputs=[],
+)
 def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs, faults):
     renders_or_refuses(book, page, outputs)
 
