@@ -10,7 +10,7 @@ from typing import Any
 from report.engine import tree
 from report.engine.config import Book
 from report.engine.errors import RenderError, about, at
-from report.engine.execute import Executed
+from report.engine.outputs import Executed
 from report.engine.source import Page
 from report.engine.tree import Node
 

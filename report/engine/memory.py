@@ -29,7 +29,15 @@ from report.engine import trace
 SCHEMA = 2
 PACKAGES = ("pneumo",)  # whose functions are told apart
 # How cells are run is a part of what comes of them.
-_RUNNING = ("execute.py", "kernels.py", "nursery.py", "replay.py", "trace.py", "memory.py")
+_RUNNING = (
+    "steps.py",
+    "execute.py",
+    "kernels.py",
+    "nursery.py",
+    "replay.py",
+    "trace.py",
+    "memory.py",
+)
 _UNUSED = 30 * 86_400  # seconds after which what nobody used is dropped
 _VARIABLES = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "TZ")
 Outputs = list[list[dict[str, Any]]]

@@ -18,9 +18,10 @@ from report.engine import html, tree
 from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import RenderError, about, at
-from report.engine.execute import Executed, execute, write_files
+from report.engine.execute import execute, write_files
 from report.engine.kernels import Kernels
 from report.engine.memory import Memory
+from report.engine.outputs import Executed
 from report.engine.pdf import write_pdf
 from report.engine.plain import is_file, read_text
 from report.engine.source import Page, read_page

@@ -1,0 +1,292 @@
+"""What came out of a page's cells, put into the page: plain Markdown, and the image files that it shows."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pneumo import paths
+from report.engine.config import Book
+from report.engine.errors import at
+from report.engine.memory import Outputs
+from report.engine.source import Cell, Inline, Page
+from report.engine.steps import PREPARING, options_of, steps_of
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
+_PIXELS_A_POINT = 4 / 3
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A page as Markdown, and the image files that its cells drew."""
+
+    page: Page
+    markdown: str
+    files: Mapping[str, bytes]  # by path relative to the site
+    printed: tuple[tuple[str, Cell | Inline], ...] = ()  # what came out of each cell, for errors
+
+    def where(self, text: str) -> tuple[Path, int | None]:
+        """The file and line in which `text` stands, or those of the cell that printed it."""
+        for output, cell in self.printed:
+            if text in output and not self.page.where(text):
+                return cell.path, cell.line
+        return self.page.where(text) or (self.page.path, None)
+
+
+def write(page: Page, book: Book, outputs: Outputs) -> Executed:
+    """A page with the outputs of its code in the places of its cells.
+
+    Args:
+        page: as it is written.
+        book: its project.
+        outputs: a list a step of :func:`report.engine.steps.all_steps`.
+
+    Raises:
+        RenderError: an output that no page can hold, or captions that do not fit the figures.
+    """
+    writing = _Page(page, book, outputs)
+    return Executed(page, writing.write(), writing.files, tuple(writing.printed))
+
+
+class _Page:
+    """A page on its way to Markdown, with the outputs of its code."""
+
+    def __init__(self, page: Page, book: Book, outputs: Outputs) -> None:
+        self.page, self.book = page, book
+        self.files: dict[str, bytes] = {}
+        self.printed: list[tuple[str, Cell | Inline]] = []
+        self.count = 0  # of figures
+        self.outputs = iter(outputs[len(outputs) and PREPARING :])
+
+    def write(self) -> str:
+        """Put every piece into Markdown."""
+        parts = []
+        for piece in self.page.pieces:
+            if isinstance(piece, str):
+                parts.append(piece)
+                continue
+            # Of a cell's outputs those before and after its own are empty.
+            steps = steps_of(piece, self.page, self.book)
+            outputs = [output for _ in steps for output in next(self.outputs)]
+            if isinstance(piece, Inline):
+                text = "".join(_words(o["data"], piece) for o in outputs if "data" in o)
+            else:
+                text = self._cell(piece, outputs)
+            self.printed.append((text, piece))
+            parts.append(text)
+        return "".join(parts)
+
+    def _cell(self, cell: Cell, outputs: list[Any]) -> str:
+        options = options_of(cell, self.page, self.book)
+        if not options.get("include", True):
+            return "\n"
+        shown = [self._source(cell, options)] if options.get("echo", True) else []
+        if options.get("output", True) is not False:
+            shown.append(self._outputs(cell, options, outputs))
+        body = "\n\n".join(part for part in shown if part)
+        if not body:
+            return "\n"
+        if options.get("output") == "asis":  # headings in it are the page's own
+            return f"\n{body}\n\n"
+        return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
+
+    def _source(self, cell: Cell, options: Mapping[str, Any]) -> str:
+        listing = _fenced(cell.code.strip(), "{.python .cell-code}")
+        fold = options.get("code-fold", self.book.html.get("code-fold"))
+        if not fold:
+            return listing
+        summary = _attribute(options.get("code-summary", "Code"))
+        state = "open" if fold == "show" else "closed"
+        return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
+
+    def _outputs(self, cell: Cell, options: Mapping[str, Any], outputs: list[Any]) -> str:
+        """All outputs in their order, as a numbered figure or table where the label asks for one."""
+        as_is = options.get("output") == "asis"
+        label = str(options.get("label") or "")
+        kind = label.partition("-")[0]
+        try:
+            pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise at(
+                cell.path, cell.line, f"the cell shows a picture that is none ({error})"
+            ) from None
+        images = self._images(cell, options, label, pictures)
+        renderings = self._renderings(cell, options, pictures)
+        together = kind == "fig" or bool(options.get("layout-ncol"))
+        parts: list[str] = []
+        shown: list[str] = []
+        for output in outputs:
+            if _is_picture(output):
+                if together:
+                    parts += [self._group(options, label, images)] if images else []
+                    images = []
+                else:
+                    more = f".{renderings.pop(0)}-content" if renderings else ""
+                    parts.append(_shown(images.pop(0), more))
+            elif output["output_type"] == "stream":
+                if output["name"] == "stdout" or options.get("warning", True):
+                    text = _text(output["text"])
+                    if output["name"] == "stderr":  # a warning names the file that it comes from
+                        text = paths.without_folders(text)
+                    parts.append(text if as_is else _verbatim(text, output["name"]))
+            elif output["output_type"] == "error":
+                text = paths.without_folders(_text("\n".join(output["traceback"])))
+                parts.append(_verbatim(text, "error"))
+            else:
+                (shown if kind == "tbl" else parts).append(_display(output["data"], cell, as_is))
+        if kind == "tbl" and shown:
+            caption = " ".join(str(options.get("tbl-cap") or "").split())
+            parts.append(f"::::::: {{#{label}}}\n" + "\n\n".join(shown) + f"\n\n{caption}\n:::::::")
+        if outputs and kind in ("fig", "tbl") and not (pictures if kind == "fig" else shown):
+            wanted = "figure" if kind == "fig" else "table"
+            raise at(
+                cell.path, cell.line, f"the cell is labelled {label}, but it shows no {wanted}"
+            )
+        return "\n\n".join(parts)
+
+    def _images(
+        self, cell: Cell, options: Mapping[str, Any], label: str, pictures: list[tuple[str, str]]
+    ) -> list[str]:
+        """Each picture as Markdown, with its own caption and alternative text."""
+        captions, alts = _texts(options.get("fig-subcap")), _texts(options.get("fig-alt"))
+        if captions and len(captions) != len(pictures):
+            problem = f"{len(captions)} texts in fig-subcap for {len(pictures)} figures"
+            raise at(cell.path, cell.line, problem)
+        if isinstance(options.get("fig-alt"), list) and len(alts) != len(pictures):
+            problem = f"{len(alts)} texts in fig-alt for {len(pictures)} figures"
+            raise at(cell.path, cell.line, problem)
+        if captions and not isinstance(options.get("fig-alt"), list):
+            alts = []  # as with Quarto: one text is not every panel's
+        if options.get("fig-cap") and not label.startswith("fig-"):
+            if len(pictures) != 1:
+                problem = f"one fig-cap and {len(pictures)} figures: the cell needs a label fig-…"
+                raise at(cell.path, cell.line, problem)
+            captions = _texts(options["fig-cap"])
+        images = []
+        for place, (source, shape) in enumerate(pictures):
+            caption = captions[place] if captions else ""
+            attributes = f"#{label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
+            if alts:
+                attributes += f' fig-alt="{_attribute(alts[min(place, len(alts) - 1)])}"'
+            images.append(f"![{caption}]({source}){{{attributes}}}")
+        return images
+
+    def _renderings(
+        self, cell: Cell, options: Mapping[str, Any], pictures: list[tuple[str, str]]
+    ) -> list[str]:
+        """Which page each picture is for, light or dark; empty where all are for both."""
+        wanted = [str(name) for name in options.get("renderings") or ()]
+        if not wanted:
+            return []
+        if sorted(wanted) != ["dark", "light"]:
+            problem = f"renderings are light and dark; found {', '.join(wanted)}"
+            raise at(cell.path, cell.line, problem)
+        if len(pictures) != len(wanted) or str(options.get("label", "")).startswith("fig-"):
+            problem = (
+                f"{len(wanted)} renderings for {len(pictures)} figures, in a cell without a label"
+            )
+            raise at(cell.path, cell.line, problem)
+        return wanted
+
+    def _group(self, options: Mapping[str, Any], label: str, images: list[str]) -> str:
+        """A cell's pictures side by side or below each other, under one caption."""
+        columns = options.get("layout-ncol")
+        attributes = f'layout-ncol="{columns}"' if columns else ""
+        caption = ""
+        if label.startswith("fig-"):
+            attributes = f"#{label} {attributes}"
+            caption = " ".join(str(options.get("fig-cap") or "").split())
+        return (
+            f"::::::: {{{attributes} .cell-figures}}\n"
+            + "\n\n".join([*images, caption])
+            + "\n:::::::"
+        )
+
+    def _store(self, output: Any, label: str) -> tuple[str, str]:
+        """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
+        self.count += 1
+        stem = f"{label or 'cell'}-output-{self.count}"
+        path = f"{self.page.path.stem}_files/figure-html/{stem}"
+        data = output["data"]
+        if "image/svg+xml" in data:
+            drawing = _text(data["image/svg+xml"])
+            self.files[f"{path}.svg"] = drawing.encode()
+        if "image/png" not in data:
+            return f"{path}.svg", _size_of(drawing)
+        self.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
+        size = (output.get("metadata") or {}).get("image/png", {})
+        return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
+
+
+def _size_of(drawing: str) -> str:
+    """The attributes of an SVG's size, in pixels of a page; none where it names no lengths."""
+    head = drawing[: drawing.find(">", drawing.find("<svg"))]
+    return " ".join(
+        f'{name}="{round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1))}"'
+        for name, value, unit in _LENGTH.findall(head)
+    )
+
+
+def _words(data: Mapping[str, Any], inline: Inline) -> str:
+    """What an expression in a sentence gives to it."""
+    if "text/markdown" not in data:
+        problem = f"an expression in a sentence gives words; this one shows {', '.join(data)}"
+        raise at(inline.path, inline.line, problem)
+    return _text(data["text/markdown"])
+
+
+def _is_picture(output: Any) -> bool:
+    data = output.get("data", {})
+    return "image/png" in data or "image/svg+xml" in data
+
+
+def _display(data: Mapping[str, Any], cell: Cell, as_is: bool) -> str:
+    """A displayed object in the richest form that both the web and paper can show."""
+    if "text/markdown" in data or "text/latex" in data:
+        body = _text(data.get("text/markdown", data.get("text/latex")))
+        return body if as_is else _shown(body)
+    plain = _text(data.get("text/plain", ""))
+    if "text/html" in data:
+        # Of HTML paper shows tables alone; what else there is, it shows as text.
+        html = _fenced(_text(data["text/html"]), "{=html}")
+        text = _fenced(plain, "{.cell-plain}")
+        return _shown(f"{html}\n\n{text}", ".cell-html")
+    if not plain:
+        raise at(cell.path, cell.line, f"the cell shows {', '.join(data)}, which no page can hold")
+    return plain if as_is else _verbatim(plain, "display")
+
+
+def _shown(body: str, more: str = "") -> str:
+    return f"::::::: {{.cell-output .cell-output-display {more}}}\n{body}\n:::::::"
+
+
+def _verbatim(text: str, stream: str) -> str:
+    body = _fenced(text.rstrip(), "{.cell-text}")
+    return f"::::::: {{.cell-output .cell-output-{stream}}}\n{body}\n:::::::"
+
+
+def _texts(value: object) -> list[str]:
+    """One text or a list of them, each in one line."""
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    return [" ".join(str(text).split()) for text in values]
+
+
+def _text(value: Any) -> str:
+    """A text that came out of a cell, without colours and signs that steer a terminal."""
+    text = value if isinstance(value, str) else "".join(value)
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", COLOUR.sub("", re.sub("\r\n?", "\n", text)))
+
+
+def _fenced(text: str, attributes: str) -> str:
+    """A listing that no line of the text can end."""
+    fence = "`" * max(8, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence} {attributes}\n{text}\n{fence}"
+
+
+def _attribute(value: object) -> str:
+    """A text in one line, as it stands between quotation marks in an attribute."""
+    return " ".join(str(value).split()).replace("\\", "\\\\").replace('"', '\\"')
