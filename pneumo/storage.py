@@ -176,7 +176,8 @@ def refusals(path: Path | str | None = None, put: Writer | None = None) -> Itera
         if put and not _is_above(refused.filename, path):
             named = path
         else:
-            named = refused.filename or _suspect(refused, path)
+            # Where there are two names, of a copy, it is the second that is written.
+            named = refused.filename2 or refused.filename or _suspect(refused, path)
         raise StorageError(_sentence(refused, named or _OUTPUT, put)) from None
 
 

@@ -163,7 +163,7 @@ def test_a_build_and_a_training_at_once_do_not_meet(run, build, write, tmp_path,
 
 @pytest.mark.promise("full", "found")
 def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path, faults):
-    rooms, tried = (4_096, 12_288, 24_576), 0
+    rooms, tried = (4_096, 12_288, 24_576, 36_864), 0
     disk = tmp_path / "disk"
     project = write(two=PROSE)
     arguments = (project, disk / "site", tmp_path / "home")
