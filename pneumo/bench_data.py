@@ -39,7 +39,7 @@ def watch():
 from pneumo import datasets
 from pneumo.recipes import RECIPES
 from pneumo.train import train
-watcher = threading.Thread(target=watch)
+watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 started = time.perf_counter()
 dataset = datasets.load(None, size, str(path))
