@@ -50,16 +50,16 @@ pytestmark = pytest.mark.slow
 
 # What a machine knows of its user, and no reader needs.
 SECRETS = {
-    "USER": "planted-user",
-    "LOGNAME": "planted-user",
-    "API_TOKEN": "planted-token",
-    "GIT_AUTHOR_NAME": "planted-author",
-    "GIT_AUTHOR_EMAIL": "planted@example.org",
+    "USER": "quokka-user",
+    "LOGNAME": "quokka-user",
+    "API_TOKEN": "quokka-token",
+    "GIT_AUTHOR_NAME": "quokka-author",
+    "GIT_AUTHOR_EMAIL": "quokka@example.org",
     "GIT_CONFIG_COUNT": "2",
     "GIT_CONFIG_KEY_0": "user.name",
-    "GIT_CONFIG_VALUE_0": "planted-name",
+    "GIT_CONFIG_VALUE_0": "quokka-name",
     "GIT_CONFIG_KEY_1": "remote.origin.url",
-    "GIT_CONFIG_VALUE_1": "https://planted-user:planted-password@example.org/planted.git",
+    "GIT_CONFIG_VALUE_1": "https://quokka-user:quokka-password@example.org/quokka.git",
 }
 
 
@@ -72,8 +72,8 @@ def report(shared: Path) -> Path:
             for name, value in SECRETS.items():
                 patch.setenv(name, value)
             patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its fonts are found by now
-            (shared / "planted-home").mkdir()
-            patch.setenv("HOME", str(shared / "planted-home"))
+            (shared / "quokka-home").mkdir()
+            patch.setenv("HOME", str(shared / "quokka-home"))
             patch.setenv("PNEUMO_HOME", str(home))
             command = [sys.executable, "-m", "pneumo", "study", "--profile", "smoke"]
             subprocess.run([*command, "--data", "phantom"], check=True, env=dict(os.environ))
@@ -296,13 +296,10 @@ def test_the_search_finds_every_page(report):
 
 @pytest.mark.promise("hostile", "survived")
 def test_nothing_that_is_published_knows_whose_machine_it_was_made_on(report, shared, faults):
-    secrets = {
-        b"planted",
-        str(shared).encode(),
-        str(paths.root()).encode(),
-        socket.gethostname().encode(),
-    }
-    secrets |= {str(Path(sys.prefix)).encode(), str(Path.home()).encode() + b"/"}
+    folders = [str(shared), str(paths.root()), sys.prefix, f"{Path.home()}{os.sep}"]
+    secrets = {text.encode() for text in ("quokka", *folders)}
+    if len(socket.gethostname()) > 6:  # what is shorter stands in any picture by chance
+        secrets.add(socket.gethostname().encode())
     faults(len(SECRETS) + len(secrets))
     for path in sorted(report.rglob("*")):
         for content in _readable(path) if path.is_file() else ():
