@@ -198,7 +198,7 @@ def _begin(file: IO[bytes], member: Member) -> int:
 
 def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     """The folder in which the members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
-    from pneumo.runs import once
+    from pneumo.runs import made_once
 
     by_file = {f"{member.name}.npy": member for member in packed}
     contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(by_file.items()))
@@ -206,7 +206,10 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     try:
         if folder.is_dir() and not all(_is_whole(folder / f, m) for f, m in by_file.items()):
             shutil.rmtree(folder)
-        with once(folder, tuple(by_file)) as partial:
+        missing = f"{folder} is not there"
+        with made_once(
+            folder, tuple(by_file), lambda: None if folder.is_dir() else missing
+        ) as partial:
             if partial:
                 _unpack(path, by_file, partial)
     except OSError as error:

@@ -8,10 +8,10 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -323,34 +323,49 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
 
 @contextmanager
 def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
-    """Make a run once, however many processes want it and however often one is killed.
+    """Make a run once, as :func:`made_once`, unless one is there that is whole.
 
     A run that is there but damaged is moved out of the way, which is said, and made anew.
+    """
+    with made_once(destination, files, partial(find_fault, destination, files)) as folder:
+        yield folder
+
+
+@contextmanager
+def made_once(
+    destination: Path, files: Sequence[str], fault: Callable[[], str | None]
+) -> Iterator[Path | None]:
+    """Make a folder once, however many processes want it and however often one is killed.
+
+    Args:
+        destination: the folder.
+        files: that it is to hold.
+        fault: says what is wrong with it, also that it is not there; None where nothing is.
 
     Yields:
         A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
         when the block ends without an error. None where `destination` is there already.
     """
-    if find_fault(destination, files) is None:  # also where nothing can be written
+    if fault() is None:  # also where nothing can be written
         yield None
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(destination.with_name(f".{destination.name}.lock")):
-        fault = find_fault(destination, files)
-        if fault is None:
+        found = fault()
+        if found is None:
             yield None
             return
         if destination.is_dir():
             aside = _set_aside(destination)
             print(
-                f"pneumo: {fault}; it is trained anew, and what was there is kept as {aside.name}",
+                f"pneumo: {found}; it is made anew, and what was there is kept as {aside.name}",
                 file=sys.stderr,
             )
-        partial = destination.with_name(f".{destination.name}.partial")
-        partial.mkdir(exist_ok=True)
-        with storage.refusals(partial):
-            yield partial
-            publish(partial, destination, files)
+        filling = destination.with_name(f".{destination.name}.partial")
+        filling.mkdir(exist_ok=True)
+        with storage.refusals(filling):
+            yield filling
+            publish(filling, destination, files)
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:

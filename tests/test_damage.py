@@ -128,7 +128,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
     for line, (folder, name) in zip(said, spoilt.items(), strict=False):
         assert line.startswith(f"pneumo: {folder / name} is damaged (")
         aside = folder.with_name(f"{folder.name}.damaged-1")
-        assert line.endswith(f"; it is trained anew, and what was there is kept as {aside.name}")
+        assert line.endswith(f"; it is made anew, and what was there is kept as {aside.name}")
         assert {path.name for path in aside.iterdir()} == set(runs.FILES)
     assert said[-1].startswith(f"pneumo: {answer} is damaged (")
 
