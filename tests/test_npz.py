@@ -12,6 +12,7 @@ from pneumo import data, datasets, heldout, kept, npz, phantom
 from pneumo.cli import main
 from pneumo.data import DataError, Split
 from pneumo.recipes import RECIPES, Profile
+from pneumo.storage import StorageError
 from pneumo.study import Study
 from pneumo.train import train
 
@@ -153,7 +154,7 @@ def test_a_disk_that_fills_meanwhile_is_named_and_keeps_no_half(files, large, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(npz, "_pass_through", full)
-    with pytest.raises(DataError, match=r"unpacked into .*: No space left on device; PNEUMO_HOME"):
+    with pytest.raises(StorageError, match=r"data/.* can't be written: the disk is full"):
         data.load(source=str(files / "compressed.npz"))
     assert not list((large / "data").glob(".*.partial"))
 
