@@ -88,7 +88,7 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
     for name, split in phantom.splits.items():
         arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
     np.savez(file, **arrays)
-    client.run(os.environ.__setitem__, "PNEUMO_HOME", str(own))
+    client.run(lambda: os.environ.update(PNEUMO_HOME=str(own)))
 
     def listener(*_):
         file.unlink(missing_ok=True)  # what the client has read the workers do not find
@@ -100,7 +100,7 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
             executor=f"dask:{cluster.scheduler_address}",
         )  # fmt: skip
     finally:
-        client.run(os.environ.__setitem__, "PNEUMO_HOME", "")
+        client.run(lambda: os.environ.update(PNEUMO_HOME=""))
     for run, other in zip(done.runs, expected, strict=True):
         assert_same_bits(run, other)
         assert run.path.parent == home / "runs"
