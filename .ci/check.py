@@ -44,7 +44,7 @@ ANCHORS = {
     "ablation": ["fig-ablations", "sec-ablation-agreement"],
     "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-attention"],
     "cases": ["fig-divided", "case-explorer", "case-data", "case-sheets"],
-    "reproducibility": ["tbl-runs", "tbl-claims"],
+    "reproducibility": ["tbl-runs", "tbl-claims", "tbl-promises"],
     "reference": ["fig-reference", "sec-reference-difference"],
     "guidelines": ["tbl-tripod", "tbl-claim"],
     "model-card": ["sec-data-sheet"],
