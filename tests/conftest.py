@@ -17,12 +17,13 @@ import trustme
 from filelock import FileLock
 from hypothesis import settings
 from numpy.typing import NDArray
+from profiles import PROFILE
 from scipy.special import logit
 
 from pneumo import data, recipes, runs, sealed
 from pneumo import study as study_module
 from pneumo.data import Dataset
-from pneumo.recipes import Profile, Recipe
+from pneumo.recipes import Recipe
 from pneumo.runs import Run
 from pneumo.study import Study
 
@@ -38,18 +39,6 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tests")
 
-# The real recipes, shortened until they take seconds; torchvision's weights are out of reach.
-PROFILE = Profile(
-    "tests",
-    ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
-    seeds=(0, 1),
-    controls=("simple-cnn-shuffled-labels",),
-    ablations=("simple-cnn-held-out", "simple-cnn-held-out-flips"),
-    epochs_share=0.01,
-    train_images=64,
-    probed_images=24,
-    purpose="the tests' own",
-)
 Cases = tuple[Sequence[int], Sequence[float]]
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from conftest import PROFILE
+from profiles import PROFILE
 
 from pneumo import bench_studies
 

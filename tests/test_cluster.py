@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import PROFILE
+from profiles import PROFILE
 
 from pneumo import datasets, executors, jobs, probes, recipes
 from pneumo import study as study_module

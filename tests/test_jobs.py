@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PROFILE
+from profiles import PROFILE
 
 from pneumo import executors, jobs, models, probes, recipes, runs
 from pneumo import study as study_module

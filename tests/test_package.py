@@ -114,7 +114,10 @@ def test_the_wheel_says_what_it_needs_and_what_it_is(built):
         (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
         metadata = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
     needs = {Requirement(text) for text in metadata.get_all("Requires-Dist")}
-    assert needs == {Requirement(text) for text in PROJECT["project"]["dependencies"]}
+    wanted = set(PROJECT["project"]["dependencies"])
+    for extra, more in PROJECT["project"]["optional-dependencies"].items():
+        wanted |= {f'{text}; extra == "{extra}"' for text in more}
+    assert needs == {Requirement(text) for text in wanted}
     assert metadata["Requires-Python"] == PROJECT["project"]["requires-python"]
     assert metadata["License-Expression"] == PROJECT["project"]["license"]
     assert metadata["Description-Content-Type"] == "text/markdown"

@@ -214,6 +214,10 @@ def surrounded(tmp_path, with_comma):
     return run
 
 
+# How long it took, and the digests of what holds that.
+TIMES = ("seconds", "digest", "history.csv")
+
+
 def _contents(folder):
     """What a process has made, as a digest by name, but for how long it took."""
     for path in sorted((folder / "site").rglob("*")):
@@ -230,7 +234,7 @@ def _timeless(path):
     if path.name in ("manifest.json", "results.json"):
         content = json.loads(
             path.read_text(encoding="utf-8"),
-            object_hook=lambda found: {k: v for k, v in found.items() if k != "seconds"},
+            object_hook=lambda found: {k: v for k, v in found.items() if k not in TIMES},
         )
         return json.dumps(content)
     return hashlib.sha256(path.read_bytes()).hexdigest()
