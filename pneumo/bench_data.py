@@ -53,7 +53,7 @@ class Ear:
     def epoch(self, row):
         pass
     def rate(self):
-        warm = self.heard[min(4, len(self.heard) // 2):]
+        warm = self.heard[min(4, len(self.heard) - 2):]
         return sum(count for _, count in warm[1:]) / (warm[-1][0] - warm[0][0])
 
 # The network sees 28 by 28 pixels of every image: what is measured is what larger images cost before it.
