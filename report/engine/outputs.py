@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from pneumo import paths
 from report.engine.config import Book
@@ -109,7 +110,9 @@ class _Page:
         label = str(options.get("label") or "")
         kind = label.partition("-")[0]
         try:
-            pictures = [self._store(output, label) for output in outputs if _is_picture(output)]
+            pictures = [
+                self._store(output, cell, label) for output in outputs if _is_picture(output)
+            ]
         except (ValueError, TypeError, AttributeError) as error:
             raise at(
                 cell.path, cell.line, f"the cell shows a picture that is none ({error})"
@@ -206,7 +209,7 @@ class _Page:
             + "\n:::::::"
         )
 
-    def _store(self, output: Any, label: str) -> tuple[str, str]:
+    def _store(self, output: Any, cell: Cell, label: str) -> tuple[str, str]:
         """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
         self.count += 1
         stem = f"{label or 'cell'}-output-{self.count}"
@@ -214,12 +217,22 @@ class _Page:
         data = output["data"]
         if "image/svg+xml" in data:
             drawing = _text(data["image/svg+xml"])
+            if not _is_drawing(drawing):
+                raise at(cell.path, cell.line, "the cell shows an SVG that is none")
             self.files[f"{path}.svg"] = drawing.encode()
         if "image/png" not in data:
             return f"{path}.svg", _size_of(drawing)
         self.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
         size = (output.get("metadata") or {}).get("image/png", {})
         return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
+
+
+def _is_drawing(text: str) -> bool:
+    """Whether a text is XML whose root is an SVG."""
+    try:
+        return ElementTree.fromstring(text).tag.rpartition("}")[2] == "svg"
+    except ElementTree.ParseError:
+        return False
 
 
 def _size_of(drawing: str) -> str:

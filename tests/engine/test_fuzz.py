@@ -268,6 +268,7 @@ OUTPUTS = st.lists(
 )  # fmt: skip
 
 
+NO_DRAWING = {"output_type": "display_data", "data": {"image/svg+xml": "a", "text/plain": "a"}}
 DISPLAYED = {"output_type": "display_data", "data": {"text/html": "<b>", "text/plain": "b"}}
 
 
@@ -336,6 +337,7 @@ UNSAFE = settings(
 )
 @example(page="# One\n\n::: {.cell-html}\n:::\n\n::: {.cell-fold}\na\n:::\n", outputs=[])
 @example(page="# One\n\n![b](https://example.org/x.png)\n", outputs=[])
+@example(page="# One\n\n```{python}\na\n```\n", outputs=[NO_DRAWING])
 @example(page="# One\n\n![b](dot.png){width=²}\n\n![b](dot.png){width='1%]'}\n", outputs=[])
 @example(page="# One\n\n[a](../one.qmd) [b](/etc/passwd)\n", outputs=[])
 @example(
