@@ -5,7 +5,6 @@ lacks. What it makes stays in the run store where the worker sees the same one a
 sent back, checked, and published whole.
 """
 
-import hashlib
 import json
 import os
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pneumo import datasets, paths, probes, runs
+from pneumo import datasets, paths, probes, runs, sealed, storage
 from pneumo.data import DataError, Dataset, fingerprint
 from pneumo.errors import PneumoError
 from pneumo.executors import Call, Lacking, Pool, answers
@@ -353,12 +352,9 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights
         return None
     kept = home / "weights" / f"{meant.sha256}{meant.path.suffix}"
     if sent is not None:
-        if hashlib.sha256(sent).hexdigest() != meant.sha256:
+        if sealed.digest(sent) != meant.sha256:
             raise JobError("the weights that were sent are not those that were meant")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        new = kept.with_name(f"{kept.name}.{uuid4().hex}")
-        new.write_bytes(sent)
-        new.replace(kept)
+        storage.write(kept, sent)
     for path in (meant.path, kept):
         if path.is_file() and sha256_of(path) == meant.sha256:
             return replace(meant, path=path)
@@ -366,7 +362,7 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights
 
 
 def _made(files: Mapping[str, bytes]) -> Made:
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    digests = {name: sealed.digest(content) for name, content in files.items()}
     return Made(files, digests)
 
 
@@ -378,7 +374,7 @@ def _checked(made: Made) -> Mapping[str, bytes]:
     """Files that were sent, as they were when they were."""
     files, digests = made.files or {}, made.digests or {}
     for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != digests.get(name):
+        if sealed.digest(content) != digests.get(name):
             raise JobError(f"{name} was damaged on its way; run the same command again")
     return files
 
