@@ -112,8 +112,11 @@ def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]
 
     Seeds whose map of an image is blank are left out; NaN where all are.
     """
-    mask = regions(study)[region]
-    found = np.stack([shares(maps, mask) for maps in evidence(model)])  # (seeds, N)
+    return _mean_shares(evidence(model), regions(study)[region])
+
+
+def _mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    found = np.stack([shares(each, mask) for each in maps])  # (seeds, N)
     known = np.isfinite(found)
     count = known.sum(axis=0)
     total = np.where(known, found, 0).sum(axis=0)
@@ -122,9 +125,9 @@ def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]
 
 def attention(study: Study, model: Model) -> dict[str, Share]:
     """A model's :class:`Share` of each region, over all test images."""
-    found = {}
+    found, maps = {}, evidence(model)
     for region, mask in regions(study).items():
-        values, uniform = image_shares(study, model, region), float(mask.mean())
+        values, uniform = _mean_shares(maps, mask), float(mask.mean())
         known = values[np.isfinite(values)]
         tested = bool(len(known)) and bool((known != uniform).any())
         mean, low, high = mean_interval(values)

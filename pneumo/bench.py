@@ -32,7 +32,8 @@ from pneumo.augment import augment, resize, to_unit
 from pneumo.data import Dataset, Split
 from pneumo.errors import PneumoError
 from pneumo.loop import Loop, Stage, TwoClasses, predict
-from pneumo.models import Weights, WeightsUnavailableError, build, find_weights
+from pneumo.models import build
+from pneumo.pretrained import Weights, WeightsUnavailableError, find_weights
 from pneumo.recipes import RECIPES, Recipe
 from pneumo.train import find_device, hardware, stratified, versions
 
@@ -45,7 +46,7 @@ import resource, sys, tempfile
 from dataclasses import replace
 from pathlib import Path
 from pneumo import data
-from pneumo.models import find_weights
+from pneumo.pretrained import find_weights
 from pneumo.recipes import RECIPES
 from pneumo.train import train
 recipe = replace(RECIPES[sys.argv[1]], epochs=1)

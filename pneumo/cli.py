@@ -41,10 +41,11 @@ def _train(chosen: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from pneumo import datasets, distributed
-    from pneumo.models import find_weights
+    from pneumo.heldout import images_an_epoch
+    from pneumo.pretrained import find_weights
     from pneumo.progress import Display
     from pneumo.recipes import find_profile
-    from pneumo.train import images_an_epoch, train
+    from pneumo.train import train
 
     about, size = datasets.choose(chosen.dataset, chosen.size)
     recipe = find_profile(chosen.profile).at(size).recipe(chosen.recipe)

@@ -22,7 +22,8 @@ from torch.nn.parallel import DistributedDataParallel
 from pneumo import runs
 from pneumo.data import Dataset
 from pneumo.loop import Listener, Loop, Stage
-from pneumo.models import Classifier, Weights
+from pneumo.models import Classifier
+from pneumo.pretrained import Weights
 from pneumo.recipes import Recipe
 from pneumo.runs import Run
 from pneumo.train import TrainingError, check_weights, fill, find_device, finish

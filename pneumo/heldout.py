@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.data import LARGE, Part, Split, part
+from pneumo.data import LARGE, Dataset, Part, Split, part
+from pneumo.recipes import Recipe
 from pneumo.thumbnails import thumbnails
 
 NORMAL_SHARE, PNEUMONIA_SHARE = 0.15, 0.10  # of the training images of each class
@@ -45,6 +46,13 @@ def remaining(labels: NDArray[np.uint8]) -> int:
     """How many of the images with these labels are left to learn from."""
     normal, pneumonia = (np.flatnonzero(labels == label) for label in (0, 1))
     return len(labels) - _share(normal, NORMAL_SHARE) - _share(pneumonia, PNEUMONIA_SHARE)
+
+
+def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
+    """About how many images a training with this recipe learns from in an epoch."""
+    labels = dataset.train.labels
+    there = remaining(labels) if recipe.held_out else len(labels)
+    return min(recipe.train_images or there, there)
 
 
 def _likeness(training: Split) -> NDArray[np.float64]:

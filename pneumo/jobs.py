@@ -24,7 +24,7 @@ from pneumo.runs import Run
 
 if TYPE_CHECKING:
     from pneumo.loop import Listener
-    from pneumo.models import Weights
+    from pneumo.pretrained import Weights
 
 # The modules that a worker must have as who asks has them.
 CODE = (
@@ -37,6 +37,7 @@ CODE = (
     "loop",
     "metrics",
     "models",
+    "pretrained",
     "probes",
     "recipes",
     "runs",
@@ -345,7 +346,7 @@ def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
 
 def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights | None":
     """The pretrained weights: where they lie, or where those that were sent are kept."""
-    from pneumo.models import sha256_of
+    from pneumo.pretrained import sha256_of
 
     meant = wanted.weights
     if meant is None:

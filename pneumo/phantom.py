@@ -8,8 +8,8 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import numpy as np
+import scipy  # whose parts are loaded when they are first asked for
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 SEED = 20_260_101
 # Cases by split and class, in the ratios of PneumoniaMNIST and of BreastMNIST.
@@ -173,7 +173,7 @@ def _chest(size: int, pneumonia: bool, generator: np.random.Generator) -> NDArra
     image -= generator.uniform(0, 0.25) * np.exp(-(((x - 0.4) ** 2 + (y - 0.8) ** 2) / 0.02)) * body
     if pneumonia:
         image += _opacities(x, y, aerated, depth, generator)
-    mottle = gaussian_filter(generator.normal(0, 1, x.shape), size / 28)
+    mottle = scipy.ndimage.gaussian_filter(generator.normal(0, 1, x.shape), size / 28)
     image += 0.035 * mottle * body + generator.normal(0, 0.008, x.shape)
     image = 0.47 + generator.uniform(0.9, 1.2) * (image - 0.42) + generator.normal(0, 0.04)
     return np.asarray((255 * np.clip(image, 0, 1)).round(), dtype=np.uint8)
@@ -190,7 +190,7 @@ def _opacities(
         width, height = generator.uniform(0.18, 0.42, 2)
         distance = ((x - centre_x) / width) ** 2 + ((y - centre_y) / height) ** 2
         added += generator.uniform(0.3, 1.0) * depth * np.exp(-distance)
-    texture = gaussian_filter(generator.normal(0, 1, x.shape), x.shape[0] / 24)
+    texture = scipy.ndimage.gaussian_filter(generator.normal(0, 1, x.shape), x.shape[0] / 24)
     return np.asarray(np.minimum(added, 0.85 * depth) * aerated * np.clip(1 + texture, 0.6, 1.4))
 
 
@@ -220,7 +220,7 @@ def _breast(size: int, malignant: bool, generator: np.random.Generator) -> NDArr
         image += shade * below
         image -= generator.uniform(0.14, 0.34) * inside
     # Speckle is multiplicative and coarser across the beam than along it.
-    grain = gaussian_filter(generator.normal(0, 1, x.shape), (size / 60, size / 28))
+    grain = scipy.ndimage.gaussian_filter(generator.normal(0, 1, x.shape), (size / 60, size / 28))
     image *= 1 + 0.16 * grain / grain.std()
     image = image * generator.uniform(0.85, 1.15) + generator.normal(0, 0.03)
     return np.asarray((255 * np.clip(image, 0, 1)).round(), dtype=np.uint8)

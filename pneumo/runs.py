@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo import lineage, metrics, paths, sealed, storage
+from pneumo import lineage, paths, sealed, storage
 from pneumo.errors import PneumoError
 from pneumo.recipes import Recipe
 
@@ -65,6 +65,8 @@ class Predictions:
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """The probability of pneumonia, (N,), in [0, 1]."""
+        from pneumo import metrics
+
         return metrics.probabilities(self.logits)
 
 
@@ -385,24 +387,27 @@ def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> N
     partial.rename(destination)
 
 
-@cache
 def source_digest(modules: tuple[str, ...]) -> str:
     """A hash of what modules of this package do: comments, docstrings and layout don't count.
 
     Args:
         modules: their names within the package, as ``metrics`` or ``figures.dataset``.
     """
-    package = Path(__file__).parent
     digest = hashlib.sha256()
     for name in modules:
-        path = package.joinpath(*name.split(".")).with_suffix(".py")
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_docstring(body[0]):
-                body[0] = ast.Pass()
-        digest.update(f"{name}\n{ast.unparse(tree)}\n".encode())
+        digest.update(f"{name} {_module_digest(name)}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _module_digest(name: str) -> str:
+    path = Path(__file__).parent.joinpath(*name.split(".")).with_suffix(".py")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            body[0] = ast.Pass()
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
 
 
 @contextmanager

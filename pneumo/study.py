@@ -1,12 +1,15 @@
 """A study: the recipes and seeds that a profile asks for, on one data set, as finished runs.
 
-:func:`run` trains what is missing; :func:`load` is what pages call, and never trains, downloads or
-imports torch.
+:func:`run` trains what is missing, and imports torch only for that; :func:`load` is what pages call, and
+never trains, downloads or imports torch. Metrics are imported where they are computed: their libraries take
+seconds, and to find that nothing is missing takes none.
 """
 
+import json
 import os
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo import data, datasets, executors, jobs, lineage, metrics, paths, probes, runs, sealed
+from pneumo import data, datasets, executors, jobs, lineage, paths, probes, runs, sealed
 from pneumo.data import Audit, Dataset
 from pneumo.datasets import Description
 from pneumo.errors import PneumoError
-from pneumo.metrics import Confusion
+from pneumo.heldout import images_an_epoch
+from pneumo.pretrained import WeightsUnavailableError, find_weights
 from pneumo.recipes import Profile, Recipe, find_profile
 from pneumo.runs import Run
 
 if TYPE_CHECKING:
     from pneumo.loop import Listener
-    from pneumo.models import Weights
+    from pneumo.metrics import Confusion
 
 SCHEMA = 2
 DEFAULT_PROFILE = "standard"
@@ -97,8 +101,10 @@ class Model:
         """Each run's threshold under the rule."""
         return [threshold(run, rule) for run in self.runs]
 
-    def confusion(self, rule: Rule, split: str = "test") -> Confusion:
+    def confusion(self, rule: Rule, split: str = "test") -> "Confusion":
         """The first seed's counts at the rule's operating point."""
+        from pneumo import metrics
+
         predictions = self.run.predictions[split]
         return metrics.confusion(
             predictions.labels, predictions.probabilities, threshold(self.run, rule)
@@ -107,7 +113,7 @@ class Model:
     def mean(self, rule: Rule, split: str = "test") -> dict[str, float]:
         """Each of :data:`pneumo.metrics.NAMES` at the operating point, averaged over the seeds."""
         rows = [evaluate(run, rule, split) for run in self.runs]
-        return {name: float(np.mean([row[name] for row in rows])) for name in metrics.NAMES}
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def spread(self, rule: Rule, name: str, split: str = "test") -> float:
         """Standard deviation of a metric over the seeds; NaN with a single one."""
@@ -170,6 +176,8 @@ class Study:
 
 def threshold(run: Run, rule: Rule) -> float:
     """The run's threshold under the rule."""
+    from pneumo import metrics
+
     if rule is HALF:
         return metrics.HALF
     validation = run.predictions["val"]
@@ -182,6 +190,8 @@ def threshold(run: Run, rule: Rule) -> float:
 
 def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     """Each of :data:`pneumo.metrics.NAMES` for one run at the rule's operating point."""
+    from pneumo import metrics
+
     # Kept with the run, like what it reads: a page asks for the same numbers many times.
     lineage.note(run)
     known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
@@ -227,9 +237,6 @@ def run(
         PneumoError: unknown profile, recipe or executor, data or weights that are not what they should be,
             or a run that failed in a worker.
     """
-    from pneumo.models import WeightsUnavailableError, build, count_parameters, find_weights
-    from pneumo.train import images_an_epoch
-
     place = executors.parse(executor)
     about, side = datasets.choose(dataset, size)
     chosen = find_profile(profile).at(side)
@@ -241,15 +248,16 @@ def run(
             f"it has: {', '.join(names)}"
         )
     found = datasets.load(about.name, side, source)
+    record = _record_path(chosen.name, about, side, home)
     models: list[Model] = []
     wanted: list[jobs.Training] = []
     for name in (name for name in names if not only or name in only):
         recipe = chosen.recipe(name)
         try:
-            pretrained: Weights | None = find_weights(recipe, weights)
+            pretrained = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
             reason = paths.without_folders(str(error))
-            models.append(Model(recipe, count_parameters(build(recipe)), reason=reason))
+            models.append(Model(recipe, _parameters(recipe, record), reason=reason))
             continue
         models.append(Model(recipe, 0))  # until it has runs
         wanted += [jobs.want(recipe, seed, found, pretrained) for seed in chosen.seeds]
@@ -271,7 +279,7 @@ def run(
         ]
         jobs.probed(pool, common, found, chosen, asked, notice)
     if not only:
-        runs.write_sealed(_record_path(chosen.name, about, side, home), _record(study))
+        runs.write_sealed(record, _record(study))
     if notice and (left := _left(home)):
         notice(left)
     return study
@@ -393,6 +401,23 @@ def _record_path(profile: str, about: Description, size: int, home: Path | None)
     return (home or paths.home()) / "studies" / f"{name}.json"
 
 
+def _parameters(recipe: Recipe, record: Path) -> int:
+    """How many numbers the recipe's network learns, as a study's record of this code has it, or counted."""
+    with suppress(OSError, ValueError, KeyError, TypeError, sealed.OtherVersionError):
+        for entry in sealed.parse(record.read_bytes(), SCHEMA, record.name)["models"]:
+            if entry["network"] == _network(recipe):
+                return int(entry["parameters"])
+    from pneumo.models import build, count_parameters
+
+    return count_parameters(build(recipe))
+
+
+def _network(recipe: Recipe) -> str:
+    """A digest of all that decides what the recipe's network is."""
+    decided_by = [recipe.to_dict(), runs.source_digest(("models",))]
+    return sealed.digest(json.dumps(decided_by, sort_keys=True).encode())
+
+
 def _record(study: Study) -> dict[str, Any]:
     """What :func:`load` needs to find the study again: where the data lie, and why a model did not run."""
     return {
@@ -407,6 +432,7 @@ def _record(study: Study) -> dict[str, Any]:
             {
                 "recipe": model.name,
                 "parameters": model.parameters,
+                "network": _network(model.recipe),
                 "reason": model.reason,
                 "weights": model.pretrained["sha256"] if model.pretrained else None,
             }

@@ -18,9 +18,10 @@ from torch import nn
 from pneumo import paths, runs, storage
 from pneumo.data import Dataset, Part, Split, part
 from pneumo.errors import PneumoError
-from pneumo.heldout import divide, remaining
+from pneumo.heldout import divide
 from pneumo.loop import Listener, Loop, TwoClasses, predict, seed_everything
-from pneumo.models import Weights, build, count_parameters, layers
+from pneumo.models import build, count_parameters, layers
+from pneumo.pretrained import Weights
 from pneumo.recipes import Recipe
 from pneumo.runs import Run
 
@@ -94,13 +95,6 @@ def find_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(f"no device {name!r} here ({reason}); try auto or cpu") from None
-
-
-def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
-    """About how many images a training with this recipe learns from in an epoch."""
-    labels = dataset.train.labels
-    there = remaining(labels) if recipe.held_out else len(labels)
-    return min(recipe.train_images or there, there)
 
 
 def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:

@@ -33,7 +33,7 @@ from pneumo.tables.reference import SCORES
 
 if TYPE_CHECKING:
     from pneumo.loop import Listener
-    from pneumo.models import Weights
+    from pneumo.pretrained import Weights
 
 T = TypeVar("T")
 
@@ -137,7 +137,8 @@ def verify(
         VerificationError: there is no reference, or its data, weights, recipes or seeds are not at hand.
         PneumoError: the data or the reference are damaged.
     """
-    from pneumo.train import images_an_epoch, train
+    from pneumo.heldout import images_an_epoch
+    from pneumo.train import train
 
     kept = _reference(folder)
     profile = part(kept, only, seeds)
@@ -344,7 +345,7 @@ def _same_data(kept: Reference, source: str) -> Dataset:
 
 
 def _weights(recipe: Recipe, given: Path | None) -> "Weights | None":
-    from pneumo.models import WeightsUnavailableError, find_weights
+    from pneumo.pretrained import WeightsUnavailableError, find_weights
 
     try:
         return find_weights(recipe, given)

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torchvision.models import ResNet18_Weights
 
 from pneumo import kept as keeping
-from pneumo import models, paths, probes, promises, reference, results, runs, sealed
+from pneumo import models, paths, pretrained, probes, promises, reference, results, runs, sealed
 from pneumo import study as studies
 from pneumo.cli import main
-from pneumo.models import WeightsError
+from pneumo.pretrained import WeightsError
 from pneumo.probes import ProbeError
 from pneumo.promises import PromisesError
 from pneumo.recipes import RECIPES
@@ -121,6 +120,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
     with pytest.raises(StudyError, match=f"{record} is damaged .*; run `pneumo study"):
         studies.load(home=store)
 
+    first_made = {path: path.stat().st_ino for path in (store / "runs").iterdir()}
     capfd.readouterr()
     again = studies.run(study.profile.name, "phantom", home=store)
     said = [line for line in capfd.readouterr().err.splitlines() if "damaged" in line]
@@ -137,8 +137,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
             run.predictions["test"].logits, before.predictions["test"].logits
         )
         assert runs.find_fault(run.path) is None
-        anew = run.path in spoilt
-        assert (run.manifest != before.manifest) == anew
+        assert (run.path.stat().st_ino != first_made[run.path]) == (run.path in spoilt)
     loaded = studies.load(home=store)
     assert probes.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
 
@@ -429,16 +428,16 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
 
 
 @pytest.fixture(params=["carried", "lite0", "given", "cached"])
-def pretrained(request, tmp_path, monkeypatch):
+def weights(request, tmp_path, monkeypatch):
     """Weights from each place that there is: the file, the recipe that takes it, and what is given."""
     names = {"carried": "resnet18-tiny-imagenet", "lite0": "efficientnet-lite0-imagenet"}
     recipe = RECIPES[names.get(request.param, "resnet18-imagenet")]
     if request.param == "carried":
-        file = Path(shutil.copy(models.TINY_IMAGENET, tmp_path))
-        monkeypatch.setattr(models, "TINY_IMAGENET", file)
+        file = Path(shutil.copy(pretrained.TINY_IMAGENET, tmp_path))
+        monkeypatch.setattr(pretrained, "TINY_IMAGENET", file)
     elif request.param == "lite0":
-        file = Path(shutil.copy(models._lite0_file(), tmp_path))
-        monkeypatch.setattr(models, "_lite0_file", lambda: file)
+        file = Path(shutil.copy(pretrained._lite0_file(), tmp_path))
+        monkeypatch.setattr(pretrained, "_lite0_file", lambda: file)
     else:
         folder = tmp_path / "hub" / "checkpoints"
         folder.mkdir(parents=True)
@@ -448,20 +447,20 @@ def pretrained(request, tmp_path, monkeypatch):
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         if request.param == "cached":
             url = f"https://127.0.0.1:9/{file.name}"
-            monkeypatch.setattr(ResNet18_Weights.IMAGENET1K_V1.value, "url", url)
+            monkeypatch.setattr(pretrained, "IMAGENET_URL", url)
     return file, recipe, file if request.param == "given" else None
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_changed_byte_in_pretrained_weights_is_found(pretrained, faults):
-    file, recipe, given = pretrained
-    whole = models.find_weights(recipe, given)
+def test_a_changed_byte_in_pretrained_weights_is_found(weights, faults):
+    file, recipe, given = weights
+    whole = pretrained.find_weights(recipe, given)
     cases = list(spoils(file.read_bytes(), file.name, 1))
     faults(len(cases))
     for case in cases:
         file.write_bytes(case)
         with pytest.raises(WeightsError) as raised:
-            models.find_weights(recipe, given)
+            pretrained.find_weights(recipe, given)
         assert str(file) in str(raised.value)
         # Also where they were whole when they were looked for.
         with pytest.raises(WeightsError, match="another than a moment ago"):

@@ -10,7 +10,8 @@ from torch import nn
 
 from pneumo import explain
 from pneumo.augment import resize, to_unit
-from pneumo.models import Classifier, build, find_weights
+from pneumo.models import Classifier, build
+from pneumo.pretrained import find_weights
 from pneumo.recipes import RECIPES
 from pneumo.runs import VARIANTS
 from pneumo.train import train

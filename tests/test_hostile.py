@@ -27,7 +27,7 @@ from pneumo import (
     words,
 )
 from pneumo.errors import PneumoError, printable
-from pneumo.models import Weights, WeightsError
+from pneumo.pretrained import Weights, WeightsError
 from pneumo.progress import Display
 from pneumo.radiographs import RadiographError
 from pneumo.recipes import RECIPES

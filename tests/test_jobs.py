@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo import executors, jobs, models, probes, recipes, runs
+from pneumo import executors, jobs, pretrained, probes, recipes, runs
 from pneumo import study as study_module
 from pneumo.data import Split
 from pneumo.executors import Lacking, Serial
@@ -97,7 +97,7 @@ def test_data_that_changed_on_their_way_are_refused(common, phantom):
 
 def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom, tmp_path):
     recipe = PROFILE.recipe("resnet18-tiny-imagenet")
-    here = models.find_weights(recipe)
+    here = pretrained.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
     assert jobs.train(common, wanted, data=phantom) == Lacking("weights")
     with pytest.raises(JobError, match="weights that were sent are not those that were meant"):

@@ -33,7 +33,7 @@ INSTALLED = """
 import json
 from pneumo import paths, train
 from pneumo.cli import main
-from pneumo.models import find_weights
+from pneumo.pretrained import find_weights
 from pneumo.recipes import RECIPES
 
 assert paths.checkout() is None

@@ -15,8 +15,9 @@ from torchvision.models import resnet18
 from pneumo import pretrain as module
 from pneumo.cli import main
 from pneumo.data import DataError
-from pneumo.models import build, find_weights
+from pneumo.models import build
 from pneumo.pretrain import manifest, pretrain, read
+from pneumo.pretrained import find_weights
 from pneumo.recipes import RECIPES
 from pneumo.runs import RunError
 

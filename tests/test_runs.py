@@ -57,7 +57,7 @@ import pathlib, pneumo
 from pneumo import recipes, runs
 
 def key():
-    runs.source_digest.cache_clear()
+    runs._module_digest.cache_clear()
     return runs.run_key(recipes.RECIPES["simple-cnn"], 0, {KEY["fingerprint"]!r}, None)
 
 def changed_by(module, old, new):

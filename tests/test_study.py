@@ -1,6 +1,7 @@
 """A study: run once, read as often as one likes, and never mixed with another's."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from PIL import Image
 from pneumo import datasets, metrics, predict, recipes, results, tables, words
 from pneumo import study as study_module
 from pneumo.data import DataError
-from pneumo.models import WeightsError
+from pneumo.pretrained import WeightsError
 from pneumo.recipes import RECIPES, Profile, RecipeError
 from pneumo.runs import RunError
 from pneumo.study import HALF, YOUDEN, Model, StudyError, load, run
@@ -111,6 +112,25 @@ print(len(study.runs))
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert (result.stdout, result.stderr, result.returncode) == (f"{len(study.runs)}\n", "", 0)
+
+
+def test_a_study_with_nothing_left_to_do_imports_neither_torch_nor_what_computes(study, home):
+    script = f"""
+import sys
+from pathlib import Path
+from pneumo import cli, recipes
+from pneumo.recipes import Profile
+recipes.PROFILES["tests"] = {study.profile!r}
+status = cli.main(["study", "--profile", "tests", "--data", "phantom"])
+print(status, {{"torch", "torchvision", "captum", "sklearn", "pandas", "matplotlib"}} & set(sys.modules))
+"""
+    environment = os.environ | {"PNEUMO_HOME": str(home)}
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "0 set()"
+    assert "resnet18-imagenet: not run: " in result.stdout
 
 
 def test_the_profile_and_the_data_may_come_from_the_environment(study, home, monkeypatch):

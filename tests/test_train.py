@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from pneumo import metrics
 from pneumo import train as training
 from pneumo.data import Split
-from pneumo.models import build, find_weights
+from pneumo.models import build
+from pneumo.pretrained import find_weights
 from pneumo.recipes import RECIPES
 from pneumo.train import TrainingError, train
 

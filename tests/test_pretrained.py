@@ -1,0 +1,299 @@
+"""Every place that pretrained weights may come from, none of them beyond loopback, and how they are taken."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torchvision.models import ResNet18_Weights, resnet18
+
+from pneumo import pretrained
+from pneumo.models import build
+from pneumo.network import answers
+from pneumo.pretrained import (
+    Weights,
+    WeightsError,
+    WeightsUnavailableError,
+    find_weights,
+    sha256_of,
+)
+from pneumo.recipes import RECIPES
+
+IMAGENET = RECIPES["resnet18-imagenet"]
+TINY = RECIPES["resnet18-tiny-imagenet"]
+LITE = RECIPES["efficientnet-lite0-imagenet"]
+
+
+@pytest.fixture(scope="module")
+def imagenet_file(tmp_path_factory):
+    """A ResNet18 of 1,000 classes with weights of our own, named as torch's hub names files."""
+    torch.manual_seed(11)
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+    torch.save(resnet18(num_classes=1000).state_dict(), path)
+    return path.rename(path.with_name(f"resnet18-{sha256_of(path)[:8]}.pth"))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of torchvision's."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def turn_torchvision_to(host, name, monkeypatch):
+    monkeypatch.setattr(pretrained, "IMAGENET_URL", f"{host.url}/{name}")
+
+
+def body_of(model):
+    """The network's weights without its head's."""
+    state = model.network.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith(model._head)}
+
+
+def test_torchvisions_weights_are_where_and_as_large_as_torchvision_says():
+    published = ResNet18_Weights.IMAGENET1K_V1
+    assert published.url == pretrained.IMAGENET_URL
+    assert published.meta["_file_size"] == pretrained.IMAGENET_MIB
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"TORCH_HOME": "~/torch"}, {"XDG_CACHE_HOME": "/caches"}, {}],
+    ids=lambda environment: "-".join(environment) or "neither",
+)
+def test_the_cache_is_torchs_hubs(environment, monkeypatch):
+    for name in ("TORCH_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(pretrained._hub()) == torch.hub.get_dir()
+
+
+def test_no_place_is_looked_at_with_torch():
+    script = """
+import sys
+from pneumo.pretrained import WeightsUnavailableError, find_weights
+from pneumo.recipes import RECIPES
+for recipe in RECIPES.values():
+    try:
+        find_weights(recipe)
+    except WeightsUnavailableError:
+        print(recipe.name)
+print("torch" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (result.stdout, result.stderr) == ("resnet18-imagenet\nFalse\n", "")
+
+
+def test_a_recipe_without_pretraining_asks_for_no_weights():
+    assert find_weights(RECIPES["simple-cnn"]) is None
+
+
+def test_the_carried_weights_load_into_everything_but_the_head():
+    weights = find_weights(TINY)
+    stored = load_file(weights.path)
+    body = body_of(build(TINY, weights))
+    assert set(body) <= set(stored)
+    assert len(body) > 100
+    for name, value in body.items():
+        torch.testing.assert_close(
+            value, stored[name], check_dtype=False, check_stride=False, msg=name
+        )
+
+
+def test_the_head_is_new_even_where_the_body_is_not():
+    weights = find_weights(TINY)
+    torch.manual_seed(0)
+    one = build(TINY, weights).head[1].weight
+    other = build(TINY, weights).head[1].weight
+    assert not torch.equal(one, other)
+
+
+def test_lite0s_weights_come_from_their_wheel():
+    weights = find_weights(LITE)
+    stored = torch.load(weights.path, map_location="cpu", weights_only=True)
+    body = body_of(build(LITE, weights))
+    assert weights.name == "ImageNet (EfficientNet-Lite0)"
+    for name, value in body.items():
+        torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
+
+
+@pytest.mark.promise("damage", "found")
+def test_the_digest_check_refuses_a_file_with_a_flipped_byte(tmp_path, monkeypatch):
+    damaged = tmp_path / pretrained.TINY_IMAGENET.name
+    content = bytearray(pretrained.TINY_IMAGENET.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    monkeypatch.setattr(pretrained, "TINY_IMAGENET", damaged)
+    with pytest.raises(WeightsError, match="is damaged") as raised:
+        find_weights(TINY)
+    assert str(damaged) in str(raised.value)
+    assert not isinstance(raised.value, WeightsUnavailableError)
+
+
+@pytest.mark.promise("damage", "found")
+def test_carried_weights_that_were_lost_ask_for_a_new_installation(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "TINY_IMAGENET", tmp_path / "gone.safetensors")
+    with pytest.raises(WeightsUnavailableError, match="install the package again"):
+        find_weights(TINY)
+
+
+def test_imagenet_weights_can_be_given_by_argument(imagenet_file):
+    weights = find_weights(IMAGENET, imagenet_file)
+    stored = torch.load(imagenet_file, weights_only=True)
+    for name, value in body_of(build(IMAGENET, weights)).items():
+        torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
+    assert imagenet_file.name in weights.name
+    assert weights.sha256 == sha256_of(imagenet_file)
+
+
+def test_imagenet_weights_can_be_given_by_environment(imagenet_file, monkeypatch):
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(imagenet_file))
+    assert find_weights(IMAGENET) == find_weights(IMAGENET, imagenet_file)
+
+
+def test_other_recipes_do_not_look_at_the_given_weights(imagenet_file, monkeypatch):
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(imagenet_file))
+    assert find_weights(TINY).path == pretrained.TINY_IMAGENET
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", ["mine.pth", "resnet18-00000000.pth", "resnet18-f37072fd.pth"])
+def test_weights_whose_name_does_not_say_their_digest_are_refused(name, imagenet_file, tmp_path):
+    renamed = shutil.copy(imagenet_file, tmp_path / name)
+    with pytest.raises(WeightsError, match="to use other weights on purpose") as raised:
+        find_weights(IMAGENET, renamed)
+    assert imagenet_file.name in str(raised.value)  # the name that would be right
+
+
+def test_a_given_file_that_is_not_there_is_an_error_and_no_download(tmp_path):
+    with pytest.raises(WeightsError, match="no weights at") as raised:
+        find_weights(IMAGENET, tmp_path / "nowhere.pth")
+    assert not isinstance(raised.value, WeightsUnavailableError)
+
+
+@pytest.mark.promise("damage", "found")
+def test_torchvisions_cache_is_refused_where_it_is_damaged(cache):
+    name = pretrained.IMAGENET_URL.rsplit("/", 1)[-1]
+    (cache / name).write_bytes(b"half a download")
+    with pytest.raises(WeightsError, match=r"is damaged.*delete it"):
+        find_weights(IMAGENET)
+
+
+def test_out_of_reach_weights_are_unavailable_within_seconds(cache):
+    started = time.monotonic()
+    with pytest.raises(WeightsUnavailableError, match="host does not answer"):
+        find_weights(IMAGENET)
+    assert time.monotonic() - started < 10
+
+
+def test_weights_are_downloaded_once_into_torchvisions_cache(
+    cache, host, imagenet_file, monkeypatch
+):
+    turn_torchvision_to(host, imagenet_file.name, monkeypatch)
+    host.bodies[f"/{imagenet_file.name}"] = imagenet_file.read_bytes()
+    first = find_weights(IMAGENET)
+    assert first.path == cache / imagenet_file.name
+    assert first.name == "ImageNet (torchvision)"
+    host.bodies.clear()
+    assert find_weights(IMAGENET) == first
+
+
+def test_torchvisions_own_file_is_known_when_given(imagenet_file, host, monkeypatch):
+    turn_torchvision_to(host, imagenet_file.name, monkeypatch)
+    assert find_weights(IMAGENET, imagenet_file).name == "ImageNet (torchvision)"
+
+
+@pytest.fixture
+def unavailable(cache, host, monkeypatch):
+    """Tells whether the weights can't be downloaded, for which reason, and whether nothing is left of it."""
+    turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
+
+    def check(reason):
+        with pytest.raises(WeightsUnavailableError, match=f"could not be downloaded: .*{reason}"):
+            find_weights(IMAGENET)
+        assert not list(cache.iterdir())
+
+    return check
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_download_that_breaks_off_is_unavailable(unavailable):
+    unavailable("503")
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.promise("hostile", "found")
+def test_a_download_of_other_content_is_not_kept(host, unavailable):
+    host.bodies["/resnet18-01234567.pth"] = b"something else"
+    unavailable("invalid hash value")
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(
+    host, unavailable, monkeypatch
+):
+    monkeypatch.setattr(pretrained, "MOST", 529_530)
+    host.endless.add("/resnet18-01234567.pth")
+    unavailable("sends more than the 529,530 bytes")
+
+
+@pytest.mark.promise("hostile", "found")
+def test_a_download_that_leads_away_from_tls_is_refused(host, unavailable):
+    host.sent["/resnet18-01234567.pth"] = "http://127.0.0.1:9/resnet18-01234567.pth"
+    unavailable("is not served over TLS")
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_what_is_downloaded_is_never_unpickled(cache, host, tmp_path, monkeypatch):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    torch.save(Trap(), tmp_path / "trap.pth")
+    name = f"resnet18-{sha256_of(tmp_path / 'trap.pth')[:8]}.pth"
+    turn_torchvision_to(host, name, monkeypatch)
+    host.bodies[f"/{name}"] = (tmp_path / "trap.pth").read_bytes()
+    with pytest.raises(WeightsError, match="does not hold this network's weights"):
+        build(IMAGENET, find_weights(IMAGENET))
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_host_that_accepts_and_never_answers_costs_its_time_limit_only():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        started = time.monotonic()
+        assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}/file", seconds=0.5)
+        assert time.monotonic() - started < 2
+
+
+def test_a_host_that_answers_is_noticed(host):
+    assert answers(f"{host.url}/file")
+
+
+def test_what_is_no_address_does_not_answer():
+    assert not answers("nonsense")
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_file_that_holds_no_weights_is_refused_by_its_path(tmp_path):
+    for name in ("noise.safetensors", "noise.pth"):
+        path = tmp_path / name
+        path.write_bytes(b"not weights at all")
+        with pytest.raises(WeightsError, match="does not hold this network's weights") as raised:
+            build(IMAGENET, Weights("noise", path, sha256_of(path)))
+        assert str(path) in str(raised.value)
+
+
+@pytest.mark.promise("damage", "found")
+def test_another_networks_weights_are_refused(tmp_path):
+    path = tmp_path / "other.pth"
+    torch.save(build(RECIPES["simple-cnn"]).network.state_dict(), path)
+    with pytest.raises(WeightsError, match="does not fit the network"):
+        build(IMAGENET, Weights("other", path, sha256_of(path)))
