@@ -124,15 +124,15 @@ def assemble(executed: list[Executed], book: Book) -> Document:
     chapters: list[Chapter] = []
     targets: dict[str, Target] = {}
     counts: Counter[bool] = Counter()
-    for page in executed:
-        with about(page.page.path):
-            chapter = _open_chapter(page, book)
+    for chapter in tree.each(partial(_open_chapter, book=book), executed):
+        path = chapter.page.path
+        with about(path):
             if chapter.place is not None:
                 count = counts[chapter.is_appendix]
                 counts[chapter.is_appendix] += 1
                 if chapter.is_appendix and count == len(ascii_uppercase):
                     problem = f"a book has no more than {count} appendices with a letter"
-                    raise at(page.page.path, None, problem)
+                    raise at(path, None, problem)
                 chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
                 chapter.number = chapter.place if chapter.number is not None else None
             _Numbering(chapter, targets).run()
@@ -148,6 +148,11 @@ def assemble(executed: list[Executed], book: Book) -> Document:
 
 def _open_chapter(executed: Executed, book: Book) -> Chapter:
     """A page's tree, with its first heading, or the title of its front matter, taken off."""
+    with about(executed.page.path):
+        return _chapter(executed, book)
+
+
+def _chapter(executed: Executed, book: Book) -> Chapter:
     page = executed.page
     front_matter = page.front_matter
     is_index = page.path == book.chapters[0]

@@ -18,8 +18,8 @@ def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     with about(chapter.page.path):
         writer = _Writer(chapter, document)
         blocks = writer.blocks(chapter.blocks)
-        everything = chapter.slug in _pages_of_references(document)
-        return tree.write(blocks, arguments(book), metadata(book, document if everything else None))
+        lists = any(div["c"][0][0] == "refs" for div in tree.every(chapter.blocks, "Div"))
+        return tree.write(blocks, arguments(book), metadata(book, document if lists else None))
 
 
 def write_inlines(inlines: list[Node]) -> str:
@@ -66,15 +66,6 @@ def document_title(chapter: Chapter, book: Book) -> str:
     if chapter.is_index:
         return book.title
     return f"{chapter.heading} – {book.title}"
-
-
-def _pages_of_references(document: Document) -> set[str]:
-    return {
-        chapter.slug
-        for chapter in document.chapters
-        for div in tree.every(chapter.blocks, "Div")
-        if div["c"][0][0] == "refs"
-    }
 
 
 class _Writer:

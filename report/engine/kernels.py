@@ -31,7 +31,8 @@ from report.engine.source import Cell, Page
 # Elsewhere system libraries start threads of their own, and what splits off is not sound.
 SPLITS = sys.platform == "linux"
 NURSERY = Path(__file__).with_name("nursery.py")
-ARGUMENTS = ["--IPKernelApp.log_level=40"]  # errors only
+# Errors only, and no history, for which each would have a database and a thread.
+ARGUMENTS = ["--IPKernelApp.log_level=40", "--HistoryManager.enabled=False"]
 MATPLOTLIB = """\
 figure.figsize: {width}, {height}
 figure.dpi: {dpi}

@@ -5,6 +5,7 @@ arguments, as JSON), and writes the number of the new process. It ends with its 
 """
 
 import ctypes
+import gc
 import json
 import os
 import signal
@@ -21,13 +22,20 @@ def main(first: str, modules: list[str]) -> None:
     orders, answers = sys.stdin, os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a module prints while it is imported is no answer
     del sys.path[0]  # this file's folder, which is no kernel's
+    gc.disable()  # nothing that is imported is garbage
     exec(first, {})
-    for name in ("ipykernel.kernelapp", *modules):
+    # No page is debugged, and without a debugger no kernel imports one, which takes as long as many a page.
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    for name in ("ipykernel.kernelapp", "ipykernel.debugger"):
+        import_module(name)
+    del sys.modules["debugpy"]
+    for name in modules:
         try:
             import_module(name)
         except Exception:  # not a module, or one that fails: then its page says so
             continue
     sys.modules["pneumo_trace"].settle()
+    gc.freeze()  # and no kernel need look through it for any
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that are over leave nothing behind
     own = os.getpid()
     for line in orders:
@@ -43,6 +51,7 @@ def _kernel(parent: int, order: list[str]) -> None:
     ctypes.CDLL(None).prctl(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL)
     if os.getppid() != parent:  # it was over before that
         os._exit(1)
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)

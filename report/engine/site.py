@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -26,7 +27,7 @@ from report.engine.pdf import write_pdf
 from report.engine.plain import is_file, read_text
 from report.engine.source import Page, read_page
 
-PAGES_AT_ONCE = 2
+PAGES_AT_ONCE = 3  # on two cores one more than these: each waits for its kernel at times
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 
 
@@ -115,7 +116,20 @@ def _write_site(
     templates: Path,
     memory: Memory | None,
 ) -> None:
+    """The site's files, and beside them the PDF, with which pages have nothing in common."""
     files = {name: content for page in executed for name, content in page.files.items()}
+    with storage.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
+        pdf = None
+        if book.pdf:
+            pdf = pool.submit(write_pdf, document, book, templates, files, scratch, memory)
+        _write_pages(folder, document, files, book, templates)
+        if book.pdf and pdf:
+            (folder / book.pdf).write_bytes(pdf.result())
+
+
+def _write_pages(
+    folder: Path, document: Document, files: dict[str, bytes], book: Book, templates: Path
+) -> None:
     search: list[dict[str, str]] = []
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(templates),
@@ -125,8 +139,8 @@ def _write_site(
         lstrip_blocks=True,
     )
     template = environment.get_template("page.html.j2")
-    for place, chapter in enumerate(document.chapters):
-        body = html.write_body(chapter, document, book)
+    bodies = tree.each(partial(html.write_body, document=document, book=book), document.chapters)
+    for place, (chapter, body) in enumerate(zip(document.chapters, bodies, strict=True)):
         with about(chapter.page.path):
             text = template.render(_context(document, place, book, body))
         (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
@@ -137,10 +151,6 @@ def _write_site(
     for path in (*templates.glob("*.css"), *templates.glob("*.js"), *book.stylesheets):
         shutil.copyfile(path, libraries / path.name)
     _copy_files(folder, document, files, book)
-    if book.pdf:
-        with storage.scratch("pdf") as scratch:
-            pdf = write_pdf(document, book, templates, files, scratch, memory)
-        (folder / book.pdf).write_bytes(pdf)
 
 
 def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book: Book) -> None:

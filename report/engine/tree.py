@@ -3,10 +3,12 @@
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import pypandoc
 
@@ -15,7 +17,10 @@ from report.engine.memory import Memory, key_of
 
 Node = dict[str, Any]
 Attributes = tuple[str, list[str], dict[str, str]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 TIME_LIMIT = 120  # seconds that pandoc may take for a page
+AT_ONCE = 2  # pages that it is asked about side by side
 # What a page says of itself it says at its top, and there it is read by us: what else looks like it is text.
 MARKDOWN = "markdown-yaml_metadata_block-pandoc_title_block"
 _COLUMNS = re.compile(r"[1-9][0-9]?")
@@ -53,6 +58,18 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     if memory:
         memory.put("pandoc", key, result.stdout.encode())
     return result.stdout
+
+
+def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """What a function that asks pandoc makes of each item; the first one's error is raised.
+
+    A few are asked about side by side, since it is a process of its own that is waited for.
+    """
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        return list(pool.map(function, items))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -117,8 +134,7 @@ def read_html(text: str) -> list[Node]:
 
 def write(blocks: list[Node], arguments: Sequence[str], metadata: dict[str, Any]) -> str:
     """The blocks in the format and with the options that the arguments name."""
-    version = [int(part) for part in _api_version()]
-    tree = {"pandoc-api-version": version, "meta": metadata, "blocks": blocks}
+    tree = {"pandoc-api-version": _api_version(), "meta": metadata, "blocks": blocks}
     return pandoc(["-f", "json", *arguments], json.dumps(tree))
 
 
@@ -231,13 +247,12 @@ def every(node: Any, kind: str | None = None) -> Iterator[Node]:
             yield from every(value, kind)
 
 
-def _api_version() -> list[str]:
-    if not _VERSION:
-        _VERSION.extend(
-            json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))["pandoc-api-version"]
-        )
-    return _VERSION
+@cache
+def _api_version() -> list[int]:
+    version: list[int] = json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))[
+        "pandoc-api-version"
+    ]
+    return version
 
 
-_VERSION: list[str] = []
 _memories: list[Memory] = []
