@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision import transforms
 
-from pneumo import data, reference, streams
+from pneumo import data, reference, storage, streams
 from pneumo.augment import augment, resize, to_unit
 from pneumo.data import Dataset, Split
 from pneumo.errors import PneumoError
@@ -383,8 +383,9 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = (
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     chosen = parser.parse_args(arguments)
     try:
-        rows = run(chosen.only, more=more)
-        write(rows, chosen.output)
+        with storage.told():
+            rows = run(chosen.only, more=more)
+            write(rows, chosen.output)
     except PneumoError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

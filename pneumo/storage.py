@@ -6,6 +6,7 @@ about to write; of a finished run alone every byte is on the disk before it has 
 
 import errno
 import os
+import select
 import shutil
 import sys
 import tempfile
@@ -42,6 +43,7 @@ _NO_FOLDER = {
 }
 _REASONS = _NO_ROOM | _NO_ENTRY | _NO_FOLDER
 _OUTPUT = "standard output"
+_UNREAD = 128 + 13  # what a shell says of a program that ended by SIGPIPE
 _LITTLE = 1 << 20  # bytes: a disk with less is the one that is full
 _HERE = -100  # renameat2's AT_FDCWD
 _EXCHANGE = 2  # and its RENAME_EXCHANGE
@@ -185,20 +187,40 @@ def refusals(path: Path | str | None = None, put: Writer | None = None) -> Itera
 def told() -> Iterator[None]:
     """For a command: whatever the disk refuses within becomes a sentence, standard output's end too.
 
+    Where nobody reads standard output any more, as behind ``| head``, the command ends without a word.
+
     Raises:
         StorageError: as :func:`refusals`.
+        SystemExit: nobody reads on.
     """
     try:
         with refusals():
             yield
             with refusals(_OUTPUT):
                 sys.stdout.flush()
+    except BrokenPipeError:
+        if not _is_unread(sys.stdout):  # it was another pipe
+            raise
+        _let_go()
+        raise SystemExit(_UNREAD) from None
     except StorageError:
-        try:
-            sys.stdout.flush()
-        except OSError:  # Python would try again at its end, and complain in its own words
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         raise
+
+
+def _is_unread(stream: IO[Any]) -> bool:
+    """Whether the other end of a stream is closed."""
+    asked = select.poll()
+    asked.register(stream, 0)
+    return bool(asked.poll(0))
+
+
+def _let_go() -> None:
+    """Write what standard output still takes: Python would try again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refusal(error: BaseException) -> OSError | None:

@@ -66,6 +66,16 @@ def test_a_model_is_trained_from_nothing_but_a_command(here):
     assert first.stdout.startswith(folder.name)
 
 
+def test_an_output_that_nobody_reads_on_ends_without_a_word(here):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pneumo", "data", "--data", "phantom"]
+    environment = os.environ | {"PNEUMO_HOME": str(here / "store")}
+    result = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment)
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
 def test_the_version_is_told(capsys):
     assert usage_error("--version") == 0
     assert capsys.readouterr().out == f"pneumo {__version__}\n"

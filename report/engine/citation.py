@@ -20,7 +20,7 @@ from typing import Any
 import pypandoc
 import yaml
 
-from pneumo import paths, streams
+from pneumo import paths, storage, streams
 from pneumo.errors import PneumoError
 from report.engine.config import Author, read_book
 
@@ -257,10 +257,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say which files are behind")
     chosen = parser.parse_args(arguments)
     try:
-        if not chosen.check:
-            write(chosen.project)
-            return 0
-        found = behind(chosen.project)
+        with storage.told():
+            if not chosen.check:
+                write(chosen.project)
+                return 0
+            found = behind(chosen.project)
     except PneumoError as error:
         print(f"citation: {error}", file=sys.stderr)
         return 1

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from textwrap import indent
@@ -116,7 +117,7 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
         resources={"metadata": {"path": str(folder)}},
     )
     try:
-        with client.setup_kernel(cleanup_kc=True, env=kernels.environment):
+        with _begun(client, steps[0].path, kernels):
             client.group = getattr(manager.provisioner, "pgid", None)
             beginning = Step(kernels.first, steps[0].path, 1)
             _outputs(client, beginning)
@@ -125,6 +126,17 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
     finally:
         end_group(client.group)
     return outputs
+
+
+@contextmanager
+def _begun(client: "_Client", path: Path, kernels: Kernels) -> Iterator[None]:
+    """A kernel that answers, for the page at `path`."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
+        except RuntimeError as error:  # it died, or never spoke
+            raise at(path, None, f"the page's Python process did not begin ({error})") from None
+        yield
 
 
 def _about(book: Book) -> str:

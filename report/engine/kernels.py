@@ -25,6 +25,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from pneumo import paths, storage
 from report.engine import trace
 from report.engine.config import Book
+from report.engine.errors import RenderError
 from report.engine.memory import PACKAGES
 from report.engine.source import Cell, Page
 
@@ -102,7 +103,11 @@ class Kernels:
         return manager
 
     def split_off(self, connection_file: str) -> int:
-        """A new kernel's process number."""
+        """A new kernel's process number.
+
+        Raises:
+            RenderError: the process that they split off from is over.
+        """
         with self._lock:
             if self._nursery is None:
                 self._nursery = subprocess.Popen(
@@ -116,8 +121,13 @@ class Kernels:
             assert self._nursery.stdin
             assert self._nursery.stdout
             order = json.dumps([connection_file, *ARGUMENTS])
-            print(order, file=self._nursery.stdin, flush=True)
-            return int(self._nursery.stdout.readline())
+            with suppress(BrokenPipeError):
+                print(order, file=self._nursery.stdin, flush=True)
+            number = self._nursery.stdout.readline()
+            if not number:
+                status = self._nursery.wait()
+                raise RenderError(f"the process that runs pages ended by itself, with {status}")
+            return int(number)
 
 
 def end_group(group: int | None) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pneumo import paths, results, streams
+from pneumo import paths, results, storage, streams
 from pneumo.errors import PneumoError, printable
 from report.engine import check
 from report.engine.config import read_book
@@ -54,23 +54,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = _parser().parse_args(arguments)
     try:
-        site = chosen.site or read_book(chosen.project / "report").output
-        refusals = list(problems(site, chosen.project))
-        for refusal in refusals:
-            print(printable(f"publish: {refusal}"), file=sys.stderr)
-        if refusals:
-            raise PublishError(f"{site} is not published, for the reasons above")
-        if chosen.check:
-            print(printable(f"{site} can be published"))
-            return 0
-        with prepare(site, chosen.project, chosen.remote, chosen.branch) as publication:
-            if not chosen.dry_run:
-                push(publication, chosen.project, chosen.remote)
-            print(f"{'would push ' if chosen.dry_run else ''}{printable(publication.words)}")
+        with storage.told():
+            site = chosen.site or read_book(chosen.project / "report").output
+            _publish(site, chosen)
     except PneumoError as error:
         print(f"publish: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _publish(site: Path, chosen: argparse.Namespace) -> None:
+    refusals = list(problems(site, chosen.project))
+    for refusal in refusals:
+        print(printable(f"publish: {refusal}"), file=sys.stderr)
+    if refusals:
+        raise PublishError(f"{site} is not published, for the reasons above")
+    if chosen.check:
+        print(printable(f"{site} can be published"))
+        return
+    with prepare(site, chosen.project, chosen.remote, chosen.branch) as publication:
+        if not chosen.dry_run:
+            push(publication, chosen.project, chosen.remote)
+        print(f"{'would push ' if chosen.dry_run else ''}{printable(publication.words)}")
 
 
 def problems(site: Path, project: Path) -> Iterator[str]:

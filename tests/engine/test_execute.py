@@ -138,6 +138,23 @@ def test_a_cell_that_never_ends_is_stopped(refusal, monkeypatch):
 
 
 @pytest.mark.promise("pages", "found")
+def test_a_process_that_runs_no_page_is_reported(refusal, monkeypatch, tmp_path_factory):
+    ending = tmp_path_factory.mktemp("nursery") / "nursery.py"
+    ending.write_text("import sys; sys.exit(7)")
+    monkeypatch.setattr(kernels, "NURSERY", ending)
+    message = refusal(one=f"# One\n\n{cell('1')}")
+    assert message == "the process that runs pages ended by itself, with 7"
+
+
+@pytest.mark.promise("pages", "found")
+def test_a_kernel_that_does_not_begin_is_reported_by_its_page(refusal, monkeypatch):
+    monkeypatch.setattr(kernels, "SPLITS", False)
+    monkeypatch.setattr(module, "ARGUMENTS", ["--no-such-option"])
+    message = refusal(one=f"# One\n\n{cell('1')}")
+    assert message.startswith("one.qmd: the page's Python process did not begin (")
+
+
+@pytest.mark.promise("pages", "found")
 def test_an_output_that_no_page_can_hold_is_refused(refusal):
     code = "from IPython.display import display\ndisplay({'application/x-none': '1'}, raw=True)"
     assert "shows application/x-none, which no page can hold" in refusal(
