@@ -7,16 +7,16 @@ from pneumo.tables._table import Table, table
 
 
 def promises(kept: Sequence[Kept]) -> Table:
-    """A row a promise: faults tried, survived without harm, and found and told."""
+    """A row a promise: faults tried, survived, and found and told; the words last, for narrow screens."""
     return table(
-        "promise | what it says | tried > | survived > | found >",
+        "promise | tried > | survived > | found > | what it says",
         [
             [
                 one.promise.title,
-                one.promise.text,
                 f"{one.tried:,}",
                 f"{one.survived:,}",
                 f"{one.found:,}",
+                one.promise.text,
             ]
             for one in kept
         ],

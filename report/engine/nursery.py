@@ -62,7 +62,9 @@ def _kernel(parent: int, order: list[str]) -> None:
     from ipykernel.kernelapp import IPKernelApp
 
     file, *arguments = order
-    IPKernelApp.launch_instance(["-f", file, *arguments])
+    # A kernel that is nobody's says at length how it is ended; 1 is somebody for whom it need not look.
+    owned = "--IPKernelApp.parent_handle=1"
+    IPKernelApp.launch_instance(["-f", file, owned, *arguments])
     os._exit(0)
 
 

@@ -88,6 +88,11 @@ def test_texts_in_several_lines_with_quotes_and_backslashes_arrive(write):
     assert 'alt="A &quot;quoted&quot; \\alpha in two lines."' in text
 
 
+def test_a_build_says_nothing_of_its_kernels(write, capfd):
+    shown(write(one=f"# One\n\n{cell('print(1)')}"))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_nothing_runs_where_execution_is_off(write):
     folder = write("execute:\n  enabled: false\n", one=f"# One\n\n{cell('1/0')}")
     assert "1/0" in shown(folder).replace("</span>", "").replace('<span class="dv">', "").replace(
