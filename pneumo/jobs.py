@@ -5,7 +5,6 @@ lacks. What it makes stays in the run store where the worker sees the same one a
 sent back, checked, and published whole.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,10 +83,12 @@ class Training:
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker made: files by name, with their SHA-256, or nothing where it lies in the shared store."""
+    """What a worker made: files by name, each with its digest in it or in the manifest beside it.
+
+    None where it lies in the shared store.
+    """
 
     files: Mapping[str, bytes] | None = None
-    digests: Mapping[str, str] | None = None
 
 
 @contextmanager
@@ -209,7 +210,7 @@ def probed(
             say(calls[place].label)
         if made.files is not None:
             run, name = wanted[place]
-            probes.keep(run, name, profile, _checked(made)["answer"])
+            probes.keep(run, name, profile, made.files["answer"])
 
 
 def train(
@@ -283,14 +284,16 @@ def probe(
         probes.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
         return Made()
     assert run is not None
+    assert run.files is not None
+    _check(run.files, label)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs" / label
         path.mkdir(parents=True)
-        for file, content in _checked(run).items():
+        for file, content in run.files.items():
             (path / file).write_bytes(content)
         asked = runs.load(path)
         probes.make(asked, name, dataset, profile, common.device)
-        return _made({"answer": probes.path(asked, name, profile).read_bytes()})
+        return Made({"answer": probes.path(asked, name, profile).read_bytes()})
 
 
 def _code() -> str:
@@ -362,22 +365,23 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights
     return None
 
 
-def _made(files: Mapping[str, bytes]) -> Made:
-    digests = {name: sealed.digest(content) for name, content in files.items()}
-    return Made(files, digests)
-
-
 def _packed(run: Run) -> Made:
-    return _made({name: (run.path / name).read_bytes() for name in runs.FILES})
+    return Made({name: (run.path / name).read_bytes() for name in runs.FILES})
 
 
-def _checked(made: Made) -> Mapping[str, bytes]:
-    """Files that were sent, as they were when they were."""
-    files, digests = made.files or {}, made.digests or {}
-    for name, content in files.items():
-        if sealed.digest(content) != digests.get(name):
-            raise JobError(f"{name} was damaged on its way; run the same command again")
-    return files
+def _check(files: Mapping[str, bytes], label: str) -> None:
+    """Refuse files that are not, byte for byte, those of the run called `label`."""
+    if set(files) != set(runs.FILES):
+        raise JobError(f"what came is not the run {label}; run the same command again")
+    name = runs.MANIFEST
+    try:
+        digests = sealed.parse(files[name], runs.SCHEMA, label)["files"]
+        for name in set(runs.FILES) - {runs.MANIFEST}:
+            if sealed.digest(files[name]) != digests[name]:
+                raise sealed.DamageError("its SHA-256 is not the manifest's")
+    except (ValueError, sealed.OtherVersionError) as error:
+        problem = f"{name} of the run {label} was damaged on its way, or is another's ({error})"
+        raise JobError(f"{problem}; run the same command again") from None
 
 
 def _published(wanted: Training, made: Made, home: Path) -> Run:
@@ -385,12 +389,9 @@ def _published(wanted: Training, made: Made, home: Path) -> Run:
     destination = runs.folder(wanted.recipe, wanted.seed, wanted.key, home)
     if made.files is None:
         return runs.load(destination)
-    files = _checked(made)
-    manifest = json.loads(files.get("manifest.json", b"{}"))
-    if set(files) != set(runs.FILES) or manifest.get("key") != wanted.key:
-        raise JobError(f"{wanted.label}: what came back is not the run {destination.name}")
+    _check(made.files, destination.name)
     with runs.once(destination) as partial:
         if partial:
-            for name, content in files.items():
+            for name, content in made.files.items():
                 (partial / name).write_bytes(content)
     return runs.load(destination)

@@ -115,8 +115,16 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
         name: one of :data:`PROBES`.
         profile: says how many images were asked about.
         content: the file that :func:`make` wrote there.
+
+    Raises:
+        ProbeError: it is not that file, byte for byte.
     """
     file = path(run, name, profile)
+    try:
+        sealed.body(content, file.name)
+    except ValueError as error:
+        problem = f"{file.name} was damaged on its way, or is another's ({error})"
+        raise ProbeError(f"{problem}; run the same command again") from None
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         if not file.is_file():

@@ -16,7 +16,8 @@ from pneumo import executors, jobs, pretrained, probes, recipes, runs
 from pneumo import study as study_module
 from pneumo.data import Split
 from pneumo.executors import Lacking, Serial
-from pneumo.jobs import JobError
+from pneumo.jobs import JobError, Made
+from pneumo.probes import ProbeError
 from pneumo.recipes import RECIPES
 from pneumo.train import train
 
@@ -136,7 +137,7 @@ def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
     content = bytearray(sent.files[name])
     content[len(content) // 2] ^= 1
     changed = replace(sent, files={**sent.files, name: bytes(content)})
-    with pytest.raises(JobError, match=f"{name} was damaged on its way"):
+    with pytest.raises(JobError, match=f"{name} of the run .* was damaged on its way"):
         jobs._published(wanted, changed, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -145,11 +146,11 @@ def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
 def test_what_is_not_the_run_that_was_asked_for_is_not_published(made, phantom, tmp_path, faults):
     wanted, sent = made
     other = jobs.want(TINY, 5, phantom, None)
-    less = jobs._made({n: c for n, c in sent.files.items() if n != "history.csv"})
-    more = jobs._made({**sent.files, "../../outside": b"x"})
+    less = Made({n: c for n, c in sent.files.items() if n != "history.csv"})
+    more = Made({**sent.files, "../../outside": b"x"})
     faults(3)
     for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
-        with pytest.raises(JobError, match="what came back is not the run"):
+        with pytest.raises(JobError, match=r"or is another's|what came is not the run"):
             jobs._published(asked, answer, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -165,6 +166,9 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
         arguments = (mine.label, "corruptions", SMALL)
         assert jobs.probe(apart, *arguments) == Lacking("run")
         answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
+        spoilt = answer.files["answer"][:-1] + b"x"
+        with pytest.raises(ProbeError, match="was damaged on its way"):
+            probes.keep(mine, "corruptions", SMALL, spoilt)
         probes.keep(mine, "corruptions", SMALL, answer.files["answer"])
         sent = probes.read(mine, "corruptions", SMALL)
         probes.path(mine, "corruptions", SMALL).unlink()
