@@ -128,7 +128,7 @@ def tests(session: nox.Session) -> None:
 def promises(session: nox.Session) -> None:
     """Try to break every promise, and count what became of the faults (options of pytest)."""
     install(session, "tests")
-    run_tests(session, "-m", "promise", "--promises", "report/reference/promises.json")
+    run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 
 
 @nox.session(python=OLDEST, venv_backend="uv")
