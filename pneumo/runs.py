@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
@@ -39,6 +40,9 @@ _DECIDING = ("data", "heldout", "augment", "models", "loop", "train")
 _GIVEN = frozenset(("manifest", "history", "predictions", "explanation"))
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
+# Python 3.11 counts the depth of all threads' syntax trees as one, and refuses what does not come out even
+# (python/cpython#106905): whoever parses where there are threads holds this.
+PARSING = Lock()
 _LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
 
 
@@ -402,7 +406,9 @@ def source_digest(modules: tuple[str, ...]) -> str:
 @cache
 def _module_digest(name: str) -> str:
     path = Path(__file__).parent.joinpath(*name.split(".")).with_suffix(".py")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    source = path.read_text(encoding="utf-8")
+    with PARSING:
+        tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):

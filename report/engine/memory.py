@@ -22,7 +22,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pneumo import paths, sealed, storage
+from pneumo import paths, runs, sealed, storage
 from pneumo.storage import StorageError
 from report.engine import trace
 
@@ -207,7 +207,9 @@ class Memory:
             return known[4]
         try:
             if parts:
-                found: Any = trace.parts(Path(path).read_bytes())
+                source = Path(path).read_bytes()
+                with runs.PARSING:
+                    found: Any = trace.parts(source)
             else:
                 with Path(path).open("rb") as file:
                     digest = sha256()
