@@ -28,4 +28,6 @@ def speed(rows: Sequence[Mapping[str, Any]], with_goal: bool) -> Table:
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    return f"{number(row['value'], 2)} {row['unit']}"
+    # From a hundred on, what is behind the point says nothing.
+    value = f"{row['value']:,.0f}" if row["value"] >= 100 else number(row["value"], 2)
+    return f"{value} {row['unit']}"
