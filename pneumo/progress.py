@@ -56,7 +56,8 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.progress.stop()
+        if not self.progress.disable:  # else older versions of rich print an empty line
+            self.progress.stop()
 
     def say(self, text: str) -> None:
         """A line of its own, above the bars where there are any."""
