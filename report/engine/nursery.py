@@ -26,14 +26,12 @@ def main(first: str, modules: list[str]) -> None:
     exec(first, {})
     # No page is debugged, and without a debugger no kernel imports one, which takes as long as many a page.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
-    for name in ("ipykernel.kernelapp", "ipykernel.debugger"):
-        import_module(name)
-    del sys.modules["debugpy"]
-    for name in modules:
+    for name in ("ipykernel.kernelapp", "ipykernel.debugger", *modules):
         try:
             import_module(name)
         except Exception:  # not a module, or one that fails: then its page says so
             continue
+    del sys.modules["debugpy"]
     sys.modules["pneumo_trace"].settle()
     gc.freeze()  # and no kernel need look through it for any
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # kernels that are over leave nothing behind
