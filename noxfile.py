@@ -245,7 +245,7 @@ def offer_quarto(session: nox.Session) -> None:
     if shutil.which("quarto") or (Path(session.bin) / "quarto").exists():
         return
     python = f"{session.bin}/python"
-    if subprocess.run([python, "-m", "pneumo.network", QUARTO_HOST], check=False).returncode:
+    if subprocess.run([python, "-m", "pneumo.base.network", QUARTO_HOST], check=False).returncode:
         session.log("Quarto is not here and its host does not answer: the portable engine renders")
         return
     installer = ["uv", "pip", "install", "--python", python]

@@ -2,6 +2,6 @@
 
 import sys
 
-from pneumo.cli import main
+from pneumo.commands.cli import main
 
 sys.exit(main())

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from pneumo import results, study
+from pneumo.analysis import results
+from pneumo.study import study
 
 if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
     results.write(study.load(), Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"]), "quarto")

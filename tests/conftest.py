@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 from profiles import PROFILE
 from scipy.special import logit
 
-from pneumo import data, recipes, runs, sealed
-from pneumo import study as study_module
-from pneumo.data import Dataset
-from pneumo.recipes import Recipe
-from pneumo.runs import Run
-from pneumo.study import Study
+from pneumo.base import checksums
+from pneumo.data import sets
+from pneumo.data.sets import Dataset
+from pneumo.study import study as study_module
+from pneumo.study.study import Study
+from pneumo.training import recipes, runs
+from pneumo.training.recipes import Recipe
+from pneumo.training.runs import Run
 
 pytest_plugins = ["promises"]
 
@@ -71,7 +73,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom() -> Dataset:
     """The drawn data set."""
-    return data.phantom()
+    return sets.phantom()
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
             arrays[f"{split}_labels"] = np.array(labels, np.uint8)
             arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
         runs.write_arrays(path / "predictions.npz", **arrays)
-        digest = sealed.digest((path / "predictions.npz").read_bytes())
+        digest = checksums.digest((path / "predictions.npz").read_bytes())
         files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
         return Run(path, recipe, seed, path.name[-12:], {"pretrained": None, "files": files})
 
@@ -153,7 +155,7 @@ def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
 
     def make(val: Cases, test: Cases) -> Dataset:
         splits = {
-            name: data.Split(
+            name: sets.Split(
                 np.zeros((len(cases[0]), 28, 28), np.uint8), np.array(cases[0], np.uint8)
             )
             for name, cases in (("val", val), ("test", test))

@@ -1,6 +1,6 @@
 """The study that most tests share, as a profile."""
 
-from pneumo.recipes import Profile
+from pneumo.training.recipes import Profile
 
 # The real recipes, shortened until they take seconds; torchvision's weights are out of reach.
 PROFILE = Profile(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import promises
+from pneumo.record import promises
 
 _NAMES = {promise.name for promise in promises.PROMISES}
 

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pneumo import ablation, claims, comparison, figures, metrics, reference, tables, words
-from pneumo.ablation import Row
-from pneumo.intervals import Interval
+from pneumo.analysis import ablation, claims, comparison, reference
+from pneumo.analysis.ablation import Row
+from pneumo.analysis.intervals import Interval
+from pneumo.pages import figures, prose, tables
+from pneumo.statistics import metrics
 
 
 def row(change, held, test=None, model="SimpleCNN", val=0.0, reach=0.01, seeds=5):
@@ -192,7 +194,7 @@ def test_the_claim_follows_the_agreement(study, monkeypatch):
 def test_the_page_lists_what_was_better_worse_and_neither(study, monkeypatch):
     rows = [row("flips", -0.02), row("zoom", 0.001), row("longer", 0.03)]
     with_rows(monkeypatch, [BASELINE, *rows])
-    said = words.render(study, "ablation-rows")
+    said = prose.render(study, "ablation-rows")
     assert "than the baseline:** SimpleCNN with longer (+0.030)" in said
     assert "Worse:** SimpleCNN with flips (-0.020)" in said
     assert "could show:** SimpleCNN with zoom (+0.001)" in said

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from pneumo import attention
-from pneumo.data import Split
-from pneumo.runs import Explanation
-from pneumo.study import YOUDEN, Model, Study, threshold
+from pneumo.analysis import evidence
+from pneumo.data.sets import Split
+from pneumo.study.study import YOUDEN, Model, Study, threshold
+from pneumo.training.runs import Explanation
 
 
 def test_the_regions_of_the_phantom_are_its_chest(study):
-    masks = attention.regions(study)
+    masks = evidence.regions(study)
     assert masks["border"].sum() == 28 * 28 - 24 * 24
-    assert masks["thorax"].mean() == pytest.approx(np.pi * attention.RADIUS**2, abs=0.02)
+    assert masks["thorax"].mean() == pytest.approx(np.pi * evidence.RADIUS**2, abs=0.02)
     assert not (masks["lungs"] & ~masks["thorax"]).any()
     assert masks["lungs"][14, 8]
     assert masks["lungs"][14, 20]
@@ -29,13 +29,13 @@ def test_images_without_contrast_have_no_lung_fields(study, phantom):
     flat = replace(
         phantom, train=Split(np.full((4, 28, 28), 7, np.uint8), phantom.train.labels[:4])
     )
-    assert not attention.regions(replace(study, data=flat))["lungs"].any()
+    assert not evidence.regions(replace(study, data=flat))["lungs"].any()
 
 
 @given(st.integers(0, 10_000), st.sampled_from([(7, 7), (8, 8), (28, 28), (5, 9)]))
 def test_the_covered_share_of_all_cells_is_the_masks(seed, cells):
     mask = np.random.default_rng(seed).random((28, 28)) < 0.4
-    covered = attention.coverage(mask, cells)
+    covered = evidence.coverage(mask, cells)
     assert covered.shape == cells
     assert ((covered >= 0) & (covered <= 1 + 1e-12)).all()
     assert covered.mean() == pytest.approx(mask.mean())
@@ -45,29 +45,29 @@ def test_the_covered_share_of_all_cells_is_the_masks(seed, cells):
 def test_a_share_and_its_complements_add_up_to_one(seed):
     generator = np.random.default_rng(seed)
     mask, maps = generator.random((28, 28)) < 0.5, generator.random((4, 8, 8))
-    both = attention.shares(maps, mask) + attention.shares(maps, ~mask)
+    both = evidence.shares(maps, mask) + evidence.shares(maps, ~mask)
     np.testing.assert_allclose(both, 1)
 
 
 def test_an_even_map_has_the_regions_own_share(study):
-    for mask in attention.regions(study).values():
-        np.testing.assert_allclose(attention.shares(np.ones((2, 8, 8)), mask), mask.mean())
+    for mask in evidence.regions(study).values():
+        np.testing.assert_allclose(evidence.shares(np.ones((2, 8, 8)), mask), mask.mean())
 
 
 def test_evidence_in_one_cell_lies_where_the_cell_does():
     maps, mask = np.zeros((1, 7, 7)), np.zeros((28, 28), bool)
     maps[0, 1, 2] = 5
     mask[4:6, 8:12] = True  # half of that cell
-    assert attention.shares(maps, mask)[0] == pytest.approx(0.5)
+    assert evidence.shares(maps, mask)[0] == pytest.approx(0.5)
 
 
 def test_a_map_without_evidence_has_no_share():
-    assert np.isnan(attention.shares(np.zeros((1, 7, 7)), np.ones((28, 28), bool))).all()
+    assert np.isnan(evidence.shares(np.zeros((1, 7, 7)), np.ones((28, 28), bool))).all()
 
 
 def test_evidence_speaks_for_the_call_that_was_made(study):
     model = study.model("simple-cnn")
-    for run, maps in zip(model.runs, attention.evidence(model), strict=True):
+    for run, maps in zip(model.runs, evidence.evidence(model), strict=True):
         called = run.predictions["test"].probabilities >= threshold(run, YOUDEN)
         signed = run.explanation.maps
         np.testing.assert_array_equal(
@@ -77,9 +77,9 @@ def test_evidence_speaks_for_the_call_that_was_made(study):
 
 def test_the_p_value_is_the_librarys_on_the_images_shares(study):
     model = study.model("simple-cnn")
-    found = attention.attention(study, model)
-    for region, mask in attention.regions(study).items():
-        values = attention.image_shares(study, model, region)
+    found = evidence.attention(study, model)
+    for region, mask in evidence.regions(study).items():
+        values = evidence.image_shares(study, model, region)
         known = values[np.isfinite(values)]
         assert found[region].p_value == wilcoxon(known - mask.mean()).pvalue
         assert found[region].low <= found[region].mean == known.mean() <= found[region].high
@@ -99,10 +99,10 @@ def _marking(study, cells):
 
 
 def test_maps_that_mark_the_lungs_are_told_from_maps_that_mark_the_edge(study):
-    lungs = attention.coverage(attention.regions(study)["lungs"], (7, 7))
-    found = attention.attention(*_marking(study, lungs > 0.9))["lungs"]
+    lungs = evidence.coverage(evidence.regions(study)["lungs"], (7, 7))
+    found = evidence.attention(*_marking(study, lungs > 0.9))["lungs"]
     assert found.low > found.uniform
-    edge = attention.coverage(attention.regions(study)["border"], (7, 7))
-    found = attention.attention(*_marking(study, edge > 0.4))
+    edge = evidence.coverage(evidence.regions(study)["border"], (7, 7))
+    found = evidence.attention(*_marking(study, edge > 0.4))
     assert found["lungs"].high < found["lungs"].uniform
     assert found["border"].low > found["border"].uniform

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.augment import Draw, apply, augment, draw, resize, to_unit
-from pneumo.recipes import Augmentation
+from pneumo.training.augmentation import Draw, apply, augment, draw, resize, to_unit
+from pneumo.training.recipes import Augmentation
 
 SIDE = 29  # odd, so there is a middle pixel
 

@@ -6,10 +6,11 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from pneumo import baselines, metrics
-from pneumo.data import Dataset, Split
-from pneumo.recipes import Profile
-from pneumo.study import Study
+from pneumo.analysis import baselines
+from pneumo.data.sets import Dataset, Split
+from pneumo.statistics import metrics
+from pneumo.study.study import Study
+from pneumo.training.recipes import Profile
 
 
 def _study(draw, seed=0):

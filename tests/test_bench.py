@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from pneumo import bench, data, reference, tables, words
-from pneumo.bench import BenchError, Row
-from pneumo.recipes import RECIPES
+from benchmarks import speed
+from benchmarks.speed import BenchError, Row
+from pneumo.analysis import reference
+from pneumo.data import sets
+from pneumo.pages import prose, tables
+from pneumo.training.recipes import RECIPES
 
 CNN = RECIPES["simple-cnn"]
 
@@ -17,11 +20,11 @@ CNN = RECIPES["simple-cnn"]
 @pytest.fixture
 def small(phantom, monkeypatch):
     """So few images and turns that a measurement takes a second; its number means nothing."""
-    monkeypatch.setattr(bench, "IMAGES", 48)
-    monkeypatch.setattr(bench, "VALIDATION_IMAGES", 16)
-    monkeypatch.setattr(bench, "TURNS", 1)
-    monkeypatch.setattr(data, "load", lambda *_, **__: phantom)
-    return bench._small(phantom)
+    monkeypatch.setattr(speed, "IMAGES", 48)
+    monkeypatch.setattr(speed, "VALIDATION_IMAGES", 16)
+    monkeypatch.setattr(speed, "TURNS", 1)
+    monkeypatch.setattr(sets, "load", lambda *_, **__: phantom)
+    return speed._small(phantom)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,7 @@ def test_a_row_says_whether_its_goal_is_met(value, goal, ok):
 
 
 def test_a_ratio_is_how_many_times_longer_the_first_takes():
-    found = bench.ratio(lambda: time.sleep(0.06), lambda: time.sleep(0.02))
+    found = speed.ratio(lambda: time.sleep(0.06), lambda: time.sleep(0.02))
     assert 2 < found < 4
 
 
@@ -50,13 +53,13 @@ def test_the_first_turn_is_for_warmth_alone():
         calls.append(1)
         time.sleep(0.3 if len(calls) == 1 else 0.02)
 
-    assert bench.ratio(slow_at_first, lambda: time.sleep(0.02), turns=2) < 2
+    assert speed.ratio(slow_at_first, lambda: time.sleep(0.02), turns=2) < 2
     assert len(calls) == 3
 
 
 def test_every_measurement_has_an_id_of_its_own_and_the_goals_are_those_promised(small):
-    found = {one.id: one for one in bench.measurements(small)}
-    assert len(found) == len(list(bench.measurements(small)))
+    found = {one.id: one for one in speed.measurements(small)}
+    assert len(found) == len(list(speed.measurements(small)))
     goals = {name: one.goal for name, one in found.items() if one.goal}
     assert goals["throughput-simple-cnn"] == "≥ 0.90"
     assert goals["usual-way-simple-cnn"] == "≥ 3"
@@ -67,18 +70,18 @@ def test_every_measurement_has_an_id_of_its_own_and_the_goals_are_those_promised
 
 
 def test_our_epoch_and_the_bare_loop_learn_from_the_same_batches(small):
-    assert 0 < bench.against_bare_loop(small, CNN) < 10
-    seen = sum(len(labels) for _, labels in bench._batches(small, CNN))
+    assert 0 < speed.against_bare_loop(small, CNN) < 10
+    seen = sum(len(labels) for _, labels in speed._batches(small, CNN))
     assert seen == len(small.train.labels)
 
 
 def test_the_usual_way_learns_from_the_same_number_of_images_of_the_same_size(small):
-    pictures = bench._Pictures(small, replace(CNN, input_size=40))
+    pictures = speed._Pictures(small, replace(CNN, input_size=40))
     assert len(pictures) == len(small.train.labels)
     image, label = pictures[3]
     assert image.shape == (1, 40, 40)
     assert label == small.train.labels[3]
-    assert bench.against_usual_way(small, CNN) > 0
+    assert speed.against_usual_way(small, CNN) > 0
 
 
 @pytest.mark.parametrize(
@@ -86,23 +89,23 @@ def test_the_usual_way_learns_from_the_same_number_of_images_of_the_same_size(sm
 )
 def test_steps_are_compared_with_one_thing_changed(changed, small):
     before = torch.get_num_threads()
-    assert bench.step_ratio(small, CNN, **changed) > 0
+    assert speed.step_ratio(small, CNN, **changed) > 0
     assert torch.get_num_threads() == before
 
 
 def test_one_prediction_is_timed_in_milliseconds(small):
-    assert 0 < bench.one_prediction(small) < 1000
+    assert 0 < speed.one_prediction(small) < 1000
 
 
 def test_what_is_not_there_can_not_be_measured(small):
     with pytest.raises(BenchError, match="nothing is called 'warp'; there are: throughput"):
-        bench.run(["warp"])
+        speed.run(["warp"])
 
 
 def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
     path = tmp_path / "bench.json"
-    bench.write([Row("a", "A", 1.0, "×", "≥ 2"), Row("b", "B", 3.0, "ms")], path)
-    bench.write([Row("a", "A", 2.5, "×", "≥ 2"), Row("c", "C", 4.0, "min")], path)
+    speed.write([Row("a", "A", 1.0, "×", "≥ 2"), Row("b", "B", 3.0, "ms")], path)
+    speed.write([Row("a", "A", 2.5, "×", "≥ 2"), Row("c", "C", 4.0, "min")], path)
     content = json.loads(path.read_text())
     assert set(content) == {"digest", "schema", "rows", "machine"}
     assert [(row["id"], row["value"], row["ok"]) for row in content["rows"]] == [
@@ -114,26 +117,26 @@ def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
 def test_the_command_measures_prints_writes_and_fails_where_a_goal_is_missed(
     small, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(bench, "one_prediction", lambda dataset: 5.0)
+    monkeypatch.setattr(speed, "one_prediction", lambda dataset: 5.0)
     output = tmp_path / "bench.json"
-    assert bench.main(["--only", "prediction", "--output", str(output)]) == 1
+    assert speed.main(["--only", "prediction", "--output", str(output)]) == 1
     assert json.loads(output.read_text())["rows"][0]["ok"] is False
     assert "no" in capsys.readouterr().out
-    monkeypatch.setattr(bench, "one_prediction", lambda dataset: 1.0)
-    assert bench.main(["--only", "prediction", "--output", str(output)]) == 0
-    assert bench.main(["--only", "warp", "--output", str(output)]) == 1
+    monkeypatch.setattr(speed, "one_prediction", lambda dataset: 1.0)
+    assert speed.main(["--only", "prediction", "--output", str(output)]) == 0
+    assert speed.main(["--only", "warp", "--output", str(output)]) == 1
     assert "nothing is called 'warp'" in capsys.readouterr().err
 
 
 def test_the_report_shows_the_speeds_that_the_reference_keeps(study, tmp_path, monkeypatch):
     rows = [Row("a", "an epoch", 0.5, "×", "≥ 0.90"), Row("b", "a trick", 1.25, "×")]
-    bench.write(rows, tmp_path / reference.BENCH)
+    speed.write(rows, tmp_path / reference.BENCH)
     kept = reference.Reference(tmp_path, {"models": {}, "ablations": []})
     assert tables.speed(kept.bench["rows"], True).rows == (
         ("an epoch", "0.50 ×", "≥ 0.90 ×", "**no**"),
     )
     assert tables.speed(kept.bench["rows"], False).rows == (("a trick", "1.25 ×"),)
-    said = words.render(study, "speed", {"reference": kept})
+    said = prose.render(study, "speed", {"reference": kept})
     assert "| an epoch | 0.50 × | ≥ 0.90 × | **no** |" in said
     (tmp_path / reference.BENCH).write_text("{}")
     with pytest.raises(reference.ReferenceStudyError, match=r"bench\.json is damaged"):

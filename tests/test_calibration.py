@@ -14,10 +14,11 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from pneumo import calibration, metrics
-from pneumo.metrics import MetricError
-from pneumo.recipes import RECIPES
-from pneumo.study import Model
+from pneumo.analysis import calibration
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import MetricError
+from pneumo.study.study import Model
+from pneumo.training.recipes import RECIPES
 
 
 @st.composite

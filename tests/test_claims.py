@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo import ablation, claims, metrics
-from pneumo.data import Split
-from pneumo.intervals import Interval
-from pneumo.recipes import RECIPES, Profile
-from pneumo.study import Model, Study
+from pneumo.analysis import ablation, claims
+from pneumo.analysis.intervals import Interval
+from pneumo.data.sets import Split
+from pneumo.statistics import metrics
+from pneumo.study.study import Model, Study
+from pneumo.training.recipes import RECIPES, Profile
 
 CNN, SCRATCH, IMAGENET, TINY = (
     RECIPES[name]

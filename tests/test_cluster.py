@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo import datasets, executors, jobs, probes, recipes
-from pneumo import study as study_module
-from pneumo.executors import ExecutorError
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.data import descriptions
+from pneumo.study import executors, jobs, questions
+from pneumo.study import study as study_module
+from pneumo.study.executors import ExecutorError
+from pneumo.training import recipes
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 distributed = pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow
@@ -76,7 +78,7 @@ def test_a_cluster_with_a_shared_folder_gives_the_bits_of_a_single_process(
         assert_same_bits(run, other)
         assert run.path.parent == tmp_path / "runs"
     assert sorted(heard) == [0, 1]
-    assert not probes.missing(done.runs[0], SMALL)
+    assert not questions.missing(done.runs[0], SMALL)
     assert not list(tmp_path.glob(".study-*"))
 
 
@@ -106,8 +108,8 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
         assert run.path.parent == home / "runs"
         assert run.manifest["data"]["source"] == "file"
     assert {path.name for path in (own / "runs").glob("simple-*")} == {r.label for r in done.runs}
-    assert sorted(probes.read(done.runs[0], "corruptions", SMALL)["indices"].shape) == [8]
-    assert datasets.describe(done.data).name == "pneumoniamnist"
+    assert sorted(questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape) == [8]
+    assert descriptions.describe(done.data).name == "pneumoniamnist"
 
 
 class Killer:
@@ -215,7 +217,7 @@ def test_a_scheduler_that_goes_is_told_in_one_line(phantom, tmp_path, monkeypatc
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    from pneumo import cluster
+    from pneumo.study import cluster
 
     monkeypatch.setattr(cluster, "PATIENCE", 1)
     with pytest.raises(ExecutorError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo import comparison, metrics
-from pneumo.study import HALF, threshold
+from pneumo.analysis import comparison
+from pneumo.statistics import metrics
+from pneumo.study.study import HALF, threshold
 
 
 def test_holm_is_its_authors_method():

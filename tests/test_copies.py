@@ -8,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from pneumo import copies, data, metrics, tables
-from pneumo.data import SPLITS, Split
-from pneumo.recipes import RECIPES, Profile
-from pneumo.study import YOUDEN, Model, Study, evaluate, threshold
+from pneumo.analysis import duplicates
+from pneumo.data import sets
+from pneumo.data.sets import SPLITS, Split
+from pneumo.pages import tables
+from pneumo.statistics import metrics
+from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
+from pneumo.training.recipes import RECIPES, Profile
 
 
 def _grain(count, seed, size=16):
@@ -25,7 +28,7 @@ def _dataset(phantom, images, labels=None):
         name: Split(made, np.arange(len(made)).astype(np.uint8) % 2 if labels is None else labels)
         for name, made in images.items()
     }
-    return replace(phantom, **splits, fingerprint=data.fingerprint(splits))
+    return replace(phantom, **splits, fingerprint=sets.fingerprint(splits))
 
 
 @pytest.fixture
@@ -52,19 +55,19 @@ def study_of(phantom, write_run):
 
 
 def counts(study):
-    return {row.splits: row for row in copies.search(study).counts}
+    return {row.splits: row for row in duplicates.search(study).counts}
 
 
 def test_among_strangers_no_copy_is_found(study_of, strangers):
     study = study_of(strangers)
-    found = copies.search(study)
+    found = duplicates.search(study)
     assert found.near == ()
     assert sum(row.identical + row.near for row in found.counts) == 0
-    assert not copies.repeated(study, "test").any()
+    assert not duplicates.repeated(study, "test").any()
 
 
 def test_every_pair_of_images_is_counted_once(study_of, strangers):
-    found = copies.search(study_of(strangers))
+    found = duplicates.search(study_of(strangers))
     assert sum(row.pairs for row in found.counts) == 72 * 71 // 2
     assert 0 <= found.alike_by_hash <= 1
 
@@ -74,49 +77,49 @@ def test_a_copy_to_the_byte_is_identical_and_not_near(study_of, strangers):
     study = study_of(strangers)
     found = counts(study)
     assert found["train", "test"].identical == found["test", "test"].identical == 1
-    assert copies.search(study).near == ()
-    assert np.flatnonzero(copies.repeated(study, "test")).tolist() == [4, 9]
-    assert not copies.repeated(study, "val").any()
+    assert duplicates.search(study).near == ()
+    assert np.flatnonzero(duplicates.repeated(study, "test")).tolist() == [4, 9]
+    assert not duplicates.repeated(study, "val").any()
 
 
 def test_a_brightened_copy_is_near_and_not_identical(study_of, strangers):
     strangers["test"][4] = strangers["train"][7] // 2 + 40
     study = study_of(strangers)
-    (pair,) = copies.search(study).near
+    (pair,) = duplicates.search(study).near
     assert (pair.first, pair.second) == (("train", 7), ("test", 4))
     assert pair.correlation > 0.99
-    assert pair.bits <= copies.BITS
+    assert pair.bits <= duplicates.BITS
     assert counts(study)["train", "test"].near == 1
     assert counts(study)["train", "test"].identical == 0
-    assert np.flatnonzero(copies.repeated(study, "test")).tolist() == [4]
-    assert copies.search(study).closest[0] == pair
+    assert np.flatnonzero(duplicates.repeated(study, "test")).tolist() == [4]
+    assert duplicates.search(study).closest[0] == pair
 
 
 def test_of_two_copies_in_one_split_the_later_is_the_copy(study_of, strangers):
     strangers["val"][8] = strangers["val"][3] // 2 + 40
     study = study_of(strangers)
-    assert np.flatnonzero(copies.repeated(study, "val")).tolist() == [8]
+    assert np.flatnonzero(duplicates.repeated(study, "val")).tolist() == [8]
     # Pairs within a split are not what the figure shows.
-    assert all(pair.first[0] != pair.second[0] for pair in copies.search(study).closest)
+    assert all(pair.first[0] != pair.second[0] for pair in duplicates.search(study).closest)
 
 
 def test_likeness_across_classes_is_told(study_of, strangers):
     strangers["test"][4] = strangers["train"][7] // 2 + 40
-    assert copies.search(study_of(strangers)).strangers > 0.99
+    assert duplicates.search(study_of(strangers)).strangers > 0.99
     strangers["test"][4] = strangers["train"][8] // 2 + 40
-    assert copies.search(study_of(strangers)).strangers == copies.LOOK_ALIKE
+    assert duplicates.search(study_of(strangers)).strangers == duplicates.LOOK_ALIKE
 
 
 def test_the_search_agrees_with_one_pair_at_a_time(phantom):
     study = Study(Profile("made", (), (0,)), phantom, ())
     images = {name: split.images for name, split in phantom.splits.items()}
-    bits = {name: copies.hashes(made) for name, made in images.items()}
+    bits = {name: duplicates.hashes(made) for name, made in images.items()}
     expected = {}
     for i, first in enumerate(images["val"]):
         for j, second in enumerate(images["test"]):
             r = np.corrcoef(first.ravel(), second.ravel())[0, 1]
             differing = (bits["val"][i] != bits["test"][j]).sum()
-            expected[i, j] = differing <= copies.BITS, r >= copies.CORRELATION
+            expected[i, j] = differing <= duplicates.BITS, r >= duplicates.CORRELATION
     found = counts(study)["val", "test"]
     assert found.alike_by_hash == sum(alike for alike, _ in expected.values())
     assert found.near == sum(alike and sure for alike, sure in expected.values())
@@ -129,7 +132,7 @@ def test_what_is_found_does_not_hang_on_the_order(phantom, seed):
     images["test"][:2] = images["train"][3] // 2 + 40, images["val"][0]
     dealt = {name: generator.permutation(made) for name, made in images.items()}
     one, other = (
-        copies._search.__wrapped__(
+        duplicates._search.__wrapped__(
             Study(Profile("made", (), (0,)), _dataset(phantom, made, None), ())
         )
         for made in (images, dealt)
@@ -142,12 +145,12 @@ def test_flat_images_are_identical_and_no_error(study_of, strangers):
     strangers["test"][:3] = 7
     study = study_of(strangers)
     assert counts(study)["test", "test"].identical == 3
-    assert copies.repeated(study, "test").sum() == 2
+    assert duplicates.repeated(study, "test").sum() == 2
 
 
 def test_planted_copies_are_found_unless_they_moved_too_far(study):
-    found = {row.change: row for row in copies.search(study).planted}
-    assert list(found) == list(copies.plant(study.data.test.images))
+    found = {row.change: row for row in duplicates.search(study).planted}
+    assert list(found) == list(duplicates.plant(study.data.test.images))
     shifted = found["shift by a whole pixel"]
     for row in found.values():
         assert 0 <= row.found <= 1
@@ -158,7 +161,7 @@ def test_planted_copies_are_found_unless_they_moved_too_far(study):
 
 
 def test_planting_changes_every_image_and_keeps_its_form(phantom):
-    for changed in copies.plant(phantom.test.images).values():
+    for changed in duplicates.plant(phantom.test.images).values():
         assert changed.shape == phantom.test.images.shape
         assert changed.dtype == np.uint8
         assert (changed != phantom.test.images).any(axis=(1, 2)).all()
@@ -171,22 +174,22 @@ def test_without_copies_the_metrics_are_those_of_the_other_images(study_of, stra
     others = np.delete(np.arange(20), [4, 9, 11])
     predictions = run.predictions["test"]
     labels, scores = predictions.labels[others], predictions.probabilities[others]
-    found = copies.without(study, run, "test")
+    found = duplicates.without(study, run, "test")
     assert found["auc"] == pytest.approx(roc_auc_score(labels, scores))
     called = scores >= threshold(run, YOUDEN)
     assert found["recall"] == pytest.approx(called[labels == 1].mean())
-    assert copies.without(study, run, "val") == evaluate(run, YOUDEN, "val")
+    assert duplicates.without(study, run, "val") == evaluate(run, YOUDEN, "val")
     changes = [
         abs(found[name] - evaluate(run, YOUDEN)[name]) for name in ("auc", "recall", "specificity")
     ]
-    assert copies.largest_effect(study) == pytest.approx(max(changes))
+    assert duplicates.largest_effect(study) == pytest.approx(max(changes))
 
 
 def test_where_copies_leave_one_class_the_metrics_are_undefined(study_of, strangers):
     strangers["test"][1::2] = strangers["train"][1::2][:10]
     study = study_of(strangers)
-    assert np.isnan(copies.without(study, study.ran[0].run, "test")["auc"])
-    assert copies.largest_effect(study) == 0
+    assert np.isnan(duplicates.without(study, study.ran[0].run, "test")["auc"])
+    assert duplicates.largest_effect(study) == 0
 
 
 def test_only_splits_with_copies_have_columns(study_of, strangers):

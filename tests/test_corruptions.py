@@ -9,7 +9,7 @@ from PIL import Image
 from skimage.util import random_noise
 from torchvision.transforms import functional as vision
 
-from pneumo.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 
 
 @pytest.fixture(scope="module")

@@ -11,19 +11,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo import kept as keeping
-from pneumo import models, paths, pretrained, probes, promises, reference, results, runs, sealed
-from pneumo import study as studies
-from pneumo.cli import main
-from pneumo.pretrained import WeightsError
-from pneumo.probes import ProbeError
-from pneumo.promises import PromisesError
-from pneumo.recipes import RECIPES
-from pneumo.reference import ReferenceStudyError
-from pneumo.runs import RunError
-from pneumo.sealed import DamageError
-from pneumo.study import StudyError
-from pneumo.train import train
+from pneumo.analysis import cache as keeping
+from pneumo.analysis import reference, results
+from pneumo.analysis.reference import ReferenceStudyError
+from pneumo.base import checksums, paths
+from pneumo.base.checksums import DamageError
+from pneumo.commands.cli import main
+from pneumo.record import promises
+from pneumo.record.promises import PromisesError
+from pneumo.study import questions
+from pneumo.study import study as studies
+from pneumo.study.questions import ProbeError
+from pneumo.study.study import StudyError
+from pneumo.training import models, runs, weights
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import RunError
+from pneumo.training.train import train
+from pneumo.training.weights import WeightsError
 from report.engine.__main__ import main as build
 from report.engine.memory import Memory
 
@@ -60,7 +64,7 @@ def flip(path: Path, place: float = 0.5) -> None:
 def read_all(path: Path) -> None:
     run = runs.load(path)
     _ = run.history, run.predictions, run.explanation
-    probes.load_network(run, "cpu")
+    questions.load_network(run, "cpu")
 
 
 def where(run, store: Path) -> Path:
@@ -97,7 +101,7 @@ def test_no_byte_of_a_manifest_can_change(study, faults):
         changed = bytearray(content)
         changed[place] ^= 1
         with pytest.raises(DamageError):
-            sealed.parse(bytes(changed), runs.SCHEMA, run.label)
+            checksums.parse(bytes(changed), runs.SCHEMA, run.label)
 
 
 @pytest.mark.promise("damage", "found")
@@ -112,7 +116,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
         where(plain, store): "history.csv",
         where(flips, store): "explain.npz",
     }
-    answer = store / "probes" / probes.path(first, "corruptions", study.profile).name
+    answer = store / "probes" / questions.path(first, "corruptions", study.profile).name
     record = store / "studies" / f"{study.profile.name}.json"
     faults(len(spoilt) + 2)
     for file in (*(folder / name for folder, name in spoilt.items()), answer, record):
@@ -139,7 +143,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
         assert runs.find_fault(run.path) is None
         assert (run.path.stat().st_ino != first_made[run.path]) == (run.path in spoilt)
     loaded = studies.load(home=store)
-    assert probes.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
+    assert questions.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
 
 
 def test_a_study_that_is_whole_says_nothing_and_reads_no_weights(study, store, capfd, monkeypatch):
@@ -214,19 +218,19 @@ def test_a_page_of_a_damaged_run_is_refused_and_the_old_site_stays(study, store,
 def test_a_damaged_answer_of_a_network_is_named(study, store, faults):
     first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
     run = runs.load(where(first, store))
-    file = probes.path(run, "corruptions", study.profile)
+    file = questions.path(run, "corruptions", study.profile)
     content = file.read_bytes()
-    others = probes.path(other, "corruptions", study.profile).read_bytes()
+    others = questions.path(other, "corruptions", study.profile).read_bytes()
     cases = [*spoils(content, "answer"), others]
     faults(len(cases))
     for case in cases:
         put(file, case)
         with pytest.raises(ProbeError, match="is damaged") as raised:
-            probes.read(run, "corruptions", study.profile)
+            questions.read(run, "corruptions", study.profile)
         assert str(file) in str(raised.value)
         assert "delete it and run `pneumo study`" in str(raised.value)
     put(file, content)
-    assert probes.read(run, "corruptions", study.profile)
+    assert questions.read(run, "corruptions", study.profile)
 
 
 @pytest.mark.promise("damage", "survived")
@@ -235,8 +239,8 @@ def test_a_damaged_answer_of_another_network_is_not_asked_for(study):
     retrained = replace(
         run, manifest={**run.manifest, "files": {**run.manifest["files"], runs.WEIGHTS: "0" * 64}}
     )
-    assert probes.missing(run, study.profile) == []
-    assert probes.missing(retrained, study.profile) == list(probes.PROBES)
+    assert questions.missing(run, study.profile) == []
+    assert questions.missing(retrained, study.profile) == list(questions.PROBES)
 
 
 @pytest.mark.promise("damage", "survived")
@@ -250,7 +254,7 @@ def test_what_is_kept_is_computed_anew_where_it_is_damaged(study, store, monkeyp
     def others(study):
         return {"auc": 0.75, "name": "other"}
 
-    numbers.__module__ = others.__module__ = "pneumo.claims"
+    numbers.__module__ = others.__module__ = "pneumo.analysis.claims"
     look_up = keeping.kept()(numbers)
     expected = look_up(study)
     keeping.kept()(others)(study)
@@ -269,7 +273,7 @@ def test_what_is_kept_is_computed_anew_where_it_is_damaged(study, store, monkeyp
 def test_a_damaged_record_of_a_study_is_named(study, store, faults):
     file = store / "studies" / f"{study.profile.name}.json"
     content = file.read_bytes()
-    other = sealed.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()
+    other = checksums.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()
     cases = [*spoils(content, "record", more=60), other]
     faults(len(cases))
     for case in cases:
@@ -285,7 +289,7 @@ def test_a_damaged_record_of_a_study_is_named(study, store, faults):
 @pytest.mark.promise("damage", "found")
 def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, tmp_path, faults):
     file, record = tmp_path / "pneumoniamnist.npz", store / "studies" / f"{study.profile.name}.json"
-    content = sealed.parse(record.read_bytes(), studies.SCHEMA, record.name)
+    content = checksums.parse(record.read_bytes(), studies.SCHEMA, record.name)
     content["data"]["location"] = str(file)
     record.unlink()
     runs.write_sealed(record, content)
@@ -428,39 +432,39 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
 
 
 @pytest.fixture(params=["carried", "lite0", "given", "cached"])
-def weights(request, tmp_path, monkeypatch):
+def pretrained_file(request, tmp_path, monkeypatch):
     """Weights from each place that there is: the file, the recipe that takes it, and what is given."""
     names = {"carried": "resnet18-tiny-imagenet", "lite0": "efficientnet-lite0-imagenet"}
     recipe = RECIPES[names.get(request.param, "resnet18-imagenet")]
     if request.param == "carried":
-        file = Path(shutil.copy(pretrained.TINY_IMAGENET, tmp_path))
-        monkeypatch.setattr(pretrained, "TINY_IMAGENET", file)
+        file = Path(shutil.copy(weights.TINY_IMAGENET, tmp_path))
+        monkeypatch.setattr(weights, "TINY_IMAGENET", file)
     elif request.param == "lite0":
-        file = Path(shutil.copy(pretrained._lite0_file(), tmp_path))
-        monkeypatch.setattr(pretrained, "_lite0_file", lambda: file)
+        file = Path(shutil.copy(weights._lite0_file(), tmp_path))
+        monkeypatch.setattr(weights, "_lite0_file", lambda: file)
     else:
         folder = tmp_path / "hub" / "checkpoints"
         folder.mkdir(parents=True)
         content = random.Random("weights").randbytes(10_000)
-        file = folder / f"resnet18-{sealed.digest(content)[:8]}.pth"
+        file = folder / f"resnet18-{checksums.digest(content)[:8]}.pth"
         file.write_bytes(content)
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         if request.param == "cached":
             url = f"https://127.0.0.1:9/{file.name}"
-            monkeypatch.setattr(pretrained, "IMAGENET_URL", url)
+            monkeypatch.setattr(weights, "IMAGENET_URL", url)
     return file, recipe, file if request.param == "given" else None
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_changed_byte_in_pretrained_weights_is_found(weights, faults):
-    file, recipe, given = weights
-    whole = pretrained.find_weights(recipe, given)
+def test_a_changed_byte_in_pretrained_weights_is_found(pretrained_file, faults):
+    file, recipe, given = pretrained_file
+    whole = weights.find_weights(recipe, given)
     cases = list(spoils(file.read_bytes(), file.name, 1))
     faults(len(cases))
     for case in cases:
         file.write_bytes(case)
         with pytest.raises(WeightsError) as raised:
-            pretrained.find_weights(recipe, given)
+            weights.find_weights(recipe, given)
         assert str(file) in str(raised.value)
         # Also where they were whole when they were looked for.
         with pytest.raises(WeightsError, match="another than a moment ago"):

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo import data
-from pneumo.data import DataError, Dataset, Split
+from pneumo.data import sets
+from pneumo.data.sets import DataError, Dataset, Split
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def _save(path: Path, content) -> Path:
 
 def test_a_named_file_is_read_as_it_is(arrays, tmp_path, phantom):
     path = _save(tmp_path / "mine.npz", arrays)
-    loaded = data.load(source=str(path))
+    loaded = sets.load(source=str(path))
     assert loaded.source == "file"
     assert loaded.location == str(path)
     for name, split in loaded.splits.items():
@@ -39,16 +39,16 @@ def test_a_named_file_is_read_as_it_is(arrays, tmp_path, phantom):
 
 def test_a_folder_is_read_by_medmnists_file_name(arrays, tmp_path, phantom):
     _save(tmp_path / "pneumoniamnist.npz", arrays)
-    assert data.load(source=str(tmp_path)).fingerprint == phantom.fingerprint
+    assert sets.load(source=str(tmp_path)).fingerprint == phantom.fingerprint
 
 
 def test_a_larger_size_has_a_file_of_its_own(tmp_path):
-    larger = data.phantom(64)
+    larger = sets.phantom(64)
     content = {}
     for name, split in larger.splits.items():
         content |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
     _save(tmp_path / "pneumoniamnist_64.npz", content)
-    assert data.load(64, str(tmp_path)).size == 64
+    assert sets.load(64, str(tmp_path)).size == 64
 
 
 @pytest.mark.promise("data", "survived")
@@ -56,31 +56,31 @@ def test_a_path_with_spaces_and_umlauts_is_read(arrays, tmp_path):
     folder = tmp_path / "Röntgen bilder 肺"
     folder.mkdir()
     _save(folder / "pneumoniamnist.npz", arrays)
-    assert data.load(source=str(folder)).source == "file"
+    assert sets.load(source=str(folder)).source == "file"
 
 
 def test_the_environment_names_the_data(arrays, tmp_path, monkeypatch):
     path = _save(tmp_path / "named.npz", arrays)
     monkeypatch.setenv("PNEUMO_DATA", str(path))
-    assert data.load().location == str(path)
+    assert sets.load().location == str(path)
 
 
 def test_the_environment_can_ask_for_the_phantom(monkeypatch):
     monkeypatch.setenv("PNEUMO_DATA", "phantom")
-    assert data.load().is_phantom
+    assert sets.load().is_phantom
 
 
 @pytest.mark.promise("data", "found")
 @pytest.mark.parametrize("given", ["no/such/folder", "no/such/file.npz"])
 def test_a_wrong_path_is_named_and_never_replaced(given):
     with pytest.raises(DataError, match=f"no data at {given}.*--data and PNEUMO_DATA"):
-        data.load(source=given)
+        sets.load(source=given)
 
 
 @pytest.mark.promise("data", "found")
 def test_an_empty_folder_is_refused_with_the_file_that_it_lacks(tmp_path):
     with pytest.raises(DataError, match=r"no data at .*pneumoniamnist\.npz"):
-        data.load(source=str(tmp_path))
+        sets.load(source=str(tmp_path))
 
 
 @pytest.mark.promise("damage", "found")
@@ -88,21 +88,21 @@ def test_a_damaged_cache_is_refused_with_the_way_forward(arrays, no_home):
     (no_home / ".medmnist").mkdir()
     path = _save(no_home / ".medmnist" / "pneumoniamnist.npz", arrays)
     with pytest.raises(DataError, match=r"damaged: its MD5 is .*delete it") as raised:
-        data.load()
+        sets.load()
     assert str(path) in str(raised.value)
 
 
 def test_a_sound_cache_is_used(arrays, no_home, monkeypatch):
     (no_home / ".medmnist").mkdir()
     path = _save(no_home / ".medmnist" / "pneumoniamnist.npz", arrays)
-    published = dict(data._medmnist_info())
+    published = dict(sets._medmnist_info())
     published["MD5"] = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(data, "_medmnist_info", lambda: published)
-    assert data.load().source == "cache"
+    monkeypatch.setattr(sets, "_medmnist_info", lambda: published)
+    assert sets.load().source == "cache"
 
 
 def test_without_data_and_network_the_phantom_is_drawn_and_said(no_home, capsys):
-    loaded = data.load()
+    loaded = sets.load()
     assert loaded.is_phantom
     assert capsys.readouterr().err == (
         "pneumo: no data given, and MedMNIST's host does not answer: phantom\n"
@@ -111,9 +111,9 @@ def test_without_data_and_network_the_phantom_is_drawn_and_said(no_home, capsys)
 
 def test_a_download_that_fails_ends_in_the_phantom_with_a_line(no_home, capsys, monkeypatch):
     monkeypatch.setattr(
-        data, "answers", lambda url: True
+        sets, "answers", lambda url: True
     )  # the host answers, the download does not
-    assert data.load().is_phantom
+    assert sets.load().is_phantom
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("pneumo: MedMNIST's download failed (")
     assert line.endswith("): phantom")
@@ -128,17 +128,17 @@ def published(arrays, no_home, host, monkeypatch):
     table = medmnist.INFO["pneumoniamnist"]
     monkeypatch.setitem(table, "url", f"{host.url}/file")
     monkeypatch.setitem(table, "MD5", hashlib.md5(content.getvalue()).hexdigest())
-    monkeypatch.setattr(data, "_medmnist_info", lambda: table)
+    monkeypatch.setattr(sets, "_medmnist_info", lambda: table)
     host.bodies["/file"] = content.getvalue()
     return host
 
 
 def test_a_set_is_downloaded_into_medmnists_cache(published, phantom, no_home):
-    loaded = data.load()
+    loaded = sets.load()
     assert (loaded.source, loaded.fingerprint) == ("download", phantom.fingerprint)
     assert [path.name for path in (no_home / ".medmnist").iterdir()] == ["pneumoniamnist.npz"]
     published.bodies.clear()
-    assert data.load().source == "cache"
+    assert sets.load().source == "cache"
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def given_up(no_home, capsys):
     """Tells whether a download is given up for a reason, in a line, and leaves nothing."""
 
     def check(reason):
-        assert data.load().is_phantom
+        assert sets.load().is_phantom
         line = capsys.readouterr().err.strip().splitlines()[-1]
         assert re.fullmatch(rf"pneumo: MedMNIST's download failed \({reason}\): phantom", line), (
             line
@@ -176,7 +176,7 @@ def test_a_download_of_other_content_is_refused(published, given_up):
 
 
 def test_medmnists_own_table_names_address_and_digest():
-    info = data._medmnist_info()
+    info = sets._medmnist_info()
     assert info["url"].startswith("https://")
     assert info["MD5"] == "28209eda62fecd6e6a2d98b1501bb15f"
 
@@ -200,11 +200,11 @@ def _tiny(labels=(0, 1, 1), values=(1, 2, 3)):
 def test_the_fingerprint_is_what_its_formula_says():
     digests = sorted(
         hashlib.sha256(name.encode() + bytes([label]) + bytes([value] * 4)).hexdigest()
-        for name in data.SPLITS
+        for name in sets.SPLITS
         for label, value in ((0, 1), (1, 2), (1, 3))
     )
     expected = hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    assert data.fingerprint(dict.fromkeys(data.SPLITS, _tiny())) == expected
+    assert sets.fingerprint(dict.fromkeys(sets.SPLITS, _tiny())) == expected
 
 
 def test_the_fingerprint_does_not_depend_on_order(phantom):
@@ -213,7 +213,7 @@ def test_the_fingerprint_does_not_depend_on_order(phantom):
     for name, split in reversed(phantom.splits.items()):
         order = generator.permutation(len(split.labels))
         shuffled[name] = Split(split.images[order], split.labels[order])
-    assert data.fingerprint(shuffled) == phantom.fingerprint
+    assert sets.fingerprint(shuffled) == phantom.fingerprint
 
 
 @pytest.mark.parametrize("change", ["pixel", "label", "split"])
@@ -227,7 +227,7 @@ def test_the_fingerprint_changes_with_every_change(phantom, change):
     else:
         splits["test"] = splits["val"]
     splits["val"] = Split(images, labels)
-    assert data.fingerprint(splits) != phantom.fingerprint
+    assert sets.fingerprint(splits) != phantom.fingerprint
 
 
 def _dataset(**splits) -> Dataset:
@@ -235,7 +235,7 @@ def _dataset(**splits) -> Dataset:
 
 
 def test_the_audit_counts_what_is_there():
-    found = data.audit(
+    found = sets.audit(
         _dataset(
             train=_tiny(
                 (0, 0, 1, 1), (1, 1, 1, 9)
@@ -255,7 +255,7 @@ def test_the_audit_counts_what_is_there():
 
 
 def test_the_report_says_all_of_it(phantom):
-    text = "\n".join(data.report_lines(phantom))
+    text = "\n".join(sets.report_lines(phantom))
     assert phantom.fingerprint in text
     assert "synthetic phantom, not medical data" in text
     for count in (len(split.labels) for split in phantom.splits.values()):
@@ -266,13 +266,13 @@ def test_the_report_says_all_of_it(phantom):
 def test_the_published_set_is_known_by_its_fingerprint(phantom):
     assert not phantom.is_published
     assert _dataset(train=_tiny(), val=_tiny(), test=_tiny()).is_published is False
-    known = Dataset(_tiny(), _tiny(), _tiny(), "file", data.PUBLISHED, 2, "")
+    known = Dataset(_tiny(), _tiny(), _tiny(), "file", sets.PUBLISHED, 2, "")
     assert known.is_published
 
 
 def test_a_size_that_nobody_publishes_is_refused_with_those_there_are(no_home):
     with pytest.raises(DataError, match="no images of 50 pixels, only of 28, 64, 128, 224"):
-        data.load(50)
+        sets.load(50)
 
 
 @pytest.mark.promise("data", "found")
@@ -280,10 +280,10 @@ def test_a_cache_that_is_no_file_is_named(no_home):
     path = no_home / ".medmnist" / "pneumoniamnist.npz"
     path.mkdir(parents=True)
     with pytest.raises(DataError, match=r"pneumoniamnist\.npz cannot be read .*delete it"):
-        data.load()
+        sets.load()
 
 
 def test_a_download_that_fails_leaves_nothing_that_looks_like_a_cache(no_home, monkeypatch):
-    monkeypatch.setattr(data, "answers", lambda url: True)
-    data.load()
+    monkeypatch.setattr(sets, "answers", lambda url: True)
+    sets.load()
     assert list((no_home / ".medmnist").iterdir()) == []

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo import data, datasets
-from pneumo.data import DataError
-from pneumo.datasets import BREAST, PNEUMONIA
-from pneumo.runs import run_key
+from pneumo.data import descriptions, sets
+from pneumo.data.descriptions import BREAST, PNEUMONIA
+from pneumo.data.sets import DataError
+from pneumo.training.runs import run_key
 
 
 @pytest.fixture
@@ -27,20 +27,20 @@ def no_home(tmp_path, monkeypatch):
 def _file(folder: Path, about=BREAST, size=28, swap=True) -> Path:
     """A set's phantom as MedMNIST would publish it: with its own labels."""
     arrays = {}
-    for name, split in datasets.phantom(about, size).splits.items():
+    for name, split in descriptions.phantom(about, size).splits.items():
         labels = 1 - split.labels if swap else split.labels
         arrays |= {f"{name}_images": split.images, f"{name}_labels": labels[:, None]}
-    path = folder / datasets._file_name(about, size)
+    path = folder / descriptions._file_name(about, size)
     np.savez(path, **arrays)
     return path
 
 
 def _publish(monkeypatch, path: Path, about, size: int) -> None:
     """As if a file were the one that MedMNIST publishes."""
-    table = {name: dict(info) for name, info in datasets._medmnist().items()}
+    table = {name: dict(info) for name, info in descriptions._medmnist().items()}
     digest = hashlib.md5(path.read_bytes()).hexdigest()
-    table[about.name]["MD5" + datasets._suffix(size)] = digest
-    monkeypatch.setattr(datasets, "_medmnist", lambda: table)
+    table[about.name]["MD5" + descriptions._suffix(size)] = digest
+    monkeypatch.setattr(descriptions, "_medmnist", lambda: table)
 
 
 def test_the_sets_are_all_the_binary_ones_of_2d_images_that_medmnist_has():
@@ -51,8 +51,8 @@ def test_the_sets_are_all_the_binary_ones_of_2d_images_that_medmnist_has():
         for name, one in info.items()
         if one["task"] == "binary-class" and not name.endswith("3d")
     }
-    assert set(datasets.DESCRIPTIONS) == set(binary)
-    for name, about in datasets.DESCRIPTIONS.items():
+    assert set(descriptions.DESCRIPTIONS) == set(binary)
+    for name, about in descriptions.DESCRIPTIONS.items():
         assert about.title == binary[name]["python_class"]
         assert binary[name]["n_channels"] == 1
         # What is looked for is the class that MedMNIST calls so, under whatever number.
@@ -61,19 +61,19 @@ def test_the_sets_are_all_the_binary_ones_of_2d_images_that_medmnist_has():
 
 
 def test_without_a_word_the_set_is_pneumoniamnist_as_data_finds_it():
-    loaded = datasets.load(source="phantom")
-    assert (type(loaded), loaded.fingerprint) == (data.Dataset, data.phantom().fingerprint)
-    assert datasets.describe(loaded) is PNEUMONIA
-    assert datasets.label(PNEUMONIA, 28) == datasets.options(PNEUMONIA, 28) == ""
+    loaded = descriptions.load(source="phantom")
+    assert (type(loaded), loaded.fingerprint) == (sets.Dataset, sets.phantom().fingerprint)
+    assert descriptions.describe(loaded) is PNEUMONIA
+    assert descriptions.label(PNEUMONIA, 28) == descriptions.options(PNEUMONIA, 28) == ""
 
 
 def test_the_environment_names_set_and_size(monkeypatch):
     monkeypatch.setenv("PNEUMO_DATASET", "BreastMNIST")
     monkeypatch.setenv("PNEUMO_SIZE", "64")
-    loaded = datasets.load(source="phantom")
-    assert (datasets.describe(loaded), loaded.size) == (BREAST, 64)
+    loaded = descriptions.load(source="phantom")
+    assert (descriptions.describe(loaded), loaded.size) == (BREAST, 64)
     assert loaded.train.images.shape[1:] == (64, 64)
-    assert datasets.options(BREAST, 64) == " --dataset breastmnist --size 64"
+    assert descriptions.options(BREAST, 64) == " --dataset breastmnist --size 64"
 
 
 @pytest.mark.parametrize(
@@ -89,19 +89,19 @@ def test_the_environment_names_set_and_size(monkeypatch):
 )
 def test_what_nobody_publishes_is_refused_with_what_there_is(name, size, said):
     with pytest.raises(DataError, match=said):
-        datasets.choose(name, size)
+        descriptions.choose(name, size)
 
 
 def test_a_size_that_is_no_number_is_refused(monkeypatch):
     monkeypatch.setenv("PNEUMO_SIZE", "large")
     with pytest.raises(DataError, match="a size is a number of pixels; found 'large'"):
-        datasets.choose()
+        descriptions.choose()
 
 
 @pytest.mark.parametrize("size", [28, 64, 128, 224])
 def test_labels_are_1_for_what_is_looked_for_whatever_medmnist_calls_it(size, tmp_path):
-    drawn = datasets.phantom(BREAST, size)
-    loaded = datasets.load("breastmnist", size, str(_file(tmp_path, BREAST, size)))
+    drawn = descriptions.phantom(BREAST, size)
+    loaded = descriptions.load("breastmnist", size, str(_file(tmp_path, BREAST, size)))
     np.testing.assert_array_equal(loaded.test.labels, drawn.test.labels)
     assert loaded.fingerprint == drawn.fingerprint
     assert loaded.counts()["test"] == {"normal or benign": 70, "malignant": 26}
@@ -111,7 +111,7 @@ def test_labels_are_1_for_what_is_looked_for_whatever_medmnist_calls_it(size, tm
 
 def test_the_same_file_under_another_name_is_other_data_with_other_runs(tmp_path, study):
     path = str(_file(tmp_path))
-    right, wrong = datasets.load("breastmnist", 28, path), datasets.load(None, 28, path)
+    right, wrong = descriptions.load("breastmnist", 28, path), descriptions.load(None, 28, path)
     assert right.fingerprint != wrong.fingerprint
     recipe = study.models[0].recipe
     assert run_key(recipe, 0, right.fingerprint, None) != run_key(
@@ -121,25 +121,25 @@ def test_the_same_file_under_another_name_is_other_data_with_other_runs(tmp_path
 
 def test_no_two_phantoms_are_the_same_data():
     prints = {
-        datasets.load(name, size, "phantom").fingerprint
-        for name in datasets.DESCRIPTIONS
+        descriptions.load(name, size, "phantom").fingerprint
+        for name in descriptions.DESCRIPTIONS
         for size in (28, 64)
     }
-    assert len(prints) == 2 * len(datasets.DESCRIPTIONS)
+    assert len(prints) == 2 * len(descriptions.DESCRIPTIONS)
 
 
 def test_a_folder_is_asked_for_the_file_of_the_set_and_size(tmp_path):
     _file(tmp_path, BREAST, 64)
-    loaded = datasets.load("breastmnist", 64, str(tmp_path))
+    loaded = descriptions.load("breastmnist", 64, str(tmp_path))
     assert loaded.location == str(tmp_path / "breastmnist_64.npz")
     with pytest.raises(DataError, match=r"the folder that holds breastmnist\.npz"):
-        datasets.load("breastmnist", 28, str(tmp_path))
+        descriptions.load("breastmnist", 28, str(tmp_path))
 
 
 def test_a_published_file_is_known_by_its_digest(tmp_path, monkeypatch):
     path = _file(tmp_path, BREAST, 64)
     _publish(monkeypatch, path, BREAST, 64)
-    assert datasets.load("breastmnist", 64, str(path)).is_published
+    assert descriptions.load("breastmnist", 64, str(path)).is_published
 
 
 @pytest.mark.parametrize("asked", [("pneumoniamnist", 28), ("breastmnist", 28)])
@@ -149,38 +149,38 @@ def test_a_published_file_of_another_set_or_size_is_refused_by_name(asked, tmp_p
     with pytest.raises(
         DataError, match=r"is BreastMNIST at 64 pixels, not .*--dataset breastmnist --size 64"
     ):
-        datasets.load(*asked, str(path))
+        descriptions.load(*asked, str(path))
 
 
 def test_a_sound_cache_is_used_and_a_damaged_one_refused(no_home, monkeypatch):
     (no_home / ".medmnist").mkdir()
     path = _file(no_home / ".medmnist")
     with pytest.raises(DataError, match=r"breastmnist\.npz is damaged.*delete it"):
-        datasets.load("breastmnist")
+        descriptions.load("breastmnist")
     _publish(monkeypatch, path, BREAST, 28)
-    loaded = datasets.load("breastmnist")
+    loaded = descriptions.load("breastmnist")
     assert (loaded.source, loaded.is_published) == ("cache", True)
 
 
 def test_without_data_and_network_the_sets_own_phantom_is_drawn_and_said(no_home, capsys):
-    loaded = datasets.load("breastmnist", 64)
+    loaded = descriptions.load("breastmnist", 64)
     assert loaded.is_phantom
-    assert datasets.describe(loaded) is BREAST
+    assert descriptions.describe(loaded) is BREAST
     assert "MedMNIST's host does not answer: phantom" in capsys.readouterr().err
 
 
 def test_a_download_that_fails_leaves_nothing_that_looks_like_a_cache(no_home, capsys, monkeypatch):
-    monkeypatch.setattr(data, "answers", lambda url: True)
-    assert datasets.load("breastmnist").is_phantom
+    monkeypatch.setattr(sets, "answers", lambda url: True)
+    assert descriptions.load("breastmnist").is_phantom
     assert "MedMNIST's download failed (" in capsys.readouterr().err
     assert list((no_home / ".medmnist").iterdir()) == []
 
 
 def test_the_report_says_set_size_and_counts():
-    text = "\n".join(datasets.report_lines(datasets.phantom(BREAST, 64)))
+    text = "\n".join(descriptions.report_lines(descriptions.phantom(BREAST, 64)))
     for said in ("BreastMNIST", "64×64", "normal or benign", "malignant", "synthetic phantom"):
         assert said in text
-    assert datasets.report_lines(data.phantom()) == data.report_lines(data.phantom())
+    assert descriptions.report_lines(sets.phantom()) == sets.report_lines(sets.phantom())
 
 
 def test_importing_the_module_imports_no_heavy_library():

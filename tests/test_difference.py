@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pneumo import difference, metrics, results
-from pneumo.cli import main
-from pneumo.difference import ROUNDING, Change, Move, Told
-from pneumo.results import ResultsError
+from pneumo.analysis import results
+from pneumo.analysis.results import ResultsError
+from pneumo.commands.cli import main
+from pneumo.record import difference
+from pneumo.record.difference import ROUNDING, Change, Move, Told
+from pneumo.statistics import metrics
 
 
 @pytest.fixture(scope="module")

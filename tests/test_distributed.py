@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import distributed, runs
-from pneumo.recipes import RECIPES
-from pneumo.train import TrainingError, train
+from pneumo.training import distributed, runs
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import TrainingError, train
 
 pytestmark = pytest.mark.slow
 
@@ -27,10 +27,11 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from pneumo import data, distributed
-from pneumo.loop import Loop, Stage, TwoClasses
-from pneumo.models import build
-from pneumo.recipes import RECIPES
+from pneumo.data import sets
+from pneumo.training import distributed
+from pneumo.training.loop import Loop, Stage, TwoClasses
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
 
 what, folder = sys.argv[1], Path(sys.argv[2])
 options = json.loads(sys.argv[3])

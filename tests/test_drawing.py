@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from test_figures import FIGURES, name_of
 
-from pneumo import drawing, figures, style
+from pneumo.pages import drawing, figures, style
 
 # What a dark page may show as a light one does: it lies over a picture.
 UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo import calibration, claims, ensemble, metrics
-from pneumo.study import HALF, YOUDEN
+from pneumo.analysis import calibration, claims
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, YOUDEN
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import executors
-from pneumo.errors import PneumoError
-from pneumo.executors import (
+from pneumo.base.errors import PneumoError
+from pneumo.study import executors
+from pneumo.study.executors import (
     Call,
     Choice,
     ExecutorError,
@@ -240,7 +240,7 @@ def test_no_process_outlives_the_one_that_started_it(tmp_path):
     script.write_text(
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from pneumo.executors import Processes\n"
+        "from pneumo.study.executors import Processes\n"
         "import test_executors\n"
         "if __name__ == '__main__':\n"
         "    Processes(1).submit(test_executors.wait_for_ever, Path(sys.argv[1]))\n"

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import nn
 
-from pneumo import explain
-from pneumo.augment import resize, to_unit
-from pneumo.models import Classifier, build
-from pneumo.pretrained import find_weights
-from pneumo.recipes import RECIPES
-from pneumo.runs import VARIANTS
-from pneumo.train import train
+from pneumo.training import grad_cam
+from pneumo.training.augmentation import resize, to_unit
+from pneumo.training.models import Classifier, build
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import VARIANTS
+from pneumo.training.train import train
+from pneumo.training.weights import find_weights
 
 FILTERS = {
     "simple-cnn": (32, 3, 3),
@@ -75,7 +75,7 @@ def test_a_filter_is_what_grey_input_meets():
     model = build(
         RECIPES["resnet18-tiny-imagenet"], find_weights(RECIPES["resnet18-tiny-imagenet"])
     )
-    filters = torch.from_numpy(explain.first_filters(model))
+    filters = torch.from_numpy(grad_cam.first_filters(model))
     grey = torch.rand(1, 1, 16, 16)
     kernels = model.network.conv1.weight.detach()
     of_colour = nn.functional.conv2d(grey.expand(-1, 3, -1, -1), kernels)
@@ -85,7 +85,7 @@ def test_a_filter_is_what_grey_input_meets():
 
 def test_the_signed_map_of_a_linear_head_is_the_one_worked_out_by_hand(toy, toy_recipe, phantom):
     images = phantom.test.images[:5]
-    found = explain.grad_cam(toy, toy_recipe, images)
+    found = grad_cam.grad_cam(toy, toy_recipe, images)
     activations = toy.network.layer(to_unit(images)).detach()  # (5, 3, 7, 7)
     weights = toy.network.fc.weight.detach().view(1, 3, 1, 1) / 49  # the gradient of each cell
     np.testing.assert_allclose(found, (weights * activations).sum(1).numpy(), atol=1e-6)
@@ -96,35 +96,37 @@ def test_the_map_of_a_linear_head_adds_up_to_its_logit(toy, toy_recipe, phantom)
     images = phantom.test.images[:5]
     with torch.inference_mode():
         logits = toy(to_unit(images)) - toy.network.fc.bias
-    found = explain.grad_cam(toy, toy_recipe, images)
+    found = grad_cam.grad_cam(toy, toy_recipe, images)
     np.testing.assert_allclose(found.sum(axis=(1, 2)), logits.numpy(), atol=1e-5)
 
 
 def test_the_opposite_head_has_the_opposite_map(toy, toy_recipe, phantom):
     images = phantom.test.images[:3]
-    before = explain.grad_cam(toy, toy_recipe, images)
+    before = grad_cam.grad_cam(toy, toy_recipe, images)
     with torch.no_grad():
         toy.network.fc.weight.neg_()
-    np.testing.assert_allclose(explain.grad_cam(toy, toy_recipe, images), -before, atol=1e-7)
+    np.testing.assert_allclose(grad_cam.grad_cam(toy, toy_recipe, images), -before, atol=1e-7)
 
 
 def test_maps_do_not_depend_on_the_batch(toy, toy_recipe, phantom):
     images = phantom.test.images[:7]
-    whole = explain.grad_cam(toy, toy_recipe, images)
-    np.testing.assert_allclose(explain.grad_cam(toy, toy_recipe, images, 3), whole, atol=1e-6)
+    whole = grad_cam.grad_cam(toy, toy_recipe, images)
+    np.testing.assert_allclose(grad_cam.grad_cam(toy, toy_recipe, images, 3), whole, atol=1e-6)
 
 
 def test_explaining_leaves_the_network_as_it_was(phantom):
     model = build(RECIPES["simple-cnn"])
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    explain.explain(model, RECIPES["simple-cnn"], phantom.test.images[:4], phantom.train.images[:2])
+    grad_cam.explain(
+        model, RECIPES["simple-cnn"], phantom.test.images[:4], phantom.train.images[:2]
+    )
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_examples_come_in_every_variant(phantom):
     images, ranges = phantom.train.images[:2], RECIPES["simple-cnn"].augmentation
-    shown = explain.augmented_examples(images, ranges)
+    shown = grad_cam.augmented_examples(images, ranges)
     assert shown.shape == (2, len(VARIANTS), 56, 56)
     assert shown.dtype == np.uint8
     original = dict(zip(VARIANTS, shown.swapaxes(0, 1), strict=True))["original"]
@@ -135,7 +137,9 @@ def test_examples_come_in_every_variant(phantom):
 
 
 def test_each_variant_shows_its_own_change(phantom):
-    shown = explain.augmented_examples(phantom.train.images[:1], RECIPES["simple-cnn"].augmentation)
+    shown = grad_cam.augmented_examples(
+        phantom.train.images[:1], RECIPES["simple-cnn"].augmentation
+    )
     variants = {n: v.astype(float) for n, v in zip(VARIANTS, shown[0], strict=True)}
     original = variants["original"]
     assert variants["brighter"].mean() > original.mean() + 10

@@ -15,20 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.integrate import trapezoid
 
-from pneumo import (
-    claims,
-    ensemble,
-    explorer,
-    figures,
-    metrics,
-    mistakes,
-    operating,
-    paths,
-    style,
-    usefulness,
-)
-from pneumo.metrics import Confusion
-from pneumo.study import RULES, YOUDEN
+from pneumo.analysis import claims, decisions, mistakes
+from pneumo.base import paths
+from pneumo.pages import explorer, figures, style
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import Confusion
+from pneumo.study import ensemble, operating_points
+from pneumo.study.study import RULES, YOUDEN
 
 SCRIPT = paths.root() / "report" / "explorer.js"
 NODE = shutil.which("node")
@@ -80,7 +73,7 @@ def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emit
     assert [one["name"] for one in emitted["models"]] == [model.name for model in models]
     for one, model in zip(emitted["models"], models, strict=True):
         scores = unpacked(one["probabilities"])
-        for point in operating.points(model):
+        for point in operating_points.points(model):
             threshold = one["thresholds"][point.rule.name]
             assert threshold == point.thresholds[0]
             assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
@@ -192,8 +185,8 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
         cells=[plain(counts) for counts in matrices], prevalence=prevalence,
     )  # fmt: skip
     for counts, rates in zip(matrices, found, strict=True):
-        own = operating.rates(counts)
-        ppv, npv = usefulness.predictive_values(counts, prevalence)
+        own = operating_points.rates(counts)
+        ppv, npv = decisions.predictive_values(counts, prevalence)
         expected = {"sensitivity": own["sensitivity"], "specificity": own["specificity"]}
         for name, rate in (expected | {"ppv": ppv, "npv": npv}).items():
             if np.isnan(rate.value):
@@ -205,15 +198,15 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
 
 @needs_node
 def test_the_scripts_children_are_counted_as_in_the_prose(study):
-    counts = [point.kept for model in study.ran for point in operating.points(model)]
-    for prevalence in usefulness.PREVALENCES:
+    counts = [point.kept for model in study.ran for point in operating_points.points(model)]
+    for prevalence in decisions.PREVALENCES:
         found = ask(
             "cells.map((c) => e.frequencies(e.rates(c, prevalence), prevalence, children))",
             cells=[plain(one) for one in counts],
-            prevalence=prevalence, children=usefulness.CHILDREN,
+            prevalence=prevalence, children=decisions.CHILDREN,
         )  # fmt: skip
         for one, children in zip(counts, found, strict=True):
-            expected = usefulness.frequencies(one, prevalence)
+            expected = decisions.frequencies(one, prevalence)
             for name, value in children.items():
                 assert value == getattr(expected, name), name
 

@@ -12,10 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo import calibration, claims, data, figures, metrics, mistakes, style, usefulness
-from pneumo.recipes import RECIPES
-from pneumo.runs import VARIANTS
-from pneumo.study import HALF, RULES, YOUDEN, Model
+from pneumo.analysis import calibration, claims, decisions, mistakes
+from pneumo.data import sets
+from pneumo.pages import figures, style
+from pneumo.statistics import metrics
+from pneumo.study.study import HALF, RULES, YOUDEN, Model
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import VARIANTS
 
 FIGURES = (
     figures.examples,
@@ -258,7 +261,7 @@ def test_each_model_keeps_its_look_in_every_figure(study):
 def test_the_cases_that_all_miss_are_shown_with_their_labels(study):
     found = mistakes.missed_by_all(study)[:16]
     titles = [axes.get_title() for axes in figures.missed_by_all(study).axes]
-    shown = [data.CLASSES[mistakes.truth(study)[index]] for index in found]
+    shown = [sets.CLASSES[mistakes.truth(study)[index]] for index in found]
     assert [title for title in titles if title] == shown
 
 
@@ -275,7 +278,7 @@ def test_divided_cases_say_what_each_model_makes_of_them(study):
     titles = [axes.get_title() for axes in figures.divided(study).axes]
     rows = [titles[start : start + 8] for start in range(0, len(titles), 8)]
     labels = mistakes.truth(study)[found]
-    assert rows[0] == [data.CLASSES[label] for label in labels]
+    assert rows[0] == [sets.CLASSES[label] for label in labels]
     for row, model in zip(rows[1:], study.ran, strict=True):
         probabilities = model.run.predictions["test"].probabilities[found]
         signs = ["✗" if wrong else "✓" for wrong in mistakes.wrong(model.run)[found]]
@@ -306,13 +309,13 @@ def test_reliability_draws_each_bin_before_and_after(study):
 
 def test_decision_curves_stand_beside_treating_all_and_none(study):
     canvas = figures.decision_curve(study)
-    assert len(canvas.axes) == 2 * (1 + len(usefulness.WARDS))
+    assert len(canvas.axes) == 2 * (1 + len(decisions.WARDS))
     share = float(study.data.test.labels.mean())
     lines = {line.get_label(): line.get_ydata() for line in canvas.axes[0].get_lines()}
-    np.testing.assert_allclose(lines["treat all"], usefulness.treat_all(share))
+    np.testing.assert_allclose(lines["treat all"], decisions.treat_all(share))
     assert not np.any(lines["treat none"])
     for model in study.ran:
-        expected = usefulness.decision_curve(study, model, scaled=False)
+        expected = decisions.decision_curve(study, model, scaled=False)
         np.testing.assert_allclose(lines[model.title], expected)
 
 
@@ -323,5 +326,5 @@ def test_predictive_values_follow_prevalence_at_every_operating_point(study):
         lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
         for rule in RULES:
             prevalence, value = lines[rule.title][0]
-            expected = usefulness.predictive_values(model.confusion(rule), prevalence)[place]
+            expected = decisions.predictive_values(model.confusion(rule), prevalence)[place]
             np.testing.assert_allclose(value, expected.value)

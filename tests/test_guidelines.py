@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from pneumo import guidelines, paths, tables, words
-from pneumo.guidelines import NAMES, STATUSES, GuidelineError
+from pneumo.base import paths
+from pneumo.pages import guidelines, prose, tables
+from pneumo.pages.guidelines import NAMES, STATUSES, GuidelineError
 
 # As published: Collins et al. 2024, Tejani et al. 2024.
 PUBLISHED = {
@@ -36,7 +37,7 @@ def anchors(study):
         path.name: path.read_text(encoding="utf-8") for path in paths.root().glob("report/*.qmd")
     }
     said = {name for text in pages.values() for name in re.findall(r'say\(study, "([\w-]+)"', text)}
-    texts = [*pages.values(), *(words.render(study, name) for name in said)]
+    texts = [*pages.values(), *(prose.render(study, name) for name in said)]
     return set(re.findall(r"\{#((?:sec|fig|tbl)-[\w-]+)", "\n".join(texts))), set(pages)
 
 
@@ -92,7 +93,7 @@ def test_the_table_shows_status_and_reason(found):
 
 def test_the_prose_counts_the_items(study):
     for fragment, name in (("guideline-tripod", "tripod-ai"), ("guideline-claim", "claim-2024")):
-        found, said = guidelines.load(name), words.render(study, fragment)
+        found, said = guidelines.load(name), prose.render(study, fragment)
         assert f"Of the {len(found.items)} items" in said
         assert f"answers {found.count('reported')} and" in said
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo import heldout, metrics
-from pneumo.data import Split
-from pneumo.loop import Loop
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.data import held_out
+from pneumo.data.sets import Split
+from pneumo.statistics import metrics
+from pneumo.training.loop import Loop
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 CNN = replace(RECIPES["simple-cnn"], epochs=1, held_out=True)
 
@@ -20,7 +21,7 @@ def bytes_of(split):
 
 @pytest.fixture(scope="module")
 def halves(phantom):
-    return heldout.divide(phantom.train)
+    return held_out.divide(phantom.train)
 
 
 def test_every_image_is_learned_from_or_held_out_and_none_is_both(phantom, halves):
@@ -32,13 +33,13 @@ def test_every_image_is_learned_from_or_held_out_and_none_is_both(phantom, halve
 def test_a_share_of_each_class_is_held_out(phantom, halves):
     before = np.bincount(phantom.train.labels)
     held = np.bincount(halves[1].labels)
-    assert held[0] == round(heldout.NORMAL_SHARE * before[0])
-    assert held[1] == round(heldout.PNEUMONIA_SHARE * before[1])
-    assert heldout.remaining(phantom.train.labels) == len(halves[0].labels)
+    assert held[0] == round(held_out.NORMAL_SHARE * before[0])
+    assert held[1] == round(held_out.PNEUMONIA_SHARE * before[1])
+    assert held_out.remaining(phantom.train.labels) == len(halves[0].labels)
 
 
 def test_the_same_images_are_held_out_every_time(phantom, halves):
-    again = heldout.divide(phantom.train)
+    again = held_out.divide(phantom.train)
     for one, other in zip(halves, again, strict=True):
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_array_equal(one.labels, other.labels)
@@ -51,7 +52,7 @@ def test_the_normal_images_held_out_are_those_that_look_most_like_pneumonia():
     level = np.where(labels == 1, 140, 100) + generator.integers(-30, 31, 400)
     noise = generator.integers(-5, 6, (400, 8, 8))
     images = (level[:, None, None] + noise).astype(np.uint8)
-    learned, held = heldout.divide(Split(images, labels))
+    learned, held = held_out.divide(Split(images, labels))
     means = {
         name: part.images[part.labels == 0].mean(axis=(1, 2))
         for name, part in (("learned", learned), ("held", held))

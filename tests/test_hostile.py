@@ -14,23 +14,18 @@ import torch
 from PIL import Image, PngImagePlugin
 from rich.console import Console
 
-from pneumo import (
-    cli,
-    datasets,
-    explorer,
-    models,
-    paths,
-    predict,
-    radiographs,
-    results,
-    tables,
-    words,
-)
-from pneumo.errors import PneumoError, printable
-from pneumo.pretrained import Weights, WeightsError
-from pneumo.progress import Display
-from pneumo.radiographs import RadiographError
-from pneumo.recipes import RECIPES
+from pneumo.analysis import results
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError, printable
+from pneumo.commands import cli
+from pneumo.commands.progress import Display
+from pneumo.data import descriptions, radiographs
+from pneumo.data.radiographs import RadiographError
+from pneumo.pages import explorer, prose, tables
+from pneumo.study import predict
+from pneumo.training import models
+from pneumo.training.recipes import RECIPES
+from pneumo.training.weights import Weights, WeightsError
 
 # A terminal's control sequence, rich's markup, HTML, Markdown, a line's end, and one that only some see.
 HOSTILE = (
@@ -260,7 +255,7 @@ def hostile(study):
 def test_no_fragment_lets_what_a_manifest_says_be_markup(hostile, name):
     from report.engine import tree
 
-    said = words.render(hostile, name)
+    said = prose.render(hostile, name)
     blocks = tree.read_markdown(said)
     html = tree.write(blocks, ["-t", "html5", "--mathml"], {})
     found = [tag for tag in MARKUP.findall(html) if tag not in ("a", "A")]
@@ -328,11 +323,11 @@ def test_where_the_data_lie_is_nowhere_told(study, home):
             "comparison",
             "summary",
         ):
-            told += words.render(gone, name)
+            told += prose.render(gone, name)
     assert "planted" not in told
     assert str(home) not in told
 
 
 def test_the_data_command_shows_where_they_lie_safely(phantom):
-    lines = datasets.report_lines(replace(phantom, location=HOSTILE))
+    lines = descriptions.report_lines(replace(phantom, location=HOSTILE))
     assert all(line.isprintable() for line in lines)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pneumo import intervals, metrics
-from pneumo.intervals import bootstrap, cut, measure
-from pneumo.study import HALF, RULES, Model, evaluate
+from pneumo.analysis import intervals
+from pneumo.analysis.intervals import bootstrap, cut, measure
+from pneumo.statistics import metrics
+from pneumo.study.study import HALF, RULES, Model, evaluate
 
 HALVES = np.array([[0.5]])
 

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo import executors, jobs, pretrained, probes, recipes, runs
-from pneumo import study as study_module
-from pneumo.data import Split
-from pneumo.executors import Lacking, Serial
-from pneumo.jobs import JobError, Made
-from pneumo.probes import ProbeError
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.data.sets import Split
+from pneumo.study import executors, jobs, questions
+from pneumo.study import study as study_module
+from pneumo.study.executors import Lacking, Serial
+from pneumo.study.jobs import JobError, Made
+from pneumo.study.questions import ProbeError
+from pneumo.training import recipes, runs, weights
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 TINY = PROFILE.recipe("simple-cnn")
 LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
@@ -98,7 +99,7 @@ def test_data_that_changed_on_their_way_are_refused(common, phantom):
 
 def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom, tmp_path):
     recipe = PROFILE.recipe("resnet18-tiny-imagenet")
-    here = pretrained.find_weights(recipe)
+    here = weights.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
     assert jobs.train(common, wanted, data=phantom) == Lacking("weights")
     with pytest.raises(JobError, match="weights that were sent are not those that were meant"):
@@ -168,12 +169,12 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
         answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
         spoilt = answer.files["answer"][:-1] + b"x"
         with pytest.raises(ProbeError, match="was damaged on its way"):
-            probes.keep(mine, "corruptions", SMALL, spoilt)
-        probes.keep(mine, "corruptions", SMALL, answer.files["answer"])
-        sent = probes.read(mine, "corruptions", SMALL)
-        probes.path(mine, "corruptions", SMALL).unlink()
+            questions.keep(mine, "corruptions", SMALL, spoilt)
+        questions.keep(mine, "corruptions", SMALL, answer.files["answer"])
+        sent = questions.read(mine, "corruptions", SMALL)
+        questions.path(mine, "corruptions", SMALL).unlink()
         jobs.probe(common, *arguments)
-    for name, values in probes.read(mine, "corruptions", SMALL).items():
+    for name, values in questions.read(mine, "corruptions", SMALL).items():
         np.testing.assert_array_equal(values, sent[name])
 
 
@@ -188,7 +189,7 @@ def test_two_processes_give_the_bits_of_one(phantom, tmp_path, monkeypatch):
         assert_same_bits(run, train(TINY, run.seed, phantom, home=tmp_path / "serial"))
         assert run.manifest["hardware"]["threads"] == 1
     assert sorted(run.seed for run in heard) == [0, 1]
-    assert not probes.missing(done.runs[0], SMALL)
+    assert not questions.missing(done.runs[0], SMALL)
 
 
 class Killer(Counter):

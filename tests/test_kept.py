@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from pneumo import kept as module
-from pneumo import paths
-from pneumo.kept import kept
+from pneumo.analysis import cache as module
+from pneumo.analysis.cache import kept
+from pneumo.base import paths
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def counted(**options):
         calls.append(study)
         return {"names": [model.name for model in study.models], "tuple": (1, 2)}
 
-    names.__module__ = "pneumo.claims"
+    names.__module__ = "pneumo.analysis.claims"
     return kept(**options)(names), calls
 
 

@@ -10,7 +10,7 @@ import tiny
 from forks import Job
 from safetensors.numpy import load_file
 
-from pneumo import runs
+from pneumo.training import runs
 
 SEED = 20  # of the moments
 # How many of each kind.

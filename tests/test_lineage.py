@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 
-from pneumo import claims, figures, intervals, lineage, reference, tables, words
-from pneumo import kept as kept_module
-from pneumo.study import HALF, YOUDEN
+from pneumo.analysis import cache as kept_module
+from pneumo.analysis import claims, intervals, reference
+from pneumo.base import provenance
+from pneumo.pages import figures, prose, tables
+from pneumo.study.study import HALF, YOUDEN
 
 
 def labels(runs):
@@ -22,13 +24,13 @@ def runs_of(*models):
 def test_a_run_is_noted_whenever_what_came_out_of_it_is_read(study, name):
     run = study.ran[0].run
     getattr(run, name)
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         getattr(run, name)
     assert labels(seen.values()) == [run.label]
 
 
 def test_a_run_that_is_only_named_is_not_noted(study):
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         names = [(run.label, run.seed, run.key, run.recipe.title) for run in study.runs]
     assert names
     assert not seen
@@ -36,10 +38,10 @@ def test_a_run_that_is_only_named_is_not_noted(study):
 
 def test_reads_of_inner_watches_count_for_outer_ones_and_paused_ones_for_none(study):
     first, second, third = (model.run for model in study.ran[:3])
-    with lineage.watch() as outer:
-        with lineage.watch() as inner:
+    with provenance.watch() as outer:
+        with provenance.watch() as inner:
             assert first.history
-        with lineage.unwatched():
+        with provenance.unwatched():
             assert second.history
         assert third.history
     assert labels(inner.values()) == [first.label]
@@ -49,39 +51,39 @@ def test_reads_of_inner_watches_count_for_outer_ones_and_paused_ones_for_none(st
 def test_a_metric_that_is_known_already_still_has_its_run_behind_it(study):
     model = study.ran[0]
     model.mean(HALF)
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         model.mean(HALF)
     assert labels(seen.values()) == runs_of(model)
 
 
 def test_which_model_is_best_counts_for_nothing(study):
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         claims.best(study)
     assert not seen
 
 
 def test_a_figure_of_one_model_has_that_models_run_behind_it(study):
-    assert labels(lineage.behind(figures.errors(study))) == [claims.best(study).run.label]
+    assert labels(provenance.behind(figures.errors(study))) == [claims.best(study).run.label]
     other = study.ran[-1]
-    assert labels(lineage.behind(figures.grad_cam(study, other))) == [other.run.label]
+    assert labels(provenance.behind(figures.grad_cam(study, other))) == [other.run.label]
 
 
 def test_a_figure_of_all_seeds_has_them_all_behind_it(study):
     cnn = study.model("simple-cnn")
-    assert labels(lineage.behind(figures.cnn_curves(study))) == runs_of(cnn)
+    assert labels(provenance.behind(figures.cnn_curves(study))) == runs_of(cnn)
     first = [model.run.label for model in study.ran]
-    assert labels(lineage.behind(figures.roc_pr(study))) == first
+    assert labels(provenance.behind(figures.roc_pr(study))) == first
 
 
 def test_a_figure_of_the_data_has_nothing_behind_it(study):
-    assert lineage.behind(figures.examples(study)) == ()
+    assert provenance.behind(figures.examples(study)) == ()
 
 
 @pytest.mark.parametrize("again", [False, True])
 def test_what_is_kept_has_behind_it_what_it_was_computed_from(study, monkeypatch, again):
     if not again:
         monkeypatch.setattr(kept_module, "_in_memory", {})
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         intervals.intervals(study)
     assert sorted(seen) == sorted(runs_of(*study.ran))
 
@@ -98,41 +100,41 @@ def test_the_ablations_have_their_own_runs_behind_them(study):
 
 def test_a_reference_is_behind_what_is_read_of_it():
     kept = reference.load()
-    assert labels(lineage.behind(figures.reference_curves(kept))) == ["reference"]
+    assert labels(provenance.behind(figures.reference_curves(kept))) == ["reference"]
     assert labels(tables.reference_scores(kept).behind) == ["reference"]
 
 
 def test_a_caption_ends_with_every_key_and_a_link_to_its_row(study):
     figure = figures.roc_pr(study)
-    caption = words.caption(study, "roc-pr", figure).data
+    caption = prose.caption(study, "roc-pr", figure).data
     found = BeautifulSoup(caption, "lxml").find("details")
     assert found.summary.string == f"From {len(study.ran)} runs"
     links = {link["href"].partition("#")[2]: link.code.string for link in found.find_all("a")}
     assert links == {model.run.anchor: model.run.key for model in study.ran}
-    rows = words.render(study, "runs")
+    rows = prose.render(study, "runs")
     assert all(f"`{key}`]{{#{name}}}" in rows for name, key in links.items())
 
 
 def test_a_tables_caption_ends_with_the_runs_behind_that_table(study):
-    said = words.render(study, "operating-points")
+    said = prose.render(study, "operating-points")
     for table, label in (
         (tables.operating_points, "operating-points"),
         (tables.predictive_values, "predictive-values"),
     ):
         line = next(one for one in said.splitlines() if one.endswith(f"{{#tbl-{label}}}"))
-        assert words.behind(table(study).behind) in line
+        assert prose.behind(table(study).behind) in line
 
 
 def test_paper_names_keys_where_they_are_few(study):
-    one = words.behind(study.runs[:1])
+    one = prose.behind(study.runs[:1])
     assert f'(run #raw("{study.runs[0].key}"))]`{{=typst}}' in one
-    many = [replace(study.runs[0], seed=seed) for seed in range(words.FEW_RUNS + 1)]
-    assert "=typst" not in words.behind(many)
-    assert words.behind(()) == ""
+    many = [replace(study.runs[0], seed=seed) for seed in range(prose.FEW_RUNS + 1)]
+    assert "=typst" not in prose.behind(many)
+    assert prose.behind(()) == ""
 
 
 def test_the_operating_point_of_a_run_is_read_from_it(study):
     model = study.ran[0]
-    with lineage.watch() as seen:
+    with provenance.watch() as seen:
         model.confusion(YOUDEN)
     assert labels(seen.values()) == [model.run.label]

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from pneumo import loop as module
-from pneumo.loop import Loop, ManyClasses, Stage, TwoClasses
-from pneumo.models import build
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.training import loop as module
+from pneumo.training.loop import Loop, ManyClasses, Stage, TwoClasses
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32, label_smoothing=0.0)
 TUNED = replace(RECIPES["resnet18-tiny-imagenet"], input_size=28, frozen_epochs=1, epochs=2)

@@ -11,8 +11,8 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from scipy.integrate import trapezoid
 
-from pneumo import metrics
-from pneumo.metrics import Confusion, MetricError
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import Confusion, MetricError
 
 
 @st.composite

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pneumo import mistakes
-from pneumo.recipes import RECIPES, Profile
-from pneumo.runs import Predictions, Run
-from pneumo.study import HALF, YOUDEN, Model, Study
+from pneumo.analysis import mistakes
+from pneumo.study.study import HALF, YOUDEN, Model, Study
+from pneumo.training.recipes import RECIPES, Profile
+from pneumo.training.runs import Predictions, Run
 
 # Validation that sets Youden's threshold to one half.
 VAL = ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])

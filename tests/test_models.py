@@ -7,15 +7,15 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
-from pneumo import models
-from pneumo.models import (
+from pneumo.training import models
+from pneumo.training.models import (
     build,
     count_parameters,
     layers,
     standardise,
 )
-from pneumo.pretrained import find_weights
-from pneumo.recipes import RECIPES
+from pneumo.training.recipes import RECIPES
+from pneumo.training.weights import find_weights
 
 IMAGENET = RECIPES["resnet18-imagenet"]
 TINY = RECIPES["resnet18-tiny-imagenet"]

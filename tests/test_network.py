@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
-from pneumo.network import NetworkError, answers, bounded, cause
+from pneumo.base.network import NetworkError, answers, bounded, cause
 
 
 @pytest.fixture
@@ -146,6 +146,6 @@ def test_who_stops_a_download_is_obeyed_though_a_library_hides_it():
 
 
 def test_a_shell_gets_the_answer_as_an_exit_status(server):
-    command = [sys.executable, "-m", "pneumo.network"]
+    command = [sys.executable, "-m", "pneumo.base.network"]
     assert subprocess.run([*command, server[0]], check=False).returncode == 0
     assert subprocess.run([*command, "http://127.0.0.1:9/"], check=False).returncode == 1

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import kept as keeping
-from pneumo import paths, probes, reference, runs, sealed
-from pneumo import study as studies
-from pneumo.cli import main
-from pneumo.reference import ReferenceStudyError
-from pneumo.runs import RunError
-from pneumo.study import StudyError
+from pneumo.analysis import cache as keeping
+from pneumo.analysis import reference
+from pneumo.analysis.reference import ReferenceStudyError
+from pneumo.base import checksums, paths
+from pneumo.commands.cli import main
+from pneumo.study import questions
+from pneumo.study import study as studies
+from pneumo.study.study import StudyError
+from pneumo.training import runs
+from pneumo.training.runs import RunError
 
 OLDER = r"was written by an older version of pneumo \(schema 1, this one reads 2\)"
 NEWER = r"was written by a newer version of pneumo \(schema 3, this one reads 2\); update pneumo"
@@ -35,7 +38,7 @@ def next_schema(path: Path, about: str) -> None:
     content = json.loads(path.read_text())
     del content["digest"]
     path.unlink()
-    path.write_text(sealed.text(content | {"schema": 3, "more": "than is known"}, about))
+    path.write_text(checksums.text(content | {"schema": 3, "more": "than is known"}, about))
 
 
 @pytest.fixture
@@ -135,12 +138,12 @@ def test_a_study_beside_old_runs_leaves_them_and_says_how_to_delete_them(study, 
 @pytest.mark.promise("old", "survived")
 def test_an_old_answer_is_neither_read_nor_in_the_way(study, store, monkeypatch):
     run = runs.load(store / "runs" / study.model("simple-cnn").run.label)
-    monkeypatch.setattr(probes, "SCHEMA", 1)
-    old = probes.path(run, "corruptions", study.profile)
+    monkeypatch.setattr(questions, "SCHEMA", 1)
+    old = questions.path(run, "corruptions", study.profile)
     old.write_bytes(b"as it was written then")
     monkeypatch.undo()
-    assert probes.path(run, "corruptions", study.profile) != old
-    assert probes.read(run, "corruptions", study.profile)
+    assert questions.path(run, "corruptions", study.profile) != old
+    assert questions.read(run, "corruptions", study.profile)
 
 
 @pytest.mark.promise("old", "survived")
@@ -151,11 +154,11 @@ def test_what_another_version_has_kept_is_computed_anew(schema, study, store, mo
     def numbers(study):
         return {"auc": 0.25}
 
-    numbers.__module__ = "pneumo.claims"
+    numbers.__module__ = "pneumo.analysis.claims"
     keeping.kept()(numbers)(study)
     (file,) = (paths.home() / "kept").glob("claims-numbers-*.json")
     content = {"schema": schema, "runs": [], "result": {"auc": 0.75}}
-    file.write_text(sealed.text(content, file.name))
+    file.write_text(checksums.text(content, file.name))
     monkeypatch.setattr(keeping, "_in_memory", {})
     assert keeping.kept()(numbers)(study) == {"auc": 0.25}
 
@@ -223,6 +226,6 @@ def test_speeds_that_were_kept_without_a_schema_are_read(tmp_path):
 @pytest.mark.promise("old", "found")
 def test_speeds_of_a_newer_version_ask_for_an_update(tmp_path):
     file = tmp_path / reference.BENCH
-    file.write_text(sealed.text({"schema": 9, "speeds": []}, reference.BENCH))
+    file.write_text(checksums.text({"schema": 9, "speeds": []}, reference.BENCH))
     with pytest.raises(ReferenceStudyError, match=r"a newer version of pneumo .*; update pneumo"):
         reference.read_bench(file)

@@ -7,9 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats.contingency import relative_risk
 
-from pneumo import metrics, operating
-from pneumo.metrics import Confusion, MetricError
-from pneumo.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import Confusion, MetricError
+from pneumo.study import operating_points
+from pneumo.study.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99
 
 # Liver scans against pathology, Altman & Bland, Diagnostic tests 1 and 2 (BMJ 308, 1994): 231 of 258 abnormal
 # livers and 32 of 86 normal ones have an abnormal scan.
@@ -18,7 +19,7 @@ COUNTS = st.integers(0, 60)
 
 
 def test_the_rates_of_a_published_example():
-    rates = operating.rates(LIVER)
+    rates = operating_points.rates(LIVER)
     assert rates["sensitivity"].value == pytest.approx(0.90, abs=0.005)
     assert rates["specificity"].value == pytest.approx(0.63, abs=0.005)
     assert rates["ppv"].value == pytest.approx(0.88, abs=0.005)
@@ -39,7 +40,7 @@ def test_the_intervals_of_likelihood_ratios_are_those_of_relative_risks(tp, fn, 
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
 def test_every_rate_lies_in_its_interval(tp, fn, fp, tn):
     assume(tp + fn and fp + tn)
-    for name, rate in operating.rates(Confusion(tp, fn, fp, tn)).items():
+    for name, rate in operating_points.rates(Confusion(tp, fn, fp, tn)).items():
         if math.isnan(rate.value):
             continue
         assert 0 <= rate.low <= rate.high
@@ -75,7 +76,7 @@ def test_likelihood_ratios_need_both_classes():
 
 def test_the_points_are_the_rules_in_their_order(study):
     for model in study.ran:
-        points = operating.points(model)
+        points = operating_points.points(model)
         assert [point.rule for point in points] == list(RULES)
         for point in points:
             assert point.kept == model.confusion(point.rule)
@@ -85,19 +86,19 @@ def test_the_points_are_the_rules_in_their_order(study):
 
 def test_validation_keeps_the_sensitivity_that_was_asked_for(study):
     for model in study.ran:
-        points = {point.rule: point for point in operating.points(model)}
+        points = {point.rule: point for point in operating_points.points(model)}
         assert points[HALF].thresholds == (0.5,) * len(model.runs)
         for rule in (SENSITIVITY_95, SENSITIVITY_99):
             assert points[rule].promised.sensitivity >= rule.sensitivity
 
 
 def test_the_shortfall_is_what_was_kept_less_what_was_promised(study):
-    for point in operating.points(study.ran[0]):
+    for point in operating_points.points(study.ran[0]):
         expected = point.kept.sensitivity - point.promised.sensitivity
         assert point.shortfall("sensitivity") == pytest.approx(expected)
 
 
 def test_rules_are_found_by_name():
-    assert [operating.find_rule(rule.name) for rule in RULES] == list(RULES)
-    with pytest.raises(operating.RuleError, match="'nonsense'; there are: half, youden"):
-        operating.find_rule("nonsense")
+    assert [operating_points.find_rule(rule.name) for rule in RULES] == list(RULES)
+    with pytest.raises(operating_points.RuleError, match="'nonsense'; there are: half, youden"):
+        operating_points.find_rule("nonsense")

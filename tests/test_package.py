@@ -16,7 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pneumo import paths, reference
+from pneumo.analysis import reference
+from pneumo.base import paths
 
 ROOT = paths.root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -31,10 +32,11 @@ STRAYS = (
 )  # fmt: skip
 INSTALLED = """
 import json
-from pneumo import paths, train
-from pneumo.cli import main
-from pneumo.pretrained import find_weights
-from pneumo.recipes import RECIPES
+from pneumo.base import paths
+from pneumo.training import train
+from pneumo.commands.cli import main
+from pneumo.training.weights import find_weights
+from pneumo.training.recipes import RECIPES
 
 assert paths.checkout() is None
 assert find_weights(RECIPES["resnet18-tiny-imagenet"]).path.is_file()
@@ -100,7 +102,10 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
         names = set(archive.namelist())
     package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert package == {name for name in tracked if name.startswith("pneumo/")}
-    assert {"pneumo/py.typed", "pneumo/weights/resnet18-tiny-imagenet.safetensors"} <= package
+    assert {
+        "pneumo/py.typed",
+        "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors",
+    } <= package
     assert {Path(name).name for name in names - package} == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
     }  # fmt: skip

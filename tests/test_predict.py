@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pneumo import claims, operating, predict
-from pneumo.cli import main
-from pneumo.predict import CAVEAT, Prediction, PredictionError, Predictor
-from pneumo.runs import WEIGHTS, RunError
-from pneumo.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
+from pneumo.analysis import claims
+from pneumo.commands.cli import main
+from pneumo.study import operating_points, predict
+from pneumo.study.predict import CAVEAT, Prediction, PredictionError, Predictor
+from pneumo.study.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
+from pneumo.training.runs import WEIGHTS, RunError
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
     assert point["threshold"] == model.thresholds(rule)[0]
     assert point["prevalence"] == labels.mean()
     assert point["images"] == len(labels)
-    for name, rate in operating.rates(model.confusion(rule)).items():
+    for name, rate in operating_points.rates(model.confusion(rule)).items():
         if name in predict.RATES:
             expected = [None if np.isnan(x) else x for x in (rate.value, rate.low, rate.high)]
             assert list(point[name].values()) == expected

@@ -12,14 +12,14 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
-from pneumo import pretrain as module
-from pneumo.cli import main
-from pneumo.data import DataError
-from pneumo.models import build
-from pneumo.pretrain import manifest, pretrain, read
-from pneumo.pretrained import find_weights
-from pneumo.recipes import RECIPES
-from pneumo.runs import RunError
+from pneumo.commands.cli import main
+from pneumo.data.sets import DataError
+from pneumo.training import pretrain as module
+from pneumo.training.models import build
+from pneumo.training.pretrain import manifest, pretrain, read
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import RunError
+from pneumo.training.weights import find_weights
 
 SMALL = replace(
     module.RECIPE, input_size=32, batch_size=16, epochs=3, learning_rate=2e-3, ema_decay=0.8

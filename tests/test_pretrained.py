@@ -12,17 +12,17 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import ResNet18_Weights, resnet18
 
-from pneumo import pretrained
-from pneumo.models import build
-from pneumo.network import answers
-from pneumo.pretrained import (
+from pneumo.base.network import answers
+from pneumo.training import weights
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
+from pneumo.training.weights import (
     Weights,
     WeightsError,
     WeightsUnavailableError,
     find_weights,
     sha256_of,
 )
-from pneumo.recipes import RECIPES
 
 IMAGENET = RECIPES["resnet18-imagenet"]
 TINY = RECIPES["resnet18-tiny-imagenet"]
@@ -48,7 +48,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def turn_torchvision_to(host, name, monkeypatch):
-    monkeypatch.setattr(pretrained, "IMAGENET_URL", f"{host.url}/{name}")
+    monkeypatch.setattr(weights, "IMAGENET_URL", f"{host.url}/{name}")
 
 
 def body_of(model):
@@ -59,8 +59,8 @@ def body_of(model):
 
 def test_torchvisions_weights_are_where_and_as_large_as_torchvision_says():
     published = ResNet18_Weights.IMAGENET1K_V1
-    assert published.url == pretrained.IMAGENET_URL
-    assert published.meta["_file_size"] == pretrained.IMAGENET_MIB
+    assert published.url == weights.IMAGENET_URL
+    assert published.meta["_file_size"] == weights.IMAGENET_MIB
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_the_cache_is_torchs_hubs(environment, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert str(pretrained._hub()) == torch.hub.get_dir()
+    assert str(weights._hub()) == torch.hub.get_dir()
 
 
 def test_no_place_is_looked_at_with_torch():
     script = """
 import sys
-from pneumo.pretrained import WeightsUnavailableError, find_weights
-from pneumo.recipes import RECIPES
+from pneumo.training.weights import WeightsUnavailableError, find_weights
+from pneumo.training.recipes import RECIPES
 for recipe in RECIPES.values():
     try:
         find_weights(recipe)
@@ -127,11 +127,11 @@ def test_lite0s_weights_come_from_their_wheel():
 
 @pytest.mark.promise("damage", "found")
 def test_the_digest_check_refuses_a_file_with_a_flipped_byte(tmp_path, monkeypatch):
-    damaged = tmp_path / pretrained.TINY_IMAGENET.name
-    content = bytearray(pretrained.TINY_IMAGENET.read_bytes())
+    damaged = tmp_path / weights.TINY_IMAGENET.name
+    content = bytearray(weights.TINY_IMAGENET.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
-    monkeypatch.setattr(pretrained, "TINY_IMAGENET", damaged)
+    monkeypatch.setattr(weights, "TINY_IMAGENET", damaged)
     with pytest.raises(WeightsError, match="is damaged") as raised:
         find_weights(TINY)
     assert str(damaged) in str(raised.value)
@@ -140,7 +140,7 @@ def test_the_digest_check_refuses_a_file_with_a_flipped_byte(tmp_path, monkeypat
 
 @pytest.mark.promise("damage", "found")
 def test_carried_weights_that_were_lost_ask_for_a_new_installation(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "TINY_IMAGENET", tmp_path / "gone.safetensors")
+    monkeypatch.setattr(weights, "TINY_IMAGENET", tmp_path / "gone.safetensors")
     with pytest.raises(WeightsUnavailableError, match="install the package again"):
         find_weights(TINY)
 
@@ -161,7 +161,7 @@ def test_imagenet_weights_can_be_given_by_environment(imagenet_file, monkeypatch
 
 def test_other_recipes_do_not_look_at_the_given_weights(imagenet_file, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(imagenet_file))
-    assert find_weights(TINY).path == pretrained.TINY_IMAGENET
+    assert find_weights(TINY).path == weights.TINY_IMAGENET
 
 
 @pytest.mark.promise("damage", "found")
@@ -181,7 +181,7 @@ def test_a_given_file_that_is_not_there_is_an_error_and_no_download(tmp_path):
 
 @pytest.mark.promise("damage", "found")
 def test_torchvisions_cache_is_refused_where_it_is_damaged(cache):
-    name = pretrained.IMAGENET_URL.rsplit("/", 1)[-1]
+    name = weights.IMAGENET_URL.rsplit("/", 1)[-1]
     (cache / name).write_bytes(b"half a download")
     with pytest.raises(WeightsError, match=r"is damaged.*delete it"):
         find_weights(IMAGENET)
@@ -240,7 +240,7 @@ def test_a_download_of_other_content_is_not_kept(host, unavailable):
 def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(
     host, unavailable, monkeypatch
 ):
-    monkeypatch.setattr(pretrained, "MOST", 529_530)
+    monkeypatch.setattr(weights, "MOST", 529_530)
     host.endless.add("/resnet18-01234567.pth")
     unavailable("sends more than the 529,530 bytes")
 

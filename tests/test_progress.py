@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pneumo.progress import Display
-from pneumo.recipes import RECIPES
-from pneumo.runs import Run
+from pneumo.commands.progress import Display
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import Run
 
 RECIPE = replace(RECIPES["resnet18-tiny-imagenet"], frozen_epochs=1, epochs=3)
 

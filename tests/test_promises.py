@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import promises, sealed, tables
-from pneumo.promises import PROMISES, Kept, PromisesError
+from pneumo.base import checksums
+from pneumo.pages import tables
+from pneumo.record import promises
+from pneumo.record.promises import PROMISES, Kept, PromisesError
 
 SUITE = """
 import pytest
@@ -87,7 +89,7 @@ def test_a_file_that_is_not_there_holds_nothing(tmp_path):
         ("{", "damaged"),
         ("[]", "damaged"),
         ('{"schema": 2}', "damaged"),
-        (sealed.text({"schema": 2, "promises": {}}, promises.FILE), "other promises"),
+        (checksums.text({"schema": 2, "promises": {}}, promises.FILE), "other promises"),
     ],
 )
 def test_a_file_that_is_damaged_is_named(tmp_path, content, message):

@@ -18,8 +18,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from pneumo import radiographs
-from pneumo.radiographs import RadiographError
+from pneumo.data import radiographs
+from pneumo.data.radiographs import RadiographError
 
 IMAGES = arrays(np.uint8, (28, 28))
 DICOM_STORAGE = "1.2.840.10008.5.1.4.1.1.1"  # Computed Radiography Image Storage

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from pneumo.recipes import (
+from pneumo.training.recipes import (
     ABLATIONS,
     LEAST_BATCH,
     MOST_PIXELS,
@@ -14,7 +14,7 @@ from pneumo.recipes import (
     find_profile,
     find_recipe,
 )
-from pneumo.runs import recipe_from
+from pneumo.training.runs import recipe_from
 
 NAMES = {
     "simple-cnn",

@@ -13,23 +13,16 @@ from hypothesis import strategies as st
 from matplotlib.text import Text
 from scipy import stats
 
-from pneumo import (
-    ensemble,
-    figures,
-    metrics,
-    paths,
-    recipes,
-    reference,
-    results,
-    runs,
-    style,
-    tables,
-    words,
-)
-from pneumo.cli import main
-from pneumo.recipes import RECIPES
-from pneumo.reference import CONTENT, ReferenceStudyError
-from pneumo.study import HALF, RULES, threshold
+from pneumo.analysis import reference, results
+from pneumo.analysis.reference import CONTENT, ReferenceStudyError
+from pneumo.base import paths
+from pneumo.commands.cli import main
+from pneumo.pages import figures, prose, style, tables
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, RULES, threshold
+from pneumo.training import recipes, runs
+from pneumo.training.recipes import RECIPES
 
 FRAGMENTS = (
     "reference",
@@ -318,30 +311,30 @@ def test_without_a_reference_the_figure_says_so():
 def test_the_page_reads_with_a_reference_and_without_one(name, study, marked_real, written):
     for one in (study, marked_real):
         for kept in (written, None):
-            said = words.render(one, name, {"reference": kept})
+            said = prose.render(one, name, {"reference": kept})
             assert said.strip()
             assert "None" not in said
             assert "nan" not in said.replace("finance", "")
-    assert "No reference study" in words.render(study, "reference", {"reference": None})
+    assert "No reference study" in prose.render(study, "reference", {"reference": None})
 
 
 def test_on_the_phantoms_site_the_page_is_headed_as_the_real_ones(study, marked_real, written):
-    said = words.render(study, "reference", {"reference": written})
+    said = prose.render(study, "reference", {"reference": written})
     assert "This page alone is about the real data" in said
     assert "synthetic phantom, not medical data" in said
-    assert "phantom" not in words.render(marked_real, "reference", {"reference": written})
+    assert "phantom" not in prose.render(marked_real, "reference", {"reference": written})
 
 
 def test_the_phantoms_numbers_are_not_set_beside_the_references(study, written):
-    said = words.render(study, "reference-difference", {"reference": written})
+    said = prose.render(study, "reference-difference", {"reference": written})
     assert "tbl-" not in said
 
 
 def test_the_words_on_agreement_follow_the_comparison(marked_real, written):
-    said = words.render(marked_real, "reference-difference", {"reference": written})
+    said = prose.render(marked_real, "reference-difference", {"reference": written})
     assert "agree within the spread of the seeds" in said
     other = replace(marked_real, data=replace(marked_real.data, fingerprint="0" * 64))
-    said = words.render(other, "reference-difference", {"reference": written})
+    said = prose.render(other, "reference-difference", {"reference": written})
     assert "The data are not the same" in said
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.removal import NOISE, impute, order
+from pneumo.training.removal import NOISE, impute, order
 
 
 def ramp(side=12):

@@ -10,9 +10,12 @@ import pandas as pd
 import pytest
 from medmnist import Evaluator
 
-from pneumo import ablation, baselines, claims, datasets, ensemble, intervals, metrics, results
-from pneumo.recipes import RECIPES, Profile
-from pneumo.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.analysis import ablation, baselines, claims, intervals, results
+from pneumo.data import descriptions
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.training.recipes import RECIPES, Profile
 
 CALIBRATION = {
     "brier", "reliability", "resolution", "uncertainty", "ece", "intercept", "slope", "predicted",
@@ -225,7 +228,9 @@ def test_one_run_less_is_one_file_less(study, tmp_path):
 
 
 def test_another_set_or_size_is_named_and_its_predictions_are_medmnists(study, tmp_path):
-    data = datasets.DescribedDataset(**vars(study.data), about=datasets.BREAST, published=False)
+    data = descriptions.DescribedDataset(
+        **vars(study.data), about=descriptions.BREAST, published=False
+    )
     other = replace(study, data=data)
     results.write(other, tmp_path, "portable")
     written = results.read(tmp_path)["data"]

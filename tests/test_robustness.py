@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo import metrics, probes, robustness
-from pneumo.corruptions import CORRUPTIONS
+from pneumo.analysis import robustness
+from pneumo.statistics import metrics
+from pneumo.study import questions
+from pneumo.study.corruptions import CORRUPTIONS
 
 
 def test_every_model_is_measured_under_every_corruption(study):
@@ -22,7 +24,7 @@ def test_every_model_is_measured_under_every_corruption(study):
 def test_its_numbers_are_those_of_the_metrics(study):
     for model in study.ran:
         found = robustness.robustness(study)[model.name]
-        answer = probes.read(model.run, "corruptions", study.profile)
+        answer = questions.read(model.run, "corruptions", study.profile)
         labels = study.data.test.labels[answer["indices"]]
         scores = metrics.probabilities(answer["logits"][3, 2])
         assert found.auc[3, 2] == pytest.approx(metrics.auc(labels, scores))

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import pneumo
-from pneumo import runs, sealed
-from pneumo.recipes import RECIPES
-from pneumo.runs import RunError, run_key
+from pneumo.base import checksums
+from pneumo.training import runs
+from pneumo.training.recipes import RECIPES
+from pneumo.training.runs import RunError, run_key
 
 CNN = RECIPES["simple-cnn"]
 KEY = {"recipe": CNN, "seed": 0, "fingerprint": "a" * 64, "weights_sha256": None}
@@ -54,7 +55,8 @@ def test_the_key_changes_with_the_code_that_decides_and_with_no_other(tmp_path):
     shutil.copytree(package, tmp_path / "pneumo", ignore=shutil.ignore_patterns("weights", "__py*"))
     script = f"""
 import pathlib, pneumo
-from pneumo import recipes, runs
+from pneumo.training import recipes
+from pneumo.training import runs
 
 def key():
     runs._module_digest.cache_clear()
@@ -111,7 +113,7 @@ def test_a_run_is_read_as_it_was_written(study):
 
 def history_in(folder):
     """What a run with the history in the folder gives."""
-    digest = sealed.digest((folder / "history.csv").read_bytes())
+    digest = checksums.digest((folder / "history.csv").read_bytes())
     return runs.Run(folder, CNN, 0, "key", {"files": {"history.csv": digest}}).history
 
 

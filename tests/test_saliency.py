@@ -9,9 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from pneumo import probes, saliency, sanity
-from pneumo.models import Classifier, build
-from pneumo.recipes import RECIPES
+from pneumo.analysis import sanity_checks
+from pneumo.study import questions
+from pneumo.training import saliency
+from pneumo.training.models import Classifier, build
+from pneumo.training.recipes import RECIPES
 
 SIMPLE = RECIPES["simple-cnn"]
 OF_EACH = {recipe.architecture: recipe for recipe in RECIPES.values()}
@@ -100,7 +102,7 @@ def test_a_map_of_the_deciding_square_beats_a_random_one(square):
     images[:, 4:8, 12:16] = 230  # cell 10: row 1, column 3
     curves = saliency.removal(model, recipe, images)
     removed = np.array((0.0, *saliency.REMOVED))
-    own, chance, _ = (sanity.gap(removed, each) for each in curves)
+    own, chance, _ = (sanity_checks.gap(removed, each) for each in curves)
     assert (curves[:, :, 0] > 0.99).all()
     assert own.mean() > chance.mean() + 0.3
     assert curves[0, 0, 1].mean() < 0.5 < curves[0, 1, -1].mean()
@@ -108,12 +110,12 @@ def test_a_map_of_the_deciding_square_beats_a_random_one(square):
 
 def test_the_curves_start_at_the_call_of_the_whole_image(study):
     for model in study.ran:
-        curves = probes.read(model.run, "saliency", study.profile)["curves"]
+        curves = questions.read(model.run, "saliency", study.profile)["curves"]
         assert (curves[:, :, 0] >= 0.5).all()
         assert (curves[:, :, 0] == curves[0, 0, 0]).all()
         assert ((curves >= 0) & (curves <= 1)).all()
 
 
 def test_networks_are_asked_about_both_classes(study):
-    found = probes.read(study.ran[0].run, "saliency", study.profile)
+    found = questions.read(study.ran[0].run, "saliency", study.profile)
     assert set(study.data.test.labels[found["images"]]) == {0, 1}

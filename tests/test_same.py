@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import data, paths, verification
-from pneumo.loop import predict
-from pneumo.models import build
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.analysis import verification
+from pneumo.base import paths
+from pneumo.data import sets
+from pneumo.training.loop import predict
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 TESTS = Path(__file__).parent
 # What every process imports first: folders are listed in an order of choice, and the locale is the
@@ -53,7 +55,7 @@ os.listdir, os.scandir = listed, scanned
 """
 # The profile that the process and the page's cells know.
 SMALL = """
-from pneumo.recipes import PROFILES, Profile
+from pneumo.training.recipes import PROFILES, Profile
 
 PROFILES["small"] = Profile(
     "small", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=48,
@@ -66,10 +68,10 @@ PAGE = """
 ```{python}
 #| include: false
 import small
-from pneumo import figures
-from pneumo.drawing import show
-from pneumo.study import load
-from pneumo.words import caption, say
+from pneumo.pages import figures
+from pneumo.pages.drawing import show
+from pneumo.study.study import load
+from pneumo.pages.prose import caption, say
 
 study = load("small")
 ```
@@ -109,12 +111,13 @@ MAKE = """
 import sys
 from pathlib import Path
 import small
-from pneumo import study
+from pneumo.study import study
 from report.engine import site
 
 BESIDE = '''
 import small
-from pneumo import results, study
+from pneumo.analysis import results
+from pneumo.study import study
 results.write(study.load("small"), folder, "portable")
 '''
 
@@ -307,7 +310,7 @@ def test_the_readme_says_how_far_that_is():
 @pytest.mark.promise("same", "survived")
 def test_the_phantom_is_drawn_the_same_in_every_process():
     known = "3cf476bd542442a4b4945f5b1406a50814137b5441d9823fc125073fe098750b"
-    assert data.phantom().fingerprint == known
+    assert sets.phantom().fingerprint == known
 
 
 @pytest.mark.promise("same", "survived")

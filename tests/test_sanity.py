@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pneumo import probes, sanity
-from pneumo.similarity import rank_correlation
+from pneumo.analysis import sanity_checks
+from pneumo.statistics.similarity import rank_correlation
+from pneumo.study import questions
 
 
 def test_the_mean_has_the_librarys_interval():
     values = np.random.default_rng(0).gamma(2.0, size=300)
-    mean, low, high = sanity.mean_interval(values)
+    mean, low, high = sanity_checks.mean_interval(values)
     expected = stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
@@ -23,26 +24,26 @@ def test_the_mean_has_the_librarys_interval():
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
 def test_the_interval_holds_the_mean_and_what_is_unknown_is_left_out(values):
-    mean, low, high = sanity.mean_interval(np.array(values))
+    mean, low, high = sanity_checks.mean_interval(np.array(values))
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    with_unknown = sanity.mean_interval(np.array([*values, np.nan]))
+    with_unknown = sanity_checks.mean_interval(np.array([*values, np.nan]))
     assert with_unknown == (mean, low, high)
 
 
 def test_nothing_known_has_no_mean():
-    assert np.isnan(sanity.mean_interval(np.array([np.nan]))).all()
+    assert np.isnan(sanity_checks.mean_interval(np.array([np.nan]))).all()
 
 
 def test_the_gap_of_curves_that_lie_apart_is_their_distance():
     removed = np.array([0.0, 0.2, 0.8])
     curves = np.stack([np.full((3, 4), 0.25), np.full((3, 4), 0.75)])
-    np.testing.assert_allclose(sanity.gap(removed, curves), 0.5)
-    np.testing.assert_allclose(sanity.gap(removed, curves[::-1]), -0.5)
+    np.testing.assert_allclose(sanity_checks.gap(removed, curves), 0.5)
+    np.testing.assert_allclose(sanity_checks.gap(removed, curves[::-1]), -0.5)
 
 
 def test_a_trained_map_is_wholly_like_itself_and_random_ones_are_not(study):
     for model in study.ran:
-        found = sanity.cascade(study, model)
+        found = sanity_checks.cascade(study, model)
         assert found.stages[0] == "trained"
         assert found.rank[0] == pytest.approx(1)
         assert found.structure[0] == pytest.approx(1)
@@ -55,14 +56,14 @@ def test_a_trained_map_is_wholly_like_itself_and_random_ones_are_not(study):
 
 def test_every_map_of_the_removal_has_its_gap(study):
     for model in study.ran:
-        found = sanity.removal(study, model)
+        found = sanity_checks.removal(study, model)
         assert found.curves.shape == (3, 2, len(found.removed))
         assert len(found.gaps) == 3
         assert all(low <= mean <= high for mean, low, high in found.gaps)
 
 
 def test_maps_are_held_against_seeds_the_control_and_chance(study):
-    found = sanity.agreements(study)
+    found = sanity_checks.agreements(study)
     assert list(found) == ["another seed", "shuffled labels", "random map"]
     model = study.model("simple-cnn")
     one, other = (run.explanation.maps for run in model.runs)
@@ -71,6 +72,6 @@ def test_maps_are_held_against_seeds_the_control_and_chance(study):
 
 
 def test_a_run_that_was_not_asked_is_known(study):
-    assert sanity.asked(study, study.ran[0])
-    assert not sanity.asked(study, study.controls[0])
-    assert probes.missing(study.ran[0].run, study.profile) == []
+    assert sanity_checks.asked(study, study.ran[0])
+    assert not sanity_checks.asked(study, study.controls[0])
+    assert questions.missing(study.ran[0].run, study.profile) == []

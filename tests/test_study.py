@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo import datasets, metrics, predict, recipes, results, tables, words
-from pneumo import study as study_module
-from pneumo.data import DataError
-from pneumo.pretrained import WeightsError
-from pneumo.recipes import RECIPES, Profile, RecipeError
-from pneumo.runs import RunError
-from pneumo.study import HALF, YOUDEN, Model, StudyError, load, run
+from pneumo.analysis import results
+from pneumo.data import descriptions
+from pneumo.data.sets import DataError
+from pneumo.pages import prose, tables
+from pneumo.statistics import metrics
+from pneumo.study import predict
+from pneumo.study import study as study_module
+from pneumo.study.study import HALF, YOUDEN, Model, StudyError, load, run
+from pneumo.training import recipes
+from pneumo.training.recipes import RECIPES, Profile, RecipeError
+from pneumo.training.runs import RunError
+from pneumo.training.weights import WeightsError
 
 ALONE = Profile("alone", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=64)
 
@@ -97,12 +102,16 @@ def test_the_listener_hears_which_run_it_listens_to(study, home):
 def test_loading_imports_no_torch(study, home):
     script = f"""
 import sys
-from pneumo import recipes
-from pneumo.recipes import Profile
+from pneumo.training import recipes
+from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}
 from pathlib import Path
-from pneumo.study import load
-from pneumo import figures, words, results, tables, claims
+from pneumo.study.study import load
+from pneumo.pages import figures
+from pneumo.pages import prose
+from pneumo.analysis import results
+from pneumo.pages import tables
+from pneumo.analysis import claims
 study = load("tests", home=Path({str(home)!r}))
 words.render(study, "headline"), figures.grad_cam(study), results.summarise(study, "quarto")
 assert not {{"torch", "torchvision", "medmnist", "captum", "dask", "distributed"}} & set(sys.modules)
@@ -118,8 +127,9 @@ def test_a_study_with_nothing_left_to_do_imports_neither_torch_nor_what_computes
     script = f"""
 import sys
 from pathlib import Path
-from pneumo import cli, recipes
-from pneumo.recipes import Profile
+from pneumo.commands import cli
+from pneumo.training import recipes
+from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}
 status = cli.main(["study", "--profile", "tests", "--data", "phantom"])
 print(status, {{"torch", "torchvision", "captum", "sklearn", "pandas", "matplotlib"}} & set(sys.modules))
@@ -241,7 +251,7 @@ def test_a_model_out_of_reach_is_not_run_and_says_why_everywhere(study):
     assert [model.title, "not run", "–"] in [list(row) for row in tables.pretrained(study).rows]
     assert any("not run here" in row for row in tables.beside_source(study).rows)
     for fragment in ("comparison", "runs", "transfer-models", "beside-source"):
-        assert "host does not answer" in words.render(study, fragment), fragment
+        assert "host does not answer" in prose.render(study, fragment), fragment
 
 
 @pytest.mark.promise("damage", "found")
@@ -315,14 +325,14 @@ def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_ta
     monkeypatch.setitem(recipes.PROFILES, tiny.name, tiny)
     chosen = {"dataset": "breastmnist", "size": 64, "home": tmp_path}
     done = study_module.run(tiny.name, "phantom", **chosen)
-    assert (done.about, done.data.size) == (datasets.BREAST, 64)
+    assert (done.about, done.data.size) == (descriptions.BREAST, 64)
     assert done.models[0].recipe.input_size == 64
     assert [path.name for path in (tmp_path / "studies").iterdir()] == ["breastmnist-64-tests.json"]
     loaded = study_module.load(tiny.name, **chosen)
     assert loaded.models[0].run.key == done.models[0].run.key
     monkeypatch.setenv("PNEUMO_DATASET", "breastmnist")
     monkeypatch.setenv("PNEUMO_SIZE", "64")
-    assert study_module.load(tiny.name, home=tmp_path).about is datasets.BREAST
+    assert study_module.load(tiny.name, home=tmp_path).about is descriptions.BREAST
     with pytest.raises(StudyError, match="no finished study of profile tests"):
         study_module.load(tiny.name, home=tmp_path, dataset="pneumoniamnist", size=28)
     with pytest.raises(
@@ -335,5 +345,5 @@ def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_ta
     Image.fromarray(done.data.test.images[0].repeat(4, axis=0).repeat(4, axis=1)).save(picture)
     said = predict.report(loaded, [str(picture)])
     assert said["model"]["data"]["size"] == 64
-    assert said["images"][0]["call"] in datasets.BREAST.classes
+    assert said["images"][0]["call"] in descriptions.BREAST.classes
     assert not said["images"][0]["warnings"]

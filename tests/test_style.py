@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from pneumo import data, style
-from pneumo.study import RULES
+from pneumo.data import sets
+from pneumo.pages import style
+from pneumo.study.study import RULES
 
 # Machado, Oliveira & Fernandes (2009), full severity, for linear RGB.
 EYES = {
@@ -86,7 +87,7 @@ def test_any_two_models_differ_in_colour_to_any_eye(eye, page):
 @pytest.mark.parametrize("eye", EYES)
 def test_classes_and_maps_differ_in_colour_to_any_eye(eye, page):
     for colours in (
-        [style.CLASS_COLOURS[name] for name in data.CLASSES],
+        [style.CLASS_COLOURS[name] for name in sets.CLASSES],
         (style.VERMILION, style.GREY),
     ):
         assert distance(*(on(page, colour) for colour in colours), eye) > APART

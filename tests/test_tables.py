@@ -6,21 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo import (
+from pneumo.analysis import (
     baselines,
     calibration,
     claims,
     comparison,
-    ensemble,
+    decisions,
     intervals,
-    metrics,
     mistakes,
-    tables,
-    usefulness,
 )
-from pneumo.recipes import RECIPES, Profile
-from pneumo.study import HALF, RULES, YOUDEN, Model, Study
-from pneumo.tables import Table, TableError, _table
+from pneumo.pages import tables
+from pneumo.pages.tables import Table, TableError, _table
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.training.recipes import RECIPES, Profile
 
 TABLES = (
     tables.data_counts,
@@ -334,10 +334,10 @@ def test_an_infinite_slope_is_shown_as_such(phantom, write_run):
 
 def test_predictive_values_stand_by_operating_point_and_prevalence(study):
     made = tables.prevalences(study)
-    assert len(made.rows) == len(RULES) * len(usefulness.PREVALENCES)
+    assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
     counts = claims.best(study).confusion(RULES[0])
-    for row, prevalence in zip(made.rows, usefulness.PREVALENCES, strict=False):
-        among = usefulness.frequencies(counts, prevalence)
+    for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
+        among = decisions.frequencies(counts, prevalence)
         assert row[1] == f"{100 * prevalence:g} %"
         assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
 

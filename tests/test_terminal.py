@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pneumo import tables, terminal
+from pneumo.commands import terminal
+from pneumo.pages import tables
 
 
 def printed(table, **options):

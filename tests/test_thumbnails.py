@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pneumo.thumbnails import SIDE, thumbnails
+from pneumo.data.thumbnails import SIDE, thumbnails
 
 
 def test_images_that_are_no_larger_stay_as_they_are(phantom):

@@ -18,13 +18,13 @@ from hypothesis.extra import numpy as arrays
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from pneumo import metrics
-from pneumo import train as training
-from pneumo.data import Split
-from pneumo.models import build
-from pneumo.pretrained import find_weights
-from pneumo.recipes import RECIPES
-from pneumo.train import TrainingError, train
+from pneumo.data.sets import Split
+from pneumo.statistics import metrics
+from pneumo.training import train as training
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import TrainingError, train
+from pneumo.training.weights import find_weights
 
 CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
 TUNED = replace(
@@ -40,9 +40,9 @@ WAITING = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from pneumo import data
-from pneumo.recipes import RECIPES
-from pneumo.train import train
+from pneumo.data import sets
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
 
 class Waiting:
     epochs = 0

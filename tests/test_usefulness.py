@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import logit
 
-from pneumo import calibration, metrics, usefulness
-from pneumo.metrics import Confusion, MetricError
-from pneumo.study import YOUDEN
+from pneumo.analysis import calibration, decisions
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import Confusion, MetricError
+from pneumo.study.study import YOUDEN
 
 # The example of Vickers's tutorial on decision curves: cancer by family history in 750 men.
 FAMILY_HISTORY = Confusion(
@@ -34,34 +35,34 @@ def predictions(counts):
 
 def test_net_benefit_counts_true_positives_less_weighed_false_ones():
     # Threshold 0.2: an alarm weighs a quarter of a child found.
-    found = usefulness.net_benefit(*predictions(FAMILY_HISTORY), [0.2])
+    found = decisions.net_benefit(*predictions(FAMILY_HISTORY), [0.2])
     assert found[0] == pytest.approx(24 / 750 - 91 / 750 / 4)
 
 
 def test_a_binary_marker_is_worth_having_between_one_less_npv_and_ppv():
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
     thresholds = np.arange(1, 1000) / 1000
-    benefit = usefulness.net_benefit(*predictions(FAMILY_HISTORY), thresholds)
-    first, last = usefulness.better_range(benefit, 105 / 750, thresholds)
+    benefit = decisions.net_benefit(*predictions(FAMILY_HISTORY), thresholds)
+    first, last = decisions.better_range(benefit, 105 / 750, thresholds)
     assert FAMILY_HISTORY.negative_predictive_value == pytest.approx(0.87, abs=0.005)
     assert first == pytest.approx(1 - FAMILY_HISTORY.negative_predictive_value, abs=0.001)
     assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.001)
 
 
 def test_treating_all_is_worth_nothing_where_the_threshold_is_the_prevalence():
-    assert usefulness.treat_all(0.14, [0.14])[0] == pytest.approx(0)
+    assert decisions.treat_all(0.14, [0.14])[0] == pytest.approx(0)
 
 
 @given(LABELS, st.floats(0.02, 0.98), st.data())
 def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, prevalence, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
-    benefit = usefulness.net_benefit(labels, scores, prevalence=prevalence)
-    odds = usefulness.THRESHOLDS / (1 - usefulness.THRESHOLDS)
+    benefit = decisions.net_benefit(labels, scores, prevalence=prevalence)
+    odds = decisions.THRESHOLDS / (1 - decisions.THRESHOLDS)
     assert (benefit <= prevalence + 1e-12).all()
     assert (benefit >= -(1 - prevalence) * odds - 1e-12).all()
-    everybody = usefulness.net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
-    np.testing.assert_allclose(everybody, usefulness.treat_all(prevalence))
-    nobody = usefulness.net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
+    everybody = decisions.net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
+    np.testing.assert_allclose(everybody, decisions.treat_all(prevalence))
+    nobody = decisions.net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
     assert not nobody.any()
 
 
@@ -69,22 +70,22 @@ def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, pr
 def test_another_prevalence_is_the_same_as_more_cases_of_a_class(labels, times, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
     more = [(y, p) for y, p in zip(labels, scores, strict=True) for _ in range(times if y else 1)]
-    repeated = usefulness.net_benefit(*zip(*more, strict=True))
+    repeated = decisions.net_benefit(*zip(*more, strict=True))
     share = sum(y for y, _ in more) / len(more)
     np.testing.assert_allclose(
-        repeated, usefulness.net_benefit(labels, scores, prevalence=share), atol=1e-9
+        repeated, decisions.net_benefit(labels, scores, prevalence=share), atol=1e-9
     )
 
 
 def test_the_longest_stretch_is_told():
     thresholds = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     benefit = np.array([0.9, -1, -1, 0.5, 0.5, -1])
-    assert usefulness.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)
-    assert usefulness.better_range(np.full(6, -1.0), 0.5, thresholds) is None
+    assert decisions.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)
+    assert decisions.better_range(np.full(6, -1.0), 0.5, thresholds) is None
 
 
 def test_predictive_values_are_the_counts_own_at_their_own_prevalence():
-    positive, negative = usefulness.predictive_values(APOE, 418 / 793)
+    positive, negative = decisions.predictive_values(APOE, 418 / 793)
     assert positive.value == pytest.approx(APOE.precision)
     assert negative.value == pytest.approx(APOE.negative_predictive_value)
 
@@ -96,7 +97,7 @@ def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
     sensitivity = generator.binomial(418, APOE.sensitivity, 40000) / 418
     specificity = generator.binomial(375, APOE.specificity, 40000) / 375
     called = prevalence * sensitivity + (1 - prevalence) * (1 - specificity)
-    positive, negative = usefulness.predictive_values(APOE, prevalence)
+    positive, negative = decisions.predictive_values(APOE, prevalence)
     for found, values in (
         (positive, prevalence * sensitivity / called),
         (negative, (1 - prevalence) * specificity / (1 - called)),
@@ -106,7 +107,7 @@ def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
 
 
 def test_the_interval_is_the_deltas_on_the_logit():
-    positive, _ = usefulness.predictive_values(APOE, 0.03)
+    positive, _ = decisions.predictive_values(APOE, 0.03)
     se, sp = APOE.sensitivity, APOE.specificity
     variance = (1 - se) / se / 418 + sp / (1 - sp) / 375
     reach = stats.norm.ppf(0.975) * math.sqrt(variance)
@@ -117,9 +118,7 @@ def test_the_interval_is_the_deltas_on_the_logit():
 
 @given(RATES, st.floats(0.01, 0.9))
 def test_ppv_rises_and_npv_falls_with_prevalence(counts, prevalence):
-    rare, common = (
-        usefulness.predictive_values(counts, p) for p in (prevalence, prevalence + 0.05)
-    )
+    rare, common = (decisions.predictive_values(counts, p) for p in (prevalence, prevalence + 0.05))
     assert rare[0].value < common[0].value
     assert rare[1].value > common[1].value
     for one in (*rare, *common):
@@ -132,29 +131,29 @@ def test_npv_is_the_ppv_of_the_opposite_question(counts, prevalence):
         counts.true_negative, counts.false_positive, counts.false_negative, counts.true_positive
     )
     ours, theirs = (
-        usefulness.predictive_values(counts, prevalence),
-        usefulness.predictive_values(mirrored, 1 - prevalence),
+        decisions.predictive_values(counts, prevalence),
+        decisions.predictive_values(mirrored, 1 - prevalence),
     )
     assert ours[1].value == pytest.approx(theirs[0].value)
     assert ours[1].low == pytest.approx(theirs[0].low)
 
 
 def test_a_perfect_rate_has_an_interval_that_holds_it():
-    positive, negative = usefulness.predictive_values(Confusion(50, 0, 5, 45), 0.1)
+    positive, negative = decisions.predictive_values(Confusion(50, 0, 5, 45), 0.1)
     assert negative.value == negative.high == 1
     assert 0.9 < negative.low < 1
     assert positive.low < positive.value < positive.high
 
 
 def test_where_nothing_is_called_there_is_no_ppv_and_npv_is_the_share_of_the_well():
-    positive, negative = usefulness.predictive_values(Confusion(0, 10, 0, 20), 0.3)
+    positive, negative = decisions.predictive_values(Confusion(0, 10, 0, 20), 0.3)
     assert math.isnan(positive.value)
     assert negative.value == pytest.approx(0.7)
     assert negative.low <= 0.7 <= negative.high
 
 
 def test_plain_counts_add_up():
-    found = usefulness.frequencies(APOE, 0.05, 1000)
+    found = decisions.frequencies(APOE, 0.05, 1000)
     assert (found.sick, found.found, found.missed) == (50, 29, 21)
     assert found.alarms == round(950 * 87 / 375)
     assert found.called == found.found + found.alarms
@@ -163,7 +162,7 @@ def test_plain_counts_add_up():
 
 @given(RATES, st.floats(0.01, 0.99), st.integers(1, 5000))
 def test_children_are_whole_and_none_is_lost(counts, prevalence, children):
-    found = usefulness.frequencies(counts, prevalence, children)
+    found = decisions.frequencies(counts, prevalence, children)
     assert 0 <= found.found <= found.sick <= children
     assert 0 <= found.alarms <= children - found.sick
     assert min(found.missed, found.cleared) >= 0
@@ -172,24 +171,24 @@ def test_children_are_whole_and_none_is_lost(counts, prevalence, children):
 @pytest.mark.parametrize("prevalence", [0, 1, -0.1, math.nan])
 def test_a_prevalence_is_neither_none_nor_all(prevalence):
     with pytest.raises(MetricError, match="prevalence"):
-        usefulness.predictive_values(APOE, prevalence)
+        decisions.predictive_values(APOE, prevalence)
     with pytest.raises(MetricError, match="prevalence"):
-        usefulness.treat_all(prevalence)
+        decisions.treat_all(prevalence)
     with pytest.raises(MetricError, match="prevalence"):
-        usefulness.net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
+        decisions.net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
 
 
 @pytest.mark.parametrize("threshold", [0, 1, math.nan])
 def test_a_threshold_probability_is_neither_none_nor_certain(threshold):
     with pytest.raises(MetricError, match="threshold"):
-        usefulness.net_benefit([0, 1], [0.1, 0.9], [threshold])
+        decisions.net_benefit([0, 1], [0.1, 0.9], [threshold])
 
 
 def test_both_classes_are_needed():
     with pytest.raises(MetricError, match="2 and 0"):
-        usefulness.net_benefit([1, 1], [0.1, 0.9])
+        decisions.net_benefit([1, 1], [0.1, 0.9])
     with pytest.raises(MetricError, match="3 and 0"):
-        usefulness.predictive_values(Confusion(1, 2, 0, 0), 0.5)
+        decisions.predictive_values(Confusion(1, 2, 0, 0), 0.5)
 
 
 def test_a_models_curve_is_the_mean_over_its_seeds(study):
@@ -198,15 +197,15 @@ def test_a_models_curve_is_the_mean_over_its_seeds(study):
     for run in model.runs:
         test = run.predictions["test"]
         scaled = metrics.probabilities(test.logits / calibration.temperature(run))
-        each.append(usefulness.net_benefit(test.labels, scaled))
-    np.testing.assert_allclose(usefulness.decision_curve(study, model), np.mean(each, axis=0))
+        each.append(decisions.net_benefit(test.labels, scaled))
+    np.testing.assert_allclose(decisions.decision_curve(study, model), np.mean(each, axis=0))
 
 
 def test_a_shift_to_the_presumed_prevalence_only_weighs_the_cases(study):
-    model, share = study.ran[0], usefulness.presumed_prevalence(study)
-    found = usefulness.decision_curve(study, model, share, scaled=False)
+    model, share = study.ran[0], decisions.presumed_prevalence(study)
+    found = decisions.decision_curve(study, model, share, scaled=False)
     each = [
-        usefulness.net_benefit(p.labels, p.probabilities, prevalence=share)
+        decisions.net_benefit(p.labels, p.probabilities, prevalence=share)
         for p in (run.predictions["test"] for run in model.runs)
     ]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-9)
@@ -214,15 +213,15 @@ def test_a_shift_to_the_presumed_prevalence_only_weighs_the_cases(study):
 
 def test_the_known_prevalence_is_the_test_sets(study):
     model = study.ran[0]
-    told = usefulness.at_known_prevalence(study, model)
+    told = decisions.at_known_prevalence(study, model)
     assert told.observed == pytest.approx(study.data.test.labels.mean())
-    share, presumed = told.observed, usefulness.presumed_prevalence(study)
+    share, presumed = told.observed, decisions.presumed_prevalence(study)
     moved = calibration.logits_of(model.run) + logit(share) - logit(presumed)
     assert told.predicted == pytest.approx(metrics.probabilities(moved).mean())
 
 
 def test_the_example_counts_the_children_of_validations_threshold(study):
     counts = study.ran[0].confusion(YOUDEN)
-    found = usefulness.frequencies(counts)
-    assert found.children == usefulness.CHILDREN
-    assert found.sick == round(usefulness.CHILDREN * usefulness.EXAMPLE)
+    found = decisions.frequencies(counts)
+    assert found.children == decisions.CHILDREN
+    assert found.sick == round(decisions.CHILDREN * decisions.EXAMPLE)

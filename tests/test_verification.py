@@ -10,12 +10,14 @@ import pytest
 from rich.console import Console
 from scipy.special import expit
 
-from pneumo import metrics, reference, runs, verification
-from pneumo.cli import main
-from pneumo.recipes import RECIPES, Profile
-from pneumo.reference import Reference
-from pneumo.study import HALF, YOUDEN, Model, Study, threshold
-from pneumo.verification import ASKED, ERROR, VerificationError
+from pneumo.analysis import reference, verification
+from pneumo.analysis.reference import Reference
+from pneumo.analysis.verification import ASKED, ERROR, VerificationError
+from pneumo.commands.cli import main
+from pneumo.statistics import metrics
+from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.training import runs
+from pneumo.training.recipes import RECIPES, Profile
 
 CNN = RECIPES["simple-cnn"]
 SEEDS = range(5)

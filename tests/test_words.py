@@ -8,11 +8,13 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
-from pneumo import claims, paths, tables, words
-from pneumo.datasets import DESCRIPTIONS, PNEUMONIA
-from pneumo.recipes import PROFILES, RECIPES, Profile
-from pneumo.study import YOUDEN, Model, Study
-from pneumo.words import WordsError
+from pneumo.analysis import claims
+from pneumo.base import paths
+from pneumo.data.descriptions import DESCRIPTIONS, PNEUMONIA
+from pneumo.pages import prose, tables
+from pneumo.pages.prose import WordsError
+from pneumo.study.study import YOUDEN, Model, Study
+from pneumo.training.recipes import PROFILES, RECIPES, Profile
 
 FOLDER = paths.templates() / "fragments"
 
@@ -52,7 +54,7 @@ def test_there_are_fragments_and_captions():
 def test_every_set_has_the_words_that_any_other_has(about):
     assert names_of(about) == NAMES
     here, there = (
-        set(vars(words._environment(name).get_template("_words.md.j2").module))
+        set(vars(prose._environment(name).get_template("_words.md.j2").module))
         for name in (about.name, PNEUMONIA.name)
     )
     assert here == there
@@ -61,14 +63,14 @@ def test_every_set_has_the_words_that_any_other_has(about):
 @pytest.fixture(scope="module")
 def said(study):
     """Every fragment and caption on the phantom, rendered once."""
-    return {name: words.render(study, name) for name in NAMES}
+    return {name: prose.render(study, name) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
 def said_of_others(study):
     """The same on data that are not the phantom's."""
     real = replace(study, data=replace(study.data, source="file"))
-    return {name: words.render(real, name) for name in NAMES}
+    return {name: prose.render(real, name) for name in NAMES}
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
@@ -131,7 +133,7 @@ def test_every_table_has_as_many_cells_in_each_row(name, said):
 
 
 def test_a_caption_is_markdown_in_one_paragraph(study):
-    caption = words.caption(study, "roc-pr", Figure())
+    caption = prose.caption(study, "roc-pr", Figure())
     assert isinstance(caption, Markdown)
     assert "\n" not in caption.data
 
@@ -143,16 +145,16 @@ def test_the_notice_is_there_for_the_phantom_only(said, said_of_others):
 
 def test_the_smoke_profile_is_marked_as_what_it_is(real_study):
     smoke = replace(real_study, profile=PROFILES["smoke"])
-    assert PROFILES["smoke"].purpose in words.render(smoke, "notice")
+    assert PROFILES["smoke"].purpose in prose.render(smoke, "notice")
 
 
 def test_say_prints_what_render_gives(study, capsys):
-    words.say(study, "headline")
-    assert capsys.readouterr().out.rstrip() == words.render(study, "headline").rstrip()
+    prose.say(study, "headline")
+    assert capsys.readouterr().out.rstrip() == prose.render(study, "headline").rstrip()
 
 
 def test_the_headlines_numbers_are_those_of_the_predictions(study):
-    said = words.render(study, "headline")
+    said = prose.render(study, "headline")
     shown = re.findall(r"\[([\d.]+)(?: %)?\]\{\.headline-value\}", said)
     best = claims.best(study)
     tests = [run.predictions["test"] for run in best.runs]
@@ -170,25 +172,25 @@ def test_the_headlines_numbers_are_those_of_the_predictions(study):
 def test_the_networks_result_states_its_counts(study):
     test = study.model("simple-cnn").run.predictions["test"]
     missed = int(((test.logits < 0) & (test.labels == 1)).sum())
-    said = words.render(study, "cnn-result")
+    said = prose.render(study, "cnn-result")
     assert f"of {int(test.labels.sum())} pneumonia cases and misses {missed}" in said
 
 
 def test_the_training_is_told_as_it_went(study):
     last = study.model("simple-cnn").run.history[-1]
-    said = words.render(study, "cnn-training")
+    said = prose.render(study, "cnn-training")
     assert "no epoch is chosen" in said
     assert f"It ended at a validation loss of {last['val_loss']:.3f}" in said
 
 
 def test_the_counts_of_errors_are_those_of_the_confusion(study):
-    said = words.render(study, "errors")
+    said = prose.render(study, "errors")
     counts = claims.best(study).confusion(YOUDEN)
     assert f"{counts.true_positive} true positives, {counts.true_negative} true negatives" in said
 
 
 def test_the_verdicts_in_the_prose_are_those_of_the_claims(study):
-    said = words.render(study, "claims")
+    said = prose.render(study, "claims")
     for claim in claims.decide(study):
         assert f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}" in said
         assert claim.evidence in said
@@ -217,13 +219,13 @@ def test_the_words_on_transfer_follow_the_test(scratch, tuned, said, black, writ
         run = write_run(RECIPES[name], plain, (labels, scores(shift)))
         models.append(Model(RECIPES[name], 1, (run,)))
     study = Study(Profile("made", (), (0,)), black(plain, plain), tuple(models))
-    assert said in words.render(study, "transfer-sentence")
+    assert said in prose.render(study, "transfer-sentence")
 
 
 def test_without_a_pair_the_words_on_transfer_say_so(study):
     alone = replace(study, models=tuple(m for m in study.models if "imagenet" not in m.name))
-    assert "could be compared" in words.render(alone, "transfer-sentence")
-    assert "No pretrained ResNet18 was run" in words.render(alone, "transfer-verdict")
+    assert "could be compared" in prose.render(alone, "transfer-sentence")
+    assert "No pretrained ResNet18 was run" in prose.render(alone, "transfer-verdict")
 
 
 @pytest.mark.promise("hostile", "survived")
@@ -232,7 +234,7 @@ def test_text_from_outside_cannot_become_markup(study):
     spoilt = with_reason(study, reason)
     escaped = tables.plain(reason)
     for name in ("comparison", "beside-source", "runs", "transfer-models"):
-        said = words.render(spoilt, name)
+        said = prose.render(spoilt, name)
         assert escaped in said, name
         assert reason not in said, name
 
@@ -246,17 +248,17 @@ def test_every_sign_of_markdown_is_escaped():
 
 def test_a_fragment_that_is_not_there_is_named(study):
     with pytest.raises(WordsError, match=r"no fragment nonsense\.md\.j2 in"):
-        words.render(study, "nonsense")
+        prose.render(study, "nonsense")
 
 
 def test_a_fragment_that_asks_for_what_is_not_there_is_named(study):
     with pytest.raises(WordsError, match=r"^templates/fragments/headline\.md\.j2: .*no attribute"):
-        words.render(study, "headline", {"best": "no model"})
+        prose.render(study, "headline", {"best": "no model"})
 
 
 def test_more_names_can_be_given_to_a_fragment(study):
     model = study.model("resnet18-scratch")
-    assert model.title in words.caption(study, "gradcam", Figure(), model=model).data
+    assert model.title in prose.caption(study, "gradcam", Figure(), model=model).data
 
 
 def test_a_study_of_one_seed_does_not_speak_of_several(study):
@@ -265,6 +267,6 @@ def test_a_study_of_one_seed_does_not_speak_of_several(study):
         profile=replace(study.profile, seeds=(0,)),
         models=tuple(replace(model, runs=model.runs[:1]) for model in study.models),
     )
-    assert "one seed" in words.render(single, "comparison")
-    assert "means over 2 seeds" in words.render(study, "comparison")
-    assert "first seed" not in words.caption(single, "roc-pr", Figure()).data
+    assert "one seed" in prose.render(single, "comparison")
+    assert "means over 2 seeds" in prose.render(study, "comparison")
+    assert "first seed" not in prose.caption(single, "roc-pr", Figure()).data

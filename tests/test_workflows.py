@@ -6,7 +6,8 @@ import tomllib
 import pytest
 import yaml
 
-from pneumo import paths, runs
+from pneumo.base import paths
+from pneumo.training import runs
 
 FOLDER = paths.root() / ".github" / "workflows"
 NAMES = ("tests", "pages")
@@ -139,7 +140,7 @@ def test_old_runs_are_good_as_long_as_what_decides_them_is_the_same():
     for path in hashed:
         assert list(paths.root().glob(path)), f"{path} is not there"
     deciding = {f"pneumo/{module}.py" for module in runs._DECIDING}
-    assert {*deciding, "pneumo/recipes.py", "pneumo/weights/**"} <= set(hashed)
+    assert {*deciding, "pneumo/recipes.py", "pneumo/training/pretrained/**"} <= set(hashed)
     (restore,) = [step for name, step in steps.items() if "cache/restore@" in name]
     (save,) = [step for name, step in steps.items() if "cache/save@" in name]
     assert restore["with"]["path"] == save["with"]["path"] == ".pneumo"

@@ -7,9 +7,13 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from pneumo import cli, data, recipes, reference, study
-from pneumo.errors import PneumoError
-from pneumo.recipes import Profile
+from pneumo.analysis import reference
+from pneumo.base.errors import PneumoError
+from pneumo.commands import cli
+from pneumo.data import sets
+from pneumo.study import study
+from pneumo.training import recipes
+from pneumo.training.recipes import Profile
 
 PROFILE = Profile(
     "tiny",
@@ -27,7 +31,7 @@ TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images
 for name in ("corruptions", "explain", "predict", "pretrain", "progress", "saliency", "train"):
     import_module(f"pneumo.{name}")
 import_module("skimage.metrics")
-data.phantom()
+sets.phantom()
 
 
 class Ear:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pneumo import streams
-from pneumo.errors import PneumoError, printable
-from pneumo.storage import told
+from pneumo.base import streams
+from pneumo.base.errors import PneumoError, printable
+from pneumo.base.files import told
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
 from report.engine.memory import Memory
@@ -18,7 +18,8 @@ Engine = Literal["quarto", "portable"]
 ROOT = Path(__file__).resolve().parents[2]
 # What a build leaves for programs; Quarto runs `report/after.py` instead.
 _BESIDE = """\
-from pneumo import results, study
+from pneumo.analysis import results
+from pneumo.study import study
 results.write(study.load(), folder, "portable")
 """
 
@@ -97,7 +98,7 @@ def choose(engine: str) -> Engine:
 
 def _load() -> None:
     """Load the study, so that one that is missing is said here and not by a page."""
-    from pneumo import study
+    from pneumo.study import study
 
     study.load()
 

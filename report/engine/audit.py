@@ -19,8 +19,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
-from pneumo import streams
-from pneumo.errors import printable
+from pneumo.base import streams
+from pneumo.base.errors import printable
 
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work

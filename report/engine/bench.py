@@ -16,8 +16,9 @@ from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
-from pneumo import bench, bench_data, bench_studies, paths
-from pneumo.bench import BenchError, Measurement
+from benchmarks import large, speed, studies
+from benchmarks.speed import BenchError, Measurement
+from pneumo.base import paths
 from report.engine import quarto
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ _PARTS = (
 )
 # A page's text, and a function that one page alone calls: what is written in place of what.
 PROSE = (Path("report/shift.qmd"), "\n## ", "\nSentence {n} more.\n\n## ")
-FIGURE = (Path("pneumo/figures/shift.py"), 'set_xlabel("logit"', 'set_xlabel("logit {n}"')
+FIGURE = (Path("pneumo/pages/figures/shift.py"), 'set_xlabel("logit"', 'set_xlabel("logit {n}"')
 
 
 class Rebuilds:
@@ -156,10 +157,10 @@ def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, as `pneumo.bench` does, rebuilds, many images and studies elsewhere with all else."""
-    more = (bench_data.measurements(), bench_studies.measurements())
+    """Measure, as `benchmarks.speed` does, rebuilds, many images and studies elsewhere with all else."""
+    more = (large.measurements(), studies.measurements())
     with Rebuilds() as rebuilds:
-        return bench.main(arguments, [*measurements(rebuilds), *chain(*more)])
+        return speed.main(arguments, [*measurements(rebuilds), *chain(*more)])
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from pneumo import streams
-from pneumo.errors import printable
+from pneumo.base import streams
+from pneumo.base.errors import printable
 
 # What a page shows only if a template, a reference or a number was not filled in.
 LEFT_BEHIND = {

@@ -20,8 +20,8 @@ from typing import Any
 import pypandoc
 import yaml
 
-from pneumo import paths, storage, streams
-from pneumo.errors import PneumoError
+from pneumo.base import files, paths, streams
+from pneumo.base.errors import PneumoError
 from report.engine.config import Author, read_book
 
 # Keys of the bibliography: what the report stands on, and asks to be cited with it.
@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say which files are behind")
     chosen = parser.parse_args(arguments)
     try:
-        with storage.told():
+        with files.told():
             if not chosen.check:
                 write(chosen.project)
                 return 0

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import yaml
 
-from pneumo import datasets, paths, storage
-from pneumo.datasets import Description
+from pneumo.base import files, paths
+from pneumo.data import descriptions
+from pneumo.data.descriptions import Description
 from report.engine.config import read_book
 from report.engine.plain import read_text
 
@@ -35,12 +36,12 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
     Raises:
         DataError: there is no such set or size.
     """
-    about, size = datasets.choose()
-    if no_study or not datasets.label(about, size):
+    about, size = descriptions.choose()
+    if no_study or not descriptions.label(about, size):
         yield project
         return
     read_book(project)  # what is wrong with it is said before it is copied
-    with storage.scratch("book") as folder:
+    with files.scratch("book") as folder:
         copy = folder / project.resolve().name
         shutil.copytree(project, copy, ignore=_LEFT)
         for page in copy.glob("*.qmd"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pneumo.errors import PneumoError
+from pneumo.base.errors import PneumoError
 
 
 class RenderError(PneumoError):

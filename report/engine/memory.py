@@ -22,8 +22,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pneumo import paths, runs, sealed, storage
-from pneumo.storage import StorageError
+from pneumo.base import checksums, files, paths
+from pneumo.base.files import StorageError
+from pneumo.training import runs
 from report.engine import trace
 
 SCHEMA = 2
@@ -83,7 +84,7 @@ class Memory:
             os.utime(path)
         # A byte that changed on the way is found: the digest behind it is of what it is, and of its key.
         try:
-            return sealed.body(content, f"{kind}/{key}")
+            return checksums.body(content, f"{kind}/{key}")
         except ValueError:
             return None
 
@@ -91,7 +92,7 @@ class Memory:
         """Keep it, whole or not at all; where nothing can be written nothing is kept."""
         path = self._path(kind, key)
         try:
-            storage.write(path, gzip.compress(sealed.seal(content, f"{kind}/{key}"), 1, mtime=0))
+            files.write(path, gzip.compress(checksums.seal(content, f"{kind}/{key}"), 1, mtime=0))
         except StorageError:
             return
         self._new.add(key)

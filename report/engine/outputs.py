@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from pneumo import paths
+from pneumo.base import paths
 from report.engine.config import Book
 from report.engine.errors import at
 from report.engine.memory import Outputs

@@ -12,9 +12,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pneumo import streams
-from pneumo.errors import PneumoError, printable
-from pneumo.storage import told
+from pneumo.base import streams
+from pneumo.base.errors import PneumoError, printable
+from pneumo.base.files import told
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pneumo import paths
+from pneumo.base import paths
 from report.engine.memory import Memory, key_of, stamps
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from conftest import TEMPLATES
 from pypdf import PdfReader
 
 import pneumo
-from pneumo import paths
+from pneumo.base import paths
 from report.engine import citation, site
 from report.engine.citation import CitationError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pneumo import paths
-from pneumo.data import DataError
-from pneumo.datasets import BREAST, DESCRIPTIONS, PNEUMONIA
+from pneumo.base import paths
+from pneumo.data.descriptions import BREAST, DESCRIPTIONS, PNEUMONIA
+from pneumo.data.sets import DataError
 from report.engine import edition
 from report.engine.config import read_book
 

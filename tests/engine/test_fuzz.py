@@ -19,7 +19,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import BOOK, TEMPLATES
 
-from pneumo import paths
+from pneumo.base import paths
 from report.engine import site, tree
 from report.engine.errors import RenderError
 from report.engine.memory import Memory

@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import TEMPLATES
 
-from pneumo import runs
+from pneumo.training import runs
 from report.engine import site
 from report.engine.__main__ import main
 from report.engine.memory import Memory

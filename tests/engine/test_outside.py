@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from conftest import TEMPLATES
 from pypdf import PdfReader
 
-from pneumo import paths
+from pneumo.base import paths
 from report.engine import citation, pdf, site
 from report.engine.config import Author
 

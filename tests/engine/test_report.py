@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup, Tag
 from filelock import FileLock
 from pypdf import PdfReader
 
-from pneumo import paths
+from pneumo.base import paths
 from report.engine import agreement
 from report.engine.__main__ import main
 

@@ -1,0 +1,131 @@
+"""What more data cost: drawn sets of many images, trained on in a process of its own, for `nox -s bench`.
+
+Memory is what a process has for itself: pages of a mapped file are the system's, which drops them where
+others need the room. Where the system does not tell the two apart, it is all that the process holds.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from benchmarks.speed import BenchError, Measurement
+from pneumo.data import phantom
+
+GROWTH = 8  # times as many images in the one epoch as in the other
+_TRAIN = """
+import json, resource, sys, tempfile, threading, time
+from dataclasses import replace
+from pathlib import Path
+path, size, growth = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+status, peak, done = Path("/proc/self/status"), [0], threading.Event()
+
+def held():
+    if not status.is_file():
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    rows = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(rows["RssAnon"].split()[0]) * 1024
+
+def watch():
+    while not done.wait(0.02):
+        peak[0] = max(peak[0], held())
+
+from pneumo.data import descriptions
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
+watcher = threading.Thread(target=watch, daemon=True)
+watcher.start()
+started = time.perf_counter()
+dataset = datasets.load(None, size, str(path))
+loaded = time.perf_counter() - started
+
+class Ear:
+    def __init__(self):
+        self.heard = []
+    def step(self, images):
+        self.heard.append((time.perf_counter(), images))
+    def epoch(self, row):
+        pass
+    def rate(self):
+        warm = self.heard[min(4, len(self.heard) - 2):]
+        return sum(count for _, count in warm[1:]) / (warm[-1][0] - warm[0][0])
+
+# The network sees 28 by 28 pixels of every image: what is measured is what larger images cost before it.
+recipe, rates = replace(RECIPES["simple-cnn"], epochs=1), []
+images = len(dataset.train.labels)
+for count in (images // growth, images):
+    with tempfile.TemporaryDirectory() as home:
+        ear = Ear()
+        train(replace(recipe, train_images=count), 0, dataset, None, Path(home), ear, "cpu")
+        rates.append(ear.rate())
+done.set()
+watcher.join()
+found = {"load": loaded, "memory": peak[0] / 2**30, "rate": rates[1], "growth": rates[1] / rates[0]}
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Many:
+    """A drawn set of many images."""
+
+    size: int
+    counts: tuple[tuple[str, int], ...]
+
+    @property
+    def words(self) -> str:
+        """How many there are, of what size, and what a network sees of them."""
+        images = sum(count for _, count in self.counts)
+        seen = ", seen at 28×28" if self.size > 28 else ""
+        return f"{images:,} images at {self.size}×{self.size}{seen}"
+
+
+SETS = (
+    Many(28, (("train", 180_000), ("val", 10_000), ("test", 10_000))),
+    Many(224, (("train", 18_000), ("val", 1_000), ("test", 1_000))),
+)
+
+
+def measurements() -> Iterator[Measurement]:
+    """What can be measured of many images, in the table's order; each set is trained on once for all rows."""
+    for many in SETS:
+        found = partial(cache(train), many)
+        rows = (
+            ("memory", "peak memory of a training on", "GiB", "≤ 1.5"),
+            ("load", "time to find and check", "s", None),
+            ("rate", "speed of an epoch of", "images/s", None),
+            ("growth", f"images/s of an epoch, against that of one {GROWTH} times shorter,", "×", "≥ 0.90"),
+        )  # fmt: skip
+        for name, words, unit, goal in rows:
+            measure = partial(_number, found, name)
+            what = f"SimpleCNN: {words} {many.words}"
+            yield Measurement(f"many-{name}-{many.size}", what, unit, goal, measure)
+
+
+def train(many: Many) -> dict[str, float]:
+    """Draw a set, train on a share of it and on all of it, and say by name what that took.
+
+    Raises:
+        BenchError: the training failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="pneumo-bench-") as folder:
+        path = Path(folder) / "many.npz"
+        phantom.write_phantom(path, dict(many.counts), many.size)
+        command = [sys.executable, "-c", _TRAIN, str(path), str(many.size), str(GROWTH)]
+        environment = os.environ | {"PNEUMO_HOME": folder}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing said"]
+        raise BenchError(f"a training on {many.words} failed: {said[-1]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _number(found: Callable[[], dict[str, float]], name: str) -> float:
+    return found()[name]

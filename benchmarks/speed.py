@@ -1,0 +1,471 @@
+"""How fast things are, as ratios of two ways measured in turn in one process: `nox -s bench`.
+
+The machine's own speed and its load cancel out of a ratio. What has a goal says whether it is met; what has
+none is there to be known.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+from torchvision import transforms
+
+from pneumo.analysis import reference
+from pneumo.base import files, streams
+from pneumo.base.errors import PneumoError
+from pneumo.data import sets
+from pneumo.data.sets import Dataset, Split
+from pneumo.training.augmentation import augment, resize, to_unit
+from pneumo.training.loop import Loop, Stage, TwoClasses, predict
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES, Recipe
+from pneumo.training.train import find_device, hardware, stratified, versions
+from pneumo.training.weights import Weights, WeightsUnavailableError, find_weights
+
+# So many training images an epoch, and of the published set's ratio so many validation images.
+IMAGES, VALIDATION_IMAGES = 1152, 128
+TURNS = 3
+CNN, RESNET, LITE = "simple-cnn", "resnet18-scratch", "efficientnet-lite0-imagenet"
+_TRAIN = """
+import resource, sys, tempfile
+from dataclasses import replace
+from pathlib import Path
+from pneumo.data import sets
+from pneumo.training.weights import find_weights
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
+recipe = replace(RECIPES[sys.argv[1]], epochs=1)
+with tempfile.TemporaryDirectory() as home:
+    train(recipe, 0, data.load(), find_weights(recipe), Path(home))
+status = Path("/proc/self/status")
+if status.is_file():  # what getrusage says there is the caller's, if that held more
+    (line,) = (row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
+    print(int(line.split()[1]) * 1024)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
+
+
+class BenchError(PneumoError):
+    """Something asked of the bench that it does not have."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measurement."""
+
+    id: str
+    what: str
+    value: float
+    unit: str  # "×", "%", "min", "GiB", "ms"
+    goal: str | None = None  # as "≥ 0.9"
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether the goal is met; None without one."""
+        if self.goal is None:
+            return None
+        sign, bound = self.goal.split()
+        return self.value >= float(bound) if sign == "≥" else self.value <= float(bound)
+
+
+def against_bare_loop(dataset: Dataset, recipe: Recipe) -> float:
+    """Images a second of an epoch of ours, as a share of those of a bare loop over the same steps.
+
+    Ours augments, steps, keeps scores and judges on validation; the bare loop has its batches ready and knows
+    forward, backward and step alone, in the same precision.
+    """
+    loop = _loop(dataset, recipe)
+    optimizer, batches = _bare(loop.model), list(_batches(dataset, recipe))
+    half = loop.precision != torch.float32
+
+    def bare() -> None:
+        loop.model.train()
+        for inputs, targets in batches:
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", loop.precision, enabled=half):
+                output = loop.model(inputs).float()
+            torch.autograd.backward(F.binary_cross_entropy_with_logits(output, targets))
+            optimizer.step()
+
+    return ratio(bare, _epoch(loop))
+
+
+def against_usual_way(dataset: Dataset, recipe: Recipe) -> float:
+    """How many times longer an epoch takes with a DataLoader, PIL images and transforms one by one.
+
+    The network, the augmentation and the batch are the same; the layout of tensors is torch's usual one. Of
+    loading in the training's own process and in one more the faster counts.
+    """
+    loop = _loop(dataset, recipe)
+    network = build(recipe, _weights(recipe)).network.to(memory_format=torch.contiguous_format)
+    optimizer = _bare(network)
+    found = []
+    for workers in (0, 1):
+        loader = DataLoader(
+            _Pictures(dataset, recipe), recipe.batch_size, shuffle=True, num_workers=workers
+        )
+
+        def usual(loader: DataLoader[Any] = loader) -> None:
+            network.train()
+            for inputs, targets in loader:
+                optimizer.zero_grad(set_to_none=True)
+                output = network(inputs).squeeze(1)
+                torch.autograd.backward(F.binary_cross_entropy_with_logits(output, targets))
+                optimizer.step()
+            network.eval()
+            with torch.no_grad():
+                network(_network_input(dataset.val.images, recipe))
+
+        found.append(ratio(usual, _epoch(loop)))
+    return min(found)
+
+
+class _Pictures(torch.utils.data.Dataset[tuple[Tensor, float]]):
+    """Training images as most code has them: opened, varied and turned into a tensor one at a time."""
+
+    def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
+        self.split, change = dataset.train, recipe.augmentation
+        channels = 1 if recipe.architecture == "simple-cnn" else 3
+        self.transform = transforms.Compose(
+            [
+                transforms.Grayscale(channels),
+                transforms.Resize(recipe.input_size),
+                transforms.RandomHorizontalFlip(change.flip),
+                transforms.RandomAffine(change.rotation, (change.translation, change.translation)),
+                transforms.ColorJitter(change.brightness, change.contrast),
+                transforms.ToTensor(),
+                transforms.Normalize([0.5] * channels, [0.25] * channels),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.split.labels)
+
+    def __getitem__(self, place: int) -> tuple[Tensor, float]:
+        image = Image.fromarray(self.split.images[place])
+        return self.transform(image), float(self.split.labels[place])
+
+
+def ratio(one: Callable[[], object], other: Callable[[], object], turns: int = TURNS) -> float:
+    """How many times longer the one takes than the other: the median over turns, after one for warmth."""
+    found = []
+    for turn in range(turns + 1):
+        spans = []
+        for work in (one, other):
+            started = time.perf_counter()
+            work()
+            spans.append(time.perf_counter() - started)
+        if turn:
+            found.append(spans[0] / spans[1])
+    return statistics.median(found)
+
+
+def step_ratio(dataset: Dataset, recipe: Recipe, **changed: Any) -> float:
+    """How many times faster steps get with `layout`, `precision`, `compiled` or `threads` changed.
+
+    The plain way is channels_last, 32-bit floats, without compiling, on all threads.
+    """
+    plain, other = _steps(dataset, recipe), _steps(dataset, recipe, **changed)
+    return ratio(plain, other)
+
+
+def _steps(
+    dataset: Dataset,
+    recipe: Recipe,
+    layout: torch.memory_format = torch.channels_last,
+    precision: torch.dtype = torch.float32,
+    compiled: bool = False,
+    threads: int | None = None,
+) -> Callable[[], None]:
+    model = build(recipe, _weights(recipe))
+    network: nn.Module = model.network.to(memory_format=layout)
+    called: Callable[[Tensor], Tensor] = torch.compile(network) if compiled else network
+    optimizer = _bare(network)
+    shown = [
+        (((inputs - model.mean) / model.deviation).contiguous(memory_format=layout), targets)
+        for inputs, targets in list(_batches(dataset, recipe))[:4]
+    ]
+
+    def run() -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads or before)
+        network.train()
+        for inputs, targets in shown:
+            optimizer.zero_grad(set_to_none=True)
+            with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+                output = called(inputs).squeeze(1).float()
+            torch.autograd.backward(F.binary_cross_entropy_with_logits(output, targets))
+            optimizer.step()
+        torch.set_num_threads(before)
+
+    return run
+
+
+def side_by_side(recipe: Recipe) -> float:
+    """How many times faster two trainings are on one thread each than one after the other on two."""
+    command = [sys.executable, "-c", _TRAIN, recipe.name]
+
+    def together() -> None:
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        both = [
+            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(2)
+        ]
+        for process in both:
+            _finished(process.wait(), recipe)
+
+    def in_turn() -> None:
+        for _ in range(2):
+            done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+            _finished(done.returncode, recipe)
+
+    return ratio(in_turn, together, turns=1)
+
+
+def peak_memory(recipe: Recipe) -> float:
+    """The most memory that a training of its own process holds, in GiB."""
+    command = [sys.executable, "-c", _TRAIN, recipe.name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    _finished(done.returncode, recipe)
+    return int(done.stdout.split()[-1]) / 2**30
+
+
+def one_prediction(dataset: Dataset) -> float:
+    """Milliseconds from one image to its logit with SimpleCNN, loaded before; the median of many."""
+    recipe = RECIPES[CNN]
+    model = build(recipe)
+    spans = []
+    for place in range(220):
+        image = dataset.test.images[place % len(dataset.test.labels)][None]
+        started = time.perf_counter()
+        predict(model, recipe, image)
+        spans.append(time.perf_counter() - started)
+    return 1000 * statistics.median(spans[20:])
+
+
+def standard_profile() -> float:
+    """Minutes that every model of the standard profile takes with nothing trained before."""
+    with tempfile.TemporaryDirectory() as home:
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-m", "pneumo", "study", "--profile", "standard"],
+            env=os.environ | {"PNEUMO_HOME": home},
+            check=False,
+        )
+        _finished(done.returncode, RECIPES[CNN])
+        return (time.perf_counter() - started) / 60
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What can be measured, and how."""
+
+    id: str
+    what: str
+    unit: str
+    goal: str | None
+    measure: Callable[[], float]
+
+    def row(self) -> Row:
+        """The row that measuring gives."""
+        return Row(self.id, self.what, self.measure(), self.unit, self.goal)
+
+
+def measurements(dataset: Dataset) -> Iterator[Measurement]:
+    """Everything that can be measured here, in the table's order."""
+    for recipe in filter(_can_run, RECIPES.values()):
+        yield Measurement(
+            f"throughput-{recipe.name}",
+            f"{recipe.title}: images/s of an epoch, against a bare loop",
+            "×",
+            "≥ 0.90",
+            partial(against_bare_loop, dataset, recipe),
+        )
+    for name, goal in ((CNN, "≥ 3"), (RESNET, "≥ 1.3")):
+        yield Measurement(
+            f"usual-way-{name}",
+            f"{RECIPES[name].title}: an epoch with DataLoader and PIL, against ours",
+            "×",
+            goal,
+            partial(against_usual_way, dataset, RECIPES[name]),
+        )
+    yield Measurement(
+        "prediction", "SimpleCNN: one image, after load", "ms", "≤ 2", partial(one_prediction, dataset)
+    )  # fmt: skip
+    for name in (CNN, RESNET, LITE):
+        what = f"{RECIPES[name].title}: peak memory of a training"
+        measure = partial(peak_memory, RECIPES[name])
+        yield Measurement(f"memory-{name}", what, "GiB", "≤ 1.5", measure)
+    ways: dict[str, tuple[str, dict[str, Any]]] = {
+        "usual-layout": (
+            "torch's usual layout for channels_last",
+            {"layout": torch.contiguous_format},
+        ),
+        "bfloat16": ("autocast to bfloat16", {"precision": torch.bfloat16}),
+        "compiled": ("torch.compile", {"compiled": True}),
+        "one-thread": ("one thread for all", {"threads": 1}),
+    }
+    for way, (words, changed) in ways.items():
+        for name in (CNN, RESNET, LITE):
+            what = f"{RECIPES[name].title}: speed of a step with {words}"
+            measure = partial(step_ratio, dataset, RECIPES[name], **changed)
+            yield Measurement(f"{way}-{name}", what, "×", None, measure)
+    yield Measurement(
+        "side-by-side",
+        "SimpleCNN: two trainings on a thread each, against one after the other on all",
+        "×",
+        None,
+        partial(side_by_side, RECIPES[CNN]),
+    )
+    yield Measurement(
+        "standard-profile", "the standard profile, cold, without pages", "min", "≤ 12", standard_profile
+    )  # fmt: skip
+
+
+def run(
+    chosen: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+    more: Sequence[Measurement] = (),
+) -> list[Row]:
+    """Measure what is chosen, or everything.
+
+    Args:
+        chosen: ids; nothing for all.
+        say: hears what is being measured, in a line each.
+        more: what else can be measured.
+
+    Raises:
+        BenchError: something chosen does not exist.
+    """
+    known = {one.id: one for one in (*measurements(_small(sets.load())), *more)}
+    unknown = sorted(set(chosen) - set(known))
+    if unknown:
+        raise BenchError(f"nothing is called {unknown[0]!r}; there are: {', '.join(known)}")
+    rows = []
+    for name in (name for name in known if name in chosen or not chosen):
+        say(f"{name} …")
+        try:
+            rows.append(known[name].row())
+        except (RuntimeError, PneumoError) as error:
+            say(f"{name}: can't be measured here: {str(error).splitlines()[0]}")
+    return rows
+
+
+def write(rows: Sequence[Row], path: Path) -> None:
+    """Put rows into the file, in place of those of the same id that it holds; others stay."""
+    before = (reference.read_bench(path) or {"rows": []})["rows"]
+    new = {row.id: asdict(row) | {"ok": row.ok} for row in rows}
+    merged = {row["id"]: row for row in before} | new
+    machine = hardware(torch.device("cpu")) | {"versions": versions()}
+    reference.write_bench(path, list(merged.values()), machine)
+
+
+def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = ()) -> int:
+    """Measure, print a table and write it; the status is 1 where a goal is missed."""
+    streams.forgive()
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="these rows alone")
+    parser.add_argument("--output", type=Path, default=Path("bench.json"))
+    chosen = parser.parse_args(arguments)
+    try:
+        with files.told():
+            rows = run(chosen.only, more=more)
+            write(rows, chosen.output)
+    except PneumoError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    table = Table("what", "value", "goal", "met")
+    for row in rows:
+        met = {True: "yes", False: "no", None: ""}[row.ok]
+        table.add_row(row.what, f"{row.value:.2f} {row.unit}", row.goal or "", met)
+    Console().print(table)
+    return 1 if any(row.ok is False for row in rows) else 0
+
+
+def _small(dataset: Dataset) -> Dataset:
+    """As many images as a turn takes, with the splits in the published set's ratio."""
+
+    def few(split: Split, count: int) -> Split:
+        if count >= len(split.labels):
+            return split
+        kept = stratified(split.labels, count, seed=0)
+        return Split(split.images[kept], split.labels[kept])
+
+    return replace(
+        dataset, train=few(dataset.train, IMAGES), val=few(dataset.val, VALIDATION_IMAGES)
+    )
+
+
+def _weights(recipe: Recipe) -> Weights | None:
+    return find_weights(recipe) if recipe.pretraining else None
+
+
+def _can_run(recipe: Recipe) -> bool:
+    """Whether the weights that it asks for are at hand."""
+    try:
+        find_weights(recipe)
+    except WeightsUnavailableError:
+        return False
+    return True
+
+
+def _loop(dataset: Dataset, recipe: Recipe) -> Loop:
+    torch.manual_seed(0)
+    model = build(recipe, _weights(recipe)).to(find_device("cpu"))
+    return Loop(recipe, 0, model, TwoClasses(), dataset.train, dataset.val, Path())
+
+
+def _epoch(loop: Loop) -> Callable[[], None]:
+    """One epoch of the product's own loop, with all that it does but the checkpoint."""
+    labels = torch.tensor(loop.training.labels).float()
+    steps = -(-len(labels) // loop.recipe.batch_size)
+    stage = Stage("open", 10 * TURNS, loop.recipe.learning_rate)
+    optimizer, schedule = loop._optimizer(stage, steps)
+    loop.averaged = loop._average(stage, steps)
+    return lambda: loop._epoch(stage, labels, optimizer, schedule, None)
+
+
+def _bare(model: nn.Module) -> torch.optim.Optimizer:
+    model.requires_grad_(True)
+    return torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+
+def _batches(dataset: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of an epoch, augmented."""
+    generator = torch.Generator().manual_seed(0)
+    images, labels = torch.from_numpy(dataset.train.images), torch.tensor(dataset.train.labels)
+    for batch in torch.split(torch.arange(len(labels)), recipe.batch_size):
+        inputs = augment(to_unit(images[batch]), recipe.input_size, recipe.augmentation, generator)
+        yield inputs, labels[batch].float()
+
+
+def _network_input(images: np.typing.NDArray[np.uint8], recipe: Recipe) -> Tensor:
+    """Images as a network without its normalisation takes them."""
+    channels = 1 if recipe.architecture == "simple-cnn" else 3
+    return ((resize(to_unit(images), recipe.input_size) - 0.5) / 0.25).expand(-1, channels, -1, -1)
+
+
+def _finished(status: int, recipe: Recipe) -> None:
+    if status:
+        raise BenchError(f"the training of {recipe.name} ended with status {status}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What it costs and brings to do a study's runs elsewhere, beside all else that `nox -s bench` measures."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks import speed
+from benchmarks.speed import Measurement
+from pneumo.data.sets import Dataset, phantom
+from pneumo.study import executors, jobs
+from pneumo.study.executors import Call, Lacking, Pool
+from pneumo.study.jobs import Terms, Training
+from pneumo.training.recipes import RECIPES
+
+RUNS, WORKERS = 20, 2
+FEW = 8
+RECIPE = replace(RECIPES[speed.CNN], epochs=8, train_images=speed.IMAGES)
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a worker was at a run, by the machine's clock."""
+
+    process: int
+    start: float
+    end: float
+
+
+def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> float:
+    """What workers of a Dask cluster wait for it in a study of short runs, in percent of their work.
+
+    From the study's start to its last run a worker is at a run, or waits for one; what passes until the last
+    run is in the hands of who asked for it counts too.
+    """
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=":0",
+        ) as cluster,
+        tempfile.TemporaryDirectory() as home,
+        executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
+        jobs.terms(pool, dataset, Path(home), "cpu") as common,
+    ):
+        wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs + 2 * workers)]
+        _spans(pool, common, dataset, wanted[runs:])  # each has imported what it needs
+        started = time.time()
+        spans = _spans(pool, common, dataset, wanted[:runs])
+        ended = time.time()
+    last = [
+        max(span.end for span in spans if span.process == process)
+        for process in {span.process for span in spans}
+    ]
+    there = sum(end - started for end in last) + ended - max(last)
+    return 100 * (there / sum(span.end - span.start for span in spans) - 1)
+
+
+def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
+    """How many times faster a study of short runs is in two processes than one run after the other."""
+
+    def study(executor: str) -> None:
+        with (
+            tempfile.TemporaryDirectory() as home,
+            executors.make(executors.parse(executor)) as pool,
+            jobs.terms(pool, dataset, Path(home), "cpu") as common,
+        ):
+            wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs)]
+            jobs.trained(pool, common, dataset, wanted, [None] * runs)
+
+    return speed.ratio(partial(study, "serial"), partial(study, f"process:{WORKERS}"), turns=1)
+
+
+def measurements() -> Iterator[Measurement]:
+    """What can be measured of studies elsewhere, in the table's order."""
+    dataset = phantom()
+    if find_spec("distributed"):
+        yield Measurement(
+            "cluster-overhead",
+            f"Dask, {WORKERS} workers: what a study of {RUNS} short runs waits for it",
+            "%",
+            "≤ 3",
+            partial(scheduling, dataset),
+        )
+    yield Measurement(
+        "process-2",
+        f"a study of {FEW} short runs with process:{WORKERS}, against serial",
+        "×",
+        None,
+        partial(side_by_side, dataset),
+    )
+
+
+def _spans(pool: Pool, common: Terms, dataset: Dataset, wanted: list[Training]) -> list[Span]:
+    data = {"data": (dataset.fingerprint, lambda: dataset)}
+    calls = [Call(one.label, timed, (common, one), None, data) for one in wanted]
+    return [span for _, span in executors.answers(pool, calls)]
+
+
+def timed(common: Terms, wanted: Training, **given: Any) -> Span | Lacking:
+    """Train a run, in a worker, by the clock."""
+    started = time.time()
+    made = jobs.train(common, wanted, **given)
+    return made if isinstance(made, Lacking) else Span(os.getpid(), started, time.time())

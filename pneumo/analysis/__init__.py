@@ -1,0 +1,1 @@
+"""One question a module: a study in, its share of the record out."""

@@ -1,0 +1,490 @@
+"""Each claim of the prose with the test that decides it, so that the words follow the numbers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import stats
+
+from pneumo.analysis import (
+    ablation,
+    baselines,
+    calibration,
+    comparison,
+    evidence,
+    mistakes,
+    robustness,
+    sanity_checks,
+    shift,
+)
+from pneumo.base import provenance
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, SCREENING, YOUDEN, Model, Study
+
+Verdict = Literal["supported", "refuted", "inconclusive"]
+SIGNIFICANCE = 0.05
+SCREENING_RECALL = 0.98
+# The loss of AUC beyond which a flip in training would no longer be called safe.
+FLIP_MARGIN = 0.01
+# Probabilities are only said to be right where their slope and their mean error surely lie within these.
+FACE_VALUE_SLOPES = (0.8, 1.25)
+FACE_VALUE_ERROR = 0.05
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what the data say of it, and on what evidence."""
+
+    id: str
+    text: str
+    verdict: Verdict
+    evidence: str
+
+
+def decide(study: Study) -> tuple[Claim, ...]:
+    """Every claim that the study's models allow, decided; none needs more than its predictions."""
+    return tuple(claim for test in _TESTS for claim in test(study))
+
+
+def best(study: Study) -> Model:
+    """The model with the highest AUC on validation: chosen without a look at the test set."""
+    with provenance.unwatched():
+        return max(study.ran, key=lambda model: model.mean(HALF, "val")["auc"])
+
+
+def second(study: Study) -> Model:
+    """A model to show beside the best one: the smallest of the others, by parameters."""
+    first = best(study)
+    others = [model for model in study.ran if model.name != first.name]
+    return min(others, key=lambda model: model.parameters, default=first)
+
+
+def _imbalanced(study: Study) -> list[Claim]:
+    counts = study.data.counts()["train"]
+    positive, total = counts[study.about.positive], sum(counts.values())
+    test = stats.binomtest(positive, total)
+    low, high = metrics.wilson(positive, total)
+    return [
+        Claim(
+            "training-set-imbalanced",
+            "The training set is imbalanced.",
+            _verdict(test.pvalue, abs(positive / total - 0.5)),
+            f"{positive:,} of {total:,} training images {study.about.shows} "
+            f"({_percent(positive / total)}, 95 % interval {_percent(low)} to {_percent(high)}); "
+            f"binomial test against one half, {_p(test.pvalue)}",
+        )
+    ]
+
+
+def _accuracy_misleads(study: Study) -> list[Claim]:
+    model = best(study)
+    counts = model.confusion(HALF)
+    missed, alarms = 1 - counts.sensitivity, 1 - counts.specificity
+    table = [
+        [counts.false_negative, counts.true_positive],
+        [counts.false_positive, counts.true_negative],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    return [
+        Claim(
+            "accuracy-misleads",
+            "Accuracy alone misleads: the two kinds of mistake are far from equally frequent.",
+            # Either direction makes accuracy a poor summary, so only the size decides.
+            _verdict(p_value, abs(missed - alarms)),
+            f"{model.title} at 0.5: {_percent(missed)} of {study.about.positive} cases missed, "
+            f"{_percent(alarms)} of {study.about.negative} cases called {study.about.positive}, "
+            f"behind one accuracy of {counts.accuracy:.3f}; Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
+def _transfer_helps(study: Study) -> list[Claim]:
+    """ResNet18 from each pretraining against ResNet18 from random weights."""
+    found = {model.name: model for model in study.ran}
+    scratch = found.get("resnet18-scratch")
+    claims = []
+    for name in ("resnet18-imagenet", "resnet18-tiny-imagenet"):
+        if scratch is None or name not in found:
+            continue
+        tuned = found[name]
+        ours, theirs = tuned.run.predictions["test"], scratch.run.predictions["test"]
+        test = metrics.delong(ours.labels, ours.probabilities, theirs.probabilities)
+        low, high = test.interval()
+        verdict = _verdict(test.p_value, test.difference)
+        evidence = (
+            f"Test AUC of {tuned.title} minus {scratch.title}: {_signed(test.difference)} "
+            f"(95 % interval {_signed(low)} to {_signed(high)}), DeLong's test, {_p(test.p_value)}"
+        )
+        if len(tuned.runs) > 1:
+            # Several seeds say more than the first: the interval over cases and seeds decides.
+            mean = comparison.pair(study, name, scratch.name).difference
+            verdict = _beyond_zero(mean.low, mean.high)
+            evidence = (
+                f"Test AUC of {tuned.title} minus {scratch.title}, mean over {len(tuned.runs)} seeds: "
+                f"{_signed(mean.mean)} (95 % interval over cases and seeds {_signed(mean.low)} to "
+                f"{_signed(mean.high)}); DeLong's test on the first seed, {_signed(test.difference)}, "
+                f"{_p(test.p_value)}"
+            )
+        claims.append(
+            Claim(
+                f"{name}-beats-scratch",
+                f"{tuned.title} beats ResNet18 trained from scratch.",
+                verdict,
+                evidence,
+            )
+        )
+    return claims
+
+
+def _beats_baselines(study: Study) -> list[Claim]:
+    """The best model against the strongest of the trivial baselines, both named by validation."""
+    model = best(study)
+    ours = model.run.predictions["test"]
+    truth = model.run.predictions["val"].labels
+    rival = max(baselines.predictions(study), key=lambda baseline: metrics.auc(truth, baseline.val))
+    test = metrics.delong(ours.labels, ours.probabilities, rival.test)
+    low, high = test.interval()
+    return [
+        Claim(
+            "beats-trivial-baselines",
+            "The best network ranks the test cases better than any trivial baseline.",
+            _verdict(test.p_value, test.difference),
+            f"Test AUC of {model.title} minus that of the {rival.title.lower()}: "
+            f"{_signed(test.difference)} (95 % interval {_signed(low)} to {_signed(high)}), "
+            f"DeLong's test, {_p(test.p_value)}",
+        )
+    ]
+
+
+def _screening_recall(study: Study) -> list[Claim]:
+    model = best(study)
+    counts = model.confusion(SCREENING)
+    positives = counts.true_positive + counts.false_negative
+    low, high = metrics.wilson(counts.true_positive, positives)
+    verdict: Verdict = "inconclusive"
+    if low >= SCREENING_RECALL:
+        verdict = "supported"
+    elif high < SCREENING_RECALL:
+        verdict = "refuted"
+    return [
+        Claim(
+            "screening-recall",
+            f"Recall at the screening point is at least {SCREENING_RECALL:.2f}.",
+            verdict,
+            f"{model.title} at the threshold of {SCREENING.title}: {counts.true_positive} of {positives} "
+            f"{study.about.positive} cases found, {counts.sensitivity:.3f} (Wilson's 95 % interval "
+            f"{low:.3f} to {high:.3f}), with {counts.false_positive} false alarms",
+        )
+    ]
+
+
+def _validation_keeps_its_promise(study: Study) -> list[Claim]:
+    model = best(study)
+    promised, kept = model.confusion(YOUDEN, "val"), model.confusion(YOUDEN, "test")
+    table = [
+        [promised.true_negative, promised.false_positive],
+        [kept.true_negative, kept.false_positive],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    # The claim is that nothing is lost; a significant loss refutes it, none leaves it open.
+    verdict: Verdict = "inconclusive"
+    if p_value < SIGNIFICANCE:
+        verdict = "supported" if kept.specificity >= promised.specificity else "refuted"
+    return [
+        Claim(
+            "validation-predicts-specificity",
+            "The threshold chosen on validation keeps its specificity on the test set.",
+            verdict,
+            f"{model.title}: specificity {promised.specificity:.3f} on validation, "
+            f"{kept.specificity:.3f} on test; Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
+def _test_is_shifted(study: Study) -> list[Claim]:
+    """Whether a classifier tells the normal images of development from those of the test set."""
+    found = shift.two_samples(study)
+    told, dealt = (
+        found.get((comparison, study.about.negative)) for comparison in shift.COMPARISONS
+    )
+    if told is None:
+        return []
+    evidence = (
+        f"A classifier tells {told.second:,} {study.about.negative} test images from {told.first:,} of "
+        f"development with an AUC of {told.auc:.3f} (95 % interval {told.low:.3f} to {told.high:.3f}); "
+        f"permutation test, {_p(told.p_value)}"
+    )
+    if dealt is not None:
+        evidence += (
+            f"; as a control, validation from training: {dealt.auc:.3f}, {_p(dealt.p_value)}"
+        )
+    return [
+        Claim(
+            "test-is-shifted",
+            f"The test set's {study.about.negative} images differ from those of development.",
+            # A test for difference: that there is none it cannot show.
+            "supported" if told.p_value < SIGNIFICANCE else "inconclusive",
+            evidence,
+        )
+    ]
+
+
+def _threshold_mends_shift(study: Study) -> list[Claim]:
+    """The promised specificity against what the best threshold would keep at the promised sensitivity."""
+    model = best(study)
+    found = shift.loss(model.run)
+    if found.total <= 0:
+        return []
+    promised, mended = found.promised, found.rechosen
+    table = [
+        [promised.true_negative, promised.false_positive],
+        [mended.true_negative, mended.false_positive],
+    ]
+    p_value = float(stats.fisher_exact(table).pvalue)
+    return [
+        Claim(
+            "threshold-mends-shift",
+            "A threshold chosen anew could give the promised specificity back.",
+            _verdict(p_value, mended.specificity - promised.specificity),
+            f"{model.title}: specificity {promised.specificity:.3f} on validation; on test "
+            f"{found.kept.specificity:.3f} at the same threshold and {mended.specificity:.3f} at the one "
+            f"that keeps the promised sensitivity, read off the test set; promised against re-chosen, "
+            f"Fisher's exact test, {_p(p_value)}",
+        )
+    ]
+
+
+def _pretraining_is_more_robust(study: Study) -> list[Claim]:
+    """ResNet18 from Tiny ImageNet against the same from random weights, under corruptions."""
+    first, second = "resnet18-tiny-imagenet", "resnet18-scratch"
+    found = robustness.less_degraded(study, first, second)
+    if found is None:
+        return []
+    falls = robustness.robustness(study)
+    return [
+        Claim(
+            "pretraining-is-more-robust",
+            "Pretraining makes ResNet18 more robust to corruptions.",
+            _beyond_zero(found.low, found.high),
+            f"Mean relative fall of AUC: {_percent(falls[second].degradation.mean)} from random weights, "
+            f"{_percent(falls[first].degradation.mean)} from {study.model(first).title}; difference "
+            f"{100 * found.mean:.1f} points (95 % interval {100 * found.low:.1f} to "
+            f"{100 * found.high:.1f}), paired bootstrap over cases",
+        )
+    ]
+
+
+def _flip_is_safe(study: Study) -> list[Claim]:
+    """SimpleCNN with flips against the same without: non-inferiority within a margin."""
+    found = {row.name: row for row in ablation.rows(study)}
+    row = found.get("simple-cnn-held-out-flips")
+    if row is None:
+        return []
+    difference = row.difference["test"]
+    verdict: Verdict = "inconclusive"
+    if difference.low > -FLIP_MARGIN:
+        verdict = "supported"
+    elif difference.high < -FLIP_MARGIN:
+        verdict = "refuted"
+    return [
+        Claim(
+            "flip-is-safe",
+            f"Flipping images in training costs less than {FLIP_MARGIN:g} of test AUC.",
+            verdict,
+            f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
+            f"{'seed' if row.seeds == 1 else 'seeds'} each: {_signed(difference.mean)} (95 % interval "
+            f"{_signed(difference.low)} to {_signed(difference.high)})",
+        )
+    ]
+
+
+def _ensemble_beats_best(study: Study) -> list[Claim]:
+    """The mean of all runs against the runs of the best model, which validation named."""
+    together = ensemble.combine(study)
+    if together is None or len(study.ran) < 2:
+        return []
+    model = best(study)
+    found = comparison.mean_difference(
+        study.data.test.labels,
+        np.array([run.predictions["test"].logits for run in together.runs]),
+        np.array([run.predictions["test"].logits for run in model.runs]),
+    )
+    return [
+        Claim(
+            "ensemble-beats-best",
+            "All runs together beat the best model alone.",
+            _beyond_zero(found.low, found.high),
+            f"Test AUC of the ensemble of {sum(len(each.runs) for each in study.ran)} runs minus the mean of "
+            f"{model.title}: {_signed(found.mean)} (95 % interval {_signed(found.low)} to "
+            f"{_signed(found.high)})",
+        )
+    ]
+
+
+def _held_out_foretells_test(study: Study) -> list[Claim]:
+    """Whether changes that help on the images that choices are made by help on test, too."""
+    changes = ablation.rows(study)
+    found = ablation.agreement(changes, ablation.JUDGE)
+    if found is None:
+        return []
+    plain = ablation.agreement(changes, "val")
+    beside = f"; of validation and test {_signed(plain.rank_correlation, 2)}" if plain else ""
+    return [
+        Claim(
+            "held-out-foretells-test",
+            "What helps on the held-out training images helps on the test set.",
+            _beyond_zero(found.low, found.high),
+            f"Rank correlation of the differences in AUC on both, over "
+            f"{sum(not row.is_baseline for row in changes)} ablations: "
+            f"{_signed(found.rank_correlation, 2)} (95 % interval {_signed(found.low, 2)} to "
+            f"{_signed(found.high, 2)}), {_p(found.p_value)}{beside}",
+        )
+    ]
+
+
+def _mistakes_are_shared(study: Study) -> list[Claim]:
+    if len(study.ran) < 2:
+        return []
+    observed = len(mistakes.missed_by_all(study))
+    expected = mistakes.expected_missed_by_all(study)
+    p_value = mistakes.chance_of_sharing(study)
+    return [
+        Claim(
+            "mistakes-are-shared",
+            "The models err on the same cases more often than chance would have it.",
+            _verdict(p_value, observed - expected),
+            f"{observed} test cases called wrongly by all {len(study.ran)} models, {expected:.1f} expected "
+            f"if their mistakes were independent within a class; permutation test, {_p(p_value)}",
+        )
+    ]
+
+
+def _calibrated_after_temperature(study: Study) -> list[Claim]:
+    """A test that finds nothing is no proof: support also needs intervals that leave little room."""
+    model = best(study)
+    readings = [calibration.reading(run) for run in model.runs]
+    first = readings[0]
+    fit = first.recalibration
+    slopes = fit.slope_interval()
+    close = (
+        FACE_VALUE_SLOPES[0] <= slopes[0]
+        and slopes[1] <= FACE_VALUE_SLOPES[1]
+        and max(map(abs, first.mean_error)) <= FACE_VALUE_ERROR
+    )
+    verdict: Verdict = "inconclusive"
+    if fit.p_value < SIGNIFICANCE:
+        verdict = "refuted"
+    elif close:
+        verdict = "supported"
+    slope = f"slope {fit.slope:.2f} (95 % interval {slopes[0]:.2f} to {slopes[1]:.2f})"
+    if np.isnan(fit.slope_error):
+        slope = "no finite slope"
+    evidence = (
+        f"{model.title}, temperature {calibration.temperature(model.run):.2f}: "
+        f"{_percent(first.predicted)} {study.about.finding} expected on the test set, "
+        f"{_percent(first.observed)} observed; {slope} where 1 is right; likelihood-ratio test of "
+        f"calibration, {_p(fit.p_value)}"
+    )
+    if len(readings) > 1:
+        rejected = sum(one.recalibration.p_value < SIGNIFICANCE for one in readings)
+        evidence += f"; first seed, rejected for {rejected} of {len(readings)}"
+    return [
+        Claim(
+            "calibrated-after-temperature",
+            "After temperature scaling on validation the probabilities can be taken at face value on the "
+            "test set.",
+            verdict,
+            evidence,
+        )
+    ]
+
+
+def _attends_to_lungs(study: Study) -> list[Claim]:
+    """The share of evidence in the lung fields against the fields' share of the image."""
+    model = best(study)
+    if not study.about.has_lungs or not evidence.explained(model):
+        return []
+    found = evidence.attention(study, model)["lungs"]
+    if found.blank == len(study.data.test.labels):
+        return []
+    return [
+        Claim(
+            "attends-to-lungs",
+            "The model attends to the lung fields.",
+            _beyond_zero(found.low - found.uniform, found.high - found.uniform),
+            f"{model.title}: {_percent(found.mean)} of Grad-CAM's evidence lies in the lung fields "
+            f"(95 % interval {_percent(found.low)} to {_percent(found.high)}, bootstrap over test images), "
+            f"which cover {_percent(found.uniform)} of the image; Wilcoxon's signed-rank test, "
+            f"{_p(found.p_value)}",
+        )
+    ]
+
+
+def _saliency_depends_on_weights(study: Study) -> list[Claim]:
+    """The cascade's end: maps of a network that never learned against those of the trained one."""
+    model = best(study)
+    if not sanity_checks.asked(study, model):
+        return []
+    found = sanity_checks.cascade(study, model)
+    mean, low, high = found.left
+    return [
+        Claim(
+            "saliency-depends-on-weights",
+            "The heat maps depend on what the network has learned.",
+            _beyond_zero(sanity_checks.ALIKE - high, sanity_checks.ALIKE - low),
+            f"{model.title} with all weights drawn anew: rank correlation with the trained maps "
+            f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {found.images} test "
+            f"images), where maps above {sanity_checks.ALIKE:g} would count as alike and random ones have "
+            f"{found.chance:.2f}",
+        )
+    ]
+
+
+_TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
+    _imbalanced,
+    _accuracy_misleads,
+    _transfer_helps,
+    _beats_baselines,
+    _screening_recall,
+    _validation_keeps_its_promise,
+    _test_is_shifted,
+    _threshold_mends_shift,
+    _pretraining_is_more_robust,
+    _flip_is_safe,
+    _ensemble_beats_best,
+    _held_out_foretells_test,
+    _mistakes_are_shared,
+    _calibrated_after_temperature,
+    _attends_to_lungs,
+    _saliency_depends_on_weights,
+)
+
+
+def _verdict(p_value: float, effect: float) -> Verdict:
+    """Beyond chance and in the claimed direction, beyond chance against it, or neither."""
+    if p_value >= SIGNIFICANCE or effect == 0:
+        return "inconclusive"
+    return "supported" if effect > 0 else "refuted"
+
+
+def _beyond_zero(low: float, high: float) -> Verdict:
+    """An interval wholly above zero, wholly below, or around it."""
+    if low > 0:
+        return "supported"
+    return "refuted" if high < 0 else "inconclusive"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; none where it rounds to nothing."""
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else f"{0:.{digits}f}"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -1,0 +1,276 @@
+"""Images that stand in the data more than once: to the byte, or nearly; and what they do to the results."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from pneumo.analysis.cache import kept
+from pneumo.data.sets import SPLITS, Split
+from pneumo.data.thumbnails import thumbnails
+from pneumo.statistics import metrics
+from pneumo.study.study import YOUDEN, Study, evaluate, threshold
+from pneumo.training.runs import Run
+
+# Two images are nearly the same when their hashes differ in at most so many of 64 bits, and their grey values
+# correlate at least so well. What that finds and what it overlooks is measured on planted copies.
+BITS = 10
+CORRELATION = 0.97
+HASH_LENGTH = 64
+LOOK_ALIKE = 0.9  # the correlation from which a pair is worth a look, whatever its hashes say
+# The metrics that are compared with and without copies.
+COMPARED = {"val": ("auc",), "test": ("auc", "recall", "specificity")}
+CLOSEST = 5  # pairs across splits that are kept for the figure
+PLANTED = 200  # test images of which changed copies are planted
+_BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images, each as split and index, and how alike they are."""
+
+    first: tuple[str, int]
+    second: tuple[str, int]
+    bits: int  # in which the hashes differ
+    correlation: float
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Pairs of images of one split, or of two, by how alike they are."""
+
+    splits: tuple[str, str]
+    pairs: int
+    identical: int  # to the byte
+    alike_by_hash: int  # the hashes nearly agree, the bytes do not
+    near: int  # and the grey values agree too
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One change, made to every test image, and how many of the changed copies would be found."""
+
+    change: str
+    bits: float  # median number of bits that the hash moves
+    correlation: float  # median, with the original
+    found: float  # share, in [0, 1]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the search for near duplicates finds, and how sharp it is."""
+
+    counts: tuple[PairCounts, ...]
+    near: tuple[Pair, ...]  # the near duplicates, the most alike first
+    closest: tuple[Pair, ...]  # the most alike pairs across splits that are not identical
+    strangers: float  # the highest correlation of images of different classes: no copies of one
+    planted: tuple[Planted, ...]
+
+    @property
+    def alike_by_hash(self) -> float:
+        """The share of all pairs whose hashes nearly agree and whose bytes do not."""
+        return sum(row.alike_by_hash for row in self.counts) / sum(row.pairs for row in self.counts)
+
+
+def search(study: Study) -> Search:
+    """Near duplicates within and across splits.
+
+    Candidates are pairs whose perceptual hashes nearly agree: the signs of the lowest 64 frequencies of an
+    image's cosine transform, above or below their median (Zauner 2010, pHash). Chest films have much the
+    same low frequencies, so a candidate counts only where the grey values correlate as well.
+    """
+    found = _search(study)
+    return Search(
+        tuple(PairCounts(tuple(splits), *counts) for splits, *counts in found["counts"]),
+        _pairs(found["near"]),
+        _pairs(found["closest"]),
+        found["strangers"],
+        tuple(Planted(**row) for row in found["planted"]),
+    )
+
+
+def repeated(study: Study, split: str) -> NDArray[np.bool_]:
+    """Which images of a split copy an earlier image, to the byte or nearly, (N,).
+
+    Earlier are those of the splits before it, in the order train, val, test, and those before it in its own.
+    """
+    images = study.data.splits[split].images
+    seen = {
+        hashlib.sha256(image).digest()
+        for name in SPLITS[: SPLITS.index(split)]
+        for image in study.data.splits[name].images
+    }
+    found = np.zeros(len(images), bool)
+    for index, image in enumerate(images):
+        digest = hashlib.sha256(image).digest()
+        found[index] = digest in seen
+        seen.add(digest)
+    for pair in search(study).near:
+        if pair.second[0] == split:
+            found[pair.second[1]] = True
+    return found
+
+
+def without(study: Study, run: Run, split: str) -> dict[str, float]:
+    """A run's metrics on a split at Youden's threshold, without the images that copy an earlier one.
+
+    The threshold stays where all of validation put it. Metrics that need both classes, where one is left,
+    are NaN.
+    """
+    predictions, own = run.predictions[split], ~repeated(study, split)
+    labels, probabilities = predictions.labels[own], predictions.probabilities[own]
+    if len(np.unique(labels)) < 2:
+        return dict.fromkeys(metrics.NAMES, float("nan"))
+    return metrics.evaluate(labels, probabilities, threshold(run, YOUDEN))
+
+
+def largest_effect(study: Study) -> float:
+    """The largest change of a metric of :data:`COMPARED` that leaving out copies brings, first seeds."""
+    changes = [
+        abs(without(study, model.run, split)[name] - evaluate(model.run, YOUDEN, split)[name])
+        for model in study.ran
+        for split, names in COMPARED.items()
+        for name in names
+    ]
+    return max((change for change in changes if change == change), default=0.0)
+
+
+def hashes(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The perceptual hash of each image, (N, 64) bits, from images (N, H, W)."""
+    import imagehash
+    from PIL import Image
+
+    bits = [imagehash.phash(Image.fromarray(image)).hash.ravel() for image in images]
+    return np.array(bits, bool).reshape(len(images), HASH_LENGTH)
+
+
+def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint8]]:
+    """Changed copies of images (N, H, W): what might become of a film that is published twice."""
+    grey = images.astype(np.float64)
+    generator = np.random.default_rng(seed)
+    nearest: dict[str, Any] = {"order": 1, "mode": "nearest"}
+    changed = {
+        "contrast less a tenth, 12 grey levels brighter": 0.9 * (grey - 128) + 140,
+        "grain with a standard deviation of 4 grey levels": grey
+        + generator.normal(0, 4, grey.shape),
+        "blur over half a pixel": ndimage.gaussian_filter(grey, (0, 0.5, 0.5)),
+        "rotation by 2°": ndimage.rotate(grey, 2, axes=(1, 2), reshape=False, **nearest),
+        "shift by half a pixel": ndimage.shift(grey, (0, 0, 0.5), **nearest),
+        "shift by a whole pixel": ndimage.shift(grey, (0, 0, 1), **nearest),
+    }
+    return {
+        name: np.clip(np.round(copies), 0, 255).astype(np.uint8) for name, copies in changed.items()
+    }
+
+
+@kept(reads="data")
+def _search(study: Study) -> dict[str, Any]:
+    splits = [study.data.splits[name] for name in SPLITS]
+    sizes = [len(split.labels) for split in splits]
+    labels = np.concatenate([split.labels for split in splits])
+    names = np.repeat(range(len(SPLITS)), sizes)
+    places = np.concatenate([np.arange(size) for size in sizes])
+
+    first, second, bits, correlation = _look_alikes(splits)  # each (P,), the most alike first
+
+    def image(index: int) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = splits[names[index]].images[places[index]]
+        return found
+
+    same = np.array(
+        [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
+    )
+    alike = ~same & (bits <= BITS)
+    near = alike & (correlation >= CORRELATION)
+    across = ~same & (names[first] != names[second])
+    strangers = correlation[~same & (labels[first] != labels[second])]
+
+    def listed(which: NDArray[np.bool_], most: int | None = None) -> list[list[Any]]:
+        return [
+            [
+                [SPLITS[names[first[p]]], int(places[first[p]])],
+                [SPLITS[names[second[p]]], int(places[second[p]])],
+                int(bits[p]),
+                round(float(correlation[p]), 6),
+            ]
+            for p in np.flatnonzero(which)[:most]
+        ]
+
+    counts = []
+    for a, b in combinations_with_replacement(range(len(SPLITS)), 2):
+        between = (names[first] == a) & (names[second] == b)
+        pairs = sizes[a] * (sizes[a] - 1) // 2 if a == b else sizes[a] * sizes[b]
+        found = [int((between & which).sum()) for which in (same, alike, near)]
+        counts.append([[SPLITS[a], SPLITS[b]], pairs, *found])
+    return {
+        "counts": counts,
+        "near": listed(near),
+        "closest": listed(across, CLOSEST),
+        "strangers": round(max(float(strangers.max(initial=-1)), LOOK_ALIKE), 6),
+        "planted": _planted(splits[-1].images[:PLANTED]),
+    }
+
+
+def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
+    """Pairs whose hashes nearly agree or whose grey values correlate at :data:`LOOK_ALIKE` or better.
+
+    Every image is held against every other: the time grows with the square of their number, and the memory
+    is 3 kB for each, whatever its size.
+
+    Returns:
+        Indices of the one and of the other, bits that differ, and correlation, each (P,), the highest
+        correlation first.
+    """
+    from threadpoolctl import threadpool_limits
+
+    found = np.concatenate([hashes(split.images) for split in splits])
+    signs = np.where(found, 1, -1).astype(np.float32)  # (N, 64)
+    grey = np.concatenate([_standardised(split.images) for split in splits])  # (N, S·S)
+    parts = []
+    for start in range(0, len(signs), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        # Products this small are faster on one thread than on several that wait for one another.
+        with threadpool_limits(1):
+            differing = (HASH_LENGTH - signs[rows] @ signs[start:].T) / 2  # (B, N − start)
+            correlation = grey[rows] @ grey[start:].T
+        chosen = np.triu((differing <= BITS) | (correlation >= LOOK_ALIKE), k=1)  # each pair once
+        i, j = np.nonzero(chosen)
+        parts.append((i + start, j + start, differing[i, j].astype(np.int64), correlation[i, j]))
+    joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
+    order = np.argsort(-joined[-1], kind="stable")
+    return tuple(part[order] for part in joined)
+
+
+def _planted(images: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    bits, grey = hashes(images), _standardised(images)
+    rows = []
+    for name, copies in plant(images).items():
+        differing = (hashes(copies) != bits).sum(axis=1)
+        correlation = (_standardised(copies) * grey).sum(axis=1)
+        found = (differing <= BITS) & (correlation >= CORRELATION)
+        rows.append(
+            {
+                "change": name,
+                "bits": float(np.median(differing)),
+                "correlation": round(float(np.median(correlation)), 6),
+                "found": float(found.mean()),
+            }
+        )
+    return rows
+
+
+def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Each thumbnail with mean 0 and length 1, (N, S·S): a product is a correlation; flat ones are 0."""
+    flat = thumbnails(images).reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return np.asarray(flat / np.where(length > 0, length, 1))
+
+
+def _pairs(rows: list[list[Any]]) -> tuple[Pair, ...]:
+    return tuple(Pair(tuple(a), tuple(b), bits, r) for a, b, bits, r in rows)

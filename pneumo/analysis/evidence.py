@@ -1,0 +1,152 @@
+"""Where in the image a network's evidence lies: in the thorax, in the lung fields, at the border.
+
+The regions are drawn by rule from the mean training image, the same for every model and never fitted to a
+result. No torch here.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+
+from pneumo.analysis.sanity_checks import mean_interval
+from pneumo.study import study as study_module
+from pneumo.study.study import YOUDEN, Model, Study
+
+# The thorax is a disc in the middle, as films are centred and cropped to it: a radius in shares of the side.
+RADIUS = 0.42
+BORDER = 2  # pixels at each side
+CHEST = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
+ELSEWHERE = {"centre": "centre", "border": "border"}
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a model's evidence lies in a region, beside what an even map would put there."""
+
+    region: str
+    mean: float  # over images, in [0, 1]; NaN where every map is blank
+    low: float  # 95 % interval, bootstrap over images
+    high: float
+    uniform: float  # the region's share of the image
+    p_value: float  # Wilcoxon's signed-rank test of the images' shares against `uniform`; NaN without any
+    blank: int  # maps without evidence for the call, which have no share
+
+
+def names(study: Study) -> dict[str, str]:
+    """The regions that a study's images have, with their titles; the first is the disc."""
+    return CHEST if study.about.has_lungs else ELSEWHERE
+
+
+def asked(study: Study) -> str:
+    """The region in which evidence is looked for: the lung fields, or the disc where there are none."""
+    return "lungs" if study.about.has_lungs else "centre"
+
+
+def regions(study: Study) -> dict[str, NDArray[np.bool_]]:
+    """The masks (H, W): a disc for the thorax, what is dark in it for the lung fields, the outer pixels.
+
+    Of images that are not of chests there are the disc, which is then the centre, and the outer pixels.
+
+    The lung fields are the pixels of the disc in which the mean training image is darker than Otsu's
+    threshold (Otsu 1979) of the disc. Both fields together are a coarse region, not a segmentation: where
+    an image's own lungs lie, nobody has drawn.
+    """
+    from skimage.filters import threshold_otsu
+
+    mean = study.data.train.images.mean(axis=0)  # (H, W)
+    down, right = (np.indices(mean.shape) + 0.5) / mean.shape[0] - 0.5
+    thorax = down**2 + right**2 <= RADIUS**2
+    inner = np.zeros(mean.shape, dtype=bool)
+    inner[BORDER:-BORDER, BORDER:-BORDER] = True
+    if not study.about.has_lungs:
+        return {"centre": thorax, "border": ~inner}
+    inside = mean[thorax]
+    dark = mean < threshold_otsu(inside) if np.ptp(inside) > 0 else np.zeros_like(thorax)
+    return {"thorax": thorax, "lungs": thorax & dark, "border": ~inner}
+
+
+def coverage(mask: NDArray[np.bool_], cells: tuple[int, int]) -> NDArray[np.float64]:
+    """The share of each of a map's cells that a mask covers; its mean is the mask's.
+
+    Args:
+        mask: (H, W).
+        cells: height and width of the map, in cells.
+
+    Returns:
+        float64, of shape `cells`, in [0, 1].
+    """
+    down, right = (_overlap(*sides) for sides in zip(cells, mask.shape, strict=True))
+    return np.asarray(down @ mask @ right.T)
+
+
+def shares(evidence: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """What share of each map's evidence lies in the mask, cells counted by how far it covers them.
+
+    Args:
+        evidence: (N, h, w), not negative.
+        mask: (H, W).
+
+    Returns:
+        float64 (N,), in [0, 1]; NaN for a map without evidence.
+    """
+    covered = coverage(mask, (evidence.shape[1], evidence.shape[2]))
+    total = evidence.sum(axis=(1, 2), dtype=np.float64)
+    inside = (evidence * covered).sum(axis=(1, 2))
+    return np.where(total > 0, inside / np.where(total > 0, total, 1), np.nan)
+
+
+def evidence(model: Model) -> list[NDArray[np.floating]]:
+    """Each run's maps (N, h, w) of what speaks for the call it made, at Youden's threshold: their ReLU."""
+    found = []
+    for run in model.runs:
+        called = run.predictions["test"].probabilities >= study_module.threshold(run, YOUDEN)
+        signed = run.explanation.maps * np.where(called, 1, -1)[:, None, None]
+        found.append(np.maximum(signed, 0))
+    return found
+
+
+def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]:
+    """The share of a region (of :func:`names`) in each test image's evidence, (N,), averaged over the seeds.
+
+    Seeds whose map of an image is blank are left out; NaN where all are.
+    """
+    return _mean_shares(evidence(model), regions(study)[region])
+
+
+def _mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    found = np.stack([shares(each, mask) for each in maps])  # (seeds, N)
+    known = np.isfinite(found)
+    count = known.sum(axis=0)
+    total = np.where(known, found, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def attention(study: Study, model: Model) -> dict[str, Share]:
+    """A model's :class:`Share` of each region, over all test images."""
+    found, maps = {}, evidence(model)
+    for region, mask in regions(study).items():
+        values, uniform = _mean_shares(maps, mask), float(mask.mean())
+        known = values[np.isfinite(values)]
+        tested = bool(len(known)) and bool((known != uniform).any())
+        mean, low, high = mean_interval(values)
+        found[region] = Share(
+            region, mean, low, high, uniform,
+            p_value=float(wilcoxon(known - uniform).pvalue) if tested else float("nan"),
+            blank=len(values) - len(known),
+        )  # fmt: skip
+    return found
+
+
+def explained(model: Model) -> bool:
+    """Whether the model's runs hold maps."""
+    return all((run.path / "explain.npz").is_file() for run in model.runs)
+
+
+def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:
+    """How much of each of `cells` equal parts of a line each of its `pixels` fills, (cells, pixels)."""
+    edges, ticks = np.linspace(0, 1, cells + 1), np.linspace(0, 1, pixels + 1)
+    start = np.maximum(edges[:-1, None], ticks[None, :-1])
+    end = np.minimum(edges[1:, None], ticks[None, 1:])
+    return np.asarray(np.maximum(end - start, 0) * cells)

@@ -1,0 +1,136 @@
+"""Which test cases are called wrongly: by one model, by all of them, by some seeds and not by others."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.analysis.cache import kept
+from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
+from pneumo.training.runs import Run
+
+RESAMPLES = 4999
+
+
+def truth(study: Study) -> NDArray[np.uint8]:
+    """The test cases' labels, (N,)."""
+    return study.ran[0].run.predictions["test"].labels
+
+
+def calls(run: Run, rule: Rule = YOUDEN) -> NDArray[np.bool_]:
+    """Whether each test case is called pneumonia at the rule's operating point, (N,)."""
+    return np.asarray(run.predictions["test"].probabilities >= threshold(run, rule))
+
+
+def wrong(run: Run, rule: Rule = YOUDEN) -> NDArray[np.bool_]:
+    """Whether each test case is called what it is not, (N,)."""
+    return np.asarray(calls(run, rule) != (run.predictions["test"].labels == 1))
+
+
+def wrong_by(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """How many of the models call each test case wrongly, first seeds, (N,) in 0 … number of models."""
+    return np.asarray(np.sum([wrong(model.run, rule) for model in study.ran], axis=0))
+
+
+def expected_by_chance(
+    study: Study, members: NDArray[np.bool_], rule: Rule = YOUDEN
+) -> NDArray[np.float64]:
+    """How many of `members` k models would call wrongly if their mistakes were independent.
+
+    Each model keeps its own error rate among the members; the number of models that err on one case then
+    follows the Poisson binomial distribution (Poisson 1837), which is the convolution of the models' coins.
+
+    Args:
+        study: its models that ran, first seeds.
+        members: which test cases, (N,).
+        rule: the operating point.
+
+    Returns:
+        Expected counts for k = 0 … number of models, (K + 1,); they add up to the members.
+    """
+    distribution = np.ones(1)
+    for model in study.ran:
+        rate = float(wrong(model.run, rule)[members].mean()) if members.any() else 0.0
+        distribution = np.convolve(distribution, [1 - rate, rate])
+    return np.asarray(distribution * members.sum())
+
+
+def expected_missed_by_all(study: Study, rule: Rule = YOUDEN) -> float:
+    """How many test cases every model would call wrongly if their mistakes were independent in a class."""
+    labels = truth(study)
+    return float(
+        sum(expected_by_chance(study, labels == label, rule)[-1] for label in np.unique(labels))
+    )
+
+
+def missed_by_all(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """Indices of the test cases that every model calls wrongly, the most confident mistakes first."""
+    members = np.flatnonzero(wrong_by(study, rule) == len(study.ran))
+    signs = np.where(truth(study)[members] == 1, 1, -1)
+    margins = np.mean([_margin(model.run, rule)[members] for model in study.ran], axis=0)
+    return np.asarray(members[np.argsort(signs * margins, kind="stable")])
+
+
+def positive_share(model: Model, rule: Rule = YOUDEN) -> NDArray[np.float64]:
+    """The share of the seeds that call each test case pneumonia, (N,) in [0, 1]."""
+    return np.asarray(np.mean([calls(run, rule) for run in model.runs], axis=0))
+
+
+def flipping(model: Model, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """Indices of the test cases that some seeds call pneumonia and others normal, the most even first."""
+    share = positive_share(model, rule)
+    members = np.flatnonzero((share > 0) & (share < 1))
+    return np.asarray(members[np.argsort(np.abs(share[members] - 0.5), kind="stable")])
+
+
+def called_by_runs(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """How many of all runs, over models and seeds, call each test case pneumonia, (N,)."""
+    return np.asarray(
+        np.sum([calls(run, rule) for model in study.ran for run in model.runs], axis=0)
+    )
+
+
+def contested(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """Indices of the test cases on which the runs are not of one mind, the most evenly split first."""
+    count = sum(len(model.runs) for model in study.ran)
+    positive = called_by_runs(study, rule)
+    members = np.flatnonzero((positive > 0) & (positive < count))
+    return np.asarray(members[np.argsort(np.abs(positive[members] - count / 2), kind="stable")])
+
+
+def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+    """Indices of all test cases, (N,), first those over which the models are most evenly split, first seeds.
+
+    Of cases that are split alike, the one whose probabilities lie further apart comes first.
+    """
+    positive = np.sum([calls(model.run, rule) for model in study.ran], axis=0)
+    fewer = np.minimum(positive, len(study.ran) - positive)
+    spread = np.std([model.run.predictions["test"].probabilities for model in study.ran], axis=0)
+    return np.asarray(np.lexsort((-spread, -fewer)))
+
+
+@kept()
+def chance_of_sharing(study: Study) -> float:
+    """How often models with independent mistakes would share as many cases as these do (Youden's threshold).
+
+    A permutation test: each model's mistakes are dealt out anew among the cases of the same class, and the
+    cases that all models call wrongly are counted. The estimate of p is never 0 (Phipson & Smyth 2010).
+
+    Returns:
+        The one-sided p-value, in (0, 1]; 1 with a single model.
+    """
+    if len(study.ran) < 2:
+        return 1.0
+    generator = np.random.default_rng(0)
+    errors = np.array([wrong(model.run) for model in study.ran])  # (M, N)
+    shared = np.zeros(RESAMPLES, int)
+    for label in (0, 1):
+        members = errors[:, truth(study) == label]  # (M, n)
+        for resample in range(RESAMPLES):
+            dealt = generator.permuted(members[1:], axis=1)
+            shared[resample] += (dealt.all(axis=0) & members[0]).sum()
+    observed = len(missed_by_all(study))
+    return float((1 + (shared >= observed).sum()) / (1 + RESAMPLES))
+
+
+def _margin(run: Run, rule: Rule) -> NDArray[np.float64]:
+    """How far each test case lies above the threshold, in probability, (N,) in [−1, 1]."""
+    return np.asarray(run.predictions["test"].probabilities - threshold(run, rule))

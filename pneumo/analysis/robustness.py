@@ -1,0 +1,162 @@
+"""How much of a model's skill corrupted images leave: AUC and accuracy by corruption and severity.
+
+Numbers are the first seed's, of the test images that the profile's probes ask about.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.analysis.cache import kept
+from pneumo.analysis.intervals import Interval
+from pneumo.statistics import metrics
+from pneumo.study import questions
+from pneumo.study.corruptions import CORRUPTIONS
+from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """One model under every corruption, (C, 5) in the order of `corruptions.CORRUPTIONS`."""
+
+    images: int  # asked about
+    clean_auc: float
+    clean_accuracy: float
+    clean_error: float  # balanced, at Youden's threshold
+    auc: NDArray[np.float64]
+    accuracy: NDArray[np.float64]  # at 0.5
+    error: NDArray[np.float64]  # balanced error: 1 − (sensitivity + specificity) / 2, at Youden's
+    degradation: Interval  # mean over corruptions and severities of (clean AUC − AUC) / clean AUC
+
+    @property
+    def worst(self) -> str:
+        """The corruption that leaves the lowest mean AUC."""
+        return list(CORRUPTIONS)[int(self.auc.mean(axis=1).argmin())]
+
+
+def robustness(study: Study) -> dict[str, Robustness]:
+    """Each model that ran, under every corruption.
+
+    The degradation is relative to the model's own clean AUC; MedMNIST-C's errors are relative to an
+    AlexNet of its authors on images of 224 pixels, which would say nothing here. Its interval is the
+    percentile bootstrap's, over test cases drawn within their class.
+    """
+    return {
+        name: Robustness(
+            **{
+                **found,
+                **{key: np.array(found[key]) for key in ("auc", "accuracy", "error")},
+                "degradation": Interval(*found["degradation"]),
+            }
+        )
+        for name, found in _computed(study)["models"].items()
+    }
+
+
+def less_degraded(study: Study, first: str, second: str) -> Interval | None:
+    """How much less the first model's AUC falls than the second's, paired case by case; None without both."""
+    found = _computed(study)["pairs"].get(f"{first} {second}")
+    return Interval(*found) if found else None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which model leads by AUC, and whether all keep their places."""
+
+    same: bool
+    clean: str  # the leader's title on clean images
+    corrupted: str  # and on corrupted ones
+
+
+def order(study: Study) -> Order:
+    """The models' ranking by AUC, on clean and on corrupted images."""
+    found = robustness(study)
+    clean = sorted(found, key=lambda name: -found[name].clean_auc)
+    corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
+    return Order(clean == corrupted, study.model(clean[0]).title, study.model(corrupted[0]).title)
+
+
+@kept("corruptions", "probes")
+def _computed(study: Study) -> dict[str, Any]:
+    generator = np.random.default_rng(0)
+    models, resampled, drawn = {}, {}, None
+    for model in study.ran:
+        if "corruptions" in questions.missing(model.run, study.profile):
+            continue
+        answer = questions.read(model.run, "corruptions", study.profile)
+        indices, logits = answer["indices"], answer["logits"]
+        labels = model.run.predictions["test"].labels[indices]
+        if drawn is None:
+            # The same cases for all models, so that they can be compared case by case.
+            drawn = [
+                generator.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float32)
+                for n in ((labels == 1).sum(), (labels == 0).sum())
+            ]
+        clean = model.run.predictions["test"].logits[indices]
+        stacked = np.concatenate([clean[None], logits.reshape(-1, len(labels))])
+        areas = _areas(stacked, labels, drawn)  # (1 + C·5, 1 + B)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a resample without any skill to lose
+            degradation = 1 - areas[1:].mean(axis=0) / areas[0]
+        resampled[model.name] = degradation
+        models[model.name] = {
+            "images": len(labels),
+            "degradation": _bounded(degradation),
+            **_at_thresholds(model, labels, clean, logits),
+            "clean_auc": float(areas[0, 0]),
+            "auc": areas[1:, 0].reshape(logits.shape[:2]).tolist(),
+        }
+    names = list(resampled)
+    return {
+        "models": models,
+        "pairs": {
+            f"{first} {second}": _bounded(resampled[second] - resampled[first])
+            for first in names
+            for second in names
+            if first != second
+        },
+    }
+
+
+def _areas(
+    logits: NDArray[np.float64], labels: NDArray[np.uint8], drawn: list[NDArray[np.float32]]
+) -> NDArray[np.float64]:
+    """AUC of each row of logits (K, n), with every case once and as often as drawn: (K, 1 + B)."""
+    positive, negative = (np.vstack([np.ones((1, d.shape[1]), np.float32), d]) for d in drawn)
+    found = []
+    for row in logits:
+        difference = row[labels == 1][:, None] - row[labels == 0][None]
+        wins = ((np.sign(difference) + 1) / 2).astype(np.float32)  # (P, Q)
+        found.append(((positive @ wins) * negative).sum(axis=1))
+    areas = np.array(found, dtype=float) / (positive.sum(axis=1) * negative.sum(axis=1))
+    return np.asarray(areas)
+
+
+def _at_thresholds(
+    model: Model,
+    labels: NDArray[np.uint8],
+    clean: NDArray[np.float64],
+    logits: NDArray[np.float64],
+) -> dict[str, Any]:
+    accuracies, errors = [], []
+    for row in (clean, *logits.reshape(-1, len(labels))):
+        scores = metrics.probabilities(row)
+        accuracies.append(metrics.confusion(labels, scores, threshold(model.run, HALF)).accuracy)
+        counts = metrics.confusion(labels, scores, threshold(model.run, YOUDEN))
+        errors.append(1 - (counts.sensitivity + counts.specificity) / 2)
+    shape = logits.shape[:2]
+    return {
+        "clean_accuracy": accuracies[0],
+        "clean_error": errors[0],
+        "accuracy": np.reshape(accuracies[1:], shape).tolist(),
+        "error": np.reshape(errors[1:], shape).tolist(),
+    }
+
+
+def _bounded(values: NDArray[np.float64]) -> list[float]:
+    """The value with every case once, and the 95 % interval of the resampled ones."""
+    low, high = np.percentile(values[1:][np.isfinite(values[1:])], [2.5, 97.5])
+    return [float(values[0]), float(low), float(high)]

@@ -1,0 +1,406 @@
+"""The reference study trained anew, or a part of it, and its numbers held against those that were kept.
+
+Bits are not asked for: another processor, or another count of threads, adds in another order, and a training
+makes much of little. So a model's mean over the seeds has to lie where the reference's seeds lead to expect
+the mean of new runs (`reference.expected`). All numbers are asked at once, so each is asked
+with Bonferroni's share of the error: about one faithful rebuild in twenty fails somewhere, at the most. How
+near each run came to what the reference keeps of it is told beside that, and decides nothing.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text
+
+from pneumo.analysis import reference
+from pneumo.analysis.reference import Difference, Reference
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError, printable
+from pneumo.commands import terminal
+from pneumo.data import descriptions
+from pneumo.data.sets import Dataset
+from pneumo.pages import tables
+from pneumo.pages.tables import Table
+from pneumo.pages.tables.reference import SCORES
+from pneumo.statistics import metrics
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
+from pneumo.training import runs
+from pneumo.training.recipes import ENSEMBLE, Profile, Recipe, find_profile
+from pneumo.training.runs import Run
+
+if TYPE_CHECKING:
+    from pneumo.training.loop import Listener
+    from pneumo.training.weights import Weights
+
+T = TypeVar("T")
+
+ERROR = 0.05  # how often a faithful rebuild may fail, over all of its numbers
+# How far another count of threads may move a test image's logit, for the order in which is added is another.
+SAME_WEIGHTS = 1e-4  # a finished network's
+FEW_EPOCHS = 0.25  # after two or three epochs; later a training ends where another seed's would
+# Where a metric is asked for: what no threshold moves is asked for once.
+ASKED = (
+    *((metric, HALF) for metric in metrics.NAMES),
+    *((metric, YOUDEN) for metric in metrics.NAMES if metric not in SCORES),
+)
+
+
+class VerificationError(PneumoError):
+    """A reference study that can't be trained anew here."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A model's metric at a rule's threshold, with where its mean over the seeds may lie."""
+
+    model: str  # the recipe's name
+    rule: Rule
+    metric: str
+    reference: float  # mean over all of the reference's seeds
+    here: float
+    low: float  # NaN where the reference has too few seeds to say
+    high: float
+
+    @property
+    def decided(self) -> bool:
+        """Whether the reference says where this number may lie."""
+        return not math.isnan(self.low)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it lies there; a number that is not defined here does not."""
+        return self.decided and self.low <= self.here <= self.high
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near one run came to what the reference keeps of the same recipe and seed."""
+
+    model: str
+    seed: int
+    trained: bool  # now, and not found in the run store
+    same_code: bool  # whether recipe, data, weights and code are the reference's
+    furthest: float  # the largest difference of a test image's probability
+    other_calls: int  # test images that are called differently at 0.5
+    thresholds: tuple[float, float]  # chosen on validation: the reference's, this run's
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The reference's numbers beside those of today."""
+
+    reference: Reference
+    numbers: tuple[Number, ...]
+    runs: tuple[Nearness, ...]
+
+    @property
+    def outside(self) -> tuple[Number, ...]:
+        """The numbers that lie where the reference does not lead to expect them."""
+        return tuple(one for one in self.numbers if one.decided and not one.agrees)
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is something to go by, and nothing lies outside."""
+        return any(one.decided for one in self.numbers) and not self.outside
+
+
+def verify(
+    folder: Path | None = None,
+    only: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    source: str = "auto",
+    weights: Path | None = None,
+    device: str = "auto",
+    fresh: bool = False,
+    home: Path | None = None,
+    listener: "Callable[[Recipe, int, int], Listener] | None" = None,
+) -> Verification:
+    """Train the reference's runs, or read those that the run store has, and compare.
+
+    The ensemble, controls and ablations are not looked at.
+
+    Args:
+        folder: the reference's; None for the project's own.
+        only: names of recipes; empty for all that the reference ran.
+        seeds: empty for all of the reference's.
+        source: where the data come from, as for :func:`pneumo.data.descriptions.load`.
+        weights: a file of ImageNet weights for ResNet18.
+        device: what to train on, "auto" for a GPU where there is one.
+        fresh: whether every run is trained now, in a store that is gone afterwards.
+        home: the run store's folder; None for the project's.
+        listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
+
+    Raises:
+        VerificationError: there is no reference, or its data, weights, recipes or seeds are not at hand.
+        PneumoError: the data or the reference are damaged.
+    """
+    from pneumo.data.held_out import images_an_epoch
+    from pneumo.training.train import train
+
+    kept = _reference(folder)
+    profile = part(kept, only, seeds)
+    dataset = _same_data(kept, source)
+    pretrained = {name: _weights(profile.recipe(name), weights) for name in profile.recipes}
+    models, found = [], set()
+    with ExitStack() as stack:
+        if fresh:
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-verify-")))
+        for name in profile.recipes:
+            recipe, start, finished = profile.recipe(name), pretrained[name], []
+            for seed in profile.seeds:
+                key = runs.run_key(
+                    recipe, seed, dataset.fingerprint, start.sha256 if start else None
+                )
+                if runs.folder(recipe, seed, key, home).is_dir():
+                    found.add(key)
+                ear = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
+                run = train(recipe, seed, dataset, start, home, ear, device)
+                _ = run.predictions  # read while it is there
+                finished.append(run)
+            models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
+    return compare(kept, Study(profile, dataset, tuple(models)), frozenset(found))
+
+
+def part(kept: Reference, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
+    """The reference's profile with the recipes and seeds asked for, in the reference's order.
+
+    Raises:
+        VerificationError: the reference has no runs of one of them.
+    """
+    trained = [name for name in kept.models if name != ENSEMBLE.name]
+    recipes = _chosen("recipe", only, trained, kept)
+    everywhere = [
+        seed
+        for seed in kept.seeds
+        if all(seed in kept.results["models"][name]["seeds"] for name in recipes)
+    ]
+    return replace(
+        find_profile(kept.results["profile"]).at(kept.results["data"]["size"]),
+        recipes=recipes,
+        seeds=_chosen("seed", seeds, everywhere, kept),
+        controls=(),
+        ablations=(),
+    )
+
+
+def compare(kept: Reference, study: Study, found: frozenset[str] = frozenset()) -> Verification:
+    """A study of the reference's data beside the reference.
+
+    Args:
+        kept: the reference.
+        study: of some of its recipes and seeds.
+        found: the keys of those runs that were not trained for this.
+    """
+    confidence = 1 - ERROR / (len(ASKED) * len(study.ran))
+    told = {
+        (one.model, rule, one.metric): one
+        for rule in (HALF, YOUDEN)
+        for one in kept.compare(study, rule, confidence)
+    }
+    one_image = _one_image(kept.labels)
+    return Verification(
+        reference=kept,
+        numbers=tuple(
+            _number(told[model.name, rule, metric], rule, one_image[metric])
+            for model in study.ran
+            for metric, rule in ASKED
+        ),
+        runs=tuple(
+            _nearness(kept, model.name, run, run.key not in found)
+            for model in study.ran
+            for run in model.runs
+        ),
+    )
+
+
+def to_json(found: Verification) -> str:
+    """A verification as one strict JSON object in ASCII; what is not defined is null."""
+    numbers = [
+        {
+            "model": one.model,
+            "rule": one.rule.name,
+            "metric": one.metric,
+            **{
+                name: value if math.isfinite(value := getattr(one, name)) else None
+                for name in ("reference", "here", "low", "high")
+            },
+            "agrees": one.agrees if one.decided else None,
+        }
+        for one in found.numbers
+    ]
+    content = {
+        "holds": found.holds,
+        "numbers": numbers,
+        "runs": [asdict(one) for one in found.runs],
+    }
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
+def show(found: Verification, console: Console | None = None) -> None:
+    """Print a verification as two tables, runs first, and what it comes to."""
+    out = terminal.console(console)
+    for table in (_runs_table(found), _numbers_table(found)):
+        out.print(terminal.grid(table))
+    for line in _lines(found):
+        out.print(Text(printable(line)), soft_wrap=True)
+
+
+def _runs_table(found: Verification) -> Table:
+    return tables.table(
+        "run | this run | recipe and code | furthest probability > | other calls at 0.5 > "
+        "| threshold, reference > | here >",
+        (
+            [
+                f"{one.model} s{one.seed}",
+                "trained now" if one.trained else "found in the run store",
+                "the reference's" if one.same_code else "changed since",
+                f"{one.furthest:.1e}",
+                str(one.other_calls),
+                *(tables.number(value) for value in one.thresholds),
+            ]
+            for one in found.runs
+        ),
+    )
+
+
+def _numbers_table(found: Verification) -> Table:
+    words = {True: "agrees", False: "OUTSIDE"}
+    return tables.table(
+        "model | threshold | metric | reference > | expected | here > | verdict",
+        (
+            [
+                one.model,
+                "any" if one.metric in SCORES else one.rule.short,
+                one.metric,
+                tables.number(one.reference, 4),
+                f"{one.low:.4f} to {one.high:.4f}" if one.decided else tables.DASH,
+                tables.number(one.here, 4),
+                words[one.agrees] if one.decided else "no tolerance",
+            ]
+            for one in found.numbers
+        ),
+    )
+
+
+def _lines(found: Verification) -> list[str]:
+    """What stands below the tables."""
+    decided = sum(one.decided for one in found.numbers)
+    lines = []
+    changed = sum(not one.same_code for one in found.runs)
+    if changed:
+        lines.append(
+            f"{changed} of {len(found.runs)} runs have another recipe, code or weights than the reference: "
+            "what differs may be meant to."
+        )
+    if not all(one.trained for one in found.runs):
+        lines.append("Runs that were found are not trained again; --fresh trains every one now.")
+    if not decided:
+        return [*lines, "The reference has too few seeds to say where numbers may lie."]
+    outside = len(found.outside)
+    return [
+        *lines,
+        f"{decided - outside} of {decided} numbers lie where the reference's seeds lead to expect them "
+        f"(prediction intervals, {100 * (1 - ERROR):g} % for all of them at once).",
+    ]
+
+
+def _reference(folder: Path | None) -> Reference:
+    kept = reference.load(folder)
+    if kept is None:
+        place = folder or paths.reference()
+        raise VerificationError(f"no reference study in {place}: there is nothing to verify")
+    reference.check(kept.path)
+    return kept
+
+
+def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Reference) -> tuple[T, ...]:
+    """What was asked for, or all, in the order of what is there."""
+    unknown = [str(one) for one in asked if one not in there]
+    if unknown:
+        raise VerificationError(
+            f"the reference study in {kept.path} has no {kind} {', '.join(unknown)}; "
+            f"it has: {', '.join(map(str, there))}"
+        )
+    return tuple(one for one in there if not asked or one in asked)
+
+
+def _same_data(kept: Reference, source: str) -> Dataset:
+    about = kept.results["data"]
+    dataset = descriptions.load(about.get("dataset", descriptions.DEFAULT), about["size"], source)
+    wanted = about["fingerprint"]
+    if dataset.is_phantom:
+        raise VerificationError(
+            "the reference study is of real data, and here is only the phantom; "
+            "give the data with --data"
+        )
+    if dataset.fingerprint != wanted or not np.array_equal(dataset.test.labels, kept.labels):
+        raise VerificationError(
+            f"{dataset.location} holds other data than the reference study is of, or in another order: "
+            f"fingerprint {dataset.fingerprint}, expected {wanted}"
+        )
+    return dataset
+
+
+def _weights(recipe: Recipe, given: Path | None) -> "Weights | None":
+    from pneumo.training.weights import WeightsUnavailableError, find_weights
+
+    try:
+        return find_weights(recipe, given)
+    except WeightsUnavailableError as error:
+        raise VerificationError(
+            f"{recipe.name} can't be trained here: {error}; --only names what is to be verified"
+        ) from None
+
+
+def _number(told: Difference, rule: Rule, one_image: float) -> Number:
+    slack = one_image + reference.ROUNDED
+    return Number(
+        told.model,
+        rule,
+        told.metric,
+        told.reference,
+        told.here,
+        told.low - slack,
+        told.high + slack,
+    )
+
+
+def _one_image(labels: NDArray[np.uint8]) -> dict[str, float]:
+    """About how much one test image more or less is worth in each metric, which is the least tolerance.
+
+    Seeds that all miss the same images have no spread, and a count moves in steps.
+    """
+    positive, everything = int(labels.sum()), len(labels)
+    return {
+        "accuracy": 1 / everything,
+        "auc": 0.0,
+        "precision": 1 / positive,
+        "recall": 1 / positive,
+        "specificity": 1 / (everything - positive),
+        "f1": 1 / positive,
+        "brier": 0.0,
+    }
+
+
+def _nearness(kept: Reference, name: str, run: Run, trained: bool) -> Nearness:
+    model = kept.results["models"][name]
+    place = model["seeds"].index(run.seed)
+    before, after = kept.predictions[name][place], run.predictions["test"].probabilities
+    return Nearness(
+        name,
+        run.seed,
+        trained,
+        same_code=run.key in {one["key"] for one in kept.results["provenance"]["runs"]},
+        furthest=float(np.abs(after - before).max()),
+        other_calls=int(np.sum((after >= metrics.HALF) != (before >= metrics.HALF))),
+        thresholds=(kept.thresholds(name, YOUDEN)[place], threshold(run, YOUDEN)),
+    )

@@ -1,0 +1,1 @@
+"""Files, checksums, locks, keys and errors; imports nothing else of the project."""

@@ -1,0 +1,278 @@
+"""Reads the arrays of a ``.npz``: small ones into memory, large ones mapped from the disk.
+
+Of what a file says of itself nothing is taken on trust: sizes are held against what the file can hold before
+memory or disk is asked for, every byte that is given has passed its checksum, and nothing is unpickled.
+"""
+
+import hashlib
+import io
+import math
+import shutil
+import struct
+import zlib
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+
+CHUNK = 2**20
+# No more than numpy writes of an array's description, which it reads whole before it looks how long it is.
+HEADER = 2**14
+# Deflate makes of a byte at most so many; real images of which it makes a hundred there are none.
+MOST_DEFLATED, BELIEVED = 1032, 100
+_LOCAL = struct.Struct(
+    "<4s22xHH"
+)  # a member's own header: signature, lengths of its name and extra field
+
+
+class ArchiveError(PneumoError):
+    """A ``.npz`` that can't be read; its text is what is wrong, without the file's path."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """An array in a ``.npz``, as its header describes it."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    order: Literal["C", "F"]
+    start: int  # bytes before the first number
+    info: ZipInfo
+
+    @property
+    def name(self) -> str:
+        """What the array is called."""
+        return self.info.filename.removesuffix(".npy")
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes in memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def members(path: Path, wanted: Collection[str]) -> dict[str, Member]:
+    """The arrays called `wanted` that there are, from their headers alone.
+
+    Raises:
+        ArchiveError: no ``.npz``, or one that claims what it can't hold.
+    """
+    with _opened(path) as archive:
+        held = path.stat().st_size
+        found = [
+            info for info in archive.infolist() if info.filename.removesuffix(".npy") in wanted
+        ]
+        return {member.name: member for member in (_member(archive, info, held) for info in found)}
+
+
+def names(path: Path) -> list[str]:
+    """What all arrays are called.
+
+    Raises:
+        ArchiveError: no ``.npz``.
+    """
+    with _opened(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def read(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
+    """Arrays in memory, by name.
+
+    Raises:
+        ArchiveError: a checksum is not that of the bytes, or there are too few of them.
+    """
+    with _opened(path) as archive:
+        return {member.name: _read(archive, member) for member in chosen}
+
+
+def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
+    """Arrays that stay on the disk, by name; who asks for a part of one has that part read.
+
+    What is stored as it is, is mapped where it lies. What is compressed is unpacked once, whole or not at
+    all, into ``data`` of the run store, and mapped from there. All is held against the checksums of the
+    ``.npz`` each time; an unpacked copy that is damaged is made anew.
+
+    Raises:
+        ArchiveError: as for :func:`read`; or it would take more of the disk than is free, cannot be written,
+            or says of itself that it unpacks to what no images unpack to.
+    """
+    for member in chosen:
+        if member.order == "F":
+            raise ArchiveError(
+                f"{member.name} is stored by columns; save numpy.ascontiguousarray of it"
+            )
+        if member.info.file_size > BELIEVED * member.info.compress_size:
+            raise ArchiveError(
+                f"{member.name} would unpack {_size(member.info.compress_size)} to "
+                f"{_size(member.info.file_size)}, as no images do"
+            )
+    found = {}
+    packed = [member for member in chosen if member.info.compress_type != ZIP_STORED]
+    folder = _unpacked(path, packed) if packed else None
+    with _opened(path) as archive, path.open("rb") as file:
+        for member in chosen:
+            if folder and member in packed:
+                where, start = folder / f"{member.name}.npy", member.start
+            else:
+                with archive.open(member.info) as source:
+                    _pass_through(source, member)
+                where, start = path, _begin(file, member) + member.start
+            array = np.memmap(where, member.dtype, "r", start, member.shape)
+            found[member.name] = array.view(np.ndarray)
+    return found
+
+
+def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
+    """What a member is, once its claims are found possible."""
+    name = info.filename.removesuffix(".npy")
+    if info.flag_bits & 1:
+        raise ArchiveError(f"{name} is encrypted; save it without a password")
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ArchiveError(f"{name} is compressed in a way that numpy does not write")
+    most = info.compress_size * (MOST_DEFLATED if info.compress_type == ZIP_DEFLATED else 1)
+    if info.header_offset + info.compress_size > held or info.file_size > most:
+        raise ArchiveError(
+            f"{name} claims {_size(info.file_size)}, which a file of {_size(held)} can't hold"
+        )
+    with archive.open(info) as source:
+        head = io.BytesIO(source.read(HEADER))
+    version = np.lib.format.read_magic(head)
+    if version == (1, 0):
+        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(head)
+    elif version == (2, 0):
+        shape, by_columns, dtype = np.lib.format.read_array_header_2_0(head)
+    else:
+        raise ArchiveError(f"{name} is no array of numbers (version {version} of its format)")
+    if dtype.hasobject:
+        raise ArchiveError(f"{name} holds Python objects, which are never unpickled")
+    if min(shape, default=0) < 0:
+        raise ArchiveError(f"{name} has the shape {shape}")
+    member = Member(shape, dtype, "F" if by_columns else "C", head.tell(), info)
+    if member.start + member.nbytes != info.file_size:
+        raise ArchiveError(
+            f"{name} claims {_size(member.nbytes)} in its header, where it has "
+            f"{_size(info.file_size - member.start)}"
+        )
+    return member
+
+
+def _read(archive: ZipFile, member: Member) -> NDArray[Any]:
+    held = bytearray(member.nbytes)
+    with archive.open(member.info) as source:
+        source.read(member.start)
+        done = 0
+        while chunk := source.read(CHUNK):  # the checksum is compared where the end is reached
+            held[done : done + len(chunk)] = chunk
+            done += len(chunk)
+    if done != member.nbytes:
+        raise ArchiveError(f"{member.name} has not as many bytes as it claims")
+    return np.ndarray(member.shape, member.dtype, held, order=member.order)
+
+
+def _pass_through(source: IO[bytes], member: Member, target: IO[bytes] | None = None) -> None:
+    """Read a member to its end, where its checksum is compared, and write it on."""
+    count = 0
+    while chunk := source.read(CHUNK):
+        count += len(chunk)
+        if target:
+            target.write(chunk)
+    if count != member.info.file_size:
+        raise ArchiveError(f"{member.name} has not as many bytes as it claims")
+
+
+def _begin(file: IO[bytes], member: Member) -> int:
+    """Where a member's own bytes begin in the ``.npz``."""
+    file.seek(member.info.header_offset)
+    signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
+    if signature != b"PK\x03\x04":
+        raise BadZipFile(f"bad magic number for {member.name}")
+    return int(member.info.header_offset) + _LOCAL.size + int(name) + int(extra)
+
+
+def _unpacked(path: Path, packed: Collection[Member]) -> Path:
+    """The folder in which the members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
+    from pneumo.training.runs import made_once
+
+    by_file = {f"{member.name}.npy": member for member in packed}
+    contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(by_file.items()))
+    folder = paths.home() / "data" / hashlib.sha256(contents.encode()).hexdigest()[:16]
+    try:
+        if folder.is_dir() and not all(_is_whole(folder / f, m) for f, m in by_file.items()):
+            shutil.rmtree(folder)
+        missing = f"{folder} is not there"
+        with made_once(
+            folder, tuple(by_file), lambda: None if folder.is_dir() else missing
+        ) as partial:
+            if partial:
+                _unpack(path, by_file, partial)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ArchiveError(
+            f"it is to be unpacked into {folder}: {reason}; PNEUMO_HOME names another place"
+        ) from None
+    return folder
+
+
+def _unpack(path: Path, by_file: Mapping[str, Member], partial: Path) -> None:
+    needed = sum(member.info.file_size for member in by_file.values())
+    free = shutil.disk_usage(partial).free
+    if needed > free:
+        raise ArchiveError(
+            f"it unpacks to {_size(needed)} in {partial.parent}, where {_size(free)} are free; "
+            "PNEUMO_HOME names another place"
+        )
+    try:
+        with _opened(path) as archive:
+            for file_name, member in by_file.items():
+                with (
+                    archive.open(member.info) as source,
+                    (partial / file_name).open("wb") as target,
+                ):
+                    _pass_through(source, member, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)  # half of gigabytes is of use to nobody
+        raise
+
+
+def _is_whole(path: Path, member: Member) -> bool:
+    """Whether a file has the checksum that the ``.npz`` has for it."""
+    if not path.is_file() or path.stat().st_size != member.info.file_size:
+        return False
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum == member.info.CRC
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[ZipFile]:
+    """The archive; whatever reading a damaged one raises becomes a sentence."""
+    try:
+        with ZipFile(path) as archive:
+            yield archive
+    except OSError as error:
+        if error.errno is None:
+            raise ArchiveError(str(error)) from None
+        raise
+    except (
+        BadZipFile, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError,
+        NotImplementedError, MemoryError, RecursionError, SyntaxError, struct.error, zlib.error,
+    ) as error:  # fmt: skip
+        said = str(error).splitlines()
+        raise ArchiveError(said[0][:200] if said else type(error).__name__) from None
+
+
+def _size(count: int) -> str:
+    """So many bytes, in words."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:,.1f} {unit}"
+    return f"{count} bytes"

@@ -1,0 +1,57 @@
+"""Where things lie: the project's root, the run store, the templates, each decided in one place."""
+
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+
+def checkout() -> Path | None:
+    """The checkout that this package stands in; None where it was installed without one."""
+    folder = Path(__file__).resolve().parents[2]
+    return folder if (folder / "report" / "_quarto.yml").is_file() else None
+
+
+def root() -> Path:
+    """The project's folder: the checkout that this package stands in, else the working folder."""
+    return checkout() or Path.cwd()
+
+
+def home() -> Path:
+    """The run store's folder: ``PNEUMO_HOME``, or ``.pneumo`` in the project's root."""
+    given = os.environ.get("PNEUMO_HOME")
+    return Path(given).expanduser().resolve() if given else root() / ".pneumo"
+
+
+def without_folders(text: str) -> str:
+    """A text for readers elsewhere: of every path in it only the file's name, of an address no password."""
+    text = re.sub(r"(?<=://)[^/@\s]+@", "", text)
+    for folder in (home(), root(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())):
+        text = text.replace(f"{folder}{os.sep}", f"{os.sep}")  # which may have a space in its name
+    # What is behind a letter, a point or a slash goes on, as in an address or a date.
+    return re.sub(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
+
+
+def templates() -> Path:
+    """The folder of the Jinja templates."""
+    return root() / "templates"
+
+
+def reference(label: str = "") -> Path:
+    """The folder of the reference study's numbers, which need not be there.
+
+    Args:
+        label: of a data set and size, as :func:`pneumo.data.descriptions.label` gives it.
+    """
+    return root() / "report" / "-".join(filter(None, ("reference", label)))
+
+
+def guidelines() -> Path:
+    """The folder of the reporting guidelines' items and where the report answers them."""
+    return root() / "report" / "guidelines"
+
+
+def citation() -> Path:
+    """The folder of the forms in which the report's pages tell how it is cited."""
+    return root() / "report" / "citation"

@@ -1,0 +1,77 @@
+"""Figures as pages show them: as SVG, once in the colours of a light page and once in those of a dark one.
+
+Lines and letters stay sharp at any size, and an X-ray lies in the drawing as the pixels that it has. Both
+renderings come from one figure: only the colours of :mod:`pneumo.pages.style` change, a picture's never do.
+"""
+
+import io
+import re
+from base64 import b64decode, b64encode
+from dataclasses import dataclass, field
+
+import numpy as np
+from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+
+from pneumo.pages import style
+
+RESOLUTION = 72  # dots an inch, for the pictures that are smoothed
+_COLOUR = re.compile(r"(?<=[ \"])#[0-9a-f]{6}(?=[;\"])")
+_PICTURE = re.compile(r'(?<=data:image/png;base64,)[^"]+')
+_INDENT = re.compile(r">\s+<")
+# Places in points, which need no more than two digits behind the point; a scale may need more.
+_PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG that a notebook shows as such."""
+
+    svg: str = field(repr=False)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+
+def show(figure: Figure) -> Figure:
+    """Display a figure for a cell with ``renderings: [light, dark]``, and hand it on."""
+    light = draw(figure)
+    display(Drawing(light), Drawing(darken(light)))  # type: ignore[no-untyped-call]
+    return figure
+
+
+def draw(figure: Figure) -> str:
+    """A figure as SVG on no ground, so that the page's shows."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", dpi=RESOLUTION, transparent=True, metadata={"Date": None})
+    svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
+    svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
+    return " ".join(_INDENT.sub("><", svg).split())
+
+
+def darken(svg: str) -> str:
+    """The same drawing in the colours of a dark page."""
+    return _COLOUR.sub(lambda found: style.DARK.get(found[0], found[0]), svg)
+
+
+def colours(svg: str) -> frozenset[str]:
+    """The colours that a drawing's lines, areas and letters have, as ``#rrggbb``."""
+    return frozenset(_COLOUR.findall(svg))
+
+
+def _lighter(picture: str) -> str:
+    """A PNG in Base64 with the same pixels, of which none says what all of them do: grey, or opaque."""
+    with Image.open(io.BytesIO(b64decode(picture))) as drawn:
+        pixels = np.asarray(drawn.convert("RGBA"))
+    colours, opaque = pixels[..., :3], (pixels[..., 3] == 255).all()
+    grey = opaque and (np.ptp(colours, axis=-1) == 0).all()
+    file = io.BytesIO()
+    least = np.ascontiguousarray(colours[..., 0] if grey else colours if opaque else pixels)
+    Image.fromarray(least).save(file, "PNG", optimize=True)
+    return b64encode(file.getvalue()).decode()
+
+
+def _shorter(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,52 @@
+"""One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
+
+from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
+from pneumo.pages.figures.ablation import ablations
+from pneumo.pages.figures.copies import near_duplicates
+from pneumo.pages.figures.dataset import augmentation, class_balance, examples
+from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
+from pneumo.pages.figures.mistakes import contested, divided, mean_images, missed_by_all
+from pneumo.pages.figures.networks import filters, grad_cam
+from pneumo.pages.figures.reference import reference_curves
+from pneumo.pages.figures.robustness import corruptions, robustness_curves
+from pneumo.pages.figures.saliency import attention_masks, cascade, cascade_maps, removal
+from pneumo.pages.figures.shift import shift_images, shift_scores
+from pneumo.pages.figures.training import cnn_architecture, cnn_curves, transfer_curves
+from pneumo.pages.figures.usefulness import decision_curve, predictive_values, reliability
+
+__all__ = [
+    "GROUPS",
+    "ablations",
+    "attention_masks",
+    "augmentation",
+    "cascade",
+    "cascade_maps",
+    "cases",
+    "class_balance",
+    "cnn_architecture",
+    "cnn_curves",
+    "confusion",
+    "contested",
+    "corruptions",
+    "decision_curve",
+    "divided",
+    "empty_maps",
+    "errors",
+    "evidence",
+    "examples",
+    "filters",
+    "grad_cam",
+    "mean_images",
+    "missed_by_all",
+    "near_duplicates",
+    "predictive_values",
+    "reference_curves",
+    "reliability",
+    "removal",
+    "robustness_curves",
+    "roc",
+    "roc_pr",
+    "shift_images",
+    "shift_scores",
+    "transfer_curves",
+]

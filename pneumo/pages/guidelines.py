@@ -1,0 +1,83 @@
+"""Reporting guidelines: what each item asks for, and where the report answers it or why it does not.
+
+The items stand in ``report/guidelines/``, a file a guideline, in words of our own.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+
+NAMES = ("tripod-ai", "claim-2024")
+# What an item says, and how it is then counted.
+STATUSES = {
+    "answer": "reported",
+    "missing": "not reported",
+    "not_applicable": "not applicable",
+}
+
+
+class GuidelineError(PneumoError):
+    """A guideline's file that is missing, damaged or not whole."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a guideline."""
+
+    number: str  # as in the guideline, "3a"
+    topic: str
+    asks: str  # what it asks for
+    status: str  # one of STATUSES' values
+    words: str  # where the report answers it, or why it does not: Markdown
+
+
+@dataclass(frozen=True)
+class Guideline:
+    """A guideline's items, in its order."""
+
+    name: str
+    items: tuple[Item, ...]
+
+    def count(self, status: str) -> int:
+        """How many items have a status."""
+        return sum(item.status == status for item in self.items)
+
+
+def load(name: str, folder: Path | None = None) -> Guideline:
+    """One of :data:`NAMES`.
+
+    Args:
+        name: the file's, without its ending.
+        folder: where it lies; None for the project's.
+
+    Raises:
+        GuidelineError: the file is missing or damaged, an item is missing, there twice or out of order,
+            or one does not have exactly one of an answer, a gap and a reason why it does not apply.
+    """
+    path = (folder or paths.guidelines()) / f"{name}.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        items = tuple(_item(path, entry) for entry in content["item"])
+        expected, title = content["items"].split(), content["name"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise GuidelineError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+    numbers = [item.number for item in items]
+    if numbers != expected:
+        wrong = sorted(set(numbers) ^ set(expected)) or "their order or number"
+        raise GuidelineError(f"{path} does not hold the items that it names: {wrong}")
+    return Guideline(title, items)
+
+
+def _item(path: Path, entry: dict[str, Any]) -> Item:
+    said = [key for key in STATUSES if str(entry.get(key, "")).strip()]
+    if len(said) != 1:
+        raise GuidelineError(
+            f"{path}: item {entry['number']} needs exactly one of {', '.join(STATUSES)}; "
+            f"it has {', '.join(said) or 'none'}"
+        )
+    (key,) = said
+    return Item(entry["number"], entry["topic"], entry["asks"], STATUSES[key], entry[key])

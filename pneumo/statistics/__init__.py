@@ -1,0 +1,1 @@
+"""Arrays in, numbers out: metrics, intervals, calibration, tests. NumPy and SciPy alone."""

@@ -1,0 +1,348 @@
+"""Pure functions of labels and probabilities: what a study reports, and how operating points are chosen.
+
+Throughout, `labels` are integers (N,) with 1 for pneumonia, the positive class, and `probabilities` are
+floats (N,) in [0, 1]. A case is called pneumonia when its probability is at or above the threshold.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.special import expit
+from sklearn import metrics as sk
+
+from pneumo.base.errors import PneumoError
+
+HALF = 0.5
+# What a table of results shows, in this order, as results.json names it.
+NAMES = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
+
+
+class MetricError(PneumoError):
+    """Labels or probabilities from which the metric can't be computed."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of cases by truth and call."""
+
+    true_positive: int
+    false_negative: int
+    false_positive: int
+    true_negative: int
+
+    @property
+    def sensitivity(self) -> float:
+        """Share of the pneumonia cases that are called so; recall is its other name."""
+        return _share(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def specificity(self) -> float:
+        """Share of the normal cases that are called so."""
+        return _share(self.true_negative, self.true_negative + self.false_positive)
+
+    @property
+    def precision(self) -> float:
+        """Share of the pneumonia calls that are right: PPV. NaN where nothing is called pneumonia."""
+        return _share(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def negative_predictive_value(self) -> float:
+        """Share of the normal calls that are right: NPV. NaN where nothing is called normal."""
+        return _share(self.true_negative, self.true_negative + self.false_negative)
+
+    @property
+    def likelihood_ratio_positive(self) -> float:
+        """How much oftener pneumonia is called so than normal is; infinite without a false alarm."""
+        return _ratio(self.sensitivity, 1 - self.specificity)
+
+    @property
+    def likelihood_ratio_negative(self) -> float:
+        """How much oftener pneumonia is called normal than normal is; below 1 where a call helps."""
+        return _ratio(1 - self.sensitivity, self.specificity)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all cases that are called right."""
+        right = self.true_positive + self.true_negative
+        return _share(right, right + self.false_positive + self.false_negative)
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall; 0 where no case is called right as pneumonia."""
+        wrong = self.false_positive + self.false_negative
+        return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
+
+
+@dataclass(frozen=True)
+class DeLong:
+    """Two correlated AUCs compared: their difference, its standard error and two-sided p-value."""
+
+    difference: float
+    standard_error: float
+    p_value: float
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The normal interval of the difference."""
+        reach = float(stats.norm.ppf(0.5 + confidence / 2)) * self.standard_error
+        return self.difference - reach, self.difference + reach
+
+
+def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
+    """The logistic function of logits (N,), in [0, 1]."""
+    return np.asarray(expit(np.asarray(logits, dtype=np.float64)))
+
+
+def confusion(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> Confusion:
+    """Count calls at a threshold.
+
+    Raises:
+        MetricError: no cases, lengths differ, labels outside 0 and 1, or probabilities outside [0, 1].
+    """
+    truth, scores = _checked(labels, probabilities)
+    (true_negative, false_positive), (false_negative, true_positive) = sk.confusion_matrix(
+        truth, scores >= threshold, labels=[0, 1]
+    )
+    return Confusion(
+        int(true_positive), int(false_negative), int(false_positive), int(true_negative)
+    )
+
+
+def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Area under the ROC curve (Hanley & McNeil 1982); ties count half.
+
+    Raises:
+        MetricError: as :func:`confusion`, or only one class is there.
+    """
+    truth, scores = _both_classes(labels, probabilities)
+    return float(sk.roc_auc_score(truth, scores))
+
+
+def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, float]:
+    """All of :data:`NAMES` at a threshold.
+
+    Raises:
+        MetricError: as :func:`auc`.
+    """
+    truth, scores = _both_classes(labels, probabilities)
+    counts = confusion(truth, scores, threshold)
+    return {
+        "accuracy": counts.accuracy,
+        "auc": auc(truth, scores),
+        "precision": counts.precision,
+        "recall": counts.sensitivity,
+        "specificity": counts.specificity,
+        "f1": counts.f1,
+        "brier": float(sk.brier_score_loss(truth, scores)),
+    }
+
+
+def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """The threshold with the largest sensitivity + specificity − 1 (Youden 1950).
+
+    Between the chosen score and the next lower one every threshold calls the same cases; the middle of
+    that gap is returned, since new cases fall on either side of it. Of equal maxima the one with the
+    higher sensitivity is taken: a missed pneumonia costs more than a second look.
+
+    Raises:
+        MetricError: as :func:`auc`.
+    """
+    truth, scores = _both_classes(labels, probabilities)
+    false_positive_rate, sensitivity, thresholds = sk.roc_curve(truth, scores)
+    advantage = sensitivity - false_positive_rate
+    best = np.flatnonzero(np.isclose(advantage, advantage.max(), rtol=0, atol=1e-12))[-1]
+    return _middle_of_gap(scores, float(thresholds[best]))
+
+
+def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least: float) -> float:
+    """The highest threshold whose sensitivity is at least `at_least`, in the middle of its gap.
+
+    Raises:
+        MetricError: as :func:`auc`, or `at_least` is outside (0, 1].
+    """
+    if not 0 < at_least <= 1:
+        raise MetricError(f"a sensitivity lies in (0, 1]; found {at_least}")
+    truth, scores = _both_classes(labels, probabilities)
+    positives = np.sort(scores[truth == 1])[::-1]
+    needed = int(np.ceil(at_least * len(positives) - 1e-9))
+    return _middle_of_gap(scores, float(positives[needed - 1]))
+
+
+def roc(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], ...]:
+    """False positive rates and sensitivities of every threshold, each (T,), from (0, 0) to (1, 1)."""
+    truth, scores = _both_classes(labels, probabilities)
+    false_positive_rate, sensitivity, _ = sk.roc_curve(truth, scores)
+    return np.asarray(false_positive_rate), np.asarray(sensitivity)
+
+
+def precision_recall(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.float64], ...]:
+    """Recalls and precisions of every threshold, each (T,), recall falling to 0."""
+    truth, scores = _both_classes(labels, probabilities)
+    precision, recall, _ = sk.precision_recall_curve(truth, scores)
+    return np.asarray(recall), np.asarray(precision)
+
+
+def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
+    """DeLong's test for two AUCs on the same cases (DeLong, DeLong & Clarke-Pearson 1988).
+
+    Computed from mid-ranks in O(N log N) after Sun & Xu (2014).
+
+    Args:
+        labels: (N,).
+        first: probabilities of the one model, (N,).
+        second: of the other, (N,).
+
+    Returns:
+        The difference first − second. Equal predictions give a standard error of 0 and p = 1.
+
+    Raises:
+        MetricError: as :func:`auc`, or a class has fewer than two cases.
+    """
+    both = []
+    for scores in (first, second):
+        truth, checked = _both_classes(labels, scores)
+        counts = np.bincount(truth, minlength=2)
+        if min(counts) < 2:
+            raise MetricError(
+                f"DeLong's test needs two cases of each class; found {counts[1]} and {counts[0]}"
+            )
+        both.append([found[0] for found in placements(truth, checked[None])])
+    (p1, n1), (p2, n2) = both
+    variance = np.var(p1 - p2, ddof=1) / len(p1) + np.var(n1 - n2, ddof=1) / len(n1)
+    difference, error = float(p1.mean() - p2.mean()), float(np.sqrt(variance))
+    p_value = 1.0 if error == 0 else float(2 * stats.norm.sf(abs(difference) / error))
+    if error == 0 and difference != 0:
+        p_value = 0.0
+    return DeLong(difference, error, p_value)
+
+
+def placements(
+    labels: NDArray[Any], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For each case the share of the other class that it outscores, or is outscored by; ties count half.
+
+    Args:
+        labels: (N,), both classes among them.
+        scores: (S, N), a row a run.
+
+    Returns:
+        (S, P) of the positive and (S, Q) of the negative cases. The mean of either, along a row, is the AUC.
+    """
+    positive, negative = scores[:, labels == 1], scores[:, labels == 0]
+    m, n = positive.shape[1], negative.shape[1]
+    ranks = stats.rankdata(np.concatenate([positive, negative], axis=1), axis=1)
+    by_positive = (ranks[:, :m] - stats.rankdata(positive, axis=1)) / n
+    by_negative = 1 - (ranks[:, m:] - stats.rankdata(negative, axis=1)) / m
+    return by_positive, by_negative
+
+
+def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927).
+
+    Raises:
+        MetricError: `total` is not positive, or `successes` is not between 0 and `total`.
+    """
+    if not (total > 0 and 0 <= successes <= total):
+        raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
+    interval = stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def likelihood_ratio_intervals(
+    counts: Confusion, confidence: float = 0.95
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Intervals of the positive and the negative likelihood ratio, by the log method (Simel et al. 1991).
+
+    Where a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), else the
+    logarithm would not be defined.
+
+    Raises:
+        MetricError: a class has no cases.
+    """
+    cells = np.array(
+        [
+            [counts.true_positive, counts.false_positive],
+            [counts.false_negative, counts.true_negative],
+        ],
+        dtype=float,
+    )  # called pneumonia, called normal × sick, well
+    if not cells.sum(axis=0).all():
+        positives, negatives = cells.sum(axis=0).astype(int)
+        raise MetricError(f"both classes are needed; found {positives} and {negatives} cases")
+    if not cells.all():
+        cells += 0.5
+    totals = cells.sum(axis=0)
+    reach = float(stats.norm.ppf(0.5 + confidence / 2))
+    found = []
+    for sick, well in cells:
+        centre = np.log((sick / totals[0]) / (well / totals[1]))
+        error = np.sqrt(1 / sick - 1 / totals[0] + 1 / well - 1 / totals[1])
+        found.append((float(np.exp(centre - reach * error)), float(np.exp(centre + reach * error))))
+    return found[0], found[1]
+
+
+def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
+    """McNemar's exact test: is the one model right where the other is wrong, beyond chance (McNemar 1947)?
+
+    Args:
+        labels: (N,).
+        first: the one model's calls, booleans (N,).
+        second: the other's, (N,).
+
+    Returns:
+        The two-sided p-value; 1 where the models are right on the same cases.
+    """
+    truth = np.asarray(labels) == 1
+    one, other = np.asarray(first, bool) == truth, np.asarray(second, bool) == truth
+    only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
+    if not only_one + only_other:
+        return 1.0
+    return float(stats.binomtest(only_one, only_one + only_other).pvalue)
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    if denominator == 0:
+        return float("inf") if numerator > 0 else float("nan")
+    return numerator / denominator
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:
+    """Half-way between the lowest score that is called and the highest that is not."""
+    called, left = scores[scores >= threshold], scores[scores < threshold]
+    if not len(left):
+        return float(called.min())
+    middle = (called.min() + left.max()) / 2
+    # Neighbouring floats have no middle.
+    return float(middle if middle > left.max() else called.min())
+
+
+def _checked(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    truth, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != scores.shape or not truth.size:
+        raise MetricError(
+            f"labels and probabilities are (N,) with N ≥ 1; found {truth.shape} and {scores.shape}"
+        )
+    if not np.isin(truth, (0, 1)).all():
+        raise MetricError(f"labels are 0 or 1; found {sorted(set(truth.tolist()) - {0, 1})[:5]}")
+    if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
+        raise MetricError("probabilities lie in [0, 1]; found others, or NaN")
+    return truth.astype(np.int64), scores
+
+
+def _both_classes(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    truth, scores = _checked(labels, probabilities)
+    if truth.min() == truth.max():
+        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+    return truth, scores

@@ -1,0 +1,162 @@
+"""What a trained network is asked after its training, kept as arrays so that no page needs the network.
+
+A probe costs too many passes through a network for a page, and is no part of a run: it may be thought up
+later and asked of runs that are long finished. Each is asked of a model's first seed.
+"""
+
+import hashlib
+import io
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from pneumo.base import checksums, files, provenance
+from pneumo.base.errors import PneumoError
+from pneumo.data.sets import Dataset
+from pneumo.training import runs
+from pneumo.training.recipes import Profile
+from pneumo.training.runs import Run
+
+if TYPE_CHECKING:
+    from pneumo.training.models import Classifier
+
+SCHEMA = 2
+# Each probe with the modules that decide its answer. The first holds `probe(model, run, dataset, indices)`,
+# which gives arrays by name; `indices` are the test images to ask about.
+PROBES: dict[str, tuple[str, ...]] = {
+    "corruptions": ("corruptions",),
+    "saliency": ("saliency", "removal", "similarity", "explain"),
+}
+_ALWAYS = ("augment", "models")
+_MODULES = {"corruptions": "pneumo.study.corruptions", "saliency": "pneumo.training.saliency"}
+
+
+class ProbeError(PneumoError):
+    """A probe's answer that is missing or can't be read."""
+
+
+def path(run: Run, name: str, profile: Profile) -> Path:
+    """Where the answer lies, or will lie: beside the runs, named by run, probe and what decides it."""
+    # On another machine the same run has other weights.
+    network = f"{run.key} {run.manifest['files'][runs.WEIGHTS]}"
+    decided_by = f"{SCHEMA} {network} {name} {profile.probed_images} {_source(name)}"
+    key = hashlib.sha256(decided_by.encode()).hexdigest()[:12]
+    return run.path.parent.parent / "probes" / f"{run.label}-{name}-{key}.npz"
+
+
+def missing(run: Run, profile: Profile) -> list[str]:
+    """The probes whose answers are not there yet."""
+    return [name for name in PROBES if not path(run, name, profile).is_file()]
+
+
+def wanted(run: Run, profile: Profile) -> list[str]:
+    """The probes whose answers are not there yet, or damaged: those are taken away, which is said."""
+    for name in PROBES:
+        file = path(run, name, profile)
+        try:
+            if file.is_file():
+                checksums.body(file.read_bytes(), file.name)
+        except (OSError, ValueError) as error:
+            print(f"pneumo: {file} is damaged ({error}); it is made anew", file=sys.stderr)
+            file.unlink(missing_ok=True)
+    return missing(run, profile)
+
+
+def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
+    """A probe's answer: its arrays, and under `indices` the test images that it was asked about.
+
+    Raises:
+        ProbeError: it is missing or damaged.
+    """
+    provenance.note(run)
+    file = path(run, name, profile)
+    if not file.is_file():
+        raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")
+    try:
+        content = io.BytesIO(checksums.body(file.read_bytes(), file.name))
+        with np.load(content, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except runs.DAMAGE as error:
+        raise ProbeError(f"{file} is damaged ({error}); delete it and run `pneumo study`") from None
+
+
+def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = "auto") -> None:
+    """Ask a run's network, unless the answer is there already.
+
+    Args:
+        run: a finished run on `dataset`.
+        name: one of :data:`PROBES`.
+        dataset: asked about are its test images, all or as many as the profile says, stratified.
+        profile: says how many.
+        device: as for training.
+    """
+    file = path(run, name, profile)
+    if file.is_file():  # also where nothing can be written
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if file.is_file():
+            return
+        indices = _asked(dataset, profile)
+        module = import_module(_MODULES[name])
+        answer = module.probe(load_network(run, device), run, dataset, indices)
+        answered = runs.archive(indices=indices, **answer)
+        files.write(file, checksums.seal(answered, file.name))
+
+
+def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
+    """Keep an answer that was made elsewhere, unless there is one.
+
+    Args:
+        run: whose network was asked.
+        name: one of :data:`PROBES`.
+        profile: says how many images were asked about.
+        content: the file that :func:`make` wrote there.
+
+    Raises:
+        ProbeError: it is not that file, byte for byte.
+    """
+    file = path(run, name, profile)
+    try:
+        checksums.body(content, file.name)
+    except ValueError as error:
+        problem = f"{file.name} was damaged on its way, or is another's ({error})"
+        raise ProbeError(f"{problem}; run the same command again") from None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f".{file.name}.lock")):
+        if not file.is_file():
+            files.write(file, content)
+
+
+def load_network(run: Run, device: str = "auto") -> "Classifier":
+    """The run's trained network, in evaluation mode.
+
+    Raises:
+        RunError: its weights are not those that were trained.
+    """
+    from safetensors.torch import load
+
+    from pneumo.training.models import build
+    from pneumo.training.train import find_device
+
+    model = build(run.recipe)
+    model.load_state_dict(load(run.read(runs.WEIGHTS)))
+    return model.to(find_device(device)).eval()
+
+
+def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:
+    from pneumo.training.train import stratified
+
+    labels = dataset.test.labels
+    if profile.probed_images is None or profile.probed_images >= len(labels):
+        return np.arange(len(labels))
+    return stratified(labels, profile.probed_images, seed=0)
+
+
+def _source(name: str) -> str:
+    return runs.source_digest(tuple(sorted({*PROBES[name], *_ALWAYS})))

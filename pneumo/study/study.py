@@ -1,0 +1,446 @@
+"""A study: the recipes and seeds that a profile asks for, on one data set, as finished runs.
+
+:func:`run` trains what is missing, and imports torch only for that; :func:`load` is what pages call, and
+never trains, downloads or imports torch. Metrics are imported where they are computed: their libraries take
+seconds, and to find that nothing is missing takes none.
+"""
+
+import json
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pneumo.base import checksums, paths, provenance
+from pneumo.base.errors import PneumoError
+from pneumo.data import descriptions, sets
+from pneumo.data.descriptions import Description
+from pneumo.data.held_out import images_an_epoch
+from pneumo.data.sets import Audit, Dataset
+from pneumo.study import executors, jobs, questions
+from pneumo.training import runs
+from pneumo.training.recipes import Profile, Recipe, find_profile
+from pneumo.training.runs import Run
+from pneumo.training.weights import WeightsUnavailableError, find_weights
+
+if TYPE_CHECKING:
+    from pneumo.statistics.metrics import Confusion
+    from pneumo.training.loop import Listener
+
+SCHEMA = 2
+DEFAULT_PROFILE = "standard"
+
+
+class StudyError(PneumoError):
+    """A study that is not there, or not the one asked for."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an operating point's threshold is found."""
+
+    name: str
+    title: str  # as in prose
+    short: str  # as in tables
+    chosen_on: str | None  # the split it reads; None: fixed beforehand
+    sensitivity: float | None = None  # what it asks for at the least, in (0, 1]
+
+
+HALF = Rule("half", "threshold of 0.5", "0.5", None)
+YOUDEN = Rule("youden", "Youden's J on validation", "Youden's J", "val")
+SENSITIVITY_95 = Rule(
+    "sensitivity-95", "sensitivity ≥ 0.95 on validation", "sensitivity ≥ 0.95", "val", 0.95
+)
+SENSITIVITY_99 = Rule(
+    "sensitivity-99", "sensitivity ≥ 0.99 on validation", "sensitivity ≥ 0.99", "val", 0.99
+)
+RULES = (HALF, YOUDEN, SENSITIVITY_95, SENSITIVITY_99)
+# What a screening programme would choose: miss as few as can be.
+SCREENING = SENSITIVITY_99
+
+
+@dataclass(frozen=True)
+class Model:
+    """One recipe in a study, with a run a seed, or the reason why there is none."""
+
+    recipe: Recipe
+    parameters: int  # how many numbers the network learns
+    runs: tuple[Run, ...] = ()
+    reason: str | None = None  # why the model was not run
+
+    @property
+    def name(self) -> str:
+        """As in results.json."""
+        return self.recipe.name
+
+    @property
+    def title(self) -> str:
+        """As in tables and prose."""
+        return self.recipe.title
+
+    @property
+    def ran(self) -> bool:
+        """Whether there are runs."""
+        return bool(self.runs)
+
+    @property
+    def run(self) -> Run:
+        """The first seed's run: what a figure shows that can show only one."""
+        return self.runs[0]
+
+    @property
+    def pretrained(self) -> dict[str, str] | None:
+        """Name and SHA-256 of the pretrained weights; None without any, or when not run."""
+        weights: dict[str, str] | None = self.run.manifest["pretrained"] if self.ran else None
+        return weights
+
+    def thresholds(self, rule: Rule) -> list[float]:
+        """Each run's threshold under the rule."""
+        return [threshold(run, rule) for run in self.runs]
+
+    def confusion(self, rule: Rule, split: str = "test") -> "Confusion":
+        """The first seed's counts at the rule's operating point."""
+        from pneumo.statistics import metrics
+
+        predictions = self.run.predictions[split]
+        return metrics.confusion(
+            predictions.labels, predictions.probabilities, threshold(self.run, rule)
+        )
+
+    def mean(self, rule: Rule, split: str = "test") -> dict[str, float]:
+        """Each of :data:`pneumo.statistics.metrics.NAMES` at the operating point, averaged over the seeds."""
+        rows = [evaluate(run, rule, split) for run in self.runs]
+        return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+    def spread(self, rule: Rule, name: str, split: str = "test") -> float:
+        """Standard deviation of a metric over the seeds; NaN with a single one."""
+        values = [evaluate(run, rule, split)[name] for run in self.runs]
+        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that the report is written from."""
+
+    profile: Profile
+    data: Dataset
+    models: tuple[Model, ...]
+    controls: tuple[Model, ...] = ()
+    ablations: tuple[Model, ...] = ()
+
+    @property
+    def about(self) -> Description:
+        """What set the data are, and the words for it."""
+        return descriptions.describe(self.data)
+
+    @property
+    def ran(self) -> tuple[Model, ...]:
+        """The models that have runs."""
+        return tuple(model for model in self.models if model.ran)
+
+    @property
+    def not_run(self) -> tuple[Model, ...]:
+        """The models that could not be run."""
+        return tuple(model for model in self.models if not model.ran)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """All runs, model by model, then the controls' and the ablations'."""
+        return tuple(run for model in self.all for run in model.runs)
+
+    @property
+    def all(self) -> tuple[Model, ...]:
+        """Models, controls and ablations."""
+        return self.models + self.controls + self.ablations
+
+    @cached_property
+    def audit(self) -> Audit:
+        """What the audit of the data finds."""
+        return sets.audit(self.data)
+
+    def model(self, name: str) -> Model:
+        """The model, control or ablation of the recipe called `name`.
+
+        Raises:
+            StudyError: the study has none of that name.
+        """
+        for model in self.all:
+            if model.name == name:
+                return model
+        known = ", ".join(model.name for model in self.all)
+        raise StudyError(f"the study has no model {name!r}; it has: {known}")
+
+
+def threshold(run: Run, rule: Rule) -> float:
+    """The run's threshold under the rule."""
+    from pneumo.statistics import metrics
+
+    if rule is HALF:
+        return metrics.HALF
+    validation = run.predictions["val"]
+    if rule.sensitivity is not None:
+        return metrics.sensitivity_threshold(
+            validation.labels, validation.probabilities, rule.sensitivity
+        )
+    return metrics.youden_threshold(validation.labels, validation.probabilities)
+
+
+def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
+    """Each of :data:`pneumo.statistics.metrics.NAMES` for one run at the rule's operating point."""
+    from pneumo.statistics import metrics
+
+    # Kept with the run, like what it reads: a page asks for the same numbers many times.
+    provenance.note(run)
+    known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
+    if (rule.name, split) not in known:
+        predictions = run.predictions[split]
+        known[rule.name, split] = metrics.evaluate(
+            predictions.labels, predictions.probabilities, threshold(run, rule)
+        )
+    return known[rule.name, split]
+
+
+def run(
+    profile: str = DEFAULT_PROFILE,
+    source: str = "auto",
+    weights: Path | None = None,
+    home: Path | None = None,
+    device: str = "auto",
+    only: Sequence[str] = (),
+    listener: "Callable[[Recipe, int, int], Listener] | None" = None,
+    notice: Callable[[str], None] | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
+    executor: str = executors.SERIAL,
+    finished: Callable[[Run], None] | None = None,
+) -> Study:
+    """The finished study: what is missing is trained, what is there is read.
+
+    Args:
+        profile: which models and seeds.
+        source: where the data come from, as for :func:`pneumo.data.sets.load`.
+        weights: a file of ImageNet weights for ResNet18.
+        home: the run store's folder; None for the project's.
+        device: what to train on, "auto" for a GPU where there is one.
+        only: names of recipes; the others are left for later, and then nothing is recorded.
+        listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
+        notice: hears, in a line each, of what follows the training, and of workers that fail or die.
+        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        size: side of the images, likewise.
+        executor: where runs are trained, as :func:`pneumo.study.executors.parse` reads it.
+        finished: hears of every run that is there, as soon as it is.
+
+    Raises:
+        PneumoError: unknown profile, recipe or executor, data or weights that are not what they should be,
+            or a run that failed in a worker.
+    """
+    place = executors.parse(executor)
+    about, side = descriptions.choose(dataset, size)
+    chosen = find_profile(profile).at(side)
+    names = _names(chosen)
+    unknown = set(only) - set(names)
+    if unknown:
+        raise StudyError(
+            f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
+            f"it has: {', '.join(names)}"
+        )
+    found = descriptions.load(about.name, side, source)
+    record = _record_path(chosen.name, about, side, home)
+    models: list[Model] = []
+    wanted: list[jobs.Training] = []
+    for name in (name for name in names if not only or name in only):
+        recipe = chosen.recipe(name)
+        try:
+            pretrained = find_weights(recipe, weights)
+        except WeightsUnavailableError as error:
+            reason = paths.without_folders(str(error))
+            models.append(Model(recipe, _parameters(recipe, record), reason=reason))
+            continue
+        models.append(Model(recipe, 0))  # until it has runs
+        wanted += [jobs.want(recipe, seed, found, pretrained) for seed in chosen.seeds]
+    ears = [
+        listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
+        for one in wanted
+    ]
+    with executors.make(place) as pool, jobs.terms(pool, found, home, device) as common:
+        done = jobs.trained(pool, common, found, wanted, ears, finished, notice)
+        for number, model in enumerate(models):
+            own = tuple(
+                run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
+            )
+            if own:
+                models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
+        study = _study(chosen, found, models)
+        asked = [
+            (model.run, probe)
+            for model in study.ran
+            for probe in questions.wanted(model.run, chosen)
+        ]
+        jobs.probed(pool, common, found, chosen, asked, notice)
+    if not only:
+        runs.write_sealed(record, _record(study))
+    if notice and (left := _left(home)):
+        notice(left)
+    return study
+
+
+def load(
+    profile: str | None = None,
+    source: str | None = None,
+    home: Path | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
+) -> Study:
+    """A study that :func:`run` has finished.
+
+    Args:
+        profile: None for ``PNEUMO_PROFILE``, or the default.
+        source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
+            not set either, whatever the study was made from.
+        home: the run store's folder; None for the project's.
+        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        size: side of the images, likewise.
+
+    Raises:
+        StudyError: there is none, it is not of these data, or the code has changed since.
+    """
+    about, side = descriptions.choose(dataset, size)
+    chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE).at(side)
+    path = _record_path(chosen.name, about, side, home)
+    command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
+    again = f"run `{command}`"
+    if not path.is_file():
+        of = f" of {about.title} at {side} pixels" if descriptions.label(about, side) else ""
+        raise StudyError(
+            f"no finished study{of} of profile {chosen.name} in {path.parent}; {again}"
+        )
+    try:
+        record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
+        entries, made_from = record["models"], record["data"]
+        given = source or os.environ.get("PNEUMO_DATA")
+        found = descriptions.load(about.name, side, given or made_from["location"])
+        if found.fingerprint != made_from["fingerprint"]:
+            there = given or made_from["location"]
+            raise StudyError(
+                f"the finished study of profile {chosen.name} is of other data than {there}; "
+                f"put back what was there, or run `{command}` --data {there}"
+            )
+        # The same data by another way are the same data: the study names the way it was made.
+        found = replace(found, source=made_from["source"])
+        models = [_load_model(chosen, entry, found, home, again) for entry in entries]
+    except checksums.OtherVersionError as error:
+        raise StudyError(f"{path} {error.told(again)}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
+    if tuple(model.name for model in models) != _names(chosen):
+        raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
+    return _study(chosen, found, models)
+
+
+def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
+    """The study of a profile's models, controls and ablations, each in its order."""
+    parts = (
+        tuple(model for model in models if model.name in names)
+        for names in (profile.recipes, profile.controls, profile.ablations)
+    )
+    return Study(profile, dataset, *parts)
+
+
+def _names(profile: Profile) -> tuple[str, ...]:
+    return profile.recipes + profile.controls + profile.ablations
+
+
+def _load_model(
+    profile: Profile, entry: dict[str, Any], dataset: Dataset, home: Path | None, again: str
+) -> Model:
+    recipe = profile.recipe(entry["recipe"])
+    if entry["reason"]:
+        reason = paths.without_folders(entry["reason"])
+        return Model(recipe, entry["parameters"], reason=reason)
+    found = []
+    for seed in profile.seeds:
+        key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])
+        path = runs.folder(recipe, seed, key, home)
+        if not path.is_dir():
+            raise StudyError(_missing(path, again))
+        found.append(runs.load(path))
+    lacking = questions.missing(found[0], profile) if recipe.name in profile.recipes else []
+    if lacking:
+        raise StudyError(f"{found[0].label} lacks its probe {lacking[0]} (new code?); {again}")
+    return Model(recipe, entry["parameters"], tuple(found))
+
+
+def _missing(path: Path, again: str) -> str:
+    """That a run is not there, and whether it is there as another version of this package wrote it."""
+    start = path.name.rpartition("-")[0] + "-"
+    for other, schema in runs.of_other_versions(path.parent.parent).items():
+        if other.name.startswith(start):
+            told = checksums.OtherVersionError(schema, runs.SCHEMA).told(again)
+            return f"run {path.name} is missing, and {other.name} {told}"
+    return f"run {path.name} is missing (new code, recipe or seed?); {again}"
+
+
+def _left(home: Path | None) -> str:
+    """That runs of older versions take room, and how it is got back; nothing where there are none."""
+    old = [path for path, schema in runs.of_other_versions(home).items() if schema < runs.SCHEMA]
+    if not old:
+        return ""
+    size = sum(file.lstat().st_size for path in old for file in path.iterdir()) / 1e6
+    folders = " ".join(shlex.quote(path.name) for path in old)
+    count = "1 run" if len(old) == 1 else f"{len(old)} runs"
+    return (
+        f"{count} of an older version of pneumo, {size:,.0f} MB, can be read no more; "
+        f"to free the room: cd {shlex.quote(str(old[0].parent))} && rm -r {folders}"
+    )
+
+
+def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:
+    """A file a profile, set and size; the default's is called by its profile alone."""
+    name = "-".join(filter(None, (descriptions.label(about, size), profile)))
+    return (home or paths.home()) / "studies" / f"{name}.json"
+
+
+def _parameters(recipe: Recipe, record: Path) -> int:
+    """How many numbers the recipe's network learns, as a study's record of this code has it, or counted."""
+    with suppress(OSError, ValueError, KeyError, TypeError, checksums.OtherVersionError):
+        for entry in checksums.parse(record.read_bytes(), SCHEMA, record.name)["models"]:
+            if entry["network"] == _network(recipe):
+                return int(entry["parameters"])
+    from pneumo.training.models import build, count_parameters
+
+    return count_parameters(build(recipe))
+
+
+def _network(recipe: Recipe) -> str:
+    """A digest of all that decides what the recipe's network is."""
+    decided_by = [recipe.to_dict(), runs.source_digest(("models",))]
+    return checksums.digest(json.dumps(decided_by, sort_keys=True).encode())
+
+
+def _record(study: Study) -> dict[str, Any]:
+    """What :func:`load` needs to find the study again: where the data lie, and why a model did not run."""
+    return {
+        "schema": SCHEMA,
+        "profile": study.profile.name,
+        "data": {
+            "source": study.data.source,
+            "location": study.data.location,
+            "fingerprint": study.data.fingerprint,
+        },
+        "models": [
+            {
+                "recipe": model.name,
+                "parameters": model.parameters,
+                "network": _network(model.recipe),
+                "reason": model.reason,
+                "weights": model.pretrained["sha256"] if model.pretrained else None,
+            }
+            for model in study.all
+        ],
+    }

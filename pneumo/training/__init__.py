@@ -1,0 +1,1 @@
+"""A recipe, data and a seed become a finished run; the only package that imports torch."""

@@ -1,0 +1,209 @@
+"""One run over several processes: torch's DistributedDataParallel under the same loop, started by `torchrun`.
+
+Every process draws the whole batch, in the same order and with the same augmentation, and passes its share
+of it through the network; outputs are put together again before the loss, so that loss, mixup, label
+smoothing and history are those of the whole batch. Batch normalisation alone sees shares: each process
+normalises by its own, as is usual, and the first one's running statistics are kept.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from pneumo.data.sets import Dataset
+from pneumo.training import runs
+from pneumo.training.loop import Listener, Loop, Stage
+from pneumo.training.models import Classifier
+from pneumo.training.recipes import Recipe
+from pneumo.training.runs import Run
+from pneumo.training.train import TrainingError, check_weights, fill, find_device, finish
+from pneumo.training.weights import Weights
+
+PATIENCE = timedelta(minutes=30)  # of a process that waits for another
+LEAST = 2  # images in a share: batch normalisation has no variance of one to go by
+
+
+@dataclass(frozen=True)
+class Group:
+    """The processes that share a run, as `torchrun` numbers them."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+
+def is_wanted() -> bool:
+    """Whether `torchrun` has started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextmanager
+def group(device: str = "auto") -> Iterator[Group]:
+    """The processes that `torchrun` has started, connected: by NCCL on GPUs, by Gloo elsewhere.
+
+    Args:
+        device: as for training; on GPUs each process of a machine takes one of its own.
+
+    Raises:
+        TrainingError: the device is not there, or the processes do not find each other.
+    """
+    place = find_device(device)
+    if place.type == "cuda":
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= torch.cuda.device_count():
+            raise TrainingError(
+                f"process {local} of this machine has no GPU: there are {torch.cuda.device_count()}; "
+                "start fewer processes, or add --device cpu"
+            )
+        place = torch.device("cuda", local)
+        torch.cuda.set_device(place)
+    try:
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+    except (RuntimeError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(
+            f"the processes did not find each other ({reason}); start them with torchrun"
+        ) from None
+    try:
+        yield Group(dist.get_rank(), dist.get_world_size(), place)
+    finally:
+        dist.destroy_process_group()
+
+
+def train(
+    recipe: Recipe,
+    seed: int,
+    dataset: Dataset,
+    group: Group,
+    weights: Weights | None = None,
+    home: Path | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """The finished run, trained by all processes of a group unless it is there already.
+
+    Its key is not that of a run by one process: normalised by shares, a batch gives other numbers. What
+    else :func:`pneumo.training.train.train` promises holds too. All processes see the same run store.
+
+    Args:
+        recipe: how to train.
+        seed: as for one process.
+        dataset: the same in every process.
+        group: the processes.
+        weights: the pretrained weights that the recipe asks for.
+        home: the run store's folder; None for the project's.
+        listener: hears of the first process's steps, which are those of the whole batches.
+
+    Raises:
+        TrainingError: the weights that the recipe asks for are not given.
+    """
+    check_weights(recipe, weights)
+    key = runs.run_key(
+        recipe, seed, dataset.fingerprint, weights.sha256 if weights else None, group.size
+    )
+    destination = runs.folder(recipe, seed, key, home)
+
+    def together(folder: Path) -> Loop:
+        def make(*arguments: Any) -> Loop:
+            return SharedLoop(group, *arguments)
+
+        ear = listener if group.is_first else None
+        return fill(recipe, seed, dataset, weights, folder, group.device, ear, make)
+
+    if group.is_first:
+        with runs.once(destination) as partial:
+            _tell(partial, group)
+            if partial:
+                finish(together(partial), dataset, weights, key)
+    else:
+        partial = _tell(None, group)
+        if partial:
+            together(partial)
+    dist.barrier()  # it is written now
+    return runs.load(destination)
+
+
+class SharedLoop(Loop):
+    """The loop of one process among several that train one network."""
+
+    def __init__(self, group: Group, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.group, self.processes = group, group.size
+
+    def _optimizer(
+        self, stage: Stage, steps: int
+    ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
+        found = super()._optimizer(stage, steps)
+        # After it is decided what learns: what does not is not sent around.
+        self.parallel = DistributedDataParallel(
+            self.model, [self.device] if self.device.type == "cuda" else None
+        )
+        return found
+
+    def _forward(
+        self, inputs: Tensor, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        whole = self.model
+        self.model = cast(Classifier, self._outputs)
+        try:
+            return super()._forward(inputs, targets, generator)
+        finally:
+            self.model = whole
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        """The outputs for a batch, of which this process computes its share: every `size`-th image."""
+        rank, size = self.group.rank, self.group.size
+        if len(inputs) < LEAST * size:
+            return cast(Tensor, self.parallel(inputs))  # all of it, by each
+        # What dropout drops is another in each share; all else is drawn alike by all.
+        drawn = int(torch.randint(2**31, ()))
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(drawn + rank)
+            own: Tensor = self.parallel(inputs[rank::size]).float()  # (b,) or (b, C)
+        most = -(-len(inputs) // size)
+        sent = own.new_zeros(most, *own.shape[1:])
+        sent[: len(own)] = own.detach()
+        shares = [torch.empty_like(sent) for _ in range(size)]
+        dist.all_gather(shares, sent)
+        whole = own.new_empty(len(inputs), *own.shape[1:])
+        for place, share in enumerate(shares):
+            whole[place::size] = share[: len(range(place, len(inputs), size))]
+        # Gradients are averaged over processes, and are to be added up: its own count `size` times.
+        scaled = own * size - own.detach() * (size - 1)
+        return whole.index_copy(
+            0, torch.arange(rank, len(inputs), size, device=whole.device), scaled
+        )
+
+    def _validate(self, model: Classifier) -> dict[str, float]:
+        """As the first process has it, whose running statistics all take."""
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
+        found = [super()._validate(model)]
+        dist.broadcast_object_list(found, 0)
+        return found[0]
+
+    def _save(self, *state: Any) -> None:
+        if self.group.is_first:
+            super()._save(*state)
+        dist.barrier()
+
+
+def _tell(partial: Path | None, group: Group) -> Path | None:
+    """The first process's folder to every process."""
+    said = [str(partial) if partial else None]
+    dist.broadcast_object_list(said, 0, device=group.device)
+    return Path(said[0]) if said[0] else None

@@ -1,0 +1,234 @@
+"""The networks, from images in [0, 1] to one logit each."""
+
+import io
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18
+
+from pneumo.base import checksums
+from pneumo.training.recipes import Recipe
+from pneumo.training.weights import Weights, WeightsError
+
+# Below this an image is as good as empty, and is not blown up to noise.
+LEAST_DEVIATION = 0.02
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# The Lite networks were trained on (pixel - 127) / 128.
+LITE_MEAN, LITE_DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
+
+
+class SimpleCNN(nn.Module):
+    """Three convolutions and a linear layer: 93,249 parameters for one grey channel."""
+
+    def __init__(self, dropout: float, outputs: int = 1) -> None:
+        super().__init__()
+
+        def block(inputs: int, outputs: int) -> list[nn.Module]:
+            convolution = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+            return [convolution, nn.BatchNorm2d(outputs), nn.ReLU()]
+
+        self.features = nn.Sequential(
+            *block(1, 32),  # (N, 32, 28, 28)
+            nn.MaxPool2d(2),
+            *block(32, 64),  # (N, 64, 14, 14)
+            nn.MaxPool2d(2),
+            *block(64, 128),  # (N, 128, 7, 7)
+        )
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(128, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float (N, 1, 28, 28) to logits, (N, 1) or as many as there are outputs."""
+        pooled: Tensor = self.pool(self.features(images)).flatten(1)  # (N, 128)
+        logits: Tensor = self.fc(self.dropout(pooled))
+        return logits
+
+
+class Classifier(nn.Module):
+    """A network behind the one interface that training, prediction and explanation use."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        depths: Sequence[Sequence[str]],
+        mean: tuple[float, ...],
+        deviation: tuple[float, ...],
+        standardised: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._depths, self._head = depths, depths[-1][0]
+        self._standardised = standardised
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(1, -1, 1, 1), False)
+
+    @property
+    def head(self) -> nn.Module:
+        """The layer that is new: all that learns in a frozen stage."""
+        return self.network.get_submodule(self._head)
+
+    def depths(self) -> list[list[nn.Module]]:
+        """The network's layers in groups, from the input to the head; each group learns at one rate."""
+        return [[self.network.get_submodule(name) for name in names] for names in self._depths]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float (N, 1, S, S) in [0, 1] to logits (N,), above 0 for pneumonia; (N, C) with C > 1 outputs."""
+        if self._standardised:
+            images = standardise(images)
+        # Subtracting a mean of three channels from one turns grey into three equal channels.
+        normalised = (images - self.mean) / self.deviation  # (N, 1 or 3, S, S)
+        logits: Tensor = self.network(normalised.contiguous(memory_format=torch.channels_last))
+        return logits.squeeze(1)
+
+
+def standardise(images: Tensor) -> Tensor:
+    """Each image shifted and scaled to a mean of 0.5 and a deviation of 0.2; an empty one stays empty.
+
+    Args:
+        images: float (N, 1, S, S).
+
+    Returns:
+        float (N, 1, S, S), most of it in [0, 1].
+    """
+    deviation, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
+    return (images - mean) / deviation.clamp_min(LEAST_DEVIATION) * 0.2 + 0.5
+
+
+def build(recipe: Recipe, weights: Weights | None = None, outputs: int = 1) -> Classifier:
+    """The recipe's network, with pretrained weights where they are given and a new head.
+
+    Args:
+        recipe: names the architecture and its dropout.
+        weights: pretrained weights; without them all parameters are torch's random ones.
+        outputs: logits an image: one for two classes, else as many as there are classes.
+
+    Raises:
+        WeightsError: the file does not hold this network's weights.
+    """
+    model = _BUILDERS[recipe.architecture](recipe, outputs)
+    if weights is not None:
+        _load(model, weights)
+    return model.to(memory_format=torch.channels_last)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """How many numbers the network learns."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def layers(model: Classifier, size: int) -> list[dict[str, Any]]:
+    """The network's layers in the order in which an image of `size` pixels passes them.
+
+    Returns:
+        One row a layer without sublayers: its name, kind, output shape (without the batch) and parameters.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def note(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        def hook(layer: nn.Module, _: Any, output: Tensor) -> None:
+            rows.append(
+                {
+                    "name": name,
+                    "kind": type(layer).__name__,
+                    "output": list(output.shape[1:]),
+                    "parameters": count_parameters(layer),
+                }
+            )
+
+        return hook
+
+    leaves = [(name, m) for name, m in model.network.named_modules() if not [*m.children()]]
+    hooks = [layer.register_forward_hook(note(name)) for name, layer in leaves]
+    model.eval()
+    with torch.inference_mode():
+        model(torch.zeros(1, 1, size, size, device=model.mean.device))
+    for hook in hooks:
+        hook.remove()
+    return rows
+
+
+def _simple_cnn(recipe: Recipe, outputs: int) -> Classifier:
+    network = SimpleCNN(recipe.dropout, outputs)
+    return Classifier(network, [["features"], ["fc"]], (0.5,), (0.25,), recipe.standardised)
+
+
+def _resnet18(recipe: Recipe, outputs: int) -> Classifier:
+    network = resnet18(num_classes=1)
+    # The head keeps its name, so that a state dict's other names fit.
+    network.fc = nn.Sequential(nn.Dropout(recipe.dropout), nn.Linear(512, outputs))
+    kernel, stride = recipe.stem_kernel, recipe.stem_stride
+    if kernel != network.conv1.kernel_size[0]:
+        network.conv1 = nn.Conv2d(3, 64, kernel, stride, padding=kernel // 2, bias=False)
+        # As torchvision begins its own.
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.conv1.stride = (stride, stride)
+    if not recipe.stem_pooling:
+        network.maxpool = nn.Identity()
+    layers = [[f"layer{number}"] for number in range(1, 5)]
+    depths = [["conv1", "bn1"], *layers, ["fc"]]
+    return Classifier(network, depths, IMAGENET_MEAN, IMAGENET_DEVIATION, recipe.standardised)
+
+
+def _efficientnet_lite0(recipe: Recipe, outputs: int) -> Classifier:
+    from efficientnet_lite_pytorch import EfficientNet
+
+    network = EfficientNet.from_name(
+        "efficientnet-lite0",
+        image_size=recipe.input_size,
+        dropout_rate=recipe.dropout,
+        num_classes=outputs,
+    )
+    # Its sixteen blocks by the size of their maps: a new group where the side is halved.
+    starts = (0, 1, 3, 5, 11, 16)
+    blocks = [[f"_blocks.{number}" for number in range(*bounds)] for bounds in pairwise(starts)]
+    depths = [["_conv_stem", "_bn0"], *blocks, ["_conv_head", "_bn1"], ["_fc"]]
+    return Classifier(network, depths, LITE_MEAN, LITE_DEVIATION, recipe.standardised)
+
+
+_BUILDERS: dict[str, Callable[[Recipe, int], Classifier]] = {
+    "simple-cnn": _simple_cnn,
+    "resnet18": _resnet18,
+    "efficientnet-lite0": _efficientnet_lite0,
+}
+
+
+def _load(model: Classifier, weights: Weights) -> None:
+    """Put pretrained weights into everything but the head."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        content = weights.path.read_bytes()
+        if checksums.digest(content) != weights.sha256:
+            raise ValueError("its SHA-256 is another than a moment ago")
+        if weights.path.suffix == ".safetensors":
+            state: dict[str, Any] = load(content)
+        else:
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        body = {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in state.items()
+            if not name.startswith(f"{model._head}.")
+        }
+        missing, unexpected = model.network.load_state_dict(body, strict=False)
+    except (
+        OSError, RuntimeError, EOFError, ValueError, AttributeError, UnpicklingError, SafetensorError,
+    ) as error:  # fmt: skip
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(
+            f"{weights.path} does not hold this network's weights: {reason}"
+        ) from None
+    strangers = [n for n in missing if not n.startswith(f"{model._head}.")] + list(unexpected)
+    if strangers:
+        raise WeightsError(
+            f"{weights.path} does not fit the network: {len(strangers)} names are missing or "
+            f"unknown, the first is {strangers[0]!r}"
+        )

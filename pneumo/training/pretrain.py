@@ -1,0 +1,235 @@
+"""Pretraining ResNet18 on a folder of images by class, with the loop, the store and the resume of every run.
+
+What comes of it is a file of weights that fine-tuning starts from, and a manifest of how it came about.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from safetensors.torch import save as safetensors
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from pneumo.base import files
+from pneumo.data.sets import DataError, Split
+from pneumo.training import runs
+from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
+from pneumo.training.models import build, count_parameters
+from pneumo.training.recipes import Augmentation, Recipe
+from pneumo.training.train import find_device, provenance
+
+FILES = (runs.MANIFEST, "history.csv", runs.WEIGHTS)
+VALIDATION_SHARE = 0.1
+RECIPE = Recipe(
+    name="pretrain-resnet18",
+    title="ResNet18 (pretraining)",
+    architecture="resnet18",
+    input_size=64,
+    batch_size=192,
+    epochs=8,
+    learning_rate=4e-3,
+    weight_decay=5e-2,
+    label_smoothing=0.1,
+    averaging="ema",
+    ema_decay=0.999,
+    augmentation=Augmentation(rotation=0.0, translation=0.15, zoom=0.3, brightness=0.2, contrast=0.3),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Images by class, in grey, as a network learns from them."""
+
+    path: Path
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all images with their splits and classes; it does not depend on their order."""
+        digests = sorted(
+            hashlib.sha256(f"{name}/{self.classes[label]}\n".encode() + image.tobytes()).hexdigest()
+            for name, split in (("train", self.train), ("val", self.val))
+            for image, label in zip(split.images, split.labels, strict=True)
+        )
+        return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+
+def read(path: Path, size: int = RECIPE.input_size) -> Folder:
+    """The images below a folder: a folder a class, or `train` and `val` with a folder a class in each.
+
+    Each image is cropped to the square in its middle, scaled to `size` pixels and made grey. Without a
+    `val` of the same classes a tenth of each class is held out, always the same one.
+
+    Raises:
+        DataError: there are fewer than two classes, a class has fewer than two images, or a file is no image.
+    """
+    training, validation = path / "train", path / "val"
+    root = training if training.is_dir() else path
+    classes = _classes(root)
+    if len(classes) < 2:
+        raise DataError(
+            f"{root}: expected a folder of images for each of at least two classes, found {len(classes)}"
+        )
+    train = _split(root, classes, size)
+    if training.is_dir() and validation.is_dir() and _classes(validation) == classes:
+        return Folder(path, classes, train, _split(validation, classes, size))
+    held_out = _held_out(train.labels)
+    kept = np.setdiff1d(np.arange(len(train.labels)), held_out)
+    return Folder(
+        path,
+        classes,
+        Split(train.images[kept], train.labels[kept]),
+        Split(train.images[held_out], train.labels[held_out]),
+    )
+
+
+def pretrain(
+    folder: Folder,
+    output: Path,
+    recipe: Recipe = RECIPE,
+    seed: int = 0,
+    home: Path | None = None,
+    listener: Listener | None = None,
+    device: str = "auto",
+) -> Path:
+    """Train on a folder's images and write the weights; what is finished already is written again.
+
+    Args:
+        folder: what to learn from.
+        output: the folder of the weights' file, which is named ``resnet18-<folder>-<digest>.safetensors``,
+            so that ``--weights`` takes it; its manifest has the same name and ends in ``.json``.
+        recipe: of the architecture ``resnet18``.
+        seed: decides the initial weights, the order of images and every augmentation.
+        home: the run store's folder; None for the project's.
+        listener: hears of every step and epoch.
+        device: "auto" takes a GPU where there is one.
+
+    Returns:
+        The weights: a state dict of torchvision's ResNet18 in 16-bit floats.
+    """
+    key = runs.run_key(recipe, seed, folder.fingerprint, None)
+    destination = runs.folder(recipe, seed, key, home)
+    with runs.once(destination, FILES) as partial:
+        if partial:
+            seed_everything(seed)
+            model = build(recipe, outputs=len(folder.classes)).to(find_device(device))
+            loop = Loop(recipe, seed, model, ManyClasses(), folder.train, folder.val, partial)
+            loop.run(listener)
+            _finish(loop, folder, key)
+    return _publish(destination, folder.path.resolve().name, output)
+
+
+def manifest(weights: Path) -> dict[str, Any]:
+    """How a file of weights that :func:`pretrain` wrote came about."""
+    found: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    return found
+
+
+def _finish(loop: Loop, folder: Folder, key: str) -> None:
+    state = {
+        # The head is the layer that torchvision has there, without the dropout before it.
+        name.replace("fc.1.", "fc."): value.half() if value.is_floating_point() else value
+        for name, value in loop.model.network.state_dict().items()
+    }
+    files.write(
+        loop.folder / runs.WEIGHTS,
+        safetensors({name: value.contiguous().cpu() for name, value in state.items()}),
+    )
+    kept = loop.kept
+    about = {
+        "key": key,
+        "recipe": loop.recipe.to_dict(),
+        "seed": loop.seed,
+        "parameters": count_parameters(loop.model),
+        "data": {
+            "folder": folder.path.resolve().name,
+            "fingerprint": folder.fingerprint,
+            "classes": list(folder.classes),
+            "train_images": len(folder.train.labels),
+            "validation_images": len(folder.val.labels),
+            "size": folder.train.images.shape[-1],
+        },
+        "images_seen": len(folder.train.labels) * len(loop.history),
+        "metrics": {name: kept[name] for name in ("epoch", "val_loss", "val_accuracy")},
+        **provenance(loop),
+    }
+    runs.write_manifest(loop.folder, about, FILES)
+
+
+def _publish(run: Path, name: str, output: Path) -> Path:
+    """Copy a finished run's weights and manifest to where they are wanted, named by their digest."""
+    about = runs.read_manifest(run, FILES)
+    try:
+        weights = runs.read_file(run, runs.WEIGHTS, about)
+    except runs.RunError as error:
+        raise runs.RunError(error.what, f"delete {run} and run `pneumo pretrain` again") from None
+    digest = about["files"][runs.WEIGHTS]
+    plain = "".join(sign if sign.isalnum() else "-" for sign in name)
+    path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
+    files.write(path, weights)
+    told = {name: value for name, value in about.items() if name != "files"}
+    runs.write_json(path.with_suffix(".json"), {"sha256": digest, **told})
+    return path
+
+
+def _classes(path: Path) -> tuple[str, ...]:
+    if not path.is_dir():
+        raise DataError(f"{path}: expected a folder of images by class, found none")
+    return tuple(sorted(entry.name for entry in path.iterdir() if entry.is_dir()))
+
+
+def _split(root: Path, classes: Sequence[str], size: int) -> Split:
+    """All images of all classes, in the order of their names."""
+    paths, labels = [], []
+    for label, name in enumerate(classes):
+        found = sorted(p for p in (root / name).rglob("*") if p.suffix.lower() in IMG_EXTENSIONS)
+        if len(found) < 2:
+            raise DataError(f"{root / name}: expected at least two images, found {len(found)}")
+        paths += found
+        labels += [label] * len(found)
+    images = np.empty((len(paths), size, size), dtype=np.uint8)
+
+    def fill(place: int) -> None:
+        images[place] = _image(paths[place], size)
+
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(fill, range(len(paths)), chunksize=64):
+            pass
+    return Split(images, np.array(labels))
+
+
+def _image(path: Path, size: int) -> NDArray[np.uint8]:
+    try:
+        with Image.open(path) as image:
+            image.draft("L", (size, size))  # a JPEG need not be decoded larger than it is needed
+            return np.asarray(
+                ImageOps.fit(image.convert("L"), (size, size), Image.Resampling.BICUBIC)
+            )
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+    ) as error:
+        raise DataError(f"{path} is no readable image: {error}") from None
+
+
+def _held_out(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Sorted indices of a tenth of each class, at least one image."""
+    generator = np.random.default_rng(0)
+    chosen = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = max(1, round(VALIDATION_SHARE * len(members)))
+        chosen.append(generator.permutation(members)[:count])
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,413 @@
+"""How each model is trained, in one frozen dataclass a model, and which of them a profile asks for.
+
+Models are what the report compares. A control is trained the same way and shows what a network does that had
+nothing to learn. Ablations change one thing in a model's
+recipe and are judged on training images that both are kept from.
+
+Nothing else in the project holds a hyper-parameter.
+"""
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, TypeVar
+
+from pneumo.base.errors import PneumoError
+
+Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0", "ensemble"]
+Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
+
+Averaging = Literal["none", "ema", "swa"]
+
+T = TypeVar("T")
+
+# The side of the images that the recipes were made for, in pixels.
+SIDE = 28
+# Larger images come fewer at a time, so that a training stays below about 3 GiB: pixels in a batch, and at
+# least so many images, since batch normalisation has to have something to go by.
+MOST_PIXELS: dict[Architecture, int] = {
+    "simple-cnn": 2**20,
+    "resnet18": 2**20,
+    "efficientnet-lite0": 2**19,
+    "ensemble": 2**20,
+}
+LEAST_BATCH = 16
+
+
+class RecipeError(PneumoError):
+    """A recipe or a profile that does not exist was asked for."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may happen to a training image; each draw is uniform in its range, anew every epoch."""
+
+    flip: float = 0.0  # probability of the mirror image
+    rotation: float = 10.0  # degrees, to either side
+    translation: float = 0.07  # share of the image's side, in each direction
+    zoom: float = 0.0  # share by which what is seen may be smaller or larger than the image's side
+    brightness: float = 0.15  # added to intensities in [0, 1], up or down
+    contrast: float = 0.15  # intensities' distance from the image's mean is scaled by 1 ± this
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a run but its seed and its data."""
+
+    name: str  # as in results.json
+    title: str  # as in tables and prose
+    architecture: Architecture
+    pretraining: Pretraining | None = None  # None: from random weights
+    input_size: int = 28  # smaller images are upsampled bilinearly to this side, in pixels
+    standardised: bool = False  # each image to one mean and deviation, before it is normalised
+    stem_kernel: int = 7  # ResNet18's first convolution, in pixels
+    stem_stride: int = 2
+    stem_pooling: bool = True  # whether ResNet18 halves the side again behind it
+    batch_size: int = 128  # images a step
+    frozen_epochs: int = 0  # stage one: only the new head learns
+    frozen_learning_rate: float = 0.0  # its peak
+    epochs: int = 10  # stage two, or the only one: everything learns
+    learning_rate: float = 1e-3  # its peak; one cycle, up and down to zero
+    layer_decay: float = (
+        1.0  # the rate of each group of layers, as a share of the next one's towards the head
+    )
+    weight_decay: float = 1e-2  # AdamW's, on kernels only, not on biases and norms
+    label_smoothing: float = 0.0  # share of a label that is spread over both classes
+    mixup: float = (
+        0.0  # both parameters of the Beta distribution that mixes pairs; 0: none are mixed
+    )
+    balanced: bool = False  # whether both classes weigh the same in the loss
+    half_precision: bool = (
+        True  # learns in bfloat16 where a processor computes in it; judged in 32 bits
+    )
+    averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
+    ema_decay: float = 0.99  # of the exponential average, a step
+    dropout: float = 0.0  # before the head
+    # Epochs without a lower validation loss until training stops, and then the best is kept; None: training
+    # goes to the end of its learning-rate cycle, and what is there is kept.
+    patience: int | None = None
+    train_images: int | None = None  # learn from this many only, stratified; None: from all
+    held_out: bool = False  # some training images are kept out, to judge the recipe by
+    shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
+    augmentation: Augmentation = Augmentation()
+    views: int = 1  # variants of an image whose logits are averaged; the first is the image itself
+    explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, nested as the fields are."""
+        return asdict(self)
+
+    def at(self, size: int) -> "Recipe":
+        """The recipe for images of `size` pixels: whoever gives larger images wants networks to see them.
+
+        At 28 pixels it is the recipe itself. Larger images are not shrunk; the input only ever grows. From
+        twice that side on ResNet18's stem has torchvision's stride again, with which its last layer has no
+        fewer cells than at 28. A batch holds as many images as :data:`MOST_PIXELS` and
+        :data:`LEAST_BATCH` allow, and where that is fewer the learning rates fall with the batch's square
+        root, as Adam's should (Malladi et al. 2022). Nothing else is tuned anew.
+        """
+        side = max(self.input_size, size)
+        if side == self.input_size:
+            return self
+        fitting = max(LEAST_BATCH, MOST_PIXELS[self.architecture] // side**2)
+        batch = min(self.batch_size, fitting)
+        slower = math.sqrt(batch / self.batch_size)
+        return replace(
+            self,
+            input_size=side,
+            stem_stride=2 if side >= 2 * SIDE else self.stem_stride,
+            batch_size=batch,
+            frozen_learning_rate=slower * self.frozen_learning_rate,
+            learning_rate=slower * self.learning_rate,
+        )
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A model's recipe with one thing changed, or none; trained without the held-out images."""
+
+    recipe: Recipe
+    model: str  # whose recipe it is
+    change: str = ""  # as in tables; empty where nothing is changed
+
+    @property
+    def baseline(self) -> str:
+        """The recipe that it is held against: the model's own, trained without the held-out images."""
+        return f"{self.model}-held-out"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which models a study trains, from which seeds, and how far it shortens their recipes."""
+
+    name: str
+    recipes: tuple[str, ...]  # the models
+    seeds: tuple[int, ...]
+    controls: tuple[str, ...] = ()
+    ablations: tuple[str, ...] = ()
+    epochs_share: float = 1.0  # of the epochs of each stage, which keeps one at least
+    train_images: int | None = None
+    probed_images: int | None = None  # test images that probes ask about; None: all
+    size: int = SIDE  # side of the images, in pixels
+    purpose: str = ""
+
+    def at(self, size: int) -> "Profile":
+        """The profile for images of `size` pixels, without ablations that the size has made the same."""
+        seen: list[Recipe] = []
+        kept = []
+        for name in self.ablations:
+            plain = replace(find_recipe(name).at(size), name="", title="")
+            if plain not in seen:
+                kept.append(name)
+            seen.append(plain)
+        return replace(self, ablations=tuple(kept), size=size)
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe called `name`, for this profile's images and shortened as it asks."""
+        recipe = find_recipe(name).at(self.size)
+        return replace(
+            recipe,
+            frozen_epochs=self._shortened(recipe.frozen_epochs),
+            epochs=self._shortened(recipe.epochs),
+            train_images=self.train_images,
+        )
+
+    def _shortened(self, epochs: int) -> int:
+        return max(1, round(self.epochs_share * epochs)) if epochs else 0
+
+
+_RESNET18 = Recipe(
+    name="resnet18-scratch",
+    title="ResNet18 (scratch)",
+    architecture="resnet18",
+    # At torchvision's stride of 2 layer4 would end in a single cell; at 1 layer2 has 7×7.
+    stem_stride=1,
+    stem_kernel=3,
+    epochs=16,
+    learning_rate=1e-3,
+    dropout=0.2,
+    explained_layer="layer2",
+)
+
+# Scratch against pretrained with nothing else changed but the weights and what they ask for: their kernel.
+_RESNET18_FINE_TUNED = replace(
+    _RESNET18,
+    stem_kernel=7,
+    frozen_epochs=1,
+    frozen_learning_rate=3e-3,
+    epochs=12,
+    learning_rate=5e-4,
+)
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="simple-cnn",
+            title="SimpleCNN",
+            architecture="simple-cnn",
+            epochs=120,
+            learning_rate=3e-3,
+            label_smoothing=0.1,
+            dropout=0.3,
+            explained_layer="features.10",  # the third block's activations, 7×7
+        ),
+        _RESNET18,
+        replace(
+            _RESNET18_FINE_TUNED,
+            name="resnet18-imagenet",
+            title="ResNet18 (ImageNet)",
+            pretraining="imagenet",
+        ),
+        replace(
+            _RESNET18_FINE_TUNED,
+            name="resnet18-tiny-imagenet",
+            title="ResNet18 (Tiny ImageNet)",
+            pretraining="tiny-imagenet",
+        ),
+        Recipe(
+            name="efficientnet-lite0-imagenet",
+            title="EfficientNet-Lite0 (ImageNet)",
+            architecture="efficientnet-lite0",
+            pretraining="imagenet-lite0",
+            input_size=64,
+            batch_size=48,  # at 128 a training takes 1.9 GiB
+            frozen_epochs=1,
+            frozen_learning_rate=5e-3,
+            epochs=12,
+            learning_rate=1e-3,
+            dropout=0.2,
+            half_precision=False,  # its depthwise convolutions are slower for it
+            explained_layer="_blocks.4",  # the last block at an eighth of the input's side, 8×8
+        ),
+    )
+}
+
+# Nothing trains it: a study's runs make it, together.
+ENSEMBLE = Recipe(name="ensemble", title="Ensemble of all runs", architecture="ensemble", epochs=0)
+
+# SimpleCNN, which trains in a minute or two: what it asks is not about size.
+CONTROLS: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        replace(
+            RECIPES["simple-cnn"],
+            name="simple-cnn-shuffled-labels",
+            title="SimpleCNN, labels shuffled",
+            epochs=15,
+            shuffled_labels=True,
+        ),
+    )
+}
+
+
+def _ablations(
+    model: str, rows: dict[str, tuple[str, dict[str, Any]]], **common: Any
+) -> list[Ablation]:
+    """The baseline, and a row a change; `common` is the same in all of them."""
+    own = RECIPES[model]
+    base = replace(
+        own, name=f"{model}-held-out", title=f"{own.title}, held out", held_out=True, **common
+    )
+    changed = [
+        replace(base, name=f"{base.name}-{name}", title=f"{own.title}: {words}", **changes)
+        for name, (words, changes) in rows.items()
+    ]
+    words = ["", *(words for words, _ in rows.values())]
+    return [
+        Ablation(recipe, model, text) for recipe, text in zip([base, *changed], words, strict=True)
+    ]
+
+
+# What concerns images and the loss is asked of SimpleCNN, for less; what concerns networks, of ResNet18.
+ABLATIONS: dict[str, Ablation] = {
+    ablation.recipe.name: ablation
+    for ablation in (
+        *_ablations(
+            "simple-cnn",
+            {
+                "flips": ("flips, with probability ½", {"augmentation": Augmentation(flip=0.5)}),
+                "unvaried": (
+                    "no augmentation",
+                    {
+                        "augmentation": Augmentation(
+                            rotation=0.0, translation=0.0, brightness=0.0, contrast=0.0
+                        )
+                    },
+                ),
+                "stronger": (
+                    "augmentation half as strong again",
+                    {
+                        "augmentation": Augmentation(
+                            rotation=15.0, translation=0.1, brightness=0.22, contrast=0.22
+                        )
+                    },
+                ),
+                "standardised": ("each image standardised", {"standardised": True}),
+                "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
+                "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
+                "balanced": ("classes balanced in the loss", {"balanced": True}),
+                "ema": ("weights averaged, exponentially", {"averaging": "ema"}),
+                "swa": ("weights averaged, last quarter", {"averaging": "swa"}),
+                "views": ("mean of 8 views when predicting", {"views": 8}),
+                "float32": ("32-bit floats throughout", {"half_precision": False}),
+            },
+            epochs=16,
+        ),
+        *_ablations(
+            "resnet18-scratch",
+            {
+                "unpooled": (
+                    "stem with stride 2 and no pooling",
+                    {"stem_stride": 2, "stem_pooling": False},
+                ),
+                "torchvision": (
+                    "torchvision's stem: 7×7, stride 2",
+                    {"stem_kernel": 7, "stem_stride": 2},
+                ),
+                "64": (
+                    "torchvision's stem, upsampled to 64 pixels",
+                    {"stem_kernel": 7, "stem_stride": 2, "input_size": 64},
+                ),
+            },
+            epochs=4,
+        ),
+        *_ablations(
+            "resnet18-tiny-imagenet",
+            {
+                "unfrozen": ("no frozen stage", {"frozen_epochs": 0}),
+                "decay": ("lower layers learn slower, each by 0.7", {"layer_decay": 0.7}),
+            },
+            epochs=4,
+        ),
+    )
+}
+
+_ALL, _CONTROLS, _ABLATIONS = tuple(RECIPES), tuple(CONTROLS), tuple(ABLATIONS)
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            _ALL,
+            (0,),
+            _CONTROLS,
+            _ABLATIONS[:3],
+            epochs_share=0.01,
+            train_images=768,
+            probed_images=64,
+            purpose="a minute's check that everything works; its numbers mean nothing",
+        ),
+        Profile(
+            "standard",
+            _ALL,
+            (0,),
+            _CONTROLS,
+            epochs_share=0.5,
+            probed_images=208,  # a third of the test set: probes are many passes through a network
+            purpose="every model from one seed, for half of its epochs",
+        ),
+        Profile(
+            "paper",
+            _ALL,
+            (0, 1, 2, 3, 4),
+            _CONTROLS,
+            _ABLATIONS,
+            purpose="every model in full and every ablation, five seeds",
+        ),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe called `name`.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    ablations = {name: ablation.recipe for name, ablation in ABLATIONS.items()}
+    return _find("recipe", RECIPES | CONTROLS | ablations, name)
+
+
+def title(name: str) -> str:
+    """The title of the recipe called `name`, or of the ensemble.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    return ENSEMBLE.title if name == ENSEMBLE.name else find_recipe(name).title
+
+
+def find_profile(name: str) -> Profile:
+    """The profile called `name`.
+
+    Raises:
+        RecipeError: there is none; the message lists those there are.
+    """
+    return _find("profile", PROFILES, name)
+
+
+def _find(kind: str, known: dict[str, T], name: str) -> T:
+    if name not in known:
+        raise RecipeError(f"no {kind} is called {name!r}; there are: {', '.join(known)}")
+    return known[name]

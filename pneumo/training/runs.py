@@ -1,0 +1,444 @@
+"""A run on disk: one recipe trained from one seed on one data set, written whole or not at all."""
+
+import ast
+import csv
+import hashlib
+import io
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from pneumo.base import checksums, files, paths, provenance
+from pneumo.base.errors import PneumoError
+from pneumo.training.recipes import Recipe
+
+SCHEMA = 2
+MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
+FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
+# The variants of a training image that a run keeps for the report: each change alone, at the end of
+# its range, then one draw of all at once.
+VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
+# What reading a damaged file may raise.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
+# The modules whose words decide a run's numbers; a change in any other retrains nothing.
+_DECIDING = ("data", "heldout", "augment", "models", "loop", "train")
+# What of a run is read counts as lineage: not what it is called, but what came out.
+_GIVEN = frozenset(("manifest", "history", "predictions", "explanation"))
+# The columns of history.csv that are words; all others are numbers.
+_WORDS = ("stage",)
+# Python 3.11 counts the depth of all threads' syntax trees as one, and refuses what does not come out even
+# (python/cpython#106905): whoever parses where there are threads holds this.
+PARSING = Lock()
+_LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
+
+
+class RunError(PneumoError):
+    """A run that was asked for is missing or can't be read.
+
+    Args:
+        what: is wrong, and where.
+        forward: what to do.
+    """
+
+    def __init__(self, what: str, forward: str = "") -> None:
+        super().__init__("; ".join(filter(None, (what, forward))))
+        self.what = what
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model said of one split, in the order of the data."""
+
+    logits: NDArray[np.float64]  # (N,)
+    labels: NDArray[np.uint8]  # (N,)
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The probability of pneumonia, (N,), in [0, 1]."""
+        from pneumo.statistics import metrics
+
+        return metrics.probabilities(self.logits)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What can be seen of a trained network, kept so that a page need not load it."""
+
+    filters: NDArray[np.float32]  # (F, h, w), the first layer's, summed over its input channels
+    maps: NDArray[np.float32]  # (N, h, w), signed Grad-CAM of each test image for pneumonia
+    augmented: NDArray[np.uint8]  # (K, V, S, S), K training images in all VARIANTS
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run. What is large is read when it is first asked for."""
+
+    path: Path
+    recipe: Recipe
+    seed: int
+    key: str
+    manifest: Mapping[str, Any]
+
+    if not TYPE_CHECKING:  # to a type checker any attribute would then be there
+
+        def __getattribute__(self, name: str) -> Any:
+            """An attribute; who reads what the training gave has this run behind it."""
+            if name in _GIVEN and self.key:  # what has no key lies nowhere, and is made of runs
+                provenance.note(self)
+            return super().__getattribute__(name)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one of the run's files, which are those that its training wrote.
+
+        Raises:
+            RunError: they are not.
+        """
+        return read_file(self.path, name, self.manifest)
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        """A row an epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
+        with _damage_of(self.path, "history.csv"):
+            lines = io.StringIO(self.read("history.csv").decode(), newline="")
+            return [
+                {name: value if name in _WORDS else float(value) for name, value in row.items()}
+                for row in csv.DictReader(lines)
+            ]
+
+    @cached_property
+    def predictions(self) -> dict[str, Predictions]:
+        """For ``val`` and ``test``, and for ``held`` where the recipe holds training images out."""
+        with self._arrays("predictions.npz") as arrays:
+            return {
+                split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
+                for split in ("val", "test", "held")
+                if split != "held" or self.recipe.held_out
+            }
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """Filters, Grad-CAM maps and augmented examples."""
+        with self._arrays("explain.npz") as arrays:
+            return Explanation(**{name: arrays[name] for name in ("filters", "maps", "augmented")})
+
+    @contextmanager
+    def _arrays(self, name: str) -> Iterator[Mapping[str, NDArray[Any]]]:
+        content = io.BytesIO(self.read(name))
+        with _damage_of(self.path, name), np.load(content, allow_pickle=False) as arrays:
+            yield arrays
+
+    @property
+    def label(self) -> str:
+        """Recipe, seed and key, as the run's folder is called."""
+        return self.path.name
+
+    @property
+    def anchor(self) -> str:
+        """What a link to its row in the table of runs names."""
+        return f"run-{self.recipe.name}-s{self.seed}"
+
+
+def run_key(
+    recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None, processes: int = 1
+) -> str:
+    """Twelve hexadecimal digits that change with all that decides a run's numbers.
+
+    Args:
+        recipe: the recipe, whole.
+        seed: the run's seed.
+        fingerprint: the data's.
+        weights_sha256: of the pretrained weights, None where there are none.
+        processes: how many share the training.
+    """
+    decided_by = {
+        "schema": SCHEMA,
+        "recipe": recipe.to_dict(),
+        "seed": seed,
+        "data": fingerprint,
+        "weights": weights_sha256,
+        "source": source_digest(_DECIDING),
+    }
+    if processes > 1:
+        decided_by |= {"processes": processes, "sharing": source_digest(("distributed",))}
+    text = json.dumps(decided_by, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def folder(recipe: Recipe, seed: int, key: str, home: Path | None = None) -> Path:
+    """Where the run lies, or will lie."""
+    return (home or paths.home()) / "runs" / folder_name(recipe.name, seed, key)
+
+
+def folder_name(name: str, seed: int, key: str) -> str:
+    """What a run is called: recipe, seed and key."""
+    return f"{name}-s{seed}-{key}"
+
+
+def load(path: Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        RunError: it is missing, incomplete, damaged or of another schema.
+    """
+    manifest = read_manifest(path)
+    with _damage_of(path, MANIFEST):
+        recipe = recipe_from(manifest["recipe"])
+        return Run(path, recipe, manifest["seed"], manifest["key"], manifest)
+
+
+def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]:
+    """The manifest of the run in a folder, which is called by its recipe, seed and key.
+
+    Args:
+        path: the folder.
+        files: that it must hold.
+
+    Raises:
+        RunError: the run is missing, incomplete or of another schema, or the manifest is damaged.
+    """
+    if not path.is_dir():
+        raise RunError(f"no run in {path}", "run `pneumo study`")
+    again = "delete it and run `pneumo study`"
+    missing = [name for name in files if not (path / name).is_file()]
+    if missing:
+        raise RunError(f"{path} is not whole: {', '.join(missing)} missing", again)
+    with _damage_of(path, MANIFEST):
+        try:
+            return checksums.parse((path / MANIFEST).read_bytes(), SCHEMA, path.name)
+        except checksums.OtherVersionError as error:
+            raise RunError(f"{path} {error.told(again)}") from None
+
+
+def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
+    """The bytes of a file of the run in the folder `path`: what is parsed is what was checked.
+
+    Raises:
+        RunError: they are not those whose digest the manifest holds.
+    """
+    with _damage_of(path, name):
+        content = (path / name).read_bytes()
+        if checksums.digest(content) != manifest["files"][name]:
+            raise ValueError("its SHA-256 is not the manifest's")
+        return content
+
+
+def find_fault(path: Path, files: Sequence[str] = FILES) -> str | None:
+    """What is wrong with a run that is there; None where every file is what the manifest says.
+
+    Weights are large, so they are read here only if they were written after the manifest was. Whatever
+    loads them checks them.
+    """
+    try:
+        manifest = read_manifest(path, files)
+        written = (path / MANIFEST).stat().st_mtime_ns
+        for name in files:
+            untouched = (path / name).stat().st_mtime_ns <= written
+            if name != MANIFEST and not (name == WEIGHTS and untouched):
+                read_file(path, name, manifest)
+    except RunError as error:
+        return error.what
+    return None
+
+
+def of_other_versions(home: Path | None = None) -> dict[Path, int]:
+    """The schema of every run in the store that another version of this package wrote."""
+    found = {}
+    for path in sorted(((home or paths.home()) / "runs").glob(f"*/{MANIFEST}")):
+        try:
+            schema = json.loads(path.read_bytes())["schema"]
+        except DAMAGE:
+            continue
+        if _LABEL.fullmatch(path.parent.name) and type(schema) is int and schema != SCHEMA:
+            found[path.parent] = schema
+    return found
+
+
+def recipe_from(fields: Mapping[str, Any]) -> Recipe:
+    """The recipe that a manifest holds."""
+    from pneumo.training.recipes import Augmentation
+
+    return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
+
+
+def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Replace the history in the folder `path` with `rows`, never leaving half a file."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write(path / "history.csv", text.getvalue().encode())
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write a compressed ``.npz`` that appears whole or not at all."""
+    files.write(path, archive(**arrays))
+
+
+def archive(**arrays: NDArray[Any]) -> bytes:
+    """Arrays as the bytes of a compressed ``.npz``."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON that appears whole or not at all; what stands there already is not written again."""
+    _write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON that is sealed under the file's name, likewise."""
+    _write_text(path, checksums.text(content, path.name))
+
+
+def _write_text(path: Path, text: str) -> None:
+    content = text.encode()
+    if not (path.is_file() and path.read_bytes() == content):
+        files.write(path, content)
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
+    """Write the manifest of a run whose other files are all in the folder: what it is, and their digests.
+
+    Args:
+        folder: the run's, under whatever name.
+        content: with recipe, seed and key.
+        files: that a run holds.
+    """
+    label = folder_name(content["recipe"]["name"], content["seed"], content["key"])
+    digests = {
+        name: checksums.digest((folder / name).read_bytes()) for name in files if name != MANIFEST
+    }
+    text = checksums.text({"schema": SCHEMA, **content, "files": digests}, label)
+    files.write(folder / MANIFEST, text.encode())
+
+
+@contextmanager
+def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
+    """Make a run once, as :func:`made_once`, unless one is there that is whole.
+
+    A run that is there but damaged is moved out of the way, which is said, and made anew.
+    """
+    with made_once(destination, files, partial(find_fault, destination, files)) as folder:
+        yield folder
+
+
+@contextmanager
+def made_once(
+    destination: Path, files: Sequence[str], fault: Callable[[], str | None]
+) -> Iterator[Path | None]:
+    """Make a folder once, however many processes want it and however often one is killed.
+
+    Args:
+        destination: the folder.
+        files: that it is to hold.
+        fault: says what is wrong with it, also that it is not there; None where nothing is.
+
+    Yields:
+        A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
+        when the block ends without an error. None where `destination` is there already.
+    """
+    if fault() is None:  # also where nothing can be written
+        yield None
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(destination.with_name(f".{destination.name}.lock")):
+        found = fault()
+        if found is None:
+            yield None
+            return
+        if destination.is_dir():
+            aside = _set_aside(destination)
+            print(
+                f"pneumo: {found}; it is made anew, and what was there is kept as {aside.name}",
+                file=sys.stderr,
+            )
+        filling = destination.with_name(f".{destination.name}.partial")
+        filling.mkdir(exist_ok=True)
+        with files.refusals(filling):
+            yield filling
+            publish(filling, destination, files)
+
+
+def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
+    """Make a finished run of the folder `partial`: everything in it that a run holds, renamed at once.
+
+    Raises:
+        RunError: a file of a run is missing from it.
+    """
+    missing = [name for name in files if not (partial / name).is_file()]
+    if missing:
+        raise RunError(f"{partial} lacks {', '.join(missing)}; it is not published")
+    for stray in set(partial.iterdir()) - {partial / name for name in files}:
+        shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+    if destination.exists():
+        shutil.rmtree(destination)
+    files.settle(partial)
+    partial.rename(destination)
+
+
+def source_digest(modules: tuple[str, ...]) -> str:
+    """A hash of what modules of this package do: comments, docstrings and layout don't count.
+
+    Args:
+        modules: their names within the package, as ``metrics`` or ``figures.dataset``.
+    """
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(f"{name} {_module_digest(name)}\n".encode())
+    return digest.hexdigest()
+
+
+@cache
+def _module_digest(name: str) -> str:
+    path = Path(__file__).parent.joinpath(*name.split(".")).with_suffix(".py")
+    source = path.read_text(encoding="utf-8")
+    with PARSING:
+        tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            body[0] = ast.Pass()
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()
+
+
+@contextmanager
+def _damage_of(path: Path, name: str) -> Iterator[None]:
+    """Turn whatever reading a damaged file raises into a sentence."""
+    try:
+        yield
+    except DAMAGE as error:
+        what = str(error) or type(error).__name__
+        raise RunError(
+            f"{path / name} is damaged ({what})", f"delete {path} and run `pneumo study`"
+        ) from None
+
+
+def _set_aside(path: Path) -> Path:
+    """Give a damaged run's folder a name that no run has."""
+    names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
+    aside = next(name for name in names if not name.exists())
+    path.rename(aside)
+    return aside
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

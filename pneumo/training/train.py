@@ -1,0 +1,251 @@
+"""A recipe, a seed and a data set become a finished run on disk."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save as safetensors
+from torch import nn
+
+from pneumo.base import files, paths
+from pneumo.base.errors import PneumoError
+from pneumo.data.held_out import divide
+from pneumo.data.sets import Dataset, Part, Split, part
+from pneumo.training import runs
+from pneumo.training.loop import Listener, Loop, TwoClasses, predict, seed_everything
+from pneumo.training.models import build, count_parameters, layers
+from pneumo.training.recipes import Recipe
+from pneumo.training.runs import Run
+from pneumo.training.weights import Weights
+
+Cases = TypeVar("Cases", bound=Split | Part)
+
+_LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum")
+
+
+class TrainingError(PneumoError):
+    """A training that can't be started or gone on with."""
+
+
+def train(
+    recipe: Recipe,
+    seed: int,
+    dataset: Dataset,
+    weights: Weights | None = None,
+    home: Path | None = None,
+    listener: Listener | None = None,
+    device: str = "auto",
+) -> Run:
+    """The finished run, trained now unless it is there already.
+
+    Two processes that ask for one run do the work once: the second waits and reads it. A training that
+    was killed goes on from its last finished epoch and ends with the numbers of one that never was.
+
+    Args:
+        recipe: how to train.
+        seed: decides the initial weights, the order of images and every augmentation.
+        dataset: a training with a patience stops by its validation split; test is predicted once, at the end.
+        weights: the pretrained weights that the recipe asks for.
+        home: the run store's folder; None for the project's.
+        listener: hears of every step and epoch.
+        device: "auto" takes a GPU where there is one.
+
+    Raises:
+        TrainingError: the device is not there, or the weights that the recipe asks for are not given.
+    """
+    check_weights(recipe, weights)
+    key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
+    destination = runs.folder(recipe, seed, key, home)
+    with runs.once(destination) as partial:
+        if partial:
+            loop = fill(recipe, seed, dataset, weights, partial, find_device(device), listener)
+            finish(loop, dataset, weights, key)
+    return runs.load(destination)
+
+
+def check_weights(recipe: Recipe, weights: Weights | None) -> None:
+    """Refuse a training that lacks its weights.
+
+    Raises:
+        TrainingError: the recipe asks for pretrained weights, and none are given.
+    """
+    if recipe.pretraining and weights is None:
+        raise TrainingError(
+            f"{recipe.name} asks for weights pretrained on {recipe.pretraining}; none are given"
+        )
+
+
+def find_device(name: str) -> torch.device:
+    """The device called `name`; "auto" is the GPU where there is one, else the CPU.
+
+    Raises:
+        TrainingError: there is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f"no device {name!r} here ({reason}); try auto or cpu") from None
+
+
+def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
+    """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for label in (0, 1):
+        members = np.flatnonzero(labels == label)
+        share = max(2, round(count * len(members) / len(labels)))
+        chosen.append(generator.permutation(members)[:share])
+    return np.sort(np.concatenate(chosen))
+
+
+def shuffled(cases: Cases, seed: int) -> Cases:
+    """The same images with the same labels dealt out anew: there is nothing left to learn."""
+    return replace(cases, labels=np.random.default_rng(seed).permutation(cases.labels))
+
+
+def fill(
+    recipe: Recipe,
+    seed: int,
+    dataset: Dataset,
+    weights: Weights | None,
+    folder: Path,
+    device: torch.device,
+    listener: Listener | None,
+    make: Callable[..., Loop] = Loop,
+) -> Loop:
+    """Train as the recipe says, with `folder` for what must survive a kill.
+
+    Args:
+        recipe: how to train.
+        seed: as for :func:`train`.
+        dataset: likewise.
+        weights: likewise.
+        folder: where checkpoint and history lie.
+        device: the device itself.
+        listener: as for :func:`train`.
+        make: takes what :class:`pneumo.training.loop.Loop` takes.
+    """
+    training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
+    validation = dataset.val
+    if recipe.train_images is not None and recipe.train_images < len(training.labels):
+        training = part(training, stratified(training.labels, recipe.train_images, seed))
+    if recipe.shuffled_labels:
+        training, validation = shuffled(training, seed), shuffled(validation, seed)
+    seed_everything(seed)
+    model = build(recipe, weights).to(device)
+    loop = make(recipe, seed, model, _task(recipe, training), training, validation, folder)
+    loop.run(listener)
+    return loop
+
+
+def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:
+    """The loss; in a balanced one both classes weigh the same, and all images one on average."""
+    if not recipe.balanced:
+        return TwoClasses()
+    share = float(training.labels.mean())
+    return TwoClasses((0.5 / (1 - share), 0.5 / share))
+
+
+def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> None:
+    """Predict validation and test, explain, and write all that a finished run holds."""
+    from pneumo.training.grad_cam import explain
+
+    model, recipe, folder = loop.model, loop.recipe, loop.folder
+    arrays: dict[str, NDArray[Any]] = {}
+    splits: dict[str, Split | Part] = {"val": dataset.val, "test": dataset.test}
+    if recipe.held_out:
+        _, splits["held"] = divide(dataset.train)
+    for name, split in splits.items():
+        arrays[f"{name}_logits"] = predict(model, recipe, split.images)
+        arrays[f"{name}_labels"] = split.labels
+    runs.write_arrays(folder / "predictions.npz", **arrays)
+    explanation = explain(model, recipe, dataset.test.images, _first_of_each(dataset.train))
+    runs.write_arrays(folder / "explain.npz", **vars(explanation))
+    write_weights(model, folder / runs.WEIGHTS)
+    manifest = {
+        "key": key,
+        "recipe": recipe.to_dict(),
+        "seed": loop.seed,
+        "parameters": count_parameters(model),
+        "layers": layers(model, recipe.input_size),
+        "pretrained": {"name": weights.name, "sha256": weights.sha256} if weights else None,
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "size": dataset.size,
+        },
+        **provenance(loop),
+        "metrics": {
+            name: loop.kept[name] for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
+        },
+    }
+    runs.write_manifest(folder, manifest)
+
+
+def write_weights(model: nn.Module, path: Path) -> None:
+    """The state of a network, as safetensors."""
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    files.write(path, safetensors(state))
+
+
+def provenance(loop: Loop) -> dict[str, Any]:
+    """What a training's manifest says of where and how long it ran."""
+    return {
+        "versions": versions(),
+        "hardware": hardware(loop.device)
+        | {"precision": str(loop.precision).removeprefix("torch.")}
+        | ({"processes": loop.processes} if loop.processes > 1 else {}),
+        "git_commit": git_commit(),
+        "seconds": round(sum(row["seconds"] for row in loop.history), 3),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Python's version, the project's, and those of the libraries that numbers depend on."""
+    from pneumo import __version__
+
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return {"pneumo": __version__, "python": platform.python_version(), **libraries}
+
+
+def hardware(device: torch.device) -> dict[str, Any]:
+    """What a training ran on, in words that name no machine."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "device": device.type,
+        "name": name,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+    }
+
+
+def git_commit() -> str | None:
+    """The checkout's commit, with ``-dirty`` behind it where files differ; None outside one."""
+    checkout = paths.checkout()
+    if checkout is None:  # the working folder's repository, if there is one, is another project's
+        return None
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
+
+
+def _first_of_each(split: Split) -> NDArray[np.uint8]:
+    """The first training image of each class, (2, H, W)."""
+    return split.images[[int((split.labels == label).argmax()) for label in (0, 1)]]
