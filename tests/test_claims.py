@@ -9,6 +9,7 @@ from pneumo.analysis import ablation, claims
 from pneumo.analysis.intervals import Interval
 from pneumo.data.sets import Split
 from pneumo.statistics import metrics
+from pneumo.study import selection
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
@@ -217,7 +218,7 @@ def test_where_nothing_was_lost_there_is_nothing_to_mend(study_of):
 def test_the_best_model_is_named_without_a_look_at_the_test_set(study_of):
     good, bad = scored(3, 1), scored(0.3, 2)
     study = study_of(simple_cnn=[(good, bad)], resnet18_scratch=[(bad, good)])
-    assert claims.best(study).name == "simple-cnn"
+    assert selection.best(study).name == "simple-cnn"
 
 
 def test_the_best_model_is_best_on_average_over_its_seeds(study_of):
@@ -226,17 +227,17 @@ def test_the_best_model_is_best_on_average_over_its_seeds(study_of):
         simple_cnn=[(lucky, steady), (poor, steady)],
         resnet18_scratch=[(steady, steady), (steady, steady)],
     )
-    assert claims.best(study).name == "resnet18-scratch"
+    assert selection.best(study).name == "resnet18-scratch"
 
 
 def test_beside_the_best_model_another_is_shown(study_of):
     good, poor = scored(3, 1), scored(0.3, 2)
     assert (
-        claims.second(study_of(simple_cnn=[(poor, poor)], resnet18_scratch=[(good, good)])).name
+        selection.second(study_of(simple_cnn=[(poor, poor)], resnet18_scratch=[(good, good)])).name
         == "simple-cnn"
     )
     assert (
-        claims.second(study_of(simple_cnn=[(good, good)], resnet18_scratch=[(poor, poor)])).name
+        selection.second(study_of(simple_cnn=[(good, good)], resnet18_scratch=[(poor, poor)])).name
         == "resnet18-scratch"
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from pneumo.analysis import calibration, claims
 from pneumo.statistics import metrics
-from pneumo.study import ensemble
+from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, YOUDEN
 
 
@@ -68,4 +68,4 @@ def test_the_claim_holds_the_ensemble_against_the_best_model(study):
     claim = {claim.id: claim for claim in claims.decide(study)}["ensemble-beats-best"]
     assert claim.text == "All runs together beat the best model alone."
     assert f"of {sum(len(m.runs) for m in study.ran)} runs" in claim.evidence
-    assert claims.best(study).title in claim.evidence
+    assert selection.best(study).title in claim.evidence

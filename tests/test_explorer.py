@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.integrate import trapezoid
 
-from pneumo.analysis import claims, decisions, mistakes
+from pneumo.analysis import decisions, mistakes
 from pneumo.base import paths
 from pneumo.pages import explorer, figures, style
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import Confusion
-from pneumo.study import ensemble, operating_points
+from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import RULES, YOUDEN
 
 SCRIPT = paths.root() / "report" / "explorer.js"
@@ -232,7 +232,7 @@ def test_the_scripts_curves_are_those_of_the_figure(emitted):
 
 @needs_node
 def test_the_scripts_groups_and_their_surest_cases_are_those_of_the_figures(study, emitted):
-    best = claims.best(study)
+    best = selection.best(study)
     one = next(one for one in emitted["models"] if one["name"] == best.name)
     given_ = {
         "labels": emitted["labels"],

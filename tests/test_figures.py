@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo.analysis import calibration, claims, decisions, mistakes
+from pneumo.analysis import calibration, decisions, mistakes
 from pneumo.data import sets
 from pneumo.pages import figures, style
 from pneumo.statistics import metrics
+from pneumo.study import selection
 from pneumo.study.study import HALF, RULES, YOUDEN, Model
 from pneumo.training.recipes import RECIPES
 from pneumo.training.runs import VARIANTS
@@ -192,7 +193,7 @@ def test_every_test_case_is_in_one_group(study):
 
 
 def test_errors_show_the_surest_case_with_its_probability(study):
-    model = claims.best(study)
+    model = selection.best(study)
     shown = words_of(figures.errors(study))
     for indices in figures.cases(model).values():
         if len(indices):
@@ -286,7 +287,7 @@ def test_divided_cases_say_what_each_model_makes_of_them(study):
 
 
 def test_the_mean_images_state_how_many_cases_they_average(study):
-    found = figures.cases(claims.best(study))
+    found = figures.cases(selection.best(study))
     titles = [axes.get_title() for axes in figures.mean_images(study).axes[:4]]
     assert [int(title.split()[-1]) for title in titles] == [
         len(found[group]) for group in figures.GROUPS
@@ -321,7 +322,7 @@ def test_decision_curves_stand_beside_treating_all_and_none(study):
 
 def test_predictive_values_follow_prevalence_at_every_operating_point(study):
     left, right = figures.predictive_values(study).axes
-    model = claims.best(study)
+    model = selection.best(study)
     for axes, place in ((left, 0), (right, 1)):
         lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
         for rule in RULES:

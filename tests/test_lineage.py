@@ -6,9 +6,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pneumo.analysis import cache as kept_module
-from pneumo.analysis import claims, intervals, reference
+from pneumo.analysis import intervals, reference
 from pneumo.base import provenance
 from pneumo.pages import figures, prose, tables
+from pneumo.study import selection
 from pneumo.study.study import HALF, YOUDEN
 
 
@@ -58,12 +59,12 @@ def test_a_metric_that_is_known_already_still_has_its_run_behind_it(study):
 
 def test_which_model_is_best_counts_for_nothing(study):
     with provenance.watch() as seen:
-        claims.best(study)
+        selection.best(study)
     assert not seen
 
 
 def test_a_figure_of_one_model_has_that_models_run_behind_it(study):
-    assert labels(provenance.behind(figures.errors(study))) == [claims.best(study).run.label]
+    assert labels(provenance.behind(figures.errors(study))) == [selection.best(study).run.label]
     other = study.ran[-1]
     assert labels(provenance.behind(figures.grad_cam(study, other))) == [other.run.label]
 

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pneumo.analysis import claims
 from pneumo.commands.cli import main
-from pneumo.study import operating_points, predict
+from pneumo.study import operating_points, predict, selection
 from pneumo.study.predict import CAVEAT, Prediction, PredictionError, Predictor
 from pneumo.study.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
 from pneumo.training.runs import WEIGHTS, RunError
@@ -95,7 +94,7 @@ def test_each_seed_calls_at_its_own_threshold():
 
 
 def test_without_a_name_the_best_on_validation_is_asked(study, pictures):
-    assert predict.report(study, pictures)["model"]["name"] == claims.best(study).name
+    assert predict.report(study, pictures)["model"]["name"] == selection.best(study).name
 
 
 def test_a_single_seed_has_no_range(study, pictures):

@@ -9,7 +9,6 @@ import pytest
 from pneumo.analysis import (
     baselines,
     calibration,
-    claims,
     comparison,
     decisions,
     intervals,
@@ -18,7 +17,7 @@ from pneumo.analysis import (
 from pneumo.pages import tables
 from pneumo.pages.tables import Table, TableError, _table
 from pneumo.statistics import metrics
-from pneumo.study import ensemble
+from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
@@ -335,7 +334,7 @@ def test_an_infinite_slope_is_shown_as_such(phantom, write_run):
 def test_predictive_values_stand_by_operating_point_and_prevalence(study):
     made = tables.prevalences(study)
     assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
-    counts = claims.best(study).confusion(RULES[0])
+    counts = selection.best(study).confusion(RULES[0])
     for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
         among = decisions.frequencies(counts, prevalence)
         assert row[1] == f"{100 * prevalence:g} %"

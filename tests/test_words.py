@@ -13,6 +13,7 @@ from pneumo.base import paths
 from pneumo.data.descriptions import DESCRIPTIONS, PNEUMONIA
 from pneumo.pages import prose, tables
 from pneumo.pages.prose import WordsError
+from pneumo.study import selection
 from pneumo.study.study import YOUDEN, Model, Study
 from pneumo.training.recipes import PROFILES, RECIPES, Profile
 
@@ -156,7 +157,7 @@ def test_say_prints_what_render_gives(study, capsys):
 def test_the_headlines_numbers_are_those_of_the_predictions(study):
     said = prose.render(study, "headline")
     shown = re.findall(r"\[([\d.]+)(?: %)?\]\{\.headline-value\}", said)
-    best = claims.best(study)
+    best = selection.best(study)
     tests = [run.predictions["test"] for run in best.runs]
     count = len(tests)
     area = sum(roc_auc_score(t.labels, t.logits) for t in tests) / count
@@ -185,7 +186,7 @@ def test_the_training_is_told_as_it_went(study):
 
 def test_the_counts_of_errors_are_those_of_the_confusion(study):
     said = prose.render(study, "errors")
-    counts = claims.best(study).confusion(YOUDEN)
+    counts = selection.best(study).confusion(YOUDEN)
     assert f"{counts.true_positive} true positives, {counts.true_negative} true negatives" in said
 
 

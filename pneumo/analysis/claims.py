@@ -18,10 +18,9 @@ from pneumo.analysis import (
     sanity_checks,
     shift,
 )
-from pneumo.base import provenance
 from pneumo.statistics import metrics
-from pneumo.study import ensemble
-from pneumo.study.study import HALF, SCREENING, YOUDEN, Model, Study
+from pneumo.study import ensemble, selection
+from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 SIGNIFICANCE = 0.05
@@ -48,19 +47,6 @@ def decide(study: Study) -> tuple[Claim, ...]:
     return tuple(claim for test in _TESTS for claim in test(study))
 
 
-def best(study: Study) -> Model:
-    """The model with the highest AUC on validation: chosen without a look at the test set."""
-    with provenance.unwatched():
-        return max(study.ran, key=lambda model: model.mean(HALF, "val")["auc"])
-
-
-def second(study: Study) -> Model:
-    """A model to show beside the best one: the smallest of the others, by parameters."""
-    first = best(study)
-    others = [model for model in study.ran if model.name != first.name]
-    return min(others, key=lambda model: model.parameters, default=first)
-
-
 def _imbalanced(study: Study) -> list[Claim]:
     counts = study.data.counts()["train"]
     positive, total = counts[study.about.positive], sum(counts.values())
@@ -79,7 +65,7 @@ def _imbalanced(study: Study) -> list[Claim]:
 
 
 def _accuracy_misleads(study: Study) -> list[Claim]:
-    model = best(study)
+    model = selection.best(study)
     counts = model.confusion(HALF)
     missed, alarms = 1 - counts.sensitivity, 1 - counts.specificity
     table = [
@@ -140,7 +126,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
 
 def _beats_baselines(study: Study) -> list[Claim]:
     """The best model against the strongest of the trivial baselines, both named by validation."""
-    model = best(study)
+    model = selection.best(study)
     ours = model.run.predictions["test"]
     truth = model.run.predictions["val"].labels
     rival = max(baselines.predictions(study), key=lambda baseline: metrics.auc(truth, baseline.val))
@@ -159,7 +145,7 @@ def _beats_baselines(study: Study) -> list[Claim]:
 
 
 def _screening_recall(study: Study) -> list[Claim]:
-    model = best(study)
+    model = selection.best(study)
     counts = model.confusion(SCREENING)
     positives = counts.true_positive + counts.false_negative
     low, high = metrics.wilson(counts.true_positive, positives)
@@ -181,7 +167,7 @@ def _screening_recall(study: Study) -> list[Claim]:
 
 
 def _validation_keeps_its_promise(study: Study) -> list[Claim]:
-    model = best(study)
+    model = selection.best(study)
     promised, kept = model.confusion(YOUDEN, "val"), model.confusion(YOUDEN, "test")
     table = [
         [promised.true_negative, promised.false_positive],
@@ -233,7 +219,7 @@ def _test_is_shifted(study: Study) -> list[Claim]:
 
 def _threshold_mends_shift(study: Study) -> list[Claim]:
     """The promised specificity against what the best threshold would keep at the promised sensitivity."""
-    model = best(study)
+    model = selection.best(study)
     found = shift.loss(model.run)
     if found.total <= 0:
         return []
@@ -305,7 +291,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
     together = ensemble.combine(study)
     if together is None or len(study.ran) < 2:
         return []
-    model = best(study)
+    model = selection.best(study)
     found = comparison.mean_difference(
         study.data.test.labels,
         np.array([run.predictions["test"].logits for run in together.runs]),
@@ -363,7 +349,7 @@ def _mistakes_are_shared(study: Study) -> list[Claim]:
 
 def _calibrated_after_temperature(study: Study) -> list[Claim]:
     """A test that finds nothing is no proof: support also needs intervals that leave little room."""
-    model = best(study)
+    model = selection.best(study)
     readings = [calibration.reading(run) for run in model.runs]
     first = readings[0]
     fit = first.recalibration
@@ -403,7 +389,7 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
 
 def _attends_to_lungs(study: Study) -> list[Claim]:
     """The share of evidence in the lung fields against the fields' share of the image."""
-    model = best(study)
+    model = selection.best(study)
     if not study.about.has_lungs or not evidence.explained(model):
         return []
     found = evidence.attention(study, model)["lungs"]
@@ -424,7 +410,7 @@ def _attends_to_lungs(study: Study) -> list[Claim]:
 
 def _saliency_depends_on_weights(study: Study) -> list[Claim]:
     """The cascade's end: maps of a network that never learned against those of the trained one."""
-    model = best(study)
+    model = selection.best(study)
     if not sanity_checks.asked(study, model):
         return []
     found = sanity_checks.cascade(study, model)

@@ -11,12 +11,75 @@ from numpy.typing import NDArray
 
 from pneumo.analysis.cache import kept
 from pneumo.analysis.intervals import Interval
+from pneumo.record import Estimate, Part, frame
+from pneumo.record.robustness import Robustness as Answer
 from pneumo.statistics import metrics
 from pneumo.study import questions
-from pneumo.study.corruptions import CORRUPTIONS
+from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 
 RESAMPLES = 1000
+EXAMPLES = (1, 3, SEVERITIES)  # severities that the figure shows
+
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind `fig-robustness`, `tbl-robustness` and `tbl-corruptions`."""
+    found = robustness(study)
+    runs = tuple(study.model(name).run.label for name in found)
+    by_severity = [
+        {
+            "model": name,
+            "corruption": corruption,
+            "severity": severity,
+            "auc": one.clean_auc if severity == 0 else float(one.auc[place, severity - 1]),
+            "accuracy": one.clean_accuracy
+            if severity == 0
+            else float(one.accuracy[place, severity - 1]),
+        }
+        for name, one in found.items()
+        for place, corruption in enumerate(CORRUPTIONS)
+        for severity in range(SEVERITIES + 1)
+    ]
+    means = [
+        {
+            "model": name,
+            "auc clean": one.clean_auc,
+            "auc corrupted": float(one.auc.mean()),
+            "fall": one.degradation.mean,
+            "fall low": one.degradation.low,
+            "fall high": one.degradation.high,
+            "accuracy clean": one.clean_accuracy,
+            "accuracy corrupted": float(one.accuracy.mean()),
+            "worst corruption": one.worst,
+        }
+        for name, one in found.items()
+    ]
+    by_corruption = [
+        {
+            "corruption": corruption,
+            "model": name,
+            "auc": float(one.auc[place].mean()),
+            "accuracy": float(one.accuracy[place].mean()),
+        }
+        for place, corruption in enumerate(CORRUPTIONS)
+        for name, one in found.items()
+    ]
+    return Part(
+        {"robustness": _answer(study, found)},
+        figures={"fig-robustness": frame(by_severity, runs=runs)},
+        tables={
+            "tbl-robustness": frame(means, runs=runs),
+            "tbl-corruptions": frame(by_corruption, runs=runs),
+        },
+    )
+
+
+def examples(study: Study) -> NDArray[np.uint8]:
+    """The first positive test image under every corruption at :data:`EXAMPLES`, (3, C, S, S)."""
+    image = study.data.test.images[study.data.test.labels == 1][:1]
+    return np.array(
+        [[corrupt(image, name, severity)[0] for name in CORRUPTIONS] for severity in EXAMPLES]
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +141,23 @@ def order(study: Study) -> Order:
     clean = sorted(found, key=lambda name: -found[name].clean_auc)
     corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
     return Order(clean == corrupted, study.model(clean[0]).title, study.model(corrupted[0]).title)
+
+
+def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
+    ranked = order(study) if found else None
+    first = next(iter(found.values()), None)
+    return Answer(
+        images=first.images if first else 0,
+        corruptions=list(CORRUPTIONS),
+        falls={
+            name: Estimate(one.degradation.mean, one.degradation.low, one.degradation.high)
+            for name, one in found.items()
+        },
+        worst={name: one.worst for name, one in found.items()},
+        same_order=ranked.same if ranked else True,
+        first_clean=ranked.clean if ranked else "",
+        first_corrupted=ranked.corrupted if ranked else "",
+    )
 
 
 @kept("corruptions", "probes")

@@ -33,6 +33,22 @@ def without_folders(text: str) -> str:
     return re.sub(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
 
 
+def label(dataset: str | None, size: int | str | None) -> str:
+    """A data set and a size in one word: empty for PneumoniaMNIST at 28 pixels, else as ``breastmnist-64``.
+
+    Args:
+        dataset: as MedMNIST calls it; None for PneumoniaMNIST.
+        size: side of the images, in pixels; None for 28.
+    """
+    name, side = dataset or "pneumoniamnist", str(size or 28)
+    return "" if (name, side) == ("pneumoniamnist", "28") else f"{name}-{side}"
+
+
+def record(profile: str, label: str = "") -> Path:
+    """Where `pneumo study` writes the record of a study of this profile, which need not be there."""
+    return home() / "records" / "-".join(filter(None, (profile, label)))
+
+
 def templates() -> Path:
     """The folder of the Jinja templates."""
     return root() / "templates"

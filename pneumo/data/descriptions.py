@@ -6,12 +6,14 @@ adds what its other sizes and the other sets need, so that none of them retrains
 
 import os
 import runpy
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pneumo.base import paths
 from pneumo.base.errors import printable
 from pneumo.data import sets
 from pneumo.data.phantom import draw_phantom
@@ -50,6 +52,9 @@ class Description:
     phantom: str  # what the phantom imitates, as named in `pneumo.data.phantom`
     has_lungs: bool = False  # whether lung fields can be told from a mean image
     book: Book | None = None  # what the book is called; None for what its file says
+    words: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # more, by what they stand for
     # What pages say outside their fragments (alternative texts, a heading), and what to say of this set.
     phrases: tuple[tuple[str, str], ...] = ()
 
@@ -100,6 +105,29 @@ PNEUMONIA = Description(
     modalities=("CR", "DX", "RG", "OT"),
     phantom="chest",
     has_lungs=True,
+    words={
+        "cases": "pneumonias",
+        "film": "film",
+        "films": "Chest films",
+        "reader": "radiologist",
+        "body": "chest",
+        "radiograph": "chest radiograph",
+        "factors": "Age, sex, device, exposure, severity and kind of pneumonia",
+        "test_set": "the source's own evaluation set, checked by one more reader",
+        "cell": "a lobe, not a lesion",
+        "coarse": "the brightness of the lung fields",
+        "middle": "the chest",
+        "flipped": "to a child whose heart lies on the right they might, and this data set cannot say",
+        "source": "kermany2018",
+        "whom": "children of an age range with a frontal radiograph",
+        "known_from": "as read from the image itself",
+        "readers": "Physicians, with another checking the evaluation images",
+        "told": "age range and hospital",
+        "acquired": "MedMNIST carries neither device nor exposure; all that is known is that "
+        "radiographs are frontal",
+        "labelled": "By physicians' reading of the image",
+        "checked": "With a further reader",
+    },
 )
 BREAST = Description(
     name="breastmnist",
@@ -116,6 +144,28 @@ BREAST = Description(
     kind="sonogram",
     modalities=("US", "OT"),
     phantom="breast",
+    words={
+        "cases": "malignant cases",
+        "film": "scan",
+        "films": "Ultrasound images of breasts",
+        "reader": "radiologist",
+        "body": "breast",
+        "radiograph": "breast ultrasound image",
+        "factors": "Age, device, gain, depth, operator, size and kind of the lesion",
+        "test_set": "a fifth of the source's images, drawn by MedMNIST",
+        "cell": "a region, not the margin of a lesion",
+        "coarse": "the brightness of the tissue",
+        "middle": "the lesion",
+        "flipped": "a breast is scanned from any side, so little else could be expected",
+        "source": "aldhabyani2020",
+        "whom": "women with an ultrasound image of a breast",
+        "known_from": "as the source labels the image",
+        "readers": "Those who made the source",
+        "told": "sex and hospital",
+        "acquired": "MedMNIST carries neither device nor settings nor plane",
+        "labelled": "By the label of the source, which tells normal, benign and malignant",
+        "checked": "Not described by MedMNIST",
+    },
     book=Book(
         title="Malignancy on thumbnails",
         subtitle="What small networks see, and miss, in the breast ultrasound images of BreastMNIST",
@@ -193,7 +243,7 @@ def describe(dataset: Dataset) -> Description:
 
 def label(about: Description, size: int) -> str:
     """A set and a size in one word: empty for PneumoniaMNIST at 28 pixels, else as ``breastmnist-64``."""
-    return "" if (about.name, size) == (DEFAULT, DEFAULT_SIZE) else f"{about.name}-{size}"
+    return paths.label(about.name, size)
 
 
 def options(about: Description, size: int) -> str:

@@ -15,11 +15,11 @@ from IPython.display import Image
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from pneumo.analysis import claims, decisions, mistakes
+from pneumo.analysis import decisions, mistakes
 from pneumo.data.thumbnails import thumbnails
 from pneumo.pages import figures, style
 from pneumo.pages.figures.evaluation import MARKERS
-from pneumo.study import ensemble
+from pneumo.study import ensemble, selection
 from pneumo.study.study import RULES, YOUDEN, Model, Study
 
 COLUMNS = 26  # of a sheet
@@ -114,7 +114,7 @@ def _predictions(study: Study) -> dict[str, Any]:
     return {
         "classes": list(study.about.classes),
         "labels": mistakes.truth(study).tolist(),
-        "best": claims.best(study).name,
+        "best": selection.best(study).name,
         "models": [
             {
                 "name": model.name,

@@ -36,6 +36,7 @@ from pneumo.pages import explorer, figures, guidelines, tables
 from pneumo.pages.guidelines import Guideline
 from pneumo.record import promises
 from pneumo.statistics import metrics
+from pneumo.study import selection
 from pneumo.study.study import HALF, YOUDEN, Study
 from pneumo.training.recipes import PROFILES, RECIPES
 from pneumo.training.runs import Run
@@ -176,7 +177,7 @@ def _names(study: Study) -> dict[str, Any]:
 
 
 def _gather(study: Study) -> dict[str, Any]:
-    best = claims.best(study)
+    best = selection.best(study)
     with provenance.watch() as seen:
         decided = {claim.id: claim for claim in claims.decide(study)}
     return {
@@ -190,7 +191,7 @@ def _gather(study: Study) -> dict[str, Any]:
         "counts": study.data.counts(),
         "phantom": study.data.is_phantom,
         "best": best,
-        "second": claims.second(study),
+        "second": selection.second(study),
         "claims": decided,
         "behind_claims": list(seen.values()),
         "ablation": ablation,

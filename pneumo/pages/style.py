@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pneumo.data.descriptions import DESCRIPTIONS
+from pneumo.record import Record
 from pneumo.study.study import Study
 
 # Near Okabe & Ito's hues, moved until any two differ to a colour-blind eye, too, and stand out from the page.
@@ -53,7 +54,19 @@ matplotlib.rcParams.update(_UNSAID)
 PHANTOM = "synthetic phantom, not medical data"
 
 
-def figure(study: Study, height: float, width: float = WIDTH) -> Figure:
+def placeholder(record: Record, height: float = 0.7) -> Figure:
+    """What stands where images would be: one line that says how to get them."""
+    canvas = unmarked(height)
+    words = (
+        "The images are not at hand. To see them: nox -s report -- --data PATH"
+        if not record.data.is_phantom
+        else "The phantom's images are not at hand. To draw them: nox -s report -- --data phantom"
+    )
+    canvas.text(0.5, 0.5, words, ha="center", va="center", color=GREY, fontsize=HEAD)
+    return canvas
+
+
+def figure(study: Study | Record, height: float, width: float = WIDTH) -> Figure:
     """An empty figure in the project's style, marked where the data are the phantom's."""
     canvas = unmarked(height, width)
     if study.data.is_phantom:
@@ -66,9 +79,15 @@ def unmarked(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor=PAGE)
 
 
-def model_styles(study: Study) -> dict[str, dict[str, Any]]:
+def model_styles(study: Study | Record) -> dict[str, dict[str, Any]]:
     """A colour and a dash pattern for each model, the same in every figure."""
-    return looks(model.name for model in study.models)
+    models = study.models
+    named = (
+        [name for name in models if name != "ensemble"]
+        if isinstance(models, dict)
+        else [model.name for model in models]
+    )
+    return looks(named)
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:

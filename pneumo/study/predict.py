@@ -17,13 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pneumo.analysis import claims
 from pneumo.base.errors import PneumoError, printable
 from pneumo.commands import terminal
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
 from pneumo.statistics import metrics
-from pneumo.study import operating_points
+from pneumo.study import operating_points, selection
 from pneumo.study.operating_points import Rate
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
@@ -120,7 +119,7 @@ def find_model(study: Study, name: str | None = None) -> Model:
     if not known:
         raise PredictionError(f"no model of profile {study.profile.name} was run")
     if name is None:
-        return claims.best(study)
+        return selection.best(study)
     for model in study.models:
         if model.name == name and model.ran:
             return model

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo.analysis import claims
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
 from pneumo.pages.figures._cases import GROUPS, cases, group_colour, say_none, show
 from pneumo.statistics import metrics
+from pneumo.study import selection
 from pneumo.study.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Rule, Study
 
 MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
@@ -81,7 +81,7 @@ def roc_pr(study: Study) -> Figure:
 @drawn
 def errors(study: Study, each: int = 8) -> Figure:
     """The most confident cases of each group for the model that is best on validation, as it calls them."""
-    model = claims.best(study)
+    model = selection.best(study)
     found = cases(model)
     canvas = style.figure(study, height=4.7)
     grid = canvas.subplots(len(GROUPS), each)

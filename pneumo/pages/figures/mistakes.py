@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo.analysis import claims, mistakes
+from pneumo.analysis import mistakes
 from pneumo.base.provenance import drawn
 from pneumo.data.sets import part
 from pneumo.pages import style
@@ -19,6 +19,7 @@ from pneumo.pages.figures._cases import (
     say_none,
     show,
 )
+from pneumo.study import selection
 from pneumo.study.study import Study
 
 
@@ -77,7 +78,7 @@ def divided(study: Study, most: int = 8) -> Figure:
 @drawn
 def mean_images(study: Study) -> Figure:
     """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
-    found = cases(claims.best(study))
+    found = cases(selection.best(study))
     means = {
         group: mean_image(part(study.data.test, members))
         for group, members in found.items()

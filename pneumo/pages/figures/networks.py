@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo.analysis import claims
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
 from pneumo.pages.figures._cases import (
@@ -16,6 +15,7 @@ from pneumo.pages.figures._cases import (
     say_none,
     show,
 )
+from pneumo.study import selection
 from pneumo.study.study import Model, Study
 
 
@@ -43,7 +43,7 @@ def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
         model: None for the one that is best on validation.
         each: cases a group, the most confident ones.
     """
-    model = model or claims.best(study)
+    model = model or selection.best(study)
     found = cases(model)
     canvas = style.figure(study, height=4.35)
     grid = canvas.subplots(len(GROUPS), 3 * each)

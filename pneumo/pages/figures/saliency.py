@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from pneumo.analysis import claims, evidence, sanity_checks
+from pneumo.analysis import evidence, sanity_checks
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
 from pneumo.pages.figures._cases import show
-from pneumo.study import questions
+from pneumo.study import questions, selection
 from pneumo.study.study import Study
 
 
@@ -50,7 +50,7 @@ def cascade_maps(study: Study) -> Figure:
 
     The image is the one of the cascade's pneumonia cases that the trained network is surest of.
     """
-    model = claims.best(study)
+    model = selection.best(study)
     found = questions.read(model.run, "saliency", study.profile)
     predictions = model.run.predictions["test"]
     images = found["images"]

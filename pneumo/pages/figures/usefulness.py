@@ -8,11 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from pneumo.analysis import calibration, claims, decisions
+from pneumo.analysis import calibration, decisions
 from pneumo.analysis.calibration import Bin
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
 from pneumo.statistics import metrics
+from pneumo.study import selection
 from pneumo.study.study import RULES, Model, Study
 from pneumo.training.runs import Run
 
@@ -97,7 +98,7 @@ def decision_curve(study: Study) -> Figure:
 @drawn
 def predictive_values(study: Study) -> Figure:
     """PPV and NPV over prevalence at the operating points of the model that is best on validation."""
-    model = claims.best(study)
+    model = selection.best(study)
     canvas = style.figure(study, height=3.4)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
     prevalences = np.geomspace(decisions.PREVALENCES[0], decisions.PREVALENCES[-1], 61)

@@ -1,5 +1,9 @@
 """One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
 
+from collections.abc import Callable
+
+from pneumo.pages import markdown_table
+from pneumo.pages.tables import robustness
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -36,16 +40,20 @@ from pneumo.pages.tables.reference import (
     reference_points,
     reference_scores,
 )
-from pneumo.pages.tables.robustness import robustness_by_corruption, robustness_means
 from pneumo.pages.tables.saliency import agreements, attention, removal
 from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.pages.tables.speed import speed
 from pneumo.pages.tables.training import pretrained, provenance, recipes, versions
 from pneumo.pages.tables.usefulness import calibrations, prevalences
+from pneumo.record import Record
+
+# By anchor, as in a cross-reference.
+TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {**robustness.TABLES}
 
 __all__ = [
     "DASH",
     "SOURCE_WRITE_UP",
+    "TABLES",
     "Table",
     "TableError",
     "ablations",
@@ -81,8 +89,6 @@ __all__ = [
     "reference_points",
     "reference_scores",
     "removal",
-    "robustness_by_corruption",
-    "robustness_means",
     "shared_mistakes",
     "shift_changes",
     "shift_losses",

@@ -1,12 +1,12 @@
 """What the models reach on the test set."""
 
-from pneumo.analysis import baselines, claims, intervals
+from pneumo.analysis import baselines, intervals
 from pneumo.analysis.comparison import SIGNIFICANCE, pairs
 from pneumo.analysis.intervals import Interval
 from pneumo.pages.tables._table import DASH, Table, number, p_value, signed, sourced, table
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import Confusion
-from pneumo.study import ensemble
+from pneumo.study import ensemble, selection
 from pneumo.study import operating_points as points_of
 from pneumo.study.operating_points import Rate
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
@@ -72,7 +72,7 @@ def summary(study: Study) -> Table:
 
 def different_from_best(study: Study) -> dict[str, dict[str, str]]:
     """For each model that differs from the best on validation beyond chance: its metrics' marks."""
-    best = claims.best(study).name if study.ran else ""
+    best = selection.best(study).name if study.ran else ""
     marks: dict[str, dict[str, str]] = {}
     for pair in pairs(study):
         if best not in (pair.first, pair.second):

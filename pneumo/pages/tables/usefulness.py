@@ -2,8 +2,9 @@
 
 import math
 
-from pneumo.analysis import calibration, claims, decisions
+from pneumo.analysis import calibration, decisions
 from pneumo.pages.tables._table import DASH, Table, number, sourced, table
+from pneumo.study import selection
 from pneumo.study.operating_points import Rate
 from pneumo.study.study import RULES, Study
 
@@ -43,7 +44,7 @@ def calibrations(study: Study) -> Table:
 @sourced
 def prevalences(study: Study) -> Table:
     """Predictive values of the best model's operating points by prevalence, and calls per 1,000 people."""
-    model = claims.best(study)
+    model = selection.best(study)
     rows = []
     for rule in RULES:
         counts = model.confusion(rule)

@@ -1,0 +1,188 @@
+"""What every model reaches: its metrics with intervals, its operating points, and which one is best."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pneumo import __version__
+from pneumo.analysis import baselines, calibration, claims, comparison, intervals, robustness
+from pneumo.analysis.intervals import Interval
+from pneumo.record import Estimate, Part, answers
+from pneumo.statistics import metrics
+from pneumo.study import ensemble, operating_points, selection
+from pneumo.study.corruptions import CORRUPTIONS
+from pneumo.study.operating_points import OperatingPoint
+from pneumo.study.study import HALF, YOUDEN, Model, Study
+
+
+def part(study: Study) -> Part:
+    """The study's profile, data, models, baselines, comparisons, claims and runs."""
+    bounds = intervals.intervals(study)
+    together = ensemble.combine(study)
+    models = (*study.models, *([together] if together else []))
+    return Part(
+        {
+            "profile": study.profile.name,
+            "engine": None,  # of who renders a record, the record knows nothing
+            "written": datetime.now(UTC).date().isoformat(),
+            "study": _profile(study),
+            "about": study.about,
+            "data": answers.Data(
+                source=study.data.source,
+                fingerprint=study.data.fingerprint,
+                size=study.data.size,
+                counts=study.data.counts(),
+                dataset=study.about.name,
+                order=study.data.order,
+            ),
+            "models": {
+                model.name: _model(study, model, bounds[model.name])
+                if model.ran
+                else _missing(model)
+                for model in models
+            },
+            "baselines": {
+                baseline.name: answers.Baseline(
+                    baseline.title, _estimates(bounds[baseline.name][HALF.name])
+                )
+                for baseline in (baselines.predictions(study) if study.ran else ())
+            },
+            "comparisons": [
+                answers.Pair(
+                    pair.first,
+                    pair.second,
+                    _estimate(pair.difference),
+                    pair.delong,
+                    pair.mcnemar_half,
+                    pair.mcnemar_youden,
+                )
+                for pair in comparison.pairs(study)
+            ],
+            "claims": [answers.Claim(**vars(claim)) for claim in claims.decide(study)],
+            "provenance": provenance(study),
+        }
+    )
+
+
+def provenance(study: Study) -> answers.Provenance:
+    """Where the numbers come from: versions, and for each run its key, commit, machine and time."""
+    return answers.Provenance(
+        __version__,
+        [
+            answers.RunFacts(
+                run=run.label,
+                **{
+                    name: run.manifest[name]
+                    for name in ("key", "seed", "git_commit", "versions", "hardware", "seconds")
+                },
+                recipe=run.recipe.name,
+                title=run.recipe.title,
+                epochs=len(run.history),
+                kept_epoch=run.manifest["metrics"]["epoch"],
+            )
+            for run in study.runs
+        ],
+    )
+
+
+def _profile(study: Study) -> answers.Profile:
+    profile = study.profile
+    return answers.Profile(
+        name=profile.name,
+        purpose=profile.purpose,
+        seeds=list(profile.seeds),
+        epochs_share=profile.epochs_share,
+        train_images=profile.train_images,
+        probed_images=profile.probed_images,
+        best=selection.best(study).name if study.ran else None,
+        second=selection.second(study).name if study.ran else None,
+    )
+
+
+def _missing(model: Model) -> answers.Model:
+    """A model that was not run: every number is missing."""
+    none = {name: Estimate(float("nan")) for name in metrics.NAMES}
+    return answers.Model(
+        status="not run",
+        reason=model.reason,
+        parameters=model.parameters,
+        pretrained=None,
+        seeds=[],
+        threshold=answers.Threshold(float("nan"), YOUDEN.chosen_on, YOUDEN.title),
+        test=none,
+        test_at_half=none,
+        operating_points=[],
+        calibration=None,
+        robustness=None,
+        name=model.name,
+        title=model.title,
+        recipe=model.recipe.to_dict(),
+    )
+
+
+def _model(study: Study, model: Model, bounds: dict[str, dict[str, Interval]]) -> answers.Model:
+    thresholds = model.thresholds(YOUDEN)
+    together = model.name == "ensemble"
+    runs = [run.label for run in (study.runs if together else model.runs)]
+    return answers.Model(
+        status="ok",
+        reason=None,
+        parameters=model.parameters,
+        pretrained=model.pretrained,
+        seeds=[run.seed for run in model.runs],
+        threshold=answers.Threshold(
+            sum(thresholds) / len(thresholds), YOUDEN.chosen_on, YOUDEN.title
+        ),
+        test=_estimates(bounds[YOUDEN.name]),
+        test_at_half=_estimates(bounds[HALF.name]),
+        operating_points=[_point(point) for point in operating_points.points(model)],
+        calibration=calibration.summary(model),
+        robustness=_robustness(study, model),
+        name=model.name,
+        title=model.title,
+        validation_at_half=model.mean(HALF, "val"),
+        recipe=model.recipe.to_dict(),
+        runs=runs,
+        members=sum(len(one.runs) for one in study.ran) if together else 0,
+    )
+
+
+def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
+    """AUC and accuracy by corruption and severity 1 … 5, first seed."""
+    found = robustness.robustness(study).get(model.name)
+    if found is None:
+        return None
+    degradation = found.degradation
+    return {
+        "images": found.images,
+        "clean_auc": found.clean_auc,
+        "mean_degradation": {
+            "mean": degradation.mean,
+            "low": degradation.low,
+            "high": degradation.high,
+        },
+        "auc": dict(zip(CORRUPTIONS, found.auc.tolist(), strict=True)),
+        "accuracy": dict(zip(CORRUPTIONS, found.accuracy.tolist(), strict=True)),
+    }
+
+
+def _point(point: OperatingPoint) -> answers.OperatingPoint:
+    """Counts and rates are the first seed's, with Wilson's intervals, ratios' by the log method."""
+    return answers.OperatingPoint(
+        id=point.rule.name,
+        rule=point.rule.title,
+        chosen_on=point.rule.chosen_on,
+        thresholds=list(point.thresholds),
+        counts=answers.Counts(**vars(point.kept)),
+        test={name: Estimate(**vars(rate)) for name, rate in point.rates.items()},
+        promised={name: Estimate(**vars(rate)) for name, rate in point.promised_rates.items()},
+        short=point.rule.short,
+        promised_counts=answers.Counts(**vars(point.promised)),
+    )
+
+
+def _estimates(bounds: dict[str, Interval]) -> dict[str, Estimate]:
+    return {name: _estimate(bounds[name]) for name in metrics.NAMES}
+
+
+def _estimate(found: Interval) -> Estimate:
+    return Estimate(found.mean, found.low, found.high)

@@ -1,0 +1,90 @@
+"""Writes the record of a finished study: every question is asked once, and every answer kept."""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo import record
+from pneumo.analysis import robustness, summary
+from pneumo.base import paths
+from pneumo.data import descriptions
+from pneumo.record import Part, Record, files, images
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import Study
+from pneumo.training.runs import Run
+
+# Each gives one question's share of the record; the order is that of results.json.
+QUESTIONS: tuple[Callable[[Study], Part], ...] = (summary.part, robustness.part)
+
+
+def folder(study: Study) -> Path:
+    """Where the study's record lies: named by profile, data set and size."""
+    return paths.record(study.profile.name, descriptions.label(study.about, study.data.size))
+
+
+def write(study: Study, path: Path | None = None) -> Record:
+    """Write a study's record, and beside it where its images are.
+
+    Args:
+        study: finished.
+        path: the record's folder; None for the project's own.
+
+    Raises:
+        RecordError: the folder holds something else than a record.
+        StorageError: the disk refuses.
+    """
+    path = path or folder(study)
+    written = record.write(
+        path, (question(study) for question in QUESTIONS), dict(_contents(study))
+    )
+    images.note_source(path, Path(study.data.location), _examples(study))
+    return written
+
+
+def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
+    """Labels, and of each run its predictions, and its history where it has one."""
+    yield files.LABELS, files.table_bytes(_labels(study))
+    for model in ensemble.compared(study):
+        for run in model.runs:
+            for kind, split in (("predictions", "test"), ("validation", "val")):
+                name = f"{kind}/{model.name}-s{run.seed}.csv"
+                yield name, files.table_bytes(_predictions(study, run, split))
+    for model in study.all:
+        for run in model.runs:
+            if model not in study.ablations and run.history:
+                rows = [
+                    list(run.history[0]),
+                    *([_short(x) for x in row.values()] for row in run.history),
+                ]
+                yield f"histories/{model.name}-s{run.seed}.csv", files.table_bytes(rows)
+
+
+def _labels(study: Study) -> Iterator[Iterable[object]]:
+    yield "split", "index", "label", "sha256"
+    for name in ("val", "test"):
+        split = study.data.splits[name]
+        for index, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
+            yield name, index, int(label), images.digest(image)
+
+
+def _predictions(study: Study, run: Run, split: str) -> Iterator[tuple[int, str]]:
+    """Index and probability of MedMNIST's label 1, without a header, as its evaluator reads them."""
+    logits = run.predictions[split].logits
+    probabilities = metrics.probabilities(-logits if study.about.swapped else logits)
+    return ((index, repr(float(value))) for index, value in enumerate(probabilities))
+
+
+def _short(value: Any) -> Any:
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def _examples(study: Study) -> dict[str, NDArray[np.uint8]]:
+    """Pictures made from the study's images, which pages show where the images are at hand."""
+    found = {"corrupted": robustness.examples(study)}
+    if study.ran:
+        found["augmented"] = study.ran[0].run.explanation.augmented
+    return found

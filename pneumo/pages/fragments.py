@@ -1,0 +1,104 @@
+"""Jinja fragments: the sentences that a verdict or a data set chooses; all other prose is in the pages."""
+
+from functools import cache
+from typing import Any
+
+from IPython.display import Markdown
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+from pneumo import __version__
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+from pneumo.pages import numbers
+from pneumo.record import Record
+
+# Said of everything that is made from the drawn data set, and of nothing else.
+PHANTOM = "synthetic phantom, not medical data"
+
+
+class FragmentError(PneumoError):
+    """A fragment that is missing or cannot be filled."""
+
+
+def say(record: Record, fragment: str, **values: object) -> None:
+    """Print a fragment's Markdown, for a cell with ``output: asis``.
+
+    Args:
+        record: what the words speak of.
+        fragment: the name of a template in ``templates/fragments``, without ``.md.j2``. One in the folder
+            named after the record's data set comes first.
+        values: more names for the template.
+
+    Raises:
+        FragmentError: there is no such fragment, or it uses a name that does not exist.
+    """
+    print(render(record, fragment, **values))
+
+
+def phrase(record: Record, fragment: str, **values: object) -> Markdown:
+    """A fragment as part of a sentence, for an inline expression.
+
+    Raises:
+        FragmentError: as :func:`say`.
+    """
+    text = " ".join(render(record, fragment, **values).split())
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def render(record: Record, fragment: str, **values: object) -> str:
+    """A fragment's Markdown.
+
+    Raises:
+        FragmentError: as :func:`say`.
+    """
+    try:
+        template = _environment(record.about.name).get_template(f"{fragment}.md.j2")
+        return template.render(_names(record) | values).strip() + "\n"
+    except TemplateNotFound as error:
+        raise FragmentError(
+            f"no fragment {error.name} in {paths.templates() / 'fragments'}"
+        ) from None
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        where = f"templates/fragments/{fragment}.md.j2{f':{line}' if line else ''}"
+        raise FragmentError(f"{where}: {error}") from None
+
+
+@cache
+def _environment(name: str) -> SandboxedEnvironment:
+    folder = paths.templates() / "fragments"
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader([folder / name, folder]),
+        undefined=StrictUndefined,
+        # Jinja's own sign of a comment opens a label in Pandoc's Markdown.
+        comment_start_string="{##",
+        comment_end_string="##}",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # Markdown, not HTML: text from outside goes through `plain` instead
+    )
+    environment.filters |= {
+        name: getattr(numbers, name)
+        for name in (
+            "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
+            "plain", "code",
+        )
+    }  # fmt: skip
+    return environment
+
+
+def _names(record: Record) -> dict[str, Any]:
+    """What every fragment may speak of."""
+    return {
+        "record": record,
+        "about": record.about,
+        "words": record.about.words,
+        "data": record.data,
+        "profile": record.profile,
+        "phantom": record.data.is_phantom,
+        "models": record.models,
+        "best": record.best,
+        "claims": record.claims,
+        "version": __version__,
+    }

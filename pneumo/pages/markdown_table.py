@@ -1,0 +1,92 @@
+"""A table as pages set it: cells of text, a caption, and Markdown with a width for each column."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pneumo.base.errors import PneumoError
+
+LINE = 100  # signs on a line; a column's margins count as two
+LONGEST = 60  # signs that a column asks room for at the most
+# Markup, but for what a link or a span shows.
+_UNSEEN = re.compile(r"\[(.*?)\](?:\{[^}]*\}|\([^)]*\))|\*\*|\^")
+_ESCAPED = re.compile(r"""\\([\\`*_{}\[\]<>#|~^$@'"-])""")
+_CODE = 1.4  # a sign of code is as wide as this many signs of text
+
+
+class TableError(PneumoError):
+    """A table whose rows do not fit its columns."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text, ready to be set; `numeric` says which columns are aligned to the right."""
+
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str = ""  # Markdown
+    runs: Sequence[str] = ()  # labels of the runs behind it
+
+    def __post_init__(self) -> None:
+        widths = {len(self.columns), len(self.numeric), *(len(row) for row in self.rows)}
+        if len(widths) != 1:
+            raise TableError(f"a table of {len(self.columns)} columns has rows of {sorted(widths)}")
+
+    def markdown(self) -> str:
+        """A pipe table; where cells are long, its dashes say how wide columns are."""
+        dashes = (
+            f"{'-' * width}:" if numeric else f":{'-' * width}"
+            for width, numeric in zip(self.widths, self.numeric, strict=True)
+        )
+        lines = (" | ".join(row) for row in (self.columns, *self.rows))
+        head, *body = (f"| {line} |" for line in lines)
+        return "\n".join([head, f"|{'|'.join(dashes)}|", *body])
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Each column's share of the line, as a count of signs.
+
+        As in a browser's tables: every column has room for its longest word, and what is left goes to those
+        whose cells need more.
+        """
+        columns = list(zip(self.columns, *self.rows, strict=True))
+        least = [2 + max(map(_longest_word, column)) for column in columns]
+        whole = [
+            max(small, min(LONGEST, 2 + max(map(_room, column[1:]), default=0)))
+            for small, column in zip(least, columns, strict=True)
+        ]
+        spare, wanted = LINE - sum(least), sum(whole) - sum(least)
+        share = min(1, max(0, spare) / wanted) if wanted else 0
+        return tuple(
+            small + round((large - small) * share)
+            for small, large in zip(least, whole, strict=True)
+        )
+
+
+def table(
+    columns: str, rows: Iterable[Iterable[str]], caption: str, runs: Sequence[str] = ()
+) -> Table:
+    """A table from its heading, ``"left | right >"``: a ``>`` behind a name aligns to the right."""
+    names = [name.strip() for name in columns.split("|")]
+    return Table(
+        columns=tuple(name.removesuffix(">").strip() for name in names),
+        numeric=tuple(name.endswith(">") for name in names),
+        rows=tuple(tuple(row) for row in rows),
+        caption=caption,
+        runs=runs,
+    )
+
+
+def _room(cell: str) -> int:
+    """How wide a cell is, in signs of text."""
+    cell = _ESCAPED.sub(r"\1", cell)
+    code = len("".join(re.findall(r"`(.*?)`", cell)))
+    shown = _UNSEEN.sub(r"\1", cell).replace("`", "")
+    return math.ceil(len(shown) + (_CODE - 1) * code)
+
+
+def _longest_word(cell: str) -> int:
+    shown = _ESCAPED.sub(r"\1", _UNSEEN.sub(r"\1", cell))
+    return max(map(_room, re.split(r"(?<=-)|\s", shown)))

@@ -1,0 +1,89 @@
+"""How numbers are written in prose, tables and captions: one place for digits, signs, dashes and units."""
+
+import math
+import re
+
+from pneumo.record import Estimate
+
+DASH = "–"
+_MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed digits; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return DASH
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A difference with its sign; none where it rounds to zero, a dash where there is no number."""
+    if math.isnan(value):
+        return DASH
+    text = f"{value:+.{digits}f}"
+    return text if text.strip("+-0.") else number(0, digits)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share in [0, 1] as a percentage."""
+    return f"{number(100 * share, digits)} %"
+
+
+def count(value: float) -> str:
+    """A whole number with a comma every three digits; a dash where there is none."""
+    return DASH if math.isnan(value) else f"{value:,.0f}"
+
+
+def p_value(value: float) -> str:
+    """A p-value as a table's cell."""
+    if math.isnan(value):
+        return DASH
+    return "< 0.001" if value < 0.001 else number(value)
+
+
+def p_equals(value: float) -> str:
+    """A p-value in a sentence."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = False) -> str:
+    """An interval's ends, as ``0.95–0.98`` or, with signs, ``-0.021 to 0.004``; a dash without any."""
+    if math.isnan(found.low) or math.isnan(found.high):
+        return DASH
+    low, high = scale * found.low, scale * found.high
+    if sign:
+        return f"{signed(low, digits)} to {signed(high, digits)}"
+    return f"{number(low, digits)}–{number(high, digits)}"
+
+
+def estimate(
+    found: Estimate, digits: int = 3, ends: int = 2, scale: float = 1.0, sign: bool = False
+) -> str:
+    """A number with its interval in brackets; a dash where it is not defined."""
+    if not found.known:
+        return DASH
+    value = signed(scale * found.value, digits) if sign else number(scale * found.value, digits)
+    return f"{value} ({interval(found, ends, scale, sign)})"
+
+
+def plural(n: int, one: str, many: str | None = None) -> str:
+    """A count with its noun: ``1 case``, ``2 cases``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def plain(text: object) -> str:
+    """Text from outside in one line, with Markdown's signs escaped."""
+    return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def code(text: object) -> str:
+    """Text from outside in one line, as code: whatever stands in it, it ends where it should."""
+    return f"`{' '.join(str(text).replace('`', '’').split()) or DASH}`"

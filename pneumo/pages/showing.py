@@ -1,0 +1,158 @@
+"""What a page's cells call: open the record, show a figure or a table, print a fragment, quote a claim."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+from pneumo.pages import drawing
+from pneumo.record import Record, RecordError, read
+
+PICTURES = Path("figures")  # beside the pages; each file is named by its content
+FEW_RUNS = 5  # on paper keys are named where they are few: a table at the end has them all
+DEFAULT_PROFILE = "standard"
+
+
+class PageError(PneumoError):
+    """A page asks for a figure, a table or a fragment that does not exist."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure with all that a reader needs of it."""
+
+    canvas: Figure
+    caption: str  # Markdown, in one paragraph: what the figure shows
+    alt: str  # plain text: what is found in it, for a reader who does not see it
+    runs: Sequence[str] = ()  # labels of the runs behind it
+
+
+def open_record() -> Record:
+    """The record that the pages are about.
+
+    ``PNEUMO_RECORD`` names its folder. Without it, it is the record of the finished study that
+    ``PNEUMO_PROFILE``, ``PNEUMO_DATASET`` and ``PNEUMO_SIZE`` choose; where none of these is set and nothing
+    was trained, the reference record, and the front page says so.
+
+    Raises:
+        RecordError: there is none, or it is damaged.
+    """
+    given = os.environ.get("PNEUMO_RECORD")
+    if given:
+        return read(Path(given).expanduser())
+    profile, dataset, size = (
+        os.environ.get(f"PNEUMO_{name}") for name in ("PROFILE", "DATASET", "SIZE")
+    )
+    label = paths.label(dataset, size)
+    folder = paths.record(profile or DEFAULT_PROFILE, label)
+    if folder.is_dir():
+        return read(folder)
+    reference = paths.reference(label)
+    if not profile and reference.is_dir():
+        return read(reference)
+    options = "".join(
+        f" --{name} {value}"
+        for name, value in (("profile", profile), ("dataset", dataset), ("size", size))
+        if value
+    )
+    raise RecordError(f"no finished study in {folder}; run `pneumo study{options}`")
+
+
+def figure(record: Record, anchor: str) -> None:
+    """Print a figure for a cell with ``output: asis``: both drawings, alternative text, caption, runs.
+
+    Args:
+        record: whose numbers it shows.
+        anchor: as in a cross-reference, ``fig-…``.
+
+    Raises:
+        PageError: there is no such figure.
+    """
+    from pneumo.pages.figures import FIGURES
+
+    if anchor not in FIGURES:
+        raise PageError(f"no figure is called {anchor!r}; there are: {', '.join(sorted(FIGURES))}")
+    shown = FIGURES[anchor](record)
+    light = drawing.draw(shown.canvas)
+    alt = escape(" ".join(shown.alt.split()), quote=True).replace("&#x27;", "'")
+    first, second = (
+        f'![]({_keep(anchor, theme, svg)}){{fig-alt="{alt}"}}'
+        for theme, svg in (("light", light), ("dark", drawing.darken(light)))
+    )
+    caption = " ".join(shown.caption.split()) + behind(record, shown.runs)
+    print(
+        f"\n::: {{#{anchor}}}\n\n::: {{.light-content}}\n{first}\n:::\n\n"
+        f':::: {{.content-visible when-format="html"}}\n::: {{.dark-content}}\n{second}\n:::\n::::\n\n'
+        f"{caption}\n:::\n"
+    )
+
+
+def table(record: Record, anchor: str) -> None:
+    """Print a table with its caption and the runs behind it, for a cell with ``output: asis``.
+
+    Raises:
+        PageError: there is no such table.
+    """
+    from pneumo.pages.tables import TABLES
+
+    if anchor not in TABLES:
+        raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
+    made = TABLES[anchor](record)
+    caption = " ".join(made.caption.split()) + behind(record, made.runs)
+    print(f"\n{made.markdown()}\n\n: {caption} {{#{anchor}}}\n")
+
+
+def claim(record: Record, identifier: str) -> Markdown:
+    """What was found of a claim, its verdict and its evidence, for an inline expression."""
+    found = record.claims[identifier]
+    text = (
+        f"**{found.finding or found.text}** [{found.verdict}]{{.verdict .verdict-{found.verdict}}} "
+        f"{found.evidence}"
+    )
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def md(text: str) -> Markdown:
+    """Text that an inline expression sets as Markdown; a plain string is set as it is."""
+    return Markdown(text)  # type: ignore[no-untyped-call]
+
+
+def behind(record: Record, runs: Sequence[str]) -> str:
+    """The runs behind a figure or a table, as the end of its caption, in Markdown; empty for none.
+
+    A page names every run with its key, folded away; each leads to its row of the table of runs.
+    """
+    facts = {run.run: run for run in record.provenance.runs}
+    known = [facts[label] for label in runs if label in facts]
+    if not known:
+        return ""
+    number = f"{len(known)} {'run' if len(known) == 1 else 'runs'}"
+    links = " ".join(
+        f'<a href="reproducibility.html#{run.anchor}">{escape(run.title)}, seed {run.seed}: '
+        f"<code>{run.key}</code></a>"
+        for run in known
+    )
+    page = f'<details class="runs"><summary>From {number}</summary>{links}</details>'
+    keys = ", ".join(f'#raw("{run.key}")' for run in known)
+    paper = f"#text(size: 0.85em)[ ({'run' if len(known) == 1 else 'runs'} {keys})]"
+    return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if len(known) <= FEW_RUNS else "")
+
+
+def _keep(anchor: str, theme: str, svg: str) -> str:
+    """Write a drawing beside the pages, and give its path; one that it replaces is removed."""
+    content = svg.encode()
+    name = f"{anchor}-{hashlib.sha256(content).hexdigest()[:8]}-{theme}.svg"
+    PICTURES.mkdir(exist_ok=True)
+    path = PICTURES / name
+    if not path.is_file():
+        for old in PICTURES.glob(f"{anchor}-????????-{theme}.svg"):
+            old.unlink(missing_ok=True)
+        path.write_bytes(content)
+    return path.as_posix()

@@ -1,0 +1,273 @@
+"""What a record says in words and tables: the dataclasses behind `results.json`.
+
+Each is filled by one module of :mod:`pneumo.analysis` and read by :mod:`pneumo.pages`. What belongs to one
+question alone is in that question's own module of this package.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
+
+from pneumo.record.frames import Frame
+
+Verdict = Literal["supported", "refuted", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number at all."""
+        return not math.isnan(self.value)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the whole interval lies on one side of zero."""
+        return self.low > 0 or self.high < 0
+
+    def __neg__(self) -> "Estimate":
+        return Estimate(-self.value, -self.high, -self.low)
+
+
+# In results.json the value of a metric is called its mean, as in schema 1.
+Mean: TypeAlias = Annotated[Estimate, "mean"]
+Metrics: TypeAlias = dict[str, Mean]  # by the names of pneumo.statistics.metrics.NAMES
+
+
+@dataclass(frozen=True)
+class Counts:
+    """A confusion matrix on some images."""
+
+    true_positive: int
+    false_negative: int
+    false_positive: int
+    true_negative: int
+
+    @property
+    def positives(self) -> int:
+        """Images of the class that is looked for."""
+        return self.true_positive + self.false_negative
+
+    @property
+    def negatives(self) -> int:
+        """Images of the other class."""
+        return self.true_negative + self.false_positive
+
+    @property
+    def sensitivity(self) -> float:
+        """Share of the positive images that are called so; NaN without any."""
+        return self.true_positive / self.positives if self.positives else math.nan
+
+    @property
+    def specificity(self) -> float:
+        """Share of the negative images that are called so; NaN without any."""
+        return self.true_negative / self.negatives if self.negatives else math.nan
+
+    @property
+    def precision(self) -> float:
+        """Share of the positive calls that are right; NaN without any."""
+        called = self.true_positive + self.false_positive
+        return self.true_positive / called if called else math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Share of all calls that are right."""
+        return (self.true_positive + self.true_negative) / (self.positives + self.negatives)
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A model at one rule's threshold; counts and rates are the first seed's.
+
+    Rates are sensitivity, specificity, ppv, npv, lr_positive and lr_negative.
+    """
+
+    id: str
+    rule: str  # as in prose
+    chosen_on: str | None  # the split that the threshold was chosen on; None: fixed beforehand
+    thresholds: list[float]  # one a seed
+    counts: Counts  # on test
+    test: dict[str, Estimate]
+    promised: dict[str, Estimate]  # on validation
+    short: str = ""  # as in tables
+    promised_counts: Counts | None = None
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The threshold that validation chose, as the mean over the seeds."""
+
+    value: float
+    chosen_on: str | None
+    rule: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """One recipe, with what its runs reach on the test set, or the reason why there are none."""
+
+    status: Literal["ok", "not run"]
+    reason: str | None
+    parameters: int
+    pretrained: dict[str, str] | None  # name and SHA-256 of the weights
+    seeds: list[int]
+    threshold: Threshold
+    test: Metrics  # at the threshold that validation chose
+    test_at_half: Metrics
+    operating_points: list[OperatingPoint]
+    calibration: dict[str, Any] | None
+    robustness: dict[str, Any] | None
+    name: str = ""
+    title: str = ""
+    validation_at_half: dict[str, float] = field(default_factory=dict)  # means over the seeds
+    recipe: dict[str, Any] = field(default_factory=dict)  # as in a run's manifest
+    runs: list[str] = field(default_factory=list)  # labels
+    members: int = 0  # of an ensemble: how many runs are in it
+
+    @property
+    def ran(self) -> bool:
+        """Whether there are runs."""
+        return self.status == "ok"
+
+    def point(self, rule: str) -> OperatingPoint:
+        """The operating point of the rule with this id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for found in self.operating_points:
+            if found.id == rule:
+                return found
+        raise KeyError(f"{self.name} has no operating point {rule!r}")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The images and labels that a record was made from."""
+
+    source: str  # "file", "cache", "download" or "phantom"
+    fingerprint: str
+    size: int  # side of the images, in pixels
+    counts: dict[str, dict[str, int]]  # by split and class
+    dataset: str = "pneumoniamnist"
+    order: str = ""  # a digest of all images and labels in their order
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the images are drawn: no medical data."""
+        return self.source == "phantom"
+
+    def total(self, split: str | None = None) -> int:
+        """How many images a split has, or all of them."""
+        names = [split] if split else list(self.counts)
+        return sum(sum(self.counts[name].values()) for name in names)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was trained, and how far the profile shortens it."""
+
+    name: str
+    purpose: str
+    seeds: list[int]
+    epochs_share: float
+    train_images: int | None
+    probed_images: int | None
+    best: str | None  # the model with the highest AUC on validation
+    second: str | None  # the model that is shown beside it
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same test cases; p-values are corrected over all pairs."""
+
+    first: str
+    second: str
+    auc_difference: Mean  # first less second
+    p_delong: float
+    p_mcnemar_at_half: float
+    p_mcnemar_at_youden: float
+    correction: str = "Holm"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classifier that looks at no shape."""
+
+    title: str
+    test_at_half: Metrics
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what the data say of it, and on what evidence."""
+
+    id: str
+    text: str
+    verdict: Verdict
+    evidence: str
+    finding: str = ""
+    seeds: int | None = None
+    margin: float | None = None
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    runs: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Where one run comes from."""
+
+    run: str  # its label: recipe, seed and key
+    key: str
+    seed: int
+    git_commit: str | None
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    seconds: float
+    recipe: str = ""
+    title: str = ""
+    epochs: int | None = None
+    kept_epoch: int | None = None
+
+    @property
+    def anchor(self) -> str:
+        """What a link to its row in the table of runs names."""
+        return f"run-{self.run.rpartition('-')[0]}"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The version that made a record, and every run behind it."""
+
+    pneumo: str
+    runs: list[RunFacts]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One question's share of a record.
+
+    Args:
+        answers: what goes into `results.json`, by key: dataclasses, or plain values.
+        figures: the numbers that a figure shows, by anchor.
+        tables: the numbers that a table shows, by anchor.
+        arrays: what goes into `maps.npz`, by name.
+    """
+
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Frame] = field(default_factory=dict)
+    tables: Mapping[str, Frame] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)

@@ -1,0 +1,331 @@
+"""A record on disk: a folder of numbers that stands by itself, written whole or not at all."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base import checksums, files
+from pneumo.base.errors import PneumoError
+from pneumo.record import answers, crate, frames, images, plain
+from pneumo.record.about import About
+from pneumo.record.answers import Part
+from pneumo.record.frames import Frame
+
+T = TypeVar("T")
+
+SCHEMA = 2
+RESULTS, SUMS, MAPS, LABELS = "results.json", "SHA256SUMS", "maps.npz", "labels.csv"
+# What may lie beside a reference record in its folder, each with a checksum of its own.
+BESIDE = ("bench.json", "promises.json", "requirements.txt")
+
+
+class RecordError(PneumoError):
+    """A record that is missing, damaged, or of another version."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record; files are read, and their checksums verified, when they are first asked for."""
+
+    path: Path
+    results: Mapping[str, Any]  # the content of results.json
+    sums: Mapping[str, str]  # SHA-256 of every file, by its name within the folder
+
+    def answer(self, key: str, kind: type[T]) -> T:
+        """A part of `results.json`.
+
+        Args:
+            key: its name there.
+            kind: the dataclass, or the container of dataclasses, that it is read as.
+
+        Raises:
+            RecordError: it is missing, or not of that type.
+        """
+        known: dict[str, Any] = vars(self).setdefault("_answers", {})
+        if key not in known:
+            try:
+                known[key] = plain.from_plain(kind, self.results[key])
+            except KeyError:
+                raise RecordError(
+                    f"{self.path / RESULTS} has no {key}; make the record again"
+                ) from None
+            except (ValueError, TypeError, AttributeError) as error:
+                raise RecordError(
+                    f"{self.path / RESULTS} is damaged: {key} cannot be read ({error})"
+                ) from None
+        return known[key]  # type: ignore[no-any-return]
+
+    def has(self, key: str) -> bool:
+        """Whether `results.json` has a part of that name that is not null."""
+        return self.results.get(key) is not None
+
+    @property
+    def profile(self) -> answers.Profile:
+        """What was trained."""
+        return self.answer("study", answers.Profile)
+
+    @property
+    def data(self) -> answers.Data:
+        """The images and labels that it was made from."""
+        return self.answer("data", answers.Data)
+
+    @property
+    def models(self) -> dict[str, answers.Model]:
+        """Every model by name, and the ensemble."""
+        return self.answer("models", dict[str, answers.Model])
+
+    @property
+    def claims(self) -> dict[str, answers.Claim]:
+        """Every claim by its id."""
+        return {claim.id: claim for claim in self.answer("claims", list[answers.Claim])}
+
+    @property
+    def provenance(self) -> answers.Provenance:
+        """The version and the runs behind it."""
+        return self.answer("provenance", answers.Provenance)
+
+    @property
+    def ran(self) -> list[answers.Model]:
+        """The models that have runs, without the ensemble."""
+        return [model for name, model in self.models.items() if model.ran and name != "ensemble"]
+
+    @property
+    def not_run(self) -> list[answers.Model]:
+        """The models that could not be run."""
+        return [model for model in self.models.values() if not model.ran]
+
+    @property
+    def best(self) -> answers.Model:
+        """The model with the highest AUC on validation."""
+        return self.models[str(self.profile.best)]
+
+    @property
+    def second(self) -> answers.Model:
+        """The model that is shown beside the best one."""
+        return self.models[str(self.profile.second)]
+
+    @property
+    def about(self) -> About:
+        """The data set, and the words for it."""
+        return self.answer("about", About)
+
+    def figure(self, anchor: str) -> Frame:
+        """The numbers of a figure.
+
+        Raises:
+            RecordError: the record has none for it.
+        """
+        return self._frame("figures", anchor)
+
+    def table(self, anchor: str) -> Frame:
+        """The numbers of a table.
+
+        Raises:
+            RecordError: the record has none for it.
+        """
+        return self._frame("tables", anchor)
+
+    def _frame(self, folder: str, anchor: str) -> Frame:
+        name = f"{folder}/{anchor}.csv"
+        if name not in self.sums:
+            raise RecordError(f"{self.path} has no {name}; make the record again")
+        known: dict[str, Frame] = vars(self).setdefault("_frames", {})
+        if name not in known:
+            runs = self.results.get(folder, {}).get(anchor, {}).get("runs", ())
+            try:
+                known[name] = frames.from_csv(self.read(name).decode(), runs)
+            except (frames.FrameError, UnicodeDecodeError) as error:
+                raise RecordError(f"{self.path / name} is damaged ({error})") from None
+        return known[name]
+
+    @cached_property
+    def labels(self) -> Frame:
+        """Split, index, label and SHA-256 of every image of validation and test."""
+        return frames.from_csv(self.read(LABELS).decode())
+
+    def test_labels(self) -> NDArray[np.uint8]:
+        """The test images' labels, (N,), 1 for the class that is looked for."""
+        return self.labels.where(split="test")["label"].astype(np.uint8)
+
+    def probabilities(self, model: str, seed: int, split: str = "test") -> NDArray[np.float64]:
+        """What a run says of every image of a split, (N,), in [0, 1]."""
+        folder = "predictions" if split == "test" else "validation"
+        rows = list(csv.reader(io.StringIO(self.read(f"{folder}/{model}-s{seed}.csv").decode())))
+        found = np.array([float(value) for _, value in rows])
+        # The files keep the labels of MedMNIST, whose label 1 may be the class that is not looked for.
+        return 1 - found if self.about.swapped else found
+
+    def history(self, model: str, seed: int) -> Frame:
+        """A training epoch by epoch."""
+        return frames.from_csv(self.read(f"histories/{model}-s{seed}.csv").decode())
+
+    @cached_property
+    def maps(self) -> Mapping[str, NDArray[Any]]:
+        """Grad-CAM cells (N, h, w) as ``maps/<recipe>`` and filters as ``filters/<recipe>``."""
+        with np.load(io.BytesIO(self.read(MAPS)), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    @cached_property
+    def images(self) -> images.Images | None:
+        """The images that it was made from; None where they are not at hand."""
+        return images.find(self.path, self.data.dataset, self.data.size, self.test_digests())
+
+    def test_digests(self) -> list[str]:
+        """The SHA-256 of every test image, in order."""
+        return [str(value) for value in self.labels.where(split="test")["sha256"]]
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file, which are those that its checksum is of.
+
+        Raises:
+            RecordError: they are not, or there is no such file.
+        """
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RecordError(f"{path} cannot be read ({error.strerror})") from None
+        if checksums.digest(content) != self.sums.get(name):
+            raise RecordError(f"{path} is damaged: its SHA-256 is not the one in {SUMS}")
+        return content
+
+
+def read(folder: Path) -> Record:
+    """The record in a folder.
+
+    Raises:
+        RecordError: there is none, a file of it is damaged, or another version wrote it.
+    """
+    path = folder / SUMS
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except FileNotFoundError:
+        raise RecordError(f"no record in {folder}: it has no {SUMS}") from None
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} is damaged ({error})") from None
+    found = Record(folder, {}, sums)
+    try:
+        results = parse(found.read(RESULTS))
+    except checksums.OtherVersionError as error:
+        raise RecordError(f"{folder / RESULTS} {error.told('make the record again')}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordError(f"{folder / RESULTS} is damaged ({error})") from None
+    return Record(folder, results, sums)
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The content of a `results.json`, from its bytes.
+
+    Raises:
+        OtherVersionError: it is of another schema.
+        ValueError, KeyError, TypeError: it is no strict JSON object with a schema.
+    """
+    content: dict[str, Any] = json.loads(raw, parse_constant=_refuse)
+    checksums.check_version(content["schema"], SCHEMA)
+    return content
+
+
+def check(folder: Path) -> None:
+    """Verify every file of a record, also those that nothing reads.
+
+    Raises:
+        RecordError: one is damaged, missing, or has no checksum.
+    """
+    found = read(folder)
+    for name in found.sums:
+        found.read(name)
+    unknown = sorted(set(_names(folder)) - set(found.sums))
+    if unknown:
+        raise RecordError(f"{folder / unknown[0]} has no checksum in {SUMS}")
+
+
+def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) -> Record:
+    """Write a record that appears whole or not at all; one that is there is replaced.
+
+    Args:
+        folder: where to. What :data:`BESIDE` names is kept.
+        parts: every question's share.
+        contents: more files by name: predictions, histories and the like.
+
+    Raises:
+        RecordError: two parts answer the same question, or the folder holds something else.
+        StorageError: the disk refuses.
+    """
+    merged = _merged(parts)
+    made = dict(contents) | {
+        f"{kind}/{anchor}.csv": frames.to_csv(content).encode()
+        for kind, found in (("figures", merged.figures), ("tables", merged.tables))
+        for anchor, content in found.items()
+    }
+    results = {
+        "schema": SCHEMA,
+        **plain.to_plain(merged.answers),
+        **{
+            kind: {anchor: {"runs": list(content.runs)} for anchor, content in found.items()}
+            for kind, found in (("figures", merged.figures), ("tables", merged.tables))
+        },
+    }
+    made[RESULTS] = (
+        json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    ).encode()
+    made[MAPS] = _archive(merged.arrays)
+    made[crate.FILE] = crate.describe(results, made)
+    folder = folder.absolute()
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file():
+        raise RecordError(f"{folder} holds something else than a record")
+    with files.renewed(folder) as new:
+        for name, content in made.items():
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            (new / name).write_bytes(content)
+        for name in BESIDE:
+            if (folder / name).is_file():
+                (new / name).write_bytes((folder / name).read_bytes())
+        lines = (f"{checksums.digest(made[name])}  {name}\n" for name in sorted(made))
+        (new / SUMS).write_text("".join(lines), encoding="utf-8")
+    return read(folder)
+
+
+def table_bytes(rows: Iterable[Iterable[object]]) -> bytes:
+    """Rows as the bytes of a CSV with plain line ends."""
+    file = io.StringIO(newline="")
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return file.getvalue().encode()
+
+
+def _merged(parts: Iterable[Part]) -> Part:
+    found: dict[str, dict[str, Any]] = {name: {} for name in vars(Part())}
+    for part in parts:
+        for name, own in found.items():
+            twice = set(own) & set(getattr(part, name))
+            if twice:
+                raise RecordError(f"two parts of a record have {name} called {min(twice)}")
+            own.update(getattr(part, name))
+    return Part(**found)
+
+
+def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A compressed ``.npz`` whose bytes depend on the arrays alone."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
+    return buffer.getvalue()
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (SUMS, *BESIDE)
+    )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

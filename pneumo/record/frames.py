@@ -1,0 +1,131 @@
+"""The numbers behind a figure or a table: named columns of equal length, as a CSV in long form."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base.errors import PneumoError
+
+_HEADER = re.compile(r"(?P<name>.*?)(?: \[(?P<unit>.*)\])?")
+
+
+class FrameError(PneumoError):
+    """Columns of different lengths, or a CSV that is not a frame."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Columns of text or numbers, one observation a row.
+
+    A missing number is NaN, and an empty cell in the file. Text is never empty by accident: a column in which
+    every cell reads as a number is a column of numbers.
+
+    Args:
+        columns: each (N,), by name.
+        units: of the columns that have one, as ``"pixels"`` or ``"%"``; stands in the CSV's header.
+        runs: labels of the runs that the numbers were made from.
+    """
+
+    columns: Mapping[str, Sequence[Any] | NDArray[Any]]
+    units: Mapping[str, str] = field(default_factory=dict)
+    runs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(column) for name, column in self.columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise FrameError(f"the columns of a frame are of one length; found {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        """A column, (N,): float64 where every cell is a number, else text; empty in a frame without rows."""
+        return self._typed[name] if len(self) else np.empty(0)
+
+    @cached_property
+    def _typed(self) -> dict[str, NDArray[Any]]:
+        return {name: _column(column) for name, column in self.columns.items()}
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Each row by column name; numbers are floats."""
+        columns = {name: column.tolist() for name, column in self._typed.items()}
+        for cells in zip(*columns.values(), strict=True):
+            yield dict(zip(columns, cells, strict=True))
+
+    def where(self, **wanted: object) -> "Frame":
+        """The rows in which every named column has the value given."""
+        chosen = np.ones(len(self), dtype=bool)
+        for name, value in wanted.items():
+            chosen &= self[name] == value
+        return replace(self, columns={name: self[name][chosen] for name in self.columns})
+
+    def distinct(self, name: str) -> list[Any]:
+        """The values of a column, each once, in the order in which they first stand."""
+        return list(dict.fromkeys(self[name].tolist()))
+
+
+def frame(
+    rows: Sequence[Mapping[str, Any]],
+    units: Mapping[str, str] | None = None,
+    runs: Sequence[str] = (),
+) -> Frame:
+    """A frame from rows that all have the same names."""
+    names = list(rows[0]) if rows else []
+    columns = {name: [row[name] for row in rows] for name in names}
+    return Frame(columns, units or {}, tuple(runs))
+
+
+def to_csv(content: Frame) -> str:
+    """The CSV of a frame: a header with units in brackets, then a line a row, numbers to the last digit."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        f"{name} [{content.units[name]}]" if name in content.units else name
+        for name in content.columns
+    )
+    for row in zip(*content.columns.values(), strict=True):
+        writer.writerow(map(_cell, row))
+    return file.getvalue()
+
+
+def from_csv(text: str, runs: Sequence[str] = ()) -> Frame:
+    """The frame that :func:`to_csv` wrote.
+
+    Raises:
+        FrameError: the text has no header, or a line of another length.
+    """
+    header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
+    if any(len(line) != len(header) for line in lines):
+        raise FrameError("a line has another number of cells than the header")
+    found = [_HEADER.fullmatch(cell) for cell in header]
+    names = [match["name"] for match in found if match]
+    units = {match["name"]: match["unit"] for match in found if match and match["unit"]}
+    cells = list(zip(*lines, strict=True)) if lines else [()] * len(names)
+    return Frame(dict(zip(names, cells, strict=True)), units, tuple(runs))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        number = float(value)
+        if math.isnan(number):
+            return ""
+        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+    return "" if value is None else str(value)
+
+
+def _column(cells: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+    texts = [_cell(cell) for cell in cells]
+    try:
+        return np.array([float(text) if text else math.nan for text in texts], dtype=np.float64)
+    except ValueError:
+        return np.array(texts, dtype=np.str_)

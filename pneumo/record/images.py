@@ -1,0 +1,109 @@
+"""The images that a record was made from, where they are at hand: found by checksum, never by place."""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base import files, npz
+
+SPLITS = ("train", "val", "test")
+# Beside a record lies what says where its images are: no part of it, and never published.
+BESIDE = ".images.npz"
+
+
+@dataclass(frozen=True)
+class Images:
+    """A ``.npz`` in MedMNIST's format, read split by split as figures ask for it.
+
+    Args:
+        path: the file.
+        examples: pictures that the study made from its images, uint8, by name: augmented, corrupted.
+    """
+
+    path: Path
+    examples: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+
+    def split(self, name: str) -> NDArray[np.uint8]:
+        """The images of a split, (N, S, S)."""
+        known: dict[str, NDArray[np.uint8]] = vars(self).setdefault("_splits", {})
+        if name not in known:
+            members = npz.members(self.path, [f"{name}_images"])
+            known[name] = npz.read(self.path, list(members.values()))[f"{name}_images"]
+        return known[name]
+
+    def find(self, sha256: str) -> NDArray[np.uint8] | None:
+        """The image (S, S) whose bytes have this SHA-256; None where no split has it."""
+        place = self._places.get(sha256)
+        return None if place is None else self.split(place[0])[place[1]]
+
+    def holds_test(self, digests: Sequence[str]) -> bool:
+        """Whether the test images are these, in this order."""
+        return [digest(image) for image in self.split("test")] == list(digests)
+
+    @cached_property
+    def _places(self) -> Mapping[str, tuple[str, int]]:
+        return {
+            digest(image): (name, index)
+            for name in reversed(SPLITS)
+            for index, image in enumerate(self.split(name))
+        }
+
+
+def digest(image: NDArray[np.uint8]) -> str:
+    """The SHA-256 of an image's bytes, as `origins.csv` and a record's frames name it."""
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+
+
+def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images | None:
+    """The images of a record: where ``PNEUMO_DATA`` says, where its study found them, or MedMNIST's cache.
+
+    Args:
+        record: the record's folder.
+        dataset: as MedMNIST calls it.
+        size: side of the images, in pixels.
+        test: SHA-256 of every test image, in order. A file that holds other images is not taken.
+    """
+    name = f"{dataset}.npz" if size == 28 else f"{dataset}_{size}.npz"
+    examples, noted = _beside(record)
+    for path in _candidates(noted, name):
+        try:
+            found = Images(path, examples)
+            if path.is_file() and found.holds_test(test):
+                return found
+        except (OSError, KeyError, ValueError, npz.ArchiveError):
+            continue
+    return None
+
+
+def note_source(record: Path, path: Path, examples: Mapping[str, NDArray[np.uint8]]) -> None:
+    """Write down, beside a record, where its images are and what examples were made from them."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, location=np.array(str(path)), **examples)
+    files.write(record.with_name(record.name + BESIDE), buffer.getvalue())
+
+
+def _beside(record: Path) -> tuple[dict[str, NDArray[np.uint8]], Path | None]:
+    try:
+        with np.load(record.with_name(record.name + BESIDE), allow_pickle=False) as arrays:
+            found = dict(arrays)
+        return found, Path(str(found.pop("location")))
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return {}, None
+
+
+def _candidates(noted: Path | None, name: str) -> Iterable[Path]:
+    given = os.environ.get("PNEUMO_DATA")
+    if given:
+        path = Path(given).expanduser()
+        yield path / name if path.is_dir() else path
+    if noted:
+        yield noted
+    yield Path.home() / ".medmnist" / name

@@ -1,0 +1,18 @@
+"""What corrupted images leave of the models' skill, as a record says it."""
+
+from dataclasses import dataclass
+
+from pneumo.record.answers import Estimate
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """First seeds, over every corruption and severity."""
+
+    images: int  # test images that were corrupted
+    corruptions: list[str]
+    falls: dict[str, Estimate]  # by model: mean share of its clean AUC that is lost
+    worst: dict[str, str]  # by model: the corruption with the lowest mean AUC
+    same_order: bool  # whether the models rank by AUC as they do on clean images
+    first_clean: str  # title of the model with the highest AUC on clean images
+    first_corrupted: str  # and on corrupted ones
