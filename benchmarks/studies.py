@@ -100,7 +100,7 @@ def measurements() -> Iterator[Measurement]:
 
 
 def _spans(pool: Pool, common: Terms, dataset: Dataset, wanted: list[Training]) -> list[Span]:
-    data = {"data": (dataset.fingerprint, lambda: dataset)}
+    data = {"data": (dataset.order, lambda: dataset)}
     calls = [Call(one.label, timed, (common, one), None, data) for one in wanted]
     return [span for _, span in executors.answers(pool, calls)]
 

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from profiles import PROFILE
 from scipy.special import logit
 
+from pneumo.analysis import writing
 from pneumo.base import checksums
 from pneumo.data import sets
 from pneumo.data.sets import Dataset
+from pneumo.record import Record, read
 from pneumo.study import study as study_module
 from pneumo.study.study import Study
 from pneumo.training import recipes, runs
@@ -100,6 +102,26 @@ def study(shared: Path, home: Path) -> Iterator[Study]:
         with FileLock(shared / "study.lock"):
             finished = study_module.run(PROFILE.name, "phantom", home=home)
         yield finished
+
+
+@pytest.fixture(scope="session")
+def record(shared: Path, study: Study) -> Record:
+    """The record of the study, with its images at hand."""
+    folder = shared / "records" / study.profile.name
+    with FileLock(shared / "record.lock"):
+        if not folder.is_dir():
+            writing.write(study, folder)
+    return read(folder)
+
+
+@pytest.fixture(scope="session")
+def unseen(shared: Path, record: Record) -> Record:
+    """The same record on a machine that has no images."""
+    folder = shared / "unseen" / record.path.name
+    with FileLock(shared / "unseen.lock"):
+        if not folder.is_dir():
+            shutil.copytree(record.path, folder)
+    return read(folder)
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,7 @@ def read(plain: Iterable[dict[str, Any]]) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
-@kept("comparison", reads="ablations")
+@kept(reads="ablations")
 def _computed(study: Study) -> list[dict[str, Any]]:
     return write(_row(study, model) for model in study.ablations if model.ran)
 

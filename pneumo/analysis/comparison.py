@@ -89,7 +89,7 @@ def holm(p_values: list[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
 
 
-@kept("intervals")
+@kept()
 def _computed(study: Study) -> list[dict[str, Any]]:
     rows = [_compare(first, second) for first, second in combinations(study.ran, 2)]
     for name in ("delong", "mcnemar_half", "mcnemar_youden"):

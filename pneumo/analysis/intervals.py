@@ -178,7 +178,7 @@ def intervals(study: Study) -> dict[str, dict[str, dict[str, Interval]]]:
 Bounds = dict[str, dict[str, list[float | None]]]
 
 
-@kept("baselines", "calibration", "ensemble")
+@kept()
 def _computed(study: Study) -> dict[str, Bounds]:
     found = {model.name: _of(sample(model), RULES) for model in ensemble.compared(study)}
     if study.ran:

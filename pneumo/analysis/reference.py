@@ -197,9 +197,12 @@ class Reference:
         return tuple(compared)
 
     def shared_runs(self, study: Study) -> int:
-        """How many of a study's runs are this one's: the same recipe, seed, data, weights and code."""
-        keys = {run["key"] for run in self.results["provenance"]["runs"]}
-        return sum(run.key in keys for run in study.runs)
+        """How many of a study's runs are this one's."""
+        return sum(map(self.has, study.runs))
+
+    def has(self, run: Run) -> bool:
+        """Whether a run is one of this study's: the same recipe, seed, data, weights and training."""
+        return not run.keys.isdisjoint(one["key"] for one in self.results["provenance"]["runs"])
 
     def _column(self, name: str) -> NDArray[np.float64]:
         """The second column of a file whose first counts the test images."""

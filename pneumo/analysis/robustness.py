@@ -160,7 +160,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     )
 
 
-@kept("corruptions", "probes")
+@kept()
 def _computed(study: Study) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     models, resampled, drawn = {}, {}, None

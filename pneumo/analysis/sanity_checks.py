@@ -48,7 +48,7 @@ def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, f
     return float(known.mean()), float(low), float(high)
 
 
-@kept("runs", "similarity")
+@kept()
 def agreements(study: Study) -> dict[str, Agreement]:
     """SimpleCNN's maps against its other seeds', its control's and random ones, over all test images.
 

@@ -225,7 +225,7 @@ def loss(run: Run) -> Loss:
     )
 
 
-@kept("comparison")
+@kept()
 def _scores(study: Study) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for model in study.ran:

@@ -88,7 +88,7 @@ class Nearness:
     model: str
     seed: int
     trained: bool  # now, and not found in the run store
-    same_code: bool  # whether recipe, data, weights and code are the reference's
+    same_code: bool  # whether recipe, data, weights and training are the reference's
     furthest: float  # the largest difference of a test image's probability
     other_calls: int  # test images that are called differently at 0.5
     thresholds: tuple[float, float]  # chosen on validation: the reference's, this run's
@@ -157,13 +157,11 @@ def verify(
         for name in profile.recipes:
             recipe, start, finished = profile.recipe(name), pretrained[name], []
             for seed in profile.seeds:
-                key = runs.run_key(
-                    recipe, seed, dataset.fingerprint, start.sha256 if start else None
-                )
+                key = runs.find_key(recipe, seed, dataset, start.sha256 if start else None, home)
                 if runs.folder(recipe, seed, key, home).is_dir():
                     found.add(key)
                 ear = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
-                run = train(recipe, seed, dataset, start, home, ear, device)
+                run = train(recipe, seed, dataset, start, home, ear, device, key)
                 _ = run.predictions  # read while it is there
                 finished.append(run)
             models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
@@ -399,7 +397,7 @@ def _nearness(kept: Reference, name: str, run: Run, trained: bool) -> Nearness:
         name,
         run.seed,
         trained,
-        same_code=run.key in {one["key"] for one in kept.results["provenance"]["runs"]},
+        same_code=kept.has(run),
         furthest=float(np.abs(after - before).max()),
         other_calls=int(np.sum((after >= metrics.HALF) != (before >= metrics.HALF))),
         thresholds=(kept.thresholds(name, YOUDEN)[place], threshold(run, YOUDEN)),

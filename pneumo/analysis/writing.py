@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pneumo import record
 from pneumo.analysis import robustness, summary
+from pneumo.base import files as storage
 from pneumo.base import paths
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -41,8 +42,18 @@ def write(study: Study, path: Path | None = None) -> Record:
     written = record.write(
         path, (question(study) for question in QUESTIONS), dict(_contents(study))
     )
-    images.note_source(path, Path(study.data.location), _examples(study))
+    images.note_source(path, _location(study, path), _examples(study))
     return written
+
+
+def _location(study: Study, path: Path) -> Path:
+    """The file that holds the study's images; the phantom's are drawn into one beside the record."""
+    if not study.data.is_phantom:
+        return Path(study.data.location)
+    arrays = {f"{name}_images": split.images for name, split in study.data.splits.items()}
+    drawn = path.with_name(f"{path.name}.phantom.npz").absolute()
+    storage.write(drawn, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    return drawn
 
 
 def _contents(study: Study) -> Iterator[tuple[str, bytes]]:

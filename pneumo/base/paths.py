@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -11,6 +12,21 @@ def checkout() -> Path | None:
     """The checkout that this package stands in; None where it was installed without one."""
     folder = Path(__file__).resolve().parents[2]
     return folder if (folder / "report" / "_quarto.yml").is_file() else None
+
+
+def git_commit() -> str | None:
+    """The checkout's commit, with ``-dirty`` behind it where files differ; None outside one."""
+    folder = checkout()
+    if folder is None:  # the working folder's repository, if there is one, is another project's
+        return None
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()
 
 
 def root() -> Path:

@@ -81,6 +81,7 @@ def _train(chosen: argparse.Namespace) -> int:
 
 
 def _study(chosen: argparse.Namespace) -> int:
+    from pneumo.analysis import writing
     from pneumo.commands.progress import Display
     from pneumo.study import study
 
@@ -98,6 +99,9 @@ def _study(chosen: argparse.Namespace) -> int:
             executor=chosen.executor,
             finished=display.finished,
         )
+        if not chosen.only:
+            display.say(f"writing the record to {printable(writing.folder(done))}")
+            writing.write(done)
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
         outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")

@@ -13,9 +13,6 @@ from pneumo.base.errors import PneumoError
 from pneumo.pages import numbers
 from pneumo.record import Record
 
-# Said of everything that is made from the drawn data set, and of nothing else.
-PHANTOM = "synthetic phantom, not medical data"
-
 
 class FragmentError(PneumoError):
     """A fragment that is missing or cannot be filled."""

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.pages import drawing
+from pneumo.pages.style import PHANTOM
 from pneumo.record import Record, RecordError, read
 
 PICTURES = Path("figures")  # beside the pages; each file is named by its content
@@ -86,7 +87,7 @@ def figure(record: Record, anchor: str) -> None:
         f'![]({_keep(anchor, theme, svg)}){{fig-alt="{alt}"}}'
         for theme, svg in (("light", light), ("dark", drawing.darken(light)))
     )
-    caption = " ".join(shown.caption.split()) + behind(record, shown.runs)
+    caption = _marked(record, shown.caption) + behind(record, shown.runs)
     print(
         f"\n::: {{#{anchor}}}\n\n::: {{.light-content}}\n{first}\n:::\n\n"
         f':::: {{.content-visible when-format="html"}}\n::: {{.dark-content}}\n{second}\n:::\n::::\n\n'
@@ -105,7 +106,7 @@ def table(record: Record, anchor: str) -> None:
     if anchor not in TABLES:
         raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
     made = TABLES[anchor](record)
-    caption = " ".join(made.caption.split()) + behind(record, made.runs)
+    caption = _marked(record, made.caption) + behind(record, made.runs)
     print(f"\n{made.markdown()}\n\n: {caption} {{#{anchor}}}\n")
 
 
@@ -143,6 +144,12 @@ def behind(record: Record, runs: Sequence[str]) -> str:
     keys = ", ".join(f'#raw("{run.key}")' for run in known)
     paper = f"#text(size: 0.85em)[ ({'run' if len(known) == 1 else 'runs'} {keys})]"
     return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if len(known) <= FEW_RUNS else "")
+
+
+def _marked(record: Record, caption: str) -> str:
+    """A caption in one line, which says of drawn data that they are no medical data."""
+    mark = f" **{PHANTOM.capitalize()}.**" if record.data.is_phantom else ""
+    return " ".join(caption.split()) + mark
 
 
 def _keep(anchor: str, theme: str, svg: str) -> str:

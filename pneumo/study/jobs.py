@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pneumo.base import checksums, files, paths
+from pneumo import __version__
+from pneumo.base import checksums, files, keys, paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions
-from pneumo.data.sets import DataError, Dataset, fingerprint
+from pneumo.data.sets import DataError, Dataset, order
 from pneumo.study import questions
 from pneumo.study.executors import Call, Lacking, Pool, answers
 from pneumo.training import runs
@@ -28,25 +29,7 @@ if TYPE_CHECKING:
     from pneumo.training.loop import Listener
     from pneumo.training.weights import Weights
 
-# The modules that a worker must have as who asks has them.
-CODE = (
-    "augment",
-    "data",
-    "datasets",
-    "explain",
-    "heldout",
-    "jobs",
-    "loop",
-    "metrics",
-    "models",
-    "pretrained",
-    "probes",
-    "recipes",
-    "runs",
-    "sealed",
-    "train",
-)
-# The data set that this process had last.
+# The data set that this process had last, by its order.
 _known: dict[str, Dataset] = {}
 
 
@@ -62,7 +45,7 @@ class Terms:
     size: int
     source: str  # as the study names it
     location: str
-    fingerprint: str
+    order: str  # which tells the data
     device: str
     home: Path  # the run store of who asks
     token: str | None  # a file in it, by which a worker knows the same store; None: it is the same
@@ -105,7 +88,7 @@ def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Itera
         device: what to compute on.
     """
     _known.clear()
-    _known[dataset.fingerprint] = dataset
+    _known[dataset.order] = dataset
     store = (home or paths.home()).resolve()
     token = f".study-{uuid4().hex}" if pool.apart else None
     if token:
@@ -117,7 +100,7 @@ def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Itera
             dataset.size,
             dataset.source,
             dataset.location,
-            dataset.fingerprint,
+            dataset.order,
             device,
             store,
             token,
@@ -128,9 +111,15 @@ def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Itera
             (store / token).unlink(missing_ok=True)
 
 
-def want(recipe: Recipe, seed: int, dataset: Dataset, weights: "Weights | None") -> Training:
-    """The run of a recipe, a seed, data and weights, which need not be there."""
-    key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
+def want(
+    recipe: Recipe,
+    seed: int,
+    dataset: Dataset,
+    weights: "Weights | None",
+    home: Path | None = None,
+) -> Training:
+    """The run of a recipe, a seed, data and weights, which need not be in the store of `home`."""
+    key = runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
     return Training(recipe, seed, weights, key)
 
 
@@ -233,7 +222,7 @@ def train(
         listener: hears of its progress.
 
     Raises:
-        JobError: the worker has other code.
+        JobError: the worker has another version.
         PneumoError: as :func:`pneumo.training.train.train`.
     """
     from pneumo.training import train as training
@@ -248,7 +237,9 @@ def train(
         found = _found_weights(wanted, weights, home)
         if wanted.weights and found is None:
             return Lacking("weights")
-        training.train(wanted.recipe, wanted.seed, dataset, found, home, listener, common.device)
+        training.train(
+            wanted.recipe, wanted.seed, dataset, found, home, listener, common.device, wanted.key
+        )
     return Made() if shared else _packed(runs.load(destination))
 
 
@@ -273,7 +264,7 @@ def probe(
         listener: hears nothing.
 
     Raises:
-        JobError: the worker has other code.
+        JobError: the worker has another version.
     """
     del listener
     _check_code(common)
@@ -300,14 +291,17 @@ def probe(
 
 
 def _code() -> str:
-    asked = {module for modules in questions.PROBES.values() for module in modules}
-    return runs.source_digest(tuple(sorted({*CODE, *asked})))
+    """What a worker must have as who asks has it."""
+    return keys.key(
+        package=__version__, training=runs.TRAINING_VERSION, probes=questions.PROBES_VERSION,
+        schemas=[runs.SCHEMA, questions.SCHEMA],
+    )  # fmt: skip
 
 
 def _check_code(common: Terms) -> None:
     if _code() != common.code:
         raise JobError(
-            "the worker has other code than this process; install the same pneumo where workers run, "
+            "the worker has another version than this process; install the same pneumo where workers run, "
             "and start them anew"
         )
 
@@ -326,27 +320,27 @@ def _store(common: Terms) -> tuple[Path, bool]:
 
 
 def _data_part(dataset: Dataset) -> tuple[str, Callable[[], Dataset]]:
-    return dataset.fingerprint, lambda: dataset
+    return dataset.order, lambda: dataset
 
 
 def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
     """The data: those that this process had last, those that were sent, or what lies at their location."""
-    if common.fingerprint in _known:
-        return _known[common.fingerprint]
+    if common.order in _known:
+        return _known[common.order]
     found = sent
     if found is None:
         try:
             found = descriptions.load(common.dataset, common.size, common.location)
         except DataError:
             return None
-        if found.fingerprint != common.fingerprint:
+        if found.order != common.order:
             return None
         # By another way they are the same data: the study names the way it was made.
         found = replace(found, source=common.source)
-    elif fingerprint(found.splits) != common.fingerprint:
+    elif order(found.splits) != common.order:  # not as its sender counted it
         raise JobError("the data that were sent are not those that were meant")
     _known.clear()
-    _known[common.fingerprint] = found
+    _known[common.order] = found
     return found
 
 

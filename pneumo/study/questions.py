@@ -4,7 +4,6 @@ A probe costs too many passes through a network for a page, and is no part of a 
 later and asked of runs that are long finished. Each is asked of a model's first seed.
 """
 
-import hashlib
 import io
 import sys
 from importlib import import_module
@@ -15,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, files, provenance
+from pneumo.base import checksums, files, keys, provenance
 from pneumo.base.errors import PneumoError
 from pneumo.data.sets import Dataset
 from pneumo.training import runs
@@ -26,14 +25,10 @@ if TYPE_CHECKING:
     from pneumo.training.models import Classifier
 
 SCHEMA = 2
-# Each probe with the modules that decide its answer. The first holds `probe(model, run, dataset, indices)`,
-# which gives arrays by name; `indices` are the test images to ask about.
-PROBES: dict[str, tuple[str, ...]] = {
-    "corruptions": ("corruptions",),
-    "saliency": ("saliency", "removal", "similarity", "explain"),
-}
-_ALWAYS = ("augment", "models")
-_MODULES = {"corruptions": "pneumo.study.corruptions", "saliency": "pneumo.training.saliency"}
+PROBES_VERSION = 1  # raise it by hand when the answers of a probe change
+# Each is a module that holds `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are
+# the test images to ask about.
+PROBES = {"corruptions": "pneumo.study.corruptions", "saliency": "pneumo.training.saliency"}
 
 
 class ProbeError(PneumoError):
@@ -42,10 +37,14 @@ class ProbeError(PneumoError):
 
 def path(run: Run, name: str, profile: Profile) -> Path:
     """Where the answer lies, or will lie: beside the runs, named by run, probe and what decides it."""
-    # On another machine the same run has other weights.
-    network = f"{run.key} {run.manifest['files'][runs.WEIGHTS]}"
-    decided_by = f"{SCHEMA} {network} {name} {profile.probed_images} {_source(name)}"
-    key = hashlib.sha256(decided_by.encode()).hexdigest()[:12]
+    key = keys.key(
+        schema=SCHEMA,
+        version=PROBES_VERSION,
+        run=run.key,
+        weights=run.manifest["files"][runs.WEIGHTS],  # on another machine the same run has others
+        probe=name,
+        images=profile.probed_images,
+    )
     return run.path.parent.parent / "probes" / f"{run.label}-{name}-{key}.npz"
 
 
@@ -103,7 +102,7 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         if file.is_file():
             return
         indices = _asked(dataset, profile)
-        module = import_module(_MODULES[name])
+        module = import_module(PROBES[name])
         answer = module.probe(load_network(run, device), run, dataset, indices)
         answered = runs.archive(indices=indices, **answer)
         files.write(file, checksums.seal(answered, file.name))
@@ -156,7 +155,3 @@ def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:
     if profile.probed_images is None or profile.probed_images >= len(labels):
         return np.arange(len(labels))
     return stratified(labels, profile.probed_images, seed=0)
-
-
-def _source(name: str) -> str:
-    return runs.source_digest(tuple(sorted({*PROBES[name], *_ALWAYS})))

@@ -5,7 +5,6 @@ never trains, downloads or imports torch. Metrics are imported where they are co
 seconds, and to find that nothing is missing takes none.
 """
 
-import json
 import os
 import shlex
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo.base import checksums, paths, provenance
+from pneumo.base import checksums, keys, paths, provenance
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions, sets
 from pneumo.data.descriptions import Description
@@ -263,7 +262,7 @@ def run(
             models.append(Model(recipe, _parameters(recipe, record), reason=reason))
             continue
         models.append(Model(recipe, 0))  # until it has runs
-        wanted += [jobs.want(recipe, seed, found, pretrained) for seed in chosen.seeds]
+        wanted += [jobs.want(recipe, seed, found, pretrained, home) for seed in chosen.seeds]
     ears = [
         listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
         for one in wanted
@@ -308,7 +307,7 @@ def load(
         size: side of the images, likewise.
 
     Raises:
-        StudyError: there is none, it is not of these data, or the code has changed since.
+        StudyError: there is none, it is not of these data, or its runs are of another version.
     """
     about, side = descriptions.choose(dataset, size)
     chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE).at(side)
@@ -325,10 +324,15 @@ def load(
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
         found = descriptions.load(about.name, side, given or made_from["location"])
+        there = given or made_from["location"]
+        differs = None
         if found.fingerprint != made_from["fingerprint"]:
-            there = given or made_from["location"]
+            differs = f"other data than {there}"
+        elif found.order != made_from.get("order", found.order):  # older records do not tell it
+            differs = f"the images of {there} in another order"
+        if differs:
             raise StudyError(
-                f"the finished study of profile {chosen.name} is of other data than {there}; "
+                f"the finished study of profile {chosen.name} is of {differs}; "
                 f"put back what was there, or run `{command}` --data {there}"
             )
         # The same data by another way are the same data: the study names the way it was made.
@@ -365,14 +369,14 @@ def _load_model(
         return Model(recipe, entry["parameters"], reason=reason)
     found = []
     for seed in profile.seeds:
-        key = runs.run_key(recipe, seed, dataset.fingerprint, entry["weights"])
+        key = runs.find_key(recipe, seed, dataset, entry["weights"], home)
         path = runs.folder(recipe, seed, key, home)
         if not path.is_dir():
             raise StudyError(_missing(path, again))
         found.append(runs.load(path))
     lacking = questions.missing(found[0], profile) if recipe.name in profile.recipes else []
     if lacking:
-        raise StudyError(f"{found[0].label} lacks its probe {lacking[0]} (new code?); {again}")
+        raise StudyError(f"{found[0].label} lacks its probe {lacking[0]}; {again}")
     return Model(recipe, entry["parameters"], tuple(found))
 
 
@@ -383,7 +387,9 @@ def _missing(path: Path, again: str) -> str:
         if other.name.startswith(start):
             told = checksums.OtherVersionError(schema, runs.SCHEMA).told(again)
             return f"run {path.name} is missing, and {other.name} {told}"
-    return f"run {path.name} is missing (new code, recipe or seed?); {again}"
+    return (
+        f"run {path.name} is missing (another recipe, seed, order of images or version?); {again}"
+    )
 
 
 def _left(home: Path | None) -> str:
@@ -418,9 +424,8 @@ def _parameters(recipe: Recipe, record: Path) -> int:
 
 
 def _network(recipe: Recipe) -> str:
-    """A digest of all that decides what the recipe's network is."""
-    decided_by = [recipe.to_dict(), runs.source_digest(("models",))]
-    return checksums.digest(json.dumps(decided_by, sort_keys=True).encode())
+    """A key of all that decides what the recipe's network is."""
+    return keys.key(recipe=recipe.to_dict(), version=runs.TRAINING_VERSION)
 
 
 def _record(study: Study) -> dict[str, Any]:
@@ -432,6 +437,7 @@ def _record(study: Study) -> dict[str, Any]:
             "source": study.data.source,
             "location": study.data.location,
             "fingerprint": study.data.fingerprint,
+            "order": study.data.order,
         },
         "models": [
             {

@@ -111,8 +111,8 @@ def train(
         TrainingError: the weights that the recipe asks for are not given.
     """
     check_weights(recipe, weights)
-    key = runs.run_key(
-        recipe, seed, dataset.fingerprint, weights.sha256 if weights else None, group.size
+    key = runs.find_key(
+        recipe, seed, dataset, weights.sha256 if weights else None, home, group.size
     )
     destination = runs.folder(recipe, seed, key, home)
 

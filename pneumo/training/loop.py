@@ -1,6 +1,10 @@
-"""The one training loop: stages, epochs and steps of any network, with checkpoints."""
+"""The one training loop: stages, epochs and steps of any network, with checkpoints.
+
+When the numbers that come of it change, raise :data:`pneumo.training.runs.TRAINING_VERSION`.
+"""
 
 import io
+import math
 import random
 import sys
 import time
@@ -16,7 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo.base import checksums, files
+from pneumo.base import checksums, files, paths
+from pneumo.base.errors import PneumoError
 from pneumo.data.sets import Part, Rows, Split
 from pneumo.statistics import metrics
 from pneumo.training import runs
@@ -29,6 +34,10 @@ Tensors = tuple[Tensor, ...] | list[Tensor]
 EVALUATION_BATCH = 256
 # SWA averages the last share of the open stage.
 SWA_SHARE = 0.25
+
+
+class DivergedError(PneumoError):
+    """A training whose loss is no number any more."""
 
 
 class Listener(Protocol):
@@ -179,6 +188,8 @@ class Loop:
         self.history: list[dict[str, Any]] = []
         self.weights: dict[str, Tensor] = _copy(model)  # of the epoch that is kept
         self.averaged: AveragedModel | None = None
+        # Of the code that the training begins with, which may be another when it ends.
+        self.git_commit = paths.git_commit()
 
     def run(self, listener: Listener | None = None) -> None:
         """Every stage, from the last finished epoch on; the network ends with the kept epoch's weights."""
@@ -256,12 +267,13 @@ class Loop:
             if listener:
                 listener.step(len(batch))
         order = torch.cat(seen)
+        train_loss = self._finite("training", float(torch.stack(losses).sum()) / len(order))
         predicted = torch.cat(outputs).double().cpu().numpy()
         row = {
             "epoch": epoch,
             "stage": stage.name,
             "learning_rate": learning_rate,
-            "train_loss": float(torch.stack(losses).sum()) / len(order),
+            "train_loss": train_loss,
             **self.task.scores("train", labels[order].numpy(), predicted),
         }
         judged = self.model if self.averaged is None else cast(Classifier, self.averaged.module)
@@ -298,10 +310,20 @@ class Loop:
         outputs = predict(model, self.recipe, self.validation.images)
         labels = torch.tensor(self.validation.labels).double()
         plain = TwoClasses() if outputs.ndim == 1 else ManyClasses()
+        loss = float(plain.loss(torch.from_numpy(outputs), labels))
         return {
-            "val_loss": float(plain.loss(torch.from_numpy(outputs), labels)),
+            "val_loss": self._finite("validation", loss),
             **self.task.scores("val", self.validation.labels, outputs),
         }
+
+    def _finite(self, split: str, loss: float) -> float:
+        """The loss, if it is a number."""
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the {split} loss of {self.recipe.name}, seed {self.seed}, is {loss} in epoch "
+                f"{len(self.history) + 1}: the training has diverged; try a lower learning rate"
+            )
+        return loss
 
     def _optimizer(
         self, stage: Stage, steps: int
@@ -355,6 +377,7 @@ class Loop:
             "averaged": self.averaged.state_dict() if self.averaged is not None else None,
             "weights": self.weights,
             "history": self.history,
+            "git_commit": self.git_commit,
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
@@ -379,6 +402,7 @@ class Loop:
         saved: dict[str, Any] = torch.load(content, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])
         self.weights, self.history = saved["weights"], saved["history"]
+        self.git_commit = saved["git_commit"]
         return saved
 
 

@@ -18,7 +18,7 @@ from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pneumo.base import files
-from pneumo.data.sets import DataError, Split
+from pneumo.data.sets import DataError, Split, order
 from pneumo.training import runs
 from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters
@@ -61,6 +61,11 @@ class Folder:
             for image, label in zip(split.images, split.labels, strict=True)
         )
         return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+    @property
+    def order(self) -> str:
+        """A hash of all images and labels in their order."""
+        return order({"train": self.train, "val": self.val})
 
 
 def read(path: Path, size: int = RECIPE.input_size) -> Folder:
@@ -116,7 +121,7 @@ def pretrain(
     Returns:
         The weights: a state dict of torchvision's ResNet18 in 16-bit floats.
     """
-    key = runs.run_key(recipe, seed, folder.fingerprint, None)
+    key = runs.run_key(recipe, seed, folder, None)
     destination = runs.folder(recipe, seed, key, home)
     with runs.once(destination, FILES) as partial:
         if partial:

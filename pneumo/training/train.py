@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as safetensors
 from torch import nn
 
-from pneumo.base import files, paths
+from pneumo.base import files
 from pneumo.base.errors import PneumoError
 from pneumo.data.held_out import divide
 from pneumo.data.sets import Dataset, Part, Split, part
@@ -43,6 +42,7 @@ def train(
     home: Path | None = None,
     listener: Listener | None = None,
     device: str = "auto",
+    key: str | None = None,
 ) -> Run:
     """The finished run, trained now unless it is there already.
 
@@ -57,12 +57,13 @@ def train(
         home: the run store's folder; None for the project's.
         listener: hears of every step and epoch.
         device: "auto" takes a GPU where there is one.
+        key: the run's; None for that under which it is found.
 
     Raises:
         TrainingError: the device is not there, or the weights that the recipe asks for are not given.
     """
     check_weights(recipe, weights)
-    key = runs.run_key(recipe, seed, dataset.fingerprint, weights.sha256 if weights else None)
+    key = key or runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
     destination = runs.folder(recipe, seed, key, home)
     with runs.once(destination) as partial:
         if partial:
@@ -183,6 +184,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
         "data": {
             "source": dataset.source,
             "fingerprint": dataset.fingerprint,
+            "order": dataset.order,
             "size": dataset.size,
         },
         **provenance(loop),
@@ -206,7 +208,7 @@ def provenance(loop: Loop) -> dict[str, Any]:
         "hardware": hardware(loop.device)
         | {"precision": str(loop.precision).removeprefix("torch.")}
         | ({"processes": loop.processes} if loop.processes > 1 else {}),
-        "git_commit": git_commit(),
+        "git_commit": loop.git_commit,
         "seconds": round(sum(row["seconds"] for row in loop.history), 3),
     }
 
@@ -229,21 +231,6 @@ def hardware(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "system": platform.system(),
     }
-
-
-def git_commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` behind it where files differ; None outside one."""
-    checkout = paths.checkout()
-    if checkout is None:  # the working folder's repository, if there is one, is another project's
-        return None
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        result = subprocess.run(
-            command, cwd=checkout, capture_output=True, text=True, check=True, timeout=10
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return result.stdout.strip()
 
 
 def _first_of_each(split: Split) -> NDArray[np.uint8]:

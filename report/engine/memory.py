@@ -24,7 +24,6 @@ from typing import Any
 
 from pneumo.base import checksums, files, paths
 from pneumo.base.files import StorageError
-from pneumo.training import runs
 from report.engine import trace
 
 SCHEMA = 2
@@ -41,6 +40,9 @@ _RUNNING = (
 )
 _UNUSED = 30 * 86_400  # seconds after which what nobody used is dropped
 _VARIABLES = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "TZ")
+# Python 3.11 counts the depth of all threads' syntax trees as one, and refuses what does not come out even
+# (python/cpython#106905): hold this while parsing.
+PARSING = Lock()
 Outputs = list[list[dict[str, Any]]]
 
 
@@ -209,7 +211,7 @@ class Memory:
         try:
             if parts:
                 source = Path(path).read_bytes()
-                with runs.PARSING:
+                with PARSING:
                     found: Any = trace.parts(source)
             else:
                 with Path(path).open("rb") as file:
