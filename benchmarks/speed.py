@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from pneumo.analysis import reference
-from pneumo.base import files, streams
+from pneumo.base import storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import sets
 from pneumo.data.sets import Dataset, Split
@@ -385,7 +385,7 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = (
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     chosen = parser.parse_args(arguments)
     try:
-        with files.told():
+        with storage.told():
             rows = run(chosen.only, more=more)
             write(rows, chosen.output)
     except PneumoError as error:

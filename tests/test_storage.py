@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pneumo.base import files
-from pneumo.base.files import StorageError
+from pneumo.base import storage
+from pneumo.base.storage import StorageError
 
 
 def killed(function):
@@ -29,22 +29,22 @@ def names(folder):
 @pytest.fixture
 def site(tmp_path):
     """A folder that is to be renewed."""
-    with files.renewed(tmp_path / "site") as new:
+    with storage.renewed(tmp_path / "site") as new:
         (new / "old").touch()
     return tmp_path / "site"
 
 
 def test_a_file_is_replaced_whole_and_nothing_stays_beside_it(tmp_path):
-    files.write(tmp_path / "deep" / "file", b"long before")
-    files.write(tmp_path / "deep" / "file", lambda file: file.write(b"now"))
+    storage.write(tmp_path / "deep" / "file", b"long before")
+    storage.write(tmp_path / "deep" / "file", lambda file: file.write(b"now"))
     assert (tmp_path / "deep" / "file").read_bytes() == b"now"
     assert names(tmp_path) == ["deep", "deep/file"]
 
 
 def test_an_error_of_who_writes_leaves_the_old_file_alone(tmp_path):
-    files.write(tmp_path / "file", b"before")
+    storage.write(tmp_path / "file", b"before")
     with pytest.raises(ZeroDivisionError):
-        files.write(tmp_path / "file", lambda file: file.write(b"half") / 0)
+        storage.write(tmp_path / "file", lambda file: file.write(b"half") / 0)
     assert (tmp_path / "file").read_bytes() == b"before"
     assert names(tmp_path) == ["file"]
 
@@ -52,17 +52,17 @@ def test_an_error_of_who_writes_leaves_the_old_file_alone(tmp_path):
 @pytest.mark.promise("killed", "survived")
 def test_what_a_killed_writer_left_is_written_over(tmp_path):
     path = tmp_path / "file"
-    files.write(path, b"before")
+    storage.write(path, b"before")
 
     def die(file):
         file.write(b"a long half")
         file.flush()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    killed(lambda: files.write(path, die))
+    killed(lambda: storage.write(path, die))
     assert path.read_bytes() == b"before"
     assert len(names(tmp_path)) == 2
-    files.write(path, b"after")
+    storage.write(path, b"after")
     assert path.read_bytes() == b"after"
     assert names(tmp_path) == ["file"]
 
@@ -70,7 +70,7 @@ def test_what_a_killed_writer_left_is_written_over(tmp_path):
 @pytest.mark.promise("killed", "survived")
 def test_the_old_folder_stands_until_the_new_one_does_and_what_was_killed_is_cleared(site):
     def die():
-        with files.renewed(site) as new:
+        with storage.renewed(site) as new:
             (new / "half").touch()
             assert names(site) == ["old"]
             os.kill(os.getpid(), signal.SIGKILL)
@@ -78,14 +78,14 @@ def test_the_old_folder_stands_until_the_new_one_does_and_what_was_killed_is_cle
     killed(die)
     assert names(site) == ["old"]
     assert names(site.parent) == ["site", "site.being-made", "site.being-made/half", "site/old"]
-    with files.renewed(site) as new:
+    with storage.renewed(site) as new:
         assert names(new) == []
         (new / "new").touch()
     assert names(site.parent) == ["site", "site/new"]
 
 
 def test_an_error_leaves_the_old_folder_alone(site):
-    with pytest.raises(ZeroDivisionError), files.renewed(site) as new:
+    with pytest.raises(ZeroDivisionError), storage.renewed(site) as new:
         (new / "new").write_text(str(1 / 0))
     assert names(site.parent) == ["site", "site/old"]
 
@@ -95,7 +95,7 @@ def test_there_is_no_moment_without_the_folder(site):
     number = os.fork()
     if number == 0:
         for _ in range(300):
-            with files.renewed(site) as new:
+            with storage.renewed(site) as new:
                 (new / "new").touch()
         os._exit(0)
     seen = 0
@@ -107,13 +107,13 @@ def test_there_is_no_moment_without_the_folder(site):
 
 @pytest.mark.promise("killed", "survived")
 def test_where_folders_can_not_be_exchanged_the_next_call_puts_the_old_one_back(site, monkeypatch):
-    monkeypatch.setattr(files, "_exchange", lambda one, other: False)
-    with files.renewed(site) as new:
+    monkeypatch.setattr(storage, "_exchange", lambda one, other: False)
+    with storage.renewed(site) as new:
         (new / "new").touch()
     assert names(site.parent) == ["site", "site/new"]
     # As it is where a process is killed between the two renamings.
     site.rename(site.with_name("site.replaced"))
-    with files.renewed(site) as new:
+    with storage.renewed(site) as new:
         assert names(site) == ["new"]
         (new / "newer").touch()
     assert names(site.parent) == ["site", "site/newer"]
@@ -124,15 +124,15 @@ def test_a_temporary_folder_of_a_killed_process_is_cleared_by_the_next(tmp_path,
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def die():
-        with files.scratch("test") as folder:
+        with storage.scratch("test") as folder:
             (folder / "file").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
     (tmp_path / "pneumo-other-1").mkdir()
-    with files.scratch("test") as alive:
+    with storage.scratch("test") as alive:
         killed(die)
         assert len(names(tmp_path)) == 4
-        with files.scratch("test") as mine:
+        with storage.scratch("test") as mine:
             assert names(tmp_path) == sorted(["pneumo-other-1", alive.name, mine.name])
     assert names(tmp_path) == ["pneumo-other-1"]
 
@@ -142,10 +142,10 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path):
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "new", tmp_path / "file" / "deep" / "new"):
         with pytest.raises(StorageError, match=f"{tmp_path / 'file'}.* a file is where a folder"):
-            files.write(path, b"")
+            storage.write(path, b"")
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), FileNotFoundError(2, "x"), RuntimeError("x")])
 def test_what_is_no_refusal_of_the_disk_passes(error):
-    with pytest.raises(type(error)), files.refusals():
+    with pytest.raises(type(error)), storage.refusals():
         raise error

@@ -12,7 +12,7 @@ from filelock import FileLock
 from forks import Job
 from test_killed import assert_it_is_as_if_nothing_had_been
 
-from pneumo.base import files
+from pneumo.base import storage
 from pneumo.training import runs
 
 EIGHT = 8
@@ -77,7 +77,7 @@ def test_a_file_that_many_write_is_always_one_of_theirs(tmp_path, faults):
         number = os.fork()
         if number == 0:
             for _ in range(20):
-                files.write(path, content)
+                storage.write(path, content)
             os._exit(0)
         numbers.append(number)
     while numbers:
@@ -95,13 +95,13 @@ def test_a_file_that_many_write_is_always_one_of_theirs(tmp_path, faults):
 def test_a_folder_that_two_renew_is_one_of_theirs(tmp_path):
     number = os.fork()
     if number == 0:
-        with files.renewed(tmp_path / "folder") as new:
+        with storage.renewed(tmp_path / "folder") as new:
             time.sleep(0.5)
             (new / "child").touch()
         os._exit(0)
     while not (tmp_path / "folder.being-made").is_dir():
         time.sleep(0.01)
-    with files.renewed(tmp_path / "folder") as new:
+    with storage.renewed(tmp_path / "folder") as new:
         # It has waited: the other's is finished.
         assert [path.name for path in (tmp_path / "folder").iterdir()] == ["child"]
         (new / "parent").touch()

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock
 
 from pneumo.base import checksums, keys, paths, provenance
-from pneumo.base.files import StorageError
+from pneumo.base.storage import StorageError
 from pneumo.study import questions
 from pneumo.study.study import Study
 from pneumo.training import runs

@@ -23,9 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from pneumo.analysis import results
-from pneumo.base import checksums, files, paths, provenance
+from pneumo.base import checksums, paths, provenance, storage
 from pneumo.base.errors import PneumoError
-from pneumo.base.files import renewed
+from pneumo.base.storage import renewed
 from pneumo.data import descriptions
 from pneumo.data.sets import PUBLISHED
 from pneumo.record import promises
@@ -312,7 +312,7 @@ def write_digests(folder: Path) -> Path:
     if not _is_reference(folder):
         raise ReferenceStudyError(f"{folder} holds something else than a reference study")
     digests = {name: checksums.digest((folder / name).read_bytes()) for name in _names(folder)}
-    files.write(folder / DIGESTS, _listed(digests))
+    storage.write(folder / DIGESTS, _listed(digests))
     return folder / DIGESTS
 
 
@@ -341,7 +341,7 @@ def read_bench(path: Path) -> dict[str, Any] | None:
 def write_bench(path: Path, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
     """Write what :func:`read_bench` reads."""
     content = {"schema": BENCH_SCHEMA, "rows": list(rows), "machine": machine}
-    files.write(path, checksums.text(content, BENCH).encode())
+    storage.write(path, checksums.text(content, BENCH).encode())
 
 
 def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from pneumo import record
 from pneumo.analysis import robustness, summary
-from pneumo.base import files as storage
-from pneumo.base import paths
+from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
 from pneumo.statistics import metrics

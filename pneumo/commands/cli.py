@@ -9,7 +9,7 @@ from pathlib import Path
 from pneumo import __version__
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
-from pneumo.base.files import told
+from pneumo.base.storage import told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, files
+from pneumo.base import checksums, storage
 from pneumo.base.errors import PneumoError
 from pneumo.record import answers, crate, frames, images, plain
 from pneumo.record.about import About
@@ -282,7 +282,7 @@ def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) ->
     folder = folder.absolute()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file():
         raise RecordError(f"{folder} holds something else than a record")
-    with files.renewed(folder) as new:
+    with storage.renewed(folder) as new:
         for name, content in made.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             (new / name).write_bytes(content)

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import files, npz
+from pneumo.base import npz, storage
 
 SPLITS = ("train", "val", "test")
 # Beside a record lies what says where its images are: no part of it, and never published.
@@ -87,7 +87,7 @@ def note_source(record: Path, path: Path, examples: Mapping[str, NDArray[np.uint
     """Write down, beside a record, where its images are and what examples were made from them."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, location=np.array(str(path)), **examples)
-    files.write(record.with_name(record.name + BESIDE), buffer.getvalue())
+    storage.write(record.with_name(record.name + BESIDE), buffer.getvalue())
 
 
 def _beside(record: Path) -> tuple[dict[str, NDArray[np.uint8]], Path | None]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pneumo import __version__
-from pneumo.base import checksums, files, keys, paths
+from pneumo.base import checksums, keys, paths, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions
 from pneumo.data.sets import DataError, Dataset, order
@@ -355,7 +355,7 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights
     if sent is not None:
         if checksums.digest(sent) != meant.sha256:
             raise JobError("the weights that were sent are not those that were meant")
-        files.write(kept, sent)
+        storage.write(kept, sent)
     for path in (meant.path, kept):
         if path.is_file() and sha256_of(path) == meant.sha256:
             return replace(meant, path=path)

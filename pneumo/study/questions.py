@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, files, keys, provenance
+from pneumo.base import checksums, keys, provenance, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data.sets import Dataset
 from pneumo.training import runs
@@ -105,7 +105,7 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         module = import_module(PROBES[name])
         answer = module.probe(load_network(run, device), run, dataset, indices)
         answered = runs.archive(indices=indices, **answer)
-        files.write(file, checksums.seal(answered, file.name))
+        storage.write(file, checksums.seal(answered, file.name))
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
@@ -129,7 +129,7 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
         if not file.is_file():
-            files.write(file, content)
+            storage.write(file, content)
 
 
 def load_network(run: Run, device: str = "auto") -> "Classifier":

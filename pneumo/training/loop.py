@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo.base import checksums, files, paths
+from pneumo.base import checksums, paths, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data.sets import Part, Rows, Split
 from pneumo.statistics import metrics
@@ -388,7 +388,7 @@ class Loop:
 
         # The history first: a training that is killed in between makes the epoch again, and writes both.
         runs.write_history(self.folder, self.history)
-        files.write(self.folder / "checkpoint.pt", put)
+        storage.write(self.folder / "checkpoint.pt", put)
 
     def _restore(self) -> dict[str, Any] | None:
         path = self.folder / "checkpoint.pt"

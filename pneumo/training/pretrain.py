@@ -17,7 +17,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from pneumo.base import files
+from pneumo.base import storage
 from pneumo.data.sets import DataError, Split, order
 from pneumo.training import runs
 from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
@@ -145,7 +145,7 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
         name.replace("fc.1.", "fc."): value.half() if value.is_floating_point() else value
         for name, value in loop.model.network.state_dict().items()
     }
-    files.write(
+    storage.write(
         loop.folder / runs.WEIGHTS,
         safetensors({name: value.contiguous().cpu() for name, value in state.items()}),
     )
@@ -180,7 +180,7 @@ def _publish(run: Path, name: str, output: Path) -> Path:
     digest = about["files"][runs.WEIGHTS]
     plain = "".join(sign if sign.isalnum() else "-" for sign in name)
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
-    files.write(path, weights)
+    storage.write(path, weights)
     told = {name: value for name, value in about.items() if name != "files"}
     runs.write_json(path.with_suffix(".json"), {"sha256": digest, **told})
     return path

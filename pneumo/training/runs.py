@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, files, keys, paths, provenance
+from pneumo.base import checksums, keys, paths, provenance, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data.sets import Dataset
 from pneumo.training.recipes import Recipe
@@ -374,12 +374,12 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-    files.write(path / "history.csv", text.getvalue().encode())
+    storage.write(path / "history.csv", text.getvalue().encode())
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write a compressed ``.npz`` that appears whole or not at all."""
-    files.write(path, archive(**arrays))
+    storage.write(path, archive(**arrays))
 
 
 def archive(**arrays: NDArray[Any]) -> bytes:
@@ -402,7 +402,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 def _write_text(path: Path, text: str) -> None:
     content = text.encode()
     if not (path.is_file() and path.read_bytes() == content):
-        files.write(path, content)
+        storage.write(path, content)
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
@@ -418,7 +418,7 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
         name: checksums.digest((folder / name).read_bytes()) for name in files if name != MANIFEST
     }
     text = checksums.text({"schema": SCHEMA, **content, "files": digests}, label)
-    files.write(folder / MANIFEST, text.encode())
+    storage.write(folder / MANIFEST, text.encode())
 
 
 @contextmanager
@@ -463,7 +463,7 @@ def made_once(
             )
         filling = destination.with_name(f".{destination.name}.partial")
         filling.mkdir(exist_ok=True)
-        with files.refusals(filling):
+        with storage.refusals(filling):
             yield filling
             publish(filling, destination, files)
 
@@ -481,7 +481,7 @@ def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> N
         shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
     if destination.exists():
         shutil.rmtree(destination)
-    files.settle(partial)
+    storage.settle(partial)
     partial.rename(destination)
 
 

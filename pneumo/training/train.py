@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as safetensors
 from torch import nn
 
-from pneumo.base import files
+from pneumo.base import storage
 from pneumo.base.errors import PneumoError
 from pneumo.data.held_out import divide
 from pneumo.data.sets import Dataset, Part, Split, part
@@ -198,7 +198,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
 def write_weights(model: nn.Module, path: Path) -> None:
     """The state of a network, as safetensors."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    files.write(path, safetensors(state))
+    storage.write(path, safetensors(state))
 
 
 def provenance(loop: Loop) -> dict[str, Any]:

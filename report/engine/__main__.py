@@ -9,7 +9,7 @@ from typing import Literal
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
-from pneumo.base.files import told
+from pneumo.base.storage import told
 from report.engine import edition, quarto, site, standing
 from report.engine.config import read_book
 from report.engine.memory import Memory

@@ -20,7 +20,7 @@ from typing import Any
 import pypandoc
 import yaml
 
-from pneumo.base import files, paths, streams
+from pneumo.base import paths, storage, streams
 from pneumo.base.errors import PneumoError
 from report.engine.config import Author, read_book
 
@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say which files are behind")
     chosen = parser.parse_args(arguments)
     try:
-        with files.told():
+        with storage.told():
             if not chosen.check:
                 write(chosen.project)
                 return 0

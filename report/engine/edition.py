@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from pneumo.base import files, paths
+from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.data.descriptions import Description
 from report.engine.config import read_book
@@ -41,7 +41,7 @@ def of(project: Path, no_study: bool = False) -> Iterator[Path]:
         yield project
         return
     read_book(project)  # what is wrong with it is said before it is copied
-    with files.scratch("book") as folder:
+    with storage.scratch("book") as folder:
         copy = folder / project.resolve().name
         shutil.copytree(project, copy, ignore=_LEFT)
         for page in copy.glob("*.qmd"):

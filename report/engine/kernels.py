@@ -22,7 +22,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from pneumo.base import files, paths
+from pneumo.base import paths, storage
 from report.engine import trace
 from report.engine.config import Book
 from report.engine.errors import RenderError
@@ -60,7 +60,7 @@ class Kernels:
 
     def __enter__(self) -> "Kernels":
         self._ending = ExitStack()
-        self.scratch = self._ending.enter_context(files.scratch("kernels"))
+        self.scratch = self._ending.enter_context(storage.scratch("kernels"))
         width, height = size(self._book)
         dpi = self._book.html.get("fig-dpi", 96)
         self.first = first(self.scratch)

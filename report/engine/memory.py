@@ -22,8 +22,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pneumo.base import checksums, files, paths
-from pneumo.base.files import StorageError
+from pneumo.base import checksums, paths, storage
+from pneumo.base.storage import StorageError
 from report.engine import trace
 
 SCHEMA = 2
@@ -94,7 +94,7 @@ class Memory:
         """Keep it, whole or not at all; where nothing can be written nothing is kept."""
         path = self._path(kind, key)
         try:
-            files.write(path, gzip.compress(checksums.seal(content, f"{kind}/{key}"), 1, mtime=0))
+            storage.write(path, gzip.compress(checksums.seal(content, f"{kind}/{key}"), 1, mtime=0))
         except StorageError:
             return
         self._new.add(key)

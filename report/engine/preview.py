@@ -14,7 +14,7 @@ from typing import Any
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
-from pneumo.base.files import told
+from pneumo.base.storage import told
 from report.engine import __main__ as command
 from report.engine.config import read_book
 from report.engine.errors import RenderError

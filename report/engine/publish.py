@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.analysis import results
-from pneumo.base import files, paths, streams
+from pneumo.base import paths, storage, streams
 from pneumo.base.errors import PneumoError, printable
 from report.engine import check
 from report.engine.config import read_book
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = _parser().parse_args(arguments)
     try:
-        with files.told():
+        with storage.told():
             site = chosen.site or read_book(chosen.project / "report").output
             _publish(site, chosen)
     except PneumoError as error:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pneumo.base import files
+from pneumo.base import storage
 from report.engine import replay
 from report.engine.config import read_book
 from report.engine.errors import RenderError
@@ -89,7 +89,7 @@ def render(project: Path, output: Path | None = None, memory: Memory | None = No
     """
     program = require()
     output = (output or read_book(project).output).resolve()
-    with files.renewed(output) as building:
+    with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]
         with remembering(project, memory) as environment:
             # What Quarto keeps itself may be stale, and a kernel that lives on does not say what it has read.
@@ -113,7 +113,7 @@ def remembering(project: Path, memory: Memory | None) -> Iterator[Mapping[str, s
         yield environment
         return
     keys = _keys(project)
-    with files.scratch("quarto") as folder:
+    with storage.scratch("quarto") as folder:
         for part in (replay.SESSIONS, replay.RECORDS):
             (folder / part).mkdir()
         (folder / replay.BEGINNING).write_text(first(folder), encoding="utf-8")

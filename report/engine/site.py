@@ -14,7 +14,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from pneumo.base import files
+from pneumo.base import storage
 from report.engine import html, tree
 from report.engine.config import Book, line_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
@@ -60,7 +60,7 @@ def render(
     _check_output(output, book)
     pages = [read_page(path, book.metadata) for path in book.chapters]
     # From the beginning: who builds the same site at the same time then finds what this one keeps.
-    with files.renewed(output) as building, tree.remembering(memory):
+    with storage.renewed(output) as building, tree.remembering(memory):
         executed, more = _execute_all(pages, book, memory, beside, before)
         document = assemble(executed, book)
         check_citations(document, _bibliography(book))
@@ -118,7 +118,7 @@ def _write_site(
 ) -> None:
     """The site's files, and beside them the PDF, with which pages have nothing in common."""
     files = {name: content for page in executed for name, content in page.files.items()}
-    with files.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
+    with storage.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
         pdf = None
         if book.pdf:
             pdf = pool.submit(write_pdf, document, book, templates, files, scratch, memory)
