@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumo.analysis import sanity_checks
-from pneumo.statistics.similarity import rank_correlation
+from pneumo.training.similarity import rank_correlation
 from pneumo.study import questions
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from pneumo.analysis.cache import kept
-from pneumo.statistics.similarity import WINDOW as WINDOW
-from pneumo.statistics.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.training.similarity import WINDOW as WINDOW
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.study import questions
 from pneumo.study.study import Model, Study
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pneumo.data.sets import Dataset
-from pneumo.statistics.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam
 from pneumo.training.models import Classifier, build
