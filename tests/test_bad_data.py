@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.data import sets
 from pneumo.data.sets import DataError
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pneumo import __version__
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_help_imports_neither_torch_nor_numpy():
     assert result.returncode == 0
     assert all(command in result.stdout for command in ("data", "train", "study", "predict"))
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
-    assert "pneumo.commands.cli" in imported
+    assert "pneumo.commands.main" in imported
     heavy = {"torch", "numpy", "matplotlib", "sklearn", "PIL", "pydicom", "rich", "distributed"}
     assert not heavy & imported
 

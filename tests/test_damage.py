@@ -16,7 +16,7 @@ from pneumo.analysis import reference, results
 from pneumo.analysis.reference import ReferenceStudyError
 from pneumo.base import checksums, paths
 from pneumo.base.checksums import DamageError
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.record import promises
 from pneumo.record.promises import PromisesError
 from pneumo.study import questions

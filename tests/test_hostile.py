@@ -17,7 +17,7 @@ from rich.console import Console
 from pneumo.analysis import results
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError, printable
-from pneumo.commands import cli
+from pneumo.commands import main as cli
 from pneumo.commands.progress import Display
 from pneumo.data import descriptions, radiographs
 from pneumo.data.radiographs import RadiographError

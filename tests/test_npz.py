@@ -11,7 +11,7 @@ import pytest
 from pneumo.analysis import cache
 from pneumo.base import npz
 from pneumo.base.storage import StorageError
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.data import descriptions, held_out, phantom, sets
 from pneumo.data.sets import DataError, Split
 from pneumo.study.study import Study

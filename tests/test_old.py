@@ -13,7 +13,7 @@ from pneumo.analysis import cache as keeping
 from pneumo.analysis import reference
 from pneumo.analysis.reference import ReferenceStudyError
 from pneumo.base import checksums, paths
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.study import questions
 from pneumo.study import study as studies
 from pneumo.study.study import StudyError

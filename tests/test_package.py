@@ -34,7 +34,7 @@ INSTALLED = """
 import json
 from pneumo.base import paths
 from pneumo.training import train
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.training.weights import find_weights
 from pneumo.training.recipes import RECIPES
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.study import operating_points, predict, selection
 from pneumo.study.predict import CAVEAT, Prediction, PredictionError, Predictor
 from pneumo.study.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.data.sets import DataError
 from pneumo.training import pretrain as module
 from pneumo.training.models import build

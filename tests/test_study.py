@@ -127,7 +127,7 @@ def test_a_study_with_nothing_left_to_do_imports_neither_torch_nor_what_computes
     script = f"""
 import sys
 from pathlib import Path
-from pneumo.commands import cli
+from pneumo.commands import main as cli
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pneumo.analysis import reference
 from pneumo.base.errors import PneumoError
-from pneumo.commands import cli
+from pneumo.commands import main as cli
 from pneumo.data import sets
 from pneumo.study import study
 from pneumo.training import recipes

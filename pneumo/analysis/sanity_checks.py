@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
 from pneumo.analysis.cache import kept
-from pneumo.training.similarity import WINDOW as WINDOW
-from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.study import questions
 from pneumo.study.study import Model, Study
+from pneumo.training.similarity import WINDOW as WINDOW
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 
 # A rank correlation above which two maps of one image would be read the same way.
 ALIKE = 0.5

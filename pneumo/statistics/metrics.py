@@ -317,7 +317,7 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
 def _counts_by_threshold(
     truth: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
-    """Falling thresholds, from infinity over every distinct score, with the true and false positives there."""
+    """Falling thresholds, from infinity over every distinct score, with true and false positives."""
     order = np.argsort(-scores, kind="stable")
     last = np.r_[
         np.flatnonzero(np.diff(scores[order])), len(scores) - 1
