@@ -280,7 +280,7 @@ def _flip_is_safe(study: Study) -> list[Claim]:
             f"Flipping images in training costs less than {FLIP_MARGIN:g} of test AUC.",
             verdict,
             f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
-            f"{'seed' if row.seeds == 1 else 'seeds'} each: {_signed(difference.mean)} (95 % interval "
+            f"{'seed' if row.seeds == 1 else 'seeds'} each: {_signed(difference.value)} (95 % interval "
             f"{_signed(difference.low)} to {_signed(difference.high)})",
         )
     ]

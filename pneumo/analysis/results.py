@@ -22,6 +22,7 @@ from pneumo.analysis.robustness import Robustness
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions
+from pneumo.record import plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points
 from pneumo.study.corruptions import CORRUPTIONS
@@ -123,7 +124,7 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
         },
         "baselines": _baselines(study, bounds),
         "comparisons": [_pair(pair) for pair in comparison.pairs(study)],
-        "ablations": ablation.write(ablation.rows(study)),
+        "ablations": plain.to_plain(list(ablation.rows(study))),
         "claims": [vars(claim) for claim in claims.decide(study)],
         "provenance": provenance(study),
     }

@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pneumo import __version__
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
-from pneumo.pages import numbers
+from pneumo.pages import numbers, showing
 from pneumo.record import Record
 
 
@@ -98,4 +98,5 @@ def _names(record: Record) -> dict[str, Any]:
         "best": record.best,
         "claims": record.claims,
         "version": __version__,
+        "table": lambda anchor: showing.table_markdown(record, anchor),
     }

@@ -101,13 +101,22 @@ def table(record: Record, anchor: str) -> None:
     Raises:
         PageError: there is no such table.
     """
+    print(f"\n{table_markdown(record, anchor)}\n")
+
+
+def table_markdown(record: Record, anchor: str) -> str:
+    """A table's Markdown with its caption, for a fragment that decides whether it is shown.
+
+    Raises:
+        PageError: as :func:`table`.
+    """
     from pneumo.pages.tables import TABLES
 
     if anchor not in TABLES:
         raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
     made = TABLES[anchor](record)
     caption = _marked(record, made.caption) + behind(record, made.runs)
-    print(f"\n{made.markdown()}\n\n: {caption} {{#{anchor}}}\n")
+    return f"{made.markdown()}\n\n: {caption} {{#{anchor}}}"
 
 
 def claim(record: Record, identifier: str) -> Markdown:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pneumo.pages import markdown_table
-from pneumo.pages.tables import robustness
+from pneumo.pages.tables import ablation, reproducibility, robustness, training
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -16,7 +16,6 @@ from pneumo.pages.tables._table import (
     signed,
     table,
 )
-from pneumo.pages.tables.ablation import ablations
 from pneumo.pages.tables.copies import near_duplicates, planted_copies, without_copies
 from pneumo.pages.tables.dataset import audit, augmentations, data_counts
 from pneumo.pages.tables.evaluation import (
@@ -33,7 +32,6 @@ from pneumo.pages.tables.evaluation import (
 )
 from pneumo.pages.tables.guidelines import guideline
 from pneumo.pages.tables.mistakes import flips, shared_mistakes
-from pneumo.pages.tables.promises import promises
 from pneumo.pages.tables.reference import (
     reference_difference,
     reference_origin,
@@ -42,13 +40,16 @@ from pneumo.pages.tables.reference import (
 )
 from pneumo.pages.tables.saliency import agreements, attention, removal
 from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
-from pneumo.pages.tables.speed import speed
-from pneumo.pages.tables.training import pretrained, provenance, recipes, versions
 from pneumo.pages.tables.usefulness import calibrations, prevalences
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {**robustness.TABLES}
+TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
+    **ablation.TABLES,
+    **reproducibility.TABLES,
+    **robustness.TABLES,
+    **training.TABLES,
+}
 
 __all__ = [
     "DASH",
@@ -56,7 +57,6 @@ __all__ = [
     "TABLES",
     "Table",
     "TableError",
-    "ablations",
     "agreements",
     "all_pairs",
     "attention",
@@ -78,12 +78,8 @@ __all__ = [
     "plain",
     "planted_copies",
     "predictive_values",
-    "pretrained",
     "prevalences",
-    "promises",
-    "provenance",
     "ranked",
-    "recipes",
     "reference_difference",
     "reference_origin",
     "reference_points",
@@ -95,10 +91,8 @@ __all__ = [
     "shift_scores",
     "shift_tests",
     "signed",
-    "speed",
     "summary",
     "table",
     "validation_and_test",
-    "versions",
     "without_copies",
 ]
