@@ -20,7 +20,8 @@ def test_a_frame_comes_back_from_its_csv():
     assert found["model"].tolist() == ["a", "b, c"]
     assert found["auc"].tolist() == [0.1 + 0.2, 1e-17]
     assert found["count"].tolist() == [3.0, 12.0]
-    assert math.isnan(found["low"][0]) and found["low"][1] == -math.inf
+    assert math.isnan(found["low"][0])
+    assert found["low"][1] == -math.inf
     assert found["key"].tolist() == ["123456789012", "12e3"]
     assert (found.units, found.runs) == ({"auc": "share"}, ("run",))
     assert to_csv(found) == written
