@@ -114,9 +114,7 @@ def test_the_same_file_under_another_name_is_other_data_with_other_runs(tmp_path
     right, wrong = descriptions.load("breastmnist", 28, path), descriptions.load(None, 28, path)
     assert right.fingerprint != wrong.fingerprint
     recipe = study.models[0].recipe
-    assert run_key(recipe, 0, right.fingerprint, None) != run_key(
-        recipe, 0, wrong.fingerprint, None
-    )
+    assert run_key(recipe, 0, right, None) != run_key(recipe, 0, wrong, None)
 
 
 def test_no_two_phantoms_are_the_same_data():

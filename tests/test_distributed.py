@@ -122,9 +122,9 @@ def test_the_numbers_lie_within_the_seeds_spread(together, phantom, tmp_path):
 
 
 def test_a_shared_run_is_not_mistaken_for_one_processs(together, phantom):
-    alone = runs.run_key(RECIPE, 0, phantom.fingerprint, None)
-    assert runs.run_key(RECIPE, 0, phantom.fingerprint, None, 1) == alone
-    assert together.key == runs.run_key(RECIPE, 0, phantom.fingerprint, None, 2) != alone
+    alone = runs.run_key(RECIPE, 0, phantom, None)
+    assert runs.run_key(RECIPE, 0, phantom, None, 1) == alone
+    assert together.key == runs.run_key(RECIPE, 0, phantom, None, 2) != alone
 
 
 @pytest.mark.promise("killed", "survived")

@@ -56,18 +56,14 @@ def assert_same_bits(run, other):
         np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
 
 
-def test_the_code_that_must_be_the_same_is_all_that_decides_a_run():
-    assert set(runs._DECIDING) <= set(jobs.CODE)
-
-
 @pytest.mark.promise("same", "found")
-def test_a_worker_with_other_code_refuses_in_one_line(common, phantom):
+def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
     wanted = jobs.want(TINY, 0, phantom, None)
     for refuse in (
         lambda other: jobs.train(other, wanted),
         lambda other: jobs.probe(other, "simple-cnn-s0-x", "saliency", SMALL),
     ):
-        with pytest.raises(JobError, match=r"other code .* install the same pneumo") as raised:
+        with pytest.raises(JobError, match=r"another version .* install the same pneumo") as raised:
             refuse(replace(common, code="other"))
         assert "\n" not in str(raised.value)
 
@@ -82,7 +78,7 @@ def test_data_that_are_elsewhere_or_are_others_are_asked_for(common, phantom, tm
     wanted = jobs.want(TINY, 0, phantom, None)
     nowhere = replace(common, location=str(tmp_path / "nowhere.npz"))
     assert jobs.train(nowhere, wanted) == Lacking("data")
-    others = replace(common, fingerprint="0" * 64)
+    others = replace(common, order="0" * 64)
     assert jobs.train(others, wanted) == Lacking("data")
     assert jobs._found(nowhere, phantom) is phantom
     assert jobs._found(nowhere, None) is phantom, "they are kept for the next job"

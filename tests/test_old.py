@@ -113,7 +113,9 @@ def test_a_run_that_is_there_from_another_version_alone_is_named(study, store, f
     ):
         studies.load()
     shutil.rmtree(old)
-    with pytest.raises(StudyError, match=r"is missing \(new code, recipe or seed\?\); run"):
+    with pytest.raises(
+        StudyError, match=r"is missing \(another recipe, seed, order of images or version\?\); run"
+    ):
         studies.load()
 
 

@@ -200,6 +200,23 @@ def test_other_data_are_not_reported_as_the_studys(small, tmp_path, phantom):
     assert str(path) in str(raised.value)
 
 
+def test_the_same_images_in_another_order_are_not_reported_as_the_studys(small, tmp_path, arrays):
+    path = tmp_path / "pneumoniamnist.npz"
+    # Of one label, so that only the images tell the orders apart.
+    same = np.flatnonzero(arrays["test_labels"][:, 0] == 1)
+    order = np.arange(len(arrays["test_labels"]))
+    order[same] = same[::-1]
+    arrays["test_images"] = arrays["test_images"][order]
+    np.savez(path, **arrays)
+    with pytest.raises(StudyError, match=r"is of the images of .* in another order; "):
+        load(ALONE.name, str(path), home=tmp_path)
+    again = run(ALONE.name, str(path), home=tmp_path)
+    assert again.data.fingerprint == small.data.fingerprint
+    assert again.runs[0].key != small.runs[0].key
+    before, after = (one.runs[0].predictions["test"].logits for one in (small, again))
+    np.testing.assert_allclose(after, before[order], atol=1e-4)
+
+
 def test_the_same_data_from_a_file_are_the_same_study(small, tmp_path, phantom):
     path = tmp_path / "pneumoniamnist.npz"
     arrays = {}
