@@ -1,7 +1,7 @@
 """A short training of each architecture gives the numbers that it gave when its version was raised last.
 
-When a change of them is meant, raise ``TRAINING_VERSION`` in ``pneumo/training/runs.py`` and keep the new numbers with
-``python tests/test_golden.py``.
+When a change of them is meant, raise ``TRAINING_VERSION`` in ``pneumo/training/runs.py`` and keep the new
+numbers with ``python tests/test_golden.py``.
 """
 
 import hashlib
@@ -41,8 +41,8 @@ drawn_alike = pytest.mark.skipif(
     reason="torch draws other random numbers on a processor without AVX2",
 )
 MOVED = (
-    "the numbers of a training have changed: raise TRAINING_VERSION in pneumo/training/runs.py, and keep the new "
-    "ones with `python tests/test_golden.py`"
+    "the numbers of a training have changed: raise TRAINING_VERSION in pneumo/training/runs.py, and keep "
+    "the new ones with `python tests/test_golden.py`"
 )
 
 

@@ -42,6 +42,6 @@ def run(chosen: argparse.Namespace) -> int:
         print(predict.to_json(found))
     else:
         predict.show(found)
-    for failure in found["unreadable"]:
-        print(f"pneumo: {failure['error']}", file=sys.stderr)
+    for line in predict.complaints(found):
+        print(f"pneumo: {line}", file=sys.stderr)
     return 1 if found["unreadable"] else 0

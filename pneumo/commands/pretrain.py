@@ -36,6 +36,8 @@ def run(chosen: argparse.Namespace) -> int:
             f"{chosen.folder}: {len(folder.classes)} classes, {len(folder.train.labels):,} training and "
             f"{len(folder.val.labels):,} validation images"
         )
+        for line in folder.warnings:
+            display.say(line)
         listener = display.listener(recipe, chosen.seed, len(folder.train.labels))
         path = pretrain.pretrain(
             folder, chosen.output, recipe, chosen.seed, None, listener, chosen.device
