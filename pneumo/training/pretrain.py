@@ -75,7 +75,7 @@ class Folder:
 def read(path: Path, size: int = RECIPE.input_size) -> Folder:
     """The images below a folder: a folder a class, or `train` and `val` with a folder a class in each.
 
-    :mod:`pneumo.data.radiographs` reads them, as it does for `pneumo predict`. Hidden files and folders do not
+    :mod:`pneumo.data.radiographs` reads them, as for `pneumo predict`. Hidden files and folders do not
     count. Without a `val` of the same classes a tenth of each class is held out, always the same one.
 
     Raises:
