@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import ablation, robustness, summary, trainings
+from pneumo.analysis import ablation, robustness, seeds, summary, trainings
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -23,6 +23,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     trainings.part,
     robustness.part,
     ablation.part,
+    seeds.part,
 )
 
 

@@ -1,7 +1,7 @@
 """Which runs are behind a figure or a table: noted while it is made, from what of them is read.
 
-A run notes itself when its predictions, its history, its explanation or its manifest are read, and so does a
-reference study; what is computed once and kept notes the runs that it came from.
+A run notes itself when its predictions, its history, its explanation or its manifest are read; what is
+computed once and kept notes the runs that it came from.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,10 +13,9 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from pneumo.analysis.reference import Reference
     from pneumo.training.runs import Run
 
-    Source: TypeAlias = Run | Reference
+    Source: TypeAlias = Run
 
 P = ParamSpec("P")
 F = TypeVar("F", bound="Figure")
@@ -48,7 +47,7 @@ def unwatched() -> Iterator[None]:
 
 
 def note(source: "Source") -> None:
-    """Take down that a run, or a reference study, is read; nothing where nobody watches."""
+    """Take down that a run is read; nothing where nobody watches."""
     for seen in _open:
         seen.setdefault(source.label, source)
 

@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from IPython.display import Markdown
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, pass_context
-from jinja2.runtime import Context
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 from pneumo import __version__
@@ -24,7 +22,6 @@ from pneumo.analysis import (
     evidence,
     intervals,
     mistakes,
-    reference,
     robustness,
     sanity_checks,
     shift,
@@ -32,14 +29,12 @@ from pneumo.analysis import (
 from pneumo.base import paths, provenance
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions, held_out
-from pneumo.pages import explorer, figures, guidelines, tables
-from pneumo.pages.guidelines import Guideline
+from pneumo.pages import explorer, figures, tables
 from pneumo.record import promises
 from pneumo.statistics import metrics
 from pneumo.study import selection
 from pneumo.study.study import HALF, YOUDEN, Study
 from pneumo.training.recipes import PROFILES, RECIPES
-from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -107,23 +102,19 @@ def behind(sources: "Sequence[Source]") -> str:
 
     A page names every run with its key, folded away; it leads to its row of `tables.provenance`.
     """
-    runs = [source for source in sources if isinstance(source, Run)]
+    runs = list(sources)
+    if not runs:
+        return ""
     count = f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}"
     links = [
         f'<a href="reproducibility.html#{run.anchor}">{escape(run.recipe.title)}, seed {run.seed}: '
         f"<code>{run.key}</code></a>"
         for run in runs
     ]
-    names = [count] if runs else []
-    if len(runs) < len(sources):
-        names.append("reference study")
-        links.append('<a href="reference.html#sec-reference-origin">The reference study</a>')
-    if not links:
-        return ""
-    page = f'<details class="runs"><summary>From {" and ".join(names)}</summary>{" ".join(links)}</details>'
+    page = f'<details class="runs"><summary>From {count}</summary>{" ".join(links)}</details>'
     keys = ", ".join(f'#raw("{run.key}")' for run in runs)
     paper = f"#text(size: 0.85em)[ ({'run' if len(runs) == 1 else 'runs'} {keys})]"
-    return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if 0 < len(runs) <= FEW_RUNS else "")
+    return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if len(runs) <= FEW_RUNS else "")
 
 
 @cache
@@ -142,7 +133,6 @@ def _environment(name: str) -> SandboxedEnvironment:
         autoescape=False,
     )
     environment.filters |= {
-        "filled": _fill,
         "number": tables.number,
         "percent": tables.percent,
         "duration": tables.duration,
@@ -153,16 +143,6 @@ def _environment(name: str) -> SandboxedEnvironment:
         "signed": tables.signed,
     }
     return environment
-
-
-@pass_context
-def _fill(context: Context, found: Guideline) -> Guideline:
-    """A guideline with the names in its items' words filled in, as in a fragment."""
-    items = (
-        replace(item, words=context.environment.from_string(item.words).render(context.get_all()))
-        for item in found.items
-    )
-    return replace(found, items=tuple(items))
 
 
 # The last study that was spoken of, with its names: a page speaks of one study many times.
@@ -198,11 +178,9 @@ def _gather(study: Study) -> dict[str, Any]:
         "attention": evidence,
         "sanity": sanity_checks,
         "baselines": baselines,
-        "guidelines": guidelines,
         "heldout": held_out,
         "calibration": calibration,
         "promises": promises.read(),
-        "reference": reference.of(study),
         "tables": tables,
         "figures": figures,
         "metrics": metrics,

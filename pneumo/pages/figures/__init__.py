@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from pneumo.pages.figures import ablation, robustness, training
+from pneumo.pages.figures import ablation, reference, robustness, training
 from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
 from pneumo.pages.figures.copies import near_duplicates
 from pneumo.pages.figures.dataset import augmentation, class_balance, examples
 from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
 from pneumo.pages.figures.mistakes import contested, divided, mean_images, missed_by_all
 from pneumo.pages.figures.networks import filters, grad_cam
-from pneumo.pages.figures.reference import reference_curves
 from pneumo.pages.figures.saliency import attention_masks, cascade, cascade_maps, removal
 from pneumo.pages.figures.shift import shift_images, shift_scores
 from pneumo.pages.figures.usefulness import decision_curve, predictive_values, reliability
@@ -19,6 +18,7 @@ from pneumo.record import Record
 # By anchor, as in a cross-reference.
 FIGURES: dict[str, Callable[[Record], Shown]] = {
     **ablation.FIGURES,
+    **reference.FIGURES,
     **robustness.FIGURES,
     **training.FIGURES,
 }
@@ -46,7 +46,6 @@ __all__ = [
     "missed_by_all",
     "near_duplicates",
     "predictive_values",
-    "reference_curves",
     "reliability",
     "removal",
     "roc",

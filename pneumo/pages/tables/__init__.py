@@ -3,7 +3,14 @@
 from collections.abc import Callable
 
 from pneumo.pages import markdown_table
-from pneumo.pages.tables import ablation, reproducibility, robustness, training
+from pneumo.pages.tables import (
+    ablation,
+    guidelines,
+    reference,
+    reproducibility,
+    robustness,
+    training,
+)
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -30,14 +37,7 @@ from pneumo.pages.tables.evaluation import (
     summary,
     validation_and_test,
 )
-from pneumo.pages.tables.guidelines import guideline
 from pneumo.pages.tables.mistakes import flips, shared_mistakes
-from pneumo.pages.tables.reference import (
-    reference_difference,
-    reference_origin,
-    reference_points,
-    reference_scores,
-)
 from pneumo.pages.tables.saliency import agreements, attention, removal
 from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.pages.tables.usefulness import calibrations, prevalences
@@ -46,6 +46,8 @@ from pneumo.record import Record
 # By anchor, as in a cross-reference.
 TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
     **ablation.TABLES,
+    **guidelines.TABLES,
+    **reference.TABLES,
     **reproducibility.TABLES,
     **robustness.TABLES,
     **training.TABLES,
@@ -70,7 +72,6 @@ __all__ = [
     "different_from_best",
     "duration",
     "flips",
-    "guideline",
     "near_duplicates",
     "number",
     "operating_points",
@@ -80,10 +81,6 @@ __all__ = [
     "predictive_values",
     "prevalences",
     "ranked",
-    "reference_difference",
-    "reference_origin",
-    "reference_points",
-    "reference_scores",
     "removal",
     "shared_mistakes",
     "shift_changes",
