@@ -52,7 +52,7 @@ def curves(record: Record) -> Shown:
     canvas.supylabel("sensitivity", fontsize=style.HEAD)
     caption = (
         f"ROC curves of the reference study on the test set of {record.about.title}: a panel a model, a "
-        "curve a seed. A round mark shows a seed's calls at a threshold of 0.5. Low sensitivities are cut off."
+        "curve a seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
     )
     found = [_reached(record.models[name]) for name in names]
     return Shown(canvas, caption, f"Means over the seeds. {' '.join(found)}")
