@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pneumo.analysis import ablation, claims, comparison, reference
+from pneumo.analysis import ablation, claims, comparison
 from pneumo.analysis.ablation import Row
 from pneumo.analysis.intervals import Interval
 from pneumo.pages import figures, prose, tables
@@ -124,31 +124,6 @@ def test_the_agreements_interval_is_as_wide_as_so_few_changes_make_it():
 
 def test_of_a_few_changes_no_agreement_is_spoken():
     assert ablation.agreement([BASELINE, *(row(str(i), i) for i in range(4))], "held") is None
-
-
-def test_a_study_of_real_data_with_no_seeds_to_spare_shows_the_references(real_study, monkeypatch):
-    kept = [BASELINE, row("flips", -0.02)]
-    fake = reference.Reference(None, {"ablations": ablation.write(kept)})
-    monkeypatch.setattr(reference, "of", lambda study: fake)
-    assert ablation.shown(real_study) == (ablation.rows(real_study), False)
-    none = replace(real_study, ablations=())
-    assert ablation.shown(none) == (tuple(kept), True)
-    one = replace(
-        real_study,
-        ablations=tuple(replace(m, runs=m.runs[:1]) for m in real_study.ablations),
-    )
-    assert ablation.shown(one)[1]
-
-
-def test_the_phantom_never_shows_the_references(study, monkeypatch):
-    fake = reference.Reference(None, {"ablations": ablation.write([BASELINE, row("x", 0.1)])})
-    monkeypatch.setattr(reference, "of", lambda study: fake)
-    assert ablation.shown(replace(study, ablations=())) == ((), False)
-
-
-def test_without_a_reference_a_study_shows_its_own(real_study, monkeypatch):
-    monkeypatch.setattr(reference, "of", lambda study: None)
-    assert ablation.shown(replace(real_study, ablations=())) == ((), False)
 
 
 def test_the_table_marks_what_leaves_out_zero():

@@ -9,9 +9,10 @@ import torch
 
 from benchmarks import speed
 from benchmarks.speed import BenchError, Row
-from pneumo.analysis import reference
+from pneumo.base import paths
 from pneumo.data import sets
-from pneumo.pages import prose, tables
+from pneumo.pages.tables import TABLES
+from pneumo.record import bench
 from pneumo.training.recipes import RECIPES
 
 CNN = RECIPES["simple-cnn"]
@@ -128,16 +129,13 @@ def test_the_command_measures_prints_writes_and_fails_where_a_goal_is_missed(
     assert "nothing is called 'warp'" in capsys.readouterr().err
 
 
-def test_the_report_shows_the_speeds_that_the_reference_keeps(study, tmp_path, monkeypatch):
+def test_the_report_shows_the_speeds_that_the_reference_keeps(record, tmp_path, monkeypatch):
     rows = [Row("a", "an epoch", 0.5, "×", "≥ 0.90"), Row("b", "a trick", 1.25, "×")]
-    speed.write(rows, tmp_path / reference.BENCH)
-    kept = reference.Reference(tmp_path, {"models": {}, "ablations": []})
-    assert tables.speed(kept.bench["rows"], True).rows == (
-        ("an epoch", "0.50 ×", "≥ 0.90 ×", "**no**"),
-    )
-    assert tables.speed(kept.bench["rows"], False).rows == (("a trick", "1.25 ×"),)
-    said = prose.render(study, "speed", {"reference": kept})
-    assert "| an epoch | 0.50 × | ≥ 0.90 × | **no** |" in said
-    (tmp_path / reference.BENCH).write_text("{}")
-    with pytest.raises(reference.ReferenceStudyError, match=r"bench\.json is damaged"):
-        _ = reference.Reference(tmp_path, {}).bench
+    file = tmp_path / bench.FILE
+    speed.write(rows, file)
+    monkeypatch.setattr(paths, "reference", lambda: tmp_path)
+    assert TABLES["tbl-speed"](record).rows == (("an epoch", "0.50 ×", "≥ 0.90 ×", "**no**"),)
+    assert TABLES["tbl-speed-tried"](record).rows == (("a trick", "1.25 ×"),)
+    file.write_text("{}")
+    with pytest.raises(bench.BenchError, match=r"bench\.json is damaged"):
+        bench.read()

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pneumo.analysis import cache as keeping
-from pneumo.analysis import reference, results
-from pneumo.analysis.reference import ReferenceStudyError
+from pneumo.analysis import results
 from pneumo.base import checksums, paths
 from pneumo.base.checksums import DamageError
 from pneumo.commands.main import main
-from pneumo.record import promises
+from pneumo.record import RecordError, bench, check, promises, read
+from pneumo.record.bench import BenchError
 from pneumo.record.promises import PromisesError
 from pneumo.study import questions
 from pneumo.study import study as studies
@@ -309,73 +309,59 @@ def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, 
 
 
 @pytest.fixture
-def numbers(tmp_path):
-    """A copy of the project's reference study."""
-    folder = Path(shutil.copytree(paths.reference(), tmp_path / "reference"))
+def numbers(record, tmp_path):
+    """A copy of the tests' record, with what may lie beside one."""
+    folder = Path(shutil.copytree(record.path, tmp_path / "reference"))
     (folder / promises.FILE).write_text(promises.to_json({}))
+    shutil.copy(paths.reference() / bench.FILE, folder)
     return folder
 
 
-def read_reference(folder: Path) -> None:
-    loaded = reference.load(folder)
-    _ = loaded.labels, loaded.predictions
-
-
-def test_every_reference_of_the_project_is_what_its_digests_are_of():
-    folders = [path.parent for path in paths.reference().parent.glob("reference*/results.json")]
-    assert folders
-    for folder in folders:
-        reference.check(folder)
-
-
 @pytest.mark.promise("damage", "found")
-def test_a_damaged_file_of_the_reference_is_named(numbers, faults):
-    names = reference._names(numbers)
-    read = {"results.json", "labels.csv", "predictions/simple-cnn-s3.csv"}
-    assert read < set(names)
+def test_a_damaged_file_of_a_record_is_named(numbers, faults):
+    names = list(read(numbers).sums)
+    first = {"results.json", "labels.csv", "predictions/simple-cnn-s1.csv"}
+    assert first < set(names)
     tried = 0
     for name in names:
         content = (numbers / name).read_bytes()
         cases = list(spoils(content, name))
-        for case in cases if name in read else cases[:1]:
+        for case in cases if name in first else cases[:1]:
             tried += 1
             (numbers / name).write_bytes(case)
-            with pytest.raises(ReferenceStudyError, match="is damaged, or SHA256SUMS is") as raised:
-                reference.check(numbers)
+            with pytest.raises(RecordError, match="is damaged") as raised:
+                check(numbers)
             assert str(numbers / name) in str(raised.value)
-            if name in read:
-                with pytest.raises(ReferenceStudyError, match=re.escape(str(raised.value))):
-                    read_reference(numbers)
         (numbers / name).write_bytes(content)
     faults(tried)
-    reference.check(numbers)
+    check(numbers)
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_digest_of_the_reference_that_is_damaged_is_named(numbers, faults):
-    file = numbers / reference.DIGESTS
+def test_a_checksum_of_a_record_that_is_damaged_is_named(numbers, faults):
+    file = numbers / "SHA256SUMS"
     content = file.read_bytes()
     cases = list(spoils(content, "digests", more=60))
     faults(len(cases))
     for case in cases:
         file.write_bytes(case)
-        with pytest.raises(ReferenceStudyError, match="SHA256SUMS"):
-            reference.check(numbers)
+        with pytest.raises(RecordError, match=re.escape(str(numbers))):
+            check(numbers)
     file.write_bytes(content)
     (numbers / "predictions" / "simple-cnn-s9.csv").touch()
-    with pytest.raises(ReferenceStudyError, match=r"simple-cnn-s9\.csv is .*: it has no digest"):
-        reference.check(numbers)
+    with pytest.raises(RecordError, match=r"simple-cnn-s9\.csv has no checksum"):
+        check(numbers)
 
 
 @pytest.mark.promise("damage", "found")
 def test_speeds_and_promises_that_are_damaged_are_named(numbers, faults):
-    bench, counts = numbers / reference.BENCH, numbers / promises.FILE
-    cases = [list(spoils(file.read_bytes(), file.name, more=60)) for file in (bench, counts)]
+    speeds, counts = numbers / bench.FILE, numbers / promises.FILE
+    cases = [list(spoils(file.read_bytes(), file.name, more=60)) for file in (speeds, counts)]
     faults(sum(map(len, cases)))
     for case in cases[0]:
-        bench.write_bytes(case)
-        with pytest.raises(ReferenceStudyError, match=r"bench\.json is damaged .*nox -s bench"):
-            reference.read_bench(bench)
+        speeds.write_bytes(case)
+        with pytest.raises(BenchError, match=r"bench\.json is damaged .*nox -s bench"):
+            bench.read(speeds)
     for case in cases[1]:
         counts.write_bytes(case)
         with pytest.raises(PromisesError, match=r"promises\.json is damaged .*nox -s promises"):

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from pneumo.analysis import cache as kept_module
-from pneumo.analysis import intervals, reference
+from pneumo.analysis import intervals
 from pneumo.base import provenance
 from pneumo.pages import figures, prose, tables
 from pneumo.study import selection
@@ -97,12 +97,6 @@ def test_a_table_has_the_runs_of_its_rows_behind_it(study):
 
 def test_the_ablations_have_their_own_runs_behind_them(study):
     assert sorted(labels(tables.ablations(study).behind)) == sorted(runs_of(*study.ablations))
-
-
-def test_a_reference_is_behind_what_is_read_of_it():
-    kept = reference.load()
-    assert labels(provenance.behind(figures.reference_curves(kept))) == ["reference"]
-    assert labels(tables.reference_scores(kept).behind) == ["reference"]
 
 
 def test_a_caption_ends_with_every_key_and_a_link_to_its_row(study):

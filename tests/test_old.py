@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from pneumo.analysis import cache as keeping
-from pneumo.analysis import reference
-from pneumo.analysis.reference import ReferenceStudyError
 from pneumo.base import checksums, paths
 from pneumo.commands.main import main
+from pneumo.record import bench
 from pneumo.study import questions
 from pneumo.study import study as studies
 from pneumo.study.study import StudyError
@@ -166,68 +165,34 @@ def test_what_another_version_has_kept_is_computed_anew(schema, study, store, mo
 
 
 @pytest.mark.promise("old", "found")
-def test_a_reference_without_digests_is_refused_until_it_has_them(tmp_path, capsys, faults):
-    faults(2)
-    folder = Path(shutil.copytree(paths.reference(), tmp_path / "kept numbers"))
-    (folder / reference.DIGESTS).unlink()
-    with pytest.raises(
-        ReferenceStudyError, match="by an older version of pneumo, without SHA256SUMS"
-    ):
-        reference.load(folder)
-    line = refused(capsys, "verify", "--reference", str(folder), status=2)
-    assert line.endswith(f"run `pneumo reference --digests '{folder}'`")
-    assert main(["reference", "--digests", str(folder)]) == 0
-    reference.check(folder)
-    assert (folder / reference.DIGESTS).read_bytes() == (
-        paths.reference() / reference.DIGESTS
-    ).read_bytes()
-
-
-def test_a_folder_that_is_no_reference_gets_no_digests(tmp_path, capsys):
-    (tmp_path / "thesis.txt").touch()
-    line = refused(capsys, "reference", "--digests", str(tmp_path))
-    assert "holds something else than a reference study" in line
-    line = refused(capsys, "reference", "--digests", str(tmp_path / "nowhere"))
-    assert "holds something else than a reference study" in line
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-@pytest.mark.promise("old", "found")
 @pytest.mark.parametrize(
     ("schema", "told"),
-    [(0, "an older version .*; write it again with `pneumo reference`"), (2, "a newer .*; update")],
+    [(0, "an older version .*; make the record again"), (99, "a newer .*; update")],
 )
-def test_a_reference_of_another_schema_is_refused(schema, told, tmp_path, capsys):
-    folder = Path(shutil.copytree(paths.reference(), tmp_path / "reference"))
-    content = json.loads((folder / "results.json").read_text())
-    runs.write_json(folder / "results.json", content | {"schema": schema})
-    reference.write_digests(folder)
+def test_a_record_of_another_schema_is_refused(schema, told, record, tmp_path, capsys):
+    folder = Path(shutil.copytree(record.path, tmp_path / "reference"))
+    file, sums = folder / "results.json", folder / "SHA256SUMS"
+    before = checksums.digest(file.read_bytes())
+    runs.write_json(file, json.loads(file.read_text()) | {"schema": schema})
+    sums.write_text(sums.read_text().replace(before, checksums.digest(file.read_bytes())))
     line = refused(capsys, "verify", "--reference", str(folder), status=2)
-    assert re.search(f"{folder / 'results.json'} was written by {told}", line)
-
-
-@pytest.mark.promise("old", "survived")
-def test_a_reference_of_runs_of_the_first_schema_is_shown(faults):
-    folders = [path.parent for path in paths.reference().parent.glob("reference*/results.json")]
-    faults(len(folders))
-    for folder in folders:
-        assert reference.load(folder).at_half
+    assert re.search(f"{file} was written by {told}", line)
 
 
 @pytest.mark.promise("old", "survived")
 def test_speeds_that_were_kept_without_a_schema_are_read(tmp_path):
-    file = tmp_path / reference.BENCH
-    content = reference.read_bench(paths.reference() / reference.BENCH)
+    file = tmp_path / bench.FILE
+    content = bench.read(paths.reference() / bench.FILE)
     runs.write_json(file, content)
-    assert reference.read_bench(file) == content
-    reference.write_bench(file, content["rows"], content["machine"])
-    assert reference.read_bench(file) == content
-    assert json.loads(file.read_text())["schema"] == reference.BENCH_SCHEMA
+    assert bench.read(file) == content
+    bench.write(file, content["rows"], content["machine"])
+    assert bench.read(file) == content
+    assert json.loads(file.read_text())["schema"] == bench.SCHEMA
 
 
 @pytest.mark.promise("old", "found")
 def test_speeds_of_a_newer_version_ask_for_an_update(tmp_path):
-    file = tmp_path / reference.BENCH
-    file.write_text(checksums.text({"schema": 9, "speeds": []}, reference.BENCH))
-    with pytest.raises(ReferenceStudyError, match=r"a newer version of pneumo .*; update pneumo"):
-        reference.read_bench(file)
+    file = tmp_path / bench.FILE
+    file.write_text(checksums.text({"schema": 9, "speeds": []}, bench.FILE))
+    with pytest.raises(bench.BenchError, match=r"a newer version of pneumo .*; update pneumo"):
+        bench.read(file)

@@ -16,12 +16,12 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pneumo.analysis import reference
 from pneumo.base import paths
+from pneumo.record.files import BESIDE
 
 ROOT = paths.root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCK = paths.reference() / reference.LOCK
+LOCK = paths.reference() / "requirements.txt"
 PINNED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
 # What lies in a checkout where somebody works, and is no part of what others get.
 STRAYS = (
@@ -154,7 +154,7 @@ def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(
     assert printed[-1] == "synthetic phantom, not medical data"
     assert json.loads(status) == {"commit": None, "data": 0, "verify": 2, "reference": 1}
     verify, kept = done.stderr.splitlines()
-    assert f"no reference study in {elsewhere / 'report' / 'reference'}" in verify
+    assert f"no reference record in {elsewhere / 'report' / 'reference'}" in verify
     assert "no finished study" in kept
     assert {path.name for path in elsewhere.iterdir()} == {".git"}
 
@@ -162,9 +162,8 @@ def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(
 @pytest.mark.promise("supply", "survived")
 def test_the_lock_pins_what_the_reference_study_was_made_with():
     """Where it does not, `nox -s lock` writes it anew."""
-    kept = reference.load()
-    assert kept is not None
-    for run in kept.results["provenance"]["runs"]:
+    kept = json.loads((LOCK.parent / "results.json").read_text(encoding="utf-8"))
+    for run in kept["provenance"]["runs"]:
         used = dict(run["versions"])
         del used["pneumo"]
         assert used.pop("python").startswith("3.11.")
@@ -192,4 +191,4 @@ def test_the_lock_takes_a_package_by_its_digest_and_from_no_place_of_its_own():
 
 
 def test_a_new_reference_keeps_the_lock():
-    assert reference.LOCK in reference.BESIDE
+    assert LOCK.name in BESIDE

@@ -109,8 +109,11 @@ def test_a_record_agrees_with_the_reference_that_it_became(real):
 
 def test_a_run_under_an_earlier_key_is_the_references_too(real):
     run = real.provenance.runs[0]
-    assert run.earlier_keys
-    assert not {run.key, *run.earlier_keys} - run.keys
+    (*_, earlier) = run.earlier_keys
+    before = replace(run, key=earlier, earlier_keys=[])
+    assert before.is_run(run.key, run.earlier_keys)
+    assert run.is_run(before.key, before.earlier_keys)
+    assert not replace(before, key="0" * 12).is_run(run.key, run.earlier_keys)
 
 
 @pytest.mark.parametrize(("here", "agrees"), [(0.9, True), (0.95, True), (0.96, False)])

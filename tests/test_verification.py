@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 from rich.console import Console
 from scipy.special import expit
 
-from pneumo.analysis import reference, verification
-from pneumo.analysis.reference import Reference
+from pneumo.analysis import seeds, verification, writing
+from pneumo.analysis.seeds import Scored
 from pneumo.analysis.verification import ASKED, ERROR, VerificationError
+from pneumo.commands import verify as command
 from pneumo.commands.main import main
+from pneumo.data.descriptions import PNEUMONIA
+from pneumo.record import Part, Record, RecordError, answers, write
+from pneumo.record.files import table_bytes
 from pneumo.statistics import metrics
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 from pneumo.training import runs
@@ -31,7 +36,7 @@ def real(study):
 
 @pytest.fixture(scope="module")
 def kept(real, tmp_path_factory):
-    return reference.write(real, tmp_path_factory.mktemp("kept") / "reference", ("tests",))
+    return writing.write(real, tmp_path_factory.mktemp("kept") / "reference")
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +50,62 @@ def file(study, tmp_path_factory):
     return str(path)
 
 
+def made(folder, labels, scored, keys=("0" * 12,), fingerprint="f") -> Record:
+    """A record that holds what one recipe's runs say of the test images, and no more than is compared."""
+    point = {"id": YOUDEN.name, "thresholds": [one.thresholds[YOUDEN.name] for one in scored]}
+    own = [one.seed for one in scored]
+    counts = dict.fromkeys(
+        ("true_positive", "false_negative", "false_positive", "true_negative"), 1
+    )
+    point |= {"rule": "", "chosen_on": "val", "counts": counts, "test": {}, "promised": {}}
+    missing = dict.fromkeys(("reason", "pretrained", "calibration", "robustness"))
+    model = {"name": CNN.name, "status": "ok", "seeds": own, "operating_points": [point]}
+    model |= {"parameters": 1, "test": {}, "test_at_half": {}, "threshold": {}} | missing
+    model["threshold"] = {"value": 0.5, "chosen_on": "val", "rule": ""}
+    facts = [answers.RunFacts(key, key, 0, None, {}, {}, 1.0) for key in keys]
+    about = answers.Data("file", fingerprint, 28, {})
+    profile = answers.Profile("tests", "", own, 0.01, 64, 24, CNN.name, CNN.name)
+    part = Part(
+        {
+            "profile": "tests", "written": "2026-01-31", "study": profile, "about": PNEUMONIA,
+            "data": about, "models": {CNN.name: model}, "claims": [],
+            "provenance": answers.Provenance("0", facts),
+        }
+    )  # fmt: skip
+    rows = [("test", place, label, "") for place, label in enumerate(labels)]
+    contents = {"labels.csv": table_bytes([("split", "index", "label", "sha256"), *rows])} | {
+        f"predictions/{CNN.name}-s{one.seed}.csv": table_bytes(enumerate(one.probabilities))
+        for one in scored
+    }
+    return write(folder, [part, seeds.frames(np.asarray(labels), scored)], contents)
+
+
 @pytest.fixture
-def rebuilt(write_run, black):
+def rebuilt(write_run, black, tmp_path):
     """Writes a reference of five seeds, and a study, whose test logits are drawn by functions of a seed."""
     labels = np.repeat([0, 1], [60, 90])
 
-    def make(there, here, seeds=SEEDS):
+    def make(there, here, own=SEEDS):
         validation = (labels, expit(2 * labels - 1.0))
 
         def run(draw, seed):
-            return write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
+            one = write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
+            one.manifest.update(hardware={}, data={"fingerprint": "f"})
+            return one
 
         before = [run(there, seed) for seed in SEEDS]
-        after = tuple(run(here, seed) for seed in seeds)
-        point = {"id": YOUDEN.name, "thresholds": [threshold(one, YOUDEN) for one in before]}
-        told = {"status": "ok", "seeds": list(SEEDS), "operating_points": [point]}
-        results = {
-            "models": {CNN.name: told},
-            "provenance": {"runs": [{"seed": one.seed, "key": one.key} for one in before]},
-        }
-        found = Reference(before[0].path, results)
-        vars(found)["labels"] = labels.astype(np.uint8)
-        scores = tuple(one.predictions["test"].probabilities for one in before)
-        vars(found)["predictions"] = {CNN.name: scores}
-        profile = Profile("five", (CNN.name,), tuple(seeds))
+        after = tuple(run(here, seed) for seed in own)
+        scored = [
+            Scored(
+                CNN.name,
+                one.seed,
+                one.predictions["test"].probabilities,
+                {rule.name: threshold(one, rule) for rule in (HALF, YOUDEN)},
+            )
+            for one in before
+        ]
+        found = made(tmp_path / "reference", labels, scored)
+        profile = Profile("five", (CNN.name,), tuple(own))
         data = black((labels, labels), (labels, labels))
         return verification.compare(found, Study(profile, data, (Model(CNN, 1, after),)))
 
@@ -93,7 +130,7 @@ def named(found, metric, rule=HALF):
 
 def shown(found):
     console = Console(file=io.StringIO(), highlight=False, color_system=None, width=200)
-    verification.show(found, console)
+    command.show(found, console)
     return console.file.getvalue()
 
 
@@ -111,11 +148,10 @@ def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home
 def test_its_side_is_what_its_results_say(kept, real):
     part = replace(real, models=real.ran)
     for one in verification.compare(kept, part).numbers:
-        block = "test_at_half" if one.rule is HALF else "test"
-        mean = kept.results["models"][one.model][block][one.metric]["mean"]
-        mean = math.nan if mean is None else mean
-        assert one.reference == pytest.approx(mean, abs=1e-6, nan_ok=True)
-        assert one.here == pytest.approx(one.reference, abs=1e-6, nan_ok=True)
+        model = kept.models[one.model]
+        mean = (model.test_at_half if one.rule is HALF else model.test)[one.metric].value
+        assert one.reference == pytest.approx(mean, nan_ok=True)
+        assert one.here == pytest.approx(one.reference, nan_ok=True)
 
 
 def test_every_metric_is_asked_for_at_both_thresholds_if_they_move_it():
@@ -167,20 +203,7 @@ def test_other_data_verify_nothing(kept, file, home, tmp_path):
     np.savez(tmp_path / "pneumoniamnist.npz", **turned)
     with pytest.raises(VerificationError, match="other data than the reference") as raised:
         verification.verify(kept.path, source=str(tmp_path), home=home)
-    assert kept.results["data"]["fingerprint"] in str(raised.value)
-
-
-def test_weights_that_are_out_of_reach_stop_it_before_anything_is_trained(kept, file, tmp_path):
-    told = json.loads(json.dumps(kept.results))
-    told["models"]["resnet18-imagenet"] |= {"status": "ok", "seeds": [0, 1]}
-    folder = tmp_path / "reference"
-    folder.mkdir()
-    (folder / "results.json").write_text(json.dumps(told))
-    (folder / "labels.csv").write_bytes((kept.path / "labels.csv").read_bytes())
-    reference.write_digests(folder)
-    with pytest.raises(VerificationError, match="resnet18-imagenet can't be trained here"):
-        verification.verify(folder, source=file, home=tmp_path / "home")
-    assert not (tmp_path / "home").exists()
+    assert kept.data.fingerprint in str(raised.value)
 
 
 def test_without_a_reference_there_is_nothing_to_verify(tmp_path):
@@ -194,7 +217,7 @@ def test_new_seeds_of_the_same_training_hold_as_often_as_promised(rebuilt):
 
 
 def test_one_seed_is_held_against_the_spread_of_single_seeds(rebuilt):
-    few = rebuilt(drawn(1), drawn(2), seeds=[3])
+    few = rebuilt(drawn(1), drawn(2), [3])
     many = rebuilt(drawn(1), drawn(2))
     assert few.holds
     for one, other in zip(few.numbers, many.numbers, strict=True):
@@ -243,16 +266,9 @@ def test_a_number_that_is_no_longer_defined_does_not_agree(rebuilt):
     assert (one["here"], one["agrees"], told["holds"]) == (None, False, False)
 
 
-def test_a_reference_of_one_seed_says_nothing(kept, real):
-    told = json.loads(json.dumps(kept.results))
-    for model in told["models"].values():
-        model["seeds"] = model["seeds"][:1]
-        for point in model["operating_points"]:
-            point["thresholds"] = point["thresholds"][:1]
-    single = replace(kept, results=told)
-    cnn = real.model(CNN.name)
-    part = replace(real, models=(replace(cnn, runs=cnn.runs[:1]),))
-    found = verification.compare(single, part)
+def test_a_reference_of_one_seed_says_nothing(rebuilt, monkeypatch):
+    monkeypatch.setitem(globals(), "SEEDS", range(1))
+    found = rebuilt(drawn(1), drawn(2), [0])
     assert not found.holds
     assert not found.outside
     assert "too few seeds to say" in shown(found)
@@ -260,25 +276,25 @@ def test_a_reference_of_one_seed_says_nothing(kept, real):
 
 def test_a_changed_recipe_is_told(kept, real):
     model = real.model(CNN.name)
-    other = tuple(replace(run, key="0" * 12) for run in model.runs)
+    data = {"data": {"fingerprint": "f"}}
+    other = tuple(replace(run, key="0" * 12, manifest=run.manifest | data) for run in model.runs)
     part = replace(real, models=(replace(model, runs=other),))
     found = verification.compare(kept, part)
     assert not any(run.same_code for run in found.runs)
     assert "2 of 2 runs have another recipe" in shown(found)
 
 
-def test_a_reference_without_thresholds_is_named(kept, real):
-    told = json.loads(json.dumps(kept.results))
-    told["models"][CNN.name]["operating_points"] = []
-    with pytest.raises(
-        reference.ReferenceStudyError, match="lacks a threshold a seed of simple-cnn"
-    ):
-        verification.compare(replace(kept, results=told), replace(real, models=real.ran))
+def test_a_damaged_reference_verifies_nothing(kept, file, home, tmp_path):
+    folder = tmp_path / "reference"
+    shutil.copytree(kept.path, folder)
+    (folder / "predictions" / f"{CNN.name}-s1.csv").write_text("0,0.5\n")
+    with pytest.raises(RecordError, match=r"simple-cnn-s1\.csv is damaged"):
+        verification.verify(folder, source=file, home=home)
 
 
 def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PNEUMO_HOME", str(home))
-    command = [
+    words = [
         "verify",
         "--reference",
         str(kept.path),
@@ -288,14 +304,14 @@ def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, cap
         CNN.name,
         "--json",
     ]
-    assert main(command) == 0
+    assert main(words) == 0
     told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert told["holds"]
     assert [run["seed"] for run in told["runs"]] == [0, 1]
     assert {one["model"] for one in told["numbers"]} == {CNN.name}
-    assert main([*command[:3], "--data", "phantom"]) == 2
+    assert main([*words[:3], "--data", "phantom"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("pneumo: the reference study is of real data")
+    assert error.startswith("pneumo: the reference record is of real data")
     assert error.count("\n") == 1
 
 
@@ -303,26 +319,13 @@ def test_the_command_exits_with_one_where_a_number_lies_outside(
     kept, file, home, monkeypatch, capsys, tmp_path
 ):
     # Five seeds that are right about every image: no network of the tests' is.
-    folder = tmp_path / "reference"
-    (folder / "predictions").mkdir(parents=True)
-    told = json.loads(json.dumps(kept.results))
-    model = told["models"][CNN.name]
-    told["models"] = {CNN.name: model}
-    model["seeds"] = [0, 1, 2, 3, 4]
-    for point in model["operating_points"]:
-        point["thresholds"] = [0.5] * 5
-    told["provenance"]["runs"] = [
-        run | {"seed": seed} for seed in model["seeds"] for run in told["provenance"]["runs"][:1]
-    ]
-    (folder / "results.json").write_text(json.dumps(told))
-    (folder / "labels.csv").write_bytes((kept.path / "labels.csv").read_bytes())
-    right = "".join(f"{place},{0.9 if label else 0.1}\n" for place, label in enumerate(kept.labels))
-    for seed in model["seeds"]:
-        (folder / "predictions" / f"{CNN.name}-s{seed}.csv").write_text(right)
-    reference.write_digests(folder)
+    labels = kept.test_labels()
+    thresholds = {"half": 0.5, "youden": 0.5}
+    scored = [Scored(CNN.name, seed, np.where(labels, 0.9, 0.1), thresholds) for seed in SEEDS]
+    folder = made(tmp_path / "reference", labels, scored, fingerprint=kept.data.fingerprint).path
     monkeypatch.setenv("PNEUMO_HOME", str(home))
-    command = ["verify", "--reference", str(folder), "--data", file, "--seeds", "0", "1"]
-    assert main(command) == 1
+    words = ["verify", "--reference", str(folder), "--data", file, "--seeds", "0", "1"]
+    assert main(words) == 1
     said = capsys.readouterr().out
     assert "OUTSIDE" in said
     assert "0 of 12 numbers lie" in said

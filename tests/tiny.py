@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from pneumo.analysis import reference
+from pneumo.analysis import writing
 from pneumo.base.errors import PneumoError
 from pneumo.commands import main as cli
 from pneumo.data import sets
@@ -66,12 +66,12 @@ def command(home: Path, *arguments: str) -> int:
 
 
 def keep(home: Path, folder: Path) -> int:
-    """The study as the reference, as if its data were not the phantom's."""
+    """The study's record in a folder, as if its data were not the phantom's."""
     os.environ["PNEUMO_HOME"] = str(home)
     recipes.PROFILES[PROFILE.name] = PROFILE
     done = study.load(PROFILE.name, "phantom", home)
     try:
-        reference.write(replace(done, data=replace(done.data, source="file")), folder, ("tiny",))
+        writing.write(replace(done, data=replace(done.data, source="file")), folder)
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
         return 1

@@ -317,7 +317,7 @@ def _nearness(kept: Record, name: str, run: Run, trained: bool) -> Nearness:
         name,
         run.seed,
         trained,
-        same_code=any(run.keys & one.keys for one in kept.provenance.runs),
+        same_code=any(one.is_run(run.key, run.keys) for one in kept.provenance.runs),
         furthest=float(np.abs(after - before).max()),
         other_calls=int(np.sum((after >= metrics.HALF) != (before >= metrics.HALF))),
         thresholds=(limit, threshold(run, YOUDEN)),

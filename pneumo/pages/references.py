@@ -91,5 +91,7 @@ def compare(record: Record, other: Record) -> list[Compared]:
 
 def shared_runs(record: Record, other: Record) -> int:
     """How many of a record's runs are the other's: same recipe, seed, data, weights and training."""
-    known = set().union(*(run.keys for run in other.provenance.runs))
-    return sum(not known.isdisjoint(run.keys) for run in record.provenance.runs)
+    return sum(
+        any(one.is_run(run.key, run.earlier_keys) for one in other.provenance.runs)
+        for run in record.provenance.runs
+    )

@@ -5,7 +5,7 @@ question alone is in that question's own module of this package.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -244,10 +244,9 @@ class RunFacts:
     # Under which an earlier version has the same training.
     earlier_keys: list[str] = field(default_factory=list)
 
-    @property
-    def keys(self) -> set[str]:
-        """Every key of this training."""
-        return {self.key, *self.earlier_keys}
+    def is_run(self, key: str, earlier_keys: Collection[str]) -> bool:
+        """Whether a run with this key, or one of these, is the same training."""
+        return key == self.key or key in self.earlier_keys or self.key in earlier_keys
 
     @property
     def anchor(self) -> str:
