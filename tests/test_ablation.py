@@ -1,7 +1,6 @@
 """What each choice is worth: differences with intervals, and whether a split foretells the test set."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest

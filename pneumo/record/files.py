@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -206,8 +206,11 @@ def read(folder: Path) -> Record:
     """
     path = folder / SUMS
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_bytes().decode()
+        lines = text.splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+        if "".join(_sums(sums)) != text:
+            raise ValueError("it is not written as its lines are")
     except FileNotFoundError:
         raise RecordError(f"no record in {folder}: it has no {SUMS}") from None
     except (OSError, ValueError) as error:
@@ -309,8 +312,8 @@ def _replace(folder: Path, made: Mapping[str, bytes]) -> Record:
         for name in BESIDE:
             if (folder / name).is_file():
                 (new / name).write_bytes((folder / name).read_bytes())
-        lines = (f"{checksums.digest(made[name])}  {name}\n" for name in sorted(made))
-        (new / SUMS).write_text("".join(lines), encoding="utf-8")
+        sums = {name: checksums.digest(content) for name, content in sorted(made.items())}
+        (new / SUMS).write_bytes("".join(_sums(sums)).encode())
     return read(folder)
 
 
@@ -337,6 +340,11 @@ def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
     return buffer.getvalue()
+
+
+def _sums(sums: Mapping[str, str]) -> Iterator[str]:
+    """The lines of a file of checksums, as `sha256sum --check` reads them."""
+    return (f"{digest}  {name}\n" for name, digest in sums.items())
 
 
 def _names(folder: Path) -> list[str]:
