@@ -219,7 +219,9 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
-    parser.add_argument("--executor", metavar="WHERE", help="serial, process:N or dask:ADDRESS")
+    parser.add_argument(
+        "--executor", metavar="WHERE", help="auto, serial, process:N or dask:ADDRESS"
+    )
     parser.add_argument("--fresh", action="store_true", help="run every cell again")
     parser.add_argument("--locked", action="store_true", help=f"install what {LOCK} pins")
     parser.add_argument("--port", default="4200", help="of preview")

@@ -38,7 +38,7 @@ from pneumo.training.recipes import ENSEMBLE, Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
+    from pneumo.training.listener import Listener
     from pneumo.training.weights import Weights
 
 T = TypeVar("T")

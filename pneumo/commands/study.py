@@ -16,9 +16,9 @@ def add(commands: Any) -> None:
     )
     parser.add_argument(
         "--executor",
-        default="serial",
+        default="auto",
         metavar="WHERE",
-        help="serial (default), process:N for N runs side by side, or dask:ADDRESS for a cluster",
+        help="auto (default): a run per core, one thread each; serial; process:N; dask:ADDRESS",
     )
     options.add_training(parser)
 

@@ -24,13 +24,13 @@ from pneumo.data.held_out import images_an_epoch
 from pneumo.data.sets import Audit, Dataset
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
+from pneumo.training.listener import Listener
 from pneumo.training.recipes import Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
 if TYPE_CHECKING:
     from pneumo.statistics.metrics import Confusion
-    from pneumo.training.loop import Listener
 
 SCHEMA = 2
 DEFAULT_PROFILE = "standard"
@@ -212,12 +212,12 @@ def run(
     home: Path | None = None,
     device: str = "auto",
     only: Sequence[str] = (),
-    listener: "Callable[[Recipe, int, int], Listener] | None" = None,
-    notice: Callable[[str], None] | None = None,
+    listener: Callable[[Recipe, int, int], Listener] | None = None,
+    notice: Callable[[str], None] = lambda _: None,
     dataset: str | None = None,
     size: int | None = None,
     executor: str = executors.SERIAL,
-    finished: Callable[[Run], None] | None = None,
+    finished: Callable[[Run], None] = lambda _: None,
 ) -> Study:
     """The finished study: what is missing is trained, what is there is read.
 
@@ -267,24 +267,17 @@ def run(
         listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
         for one in wanted
     ]
-    with executors.make(place) as pool, jobs.terms(pool, found, home, device) as common:
-        done = jobs.trained(pool, common, found, wanted, ears, finished, notice)
-        for number, model in enumerate(models):
-            own = tuple(
-                run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
-            )
-            if own:
-                models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
-        study = _study(chosen, found, models)
-        asked = [
-            (model.run, probe)
-            for model in study.ran
-            for probe in questions.wanted(model.run, chosen)
-        ]
-        jobs.probed(pool, common, found, chosen, asked, notice)
+    done = jobs.complete(place, found, wanted, chosen, home, device, ears, finished, notice)
+    for number, model in enumerate(models):
+        own = tuple(
+            run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
+        )
+        if own:
+            models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
+    study = _study(chosen, found, models)
     if not only:
         runs.write_sealed(record, _record(study))
-    if notice and (left := _left(home)):
+    if left := _left(home):
         notice(left)
     return study
 

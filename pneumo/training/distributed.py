@@ -21,7 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pneumo.data.sets import Dataset
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, Stage
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, Stage
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
 from pneumo.training.runs import Run

@@ -22,7 +22,8 @@ from pneumo.base import storage
 from pneumo.data import radiographs
 from pneumo.data.sets import DataError, Split, order
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters
 from pneumo.training.recipes import Augmentation, Recipe
 from pneumo.training.train import find_device, provenance
