@@ -51,12 +51,13 @@ def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Train what is missing and build _site/ (-- --profile, --dataset, --data, --engine, --locked, …)."""
+    """Train what is missing and build _site/ (-- --profile, --data, --record, --engine, …)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     if options.engine in ("auto", "quarto"):
         offer_quarto(session)
-    session.run("pneumo", "study", *options.training)
+    if not options.record:
+        session.run("pneumo", "study", *options.training)
     session.run("python", "-m", "report.engine", *options.site)
 
 
@@ -65,7 +66,8 @@ def preview(session: nox.Session) -> None:
     """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
-    session.run("pneumo", "study", *options.training)
+    if not options.record:
+        session.run("pneumo", "study", *options.training)
     session.run("python", "-m", "report.engine.preview", "--port", options.port, *options.site)
 
 
@@ -102,9 +104,10 @@ def cite(session: nox.Session) -> None:
 
 @nox.session
 def publish(session: nox.Session) -> None:
-    """Check _site/ and push it to the branch gh-pages of origin (-- --dry-run, --check)."""
+    """Check whether _site/ may be published; the workflow deploys it, or see the README (-- FOLDER)."""
     install(session, "publish")
-    session.run("python", "-m", "report.engine.publish", *session.posargs)
+    folders = [option for option in session.posargs if option != "--check"]  # it only checks
+    session.run("python", "-m", "report.engine.check", "--publish", *folders)
 
 
 @nox.session
@@ -217,6 +220,7 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
     parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
+    parser.add_argument("--record", metavar="FOLDER", help="draw this record, and train nothing")
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument(
@@ -239,6 +243,7 @@ def report_options(session: nox.Session) -> argparse.Namespace:
         if (value := getattr(options, name))
     ]
     options.site = [f"--engine={options.engine}", *(["--fresh"] if options.fresh else []), *both]
+    options.site += [f"--record={options.record}"] if options.record else []
     return options
 
 

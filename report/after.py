@@ -1,10 +1,19 @@
-"""What Quarto runs after it has rendered pages: beside all of them goes what a build leaves for programs."""
+"""What Quarto runs after it has rendered all pages: it adds the record, or a finished study's results."""
 
 import os
+import sys
 from pathlib import Path
 
-from pneumo.analysis import results
-from pneumo.study import study
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from report.engine import finish
 
 if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
-    results.write(study.load(), Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"]), "quarto")
+    site = Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
+    if record := finish.record():
+        finish.copy_record(record, site)
+    else:
+        from pneumo.analysis import results
+        from pneumo.study import study
+
+        results.write(study.load(), site, "quarto")
