@@ -214,7 +214,9 @@ def earlier_keys(
     """
     if TRAINING_VERSION != 1:
         return set()
-    shared = {"processes": processes, "sharing": _SHARING} if processes > 1 else {}
+    shared: dict[str, Any] = {}
+    if processes > 1:
+        shared = {"processes": processes, "sharing": _SHARING}
     return {
         keys.key(
             schema=schema,
