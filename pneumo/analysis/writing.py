@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import grad_cam, robustness, summary
+from pneumo.analysis import evidence, grad_cam, robustness, sanity_checks, summary
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -22,6 +22,8 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     summary.part,
     robustness.part,
     grad_cam.part,
+    sanity_checks.part,
+    evidence.part,
 )
 
 
