@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import ablation, robustness, summary, trainings
+from pneumo.analysis import (
+    ablation,
+    evidence,
+    grad_cam,
+    robustness,
+    sanity_checks,
+    summary,
+    trainings,
+)
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -23,6 +31,9 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     trainings.part,
     robustness.part,
     ablation.part,
+    grad_cam.part,
+    sanity_checks.part,
+    evidence.part,
 )
 
 
