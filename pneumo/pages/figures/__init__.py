@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from pneumo.pages.figures import robustness
+from pneumo.pages.figures import evaluation, robustness
 from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
 from pneumo.pages.figures.ablation import ablations
 from pneumo.pages.figures.copies import near_duplicates
 from pneumo.pages.figures.dataset import augmentation, class_balance, examples
-from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
-from pneumo.pages.figures.mistakes import contested, divided, mean_images, missed_by_all
+from pneumo.pages.figures.mistakes import divided
 from pneumo.pages.figures.networks import filters, grad_cam
 from pneumo.pages.figures.reference import reference_curves
 from pneumo.pages.figures.saliency import attention_masks, cascade, cascade_maps, removal
@@ -19,7 +18,10 @@ from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-FIGURES: dict[str, Callable[[Record], Shown]] = {**robustness.FIGURES}
+FIGURES: dict[str, Callable[[Record], Shown]] = {
+    **evaluation.FIGURES,
+    **robustness.FIGURES,
+}
 
 __all__ = [
     "FIGURES",
@@ -33,25 +35,18 @@ __all__ = [
     "class_balance",
     "cnn_architecture",
     "cnn_curves",
-    "confusion",
-    "contested",
     "decision_curve",
     "divided",
     "empty_maps",
-    "errors",
     "evidence",
     "examples",
     "filters",
     "grad_cam",
-    "mean_images",
-    "missed_by_all",
     "near_duplicates",
     "predictive_values",
     "reference_curves",
     "reliability",
     "removal",
-    "roc",
-    "roc_pr",
     "shift_images",
     "shift_scores",
     "transfer_curves",
