@@ -160,7 +160,7 @@ def contested(record: Record) -> Shown:
         f"{about.positive})."
     )
     alt = (
-        f"The {plural(found.runs, 'run')} disagree on {plural(found.contested, 'test case')}. "
+        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. "
         + (f"Of the first one shown {titles[0]} runs say {about.positive}." if titles else "")
     )
     return _gallery(record, numbers, titles, caption, alt)
