@@ -109,7 +109,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
             verdict = _beyond_zero(mean.low, mean.high)
             evidence = (
                 f"Test AUC of {tuned.title} minus {scratch.title}, mean over {len(tuned.runs)} seeds: "
-                f"{_signed(mean.mean)} (95 % interval over cases and seeds {_signed(mean.low)} to "
+                f"{_signed(mean.value)} (95 % interval over cases and seeds {_signed(mean.low)} to "
                 f"{_signed(mean.high)}); DeLong's test on the first seed, {_signed(test.difference)}, "
                 f"{_p(test.p_value)}"
             )
@@ -254,9 +254,9 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
             "pretraining-is-more-robust",
             "Pretraining makes ResNet18 more robust to corruptions.",
             _beyond_zero(found.low, found.high),
-            f"Mean relative fall of AUC: {_percent(falls[second].degradation.mean)} from random weights, "
-            f"{_percent(falls[first].degradation.mean)} from {study.model(first).title}; difference "
-            f"{100 * found.mean:.1f} points (95 % interval {100 * found.low:.1f} to "
+            f"Mean relative fall of AUC: {_percent(falls[second].degradation.value)} from random weights, "
+            f"{_percent(falls[first].degradation.value)} from {study.model(first).title}; difference "
+            f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to "
             f"{100 * found.high:.1f}), paired bootstrap over cases",
         )
     ]

@@ -15,6 +15,7 @@ from scipy import stats
 
 from pneumo.analysis import baselines
 from pneumo.analysis.cache import kept
+from pneumo.record import Estimate
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, RULES, Model, Rule, Study, threshold
@@ -161,14 +162,14 @@ def bootstrap(
     return found, np.where(usable, bounds.low, low), np.where(usable, bounds.high, high)
 
 
-def intervals(study: Study) -> dict[str, dict[str, dict[str, Interval]]]:
+def intervals(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
     """For each model that ran, each rule and each of `metrics.NAMES`: mean and interval.
 
     Baselines are there too, at 0.5 alone.
     """
     return {
         name: {
-            rule: {metric: Interval(*map(_number, bounds)) for metric, bounds in values.items()}
+            rule: {metric: Estimate(*map(_number, bounds)) for metric, bounds in values.items()}
             for rule, values in rules.items()
         }
         for name, rules in _computed(study).items()

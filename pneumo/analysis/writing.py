@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pneumo import record
 from pneumo.analysis import (
     ablation,
+    evaluation,
     evidence,
     grad_cam,
+    mistakes,
     robustness,
     sanity_checks,
     summary,
@@ -34,6 +36,8 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     grad_cam.part,
     sanity_checks.part,
     evidence.part,
+    evaluation.part,
+    mistakes.part,
 )
 
 

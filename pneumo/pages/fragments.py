@@ -87,8 +87,10 @@ def _environment(name: str) -> SandboxedEnvironment:
 
 def _names(record: Record) -> dict[str, Any]:
     """What every fragment may speak of."""
+    reference = paths.reference(paths.label(record.data.dataset, record.data.size))
     return {
         "record": record,
+        "is_reference": record.path.resolve() == reference.resolve(),
         "about": record.about,
         "words": record.about.words,
         "data": record.data,

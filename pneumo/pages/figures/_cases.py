@@ -4,29 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
-from scipy.special import logit
 
-from pneumo.data.sets import Part
+from pneumo.analysis.mistakes import GROUPS, mean_image  # noqa: F401
 from pneumo.pages import style
-from pneumo.study.study import YOUDEN, Model, Rule, threshold
-
-_BLOCK = 1024  # images that are copied at a time
-GROUPS = ("true positive", "true negative", "false positive", "false negative")
-
-
-def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
-    """Test cases of the first seed by group at an operating point, the most confident first."""
-    test, chosen = model.run.predictions["test"], threshold(model.run, rule)
-    truth, called = test.labels == 1, test.probabilities >= chosen
-    # Confidence is the distance from the threshold, on the scale of the logits.
-    order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
-    members = {
-        "true positive": truth & called,
-        "true negative": ~truth & ~called,
-        "false positive": ~truth & called,
-        "false negative": truth & ~called,
-    }
-    return {group: order[members[group][order]] for group in GROUPS}
+from pneumo.study.study import YOUDEN, Model, threshold
 
 
 def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.float32]:
@@ -34,15 +15,6 @@ def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.f
     map_ = np.maximum(signed if called_positive else -signed, 0)
     highest = map_.max()
     return map_ / highest if highest > 0 else map_
-
-
-def mean_image(*groups: Part) -> NDArray[np.float64]:
-    """The mean (H, W) of the images of all groups, in grey levels; none is copied with all others."""
-    total = np.zeros(groups[0].images.images.shape[1:])
-    for group in groups:
-        for start in range(0, len(group.images), _BLOCK):
-            total += group.images[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
-    return np.asarray(total / sum(len(group.images) for group in groups))
 
 
 def empty_maps(model: Model) -> int:
