@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo.data import descriptions
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import ExecutorError
@@ -109,7 +108,7 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
         assert run.manifest["data"]["source"] == "file"
     assert {path.name for path in (own / "runs").glob("simple-*")} == {r.label for r in done.runs}
     assert sorted(questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape) == [8]
-    assert descriptions.describe(done.data).name == "pneumoniamnist"
+    assert done.data.about.name == "pneumoniamnist"
 
 
 class Killer:

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import torch
 
-from pneumo.data import sets
+from pneumo.data import Split, datasets
 from pneumo.data.held_out import divide
-from pneumo.data.sets import Split
 from pneumo.training.grad_cam import explain
 from pneumo.training.loop import Loop, predict
 from pneumo.training.recipes import RECIPES
@@ -53,7 +52,7 @@ def numbers(name, folder, **changes):
     if name.startswith("efficientnet"):
         recipe = replace(recipe, pretraining=None)
     recipe = replace(recipe, **changes)
-    phantom = sets.phantom()
+    phantom = datasets.phantom()
     shown = Split(phantom.val.images[:SHOWN], phantom.val.labels[:SHOWN])
     folder.mkdir(parents=True)
     device = torch.device("cpu")
@@ -69,5 +68,5 @@ def numbers(name, folder, **changes):
 
 def held_out():
     """A digest of which training images are held out."""
-    rest, held = divide(sets.phantom().train)
+    rest, held = divide(datasets.phantom().train)
     return hashlib.sha256(rest.images.places.tobytes() + held.images.places.tobytes()).hexdigest()

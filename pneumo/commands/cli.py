@@ -32,24 +32,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _data(chosen: argparse.Namespace) -> int:
-    from pneumo.data import descriptions
+    from pneumo import data
+    from pneumo.data import audit
 
-    print(
-        "\n".join(
-            descriptions.report_lines(descriptions.load(chosen.dataset, chosen.size, chosen.data))
-        )
-    )
+    print("\n".join(audit.report_lines(data.load(chosen.size, chosen.data, chosen.dataset))))
     return 0
 
 
 def _train(chosen: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from pneumo import data
     from pneumo.commands.progress import Display
     from pneumo.data import descriptions
-    from pneumo.data.held_out import images_an_epoch
     from pneumo.training import distributed
-    from pneumo.training.recipes import find_profile
+    from pneumo.training.recipes import find_profile, images_an_epoch
     from pneumo.training.train import train
     from pneumo.training.weights import find_weights
 
@@ -57,7 +54,7 @@ def _train(chosen: argparse.Namespace) -> int:
     recipe = find_profile(chosen.profile).at(size).recipe(chosen.recipe)
     if chosen.epochs is not None:
         recipe = replace(recipe, epochs=chosen.epochs)
-    dataset = descriptions.load(about.name, size, chosen.data)
+    dataset = data.load(size, chosen.data, about.name)
     weights = find_weights(recipe, chosen.weights)
     images = images_an_epoch(recipe, dataset)
     if distributed.is_wanted():
@@ -349,7 +346,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="PATH",
         help="a .npz file, the folder that holds it, or 'phantom'; without it: PNEUMO_DATA, "
-        "MedMNIST's cache, a download, the phantom",
+        "MedMNIST's cache, a download",
     )
     _add_set(parser)
 

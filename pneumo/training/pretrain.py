@@ -18,7 +18,8 @@ from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pneumo.base import storage
-from pneumo.data.sets import DataError, Split, order
+from pneumo.data import DataError, Split
+from pneumo.data.datasets import order
 from pneumo.training import runs
 from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.statistics.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam

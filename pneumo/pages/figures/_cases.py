@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import zoom
 from scipy.special import logit
 
-from pneumo.data.sets import Part
+from pneumo.data import Part
 from pneumo.pages import style
 from pneumo.study.study import YOUDEN, Model, Rule, threshold
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pneumo.analysis import mistakes
 from pneumo.base.provenance import drawn
-from pneumo.data.sets import part
+from pneumo.data import part
 from pneumo.pages import style
 from pneumo.pages.figures._cases import (
     GROUPS,
