@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks import speed
 from benchmarks.speed import Measurement
-from pneumo.data.sets import Dataset, phantom
+from pneumo.data import Dataset
+from pneumo.data.datasets import phantom
 from pneumo.study import executors, jobs
 from pneumo.study.executors import Call, Missing, Pool
 from pneumo.study.jobs import Terms, Training

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo.data import descriptions
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import Call, ExecutorError, answers
@@ -97,7 +96,7 @@ def test_a_cluster_gives_the_bits_of_a_single_process_with_a_shared_store_or_wit
         assert run.manifest["data"]["source"] == "file"
     assert len(list(own.glob("runs/simple-*"))) == (0 if one_store else len(done.runs))
     assert questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape == (8,)
-    assert descriptions.describe(done.data).name == "pneumoniamnist"
+    assert done.data.about.name == "pneumoniamnist"
     assert not list(home.glob(".study-*"))
 
 

@@ -27,7 +27,7 @@ import json, sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from pneumo.data import sets
+from pneumo.data.datasets import phantom
 from pneumo.training import distributed
 from pneumo.training.loop import Loop, Stage, TwoClasses
 from pneumo.training.models import build
@@ -36,7 +36,7 @@ from pneumo.training.recipes import RECIPES
 what, folder = sys.argv[1], Path(sys.argv[2])
 options = json.loads(sys.argv[3])
 recipe = replace(RECIPES["simple-cnn"], **options)
-dataset = data.phantom()
+dataset = phantom()
 
 
 def gradients(loop, count):

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from pneumo.analysis import calibration, decisions, mistakes
-from pneumo.data import sets
+from pneumo.data.descriptions import PNEUMONIA
 from pneumo.pages import figures, style
 from pneumo.study import selection
 from pneumo.study.study import RULES, YOUDEN
@@ -201,7 +201,7 @@ def test_divided_cases_say_what_each_model_makes_of_them(study):
     titles = [axes.get_title() for axes in figures.divided(study).axes]
     rows = [titles[start : start + 8] for start in range(0, len(titles), 8)]
     labels = mistakes.truth(study)[found]
-    assert rows[0] == [sets.CLASSES[label] for label in labels]
+    assert rows[0] == [PNEUMONIA.classes[label] for label in labels]
     for row, model in zip(rows[1:], study.ran, strict=True):
         probabilities = model.run.predictions["test"].probabilities[found]
         signs = ["✗" if wrong else "✓" for wrong in mistakes.wrong(model.run)[found]]

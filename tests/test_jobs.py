@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import Serial

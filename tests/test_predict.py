@@ -222,9 +222,7 @@ def test_what_speaks_against_an_image_goes_to_standard_error(options, asked, tmp
 
 
 def test_how_other_sets_were_made_is_said_to_be_an_assumption(study, pictures):
-    data = descriptions.DescribedDataset(
-        **vars(study.data), about=descriptions.BREAST, published=False
-    )
+    data = replace(study.data, about=descriptions.BREAST)
     found = predict.report(replace(study, data=data), pictures)
     assert predict.ASSUMED in found["warnings"]
     assert predict.ASSUMED in predict.complaints(found)

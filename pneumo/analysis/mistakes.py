@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from pneumo import data
 from pneumo.analysis.cache import kept
-from pneumo.data import sets
 from pneumo.record import Frame, Part, frame, images
 from pneumo.record.mistakes import GROUPS, Mistakes
 from pneumo.study import selection
@@ -76,7 +76,7 @@ def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
     return {group: order[which[order]] for group, which in zip(GROUPS, members, strict=True)}
 
 
-def mean_image(*groups: sets.Part) -> NDArray[np.float64]:
+def mean_image(*groups: data.Part) -> NDArray[np.float64]:
     """The mean (H, W) of the images of all groups, in grey levels; they are never copied all at once."""
     total = np.zeros(groups[0].images.images.shape[1:])
     for group in groups:
@@ -237,7 +237,7 @@ def _flips(study: Study) -> Iterator[dict[str, Any]]:
 def _mean_images(study: Study, model: Model) -> Frame:
     """The mean image of each group of calls, and wrong calls less right ones: a row a pixel."""
     means = {
-        group: mean_image(sets.part(study.data.test, members))
+        group: mean_image(data.part(study.data.test, members))
         for group, members in groups(model).items()
         if len(members)
     }

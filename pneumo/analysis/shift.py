@@ -11,7 +11,7 @@ from scipy import stats
 
 from pneumo.analysis.cache import kept
 from pneumo.analysis.comparison import holm
-from pneumo.data import sets
+from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import Confusion
@@ -245,12 +245,12 @@ def _scores(study: Study) -> list[dict[str, Any]]:
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     # A comparison sees thumbnails: of larger images no class is copied whole.
     splits = {
-        name: sets.Split(thumbnails(split.images), split.labels)
+        name: Split(thumbnails(split.images), split.labels)
         for name, split in study.data.splits.items()
     }
     found: dict[str, dict[str, Any]] = {comparison: {} for comparison in COMPARISONS}
     for label, name in enumerate(study.about.classes):
-        train, val, test = (splits[s].images[splits[s].labels == label] for s in sets.SPLITS)
+        train, val, test = (splits[s].images[splits[s].labels == label] for s in SPLITS)
         pairs = ((np.concatenate([train, val]), test), (train, val))
         for comparison, pair in zip(COMPARISONS, pairs, strict=True):
             if min(map(len, pair)) >= 2 * FOLDS:

@@ -16,8 +16,8 @@ from uuid import uuid4
 from pneumo import __version__
 from pneumo.base import checksums, keys, paths, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data import descriptions
-from pneumo.data.sets import DataError, Dataset, order
+from pneumo.data import DataError, Dataset, load
+from pneumo.data.datasets import order
 from pneumo.study import questions
 from pneumo.study.executors import Call, Choice, Missing, Pool, answers, make
 from pneumo.training import runs
@@ -93,7 +93,7 @@ def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Itera
         (store / token).touch()
     try:
         yield Terms(
-            descriptions.describe(dataset).name,
+            dataset.about.name,
             dataset.size,
             dataset.source,
             dataset.location,
@@ -317,7 +317,7 @@ def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
     found = sent
     if found is None:
         try:
-            found = descriptions.load(common.dataset, common.size, common.location)
+            found = load(common.size, common.location, common.dataset)
         except DataError:
             return None
         if found.order != common.order:

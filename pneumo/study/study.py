@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pneumo import data
 from pneumo.base import checksums, keys, paths, provenance
 from pneumo.base.errors import PneumoError
-from pneumo.data import descriptions, sets
+from pneumo.data import Dataset, descriptions
+from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
-from pneumo.data.held_out import images_an_epoch
-from pneumo.data.sets import Audit, Dataset
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
 from pneumo.training.listener import Listener
-from pneumo.training.recipes import Profile, Recipe, find_profile
+from pneumo.training.recipes import Profile, Recipe, find_profile, images_an_epoch
 from pneumo.training.runs import Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
@@ -136,7 +136,7 @@ class Study:
     @property
     def about(self) -> Description:
         """What set the data are, and the words for it."""
-        return descriptions.describe(self.data)
+        return self.data.about
 
     @property
     def ran(self) -> tuple[Model, ...]:
@@ -161,7 +161,7 @@ class Study:
     @cached_property
     def audit(self) -> Audit:
         """What the audit of the data finds."""
-        return sets.audit(self.data)
+        return audit(self.data)
 
     def model(self, name: str) -> Model:
         """The model, control or ablation of the recipe called `name`.
@@ -223,14 +223,14 @@ def run(
 
     Args:
         profile: which models and seeds.
-        source: where the data come from, as for :func:`pneumo.data.sets.load`.
+        source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         home: the run store's folder; None for the project's.
         device: what to train on, "auto" for a GPU where there is one.
         only: names of recipes; the others are left for later, and then nothing is recorded.
         listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
         notice: hears, in a line each, of what follows the training, and of workers that fail or die.
-        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
         executor: where runs are trained, as :func:`pneumo.study.executors.parse` reads it.
         finished: hears of every run that is there, as soon as it is.
@@ -249,7 +249,7 @@ def run(
             f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
             f"it has: {', '.join(names)}"
         )
-    found = descriptions.load(about.name, side, source)
+    found = data.load(side, source, about.name)
     record = _record_path(chosen.name, about, side, home)
     models: list[Model] = []
     wanted: list[jobs.Training] = []
@@ -296,7 +296,7 @@ def load(
         source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
             not set either, whatever the study was made from.
         home: the run store's folder; None for the project's.
-        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
 
     Raises:
@@ -316,7 +316,7 @@ def load(
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
-        found = descriptions.load(about.name, side, given or made_from["location"])
+        found = data.load(side, given or made_from["location"], about.name)
         there = given or made_from["location"]
         differs = None
         if found.fingerprint != made_from["fingerprint"]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training import runs
 from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, Stage

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pneumo.base import checksums, paths, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data.sets import Part, Rows, Split
+from pneumo.data import Part, Rows, Split
 from pneumo.statistics import metrics
 from pneumo.training import runs
 from pneumo.training.augmentation import augment, to_unit, views

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, paths, provenance, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
 
 SCHEMA = 2

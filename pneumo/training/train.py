@@ -16,8 +16,8 @@ from torch import nn
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
+from pneumo.data import Dataset, Part, Split, part
 from pneumo.data.held_out import divide
-from pneumo.data.sets import Dataset, Part, Split, part
 from pneumo.training import runs
 from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, TwoClasses, predict, seed_everything

@@ -5,8 +5,7 @@ from matplotlib.figure import Figure
 from scipy.special import logit
 
 from pneumo.base.provenance import drawn
-from pneumo.data import sets
-from pneumo.data.sets import part
+from pneumo.data import SPLITS, part
 from pneumo.pages import style
 from pneumo.pages.figures._cases import mean_image
 from pneumo.study.study import YOUDEN, Study, threshold
@@ -55,8 +54,7 @@ def shift_images(study: Study) -> Figure:
     grid = canvas.subplots(1, 6)
     for label, name in enumerate(study.about.classes):
         train, val, test = (
-            part(splits[split], np.flatnonzero(splits[split].labels == label))
-            for split in sets.SPLITS
+            part(splits[split], np.flatnonzero(splits[split].labels == label)) for split in SPLITS
         )
         means = mean_image(train, val) / 255, mean_image(test) / 255
         colour = style.CLASS_COLOURS[name]
