@@ -105,7 +105,7 @@ def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch
         (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
         (["study", "--only", "nonsense"], "has no recipe nonsense"),
-        (["study", "--executor", "nonsense"], "there are: auto, serial, process:N, dask:ADDRESS"),
+        (["study", "--executor", "nonsense"], "there are: auto, serial, process:N"),
         (["predict", "a.png"], "no finished study of profile standard"),
         (["predict", "a.png", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (

@@ -1,5 +1,6 @@
 """Executors: parsing, answers and progress from processes, retries after a kill, stopping."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -49,6 +50,10 @@ def die(marker, listener=None):
             marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return os.getpid()
+
+
+def fill(listener=None):
+    raise OSError(errno.ENOSPC, "No space left", "/disk/run")
 
 
 def wait(marker, listener=None):
@@ -107,15 +112,11 @@ def test_an_executor_is_chosen_by_its_name(text, choice):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        *[(text, "there are: auto, serial, process:N") for text in ("", "serial:2", "Process:2")],
-        *[(f"process:{n}", "takes a number of at least 1") for n in ("", "0", "-1", "two")],
-        ("dask:", "takes a scheduler's address, as dask:tcp://"),
-    ],
+    "text",
+    ["", "serial:2", "Process:2", "process", "process:0", "process:-1", "process:x", "dask:"],
 )
-def test_another_text_is_refused(text, said):
-    with pytest.raises(ExecutorError, match=said):
+def test_another_text_is_refused(text):
+    with pytest.raises(ExecutorError, match=r"there are: auto, serial, process:N \(N ≥ 1\), dask:"):
         parse(text)
 
 
@@ -152,16 +153,24 @@ def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool)
     assert pool.threads == 1
 
 
-@pytest.mark.parametrize(("job", "said"), [(fail, "RuntimeError: no memory"), (refuse, "not this")])
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (fail, "RuntimeError: no memory"),
+        (refuse, "not this"),
+        (fill, "/disk/run: the disk is full"),
+    ],
+)
 def test_an_error_in_a_process_is_one_line_with_the_jobs_label_and_no_other_job_starts(
-    pool, job, said, tmp_path
+    pool, job, said
 ):
     calls = [Call("simple-cnn s1", job, ())]
     calls += [Call(str(n), double, (n,)) for n in range(20)]
     done = []
     with pytest.raises(ExecutorError) as raised:
         done.extend(answers(pool, calls))
-    assert str(raised.value) == f"simple-cnn s1 failed in a worker: {said}"
+    assert str(raised.value).startswith(f"simple-cnn s1 failed in a worker: {said}")
+    assert "\n" not in str(raised.value)
     assert len(done) < 20
 
 

@@ -20,7 +20,6 @@ from uuid import uuid4
 
 from distributed import Client, KilledWorker, get_worker
 
-from pneumo.base.errors import PneumoError
 from pneumo.study.executors import (
     ANSWER,
     ERROR,
@@ -42,10 +41,6 @@ DEFAULT_WORKER_TIMEOUT = 3600.0
 GATHER_TIMEOUT = 60  # seconds for an answer to arrive before its worker is looked for
 # Held by a job in its worker: two in one process, of two studies, would draw from one random generator.
 _turn = threading.Lock()
-
-
-class StoppedError(PneumoError):
-    """The job was withdrawn."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +76,9 @@ class Cluster(Pool):
         self._look()
 
     def has_room(self) -> bool:
-        """Whether a worker has no job of this study."""
         return bool(self._idle())
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
-        """Run the job on an idle worker."""
         self._check_scheduler()
         key, worker, inputs = f"{call.function.__name__}-{uuid4().hex}", min(self._idle()), {}
         for name in missing:
@@ -94,22 +87,13 @@ class Cluster(Pool):
                 value = read()
                 self._sent[identity] = self._client.scatter(value, broadcast=True, hash=False)
             inputs[name] = self._sent[identity]
-        future = self._client.submit(
-            _run_there,
-            self._topic,
-            call.function,
-            *call.arguments,
-            **inputs,
-            key=key,
-            pure=False,
-            workers=[worker],
-        )
+        job = _run_there, self._topic, call.function, *call.arguments
+        future = self._client.submit(*job, **inputs, key=key, pure=False, workers=[worker])
         identities = tuple(call.inputs[name][0] for name in missing)
         self._jobs[key] = _Job(number, worker, identities, future)
         future.add_done_callback(lambda _: self._events.put((key, ANSWER, None)))
 
     def next_event(self) -> Event:
-        """The next event of any worker, or that workers joined, died or are lacking."""
         while True:
             if time.monotonic() - self._looked >= POLL_INTERVAL and (event := self._look()):
                 return event
@@ -184,11 +168,9 @@ class Cluster(Pool):
             except TimeoutError:
                 if job.worker not in self._client.nthreads():
                     return self._lose(job, "its worker died or left")
-            except KilledWorker:
-                return self._lose(job, "its worker died again and again")
-            except CancelledError:
+            except (KilledWorker, CancelledError):
                 self._check_scheduler()
-                return self._lose(job, "an input was lost with another worker")
+                return self._lose(job, "its worker died or left")
             except ExecutorError as error:
                 return job.number, ERROR, error
             except Exception as error:  # not the job's own, which is an ExecutorError
@@ -229,7 +211,7 @@ def _run_there(topic: str, function: Callable[..., Any], *arguments: Any, **inpu
     def check() -> None:
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            raise StoppedError("withdrawn")
+            raise ExecutorError("withdrawn")
 
     def send(kind: str, content: Any) -> None:
         check()

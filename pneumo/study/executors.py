@@ -5,6 +5,7 @@ A pool accepts jobs while it has room and returns events: progress, an answer, a
 """
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -21,11 +22,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Self
 
+from pneumo.base import storage
 from pneumo.base.errors import PneumoError
 from pneumo.training.listener import Listener
 
 AUTO, SERIAL, PROCESS, DASK = "auto", "serial", "process", "dask"
-KNOWN = f"{AUTO}, {SERIAL}, {PROCESS}:N, {DASK}:ADDRESS"
+KNOWN = (
+    f"{AUTO}, {SERIAL}, {PROCESS}:N (N ≥ 1), {DASK}:ADDRESS (as {DASK}:tcp://host:8786, or a file)"
+)
 RETRIES = 3  # of a job whose worker died
 STEP_INTERVAL = 0.5  # seconds between two step events of a worker; epochs are sent at once
 BYTES_A_RUN = 2 * 2**30  # memory that the largest training takes, rounded up
@@ -69,6 +73,10 @@ class Call:
     # Large inputs, sent only to workers that miss them. By the name of the function's argument: an identity,
     # the same for all jobs that share the input, and a function that reads it.
     inputs: Mapping[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
+
+    def read(self, names: Collection[str]) -> dict[str, Any]:
+        """The inputs called `names`."""
+        return {name: self.inputs[name][1]() for name in names}
 
 
 class Pool(ABC):
@@ -118,20 +126,13 @@ def parse(text: str) -> Choice:
     Raises:
         ExecutorError: it is none of these.
     """
-    kind, _, rest = text.partition(":")
-    if text in (AUTO, SERIAL):
-        return Choice(text)
-    if kind == PROCESS:
-        if rest.isascii() and rest.isdigit() and int(rest):
-            return Choice(PROCESS, count=int(rest))
-        raise ExecutorError(f"{PROCESS}:N takes a number of at least 1, not {rest!r}")
-    if kind == DASK:
-        if rest:
-            return Choice(DASK, address=rest)
-        raise ExecutorError(
-            f"{DASK}:ADDRESS takes a scheduler's address, as {DASK}:tcp://host:8786, or its file"
-        )
-    raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
+    found = re.fullmatch(
+        rf"({AUTO}|{SERIAL})|({PROCESS}):0*([1-9]\d*)|({DASK}):(.+)", text, re.ASCII
+    )
+    if found is None:
+        raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
+    plain, process, count, dask, address = found.groups()
+    return Choice(plain or process or dask, int(count or 1), address or "")
 
 
 def make(choice: Choice, device: str = "cpu") -> Pool:
@@ -231,20 +232,17 @@ class Serial(Pool):
         self._answer: Event | None = None
 
     def has_room(self) -> bool:
-        """Whether the last answer has been read."""
         return self._answer is None
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
-        """Run the job."""
-        inputs = {name: call.inputs[name][1]() for name in missing}
+        inputs = call.read(missing)
         answer = call.function(*call.arguments, **inputs, listener=call.listener)
         self._answer = number, ANSWER, answer
 
     def close(self) -> None:
-        """Nothing to release."""
+        pass
 
     def next_event(self) -> Event:
-        """The job's answer."""
         assert self._answer is not None
         answer, self._answer = self._answer, None
         return answer
@@ -268,13 +266,10 @@ class Processes(Pool):
         self._start()
 
     def has_room(self) -> bool:
-        """Whether a process is idle."""
         return len(self._running) + len(self._ended) < self.count
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
-        """Run the job in an idle process."""
-        inputs = {name: call.inputs[name][1]() for name in missing}
-        job = _run_here, number, call.function, call.arguments, inputs
+        job = _run_here, number, call.function, call.arguments, call.read(missing)
         try:
             future = self._executor.submit(*job)
         except BrokenExecutor:  # an idle process died
@@ -291,7 +286,6 @@ class Processes(Pool):
         future.add_done_callback(mark)
 
     def next_event(self) -> Event:
-        """The next event of any process."""
         if self._ended:
             return self._ended.popleft()
         number, kind, content = self._reader.recv()
@@ -303,12 +297,10 @@ class Processes(Pool):
         return event
 
     def stop(self) -> None:
-        """End the processes at once: a run has its checkpoint, and no file is ever half written."""
-        self._lifeline.close()
+        self._lifeline.close()  # ends processes at once: a run has its checkpoint
         self.close()
 
     def close(self) -> None:
-        """End the processes."""
         self._reader.close()  # no write to a full pipe blocks
         self._executor.shutdown(cancel_futures=True)
         for end in (self._writer, self._alive, self._lifeline):
@@ -378,7 +370,8 @@ def run(
     """
     send(STEP, 0)  # it has begun
     try:
-        return function(*arguments, **inputs, listener=_Sender(send))
+        with storage.refusals():
+            return function(*arguments, **inputs, listener=_Sender(send))
     except Exception as error:
         said = str(error).strip().splitlines() or ["no message"]
         kind = "" if isinstance(error, PneumoError) else f"{type(error).__name__}: "
