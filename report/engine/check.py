@@ -128,6 +128,9 @@ def problems(site: Path) -> Iterator[str]:
             for element in page.soup.find_all(tag, attrs={attribute: True}):
                 address = str(element[attribute])
                 problem = _problem(address, page.name, site, ids)
+                own = tag == "a" or _NEIGHBOURS.intersection(element.get_attribute_list("rel"))
+                if urlsplit(address).netloc and not own:
+                    problem = "which is another host's"
                 if problem:
                     what = "links to" if tag == "a" else "asks for"
                     yield f"{page.name} {what} {address}, {problem}"

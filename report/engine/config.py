@@ -377,8 +377,8 @@ def _author(entry: Any) -> Author:
 def _name(value: object) -> tuple[str, str | None, str | None]:
     """A name in full and its parts; as in Quarto, one that is not called literal is a person's."""
     if not isinstance(value, dict):
-        given, family = _parts_of_name(str(value))
-        return " ".join(filter(None, (given, family))), given or None, family
+        parts = _parts_of_name(str(value))
+        return " ".join(filter(None, parts)), parts[0] or None, parts[1]
     unknown = [key for key in value if key not in _NAME]
     if unknown:
         raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")

@@ -54,7 +54,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             problem = f"no aliases are read here; write out what *{event.anchor} stands for"
             raise _Refused(problem=problem, problem_mark=event.start_mark)
         self.depth += 1
@@ -75,7 +75,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)  # type: ignore[no-untyped-call]
+            return super().construct_object(node, deep)
         except _NO_VALUE as error:
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
 

@@ -16,6 +16,7 @@ from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import told
 from report.engine import __main__ as command
+from report.engine.cache import ROOT
 from report.engine.config import read_book
 from report.engine.serve import HOST, serve
 
@@ -56,13 +57,13 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     chosen, rest = parser.parse_known_args(arguments)
     options = command.build_parser().parse_args(rest)
     stop = stop or threading.Event()
-    project, root = options.project.resolve(), command.ROOT
+    project = options.project.resolve()
     folders = {
         project,
         options.templates.resolve(),
-        root / "pneumo",
-        root / "templates",
-        root / "report",
+        ROOT / "pneumo",
+        ROOT / "templates",
+        ROOT / "report",
     }
     server = None
     try:
@@ -95,7 +96,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
 
 def _rebuild(options: Sequence[str]) -> bool:
     command_line = [sys.executable, "-m", "report.engine", *options]
-    return bool(subprocess.run(command_line, cwd=command.ROOT, check=False).returncode)
+    return bool(subprocess.run(command_line, cwd=ROOT, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -219,7 +219,8 @@ def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
 
 def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
     """A copy of a block that holds blocks, in which `change` has had its say on each list of them."""
-    kind, content = node["t"], node.get("c")
+    kind = node["t"]
+    content: Any = node.get("c")
     if kind == "BlockQuote":
         content = change(content)
     elif kind == "BulletList":

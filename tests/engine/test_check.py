@@ -56,6 +56,10 @@ def test_a_site_that_is_whole_has_no_problems(site):
         ('<a href="/other.html">x</a>', "right only for a site at the top of its host"),
         ('<img src="figures/two.png" alt="Two">', "asks for figures/two.png, which is not there"),
         ('<script src="site_libs/gone.js"></script>', "asks for site_libs/gone.js"),
+        (
+            '<img src="https://e.org/a.png" alt="A">',
+            "asks for https://e.org/a.png, which is another",
+        ),
         ('<p id="here">x</p>', "has 2 elements of the id here"),
         ("<h4>Deep</h4>", "'Deep' is h4 below h2"),
         (
