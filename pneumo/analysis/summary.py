@@ -4,7 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pneumo import __version__
-from pneumo.analysis import baselines, calibration, claims, comparison, intervals, robustness
+from pneumo.analysis import (
+    ANALYSIS_VERSION,
+    baselines,
+    calibration,
+    claims,
+    comparison,
+    intervals,
+    robustness,
+)
 from pneumo.record import Estimate, Part, answers
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points, selection
@@ -21,6 +29,7 @@ def part(study: Study) -> Part:
     return Part(
         {
             "profile": study.profile.name,
+            "analysis_version": ANALYSIS_VERSION,
             "engine": None,  # of who renders a record, the record knows nothing
             "written": datetime.now(UTC).date().isoformat(),
             "study": _profile(study),

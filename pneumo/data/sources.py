@@ -15,6 +15,10 @@ from pneumo.data.descriptions import DESCRIPTIONS, DataError, Description, file_
 ADDRESS = "https://zenodo.org/records/10519652/files/{}?download=1"  # of MedMNIST's files
 
 
+class UnavailableError(DataError):
+    """There is no copy of a set here, and none can be downloaded."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A file that holds a set."""
@@ -106,7 +110,7 @@ def _download(about: Description, size: int, cached: Path) -> None:
     """Fetch a set into MedMNIST's cache.
 
     Raises:
-        DataError: the host does not answer, or the download fails; nothing is left of it.
+        UnavailableError: the host does not answer, or the download fails; nothing is left of it.
     """
     url = ADDRESS.format(file_name(about, size))
     # No more than the bytes of images and labels, as if nothing were compressed.
@@ -124,7 +128,7 @@ def _download(about: Description, size: int, cached: Path) -> None:
                 raise NetworkError(f"the MD5 of {url} is not the published one")
             fetched.replace(cached)
     except (OSError, NetworkError) as error:
-        raise DataError(
+        raise UnavailableError(
             f"no copy of {about.title}: there is no {cached}, and it was not downloaded "
             f"({printable(cause(error))}); name a file with --data PATH, "
             "or draw a stand-in with --data phantom"

@@ -240,29 +240,8 @@ def run(
             or a run that failed in a worker.
     """
     place = executors.parse(executor)
-    about, side = descriptions.choose(dataset, size)
-    chosen = find_profile(profile).at(side)
-    names = _names(chosen)
-    unknown = set(only) - set(names)
-    if unknown:
-        raise StudyError(
-            f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
-            f"it has: {', '.join(names)}"
-        )
-    found = data.load(side, source, about.name)
-    record = _record_path(chosen.name, about, side, home)
-    models: list[Model] = []
-    wanted: list[jobs.Training] = []
-    for name in (name for name in names if not only or name in only):
-        recipe = chosen.recipe(name)
-        try:
-            pretrained = find_weights(recipe, weights)
-        except WeightsUnavailableError as error:
-            reason = paths.without_folders(str(error))
-            models.append(Model(recipe, _parameters(recipe, record), reason=reason))
-            continue
-        models.append(Model(recipe, 0))  # until it has runs
-        wanted += [jobs.want(recipe, seed, found, pretrained, home) for seed in chosen.seeds]
+    plan = make_plan(profile, source, weights, home, dataset, size, only)
+    chosen, found, models, wanted = plan.profile, plan.data, list(plan.models), plan.wanted
     ears = [
         listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
         for one in wanted
@@ -276,10 +255,62 @@ def run(
             models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
     study = _study(chosen, found, models)
     if not only:
-        runs.write_sealed(record, _record(study))
+        path = _record_path(chosen.name, found.about, found.size, home)
+        runs.write_sealed(path, _record(study))
     if left := _left(home):
         notice(left)
     return study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study asks for, before anything is trained."""
+
+    profile: Profile
+    data: Dataset
+    models: tuple[Model, ...]  # without runs; those that cannot be run say why
+    wanted: tuple[jobs.Training, ...]
+
+    @property
+    def labels(self) -> set[str]:
+        """What its runs are called."""
+        return {runs.folder_name(one.recipe.name, one.seed, one.key) for one in self.wanted}
+
+
+def make_plan(
+    profile: str,
+    source: str = "auto",
+    weights: Path | None = None,
+    home: Path | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
+    only: Sequence[str] = (),
+) -> Plan:
+    """What a study asks for; arguments and errors are those of :func:`run`."""
+    about, side = descriptions.choose(dataset, size)
+    chosen = find_profile(profile).at(side)
+    names = _names(chosen)
+    unknown = set(only) - set(names)
+    if unknown:
+        raise StudyError(
+            f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
+            f"it has: {', '.join(names)}"
+        )
+    found = data.load(side, source, about.name)
+    models: list[Model] = []
+    wanted: list[jobs.Training] = []
+    for name in (name for name in names if not only or name in only):
+        recipe = chosen.recipe(name)
+        try:
+            pretrained = find_weights(recipe, weights)
+        except WeightsUnavailableError as error:
+            reason = paths.without_folders(str(error))
+            path = _record_path(chosen.name, about, side, home)
+            models.append(Model(recipe, _parameters(recipe, path), reason=reason))
+            continue
+        models.append(Model(recipe, 0))  # until it has runs
+        wanted += [jobs.want(recipe, seed, found, pretrained, home) for seed in chosen.seeds]
+    return Plan(chosen, found, tuple(models), tuple(wanted))
 
 
 def load(
