@@ -16,7 +16,6 @@ from pneumo.base import npz
 from pneumo.base.npz import Member
 from pneumo.data import sources
 from pneumo.data.descriptions import PNEUMONIA, DataError, Description, choose
-from pneumo.data.phantom import draw_phantom
 
 SPLITS = ("train", "val", "test")
 # The fingerprint of the published PneumoniaMNIST at 28 pixels, by which a copy in another file is recognised.
@@ -144,6 +143,8 @@ def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
 @cache
 def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
     """The drawn stand-in for a set: its classes in about its ratio, at its size, from a fixed seed."""
+    from pneumo.data.phantom import draw_phantom  # which needs SciPy
+
     splits = {
         name: Split(*arrays) for name, arrays in draw_phantom(size, kind=about.phantom).items()
     }
