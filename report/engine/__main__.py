@@ -6,7 +6,6 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ from typing import Literal
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import told
+from pneumo.record import finding
 from report.engine import edition, finish, quarto, site
 from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
 from report.engine.config import read_book
@@ -57,29 +57,17 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     key = key_of(made_from, commit, engine, program, today, chosen.no_study)
     if _is_up_to_date(output, key, cache):
         return output, engine
-    record = finish.record()
-    from_study = not (record or chosen.no_study)
-    with edition.of(chosen.project, chosen.no_study) as project, ThreadPoolExecutor(1) as pool:
-        results: Future[dict[str, bytes]] | None = None
+    with edition.of(chosen.project, chosen.no_study) as project:
 
         def add(folder: Path) -> None:
             """Put beside the pages what a site has besides."""
-            if record:
-                finish.copy_record(record, folder)
-            for name, content in (results.result() if results else {}).items():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(content)
+            if os.environ.get(RECORD):
+                finish.copy_record(Path(os.environ[RECORD]), folder)
             finish.label(folder, commit, engine)
 
         if engine == "quarto":
-            if from_study:  # its results are written by a script that Quarto runs
-                from pneumo.study import study
-
-                study.load()  # so that one that is missing is said here and not by a page
             quarto.render(project, output, add, fresh=chosen.fresh)
         else:
-            if from_study:  # they take as long as the longest page
-                results = pool.submit(finish.results_of_study, project, output, cache)
             site.render(project, chosen.templates, output, cache, add)
     # A site of which a source changed meanwhile may have it or not: the next build makes it anew.
     if sources(chosen.project, output, chosen.templates) == made_from:
@@ -102,8 +90,8 @@ def _set_environment(chosen: argparse.Namespace) -> None:
     source = os.environ.get("PNEUMO_DATA")
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
-    record = chosen.record or finish.record()
-    if record:
+    if chosen.record or not chosen.no_study:
+        record = chosen.record or finding.folder()
         os.environ[RECORD] = str(record.expanduser().resolve())
         finish.check_record(Path(os.environ[RECORD]))
 

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
 _LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "TZ")
 _LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
+PICTURES = "figures"  # the folder that cells write their drawings into
 # No cell reads a page's prose, or what only a browser reads.
 _NOT_FOR_CELLS = (".qmd", ".css", ".scss", ".js")
 
@@ -115,11 +116,11 @@ def environment() -> str:
 
 
 def record_digest() -> str:
-    """A digest of what the pages are about: the record that is named, else the finished studies."""
-    if os.environ.get(RECORD):
-        record = Path(os.environ[RECORD])
-        return _digest((name, record / name) for name in ("SHA256SUMS", "results.json"))
-    return _digest((path.name, path) for path in (paths.home() / "studies").glob("*.json"))
+    """A digest of the record that the pages are about; of nothing where there is none."""
+    if not os.environ.get(RECORD):
+        return ""
+    record = Path(os.environ[RECORD])
+    return _digest((name, record / name) for name in ("SHA256SUMS", "results.json"))
 
 
 @cache
@@ -149,7 +150,10 @@ def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator
     built = site.resolve()  # and beside it, while it is built, a folder whose name begins so
     for folder in (paths.templates(), project.resolve()):
         for name, path in _below(folder):
-            if path.suffix not in endings and not str(path).startswith((f"{built}/", f"{built}.")):
+            made = str(path).startswith(
+                (f"{built}/", f"{built}.", f"{project.resolve()}/{PICTURES}/")
+            )
+            if path.suffix not in endings and not made:
                 yield name, path
 
 
