@@ -150,7 +150,8 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         runs.write_arrays(path / "predictions.npz", **arrays)
         digest = checksums.digest((path / "predictions.npz").read_bytes())
         files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
-        return Run(path, recipe, seed, path.name[-12:], {"pretrained": None, "files": files})
+        about = {"pretrained": None, "data": {"fingerprint": "0" * 64}, "hardware": {}}
+        return Run(path, recipe, seed, path.name[-12:], {**about, "files": files})
 
     return write
 
