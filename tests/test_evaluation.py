@@ -121,7 +121,7 @@ def test_errors_show_the_surest_case_of_each_group_as_it_lies_in_the_data(study,
         if axes.images
     }
     probabilities = model.run.predictions["test"].probabilities
-    for group, indices in mistakes.cases(model).items():
+    for group, indices in mistakes.groups(model).items():
         for index in indices[:1]:
             image = study.data.test.images[index]
             assert (f"{probabilities[index]:.2f}", image.tobytes()) in drawn, group
@@ -140,7 +140,7 @@ def test_cases_that_all_miss_and_contested_ones_are_named_above_them(study, reco
 
 
 def test_mean_images_are_means_and_state_how_many_cases_they_average(study, record):
-    found = mistakes.cases(selection.best(study))
+    found = mistakes.groups(selection.best(study))
     numbers = record.figure("fig-mean-images")
     for group, members in found.items():
         if len(members):

@@ -53,7 +53,7 @@ def test_the_cases_that_models_are_most_divided_over_come_first(study_of):
 def test_cases_are_grouped_by_label_and_call_the_surest_first(write_run):
     test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
     model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
-    found = {group: list(indices) for group, indices in mistakes.cases(model, HALF).items()}
+    found = {group: list(indices) for group, indices in mistakes.groups(model, HALF).items()}
     assert found == {
         "true positive": [0, 1, 6],
         "true negative": [4, 5],

@@ -34,7 +34,7 @@ def part(study: Study) -> Part:
     probabilities = best.run.predictions["test"].probabilities
     surest = [
         {"group": group, **_case(study, index), "probability": float(probabilities[index])}
-        for group, indices in cases(best).items()
+        for group, indices in groups(best).items()
         for index in indices[:SHOWN_BY_GROUP]
     ]
     divided = [
@@ -66,7 +66,7 @@ def part(study: Study) -> Part:
     )
 
 
-def cases(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
+def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
     """Test cases of the first seed by group at an operating point, the most confident first."""
     test, chosen = model.run.predictions["test"], threshold(model.run, rule)
     truth, called = test.labels == 1, test.probabilities >= chosen
@@ -238,7 +238,7 @@ def _mean_images(study: Study, model: Model) -> Frame:
     """The mean image of each group of calls, and wrong calls less right ones: a row a pixel."""
     means = {
         group: mean_image(sets.part(study.data.test, members))
-        for group, members in cases(model).items()
+        for group, members in groups(model).items()
         if len(members)
     }
     nothing = np.full((study.data.size, study.data.size), np.nan)
