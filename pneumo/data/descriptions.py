@@ -177,7 +177,6 @@ BREAST = Description(
             "One image that is normal or benign and one malignant",
         ),
         ("Where pneumonia is rarer", "Where malignancy is rarer"),
-        ("call it pneumonia", "call it malignant"),
         ("the share of pneumonia calls", "the share of malignant calls"),
         ("the share of normal calls", "the share of normal or benign calls"),
         ("of normal and of pneumonia cases", "of normal or benign and of malignant cases"),

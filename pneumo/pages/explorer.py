@@ -18,7 +18,6 @@ from PIL import Image as Pillow
 from pneumo.analysis import decisions, mistakes
 from pneumo.data.thumbnails import thumbnails
 from pneumo.pages import figures, style
-from pneumo.pages.figures.evaluation import MARKERS
 from pneumo.study import ensemble, selection
 from pneumo.study.study import RULES, YOUDEN, Model, Study
 
@@ -40,7 +39,7 @@ def thresholds(study: Study) -> dict[str, Any]:
                 "name": rule.name,
                 "short": rule.short.replace("'", "’"),  # as Pandoc sets it in the tables
                 "chosen": rule.chosen_on is not None,
-                "marker": MARKERS[rule],
+                "marker": style.MARKERS[rule.name],
             }
             for rule in RULES
         ],

@@ -90,6 +90,7 @@ def _names(record: Record) -> dict[str, Any]:
     reference = paths.reference(paths.label(record.data.dataset, record.data.size))
     return {
         "record": record,
+        "has_write_up": record.has("write_up"),
         "is_reference": record.path.resolve() == reference.resolve(),
         "about": record.about,
         "words": record.about.words,

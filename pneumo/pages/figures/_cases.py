@@ -5,9 +5,12 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from pneumo.analysis.mistakes import GROUPS, mean_image  # noqa: F401
+from pneumo.analysis import mistakes
 from pneumo.pages import style
+from pneumo.record.mistakes import GROUPS as GROUPS
 from pneumo.study.study import YOUDEN, Model, threshold
+
+cases, mean_image = mistakes.groups, mistakes.mean_image
 
 
 def evidence(signed: NDArray[np.float32], called_positive: bool) -> NDArray[np.float32]:

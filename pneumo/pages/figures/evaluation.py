@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from pneumo.pages import style
 from pneumo.pages.figures._cases import group_colour, say_none, show
-from pneumo.pages.numbers import number, percent, plural
+from pneumo.pages.numbers import number, plural, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.answers import Counts, Model
 from pneumo.record.images import Images
 from pneumo.record.mistakes import GROUPS, Mistakes
 
-_MARKERS = {"half": "o", "youden": "D", "sensitivity-95": "^", "sensitivity-99": "v"}
 _COLUMNS = 8  # images in a row
 
 
@@ -76,11 +75,11 @@ def roc_pr(record: Record) -> Shown:
     numbers = record.figure("fig-roc-pr")
     canvas = style.figure(record, height=3.9)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
-    _roc(left, record, numbers, tuple(_MARKERS))
+    _roc(left, record, numbers, tuple(style.MARKERS))
     for name, look in _looks(record, numbers).items():
         curve = numbers.where(model=name, kind="precision-recall")
         right.plot(curve["sensitivity"], curve["precision"], **look, linewidth=1.5)
-        for rule in _MARKERS:
+        for rule in style.MARKERS:
             point = numbers.where(model=name, kind=rule)
             right.plot(point["sensitivity"], point["precision"], **_mark(rule, look["color"]))
     counts = record.best.point("half").counts
@@ -240,11 +239,8 @@ def _largest(name: str, difference: NDArray[np.float64]) -> str:
     odd, even = name.split(" - ")
     if np.isnan(difference).all():
         return f"There are not both {odd}s and {even}s."
-    brighter = percent(float((difference > 0).mean()), 0)
-    return (
-        f"{odd.capitalize()}s are brighter than {even}s in {brighter} of the pixels; the largest difference "
-        f"is {np.abs(difference).max() / 255:.2f} of the grey scale."
-    )
+    low, high = signed(difference.min() / 255, 2), signed(difference.max() / 255, 2)
+    return f"{odd.capitalize()}s less {even}s: from {low} to {high} of the grey scale."
 
 
 def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:
@@ -277,7 +273,7 @@ def _roc(
 def _mark(rule: str, colour: str) -> dict[str, Any]:
     """The look of an operating point."""
     return {
-        "marker": _MARKERS[rule], "color": colour, "markersize": 6, "zorder": 3,
+        "marker": style.MARKERS[rule], "color": colour, "markersize": 6, "zorder": 3,
         "markeredgecolor": style.PAGE, "linestyle": "none",
     }  # fmt: skip
 
@@ -288,7 +284,7 @@ def _matrix(axes: Axes, found: Frame, classes: tuple[str, str]) -> None:
     style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), cases in np.ndenumerate(found["cases"].reshape(2, 2)):
         share = shares[row, column]
-        look = {
+        look: dict[str, Any] = {
             "color": style.OVER_DARK if share > 0.7 else style.OVER_BRIGHT,
             "ha": "center",
             "va": "center",
