@@ -15,9 +15,9 @@ from scipy import stats
 
 from pneumo.analysis import reference
 from pneumo.analysis.cache import kept
-from pneumo.analysis.comparison import mean_difference
-from pneumo.analysis.intervals import CONFIDENCE, Interval
+from pneumo.analysis.intervals import Interval
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import mean_difference
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
 
@@ -92,7 +92,7 @@ def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
         return None
     found = stats.spearmanr(ours, theirs)
     rho = float(found.statistic)
-    reach = stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
+    reach = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
     centre = np.arctanh(np.clip(rho, -0.999999, 0.999999))
     low, high = np.tanh([centre - reach, centre + reach])
     return Agreement(split, rho, float(low), float(high), float(found.pvalue))
@@ -136,7 +136,10 @@ def _row(study: Study, model: Model) -> Row:
             for split in SPLITS
         },
         difference={
-            split: mean_difference(labels[split], ours[split], theirs[split]) for split in SPLITS
+            split: Interval(
+                *vars(mean_difference(labels[split], ours[split], theirs[split])).values()
+            )
+            for split in SPLITS
         }
         if ablation.change
         else {},

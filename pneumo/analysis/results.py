@@ -21,11 +21,12 @@ from pneumo.analysis.intervals import Interval
 from pneumo.analysis.robustness import Robustness
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
+from pneumo.base.estimate import Estimate
 from pneumo.data import descriptions
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points
 from pneumo.study.corruptions import CORRUPTIONS
-from pneumo.study.operating_points import OperatingPoint, Rate
+from pneumo.study.operating_points import OperatingPoint
 from pneumo.study.study import HALF, YOUDEN, Model, Study
 from pneumo.training import runs
 
@@ -259,7 +260,7 @@ def _interval(interval: Interval | None = None) -> dict[str, float | None]:
     }
 
 
-def _rate(rate: Rate) -> dict[str, float | None]:
+def _rate(rate: Estimate) -> dict[str, float | None]:
     return {
         "value": _number(rate.value),
         "low": _number(rate.low),

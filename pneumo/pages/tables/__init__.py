@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pneumo.pages import markdown_table
-from pneumo.pages.tables import robustness
+from pneumo.pages.tables import robustness, usefulness
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -44,11 +44,13 @@ from pneumo.pages.tables.saliency import agreements, attention, removal
 from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.pages.tables.speed import speed
 from pneumo.pages.tables.training import pretrained, provenance, recipes, versions
-from pneumo.pages.tables.usefulness import calibrations, prevalences
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {**robustness.TABLES}
+TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
+    **robustness.TABLES,
+    **usefulness.TABLES,
+}
 
 __all__ = [
     "DASH",
@@ -63,7 +65,6 @@ __all__ = [
     "audit",
     "augmentations",
     "beside_source",
-    "calibrations",
     "code",
     "comparison",
     "data_counts",
@@ -79,7 +80,6 @@ __all__ = [
     "planted_copies",
     "predictive_values",
     "pretrained",
-    "prevalences",
     "promises",
     "provenance",
     "ranked",

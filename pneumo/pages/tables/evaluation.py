@@ -3,12 +3,12 @@
 from pneumo.analysis import baselines, intervals
 from pneumo.analysis.comparison import SIGNIFICANCE, pairs
 from pneumo.analysis.intervals import Interval
+from pneumo.base.estimate import Estimate
 from pneumo.pages.tables._table import DASH, Table, number, p_value, signed, sourced, table
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import Confusion
 from pneumo.study import ensemble, selection
 from pneumo.study import operating_points as points_of
-from pneumo.study.operating_points import Rate
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 
 # What the write-up that the study began with reported, at a threshold of 0.5 on the test set.
@@ -218,7 +218,7 @@ def _with_interval(found: Interval) -> str:
     return f"{number(found.mean)} [({_between(found.low, found.high)})]{{.interval}}"
 
 
-def _rate(rate: Rate, digits: int = 2) -> str:
+def _rate(rate: Estimate, digits: int = 2) -> str:
     if rate.value != rate.value:
         return DASH
     return f"{number(rate.value, digits)} ({_between(rate.low, rate.high, digits)})"
