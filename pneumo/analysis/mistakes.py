@@ -2,12 +2,24 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
 from pneumo.analysis.cache import kept
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 
 RESAMPLES = 4999
+GROUPS = ("true positive", "true negative", "false positive", "false negative")
+
+
+def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
+    """Test cases of the first seed by group at an operating point, the most confident first."""
+    test, chosen = model.run.predictions["test"], threshold(model.run, rule)
+    truth, called = test.labels == 1, test.probabilities >= chosen
+    # Confidence is the distance from the threshold, on the scale of the logits.
+    order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
+    members = (truth & called, ~truth & ~called, ~truth & called, truth & ~called)
+    return {group: order[which[order]] for group, which in zip(GROUPS, members, strict=True)}
 
 
 def truth(study: Study) -> NDArray[np.uint8]:

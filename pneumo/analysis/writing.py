@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import calibration, cases, decisions, robustness, summary
+from pneumo.analysis import calibration, cases, decisions, grad_cam, robustness, summary
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -24,6 +24,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     calibration.part,
     decisions.part,
     cases.part,
+    grad_cam.part,
 )
 
 
