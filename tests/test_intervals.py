@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumo.analysis import intervals
-from pneumo.analysis.intervals import bootstrap, cut, measure
 from pneumo.statistics import metrics
+from pneumo.statistics.intervals import bootstrap, cut, measure
 from pneumo.study.study import HALF, RULES, Model, evaluate
 
 HALVES = np.array([[0.5]])

@@ -16,6 +16,7 @@ from pneumo.analysis import shift
 from pneumo.data import Split
 from pneumo.data.descriptions import PNEUMONIA
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import proportion_change
 from pneumo.statistics.metrics import MetricError
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import RECIPES, Profile
@@ -134,20 +135,20 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, writ
     ],
 )
 def test_the_interval_of_a_difference_is_newcombes(first, second, low, high):
-    found = shift.proportion_change(second, first)
+    found = proportion_change(second, first)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(COUNTS, COUNTS)
 def test_the_interval_of_a_difference_is_bounded_and_turns_with_its_sign(before, after):
-    forth, back = shift.proportion_change(before, after), shift.proportion_change(after, before)
+    forth, back = proportion_change(before, after), proportion_change(after, before)
     assert -1 - 1e-12 <= forth.low <= forth.value <= forth.high <= 1 + 1e-12
     assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_no_difference_is_told_from_no_cases():
     with pytest.raises(MetricError, match="found 0 of 0"):
-        shift.proportion_change((0, 0), (1, 2))
+        proportion_change((0, 0), (1, 2))
 
 
 def test_the_change_of_auc_has_the_spread_that_new_samples_show(phantom, write_run):

@@ -25,7 +25,7 @@ from pneumo.record import Estimate, plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points
 from pneumo.study.corruptions import CORRUPTIONS
-from pneumo.study.operating_points import OperatingPoint, Rate
+from pneumo.study.operating_points import OperatingPoint
 from pneumo.study.study import HALF, YOUDEN, Model, Study
 from pneumo.training import runs
 
@@ -259,7 +259,7 @@ def _interval(interval: Estimate | None = None) -> dict[str, float | None]:
     }
 
 
-def _rate(rate: Rate) -> dict[str, float | None]:
+def _rate(rate: Estimate) -> dict[str, float | None]:
     return {
         "value": _number(rate.value),
         "low": _number(rate.low),

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from pneumo.analysis.cache import kept
-from pneumo.analysis.comparison import holm
+from pneumo.base.estimate import Estimate
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import holm, proportion_change
 from pneumo.statistics.metrics import Confusion
 from pneumo.study.study import YOUDEN, Study, threshold
 from pneumo.training.runs import Run
@@ -48,15 +49,6 @@ class ScoreShift:
     test: float
     distance: float  # between the two distributions, in [0, 1]
     p_value: float  # adjusted for the number of tests
-
-
-@dataclass(frozen=True)
-class Change:
-    """How much higher a metric is on test than on validation, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -156,7 +148,7 @@ def scores(study: Study) -> list[ScoreShift]:
     return [ScoreShift(**row) for row in _scores(study)]
 
 
-def auc_change(run: Run) -> Change:
+def auc_change(run: Run) -> Estimate:
     """AUC on test less AUC on validation, with the normal interval of two independent AUCs.
 
     Each has the standard error of DeLong, DeLong & Clarke-Pearson (1988).
@@ -169,10 +161,10 @@ def auc_change(run: Run) -> Change:
         for found in (run.predictions["val"], run.predictions["test"])
     )
     reach = float(stats.norm.ppf(0.975)) * float(np.hypot(val_error, test_error))
-    return Change(test - val, test - val - reach, test - val + reach)
+    return Estimate(test - val, test - val - reach, test - val + reach)
 
 
-def sensitivity_change(run: Run) -> Change:
+def sensitivity_change(run: Run) -> Estimate:
     """Sensitivity at Youden's threshold, on test less on validation."""
     found = loss(run)
     return proportion_change(
@@ -181,31 +173,13 @@ def sensitivity_change(run: Run) -> Change:
     )
 
 
-def specificity_change(run: Run) -> Change:
+def specificity_change(run: Run) -> Estimate:
     """Specificity at Youden's threshold, on test less on validation."""
     found = loss(run)
     return proportion_change(
         (found.promised.true_negative, found.promised.false_positive),
         (found.kept.true_negative, found.kept.false_positive),
     )
-
-
-def proportion_change(before: tuple[int, int], after: tuple[int, int]) -> Change:
-    """The difference of two independent proportions, after less before (Newcombe 1998, method 10).
-
-    Args:
-        before: successes and failures.
-        after: the same of the other sample.
-
-    Raises:
-        MetricError: a sample is empty.
-    """
-    p1, p2 = (count[0] / sum(count) if sum(count) else float("nan") for count in (before, after))
-    (low1, high1), (low2, high2) = (metrics.wilson(c[0], sum(c)) for c in (before, after))
-    difference = p2 - p1
-    down = float(np.hypot(p2 - low2, high1 - p1))
-    up = float(np.hypot(high2 - p2, p1 - low1))
-    return Change(difference, difference - down, difference + up)
 
 
 def loss(run: Run) -> Loss:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pneumo import record
 from pneumo.analysis import (
     ablation,
+    calibration,
+    cases,
+    decisions,
     evaluation,
     evidence,
     grad_cam,
@@ -33,6 +36,9 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     trainings.part,
     robustness.part,
     ablation.part,
+    calibration.part,
+    decisions.part,
+    cases.part,
     grad_cam.part,
     sanity_checks.part,
     evidence.part,

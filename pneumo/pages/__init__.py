@@ -1,7 +1,7 @@
 """A record becomes what a page shows: figures, tables, prose. No statistic is computed here."""
 
 from pneumo.pages.fragments import phrase, say
-from pneumo.pages.numbers import count, estimate, interval, number, percent, plural, signed
+from pneumo.pages.numbers import count, estimate, interval, number, percent, plural, signed, stretch
 from pneumo.pages.showing import claim, figure, md, open_record, table
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "plural",
     "say",
     "signed",
+    "stretch",
     "table",
 ]

@@ -18,12 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pneumo.base.errors import PneumoError, printable
+from pneumo.base.estimate import Estimate
 from pneumo.commands import terminal
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
 from pneumo.statistics import metrics
 from pneumo.study import operating_points, selection
-from pneumo.study.operating_points import Rate
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 
@@ -304,7 +304,7 @@ def _operating_point(model: Model, rule: Rule) -> dict[str, Any]:
     }
 
 
-def _plain(rate: Rate) -> dict[str, float | None]:
+def _plain(rate: Estimate) -> dict[str, float | None]:
     bounds = {"value": rate.value, "low": rate.low, "high": rate.high}
     return {name: None if math.isnan(value) else value for name, value in bounds.items()}
 

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from pneumo.pages.figures import (
     ablation,
+    cases,
     evaluation,
     robustness,
     training,
+    usefulness,
 )
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
@@ -15,6 +17,8 @@ from pneumo.record import Record
 FIGURES: dict[str, Callable[[Record], Shown]] = {
     **training.FIGURES,
     **evaluation.FIGURES,
+    **usefulness.FIGURES,
     **robustness.FIGURES,
     **ablation.FIGURES,
+    **cases.FIGURES,
 }

@@ -9,6 +9,7 @@ from pneumo.pages.tables import (
     reproducibility,
     robustness,
     training,
+    usefulness,
 )
 from pneumo.record import Record
 
@@ -16,6 +17,7 @@ from pneumo.record import Record
 TABLES: dict[str, Callable[[Record], Table]] = {
     **training.TABLES,
     **evaluation.TABLES,
+    **usefulness.TABLES,
     **robustness.TABLES,
     **ablation.TABLES,
     **reproducibility.TABLES,

@@ -1,7 +1,7 @@
 """What changes between validation and test, and whether more than chance is at work."""
 
 from pneumo.analysis import shift
-from pneumo.analysis.shift import Change
+from pneumo.base.estimate import Estimate
 from pneumo.pages.tables._table import Table, number, signed, sourced, table
 from pneumo.study.study import Study
 
@@ -76,7 +76,7 @@ def shift_losses(study: Study) -> Table:
     )
 
 
-def _change(change: Change) -> str:
+def _change(change: Estimate) -> str:
     return f"{signed(change.value)} ({signed(change.low)} to {signed(change.high)})"
 
 
