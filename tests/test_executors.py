@@ -158,7 +158,7 @@ def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool)
     [
         (fail, "RuntimeError: no memory"),
         (refuse, "not this"),
-        (fill, "/disk/run: the disk is full"),
+        (fill, "/disk/run can't be written: the disk is full"),
     ],
 )
 def test_an_error_in_a_process_is_one_line_with_the_jobs_label_and_no_other_job_starts(

@@ -269,7 +269,7 @@ class Processes(Pool):
         return len(self._running) + len(self._ended) < self.count
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
-        job = _run_here, number, call.function, call.arguments, call.read(missing)
+        job: Any = (_run_here, number, call.function, call.arguments, call.read(missing))
         try:
             future = self._executor.submit(*job)
         except BrokenExecutor:  # an idle process died
@@ -315,7 +315,7 @@ class Processes(Pool):
         self._reader, self._writer = context.Pipe(duplex=False)
         self._alive, self._lifeline = context.Pipe(duplex=False)
         setting = self._writer, self._alive, self.threads
-        self._executor = ProcessPoolExecutor(self.count, context, _begin, setting)
+        self._executor: Any = ProcessPoolExecutor(self.count, context, _begin, setting)
 
     def _restart(self) -> None:
         self.close()

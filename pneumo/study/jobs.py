@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from pneumo import __version__
@@ -172,7 +173,8 @@ def complete(
         data = dataset.order, lambda: dataset
 
         def training(place: int) -> Call:
-            one, inputs = wanted[place], {"data": data}
+            one = wanted[place]
+            inputs: dict[str, tuple[str, Callable[[], Any]]] = {"data": data}
             if one.weights:
                 inputs["weights"] = one.weights.sha256, one.weights.path.read_bytes
             return Call(
