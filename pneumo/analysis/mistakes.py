@@ -5,10 +5,12 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo.analysis.cache import kept
+from pneumo.data import sets
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 
 RESAMPLES = 4999
+_BLOCK = 1024  # images that are copied at a time
 GROUPS = ("true positive", "true negative", "false positive", "false negative")
 
 
@@ -20,6 +22,15 @@ def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
     order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
     members = (truth & called, ~truth & ~called, ~truth & called, truth & ~called)
     return {group: order[which[order]] for group, which in zip(GROUPS, members, strict=True)}
+
+
+def mean_image(*groups: sets.Part) -> NDArray[np.float64]:
+    """The mean (H, W) of the images of all groups, in grey levels; they are never copied all at once."""
+    total = np.zeros(groups[0].images.images.shape[1:])
+    for group in groups:
+        for start in range(0, len(group.images), _BLOCK):
+            total += group.images[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
+    return np.asarray(total / sum(len(group.images) for group in groups))
 
 
 def truth(study: Study) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import evidence, grad_cam, robustness, sanity_checks, summary
+from pneumo.analysis import evidence, grad_cam, robustness, sanity_checks, shift, summary
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -24,6 +24,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     grad_cam.part,
     sanity_checks.part,
     evidence.part,
+    shift.part,
 )
 
 
