@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pneumo.pages import markdown_table
-from pneumo.pages.tables import robustness
+from pneumo.pages.tables import robustness, saliency, shift
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -40,15 +40,17 @@ from pneumo.pages.tables.reference import (
     reference_points,
     reference_scores,
 )
-from pneumo.pages.tables.saliency import agreements, attention, removal
-from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
 from pneumo.pages.tables.speed import speed
 from pneumo.pages.tables.training import pretrained, provenance, recipes, versions
 from pneumo.pages.tables.usefulness import calibrations, prevalences
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {**robustness.TABLES}
+TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
+    **robustness.TABLES,
+    **saliency.TABLES,
+    **shift.TABLES,
+}
 
 __all__ = [
     "DASH",
@@ -57,9 +59,7 @@ __all__ = [
     "Table",
     "TableError",
     "ablations",
-    "agreements",
     "all_pairs",
-    "attention",
     "audit",
     "augmentations",
     "beside_source",
@@ -88,12 +88,7 @@ __all__ = [
     "reference_origin",
     "reference_points",
     "reference_scores",
-    "removal",
     "shared_mistakes",
-    "shift_changes",
-    "shift_losses",
-    "shift_scores",
-    "shift_tests",
     "signed",
     "speed",
     "summary",
