@@ -19,6 +19,7 @@ from pneumo.analysis import (
     mistakes,
     robustness,
     sanity_checks,
+    shift,
     summary,
     trainings,
 )
@@ -44,6 +45,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     evidence.part,
     evaluation.part,
     mistakes.part,
+    shift.part,
 )
 
 

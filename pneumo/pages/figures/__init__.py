@@ -6,7 +6,10 @@ from pneumo.pages.figures import (
     ablation,
     cases,
     evaluation,
+    networks,
     robustness,
+    saliency,
+    shift,
     training,
     usefulness,
 )
@@ -18,7 +21,10 @@ FIGURES: dict[str, Callable[[Record], Shown]] = {
     **training.FIGURES,
     **evaluation.FIGURES,
     **usefulness.FIGURES,
+    **shift.FIGURES,
     **robustness.FIGURES,
     **ablation.FIGURES,
+    **networks.FIGURES,
+    **saliency.FIGURES,
     **cases.FIGURES,
 }

@@ -8,6 +8,8 @@ from pneumo.pages.tables import (
     evaluation,
     reproducibility,
     robustness,
+    saliency,
+    shift,
     training,
     usefulness,
 )
@@ -18,7 +20,9 @@ TABLES: dict[str, Callable[[Record], Table]] = {
     **training.TABLES,
     **evaluation.TABLES,
     **usefulness.TABLES,
+    **shift.TABLES,
     **robustness.TABLES,
     **ablation.TABLES,
+    **saliency.TABLES,
     **reproducibility.TABLES,
 }
