@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from pneumo.pages import style
-from pneumo.pages.figures._cases import evidence, overlay, show
+from pneumo.pages.figures.pictures import evidence, overlay, show
 from pneumo.pages.numbers import number
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
