@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo.analysis import calibration, decisions, mistakes
+from pneumo.analysis import mistakes
 from pneumo.data import sets
 from pneumo.pages import figures, style
 from pneumo.statistics import metrics
 from pneumo.study import selection
-from pneumo.study.study import HALF, RULES, YOUDEN, Model
+from pneumo.study.study import HALF, YOUDEN, Model
 from pneumo.training.recipes import RECIPES
 from pneumo.training.runs import VARIANTS
 
@@ -34,14 +34,10 @@ FIGURES = (
     figures.errors,
     figures.missed_by_all,
     figures.contested,
-    figures.divided,
     figures.mean_images,
     figures.shift_scores,
     figures.shift_images,
     figures.near_duplicates,
-    figures.reliability,
-    figures.decision_curve,
-    figures.predictive_values,
     figures.filters,
     figures.grad_cam,
     figures.cascade,
@@ -274,58 +270,9 @@ def test_contested_cases_say_how_many_runs_call_them_pneumonia(study):
     assert [title for title in titles if title] == expected
 
 
-def test_divided_cases_say_what_each_model_makes_of_them(study):
-    found = mistakes.divided(study)[:8]
-    titles = [axes.get_title() for axes in figures.divided(study).axes]
-    rows = [titles[start : start + 8] for start in range(0, len(titles), 8)]
-    labels = mistakes.truth(study)[found]
-    assert rows[0] == [sets.CLASSES[label] for label in labels]
-    for row, model in zip(rows[1:], study.ran, strict=True):
-        probabilities = model.run.predictions["test"].probabilities[found]
-        signs = ["✗" if wrong else "✓" for wrong in mistakes.wrong(model.run)[found]]
-        assert row == [f"{p:.2f} {sign}" for p, sign in zip(probabilities, signs, strict=True)]
-
-
 def test_the_mean_images_state_how_many_cases_they_average(study):
     found = figures.cases(selection.best(study))
     titles = [axes.get_title() for axes in figures.mean_images(study).axes[:4]]
     assert [int(title.split()[-1]) for title in titles] == [
         len(found[group]) for group in figures.GROUPS
     ]
-
-
-def test_reliability_draws_each_bin_before_and_after(study):
-    canvas = figures.reliability(study)
-    for place, model in enumerate(study.ran):
-        row, column = divmod(place, 3)
-        axes = canvas.axes[2 * 3 * row + column]
-        drawn = [one.lines[0].get_xydata() for one in axes.containers]
-        for points, scaled in zip(drawn[:2], (False, True), strict=True):
-            bins = calibration.reliability(
-                model.run.predictions["test"].labels,
-                calibration.logits_of(model.run, "test", scaled),
-            )
-            np.testing.assert_allclose(points, [(one.predicted, one.observed) for one in bins])
-
-
-def test_decision_curves_stand_beside_treating_all_and_none(study):
-    canvas = figures.decision_curve(study)
-    assert len(canvas.axes) == 2 * (1 + len(decisions.WARDS))
-    share = float(study.data.test.labels.mean())
-    lines = {line.get_label(): line.get_ydata() for line in canvas.axes[0].get_lines()}
-    np.testing.assert_allclose(lines["treat all"], decisions.treat_all(share))
-    assert not np.any(lines["treat none"])
-    for model in study.ran:
-        expected = decisions.decision_curve(study, model, scaled=False)
-        np.testing.assert_allclose(lines[model.title], expected)
-
-
-def test_predictive_values_follow_prevalence_at_every_operating_point(study):
-    left, right = figures.predictive_values(study).axes
-    model = selection.best(study)
-    for axes, place in ((left, 0), (right, 1)):
-        lines = {line.get_label(): line.get_xydata() for line in axes.get_lines()}
-        for rule in RULES:
-            prevalence, value = lines[rule.title][0]
-            expected = decisions.predictive_values(model.confusion(rule), prevalence)[place]
-            np.testing.assert_allclose(value, expected.value)

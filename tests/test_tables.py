@@ -8,16 +8,14 @@ import pytest
 
 from pneumo.analysis import (
     baselines,
-    calibration,
     comparison,
-    decisions,
     intervals,
     mistakes,
 )
 from pneumo.pages import tables
 from pneumo.pages.tables import Table, TableError, _table
 from pneumo.statistics import metrics
-from pneumo.study import ensemble, selection
+from pneumo.study import ensemble
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
@@ -34,8 +32,6 @@ TABLES = (
     tables.near_duplicates,
     tables.planted_copies,
     tables.without_copies,
-    tables.calibrations,
-    tables.prevalences,
     tables.audit,
     tables.augmentations,
     tables.recipes,
@@ -305,40 +301,6 @@ def test_flips_are_counted_where_there_are_seeds_to_disagree(study):
         assert int(normal) + int(pneumonia) == len(mistakes.flipping(model))
     one = replace(study, models=tuple(Model(m.recipe, 1, m.runs[:1]) for m in study.ran))
     assert set(column(tables.flips(one), "normal")) == {tables.DASH}
-
-
-def test_calibration_stands_by_split_before_and_after(study):
-    made = tables.calibrations(study)
-    assert len(made.rows) == 4 * len(study.ran)
-    found = calibration.summary(study.ran[0])
-    for row, split, when in zip(
-        made.rows, ("val", "val", "test", "test"), ("before", "after") * 2, strict=False
-    ):
-        shown = dict(zip(made.columns, row, strict=True))
-        one = found[split][when]
-        assert shown["Brier"] == f"{one['brier']:.3f}"
-        assert shown["ECE"] == f"{one['ece']:.3f}"
-    assert [row[2] for row in made.rows[:2]] == ["1.00", f"{found['temperature']:.2f}"]
-
-
-def test_an_infinite_slope_is_shown_as_such(phantom, write_run):
-    separated = ([0, 0, 1, 1], [0.1, 0.2, 0.7, 0.8])
-    model = Model(
-        RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], separated, separated),)
-    )
-    made = tables.calibrations(Study(Profile("made", ("simple-cnn",), (0,)), phantom, (model,)))
-    assert set(column(made, "slope")) == {"∞"}
-    assert set(column(made, "intercept")) == {tables.DASH}
-
-
-def test_predictive_values_stand_by_operating_point_and_prevalence(study):
-    made = tables.prevalences(study)
-    assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
-    counts = selection.best(study).confusion(RULES[0])
-    for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
-        among = decisions.frequencies(counts, prevalence)
-        assert row[1] == f"{100 * prevalence:g} %"
-        assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
 
 
 def test_every_column_has_room_for_its_longest_word_and_long_ones_share_the_rest():

@@ -115,8 +115,6 @@ def test_every_caption_names_the_phantom(name, said):
         "shift-images",
         "shift-threshold",
         "copies-effect",
-        "calibration",
-        "prevalence",
         "claims",
     ],
 )
