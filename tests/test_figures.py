@@ -4,9 +4,6 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -36,18 +33,10 @@ FIGURES = (
     figures.contested,
     figures.divided,
     figures.mean_images,
-    figures.shift_scores,
-    figures.shift_images,
     figures.near_duplicates,
     figures.reliability,
     figures.decision_curve,
     figures.predictive_values,
-    figures.filters,
-    figures.grad_cam,
-    figures.cascade,
-    figures.cascade_maps,
-    figures.removal,
-    figures.attention_masks,
 )
 
 
@@ -199,58 +188,6 @@ def test_errors_show_the_surest_case_with_its_probability(study):
         if len(indices):
             probability = model.run.predictions["test"].probabilities[indices[0]]
             assert f"{probability:.2f}" in shown
-
-
-def test_every_networks_filters_are_shown_each_in_its_own_range(study, canvases):
-    canvas = canvases[figures.filters]
-    for axes, model in zip(canvas.axes, study.ran, strict=True):
-        kernels = model.run.explanation.filters
-        shown = np.asarray(axes.images[0].get_array(), float)
-        shown = shown[np.isfinite(shown)]
-        own_range = kernels / np.abs(kernels).max(axis=(1, 2), keepdims=True)
-        np.testing.assert_allclose(np.sort(shown), np.sort(own_range.ravel()), atol=1e-6)
-    assert "SimpleCNN: 32 kernels of 3×3" in words_of(canvas)
-
-
-def test_grad_cam_shows_the_map_at_its_native_size(study):
-    for model in study.ran:
-        canvas = figures.grad_cam(study, model)
-        height, width = model.run.explanation.maps.shape[1:]
-        assert f"map, {height}×{width}" in words_of(canvas)
-        native = [axes.images[0] for axes in canvas.axes[1::3] if axes.images]
-        assert native
-        assert {image.get_array().shape for image in native} == {(height, width)}
-        assert {image.get_interpolation() for image in native} == {"none"}
-
-
-def test_an_overlay_lies_over_the_whole_image(study):
-    canvas = figures.grad_cam(study)
-    overlays = [axes for axes in canvas.axes[2::3] if axes.images]
-    assert overlays
-    for axes in overlays:
-        image, heat = axes.images
-        np.testing.assert_allclose(heat.get_extent(), image.get_extent())
-        assert heat.get_alpha() == 0.5
-
-
-@given(arrays.arrays(np.float32, (3, 3), elements=st.floats(-1, 1, width=32)), st.booleans())
-def test_evidence_is_what_speaks_for_the_call_that_was_made(signed, positive):
-    shown = figures.evidence(signed, positive)
-    assert shown.min() >= 0
-    for_call = signed if positive else -signed
-    assert ((shown > 0) <= (for_call > 0)).all()
-    assert shown.max() == (pytest.approx(1) if (for_call > 0).any() else 0)
-
-
-def test_maps_in_which_nothing_speaks_for_the_call_are_counted(study):
-    for model in study.ran:
-        maps, test = model.run.explanation.maps, model.run.predictions["test"]
-        threshold = model.thresholds(YOUDEN)[0]
-        blank = sum(
-            (map_ <= 0).all() if probability >= threshold else (map_ >= 0).all()
-            for map_, probability in zip(maps, test.probabilities, strict=True)
-        )
-        assert figures.empty_maps(model) == blank
 
 
 def test_each_model_keeps_its_look_in_every_figure(study):

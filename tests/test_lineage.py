@@ -65,8 +65,6 @@ def test_which_model_is_best_counts_for_nothing(study):
 
 def test_a_figure_of_one_model_has_that_models_run_behind_it(study):
     assert labels(provenance.behind(figures.errors(study))) == [selection.best(study).run.label]
-    other = study.ran[-1]
-    assert labels(provenance.behind(figures.grad_cam(study, other))) == [other.run.label]
 
 
 def test_a_figure_of_all_seeds_has_them_all_behind_it(study):

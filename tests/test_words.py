@@ -110,10 +110,6 @@ def test_every_caption_names_the_phantom(name, said):
         "promise",
         "shared-mistakes",
         "flips",
-        "shift-losses",
-        "shift-scores",
-        "shift-images",
-        "shift-threshold",
         "copies-effect",
         "calibration",
         "prevalence",
@@ -255,11 +251,6 @@ def test_a_fragment_that_is_not_there_is_named(study):
 def test_a_fragment_that_asks_for_what_is_not_there_is_named(study):
     with pytest.raises(WordsError, match=r"^templates/fragments/headline\.md\.j2: .*no attribute"):
         prose.render(study, "headline", {"best": "no model"})
-
-
-def test_more_names_can_be_given_to_a_fragment(study):
-    model = study.model("resnet18-scratch")
-    assert model.title in prose.caption(study, "gradcam", Figure(), model=model).data
 
 
 def test_a_study_of_one_seed_does_not_speak_of_several(study):
