@@ -78,7 +78,7 @@ def _environment(name: str) -> SandboxedEnvironment:
     environment.filters |= {
         name: getattr(numbers, name)
         for name in (
-            "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
+            "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
             "stretch", "plain", "code",
         )
     }  # fmt: skip
