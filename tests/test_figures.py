@@ -19,12 +19,8 @@ from pneumo.statistics import metrics
 from pneumo.study import selection
 from pneumo.study.study import HALF, RULES, YOUDEN, Model
 from pneumo.training.recipes import RECIPES
-from pneumo.training.runs import VARIANTS
 
 FIGURES = (
-    figures.examples,
-    figures.class_balance,
-    figures.augmentation,
     figures.cnn_architecture,
     figures.cnn_curves,
     figures.transfer_curves,
@@ -38,7 +34,6 @@ FIGURES = (
     figures.mean_images,
     figures.shift_scores,
     figures.shift_images,
-    figures.near_duplicates,
     figures.reliability,
     figures.decision_curve,
     figures.predictive_values,
@@ -89,39 +84,8 @@ def test_every_figure_is_as_wide_as_the_text(draw, canvases):
     assert canvases[draw].get_figwidth() == wanted
 
 
-def test_the_examples_are_the_same_every_time(study):
-    one, other = (images_of(figures.examples(study)) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-
-
 def images_of(canvas):
     return [axes.images[0].get_array().data for axes in canvas.axes if axes.images]
-
-
-def test_examples_show_normal_above_pneumonia(study, phantom):
-    shown = images_of(figures.examples(study, each=5))
-    assert len(shown) == 10
-    for place, image in enumerate(shown):
-        members = phantom.train.images[phantom.train.labels == (place >= 5)]
-        assert (members == image[..., 0]).all(axis=(1, 2)).any()
-
-
-def test_class_balance_writes_every_count(study):
-    texts = words_of(figures.class_balance(study))
-    for counts in study.data.counts().values():
-        assert all(str(count) in texts for count in counts.values())
-
-
-def test_the_bars_of_class_balance_fill_each_split(study):
-    axes = figures.class_balance(study).axes[0]
-    widths = [bar.get_width() for bar in axes.findobj(Rectangle) if bar in axes.patches]
-    assert sum(widths) == pytest.approx(3)
-
-
-def test_augmentation_shows_every_variant_of_either_class(study):
-    canvas = figures.augmentation(study)
-    assert len(images_of(canvas)) == 2 * len(VARIANTS)
-    assert set(VARIANTS) < set(words_of(canvas))
 
 
 def test_the_architecture_is_read_off_the_network(study):

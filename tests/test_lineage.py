@@ -76,10 +76,6 @@ def test_a_figure_of_all_seeds_has_them_all_behind_it(study):
     assert labels(provenance.behind(figures.roc_pr(study))) == first
 
 
-def test_a_figure_of_the_data_has_nothing_behind_it(study):
-    assert provenance.behind(figures.examples(study)) == ()
-
-
 @pytest.mark.parametrize("again", [False, True])
 def test_what_is_kept_has_behind_it_what_it_was_computed_from(study, monkeypatch, again):
     if not again:
@@ -92,7 +88,6 @@ def test_what_is_kept_has_behind_it_what_it_was_computed_from(study, monkeypatch
 def test_a_table_has_the_runs_of_its_rows_behind_it(study):
     assert sorted(labels(tables.summary(study).behind)) == sorted(runs_of(*study.ran))
     assert labels(tables.provenance(study).behind) == labels(study.runs)
-    assert tables.data_counts(study).behind == ()
 
 
 def test_the_ablations_have_their_own_runs_behind_them(study):

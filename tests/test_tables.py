@@ -22,7 +22,6 @@ from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
 TABLES = (
-    tables.data_counts,
     tables.comparison,
     tables.beside_source,
     tables.operating_points,
@@ -31,13 +30,8 @@ TABLES = (
     tables.shift_tests,
     tables.shift_scores,
     tables.shift_losses,
-    tables.near_duplicates,
-    tables.planted_copies,
-    tables.without_copies,
     tables.calibrations,
     tables.prevalences,
-    tables.audit,
-    tables.augmentations,
     tables.recipes,
     tables.provenance,
     tables.versions,
@@ -102,15 +96,6 @@ def test_a_share_is_shown_as_a_percentage(share, shown):
 )
 def test_a_duration_is_shown_in_minutes_and_seconds(seconds, shown):
     assert tables.duration(seconds) == shown
-
-
-def test_the_data_are_counted_by_split_and_class(study, phantom):
-    made = tables.data_counts(study)
-    assert column(made, "split") == ["train", "val", "test"]
-    for row, split in zip(made.rows, phantom.splits.values(), strict=True):
-        positive, total = int(split.labels.sum()), len(split.labels)
-        assert row[1:4] == (str(total - positive), str(positive), str(total))
-        assert row[4] == f"{100 * positive / total:.1f} %"
 
 
 def test_the_comparison_holds_every_model_and_baseline_at_one_half(study):
@@ -217,32 +202,6 @@ def test_validation_and_test_are_set_side_by_side_at_one_threshold(study):
         assert promised == f"{found['val'][place]:.3f}"
         assert kept == f"{found['test'][place]:.3f}"
         assert off == tables.signed(found["test"][place] - found["val"][place])
-
-
-def test_the_audit_lists_splits_pairs_and_conflicts(study):
-    found = dict(tables.audit(study).rows)
-    assert len(found) == 3 + 3 + 1
-    assert found["copies of an image with different labels"] == str(study.audit.label_conflicts)
-    for (first, second), count in study.audit.shared.items():
-        assert found[f"distinct images that stand in both {first} and {second}"] == str(count)
-
-
-def test_augmentations_show_the_ranges_of_the_recipes(study):
-    ranges = column(tables.augmentations(study), "range")
-    assert ranges == [
-        "none",
-        "±10°",
-        "±7 % of the side",
-        "±0.15 of the grey scale",
-        "±15 %",
-    ]
-
-
-def test_other_ranges_are_shown_as_they_are(study):
-    recipe = study.models[0].recipe
-    steeper = replace(recipe, augmentation=replace(recipe.augmentation, rotation=12.5))
-    changed = replace(study, models=(replace(study.models[0], recipe=steeper),))
-    assert column(tables.augmentations(changed), "range")[1] == "±12.5°"
 
 
 def test_recipes_are_shown_as_they_were_run(study):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import robustness, summary
+from pneumo.analysis import data_audit, duplicates, robustness, summary
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -18,7 +18,12 @@ from pneumo.study.study import Study
 from pneumo.training.runs import Run
 
 # Each gives one question's share of the record; the order is that of results.json.
-QUESTIONS: tuple[Callable[[Study], Part], ...] = (summary.part, robustness.part)
+QUESTIONS: tuple[Callable[[Study], Part], ...] = (
+    summary.part,
+    data_audit.part,
+    duplicates.part,
+    robustness.part,
+)
 
 
 def folder(study: Study) -> Path:

@@ -79,7 +79,7 @@ def _environment(name: str) -> SandboxedEnvironment:
         name: getattr(numbers, name)
         for name in (
             "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
-            "plain", "code",
+            "plain", "code", "plural",
         )
     }  # fmt: skip
     return environment

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 
-from pneumo.pages.figures import robustness
+from pneumo.pages.figures import dataset, duplicates, robustness
 from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
 from pneumo.pages.figures.ablation import ablations
-from pneumo.pages.figures.copies import near_duplicates
-from pneumo.pages.figures.dataset import augmentation, class_balance, examples
 from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
 from pneumo.pages.figures.mistakes import contested, divided, mean_images, missed_by_all
 from pneumo.pages.figures.networks import filters, grad_cam
@@ -19,18 +17,20 @@ from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-FIGURES: dict[str, Callable[[Record], Shown]] = {**robustness.FIGURES}
+FIGURES: dict[str, Callable[[Record], Shown]] = {
+    **dataset.FIGURES,
+    **duplicates.FIGURES,
+    **robustness.FIGURES,
+}
 
 __all__ = [
     "FIGURES",
     "GROUPS",
     "ablations",
     "attention_masks",
-    "augmentation",
     "cascade",
     "cascade_maps",
     "cases",
-    "class_balance",
     "cnn_architecture",
     "cnn_curves",
     "confusion",
@@ -40,12 +40,10 @@ __all__ = [
     "empty_maps",
     "errors",
     "evidence",
-    "examples",
     "filters",
     "grad_cam",
     "mean_images",
     "missed_by_all",
-    "near_duplicates",
     "predictive_values",
     "reference_curves",
     "reliability",

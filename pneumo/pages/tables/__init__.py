@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pneumo.pages import markdown_table
-from pneumo.pages.tables import robustness
+from pneumo.pages.tables import dataset, duplicates, robustness
 from pneumo.pages.tables._table import (
     DASH,
     Table,
@@ -17,8 +17,6 @@ from pneumo.pages.tables._table import (
     table,
 )
 from pneumo.pages.tables.ablation import ablations
-from pneumo.pages.tables.copies import near_duplicates, planted_copies, without_copies
-from pneumo.pages.tables.dataset import audit, augmentations, data_counts
 from pneumo.pages.tables.evaluation import (
     SOURCE_WRITE_UP,
     all_pairs,
@@ -48,7 +46,11 @@ from pneumo.pages.tables.usefulness import calibrations, prevalences
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {**robustness.TABLES}
+TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
+    **dataset.TABLES,
+    **duplicates.TABLES,
+    **robustness.TABLES,
+}
 
 __all__ = [
     "DASH",
@@ -60,23 +62,18 @@ __all__ = [
     "agreements",
     "all_pairs",
     "attention",
-    "audit",
-    "augmentations",
     "beside_source",
     "calibrations",
     "code",
     "comparison",
-    "data_counts",
     "different_from_best",
     "duration",
     "flips",
     "guideline",
-    "near_duplicates",
     "number",
     "operating_points",
     "percent",
     "plain",
-    "planted_copies",
     "predictive_values",
     "pretrained",
     "prevalences",
@@ -100,5 +97,4 @@ __all__ = [
     "table",
     "validation_and_test",
     "versions",
-    "without_copies",
 ]
