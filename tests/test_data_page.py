@@ -15,7 +15,10 @@ from pneumo.record.duplicates import Duplicates
 from pneumo.record.images import digest
 
 DRAWN = ("fig-examples", "fig-class-balance", "fig-augmentation", "fig-near-duplicates")
-SHOWN = ("tbl-data", "tbl-audit", "tbl-augmentation", "tbl-planted-copies", "tbl-near-duplicates")
+SHOWN = (
+    "tbl-data", "tbl-audit", "tbl-augmentation", "tbl-planted-copies", "tbl-near-duplicates",
+    "tbl-without-copies",
+)  # fmt: skip
 
 
 def pictures(shown):
@@ -91,7 +94,7 @@ def test_an_image_in_three_splits_is_counted_once_in_the_words(record, study, ph
 
 
 def test_duplicates_are_told_with_and_without_any(record):
-    none = record.answer("duplicates", Duplicates)
+    none = replace(record.answer("duplicates", Duplicates), in_validation=0, in_test=0)
     said = fragments.render(record, "copies-effect", duplicates=none)
     assert said.startswith("No image of validation or of the test set repeats another")
     some = replace(none, in_validation=1, in_test=3, largest_effect=0.0123)

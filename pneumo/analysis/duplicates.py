@@ -43,7 +43,7 @@ def part(study: Study) -> Part:
         for name, place in (("upper", pair.first), ("lower", pair.second))
     ]
     repeats = {split: int(repeated(study, split).sum()) for split in COMPARED}
-    compared = [
+    compared: list[dict[str, Any]] = [
         {
             "model": model.name,
             "split": split,

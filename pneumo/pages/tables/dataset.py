@@ -1,10 +1,13 @@
 """What the data hold, what the audit finds, and how images are changed in training."""
 
+from collections.abc import Callable
+
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, percent
 from pneumo.record import Record
 
-_CHANGES = {
+# How a change is called, and how its range is written.
+_CHANGES: dict[str, tuple[str, Callable[[float], str]]] = {
     "flip": ("horizontal flip", lambda x: f"probability {x:g}" if x else "none"),
     "rotation": ("rotation", lambda x: f"±{x:g}°"),
     "translation": ("translation", lambda x: f"±{100 * x:g} % of the side"),
