@@ -2,6 +2,7 @@
 
 from pneumo.pages.fragments import phrase, say
 from pneumo.pages.numbers import (
+    code,
     count,
     duration,
     estimate,
@@ -16,6 +17,7 @@ from pneumo.pages.showing import claim, figure, md, open_record, table
 
 __all__ = [
     "claim",
+    "code",
     "count",
     "duration",
     "estimate",

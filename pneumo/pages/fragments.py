@@ -79,7 +79,7 @@ def _environment(name: str) -> SandboxedEnvironment:
         name: getattr(numbers, name)
         for name in (
             "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plain", "code",
+            "stretch", "plural", "plain", "code",
         )
     }  # fmt: skip
     return environment
