@@ -2,6 +2,6 @@
 
 import sys
 
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 
 sys.exit(main())

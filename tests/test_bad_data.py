@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pneumo.commands.cli import main
-from pneumo.data import sets
-from pneumo.data.sets import DataError
+from pneumo.commands.main import main
+from pneumo.data import DataError, datasets
 
 
 def _save(path: Path, content) -> Path:
@@ -23,7 +22,7 @@ def _save(path: Path, content) -> Path:
     return path
 
 
-NAMES = [f"{split}_{part}" for split in sets.SPLITS for part in ("images", "labels")]
+NAMES = [f"{split}_{part}" for split in datasets.SPLITS for part in ("images", "labels")]
 
 
 @pytest.fixture
@@ -304,11 +303,11 @@ def test_a_directory_that_claims_more_than_the_file_can_hold_is_refused(
 @pytest.mark.promise("data", "found")
 def test_a_bomb_of_zeros_is_refused_before_it_is_unpacked(tmp_path, monkeypatch, refused_at_once):
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "store"))
-    monkeypatch.setattr(sets, "LARGE", 2**24)
+    monkeypatch.setattr(datasets, "LARGE", 2**24)
     path = tmp_path / "bomb.npz"
     labels = np.array([0, 1] * 20_000, np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for split in sets.SPLITS:
+        for split in datasets.SPLITS:
             with archive.open(f"{split}_images.npy", "w") as member:
                 member.write(_header((40_000, 28, 28)))
                 for _ in range(40):
@@ -360,7 +359,7 @@ def test_a_changed_byte_of_any_array_is_found(arrays, tmp_path, save, refused, f
 @pytest.mark.promise("data", "survived")
 def test_a_changed_byte_anywhere_is_refused_or_changes_nothing(arrays, tmp_path, faults):
     path = _save(tmp_path / "changed.npz", {name: array[:40] for name, array in arrays.items()})
-    sound, expected = path.read_bytes(), sets.load(source=str(path)).fingerprint
+    sound, expected = path.read_bytes(), datasets.load(source=str(path)).fingerprint
     places = np.random.default_rng(0).integers(0, len(sound), 60).tolist()
     places += range(len(sound) - 400, len(sound), 4)  # the directory
     faults(len(places))
@@ -369,7 +368,7 @@ def test_a_changed_byte_anywhere_is_refused_or_changes_nothing(arrays, tmp_path,
         changed[place] ^= 0xFF
         path.write_bytes(changed)
         try:
-            found = sets.load(source=str(path)).fingerprint
+            found = datasets.load(source=str(path)).fingerprint
         except DataError as error:
             found = expected if len(str(error).splitlines()) == 1 else error
         assert found == expected

@@ -10,7 +10,6 @@ import torch
 from benchmarks import speed
 from benchmarks.speed import BenchError, Row
 from pneumo.analysis import reference
-from pneumo.data import sets
 from pneumo.pages import prose, tables
 from pneumo.training.recipes import RECIPES
 
@@ -23,7 +22,7 @@ def small(phantom, monkeypatch):
     monkeypatch.setattr(speed, "IMAGES", 48)
     monkeypatch.setattr(speed, "VALIDATION_IMAGES", 16)
     monkeypatch.setattr(speed, "TURNS", 1)
-    monkeypatch.setattr(sets, "load", lambda *_, **__: phantom)
+    monkeypatch.setenv("PNEUMO_DATA", "phantom")
     return speed._small(phantom)
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pneumo import __version__
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_help_imports_neither_torch_nor_numpy():
     assert result.returncode == 0
     assert all(command in result.stdout for command in ("data", "train", "study", "predict"))
     imported = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
-    assert "pneumo.commands.cli" in imported
+    assert "pneumo.commands.main" in imported
     heavy = {"torch", "numpy", "matplotlib", "sklearn", "PIL", "pydicom", "rich", "distributed"}
     assert not heavy & imported
 
@@ -105,7 +105,7 @@ def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch
         (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
         (["study", "--only", "nonsense"], "has no recipe nonsense"),
-        (["study", "--executor", "nonsense"], "there are: serial, process:N, dask:ADDRESS"),
+        (["study", "--executor", "nonsense"], "there are: auto, serial, process:N"),
         (["predict", "a.png"], "no finished study of profile standard"),
         (["predict", "a.png", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (

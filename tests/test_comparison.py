@@ -36,8 +36,8 @@ def test_every_pair_is_compared_once(study):
 def test_the_difference_is_that_of_the_mean_aucs(study):
     for pair in comparison.pairs(study):
         first, second = (study.model(name).mean(HALF)["auc"] for name in (pair.first, pair.second))
-        assert pair.difference.mean == pytest.approx(first - second)
-        assert pair.difference.low <= pair.difference.mean <= pair.difference.high
+        assert pair.difference.value == pytest.approx(first - second)
+        assert pair.difference.low <= pair.difference.value <= pair.difference.high
 
 
 def test_p_values_are_those_of_the_first_seeds_corrected(study):
@@ -62,7 +62,7 @@ def test_p_values_are_those_of_the_first_seeds_corrected(study):
 def test_a_pair_can_be_asked_for_in_either_order(study):
     one = comparison.pairs(study)[0]
     other = comparison.pair(study, one.second, one.first)
-    assert other.difference.mean == -one.difference.mean
+    assert other.difference.value == -one.difference.value
     assert (other.difference.low, other.difference.high) == (
         -one.difference.high,
         -one.difference.low,
@@ -77,7 +77,7 @@ def test_a_model_does_not_differ_from_its_double(study):
     double = replace(study, models=(model, replace(model, recipe=study.ran[1].recipe)))
     (pair,) = comparison.pairs(double)
     # Seeds are drawn for each model alone, so the interval has a width; its middle has none.
-    assert pair.difference.mean == 0
+    assert pair.difference.value == 0
     assert (pair.delong, pair.mcnemar_half, pair.mcnemar_youden) == (1, 1, 1)
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import duplicates
-from pneumo.data import sets
-from pneumo.data.sets import SPLITS, Split
+from pneumo.data import SPLITS, Split, datasets
 from pneumo.pages import tables
 from pneumo.statistics import metrics
 from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
@@ -28,7 +27,7 @@ def _dataset(phantom, images, labels=None):
         name: Split(made, np.arange(len(made)).astype(np.uint8) % 2 if labels is None else labels)
         for name, made in images.items()
     }
-    return replace(phantom, **splits, fingerprint=sets.fingerprint(splits))
+    return replace(phantom, **splits, fingerprint=datasets.fingerprint(splits))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pneumo.analysis import results
 from pneumo.analysis.results import ResultsError
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.record import difference
 from pneumo.record.difference import ROUNDING, Change, Move, Told
 from pneumo.statistics import metrics

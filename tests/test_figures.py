@@ -12,13 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from pneumo.analysis import mistakes
-from pneumo.data import sets
 from pneumo.pages import figures, style
-from pneumo.statistics import metrics
-from pneumo.study import selection
-from pneumo.study.study import HALF, YOUDEN, Model
-from pneumo.training.recipes import RECIPES
+from pneumo.study.study import YOUDEN
 from pneumo.training.runs import VARIANTS
 
 FIGURES = (
@@ -28,13 +23,6 @@ FIGURES = (
     figures.cnn_architecture,
     figures.cnn_curves,
     figures.transfer_curves,
-    figures.confusion,
-    figures.roc,
-    figures.roc_pr,
-    figures.errors,
-    figures.missed_by_all,
-    figures.contested,
-    figures.mean_images,
     figures.shift_scores,
     figures.shift_images,
     figures.near_duplicates,
@@ -81,8 +69,7 @@ def test_no_figure_marks_other_data(draw, real_study):
 
 @pytest.mark.parametrize("draw", FIGURES, ids=name_of)
 def test_every_figure_is_as_wide_as_the_text(draw, canvases):
-    wanted = 3.1 if draw is figures.roc else style.WIDTH  # that one stands beside a table
-    assert canvases[draw].get_figwidth() == wanted
+    assert canvases[draw].get_figwidth() == style.WIDTH
 
 
 def test_the_examples_are_the_same_every_time(study):
@@ -144,59 +131,6 @@ def test_only_pretrained_networks_have_a_shaded_stage(study):
         assert bool(shaded) == ("ImageNet" in axes.get_title())
 
 
-def test_the_confusion_matrices_hold_the_counts(study):
-    texts = words_of(figures.confusion(study))
-    for model in study.ran:
-        for rule in (HALF, YOUDEN):
-            counts = model.confusion(rule)
-            assert {str(counts.true_positive), str(counts.false_positive)} <= set(texts)
-
-
-def test_the_legend_of_the_roc_curves_states_each_auc(study):
-    legend = figures.roc_pr(study).legends[0]
-    told = [text.get_text() for text in legend.get_texts()]
-    for model in study.ran:
-        test = model.run.predictions["test"]
-        assert f"{model.title}, AUC {metrics.auc(test.labels, test.probabilities):.3f}" in told
-
-
-def test_an_operating_point_lies_on_its_curve(study):
-    left = figures.roc_pr(study).axes[0]
-    model = study.ran[0]
-    curve = next(line for line in left.lines if str(line.get_label()).startswith(model.title))
-    half = next(line for line in left.lines if line.get_marker() == "o" and len(line.get_xdata()))
-    (x,), (y,) = half.get_xdata(), half.get_ydata()
-    assert np.interp(x, curve.get_xdata(), curve.get_ydata()) >= y - 1e-9
-    assert min(np.hypot(curve.get_xdata() - x, curve.get_ydata() - y)) < 0.1
-
-
-def test_error_cases_are_grouped_and_the_surest_come_first(write_run):
-    test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
-    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
-    found = {group: list(indices) for group, indices in figures.cases(model, HALF).items()}
-    assert found == {
-        "true positive": [0, 1, 6],
-        "true negative": [4, 5],
-        "false positive": [3],
-        "false negative": [2],
-    }
-
-
-def test_every_test_case_is_in_one_group(study):
-    for model in study.ran:
-        together = np.concatenate(list(figures.cases(model).values()))
-        assert sorted(together) == list(range(len(study.data.test.labels)))
-
-
-def test_errors_show_the_surest_case_with_its_probability(study):
-    model = selection.best(study)
-    shown = words_of(figures.errors(study))
-    for indices in figures.cases(model).values():
-        if len(indices):
-            probability = model.run.predictions["test"].probabilities[indices[0]]
-            assert f"{probability:.2f}" in shown
-
-
 def test_every_networks_filters_are_shown_each_in_its_own_range(study, canvases):
     canvas = canvases[figures.filters]
     for axes, model in zip(canvas.axes, study.ran, strict=True):
@@ -253,26 +187,3 @@ def test_each_model_keeps_its_look_in_every_figure(study):
     looks = style.model_styles(study)
     assert list(looks) == [model.name for model in study.models]
     assert len({str(look) for look in looks.values()}) == len(looks)
-
-
-def test_the_cases_that_all_miss_are_shown_with_their_labels(study):
-    found = mistakes.missed_by_all(study)[:16]
-    titles = [axes.get_title() for axes in figures.missed_by_all(study).axes]
-    shown = [sets.CLASSES[mistakes.truth(study)[index]] for index in found]
-    assert [title for title in titles if title] == shown
-
-
-def test_contested_cases_say_how_many_runs_call_them_pneumonia(study):
-    count = sum(len(model.runs) for model in study.ran)
-    positive = mistakes.called_by_runs(study)
-    titles = [axes.get_title() for axes in figures.contested(study).axes]
-    expected = [f"{positive[index]} of {count}" for index in mistakes.contested(study)[:16]]
-    assert [title for title in titles if title] == expected
-
-
-def test_the_mean_images_state_how_many_cases_they_average(study):
-    found = figures.cases(selection.best(study))
-    titles = [axes.get_title() for axes in figures.mean_images(study).axes[:4]]
-    assert [int(title.split()[-1]) for title in titles] == [
-        len(found[group]) for group in figures.GROUPS
-    ]

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo.data import held_out
-from pneumo.data.sets import Split
+from pneumo.data import Split, held_out
 from pneumo.statistics import metrics
 from pneumo.training.loop import Loop
 from pneumo.training.recipes import RECIPES

@@ -13,7 +13,7 @@ from pneumo.analysis import cache as keeping
 from pneumo.analysis import reference
 from pneumo.analysis.reference import ReferenceStudyError
 from pneumo.base import checksums, paths
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.study import questions
 from pneumo.study import study as studies
 from pneumo.study.study import StudyError
@@ -113,7 +113,9 @@ def test_a_run_that_is_there_from_another_version_alone_is_named(study, store, f
     ):
         studies.load()
     shutil.rmtree(old)
-    with pytest.raises(StudyError, match=r"is missing \(new code, recipe or seed\?\); run"):
+    with pytest.raises(
+        StudyError, match=r"is missing \(another recipe, seed, order of images or version\?\); run"
+    ):
         studies.load()
 
 

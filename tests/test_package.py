@@ -33,15 +33,14 @@ STRAYS = (
 INSTALLED = """
 import json
 from pneumo.base import paths
-from pneumo.training import train
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.training.weights import find_weights
 from pneumo.training.recipes import RECIPES
 
 assert paths.checkout() is None
 assert find_weights(RECIPES["resnet18-tiny-imagenet"]).path.is_file()
 print(json.dumps({
-    "commit": train.git_commit(),
+    "commit": paths.git_commit(),
     "data": main(["data", "--data", "phantom"]),
     "verify": main(["verify"]),
     "reference": main(["reference"]),
@@ -102,10 +101,7 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
         names = set(archive.namelist())
     package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert package == {name for name in tracked if name.startswith("pneumo/")}
-    assert {
-        "pneumo/py.typed",
-        "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors",
-    } <= package
+    assert {"pneumo/py.typed", "pneumo/weights/resnet18-tiny-imagenet.safetensors"} <= package
     assert {Path(name).name for name in names - package} == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
     }  # fmt: skip

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
+from pneumo.data import descriptions
 from pneumo.study import operating_points, predict, selection
-from pneumo.study.predict import CAVEAT, Prediction, PredictionError, Predictor
+from pneumo.study.predict import CAVEAT, PHANTOM, Prediction, PredictionError, Predictor
 from pneumo.study.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
 from pneumo.training.runs import WEIGHTS, RunError
 
@@ -186,7 +187,7 @@ def test_a_narrow_terminal_shows_a_long_name_whole(study, pictures):
     found["images"][0]["file"] = "@" * 200
     text = shown(found, width=100, force_terminal=True)
     assert text.count("@") == 200
-    table = text.split("The model")[0]
+    table = text.split("Model:")[0]
     assert max(map(len, table.splitlines())) <= 100
 
 
@@ -199,24 +200,37 @@ def test_a_pipe_gets_a_long_name_in_one_piece(study, pictures):
 def test_the_phantom_is_named_and_real_data_are_not_called_so(study, real_study, pictures):
     found = predict.report(study, pictures)
     assert found["model"]["data"]["phantom"] is True
-    assert "synthetic phantom, not medical data" in shown(found)
+    assert predict.complaints(found) == [PHANTOM]
     real = predict.report(real_study, pictures)
     assert (real["warnings"], real["model"]["data"]["phantom"]) == ([], False)
-    assert "not medical data" not in shown(real)
+    assert predict.complaints(real) == []
     assert real["caveat"] == CAVEAT
 
 
-def test_a_files_warnings_stand_with_its_name(study, tmp_path):
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_speaks_against_an_image_goes_to_standard_error(options, asked, tmp_path):
     path = tmp_path / "wide.png"
     Image.fromarray(np.arange(6000, dtype=np.uint8).reshape(40, 150)).save(path)
-    found = predict.report(study, [str(path)])
-    (warning,) = found["images"][0]["warnings"]
-    assert f"{path}: {warning}\n" in shown(found)
+    _, out, err = asked(*options, str(path))
+    warning = "an unusual shape: the centre crop keeps 27 % of it"
+    assert err.splitlines() == [f"pneumo: {path}: {warning}", f"pneumo: {PHANTOM}"]
+    if options:
+        found = strict(out)
+        assert (found["images"][0]["warnings"], found["warnings"]) == ([warning], [PHANTOM])
+    else:
+        assert warning not in out
+
+
+def test_how_other_sets_were_made_is_said_to_be_an_assumption(study, pictures):
+    data = replace(study.data, about=descriptions.BREAST)
+    found = predict.report(replace(study, data=data), pictures)
+    assert predict.ASSUMED in found["warnings"]
+    assert predict.ASSUMED in predict.complaints(found)
 
 
 def test_the_command_prints_strict_json(asked, study, pictures):
     status, out, err = asked("--json", "--model", "simple-cnn", "--rule", "half", *pictures)
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, f"pneumo: {PHANTOM}\n")
     assert out.isascii()
     found = strict(out)
     assert found == strict(predict.to_json(predict.report(study, pictures, "simple-cnn", HALF)))
@@ -237,7 +251,8 @@ def test_what_can_be_read_is_predicted_and_what_cannot_is_told(asked, pictures, 
     status, out, err = asked(bad[0], *pictures, bad[1])
     assert status == 1
     assert all(path in out for path in pictures)
-    assert [line.split(": ")[:2] for line in err.splitlines()] == [["pneumo", path] for path in bad]
+    said = [line.split(": ")[:2] for line in err.splitlines()]
+    assert said == [["pneumo", PHANTOM.split(": ")[0]], *(["pneumo", path] for path in bad)]
     status, out, _ = asked("--json", bad[0], *pictures, bad[1])
     found = strict(out)
     assert (status, len(found["images"])) == (1, 4)

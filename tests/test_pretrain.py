@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
-from pneumo.commands.cli import main
-from pneumo.data.sets import DataError
+from pneumo.commands.main import main
+from pneumo.data import DataError
 from pneumo.training import pretrain as module
 from pneumo.training.models import build
 from pneumo.training.pretrain import manifest, pretrain, read
@@ -80,27 +80,103 @@ def test_a_val_of_other_classes_is_left_alone(tmp_path):
     assert (len(folder.train.labels), len(folder.val.labels)) == (27, 3)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "P"])
-def test_an_image_is_cropped_to_the_square_in_its_middle_and_made_grey(mode, tmp_path):
-    pixels = np.zeros((32, 64), dtype=np.uint8)
-    pixels[:, 16:48] = 200
-    path = tmp_path / "wide.png"
-    Image.fromarray(pixels).convert(mode).save(path)
-    np.testing.assert_array_equal(module._image(path, 32), np.full((32, 32), 200))
+def wide(deepest):
+    """Two squares, dark and bright, and a margin on both sides that is cropped."""
+    pixels = np.zeros((32, 64), dtype=np.uint16)
+    pixels[:, 16:32], pixels[:, 32:48] = 50 * (deepest // 255), 200 * (deepest // 255)
+    return pixels
 
 
-def damage(folder):
-    fill(folder, 3)
-    (folder / "plain" / "images" / "1.png").write_bytes(b"no")
+def turned(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Image.fromarray(np.rot90(wide(255)).astype(np.uint8))
+    picture.save(folder / "odd.png", exif=exif)
+
+
+def clear(folder):
+    pixels = wide(255).astype(np.uint8)
+    pixels[pixels == 0] = 90
+    Image.merge("LA", [Image.fromarray(p) for p in (pixels, np.uint8(255) * (pixels != 90))]).save(
+        folder / "odd.png"
+    )
+
+
+@pytest.mark.parametrize(
+    "draw_odd",
+    [
+        lambda folder: Image.fromarray(wide(65535)).save(folder / "odd.png"),
+        turned,
+        clear,
+        *(
+            lambda folder, mode=mode: (
+                Image.fromarray(wide(255).astype(np.uint8)).convert(mode).save(folder / "odd.png")
+            )
+            for mode in ("RGB", "L", "P")
+        ),
+    ],
+    ids=["16 bits", "turned", "transparent", "RGB", "L", "P"],
+)
+def test_images_are_read_as_predict_reads_them(draw_odd, tmp_path):
+    fill(tmp_path / "train", 2), fill(tmp_path / "val", 2)
+    draw_odd(tmp_path / "train" / "plain")
+    image = read(tmp_path, 32).train.images[-1]  # of the last class the last
+    np.testing.assert_array_equal(image, np.repeat([50, 200], 16)[None].repeat(32, 0))
+
+
+def test_what_an_image_may_not_mean_is_counted(tmp_path):
+    fill(tmp_path, 3)
+    for number, level in enumerate([999, 999, 1, 3, 7, 15, 31, 63]):
+        picture = Image.fromarray(np.full((32, 32), level, np.uint16))
+        picture.save(tmp_path / "plain" / f"{number}.png")
+    first, *_, last = read(tmp_path, 32).warnings
+    assert first.startswith("2 images: its brightest value is 999: 10 bits hold that")
+    assert last == "2 images: other warnings"
+
+
+def test_what_is_hidden_is_no_class_and_no_image(tmp_path):
+    fill(tmp_path, 3)
+    for place in (".ipynb_checkpoints", "__MACOSX", "plain/.ipynb_checkpoints"):
+        draw(tmp_path / place / "0.png", "plain", 0)
+    (tmp_path / "plain" / "._0.png").write_bytes(b"what a Mac keeps beside a file")
+    folder = read(tmp_path, 32)
+    assert folder.classes == CLASSES
+    assert len(folder.train.labels) + len(folder.val.labels) == 9
+
+
+def spoil(name, content):
+    def make(folder):
+        fill(folder, 3)
+        path = folder / "plain" / "images" / name
+        path.write_bytes(content) if isinstance(content, bytes) else content(path)
+
+    return make
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
         (lambda folder: None, "a folder of images for each of at least two classes, found 0"),
-        (lambda folder: fill(folder, 1), "expected at least two images, found 1"),
-        (damage, "is no readable image"),
+        (
+            lambda folder: fill(folder, 1),
+            r"expected at least two images, found 1 that end in \.jpg, ",
+        ),
+        (
+            lambda folder: [fill(folder / name, 2) for name in ("test", "val")],
+            "expected train beside test and val, or a folder for each class",
+        ),
+        (lambda folder: fill(folder / "Train", 2), "expected train beside Train"),
+        (
+            lambda folder: (fill(folder, 2) / "loop").symlink_to(folder, True),
+            "loop: expected a class, found a link to a folder that it lies in",
+        ),
+        (spoil("1.png", b"no"), "1.png: expected an image"),
+        (
+            spoil("1.tif", lambda path: Image.fromarray(np.eye(32, dtype=np.float32)).save(path)),
+            "1.tif: expected whole numbers of 8 or 16 bits, found floating-point numbers",
+        ),
     ],
+    ids=["empty", "few", "no train", "capital", "loop", "damaged", "float"],
 )
 def test_what_is_no_folder_of_images_is_refused(make, words, tmp_path):
     make(tmp_path)

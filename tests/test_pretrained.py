@@ -1,5 +1,6 @@
 """Every place that pretrained weights may come from, none of them beyond loopback, and how they are taken."""
 
+import io
 import os
 import shutil
 import socket
@@ -281,14 +282,73 @@ def test_what_is_no_address_does_not_answer():
     assert not answers("nonsense")
 
 
+def pickled(content):
+    """The bytes that torch saves."""
+    torch.save(content, stream := io.BytesIO())
+    return stream.getvalue()
+
+
 @pytest.mark.promise("damage", "found")
-def test_a_file_that_holds_no_weights_is_refused_by_its_path(tmp_path):
-    for name in ("noise.safetensors", "noise.pth"):
-        path = tmp_path / name
-        path.write_bytes(b"not weights at all")
-        with pytest.raises(WeightsError, match="does not hold this network's weights") as raised:
-            build(IMAGENET, Weights("noise", path, sha256_of(path)))
-        assert str(path) in str(raised.value)
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("noise.safetensors", lambda: b"not weights at all"),
+        ("noise.pth", lambda: b"not weights at all"),
+        ("model.pth", lambda: pickled(resnet18())),
+        ("tensor.pth", lambda: pickled(torch.zeros(3))),
+    ],
+)
+def test_a_file_that_holds_no_weights_is_refused_by_its_path(name, make, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(make())
+    with pytest.raises(WeightsError) as raised:
+        build(IMAGENET, Weights("other", path, sha256_of(path)))
+    assert str(raised.value) == (
+        f"{path} does not hold this network's weights: expected tensors by name, found a whole model, other "
+        "objects or a damaged file; save `network.state_dict()`"
+    )
+
+
+def test_a_state_dict_may_be_one_entry_of_a_checkpoint(imagenet_file, tmp_path):
+    state = torch.load(imagenet_file)
+    path = tmp_path / "checkpoint.pth"
+    path.write_bytes(pickled({"epoch": 3, "state_dict": state}))
+    for name, value in body_of(build(IMAGENET, Weights("x", path, sha256_of(path)))).items():
+        torch.testing.assert_close(value, state[name], check_stride=False)
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        (
+            "conv1.weight",
+            lambda t: t[..., :5],
+            "expected the shape [64, 3, 7, 7], found [64, 3, 7, 5]",
+        ),
+        ("conv1.weight", lambda t: t.int(), "expected floating-point numbers, found int32"),
+        ("bn1.weight", lambda t: t > 0, "expected floating-point numbers, found bool"),
+        ("bn1.bias", lambda t: t / 0, "expected finite numbers, found NaN or infinity"),
+        (
+            "bn1.bias",
+            lambda t: t.double() + 1e300,
+            "expected finite numbers, found NaN or infinity",
+        ),
+        ("bn1.running_var", lambda t: -t, "expected variances, found negative numbers"),
+        ("bn1.num_batches_tracked", lambda t: t.float(), "expected whole numbers, found float32"),
+        ("bn1.bias", lambda t: 3.0, "expected a dense tensor, found something else"),
+        ("bn1.bias", lambda t: t.to_sparse(), "expected a dense tensor, found something else"),
+    ],
+)
+def test_weights_that_cannot_be_trained_from_are_refused_by_name(
+    name, change, words, imagenet_file, tmp_path
+):
+    state = torch.load(imagenet_file)
+    path = tmp_path / "changed.pth"
+    path.write_bytes(pickled(state | {name: change(state[name])}))
+    with pytest.raises(WeightsError) as raised:
+        build(IMAGENET, Weights("changed", path, sha256_of(path)))
+    assert str(raised.value) == f"{path}: {name}: {words}"
 
 
 @pytest.mark.promise("damage", "found")

@@ -63,9 +63,9 @@ def test_without_a_number_all_test_images_are_asked_about(study):
     np.testing.assert_array_equal(indices, np.arange(len(study.data.test.labels)))
 
 
-def test_other_code_asks_anew(own, study, monkeypatch):
+def test_another_version_asks_anew(own, study, monkeypatch):
     before = questions.path(own, "corruptions", study.profile)
-    monkeypatch.setattr(questions.runs, "source_digest", lambda modules: "another")
+    monkeypatch.setattr(questions, "PROBES_VERSION", questions.PROBES_VERSION + 1)
     assert questions.path(own, "corruptions", study.profile) != before
 
 
@@ -91,6 +91,6 @@ def test_the_network_that_is_loaded_is_the_one_that_was_trained(study):
 
 def test_a_study_that_lacks_a_probe_says_so(study, home, monkeypatch):
     monkeypatch.setitem(recipes.PROFILES, study.profile.name, study.profile)
-    monkeypatch.setitem(questions.PROBES, "another", ("corruptions",))
+    monkeypatch.setattr(questions, "PROBES", (*questions.PROBES, "another"))
     with pytest.raises(StudyError, match="lacks its probe another"):
         studies.load(study.profile.name, "phantom", home)

@@ -16,7 +16,7 @@ from scipy import stats
 from pneumo.analysis import reference, results
 from pneumo.analysis.reference import CONTENT, ReferenceStudyError
 from pneumo.base import paths
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.pages import figures, prose, style, tables
 from pneumo.statistics import metrics
 from pneumo.study import ensemble

@@ -1,24 +1,24 @@
 """A run on disk: what names it, that it is whole, and what is said where it is not."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-import pneumo
-from pneumo.base import checksums
+from pneumo.base import checksums, keys, paths
 from pneumo.training import runs
-from pneumo.training.recipes import RECIPES
+from pneumo.training.recipes import RECIPES, find_profile
 from pneumo.training.runs import RunError, run_key
+from pneumo.training.train import train
+from pneumo.training.weights import find_weights
 
 CNN = RECIPES["simple-cnn"]
-KEY = {"recipe": CNN, "seed": 0, "fingerprint": "a" * 64, "weights_sha256": None}
+DATA = SimpleNamespace(fingerprint="a" * 64, order="d" * 64)
+KEY = {"recipe": CNN, "seed": 0, "data": DATA, "weights_sha256": None}
 
 
 @pytest.fixture
@@ -35,8 +35,10 @@ def finished(study, tmp_path):
         {"recipe": replace(CNN, augmentation=replace(CNN.augmentation, rotation=11.0))},
         {"recipe": replace(CNN, train_images=100)},
         {"seed": 1},
-        {"fingerprint": "b" * 64},
+        {"data": SimpleNamespace(fingerprint="b" * 64, order="d" * 64)},
+        {"data": SimpleNamespace(fingerprint="a" * 64, order="b" * 64)},
         {"weights_sha256": "c" * 64},
+        {"processes": 2},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -50,41 +52,70 @@ def test_the_key_is_twelve_digits_and_stays():
     assert int(run_key(**KEY), 16) >= 0
 
 
-def test_the_key_changes_with_the_code_that_decides_and_with_no_other(tmp_path):
-    package = Path(pneumo.__file__).parent
-    shutil.copytree(package, tmp_path / "pneumo", ignore=shutil.ignore_patterns("weights", "__py*"))
-    script = f"""
-import pathlib, pneumo
-from pneumo.training import recipes
-from pneumo.training import runs
+def test_the_key_changes_with_the_version_of_the_training(monkeypatch):
+    before = run_key(**KEY)
+    monkeypatch.setattr(runs, "TRAINING_VERSION", runs.TRAINING_VERSION + 1)
+    assert run_key(**KEY) != before
 
-def key():
-    runs._module_digest.cache_clear()
-    return runs.run_key(recipes.RECIPES["simple-cnn"], 0, {KEY["fingerprint"]!r}, None)
 
-def changed_by(module, old, new):
-    path = pathlib.Path(pneumo.__file__).parent / f"{{module}}.py"
-    source, before = path.read_text(), key()
-    assert old in source, (module, old)
-    path.write_text(source.replace(old, new, 1))
-    after = key()
-    path.write_text(source)
-    print("changed" if after != before else "same")
+def test_another_title_is_the_same_run():
+    assert run_key(**(KEY | {"recipe": replace(CNN, title="Another")})) == run_key(**KEY)
 
-changed_by("loop", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128")
-changed_by("augment", 'padding_mode="border"', 'padding_mode="zeros"')
-changed_by("models", "kernel_size=3", "kernel_size=5")
-changed_by("data", 'SPLITS = ("train",', 'SPLITS = ("training",')
-changed_by("loop", "# Each epoch seeds itself", "# Every epoch seeds itself")
-changed_by("augment", '\"\"\"From stored images', '\"\"\"From the stored images')
-changed_by("figures/evaluation", '"o"', '"s"')
-changed_by("study", "SCHEMA = 2", "SCHEMA = 3")
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(tmp_path)},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert result.stdout.split() == ["changed"] * 4 + ["same"] * 4
+
+def test_the_reference_studys_runs_keep_their_names():
+    results = json.loads((paths.reference() / "results.json").read_text(encoding="utf-8"))
+    profile = find_profile(results["profile"])
+    for one in results["provenance"]["runs"]:
+        name = one["run"].rpartition("-s")[0]
+        weights = find_weights(profile.recipe(name))
+        sha256 = weights.sha256 if weights else None
+        found = runs.earlier_keys(
+            profile.recipe(name), one["seed"], results["data"]["fingerprint"], sha256
+        )
+        assert one["key"] in found, one["run"]
+
+
+def as_written_before(run, home):
+    """A copy of a run under the key that the last version without a version in it gave."""
+    (key,) = runs.earlier_keys(run.recipe, run.seed, run.manifest["data"]["fingerprint"], None) & {
+        keys.key(
+            schema=2,
+            recipe=run.recipe.to_dict(),
+            seed=run.seed,
+            data=run.manifest["data"]["fingerprint"],
+            weights=None,
+            source=runs._SOURCES[2],
+        )
+    }
+    path = runs.folder(run.recipe, run.seed, key, home)
+    shutil.copytree(run.path, path)
+    told = {name: value for name, value in run.manifest.items() if name not in ("files", "digest")}
+    runs.write_manifest(path, {**told, "key": key})
+    return key
+
+
+def test_a_run_of_the_version_before_is_found_under_its_old_name(study, tmp_path, monkeypatch):
+    run = study.model("simple-cnn").run
+    asked = (replace(run.recipe, title="Another"), run.seed, study.data, None, tmp_path)
+    key = as_written_before(run, tmp_path)
+    assert runs.find_key(*asked) == key != run.key
+    found = train(*asked[:4], home=tmp_path)
+    assert found.key == key
+    np.testing.assert_array_equal(found.predictions["test"].logits, run.predictions["test"].logits)
+    monkeypatch.setattr(runs, "TRAINING_VERSION", runs.TRAINING_VERSION + 1)
+    assert runs.find_key(*asked) != key
+
+
+def test_a_run_of_the_version_before_is_not_found_for_images_in_another_order(study, tmp_path):
+    run = study.model("simple-cnn").run
+    key = as_written_before(run, tmp_path)
+    for name in ("val", "test"):
+        split = study.data.splits[name]
+        turned = replace(split, images=split.images[::-1], labels=split.labels[::-1])
+        other = replace(study.data, **{name: turned})
+        assert runs.find_key(run.recipe, run.seed, other, None, tmp_path) != key
+    (runs.folder(run.recipe, run.seed, key, tmp_path) / "history.csv").write_text("damaged")
+    assert runs.find_key(run.recipe, run.seed, study.data, None, tmp_path) == run.key
 
 
 def test_a_folder_is_called_by_recipe_seed_and_key(tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumo.analysis import sanity_checks
-from pneumo.statistics.similarity import rank_correlation
 from pneumo.study import questions
+from pneumo.training.similarity import rank_correlation
 
 
 def test_the_mean_has_the_librarys_interval():

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo.analysis import shift
-from pneumo.data import sets
-from pneumo.data.sets import Split
+from pneumo.data import Split
+from pneumo.data.descriptions import PNEUMONIA
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import proportion_change
 from pneumo.statistics.metrics import MetricError
@@ -93,7 +93,7 @@ def test_groups_too_small_to_learn_from_are_refused():
 
 def test_a_study_compares_each_class_and_has_a_control(study):
     found = shift.two_samples(study)
-    assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in sets.CLASSES]
+    assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in PNEUMONIA.classes]
     counts = study.data.counts()
     normal = found["development and test", "normal"]
     assert normal.first == counts["train"]["normal"] + counts["val"]["normal"]
@@ -118,7 +118,7 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, writ
     assert normal.p_value < 0.001
     assert normal.test - normal.val == pytest.approx(1, abs=0.3)
     assert pneumonia.p_value > 0.05
-    assert (normal.label, pneumonia.label) == sets.CLASSES
+    assert (normal.label, pneumonia.label) == PNEUMONIA.classes
     # Holm: of two tests the clearer is held against twice its p.
     clear = stats.ks_2samp(*(np.log(s / (1 - s))[labels == 0] for s in (val, test)))
     assert normal.p_value == pytest.approx(2 * clear.pvalue)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from pneumo.statistics.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 
 MAPS = random_maps((6, 7, 7), seed=3)
 

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from pneumo.analysis import results
-from pneumo.data import descriptions
-from pneumo.data.sets import DataError
+from pneumo.data import DataError, descriptions
 from pneumo.pages import prose, tables
 from pneumo.statistics import metrics
 from pneumo.study import predict
@@ -127,7 +126,7 @@ def test_a_study_with_nothing_left_to_do_imports_neither_torch_nor_what_computes
     script = f"""
 import sys
 from pathlib import Path
-from pneumo.commands import cli
+from pneumo.commands import main as cli
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}
@@ -198,6 +197,23 @@ def test_other_data_are_not_reported_as_the_studys(small, tmp_path, phantom):
     with pytest.raises(StudyError, match="is of other data than") as raised:
         load(ALONE.name, str(path), home=tmp_path)
     assert str(path) in str(raised.value)
+
+
+def test_the_same_images_in_another_order_are_not_reported_as_the_studys(small, tmp_path, arrays):
+    path = tmp_path / "pneumoniamnist.npz"
+    # Of one label, so that only the images tell the orders apart.
+    same = np.flatnonzero(arrays["test_labels"][:, 0] == 1)
+    order = np.arange(len(arrays["test_labels"]))
+    order[same] = same[::-1]
+    arrays["test_images"] = arrays["test_images"][order]
+    np.savez(path, **arrays)
+    with pytest.raises(StudyError, match=r"is of the images of .* in another order; "):
+        load(ALONE.name, str(path), home=tmp_path)
+    again = run(ALONE.name, str(path), home=tmp_path)
+    assert again.data.fingerprint == small.data.fingerprint
+    assert again.runs[0].key != small.runs[0].key
+    before, after = (one.runs[0].predictions["test"].logits for one in (small, again))
+    np.testing.assert_allclose(after, before[order], atol=1e-4)
 
 
 def test_the_same_data_from_a_file_are_the_same_study(small, tmp_path, phantom):

@@ -3,28 +3,14 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from pneumo.analysis import (
-    baselines,
-    comparison,
-    intervals,
-    mistakes,
-)
 from pneumo.pages import tables
 from pneumo.pages.tables import Table, TableError, _table
-from pneumo.statistics import metrics
-from pneumo.study import ensemble
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
-from pneumo.training.recipes import RECIPES, Profile
+from pneumo.study.study import Model
 
 TABLES = (
     tables.data_counts,
-    tables.comparison,
-    tables.beside_source,
-    tables.operating_points,
-    tables.validation_and_test,
     tables.shift_changes,
     tables.shift_tests,
     tables.shift_scores,
@@ -109,112 +95,6 @@ def test_the_data_are_counted_by_split_and_class(study, phantom):
         assert row[4] == f"{100 * positive / total:.1f} %"
 
 
-def test_the_comparison_holds_every_model_and_baseline_at_one_half(study):
-    made = tables.comparison(study)
-    found = intervals.intervals(study)
-    rows = iter(made.rows)
-    for model in study.models:
-        row = next(rows)
-        assert row[:2] == (model.title, f"{model.parameters:,}")
-        if not model.ran:
-            assert row[2:] == ("not run", *["–"] * (len(metrics.NAMES) - 1))
-            continue
-        below = next(rows)
-        mean = model.mean(HALF)
-        for place, name in enumerate(metrics.NAMES, start=2):
-            assert row[place].rstrip("†‡") == tables.number(mean[name]), name
-            bounds = found[model.name]["half"][name]
-            if not math.isnan(mean[name]):
-                expected = f"{bounds.low:.2f}–{bounds.high:.2f}".replace("0.", ".")
-                assert below[place] == expected
-    together = ensemble.combine(study)
-    row = next(rows)
-    assert row[:2] == (together.title, f"{together.parameters:,}")
-    assert row[3] == tables.number(together.mean(HALF)["auc"])
-    next(rows)
-    for baseline in baselines.predictions(study):
-        assert next(rows)[:2] == (baseline.title, "–")
-        next(rows)
-    assert not list(rows)
-
-
-def test_a_mark_says_that_a_model_differs_from_the_best_one(black, write_run):
-    labels = [0, 1] * 100
-    generator = np.random.default_rng(0)
-    plain, shift = generator.normal(size=200), np.tile([-2.0, 2.0], 100)
-    strong = (labels, metrics.probabilities(plain + shift))
-    weak = (labels, metrics.probabilities(plain + 0.1 * shift))
-    models = []
-    for name, test in (
-        ("simple-cnn", strong),
-        ("resnet18-scratch", weak),
-        ("resnet18-imagenet", strong),
-    ):
-        run = write_run(RECIPES[name], strong if test is strong else weak, test)
-        models.append(Model(RECIPES[name], 1, (run,)))
-    study = Study(Profile("made", (), (0,)), black(strong, strong), tuple(models))
-    assert tables.different_from_best(study) == {
-        "resnet18-scratch": {"auc": "†", "accuracy": "‡"},
-        "resnet18-imagenet": {},
-    }
-    marked = tables.comparison(study).rows[2]
-    assert (marked[2][-1], marked[3][-1]) == ("‡", "†")
-
-
-def test_every_pair_of_models_has_a_row(study):
-    made = tables.all_pairs(study)
-    assert len(made.rows) == len(comparison.pairs(study))
-    assert made.rows[0][0] == study.ran[0].title
-
-
-def test_the_source_write_up_stands_beside_what_was_measured(study):
-    made = tables.beside_source(study)
-    reported = [row for row in made.rows if row[1] == "reported"]
-    assert [row[0] for row in reported] == [RECIPES[name].title for name in tables.SOURCE_WRITE_UP]
-    ours = made.rows[1]
-    assert ours[1] == "measured here"
-    assert ours[3] == f"{study.model('simple-cnn').mean(HALF)['auc']:.3f}"
-
-
-def test_operating_points_count_every_test_case_once(study, phantom):
-    made = tables.operating_points(study)
-    assert len(made.rows) == len(RULES) * len(ensemble.compared(study))
-    for row in made.rows:
-        counts = dict(zip(made.columns, row, strict=True))
-        cases = [int(counts[name]) for name in ("TP", "FN", "FP", "TN")]
-        assert sum(cases) == len(phantom.test.labels)
-        assert counts["sensitivity"].startswith(f"{cases[0] / (cases[0] + cases[1]):.2f} (")
-        assert counts["specificity"].startswith(f"{cases[3] / (cases[2] + cases[3]):.2f} (")
-
-
-def test_predictive_values_are_those_of_the_counts(study):
-    made = tables.predictive_values(study)
-    assert len(made.rows) == len(RULES) * len(ensemble.compared(study))
-    for place, model in enumerate(ensemble.compared(study)):
-        counts = model.confusion(YOUDEN)
-        row = dict(zip(made.columns, made.rows[len(RULES) * place + 1], strict=True))
-        assert row["PPV"].startswith(tables.number(counts.precision, 2))
-        assert row["NPV"].startswith(tables.number(counts.negative_predictive_value, 2))
-
-
-def test_validation_and_test_are_set_side_by_side_at_one_threshold(study):
-    made = tables.validation_and_test(study)
-    model = study.ran[0]
-    row = made.rows[0]
-    assert row[:2] == (model.title, "Youden's J")
-    found = {}
-    for split in ("val", "test"):
-        predictions = model.run.predictions[split]
-        called = predictions.probabilities >= model.thresholds(YOUDEN)[0]
-        sick = predictions.labels == 1
-        found[split] = called[sick].mean(), (~called[~sick]).mean()
-    for place in (0, 1):
-        promised, kept, off = row[2 + 3 * place : 5 + 3 * place]
-        assert promised == f"{found['val'][place]:.3f}"
-        assert kept == f"{found['test'][place]:.3f}"
-        assert off == tables.signed(found["test"][place] - found["val"][place])
-
-
 def test_the_audit_lists_splits_pairs_and_conflicts(study):
     found = dict(tables.audit(study).rows)
     assert len(found) == 3 + 3 + 1
@@ -275,32 +155,6 @@ def test_pretrained_weights_are_shown_with_their_digest(study):
     weights = study.model("resnet18-tiny-imagenet").pretrained
     assert rows["ResNet18 (Tiny ImageNet)"] == ("Tiny ImageNet", f"`{weights['sha256'][:16]}…`")
     assert rows["ResNet18 (ImageNet)"] == ("not run", "–")
-
-
-def test_models_are_ranked_by_what_they_reach_on_test(study):
-    ranked = [model.mean(HALF)["auc"] for model in tables.ranked(study, "auc")]
-    assert ranked == sorted(ranked, reverse=True)
-    assert len(ranked) == len(study.ran)
-
-
-def test_shared_mistakes_count_every_test_case_once(study):
-    made = tables.shared_mistakes(study)
-    assert column(made, "models that err") == [str(k) for k in range(len(study.ran) + 1)]
-    for name, count in study.data.counts()["test"].items():
-        assert sum(map(int, column(made, name))) == count
-        expected = sum(map(float, column(made, f"{name}, if independent")))
-        assert expected == pytest.approx(count, abs=0.3)  # a rounding in each row
-
-
-def test_flips_are_counted_where_there_are_seeds_to_disagree(study):
-    made = tables.flips(study)
-    assert column(made, "model") == [model.title for model in study.ran]
-    for model, normal, pneumonia in zip(
-        study.ran, column(made, "normal"), column(made, "pneumonia"), strict=True
-    ):
-        assert int(normal) + int(pneumonia) == len(mistakes.flipping(model))
-    one = replace(study, models=tuple(Model(m.recipe, 1, m.runs[:1]) for m in study.ran))
-    assert set(column(tables.flips(one), "normal")) == {tables.DASH}
 
 
 def test_every_column_has_room_for_its_longest_word_and_long_ones_share_the_rest():

@@ -18,9 +18,11 @@ from hypothesis.extra import numpy as arrays
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from pneumo.data.sets import Split
+from pneumo.base import paths
+from pneumo.data import Split
 from pneumo.statistics import metrics
 from pneumo.training import train as training
+from pneumo.training.loop import DivergedError
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import TrainingError, train
@@ -40,7 +42,7 @@ WAITING = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from pneumo.data import sets
+from pneumo.data.datasets import phantom
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
@@ -53,7 +55,7 @@ class Waiting:
         self.epochs += 1
 
 recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
-train(recipe, 0, data.phantom(), home=Path(sys.argv[1]), listener=Waiting())
+train(recipe, 0, phantom(), home=Path(sys.argv[1]), listener=Waiting())
 """
 
 
@@ -313,7 +315,30 @@ def test_a_device_that_is_not_there_is_refused_by_name(name):
 
 def test_without_git_there_is_no_commit(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert training.git_commit() is None
+    assert paths.git_commit() is None
+
+
+def test_a_run_is_of_the_commit_at_which_it_began(phantom, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "git_commit", lambda: "first")
+    with pytest.raises(KeyboardInterrupt):
+        train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))
+
+    class Committing(Ear):
+        def epoch(self, row):
+            monkeypatch.setattr(paths, "git_commit", lambda: "third")
+
+    monkeypatch.setattr(paths, "git_commit", lambda: "second")
+    resumed = train(CNN, 0, phantom, home=tmp_path, listener=Committing())
+    assert resumed.manifest["git_commit"] == "first"
+    monkeypatch.setattr(paths, "git_commit", lambda: "second")
+    whole = train(CNN, 1, phantom, home=tmp_path, listener=Committing())
+    assert whole.manifest["git_commit"] == "second"
+
+
+def test_a_training_that_diverges_names_recipe_seed_and_epoch(phantom, tmp_path):
+    diverging = replace(CNN, learning_rate=1e30)
+    with pytest.raises(DivergedError, match=r"loss of simple-cnn, seed 3, is (nan|inf) in epoch 1"):
+        train(diverging, 3, phantom, home=tmp_path)
 
 
 def test_a_control_with_shuffled_labels_keeps_the_images_and_the_class_counts(phantom):

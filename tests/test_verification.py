@@ -13,7 +13,7 @@ from scipy.special import expit
 from pneumo.analysis import reference, verification
 from pneumo.analysis.reference import Reference
 from pneumo.analysis.verification import ASKED, ERROR, VerificationError
-from pneumo.commands.cli import main
+from pneumo.commands.main import main
 from pneumo.statistics import metrics
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 from pneumo.training import runs

@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from pneumo.base import paths
-from pneumo.training import runs
 
 FOLDER = paths.root() / ".github" / "workflows"
 NAMES = ("tests", "pages")
@@ -134,16 +133,10 @@ def test_what_must_not_be_published_stops_before_it_is_handed_on():
     assert "upload-pages-artifact@" in steps[looked + 1]["uses"]
 
 
-def test_old_runs_are_good_as_long_as_what_decides_them_is_the_same():
-    steps = {step.get("id") or step.get("uses", ""): step for step in steps_of(read("pages"))}
-    hashed = re.findall(r"'(pneumo/[^']+)'", steps["sources"]["env"]["DIGEST"])
-    for path in hashed:
-        assert list(paths.root().glob(path)), f"{path} is not there"
-    deciding = {f"pneumo/{module}.py" for module in runs._DECIDING}
-    assert {*deciding, "pneumo/recipes.py", "pneumo/training/pretrained/**"} <= set(hashed)
+def test_the_newest_runs_are_restored_and_saved_anew():
+    steps = {step.get("uses", ""): step for step in steps_of(read("pages"))}
     (restore,) = [step for name, step in steps.items() if "cache/restore@" in name]
     (save,) = [step for name, step in steps.items() if "cache/save@" in name]
     assert restore["with"]["path"] == save["with"]["path"] == ".pneumo"
     assert restore["with"]["key"] == save["with"]["key"]
     assert restore["with"]["key"].startswith(restore["with"]["restore-keys"])
-    assert "steps.sources.outputs.digest" in restore["with"]["restore-keys"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis.cache import kept
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
 from pneumo.study.study import Study

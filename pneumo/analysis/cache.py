@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from filelock import FileLock
 
+from pneumo.analysis import ANALYSIS_VERSION
 from pneumo.base import checksums, keys, paths, provenance
 from pneumo.base.storage import StorageError
 from pneumo.study import questions
@@ -19,7 +20,6 @@ from pneumo.training import runs
 T = TypeVar("T")
 
 SCHEMA = 3
-ANALYSIS_VERSION = 1  # raise it by hand when what is computed from the same runs changes
 # The result by the file's name, and the labels of the runs that were read for it.
 _in_memory: dict[str, dict[str, Any]] = {}
 

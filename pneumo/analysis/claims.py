@@ -111,7 +111,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
             verdict = _beyond_zero(mean.low, mean.high)
             evidence = (
                 f"Test AUC of {tuned.title} minus {scratch.title}, mean over {len(tuned.runs)} seeds: "
-                f"{_signed(mean.mean)} (95 % interval over cases and seeds {_signed(mean.low)} to "
+                f"{_signed(mean.value)} (95 % interval over cases and seeds {_signed(mean.low)} to "
                 f"{_signed(mean.high)}); DeLong's test on the first seed, {_signed(test.difference)}, "
                 f"{_p(test.p_value)}"
             )
@@ -256,9 +256,9 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
             "pretraining-is-more-robust",
             "Pretraining makes ResNet18 more robust to corruptions.",
             _beyond_zero(found.low, found.high),
-            f"Mean relative fall of AUC: {_percent(falls[second].degradation.mean)} from random weights, "
-            f"{_percent(falls[first].degradation.mean)} from {study.model(first).title}; difference "
-            f"{100 * found.mean:.1f} points (95 % interval {100 * found.low:.1f} to "
+            f"Mean relative fall of AUC: {_percent(falls[second].degradation.value)} from random weights, "
+            f"{_percent(falls[first].degradation.value)} from {study.model(first).title}; difference "
+            f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to "
             f"{100 * found.high:.1f}), paired bootstrap over cases",
         )
     ]
@@ -282,7 +282,7 @@ def _flip_is_safe(study: Study) -> list[Claim]:
             f"Flipping images in training costs less than {FLIP_MARGIN:g} of test AUC.",
             verdict,
             f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
-            f"{'seed' if row.seeds == 1 else 'seeds'} each: {_signed(difference.mean)} (95 % interval "
+            f"{'seed' if row.seeds == 1 else 'seeds'} each: {_signed(difference.value)} (95 % interval "
             f"{_signed(difference.low)} to {_signed(difference.high)})",
         )
     ]

@@ -1,13 +1,14 @@
 """Every pair of models compared on the same test cases, with Holm's correction over all pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from pneumo.analysis.cache import kept
-from pneumo.analysis.intervals import Interval, sample
+from pneumo.analysis.intervals import sample
+from pneumo.record import Estimate
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import holm
 from pneumo.statistics.intervals import bootstrap
@@ -22,7 +23,7 @@ class Pair:
 
     first: str
     second: str
-    difference: Interval  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
+    difference: Estimate  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
     delong: float  # p-values, each corrected over all pairs
     mcnemar_half: float  # at a threshold of 0.5
     mcnemar_youden: float  # at each model's own threshold
@@ -31,7 +32,7 @@ class Pair:
 def pairs(study: Study) -> tuple[Pair, ...]:
     """All pairs of the models that ran, in the study's order."""
     return tuple(
-        Pair(**{**row, "difference": Interval(*row["difference"])}) for row in _computed(study)
+        Pair(**{**row, "difference": Estimate(*row["difference"])}) for row in _computed(study)
     )
 
 
@@ -45,11 +46,7 @@ def pair(study: Study, first: str, second: str) -> Pair:
         if (found.first, found.second) == (first, second):
             return found
         if (found.second, found.first) == (first, second):
-            was = found.difference
-            turned = Interval(-was.mean, -was.high, -was.low)
-            return Pair(
-                first, second, turned, found.delong, found.mcnemar_half, found.mcnemar_youden
-            )
+            return replace(found, first=first, second=second, difference=-found.difference)
     raise KeyError(f"no comparison of {first} and {second}")
 
 

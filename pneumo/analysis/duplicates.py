@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from pneumo.analysis.cache import kept
-from pneumo.data.sets import SPLITS, Split
+from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
 from pneumo.study.study import YOUDEN, Study, evaluate, threshold

@@ -5,28 +5,19 @@ a model see the same drawn cases. Thresholds are not chosen anew: validation fix
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pneumo.analysis import baselines
 from pneumo.analysis.cache import kept
+from pneumo.record import Estimate
 from pneumo.statistics import metrics
 from pneumo.statistics.intervals import Sample, bootstrap, cut
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, RULES, Model, Rule, Study, threshold
 
 _AT_THRESHOLD = ("accuracy", "precision", "recall", "specificity", "f1")
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A metric's mean over the seeds and its 95 % interval; NaN where it is not defined."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def sample(model: Model, rules: Sequence[Rule] = RULES) -> Sample:
@@ -38,14 +29,14 @@ def sample(model: Model, rules: Sequence[Rule] = RULES) -> Sample:
     )
 
 
-def intervals(study: Study) -> dict[str, dict[str, dict[str, Interval]]]:
+def intervals(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
     """For each model that ran, each rule and each of `metrics.NAMES`: mean and interval.
 
     Baselines are there too, at 0.5 alone.
     """
     return {
         name: {
-            rule: {metric: Interval(*map(_number, bounds)) for metric, bounds in values.items()}
+            rule: {metric: Estimate(*map(_number, bounds)) for metric, bounds in values.items()}
             for rule, values in rules.items()
         }
         for name, rules in _computed(study).items()

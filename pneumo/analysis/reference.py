@@ -27,7 +27,7 @@ from pneumo.base import checksums, paths, provenance, storage
 from pneumo.base.errors import PneumoError
 from pneumo.base.storage import renewed
 from pneumo.data import descriptions
-from pneumo.data.sets import PUBLISHED
+from pneumo.data.datasets import PUBLISHED
 from pneumo.record import promises
 from pneumo.statistics import metrics
 from pneumo.study import ensemble

@@ -17,12 +17,11 @@ from pneumo.analysis import (
     robustness,
 )
 from pneumo.analysis.comparison import Pair
-from pneumo.analysis.intervals import Interval
 from pneumo.analysis.robustness import Robustness
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
-from pneumo.base.estimate import Estimate
 from pneumo.data import descriptions
+from pneumo.record import Estimate, plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points
 from pneumo.study.corruptions import CORRUPTIONS
@@ -124,7 +123,7 @@ def summarise(study: Study, engine: str) -> dict[str, Any]:
         },
         "baselines": _baselines(study, bounds),
         "comparisons": [_pair(pair) for pair in comparison.pairs(study)],
-        "ablations": ablation.write(ablation.rows(study)),
+        "ablations": plain.to_plain(list(ablation.rows(study))),
         "claims": [vars(claim) for claim in claims.decide(study)],
         "provenance": provenance(study),
     }
@@ -148,7 +147,7 @@ def provenance(study: Study) -> dict[str, Any]:
 
 
 def _model(
-    model: Model, bounds: dict[str, dict[str, Interval]], robust: Robustness | None = None
+    model: Model, bounds: dict[str, dict[str, Estimate]], robust: Robustness | None = None
 ) -> dict[str, Any]:
     if not model.ran:
         empty = {name: _interval() for name in metrics.NAMES}
@@ -223,7 +222,7 @@ def _robustness(found: Robustness | None) -> dict[str, Any] | None:
     }
 
 
-def _baselines(study: Study, bounds: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
+def _baselines(study: Study, bounds: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, Any]:
     if not study.ran:
         return {}
     return {
@@ -249,12 +248,12 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _interval(interval: Interval | None = None) -> dict[str, float | None]:
+def _interval(interval: Estimate | None = None) -> dict[str, float | None]:
     """A mean and its 95 % interval."""
     if interval is None:
         return {"mean": None, "low": None, "high": None}
     return {
-        "mean": _number(interval.mean),
+        "mean": _number(interval.value),
         "low": _number(interval.low),
         "high": _number(interval.high),
     }

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
+from pneumo import data
 from pneumo.analysis import reference
 from pneumo.analysis.reference import Difference, Reference
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError, printable
 from pneumo.commands import terminal
-from pneumo.data import descriptions
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset, descriptions
 from pneumo.pages import tables
 from pneumo.pages.tables import Table
 from pneumo.pages.tables.reference import SCORES
@@ -38,7 +38,7 @@ from pneumo.training.recipes import ENSEMBLE, Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
+    from pneumo.training.listener import Listener
     from pneumo.training.weights import Weights
 
 T = TypeVar("T")
@@ -132,7 +132,7 @@ def verify(
         folder: the reference's; None for the project's own.
         only: names of recipes; empty for all that the reference ran.
         seeds: empty for all of the reference's.
-        source: where the data come from, as for :func:`pneumo.data.descriptions.load`.
+        source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         device: what to train on, "auto" for a GPU where there is one.
         fresh: whether every run is trained now, in a store that is gone afterwards.
@@ -143,7 +143,7 @@ def verify(
         VerificationError: there is no reference, or its data, weights, recipes or seeds are not at hand.
         PneumoError: the data or the reference are damaged.
     """
-    from pneumo.data.held_out import images_an_epoch
+    from pneumo.training.recipes import images_an_epoch
     from pneumo.training.train import train
 
     kept = _reference(folder)
@@ -333,7 +333,7 @@ def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Reference) 
 
 def _same_data(kept: Reference, source: str) -> Dataset:
     about = kept.results["data"]
-    dataset = descriptions.load(about.get("dataset", descriptions.DEFAULT), about["size"], source)
+    dataset = data.load(about["size"], source, about.get("dataset", descriptions.DEFAULT))
     wanted = about["fingerprint"]
     if dataset.is_phantom:
         raise VerificationError(

@@ -8,7 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import calibration, cases, decisions, grad_cam, robustness, summary
+from pneumo.analysis import (
+    ablation,
+    calibration,
+    cases,
+    decisions,
+    evaluation,
+    evidence,
+    grad_cam,
+    mistakes,
+    robustness,
+    sanity_checks,
+    shift,
+    summary,
+    trainings,
+)
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -20,11 +34,18 @@ from pneumo.training.runs import Run
 # Each gives one question's share of the record; the order is that of results.json.
 QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     summary.part,
+    trainings.part,
     robustness.part,
+    ablation.part,
     calibration.part,
     decisions.part,
     cases.part,
     grad_cam.part,
+    sanity_checks.part,
+    evidence.part,
+    evaluation.part,
+    mistakes.part,
+    shift.part,
 )
 
 

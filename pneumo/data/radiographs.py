@@ -1,14 +1,21 @@
-"""Image files from outside, prepared as MedMNIST prepared its images: a small grey square of bytes."""
+"""Image files from outside, prepared as the films of PneumoniaMNIST were: a small grey square of bytes.
 
+One reader for all commands. It reads a file's header before its pixels: what a field changes is applied, or
+the file is refused in one line.
+"""
+
+import io
 import os
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from pneumo.base.errors import PneumoError, printable
 from pneumo.data.descriptions import PNEUMONIA, Description
@@ -21,9 +28,25 @@ LONGEST = 2.0
 LEAST_SPAN = 32
 # Levels of 255 by which a region's colours may differ and still be called grey.
 MOST_COLOUR = 16
+# Pixels whose sides differ by less are taken for square.
+SQUARE = 1.01
 # Pillow would have other programs draw these.
 _DRAWINGS = ("EPS", "WMF")
-_DEEPEST = 2**16 - 1
+_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_CLEAR = "transparent pixels: they are taken for black"
+# Tags of TIFF.
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+# Grey TIFFs that Pillow can decode but does not list in both byte orders and with white as 0, too; inverting
+# the latter is left to the caller.
+for _order, _end in ((b"II", ""), (b"MM", "B")):
+    for _sign, _bits, _mode, _raw in (
+        (1, 16, f"I;16{_end}", f"I;16{_end}"),
+        (2, 16, "I", f"I;16{_end}S"),
+        (1, 12, "I;16", "I;12"),
+    ):
+        for _white in (0, 1):
+            _key = (_order, _white, (_sign,), 1, (_bits,), ())
+            TiffImagePlugin.OPEN_INFO.setdefault(_key, (_mode, _raw))
 
 Warn = Callable[[str], None]
 
@@ -41,176 +64,202 @@ class Radiograph:
 
 
 def read(
-    path: str | os.PathLike[str], size: int = 28, about: Description = PNEUMONIA
+    path: str | os.PathLike[str], size: int = 28, about: Description | None = PNEUMONIA
 ) -> Radiograph:
-    """An image file, prepared as MedMNIST v2 describes (Yang et al. 2023).
+    """An image file, prepared as its set was made.
 
-    The largest centred square, in grey, is resized by bicubic interpolation: Pillow's, which averages over
-    what a new pixel covers, since MedMNIST does not say whose it took. A grey image of 8 bits that has the
-    right size already stays as it is, to the byte.
+    The image becomes 8-bit grey; its centred square is resized with Pillow's bilinear filter. The films of
+    PneumoniaMNIST at 28×28 were then stored as JPEG of quality 75, so that this is done, too, and the result
+    is the published image to the byte. How other sizes and sets were made is an assumption
+    (:func:`is_assumed`). An image that has the right size already is finished and stays as it is.
 
-    * 16 bits become 8 by the format's whole range: 65,535 is white, whatever the brightest pixel.
-    * Transparent pixels are black, colours become their luma (ITU-R BT.601), EXIF's rotation is applied, and
-      of several images in a file the first is read.
-    * DICOM is told by its content. The modality LUT or rescaling and the VOI LUT or first window are applied;
-      black and white are what the smallest and the largest storable value become; MONOCHROME1 is inverted.
+    * More than 8 bits become 8 before anything else, by the range that the file states: white is the largest
+      value that it may hold, not the brightest that it holds.
+    * Transparent pixels and DICOM's padding are black, colours become their luma (ITU-R BT.601), EXIF's
+      rotation is applied, and of several images in a file the first is read.
+    * DICOM is told by its content and shown as :mod:`pneumo.data.dicom` says.
 
     Args:
         path: any raster image that Pillow reads, or a DICOM file with one monochrome frame.
         size: side of the result, in pixels.
-        about: the set that it is to be like; a DICOM file of another modality is warned of.
+        about: the set that it is to be like; what differs is warned of. None for pictures of any kind.
 
     Raises:
         RadiographError: missing, damaged, no such image, or larger than :data:`MOST_PIXELS`; the text is one
             line that can be printed safely.
     """
-    file = Path(path)
+    with warnings.catch_warnings():
+        # Decoders warn of what is refused or judged here.
+        warnings.simplefilter("ignore")
+        return load(path, size, about)
+
+
+def load(path: str | os.PathLike[str], size: int, about: Description | None) -> Radiograph:
+    """:func:`read` for threads: what libraries warn of is not hidden, since that can't be done for one."""
     found: list[str] = []
     try:
-        with warnings.catch_warnings():
-            # Decoders warn of what is refused or judged here.
-            warnings.simplefilter("ignore")
-            image = _open(file, about, found.append)
-            short, long = sorted(image.size)
-            if long > LONGEST * short:
-                kept = 100 * short / long
-                found.append(f"an unusual shape: the centre crop keeps {kept:.0f} % of it")
-            if short < size:
-                found.append(f"only {short} pixels on its short side: enlarged to {size}")
-            grey = _grey(_centre(image), about, found.append)
-            prepared = np.array(grey.resize((size, size), Image.Resampling.BICUBIC))
+        grey, aspect = _open(Path(path), about, found.append)
+        image = _prepare(grey, aspect, size, about, found.append)
     except RadiographError as error:
         raise RadiographError(f"{path}: {error}") from None
     except Exception as error:  # what decoders raise on damaged files is no contract of theirs
-        raise RadiographError(
-            f"{path}: expected a whole image, found one that can't be read ({_why(error)})"
-        ) from None
-    span = int(np.ptp(prepared))
-    if span < LEAST_SPAN:
-        found.append(
-            f"hardly any contrast: its grey levels span {span} of 255 (12 bits stored as 16 look so)"
+        why = "it is damaged or cut off: fetch it again, or save it as PNG"
+        if isinstance(error, OSError) and error.strerror:
+            why = error.strerror
+        words = f"{path}: expected a whole image, found one that can't be read: {why}"
+        raise RadiographError(words) from error
+    return Radiograph(image, tuple(map(printable, found)))
+
+
+def is_assumed(about: Description, size: int) -> bool:
+    """Whether it is an assumption that a set's images of a size were made as :func:`read` makes them."""
+    return (about.name, size) != (PNEUMONIA.name, 28)
+
+
+def require(holds: bool, words: str) -> None:
+    """Refuse a file for what it is, unless the condition holds.
+
+    Raises:
+        RadiographError: with the words.
+    """
+    if not holds:
+        raise RadiographError(words)
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image of no or too many pixels before memory is taken for it."""
+    found = f"expected at most {MOST_PIXELS:,} pixels, found {width:,}×{height:,}"
+    require(0 < width * height <= MOST_PIXELS, found)
+
+
+def check_depth(low: int, high: int, bits: int, warn: Warn) -> None:
+    """Warn where whole numbers from `low` to `high` fit into fewer bits than the file states."""
+    needed = max(-low - 1, high).bit_length() + (low < 0)
+    if needed < bits:
+        words = (
+            f"its brightest value is {high:,}: {needed} bits hold that, and the file states {bits}"
         )
-    return Radiograph(prepared, tuple(map(printable, found)))
+        warn(f"{words}, so the image is too dark unless it was meant so")
 
 
-def _open(file: Path, about: Description, warn: Warn) -> Image.Image:
-    if not file.exists():
-        raise RadiographError("expected an image or a DICOM file, found nothing of that name")
-    if not file.is_file():
-        raise RadiographError("expected an image or a DICOM file, found a folder or a device")
-    with file.open("rb") as content:
-        content.seek(128)
-        is_dicom = content.read(4) == b"DICM"
-    return _open_dicom(file, about, warn) if is_dicom else _open_picture(file, warn)
+def _prepare(
+    grey: Image.Image, aspect: float, size: int, about: Description | None, warn: Warn
+) -> NDArray[np.uint8]:
+    if grey.size == (size, size) and aspect == 1:
+        image = np.array(grey)
+    else:
+        square = _centre(grey, aspect)
+        small = square.resize((size, size), Image.Resampling.BILINEAR)
+        if about and not is_assumed(about, size):
+            small.save(stored := io.BytesIO(), "JPEG", quality=75)
+            small = Image.open(stored)
+        image = np.array(small)
+        if about:
+            short, long = sorted((grey.width, grey.height * aspect))
+            if long > LONGEST * short:
+                warn(f"an unusual shape: the centre crop keeps {100 * short / long:.0f} % of it")
+            if (side := min(square.size)) < size:
+                warn(f"only {side} pixels on its short side: enlarged to {size}")
+    if about and (span := int(np.ptp(image))) < LEAST_SPAN:
+        warn(f"hardly any contrast: its grey levels span {span} of 255")
+    return image
 
 
-def _open_picture(file: Path, warn: Warn) -> Image.Image:
-    """What Pillow reads, upright."""
-    try:
-        with Image.open(file) as image:
-            if image.format in _DRAWINGS:
-                raise RadiographError(f"expected an image made of pixels, found {image.format}")
-            _check_size(*image.size)
-            frames = getattr(image, "n_frames", 1)
-            if frames > 1:
-                warn(f"{frames} images in one file: only the first is read")
-            return ImageOps.exif_transpose(image)
-    except UnidentifiedImageError:
-        raise RadiographError(
-            "expected an image (PNG, JPEG, TIFF, …) or a DICOM file, found neither"
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise RadiographError(
-            f"expected at most {MOST_PIXELS:,} pixels, found more ({error})"
-        ) from None
+def _centre(image: Image.Image, aspect: float = 1) -> Image.Image:
+    """The largest centred square of an image whose pixels are `aspect` times as high as wide."""
+    side = min(image.width, image.height * aspect)
+    width, height = max(1, round(side)), max(1, round(side / aspect))
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))
 
 
-def _open_dicom(file: Path, about: Description, warn: Warn) -> Image.Image:
-    """The one frame of a DICOM file as it is meant to be shown, in 8-bit grey."""
-    from pydicom import dcmread
-    from pydicom.filereader import read_file_meta_info
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut, get_decoder, pixel_array
+def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Image, float]:
+    """The image in 8-bit grey, upright, and how many times as high as wide its pixels are."""
+    require(file.exists(), "expected an image or a DICOM file, found nothing of that name")
+    require(file.is_file(), "expected an image or a DICOM file, found a folder or a device")
+    # As a stream: given a name, Pillow maps an uncompressed TIFF into memory and turns it wrongly.
+    with file.open("rb") as stream:
+        head = stream.read(134)
+        stream.seek(0)
+        if head[128:132] != b"DICM":
+            try:
+                return _picture(stream, about, warn), 1.0
+            except UnidentifiedImageError:
+                words = "expected a usual PNG, JPEG or TIFF, found one of a kind that can't be read here"
+                require(not head.startswith(_MAGIC), f"{words}: save it as grey PNG")
+            except Image.DecompressionBombError:
+                check_size(MOST_PIXELS, 2)
+        from pneumo.data import dicom
 
-    syntax = read_file_meta_info(file).TransferSyntaxUID
-    if syntax.is_deflated:  # inflating has no bound, and nobody stores radiographs so
-        raise RadiographError(f"expected DICOM that is not deflated, found {syntax.name}")
-    dataset = dcmread(file)
-    if "PixelData" not in dataset:
-        raise RadiographError("expected a DICOM image, found DICOM without pixels")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if frames != 1:
-        raise RadiographError(f"expected a single frame, found {frames:,}")
-    kind = dataset.PhotometricInterpretation
-    if kind not in ("MONOCHROME1", "MONOCHROME2"):
-        raise RadiographError(f"expected MONOCHROME1 or MONOCHROME2, found {kind}")
-    _check_size(dataset.Columns, dataset.Rows)
-    if not get_decoder(syntax).is_available:
-        raise RadiographError(
-            f"expected pixels that can be decoded here, found {syntax.name}; save it uncompressed"
-        )
-    modality = dataset.get("Modality") or "OT"
-    if modality not in about.modalities:
-        warn(f"its DICOM modality is {modality}: no {about.kind}")
-    if dataset.get("PresentationIntentType") == "FOR PROCESSING":
-        warn("raw detector values, not meant to be looked at")
-
-    stored = pixel_array(dataset)  # (H, W)
-    half = 2 ** (dataset.BitsStored - 1)
-    ends = (-half, half - 1) if dataset.PixelRepresentation else (0, 2 * half - 1)
-    # What the smallest and the largest storable value become goes along: black and white lie there.
-    values = np.append(stored, np.array(ends, stored.dtype))  # (H·W + 2,)
-    values = apply_modality_lut(values, dataset)
-    for done in ("RescaleSlope", "RescaleIntercept"):
-        # Else pydicom rescales the window's result too, and a negative slope turns black into white.
-        dataset.pop(done, None)
-    values = apply_voi_lut(values, dataset).astype(np.float64)
-    low, high = values.min(), values.max()
-    shown = np.rint((values[:-2] - low) / (high - low or 1) * 255).astype(np.uint8)
-    if kind == "MONOCHROME1":
-        shown = 255 - shown
-    return Image.fromarray(shown.reshape(stored.shape))
+        return dicom.show(stream, head, about, warn)
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise RadiographError(
-            f"expected at most {MOST_PIXELS:,} pixels, found {width:,}×{height:,}"
-        )
-
-
-def _centre(image: Image.Image) -> Image.Image:
-    """The largest centred square."""
-    width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return image.crop((left, top, left + side, top + side))
-
-
-def _grey(image: Image.Image, about: Description, warn: Warn) -> Image.Image:
-    """The image in 8-bit grey."""
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        levels = np.asarray(image).astype(np.int64)
-        if levels.min() < 0 or levels.max() > _DEEPEST:
-            raise RadiographError(
-                f"expected grey levels of 8 or 16 bits, found {levels.min():,} to {levels.max():,}"
-            )
-        return Image.fromarray(np.rint(levels * (255 / _DEEPEST)).astype(np.uint8))
-    if image.mode == "F":
-        raise RadiographError("expected grey levels of 8 or 16 bits, found floating-point numbers")
+def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.Image:
+    image: Image.Image = Image.open(stream)
+    what = f"expected an image made of pixels, found {image.format}"
+    require(image.format not in _DRAWINGS, what)
+    check_size(*image.size)
+    if (frames := getattr(image, "n_frames", 1)) > 1:
+        warn(f"{frames} images in one file: only the first is read")
+    densities = (image.info.get(name) for name in ("aspect", "dpi", "jfif_density"))
+    across, down = next(filter(None, densities), (1, 1))
+    if across > SQUARE * down > 0 or down > SQUARE * across > 0:
+        warn("its resolution differs across and down: its pixels are taken for square")
+    tags: Any = getattr(image, "tag_v2", {})
+    is_signed = tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
+    bits, is_png = tags.get(_BITS, (16,))[0], image.format == "PNG"
+    image = ImageOps.exif_transpose(image)
+    if is_signed or image.mode == "I" or image.mode.startswith("I;16"):
+        levels = np.asarray(image)
+        bits = _significant_bits(stream, int(levels.max())) if is_png else bits - is_signed
+        table = _table(levels, bits, warn)
+        if tags.get(_PHOTOMETRIC) == 0:
+            table = 255 - table
+        clear = image.info.get("transparency")
+        if clear is not None and (levels == clear).any():
+            warn(_CLEAR)
+            table[clear] = 0
+        return Image.fromarray(table[levels])
+    words = (
+        "expected whole numbers of 8 or 16 bits, found floating-point numbers: save it as grey PNG"
+    )
+    require(image.mode != "F", words)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         if np.asarray(layer)[..., 3].min() < 255:
-            warn("transparent pixels: they are taken for black")
+            warn(_CLEAR)
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
     if image.mode not in ("1", "L"):
         image = image.convert("RGB")
-        regions = np.asarray(image.resize((28, 28), Image.Resampling.BOX)).astype(int)
-        if np.ptp(regions, axis=2).max() > MOST_COLOUR:
+        regions = np.asarray(_centre(image).resize((28, 28), Image.Resampling.BOX)).astype(int)
+        if about and np.ptp(regions, axis=2).max() > MOST_COLOUR:
             warn(f"in colour: a {about.kind} is grey")
+    if about and image.mode != "1":
+        check_depth(0, int(np.asarray(image).max()), 8, warn)
     return image.convert("L")
 
 
-def _why(error: Exception) -> str:
-    """The first line of what a library says of its failure."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (text.splitlines() or [""])[0] or type(error).__name__
+def _table(levels: NDArray[Any], bits: int, warn: Warn) -> NDArray[np.uint8]:
+    """What each level of so many bits, from 0 up, is in 8 bits."""
+    low, high, white = int(levels.min()), int(levels.max()), 2**bits - 1
+    words = (
+        f"expected levels of 16 bits at most, found {low:,} to {high:,} of {bits}: save it as PNG"
+    )
+    require(bits <= 16 and low >= 0 and high <= white, words)
+    check_depth(low, high, bits, warn)
+    table: NDArray[np.uint8] = np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
+    return table
+
+
+def _significant_bits(stream: BinaryIO, high: int) -> int:
+    """The bits of a 16-bit PNG's levels: fewer where its sBIT says so and no level is higher.
+
+    PNG asks for levels that are scaled to all 16 bits; if these are, the highest bits are in use.
+    """
+    stream.seek(8)
+    while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":
+        if head[4:] == b"sBIT":
+            bits = stream.read(1)[0]
+            return bits if 0 < bits <= 16 and high < 2**bits else 16
+        stream.seek(struct.unpack(">I", head[:4])[0] + 4, os.SEEK_CUR)
+    return 16

@@ -10,7 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from pneumo import __version__
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
-from pneumo.pages import numbers
+from pneumo.pages import numbers, showing
 from pneumo.record import Record
 
 
@@ -87,8 +87,11 @@ def _environment(name: str) -> SandboxedEnvironment:
 
 def _names(record: Record) -> dict[str, Any]:
     """What every fragment may speak of."""
+    reference = paths.reference(paths.label(record.data.dataset, record.data.size))
     return {
         "record": record,
+        "has_write_up": record.has("write_up"),
+        "is_reference": record.path.resolve() == reference.resolve(),
         "about": record.about,
         "words": record.about.words,
         "data": record.data,
@@ -98,4 +101,5 @@ def _names(record: Record) -> dict[str, Any]:
         "best": record.best,
         "claims": record.claims,
         "version": __version__,
+        "table": lambda anchor: showing.table_markdown(record, anchor),
     }

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from pneumo.base.errors import PneumoError
 
+_NUMBER = re.compile(r"-?(\d+(\.\d+)?(e[-+]\d+)?|inf)|")
+# In a header: cells that look like numbers, as a key of digits may, and are text.
+_TEXT = "text"
 _HEADER = re.compile(r"(?P<name>.*?)(?: \[(?P<unit>.*)\])?")
 
 
@@ -25,8 +28,8 @@ class FrameError(PneumoError):
 class Frame:
     """Columns of text or numbers, one observation a row.
 
-    A missing number is NaN, and an empty cell in the file. Text is never empty by accident: a column in which
-    every cell reads as a number is a column of numbers.
+    A missing number is NaN, and an empty cell in the file. A column in which every cell reads as a number is
+    a column of numbers, unless its unit is "text".
 
     Args:
         columns: each (N,), by name.
@@ -37,6 +40,7 @@ class Frame:
     columns: Mapping[str, Sequence[Any] | NDArray[Any]]
     units: Mapping[str, str] = field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    _read: bool = False  # from a file, where all cells are text
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -52,7 +56,18 @@ class Frame:
 
     @cached_property
     def _typed(self) -> dict[str, NDArray[Any]]:
-        return {name: _column(column) for name, column in self.columns.items()}
+        return {
+            name: _column(column, self._unit(name) == _TEXT)
+            for name, column in self.columns.items()
+        }
+
+    def _unit(self, name: str) -> str | None:
+        """The unit of a column; of text that looks like numbers it says so."""
+        if name not in self.units:
+            cells = [cell for cell in self.columns[name] if isinstance(cell, str) and cell]
+            if cells and all(map(_NUMBER.fullmatch, cells)) and not self._read:
+                return _TEXT
+        return self.units.get(name)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Each row by column name; numbers are floats."""
@@ -87,10 +102,8 @@ def to_csv(content: Frame) -> str:
     """The CSV of a frame: a header with units in brackets, then a line a row, numbers to the last digit."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        f"{name} [{content.units[name]}]" if name in content.units else name
-        for name in content.columns
-    )
+    units = {name: content._unit(name) for name in content.columns}
+    writer.writerow(f"{name} [{unit}]" if unit else name for name, unit in units.items())
     for row in zip(*content.columns.values(), strict=True):
         writer.writerow(map(_cell, row))
     return file.getvalue()
@@ -109,7 +122,7 @@ def from_csv(text: str, runs: Sequence[str] = ()) -> Frame:
     names = [match["name"] for match in found if match]
     units = {match["name"]: match["unit"] for match in found if match and match["unit"]}
     cells = list(zip(*lines, strict=True)) if lines else [()] * len(names)
-    return Frame(dict(zip(names, cells, strict=True)), units, tuple(runs))
+    return Frame(dict(zip(names, cells, strict=True)), units, tuple(runs), _read=True)
 
 
 def _cell(value: Any) -> str:
@@ -123,9 +136,8 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _column(cells: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
+def _column(cells: Sequence[Any] | NDArray[Any], text: bool) -> NDArray[Any]:
     texts = [_cell(cell) for cell in cells]
-    try:
-        return np.array([float(text) if text else math.nan for text in texts], dtype=np.float64)
-    except ValueError:
+    if text or not all(map(_NUMBER.fullmatch, texts)):
         return np.array(texts, dtype=np.str_)
+    return np.array([float(cell) if cell else math.nan for cell in texts], dtype=np.float64)

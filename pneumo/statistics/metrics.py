@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import expit
-from sklearn import metrics as sk
 
 from pneumo.base.errors import PneumoError
 
@@ -102,11 +101,14 @@ def confusion(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> 
         MetricError: no cases, lengths differ, labels outside 0 and 1, or probabilities outside [0, 1].
     """
     truth, scores = _checked(labels, probabilities)
-    (true_negative, false_positive), (false_negative, true_positive) = sk.confusion_matrix(
-        truth, scores >= threshold, labels=[0, 1]
-    )
+    called = scores >= threshold
+    true_positive, false_positive = (int((called & (truth == label)).sum()) for label in (1, 0))
+    positives = int(truth.sum())
     return Confusion(
-        int(true_positive), int(false_negative), int(false_positive), int(true_negative)
+        true_positive,
+        positives - true_positive,
+        false_positive,
+        len(truth) - positives - false_positive,
     )
 
 
@@ -117,7 +119,10 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
         MetricError: as :func:`confusion`, or only one class is there.
     """
     truth, scores = _both_classes(labels, probabilities)
-    return float(sk.roc_auc_score(truth, scores))
+    positives = int(truth.sum())
+    # Mann & Whitney's statistic, from the ranks of the positive cases.
+    above = stats.rankdata(scores)[truth == 1].sum() - positives * (positives + 1) / 2
+    return float(above / (positives * (len(truth) - positives)))
 
 
 def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> dict[str, float]:
@@ -135,7 +140,7 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> d
         "recall": counts.sensitivity,
         "specificity": counts.specificity,
         "f1": counts.f1,
-        "brier": float(sk.brier_score_loss(truth, scores)),
+        "brier": float(((scores - truth) ** 2).mean()),
     }
 
 
@@ -150,8 +155,8 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
         MetricError: as :func:`auc`.
     """
     truth, scores = _both_classes(labels, probabilities)
-    false_positive_rate, sensitivity, thresholds = sk.roc_curve(truth, scores)
-    advantage = sensitivity - false_positive_rate
+    thresholds, true_positives, false_positives = _counts_by_threshold(truth, scores)
+    advantage = true_positives / true_positives[-1] - false_positives / false_positives[-1]
     best = np.flatnonzero(np.isclose(advantage, advantage.max(), rtol=0, atol=1e-12))[-1]
     return _middle_of_gap(scores, float(thresholds[best]))
 
@@ -171,10 +176,14 @@ def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least:
 
 
 def roc(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """False positive rates and sensitivities of every threshold, each (T,), from (0, 0) to (1, 1)."""
+    """False positive rates and sensitivities, each (T,), from (0, 0) to (1, 1): the curve's corners."""
     truth, scores = _both_classes(labels, probabilities)
-    false_positive_rate, sensitivity, _ = sk.roc_curve(truth, scores)
-    return np.asarray(false_positive_rate), np.asarray(sensitivity)
+    _, true_positives, false_positives = _counts_by_threshold(truth, scores)
+    corners = np.r_[True, np.diff(true_positives, 2) != 0, True]
+    corners[1:-1] |= np.diff(false_positives, 2) != 0
+    return tuple(
+        np.asarray(counts[corners] / counts[-1]) for counts in (false_positives, true_positives)
+    )
 
 
 def precision_recall(
@@ -182,8 +191,9 @@ def precision_recall(
 ) -> tuple[NDArray[np.float64], ...]:
     """Recalls and precisions of every threshold, each (T,), recall falling to 0."""
     truth, scores = _both_classes(labels, probabilities)
-    precision, recall, _ = sk.precision_recall_curve(truth, scores)
-    return np.asarray(recall), np.asarray(precision)
+    _, true_positives, false_positives = _counts_by_threshold(truth, scores)
+    found, alarms = true_positives[:0:-1], false_positives[:0:-1]
+    return np.r_[found / found[0], 0.0], np.r_[found / (found + alarms), 1.0]
 
 
 def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
@@ -302,6 +312,19 @@ def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
     if not only_one + only_other:
         return 1.0
     return float(stats.binomtest(only_one, only_one + only_other).pvalue)
+
+
+def _counts_by_threshold(
+    truth: NDArray[np.int64], scores: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], ...]:
+    """Falling thresholds, from infinity over every distinct score, with true and false positives."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.r_[
+        np.flatnonzero(np.diff(scores[order])), len(scores) - 1
+    ]  # of each run of equal scores
+    true_positives = np.cumsum(truth[order])[last]
+    counts = (true_positives, last + 1 - true_positives)
+    return np.r_[np.inf, scores[order][last]], *(np.r_[0.0, found] for found in counts)
 
 
 def _ratio(numerator: float, denominator: float) -> float:

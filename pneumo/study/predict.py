@@ -36,6 +36,10 @@ CAVEAT = (
     "This is no medical device: it must not be used for diagnosis, nor for any other decision about a "
     "person."
 )
+ASSUMED = (
+    "How this set's images of this size were made has not been checked: that bilinear resizing without JPEG "
+    "prepares a file alike is an assumption."
+)
 # What a call is worth, as `pneumo.study.operating_points` names it.
 RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
 
@@ -206,7 +210,10 @@ def report(
             for (file, one), said in zip(read, predictions, strict=True)
         ],
         "unreadable": unreadable,
-        "warnings": [PHANTOM] if study.data.is_phantom else [],
+        "warnings": [
+            *([PHANTOM] if study.data.is_phantom else []),
+            *([ASSUMED] if radiographs.is_assumed(study.about, study.data.size) else []),
+        ],
         "caveat": CAVEAT,
     }
 
@@ -214,6 +221,17 @@ def report(
 def to_json(found: dict[str, Any]) -> str:
     """A report as strict JSON in ASCII, so that no file's name can steer a terminal."""
     return json.dumps(found, indent=1, allow_nan=False)
+
+
+def complaints(found: dict[str, Any]) -> list[str]:
+    """What a report warns of, and why it could not read the rest: lines for standard error."""
+    warnings = [
+        f"{printable(image['file'])}: {warning}"
+        for image in found["images"]
+        for warning in image["warnings"]
+    ]
+    unreadable = [failure["error"] for failure in found["unreadable"]]
+    return [*warnings, *(found["warnings"] if found["images"] else []), *unreadable]
 
 
 def show(found: dict[str, Any], console: Console | None = None) -> None:
@@ -254,14 +272,7 @@ def _table(found: dict[str, Any]) -> Table:
 def _lines(found: dict[str, Any]) -> list[str]:
     """What stands below the table."""
     model, point = found["model"], found["operating_point"]
-    warnings = [
-        f"{printable(image['file'])}: {warning}"
-        for image in found["images"]
-        for warning in image["warnings"]
-    ] + found["warnings"]
     lines = [
-        *warnings,
-        *([""] if warnings else []),
         f"Model: {model['title']}, seed {model['seed']} of profile {model['profile']}; data: "
         f"{model['data']['source']}.",
         f"Threshold: {point['threshold']:.3f}, {point['title']}. On the {point['images']:,} test images, "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, provenance, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training import runs
 from pneumo.training.recipes import Profile
 from pneumo.training.runs import Run

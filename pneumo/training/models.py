@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -202,33 +201,60 @@ _BUILDERS: dict[str, Callable[[Recipe, int], Classifier]] = {
 
 def _load(model: Classifier, weights: Weights) -> None:
     """Put pretrained weights into everything but the head."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        content = weights.path.read_bytes()
-        if checksums.digest(content) != weights.sha256:
-            raise ValueError("its SHA-256 is another than a moment ago")
-        if weights.path.suffix == ".safetensors":
-            state: dict[str, Any] = load(content)
-        else:
-            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-        body = {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in state.items()
-            if not name.startswith(f"{model._head}.")
-        }
-        missing, unexpected = model.network.load_state_dict(body, strict=False)
-    except (
-        OSError, RuntimeError, EOFError, ValueError, AttributeError, UnpicklingError, SafetensorError,
-    ) as error:  # fmt: skip
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{weights.path} does not hold this network's weights: {reason}"
-        ) from None
-    strangers = [n for n in missing if not n.startswith(f"{model._head}.")] + list(unexpected)
+    head = f"{model._head}."
+    fits = model.network.state_dict()
+    body = {
+        name: _checked(f"{weights.path}: {name}", value, fits[name]) if name in fits else value
+        for name, value in _state(weights).items()
+        if not name.startswith(head)
+    }
+    missing, unexpected = model.network.load_state_dict(body, strict=False)
+    strangers = [n for n in missing if not n.startswith(head)] + list(unexpected)
     if strangers:
         raise WeightsError(
             f"{weights.path} does not fit the network: {len(strangers)} names are missing or "
             f"unknown, the first is {strangers[0]!r}"
         )
+
+
+def _state(weights: Weights) -> dict[str, Any]:
+    """The tensors of a file by name; they may be one entry of it, `state_dict`."""
+    from safetensors.torch import load
+
+    found = f"{weights.path} does not hold this network's weights"
+    content = weights.path.read_bytes() if weights.path.is_file() else b""
+    if checksums.digest(content) != weights.sha256:
+        raise WeightsError(f"{found}: its SHA-256 is another than a moment ago")
+    try:
+        if weights.path.suffix == ".safetensors":
+            state: Any = load(content)
+        else:
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:  # what the readers raise on other files is no contract of theirs
+        state = None
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise WeightsError(
+            f"{found}: expected tensors by name, found a whole model, other objects or a damaged file; save "
+            "`network.state_dict()`"
+        )
+    return state
+
+
+def _checked(what: str, value: Any, like: Tensor) -> Tensor:
+    """A tensor with the network's shape and type and with possible values."""
+    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
+        raise WeightsError(f"{what}: expected a dense tensor, found something else")
+    if value.shape != like.shape:
+        raise WeightsError(f"{what}: expected the shape {[*like.shape]}, found {[*value.shape]}")
+    is_real = like.is_floating_point()
+    if value.is_floating_point() != is_real or value.is_complex() or value.dtype == torch.bool:
+        kind, found = "floating-point" if is_real else "whole", str(value.dtype)
+        raise WeightsError(f"{what}: expected {kind} numbers, found {found.removeprefix('torch.')}")
+    tensor: Tensor = value.to(like.dtype)
+    if not tensor.isfinite().all():
+        raise WeightsError(f"{what}: expected finite numbers, found NaN or infinity")
+    if what.endswith("running_var") and (tensor < 0).any():
+        raise WeightsError(f"{what}: expected variances, found negative numbers")
+    return tensor

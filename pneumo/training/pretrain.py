@@ -5,6 +5,8 @@ What comes of it is a file of weights that fine-tuning starts from, and a manife
 
 import hashlib
 import json
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,20 +15,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pneumo.base import storage
-from pneumo.data.sets import DataError, Split, order
+from pneumo.data import DataError, Split, radiographs
+from pneumo.data.datasets import order
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters
 from pneumo.training.recipes import Augmentation, Recipe
 from pneumo.training.train import find_device, provenance
 
 FILES = (runs.MANIFEST, "history.csv", runs.WEIGHTS)
 VALIDATION_SHARE = 0.1
+SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 RECIPE = Recipe(
     name="pretrain-resnet18",
     title="ResNet18 (pretraining)",
@@ -51,6 +55,7 @@ class Folder:
     classes: tuple[str, ...]
     train: Split
     val: Split
+    warnings: tuple[str, ...] = ()  # of images that were read otherwise than they may be meant
 
     @property
     def fingerprint(self) -> str:
@@ -71,30 +76,39 @@ class Folder:
 def read(path: Path, size: int = RECIPE.input_size) -> Folder:
     """The images below a folder: a folder a class, or `train` and `val` with a folder a class in each.
 
-    Each image is cropped to the square in its middle, scaled to `size` pixels and made grey. Without a
-    `val` of the same classes a tenth of each class is held out, always the same one.
+    :mod:`pneumo.data.radiographs` reads them, as for `pneumo predict`. Hidden files and folders do not
+    count. Without a `val` of the same classes a tenth of each class is held out, always the same one.
 
     Raises:
-        DataError: there are fewer than two classes, a class has fewer than two images, or a file is no image.
+        DataError: there are fewer than two classes, a class has fewer than two images or leads back to the
+            folder by a link, a file is no image, or there are other splits and no `train`.
     """
     training, validation = path / "train", path / "val"
     root = training if training.is_dir() else path
     classes = _classes(root)
+    strangers = sorted(name for name in classes if name.lower() in SPLITS)
+    if root == path and strangers:
+        raise DataError(
+            f"{path}: expected train beside {' and '.join(strangers)}, or a folder for each class"
+        )
     if len(classes) < 2:
         raise DataError(
             f"{root}: expected a folder of images for each of at least two classes, found {len(classes)}"
         )
-    train = _split(root, classes, size)
+    train, told = _split(root, classes, size)
     if training.is_dir() and validation.is_dir() and _classes(validation) == classes:
-        return Folder(path, classes, train, _split(validation, classes, size))
-    held_out = _held_out(train.labels)
-    kept = np.setdiff1d(np.arange(len(train.labels)), held_out)
-    return Folder(
-        path,
-        classes,
-        Split(train.images[kept], train.labels[kept]),
-        Split(train.images[held_out], train.labels[held_out]),
-    )
+        val, more = _split(validation, classes, size)
+        told += more
+    else:
+        held_out = _held_out(train.labels)
+        kept = np.setdiff1d(np.arange(len(train.labels)), held_out)
+        val = Split(train.images[held_out], train.labels[held_out])
+        train = Split(train.images[kept], train.labels[kept])
+    often = told.most_common(5)
+    said = [f"{count:,} images: {words}" for words, count in often]
+    if len(told) > len(often):
+        said.append(f"{told.total() - sum(dict(often).values()):,} images: other warnings")
+    return Folder(path, classes, train, val, tuple(said))
 
 
 def pretrain(
@@ -189,44 +203,45 @@ def _publish(run: Path, name: str, output: Path) -> Path:
 def _classes(path: Path) -> tuple[str, ...]:
     if not path.is_dir():
         raise DataError(f"{path}: expected a folder of images by class, found none")
-    return tuple(sorted(entry.name for entry in path.iterdir() if entry.is_dir()))
+    found = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+    for folder in found:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{folder}: expected a class, found a link to a folder that it lies in")
+    return tuple(folder.name for folder in found)
 
 
-def _split(root: Path, classes: Sequence[str], size: int) -> Split:
-    """All images of all classes, in the order of their names."""
+def _split(root: Path, classes: Sequence[str], size: int) -> tuple[Split, Counter[str]]:
+    """All images of all classes, in the order of their names, and how often what was warned of."""
     paths, labels = [], []
     for label, name in enumerate(classes):
-        found = sorted(p for p in (root / name).rglob("*") if p.suffix.lower() in IMG_EXTENSIONS)
+        found = sorted(
+            path
+            for path in (root / name).rglob("*")
+            if path.suffix.lower() in IMG_EXTENSIONS
+            and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        )
         if len(found) < 2:
-            raise DataError(f"{root / name}: expected at least two images, found {len(found)}")
+            raise DataError(
+                f"{root / name}: expected at least two images, found {len(found)} that end in "
+                f"{', '.join(IMG_EXTENSIONS)}"
+            )
         paths += found
         labels += [label] * len(found)
     images = np.empty((len(paths), size, size), dtype=np.uint8)
 
-    def fill(place: int) -> None:
-        images[place] = _image(paths[place], size)
+    def fill(place: int) -> tuple[str, ...]:
+        read = radiographs.load(paths[place], size, None)
+        images[place] = read.image
+        return read.warnings
 
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(fill, range(len(paths)), chunksize=64):
-            pass
-    return Split(images, np.array(labels))
-
-
-def _image(path: Path, size: int) -> NDArray[np.uint8]:
+    told: Counter[str] = Counter()
     try:
-        with Image.open(path) as image:
-            image.draft("L", (size, size))  # a JPEG need not be decoded larger than it is needed
-            return np.asarray(
-                ImageOps.fit(image.convert("L"), (size, size), Image.Resampling.BICUBIC)
-            )
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise DataError(f"{path} is no readable image: {error}") from None
+        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
+            for said in pool.map(fill, range(len(paths)), chunksize=64):
+                told.update(said)
+    except radiographs.RadiographError as error:
+        raise DataError(str(error)) from None
+    return Split(images, np.array(labels)), told
 
 
 def _held_out(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

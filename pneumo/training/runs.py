@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, paths, provenance, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
 
 SCHEMA = 2
@@ -214,7 +214,9 @@ def earlier_keys(
     """
     if TRAINING_VERSION != 1:
         return set()
-    shared = {"processes": processes, "sharing": _SHARING} if processes > 1 else {}
+    shared: dict[str, Any] = {}
+    if processes > 1:
+        shared = {"processes": processes, "sharing": _SHARING}
     return {
         keys.key(
             schema=schema,

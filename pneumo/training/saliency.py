@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pneumo.data.sets import Dataset
-from pneumo.statistics.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.data import Dataset
 from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import Recipe
 from pneumo.training.removal import impute, order
 from pneumo.training.runs import Run
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 from pneumo.training.train import stratified
 
 SEED = 0

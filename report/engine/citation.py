@@ -102,7 +102,7 @@ def read(project: Path) -> Citation:
 
 def cff(citation: Citation) -> str:
     """`CITATION.cff` in version 1.2.0 of the Citation File Format."""
-    content = {
+    content = _kept(**{
         "cff-version": "1.2.0",
         "message": "Please cite the report together with the data that it stands on.",
         "type": "software",
@@ -117,9 +117,8 @@ def cff(citation: Citation) -> str:
         "url": citation.site_url,
         "repository-code": citation.repo_url,
         "references": [_cff_reference(source) for source in citation.sources],
-    }
-    kept = {name: value for name, value in content.items() if value}
-    text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110)
+    })  # fmt: skip
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
     return f"# Written by `python -m report.engine.citation`.\n{text}"
 
 
@@ -157,8 +156,7 @@ def zenodo(citation: Citation) -> str:
             if url
         ],
     }
-    kept = {name: value for name, value in content.items() if value}
-    return json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(_kept(**content), ensure_ascii=False, indent=2) + "\n"
 
 
 def bibtex(citation: Citation) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -84,6 +84,8 @@ _PROJECT: dict[str, Any] = {
     "google-scholar": IGNORED,
 }  # fmt: skip
 _NAME = ("given", "family", "literal")
+_OF_AN_AUTHOR = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
+_SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
 # What is in a page's address, in a label on paper, and in a file's name on any system.
 _NAME_OF_FILE = re.compile(r"[\w][\w.-]*")
 _DOI = re.compile(r"(10\.\d{4,9}/[^\s\"'<>{}`\\]+)?")
@@ -157,13 +159,11 @@ def read_book(folder: Path) -> Book:
     raw = read_yaml(read_text(path), path, 1, _PROJECT)
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
-        raise at(path, line_of(path, "project"), "this engine renders projects of type book")
+        raise _fault(path, "this engine renders projects of type book", "project")
     formats = raw.get("format") or {"html": {}}
     chapters, appendices = _pages(path, raw, "chapters"), _pages(path, raw, "appendices")
     if not chapters or chapters[0].name != "index.qmd":
-        raise at(
-            path, line_of(path, "book", "chapters"), "the first chapter of a book is index.qmd"
-        )
+        raise _fault(path, "the first chapter of a book is index.qmd", "book", "chapters")
     shared = {key: raw[key] for key in ("toc", "number-sections") if key in raw}
     html, typst = shared | _options(formats, "html"), shared | _options(formats, "typst")
     footer = book.get("page-footer") or ""
@@ -174,19 +174,19 @@ def read_book(folder: Path) -> Book:
     for name in _list(raw.get("bibliography")):
         if not name.endswith(".bib"):
             problem = f"the bibliography is BibTeX, in a .bib file; found {name}"
-            raise at(path, line_of(path, "bibliography"), problem)
+            raise _fault(path, problem, "bibliography")
     pdf = f"{book.get('output-file') or 'book'}.pdf"
     if not _NAME_OF_FILE.fullmatch(pdf):
         problem = f"the PDF's name has letters, digits, - and _ alone; found {pdf!r}"
-        raise at(path, line_of(path, "book", "output-file"), problem)
+        raise _fault(path, problem, "book", "output-file")
     doi = re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or ""))
     if not _DOI.fullmatch(doi):
         problem = f"a DOI is like 10.5281/zenodo.1234567; found {doi!r}"
-        raise at(path, line_of(path, "book", "doi"), problem)
+        raise _fault(path, problem, "book", "doi")
     output = (folder / str(project.get("output-dir") or "_book")).resolve()
     if folder.resolve().is_relative_to(output):
         problem = f"the site would take the place of the project: {output} holds it"
-        raise at(path, line_of(path, "project", "output-dir"), problem)
+        raise _fault(path, problem, "project", "output-dir")
     return Book(
         folder=folder,
         title=str(book.get("title") or folder.resolve().name),
@@ -262,6 +262,11 @@ def line_of(path: Path, *keys: str | int) -> int | None:
     return line
 
 
+def _fault(path: Path, problem: str, *keys: str | int) -> RenderError:
+    """An error in a value of the project's file."""
+    return at(path, line_of(path, *keys), problem)
+
+
 def _refuse_unknown(
     node: yaml.MappingNode,
     content: Mapping[str, Any],
@@ -313,17 +318,17 @@ def _pages(path: Path, raw: Mapping[str, Any], key: str) -> tuple[Path, ...]:
     """The files that a list of chapters names."""
     pages = []
     for place, name in enumerate((raw.get("book") or {}).get(key) or ()):
-        line = line_of(path, "book", key, place)
+        problem = ""
         if not isinstance(name, str) or "/" in name or not name.endswith(".qmd"):
             problem = f"book.{key} names .qmd files beside this one, without parts; found {name!r}"
-            raise at(path, line, problem)
-        if not _NAME_OF_FILE.fullmatch(name):
+        elif not _NAME_OF_FILE.fullmatch(name):
             problem = f"a page's name has letters, digits, - and _ alone; found {name!r}"
-            raise at(path, line, problem)
-        if not is_file(path.parent / name):
-            raise at(path, line, f"chapter {name} is not there")
-        if path.parent / name in pages:
-            raise at(path, line, f"chapter {name} stands twice; leave one of them")
+        elif not is_file(path.parent / name):
+            problem = f"chapter {name} is not there"
+        elif path.parent / name in pages:
+            problem = f"chapter {name} stands twice; leave one of them"
+        if problem:
+            raise _fault(path, problem, "book", key, place)
         pages.append(path.parent / name)
     return tuple(pages)
 
@@ -336,22 +341,19 @@ def _options(formats: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _authors(path: Path, value: object) -> tuple[Author, ...]:
     authors = []
-    known = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
     for place, entry in enumerate(value if isinstance(value, list) else [value] if value else []):
-        given = {"name": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict):
-            problem = f"an author is a name or what is known of one; found {entry}"
-            raise at(path, line_of(path, "book", "author", place), problem)
         try:
-            authors.append(_author(given, known))
+            authors.append(_author({"name": entry} if isinstance(entry, str) else entry))
         except ValueError as error:
-            line = line_of(path, "book", "author", place)
-            raise at(path, line, f"{error}; known: {', '.join(known)}") from None
+            problem = f"{error}; known: {', '.join(_OF_AN_AUTHOR)}"
+            raise _fault(path, problem, "book", "author", place) from None
     return tuple(authors)
 
 
-def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
-    unknown = [key for key in entry if key not in known]
+def _author(entry: Any) -> Author:
+    if not isinstance(entry, dict):
+        raise ValueError(f"an author is a name or what is known of one; found {entry}")
+    unknown = [key for key in entry if key not in _OF_AN_AUTHOR]
     if unknown or not entry.get("name"):
         raise ValueError(
             f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
@@ -374,18 +376,34 @@ def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
 
 def _name(value: object) -> tuple[str, str | None, str | None]:
     """A name in full and its parts; as in Quarto, one that is not called literal is a person's."""
-    if isinstance(value, dict):
-        unknown = [key for key in value if key not in _NAME]
-        if unknown:
-            raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")
-        if value.get("literal"):
-            return str(value["literal"]), None, None
-        given, family = value.get("given"), value.get("family")
-        if not family:
-            raise ValueError("a name without a family name; an organisation's is `literal`")
-        return " ".join(str(part) for part in (given, family) if part), given, family
-    given, _, family = str(value).strip().rpartition(" ")
-    return str(value), given or None, family
+    if not isinstance(value, dict):
+        parts = _parts_of_name(str(value))
+        return " ".join(filter(None, parts)), parts[0] or None, parts[1]
+    unknown = [key for key in value if key not in _NAME]
+    if unknown:
+        raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")
+    if value.get("literal"):
+        return str(value["literal"]), None, None
+    given, family = value.get("given"), value.get("family")
+    if not family:
+        raise ValueError("a name without a family name; an organisation's is `literal`")
+    return " ".join(str(part) for part in (given, family) if part), given, family
+
+
+def _parts_of_name(name: str) -> tuple[str, str]:
+    """Given and family name, as BibTeX reads them: "Last, First", "Last, Jr., First", "First von Last".
+
+    A comma may also stand before a suffix alone, as in "First Last, Jr.".
+    """
+    family, *rest = [part.strip() for part in name.split(",")]
+    suffixes = [part for part in rest if _SUFFIX.fullmatch(part)]
+    given = " ".join(part for part in rest if part not in suffixes)
+    if not given:
+        words = family.split()
+        particles = [n for n, word in enumerate(words[:-1]) if word[0].islower() and n]
+        start = particles[0] if particles else len(words) - 1
+        given, family = " ".join(words[:start]), " ".join(words[start:])
+    return given, ", ".join([family, *suffixes])
 
 
 def _url(value: object) -> str | None:
@@ -420,7 +438,7 @@ def _header(path: Path, value: object) -> str:
             parts.append(read_text(file))
         else:
             problem = f"what goes into the header is a `file` or a `text`; found {entry}"
-            raise at(path, line_of(path, *keys), problem)
+            raise _fault(path, problem, *keys)
     return "\n".join(part.strip() for part in parts)
 
 
@@ -438,5 +456,5 @@ def _files(path: Path, value: object, *keys: str) -> tuple[Path, ...]:
     """Files that the project names, and must have."""
     for name in _list(value):
         if not is_file(path.parent / name):
-            raise at(path, line_of(path, *keys), f"{name} is not there")
+            raise _fault(path, f"{name} is not there", *keys)
     return tuple(path.parent / name for name in _list(value))

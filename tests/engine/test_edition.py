@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pneumo.base import paths
+from pneumo.data import DataError
 from pneumo.data.descriptions import BREAST, DESCRIPTIONS, PNEUMONIA
-from pneumo.data.sets import DataError
 from report.engine import edition
 from report.engine.config import read_book
 

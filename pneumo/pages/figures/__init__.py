@@ -1,58 +1,30 @@
-"""One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
+"""One function a figure: each takes a record and gives a drawing, a caption and an alternative text."""
 
 from collections.abc import Callable
 
-from pneumo.pages.figures import cases as case_by_case
-from pneumo.pages.figures import robustness, usefulness
-from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
-from pneumo.pages.figures.ablation import ablations
-from pneumo.pages.figures.copies import near_duplicates
-from pneumo.pages.figures.dataset import augmentation, class_balance, examples
-from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
-from pneumo.pages.figures.mistakes import contested, mean_images, missed_by_all
-from pneumo.pages.figures.networks import filters, grad_cam
-from pneumo.pages.figures.reference import reference_curves
-from pneumo.pages.figures.saliency import attention_masks, cascade, cascade_maps, removal
-from pneumo.pages.figures.shift import shift_images, shift_scores
-from pneumo.pages.figures.training import cnn_architecture, cnn_curves, transfer_curves
+from pneumo.pages.figures import (
+    ablation,
+    cases,
+    evaluation,
+    networks,
+    robustness,
+    saliency,
+    shift,
+    training,
+    usefulness,
+)
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 FIGURES: dict[str, Callable[[Record], Shown]] = {
-    **robustness.FIGURES,
+    **training.FIGURES,
+    **evaluation.FIGURES,
     **usefulness.FIGURES,
-    **case_by_case.FIGURES,
+    **shift.FIGURES,
+    **robustness.FIGURES,
+    **ablation.FIGURES,
+    **networks.FIGURES,
+    **saliency.FIGURES,
+    **cases.FIGURES,
 }
-
-__all__ = [
-    "FIGURES",
-    "GROUPS",
-    "ablations",
-    "attention_masks",
-    "augmentation",
-    "cascade",
-    "cascade_maps",
-    "cases",
-    "class_balance",
-    "cnn_architecture",
-    "cnn_curves",
-    "confusion",
-    "contested",
-    "empty_maps",
-    "errors",
-    "evidence",
-    "examples",
-    "filters",
-    "grad_cam",
-    "mean_images",
-    "missed_by_all",
-    "near_duplicates",
-    "reference_curves",
-    "removal",
-    "roc",
-    "roc_pr",
-    "shift_images",
-    "shift_scores",
-    "transfer_curves",
-]

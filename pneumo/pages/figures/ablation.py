@@ -1,15 +1,13 @@
 """What each choice in a recipe is worth, at a glance."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from matplotlib.figure import Figure
 
-from pneumo.analysis import ablation
-from pneumo.analysis.ablation import Row
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.study.study import Study
+from pneumo.pages.numbers import plural, signed
+from pneumo.pages.references import with_ablations
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.ablation import Row
 
 _LOOKS = {
     "held": ("held-out training images", style.BLUE, "o", -0.16),
@@ -17,37 +15,41 @@ _LOOKS = {
 }
 
 
-@drawn
-def ablations(
-    study: Study, rows: Sequence[Row] | None = None, of_reference: bool = False
-) -> Figure:
+def ablations(record: Record) -> Shown:
     """Each change's difference in AUC from its model's baseline, with its interval; a panel a model."""
-    if rows is None:
-        rows, of_reference = ablation.shown(study)
-    models = list(dict.fromkeys(row.model for row in rows if not row.is_baseline))
-    counts = [sum(row.model == model and not row.is_baseline for row in rows) for model in models]
+    source = with_ablations(record)
+    rows = [row for row in source.answer("ablations", list[Row]) if not row.is_baseline]
+    models = list(dict.fromkeys(row.model for row in rows))
+    counts = [sum(row.model == model for row in rows) for model in models]
     height = 0.9 + 0.24 * sum(counts) + 0.3 * len(models)
-    canvas = style.unmarked(height) if of_reference else style.figure(study, height)
+    canvas = style.figure(source, height)
+    seeds = rows[0].seeds if rows else 0
+    means = (
+        f", means over {seeds} seeds with 95 % intervals over cases and seeds" if seeds > 1 else ""
+    )
+    caption = (
+        "How far a change moves AUC from that of the model's own recipe, on the held-out images (round) and "
+        f"on test (square){means}. Right of the line is better."
+    )
     if not models:
         words = "this profile trains no ablations"
-        canvas.text(
-            0.5, 0.5, words, ha="center", va="center", color=style.GREY, fontsize=style.HEAD
-        )
-        return canvas
+        look = {"ha": "center", "va": "center", "color": style.GREY, "fontsize": style.HEAD}
+        canvas.text(0.5, 0.5, words, **look)
+        return Shown(canvas, caption, "This profile trains no ablations.")
     grid = canvas.subplots(
         len(models), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": counts}
     )
     for axes, model in zip(grid[:, 0], models, strict=True):
-        changed = [row for row in rows if row.model == model and not row.is_baseline]
+        changed = [row for row in rows if row.model == model]
         places = np.arange(len(changed))
         style.plot(axes).set_title(model, loc="left")
         axes.axvline(0, color=style.GREY, linewidth=0.9)
         for split, (title, colour, marker, offset) in _LOOKS.items():
             found = [row.difference[split] for row in changed]
-            means = np.array([one.mean for one in found])
-            reach = np.array([one.high - one.mean for one in found])
+            values = np.array([one.value for one in found])
+            reach = np.array([one.high - one.value for one in found])
             axes.errorbar(
-                means, places + offset, xerr=reach if changed[0].seeds > 1 else None,
+                values, places + offset, xerr=reach if seeds > 1 else None,
                 fmt=marker, color=colour, markersize=4, linewidth=1.2, label=title,
             )  # fmt: skip
         axes.set_yticks(places, [row.change for row in changed], fontsize=style.TEXT)
@@ -56,4 +58,21 @@ def ablations(
     handles, labels = grid[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
-    return canvas
+    runs = source.figure("fig-ablations").runs if source is record else ()
+    return Shown(canvas, caption, _finding(rows), runs)
+
+
+FIGURES = {"fig-ablations": ablations}
+
+
+def _finding(rows: list[Row]) -> str:
+    better, worse = ([row for row in rows if row.verdict == word] for word in ("better", "worse"))
+    extremes = sorted(rows, key=lambda row: row.difference["held"].value)
+    ends = "; ".join(
+        f"{row.model} with {row.change} by {signed(row.difference['held'].value)}"
+        for row in (extremes[0], extremes[-1])
+    )
+    return (
+        f"Of {plural(len(rows), 'change')}, {len(better)} are better on the held-out images and "
+        f"{len(worse)} worse. The largest moves in AUC there: {ends}."
+    )

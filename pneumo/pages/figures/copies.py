@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from pneumo.analysis import duplicates
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import say_none, show
+from pneumo.pages.figures.pictures import say_none, show
 from pneumo.study.study import Study
 
 

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import show
+from pneumo.pages.figures.pictures import show
 from pneumo.study.study import Study
 from pneumo.training.runs import VARIANTS
 

@@ -1,40 +1,51 @@
 """What each choice in a recipe is worth."""
 
-from collections.abc import Sequence
-
-from pneumo.analysis import ablation
-from pneumo.analysis.ablation import SPLITS, Row
-from pneumo.analysis.intervals import Interval
-from pneumo.pages.tables._table import DASH, Table, number, signed, sourced, table
-from pneumo.study.study import Study
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, interval, number, plural, signed
+from pneumo.pages.references import with_ablations
+from pneumo.record import Estimate, Record
+from pneumo.record.ablation import SPLITS, Row
 
 _HEADS = {"val": "validation", "held": "held out", "test": "test"}
 
 
-@sourced
-def ablations(study: Study, rows: Sequence[Row] | None = None) -> Table:
-    """Each change with its differences in AUC, intervals below; in bold where they leave out zero.
+def ablations(record: Record) -> Table:
+    """Each change with its differences in AUC, intervals below; in bold where they exclude zero.
 
-    A baseline's line has its AUCs instead. Without rows they are :func:`pneumo.analysis.ablation.shown`'s.
+    A baseline's line has its AUCs instead.
     """
-    rows = ablation.shown(study)[0] if rows is None else rows
+    source = with_ablations(record)
+    rows = source.answer("ablations", list[Row])
     cells = []
     for row in rows:
         if row.is_baseline:
             aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
-            length = "1 epoch" if row.epochs == 1 else f"{row.epochs} epochs"
-            cells.append([f"**{row.model}**, {length}", *aucs])
+            cells.append([f"**{row.model}**, {plural(row.epochs, 'epoch')}", *aucs])
             continue
         found = [row.difference[split] for split in SPLITS]
         cells.append([row.change, *map(_difference, found)])
         if row.seeds > 1:
-            cells.append(["", *(f"{signed(one.low)} to {signed(one.high)}" for one in found)])
+            cells.append(["", *(interval(one, 3, sign=True) for one in found)])
+    seeds = rows[0].seeds if rows else 0
+    more = (
+        ", below them 95 % intervals over cases and seeds (DeLong's variance and the seeds' [@delong1988; "
+        "@gallas2006]), not corrected for being many; bold where they exclude zero"
+        if seeds > 1
+        else ""
+    )
     heads = " | ".join(f"{_HEADS[split]} >" for split in SPLITS)
-    return table(f"change | {heads}", cells)
+    return table(
+        f"change | {heads}",
+        cells,
+        "What one change does to AUC: on validation, on the held-out images, on test. Means over "
+        f"{plural(seeds, 'seed')}{more}.",
+        source.table("tbl-ablations").runs if source is record else (),
+    )
 
 
-def _difference(found: Interval) -> str:
-    text = signed(found.mean)
-    if text == DASH:
-        return text
-    return f"**{text}**" if found.low > 0 or found.high < 0 else text
+TABLES = {"tbl-ablations": ablations}
+
+
+def _difference(found: Estimate) -> str:
+    text = signed(found.value)
+    return f"**{text}**" if text != DASH and found.excludes_zero else text

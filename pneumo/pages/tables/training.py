@@ -1,88 +1,111 @@
 """How the models were trained, from what, and where: recipes, runs, weights, versions."""
 
-from pneumo.pages.tables._table import DASH, Table, code, duration, plain, sourced, table
-from pneumo.study.study import Study
-from pneumo.training.recipes import Recipe
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, code, count, duration, plain
+from pneumo.record import Record
 
 
-@sourced
-def recipes(study: Study) -> Table:
+def recipes(record: Record) -> Table:
     """What differs between the models' trainings."""
+    rows = [
+        [
+            row["title"],
+            row["pretrained on"],
+            f"{row['input']:.0f}×{row['input']:.0f}",
+            count(row["epochs frozen"]) if row["epochs frozen"] else DASH,
+            count(row["epochs open"]),
+            f"{row['peak learning rate']:g}",
+            count(row["batch"]),
+            f"{row['dropout']:g}",
+            count(row["images"]),
+        ]
+        for row in record.table("tbl-recipes").rows()
+    ]
     return table(
         "model | pretrained on | input > | epochs, frozen > | epochs, open > | peak learning rate > "
         "| batch > | dropout > | images >",
-        [_recipe(model.recipe, study) for model in study.models],
+        rows,
+        "The recipes: pretraining, input size in pixels, epochs of either stage, peak learning rate of the "
+        "open stage, batch, dropout before the head, and training images.",
     )
 
 
-@sourced
-def provenance(study: Study) -> Table:
-    """Every run: its key, seed, how long it took, on what, from which commit."""
-    rows = []
-    for run in study.runs:
-        manifest = run.manifest
-        hardware = manifest["hardware"]
-        rows.append(
-            [
-                run.recipe.title,
-                str(run.seed),
-                f"[`{run.key}`]{{#{run.anchor}}}",
-                f"{len(run.history)}",
-                str(manifest["metrics"]["epoch"]),
-                duration(manifest["seconds"]),
-                plain(f"{hardware['device']} ({hardware['name']}, {hardware['threads']} threads)"),
-                code(manifest["git_commit"][:12]) if manifest["git_commit"] else DASH,
-            ]
-        )
-    return table(
-        "model | seed > | key | epochs > | best > | training time > | hardware | commit", rows
-    )
-
-
-@sourced
-def versions(study: Study) -> Table:
-    """The versions of the libraries that numbers depend on; more than one where runs differ."""
-    found: dict[str, set[str]] = {}
-    for run in study.runs:
-        for name, value in run.manifest["versions"].items():
-            found.setdefault(name, set()).add(value)
-    return table(
-        "package | version", [[plain(n), plain(", ".join(sorted(v)))] for n, v in found.items()]
-    )
-
-
-@sourced
-def pretrained(study: Study) -> Table:
-    """Where pretrained weights came from, with their digests."""
-    rows = []
-    for model in study.models:
-        if model.recipe.pretraining is None:
-            continue
-        found = model.pretrained
-        rows.append(
-            [
-                model.title,
-                *(
-                    (plain(found["name"]), code(f"{found['sha256'][:16]}…"))
-                    if found
-                    else ("not run", DASH)
-                ),
-            ]
-        )
-    return table("model | weights | SHA-256", rows)
-
-
-def _recipe(recipe: Recipe, study: Study) -> list[str]:
-    everything = len(study.data.train.labels)
-    names = {"imagenet": "ImageNet", "tiny-imagenet": "Tiny ImageNet", "imagenet-lite0": "ImageNet"}
-    return [
-        recipe.title,
-        names[recipe.pretraining] if recipe.pretraining else "none",
-        f"{recipe.input_size}×{recipe.input_size}",
-        str(recipe.frozen_epochs or DASH),
-        str(recipe.epochs),
-        f"{recipe.learning_rate:g}",
-        str(recipe.batch_size),
-        f"{recipe.dropout:g}",
-        f"{min(recipe.train_images or everything, everything):,}",
+def weights(record: Record) -> Table:
+    """Where pretrained weights came from, with the start of their SHA-256."""
+    numbers = record.table("tbl-weights")
+    rows = [
+        [
+            row["title"],
+            plain(row["weights"]),
+            code(f"{row['sha256'][:16]}…") if row["sha256"] else DASH,
+        ]
+        for row in numbers.rows()
     ]
+    return table(
+        "model | weights | SHA-256",
+        rows,
+        "Pretrained weights and the start of their SHA-256. The weights of Tiny ImageNet were learned from "
+        "images of ImageNet, whose terms allow research and education.",
+        numbers.runs,
+    )
+
+
+def versions(record: Record) -> Table:
+    """The versions of the libraries that numbers depend on; more than one where runs differ."""
+    numbers = record.table("tbl-versions")
+    return table(
+        "package | version",
+        [[plain(row["package"]), plain(row["version"])] for row in numbers.rows()],
+        "Versions of the libraries that the numbers depend on.",
+        numbers.runs,
+    )
+
+
+def runs(record: Record) -> Table:
+    """Every run: its key, seed, how long it took, on what, from which commit."""
+    anchors = {facts.run: facts.anchor for facts in record.provenance.runs}
+    rows = [
+        [
+            row["title"],
+            count(row["seed"]),
+            f"[`{row['key']}`]{{#{anchors[row['run']]}}}",
+            count(row["epochs"]),
+            count(row["kept epoch"]),
+            duration(row["training time"]),
+            plain(row["hardware"]),
+            code(row["commit"]) if row["commit"] else DASH,
+        ]
+        for row in record.table("tbl-runs").rows()
+    ]
+    return table(
+        "model | seed > | key | epochs > | best > | training time > | hardware | commit",
+        rows,
+        "Every run behind this report: its key (a hash of recipe, seed, data and their order, pretrained "
+        "weights, and the version of the training), epochs trained, the epoch kept, training time, hardware, "
+        "and the commit of the code.",
+    )
+
+
+def claims(record: Record) -> Table:
+    """Every claim with its verdict and the evidence."""
+    rows = [
+        [
+            claim.finding or claim.text,
+            f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}",
+            claim.evidence,
+        ]
+        for claim in record.claims.values()
+    ]
+    used = list(dict.fromkeys(run for claim in record.claims.values() for run in claim.runs))
+    return table(
+        "claim | verdict | evidence", rows, "Every claim with the test that decides it.", used
+    )
+
+
+TABLES = {
+    "tbl-recipes": recipes,
+    "tbl-weights": weights,
+    "tbl-versions": versions,
+    "tbl-runs": runs,
+    "tbl-claims": claims,
+}

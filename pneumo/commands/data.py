@@ -1,0 +1,22 @@
+"""`pneumo data`: says what data there are, and audits them."""
+
+import argparse
+from typing import Any
+
+from pneumo.commands import options
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("data", help="say what data there are, and audit them")
+    parser.set_defaults(command=run)
+    options.add_data(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    from pneumo import data
+    from pneumo.data import audit
+
+    print("\n".join(audit.report_lines(data.load(chosen.size, chosen.data, chosen.dataset))))
+    return 0

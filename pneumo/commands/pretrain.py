@@ -1,0 +1,47 @@
+"""`pneumo pretrain`: trains ResNet18 on a folder of images by class, and writes its weights."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from pneumo.base.errors import printable
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "pretrain", help="train ResNet18 on any folder of images by class, and write its weights"
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder a class in it")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "--output", type=Path, default=Path(), metavar="FOLDER", help="where the weights go"
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    from dataclasses import replace
+
+    from pneumo.commands.progress import Display
+    from pneumo.training import pretrain
+
+    recipe = replace(pretrain.RECIPE, epochs=chosen.epochs or pretrain.RECIPE.epochs)
+    folder = pretrain.read(chosen.folder, recipe.input_size)
+    with Display() as display:
+        display.say(
+            f"{chosen.folder}: {len(folder.classes)} classes, {len(folder.train.labels):,} training and "
+            f"{len(folder.val.labels):,} validation images"
+        )
+        for line in folder.warnings:
+            display.say(line)
+        listener = display.listener(recipe, chosen.seed, len(folder.train.labels))
+        path = pretrain.pretrain(
+            folder, chosen.output, recipe, chosen.seed, None, listener, chosen.device
+        )
+    print(f"{printable(path)}: top-1 {pretrain.manifest(path)['metrics']['val_accuracy']:.1%}")
+    print(f"fine-tune from it: pneumo study --weights {printable(path)}")
+    return 0

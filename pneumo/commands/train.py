@@ -1,0 +1,55 @@
+"""`pneumo train`: trains one recipe from one seed."""
+
+import argparse
+from typing import Any
+
+from pneumo.commands import options
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("train", help="train one recipe from one seed")
+    parser.set_defaults(command=run)
+    parser.add_argument("recipe", help="simple-cnn, resnet18-scratch, …")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="of the open stage, instead of the recipe's")
+    options.add_training(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    from dataclasses import replace
+
+    from pneumo import data
+    from pneumo.commands.progress import Display
+    from pneumo.data import descriptions
+    from pneumo.training import distributed
+    from pneumo.training.recipes import find_profile, images_an_epoch
+    from pneumo.training.train import train
+    from pneumo.training.weights import find_weights
+
+    about, size = descriptions.choose(chosen.dataset, chosen.size)
+    recipe = find_profile(chosen.profile).at(size).recipe(chosen.recipe)
+    if chosen.epochs is not None:
+        recipe = replace(recipe, epochs=chosen.epochs)
+    dataset = data.load(size, chosen.data, about.name)
+    weights = find_weights(recipe, chosen.weights)
+    images = images_an_epoch(recipe, dataset)
+    if distributed.is_wanted():
+        with distributed.group(chosen.device) as group:
+            if not group.is_first:
+                distributed.train(recipe, chosen.seed, dataset, group, weights)
+                return 0
+            with Display() as display:
+                ear = display.listener(recipe, chosen.seed, images)
+                run = distributed.train(recipe, chosen.seed, dataset, group, weights, None, ear)
+    else:
+        with Display() as display:
+            ear = display.listener(recipe, chosen.seed, images)
+            run = train(recipe, chosen.seed, dataset, weights, None, ear, chosen.device)
+    best = run.manifest["metrics"]
+    print(
+        f"{run.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "
+        f"AUC {best['val_auc']:.3f}"
+    )
+    return 0

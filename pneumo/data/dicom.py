@@ -1,0 +1,265 @@
+"""One monochrome DICOM frame as it is meant to be shown, in 8-bit grey.
+
+The modality LUT or rescaling is applied, then the VOI LUT or the first window; MONOCHROME1 is inverted and
+padding is black. Without a LUT or window, black and white are what the smallest and the largest value become
+that the bits can hold. pydicom reads the file and decodes its pixels; its own LUTs go wrong where entries
+have 8 or 12 bits, or the first value is negative (3.0.2).
+"""
+
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.pixels import pixel_array
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from pneumo.data.descriptions import PNEUMONIA, Description
+from pneumo.data.radiographs import SQUARE, RadiographError, Warn, check_depth, check_size, require
+
+# With which a data set begins: its meta information, or the identifiers of the image in either byte order.
+_FIRST_GROUPS = (b"\2\0", b"\x08\0", b"\0\x08")
+# What is read of these fields; one that must be 1 may be missing.
+_KNOWN = {
+    "NumberOfFrames": (1,),
+    "SamplesPerPixel": (1,),
+    "PixelRepresentation": (0, 1),
+    "BitsAllocated": (8, 16),
+}
+# Height and width of pixels, or their relation, in the order in which they are asked.
+_SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+# What the text of a field holds where it speaks of a frontal film of the chest.
+_CHEST, _FRONTAL = ("CHEST", "THORA", "LUNG"), ("PA", "AP", "ANTER", "FRONTAL")
+_EXPECTED = (
+    ("BodyPartExamined", _CHEST),
+    ("AnatomicRegionSequence", _CHEST),
+    ("ViewPosition", _FRONTAL),
+    ("ViewCodeSequence", _FRONTAL),
+)
+
+
+def show(
+    stream: BinaryIO, head: bytes, about: Description | None, warn: Warn
+) -> tuple[Image.Image, float]:
+    """The image, and how many times as high as wide its pixels are.
+
+    Args:
+        stream: of a file whose first 134 bytes are `head`; what comes before the data set may be missing.
+        about: the set that it is to be like; `warn` hears what speaks against that.
+    """
+    bare = (at for at in (0, 128) if head[at : at + 2] in _FIRST_GROUPS and not any(head[:at]))
+    start = 132 if head[128:132] == b"DICM" else next(bare, None)
+    require(start is not None, "expected an image (PNG, JPEG, TIFF, …) or DICOM, found neither")
+    dataset = _read(stream, start or 0)
+    words = "expected a DICOM image, found DICOM without pixels: it is a report, or cut off"
+    require(bool(dataset.get("PixelData")), words)
+    kind = _text(dataset, "PhotometricInterpretation")
+    words = "expected MONOCHROME1 or MONOCHROME2 in PhotometricInterpretation"
+    require(
+        kind in ("MONOCHROME1", "MONOCHROME2"),
+        f"{words}, found {kind or 'nothing'}: export it in grey",
+    )
+    shape = _text(dataset, "PresentationLUTShape")
+    if shape and (shape == "INVERSE") != (kind == "MONOCHROME1"):
+        words = (
+            f"its Photometric Interpretation {kind} contradicts its Presentation LUT Shape {shape}"
+        )
+        warn(f"{words}: the first is followed, and black and white may be exchanged")
+    if about:
+        _compare(dataset, about, warn)
+    stored, padded, bits = _pixels(dataset)
+    is_signed = stored.dtype.kind == "i"
+    values = np.arange(2**bits) - is_signed * 2 ** (bits - 1)  # all that may be stored
+    levels, is_stretched = _display(values.astype(np.float64), dataset)
+    if not is_stretched and (seen := stored[~padded]).size:
+        check_depth(int(seen.min()), int(seen.max()), bits, warn)
+    table = np.rint(255 * (1 - levels if kind == "MONOCHROME1" else levels)).astype(np.uint8)
+    image = np.roll(table, int(values[0]))[stored]  # negative values count from the end
+    image[padded] = 0
+    return Image.fromarray(image), _aspect(dataset, warn)
+
+
+def _read(stream: BinaryIO, start: int) -> Any:
+    """What the file holds, with a transfer syntax where it does not say one."""
+    stream.seek(start)
+    meta = FileMetaDataset(
+        read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2)
+    )
+    syntax = meta.get("TransferSyntaxUID")
+    if not syntax:
+        # Group, element, and either what the field is, in capitals, or its length.
+        head = stream.read(6)
+        stream.seek(-len(head), os.SEEK_CUR)
+        explicit = ExplicitVRBigEndian if head[:1] == b"\0" else ExplicitVRLittleEndian
+        syntax = explicit if head[4:].isupper() else ImplicitVRLittleEndian
+        meta.TransferSyntaxUID = syntax
+    # Inflating has no bound, and nobody stores radiographs so.
+    known = syntax.is_transfer_syntax and not syntax.is_private and not syntax.is_deflated
+    words = "expected a transfer syntax of the standard that is not deflated"
+    require(known, f"{words}, found {syntax.name}: save the image uncompressed")
+    dataset = read_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian)
+    dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
+    dataset.file_meta = meta
+    return dataset
+
+
+def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
+    """The values stored, (H, W), which of them are padding, and how many bits each has."""
+    rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
+    check_size(columns, rows)
+    for name, known in _KNOWN.items():
+        number = _number(dataset, name, 1 if known == (1,) else None)
+        words = " or ".join(map(str, known))
+        require(number in known, f"expected {words} in {name}, found {number:,}: export it so")
+    dataset.SamplesPerPixel = 1
+    allocated, bits = _number(dataset, "BitsAllocated"), _number(dataset, "BitsStored")
+    top, is_signed = _number(dataset, "HighBit", bits - 1), _number(dataset, "PixelRepresentation")
+    words = f"expected bits that {allocated} hold, found {bits} of which the highest is bit {top}"
+    require(1 < bits <= top + 1 <= allocated, words)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    packed = dataset["PixelData"].is_undefined_length
+    words = f"expected pixels as {syntax.name} has them, found others: export the image again"
+    require(packed == syntax.is_encapsulated and (not packed or top == bits - 1), words)
+    needed, found = rows * columns * allocated // 8, len(dataset.PixelData)
+    words = f"expected {needed:,} bytes of pixels, found {found:,}: the file is cut off"
+    require(packed or found >= needed, words)
+    try:
+        raw = pixel_array(dataset, correct_unused_bits=False)
+    except Exception:  # what decoders raise is no contract of theirs
+        package = f"pylibjpeg[{'openjpeg' if '2000' in syntax.name else 'libjpeg'}]"
+        hint = f"install {package} or " if "JPEG" in syntax.name else ""
+        words = f"expected pixels that can be decoded here, found {bits} bits as {syntax.name}"
+        raise RadiographError(f"{words}: {hint}save the image uncompressed") from None
+    # The values may lie at the upper end of what is allocated.
+    stored = raw << (allocated - 1 - top) >> (allocated - bits)
+    padded = np.zeros(raw.shape, bool)
+    if padding := _numbers(dataset, "PixelPaddingValue")[:1]:
+        limits = padding + (_numbers(dataset, "PixelPaddingRangeLimit")[:1] or padding)
+        half = 2**15 * is_signed  # files differ in whether they call them signed, too
+        low, high = sorted((int(limit) + half) % 2**16 - half for limit in limits)
+        # Padding need not fit into the bits that are stored.
+        for values in (stored, raw) if top == bits - 1 else (stored,):
+            padded |= (values >= low) & (values <= high)
+    beside = raw >> (top + 1)
+    words = f"expected values of {bits} bits (BitsStored), found larger ones or overlays above them"
+    require(not ((beside != 0) & (beside != -is_signed) & ~padded).any(), words)
+    return stored, padded, bits
+
+
+def _display(values: NDArray[np.float64], dataset: Any) -> tuple[NDArray[np.float64], bool]:
+    """How bright values are shown, in [0, 1], and whether a LUT or window says so (PS3.3 C.11.1, C.11.2)."""
+    low, high, is_stretched = -np.inf, np.inf, True
+    if tables := dataset.get("ModalityLUTSequence"):
+        values, low, high = _look_up(values, tables[0], dataset)
+    elif rescaling := _pair(dataset, "RescaleSlope", "RescaleIntercept"):
+        require(rescaling[0] != 0, "expected a RescaleSlope, found 0: correct it or remove it")
+        values = values * rescaling[0] + rescaling[1]
+    if tables := dataset.get("VOILUTSequence"):
+        values, low, high = _look_up(values, tables[0], dataset)
+    elif window := _pair(dataset, "WindowCenter", "WindowWidth"):
+        (centre, width), function = window, _text(dataset, "VOILUTFunction") or "LINEAR"
+        known = function in ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+        require(known, f"expected LINEAR, LINEAR_EXACT or SIGMOID, found {function}")
+        words = f"expected a WindowWidth of at least 1, found {width:g}: correct the window or remove it"
+        require(width >= 1 or (width > 0 and function != "LINEAR"), words)
+        if function == "SIGMOID":
+            return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))), True
+        if function == "LINEAR":
+            centre, width = centre - 0.5, width - 1
+        low, high = centre - width / 2, centre + width / 2
+    if not np.isfinite(low):
+        low, high, is_stretched = values.min(), values.max(), False
+    return np.clip((values - low) / max(high - low, 1e-9), 0, 1), is_stretched
+
+
+def _look_up(
+    values: NDArray[np.float64], table: Any, dataset: Any
+) -> tuple[NDArray[np.float64], int, int]:
+    """What a LUT makes of values, and the least and the largest that its entries may be."""
+    descriptor = [int(number) % 2**16 for number in _numbers(table, "LUTDescriptor")]
+    data = table.get("LUTData")
+    whole = len(descriptor) == 3 and data is not None
+    require(whole, "expected LUTDescriptor and LUTData in each LUT, found one without them")
+    count, first, bits = descriptor[0] or 2**16, *descriptor[1:]
+    # Files differ in whether they call the first value signed: it is what lies among the values.
+    away = [max(values.min() - one, one - values.max()) for one in (first, first - 2**16)]
+    first -= 2**16 * (away[1] < away[0])
+    if isinstance(data, bytes):
+        order = "<u2" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">u2"
+        entries = np.frombuffer(data[: len(data) // 2 * 2], order)
+    else:
+        entries = np.atleast_1d(np.array(data)).astype(np.uint16)
+    if bits == 8 and len(entries) == (count + 1) // 2 < count:
+        # Two to a word, the lower byte first.
+        entries = entries.astype("<u2").view(np.uint8)[:count]
+    words = f"expected a LUT of {count:,} entries of {bits} bits, found {len(entries):,}, or larger ones"
+    require(len(entries) == count and 1 < bits <= 16 and int(entries.max()) < 2**bits, words)
+    places = np.clip(np.rint(values) - first, 0, count - 1).astype(np.intp)
+    return entries[places].astype(np.float64), 0, 2**bits - 1
+
+
+def _aspect(dataset: Any, warn: Warn) -> float:
+    for name in _SPACINGS:
+        if spacing := _numbers(dataset, name):
+            if len(spacing) == 2 and min(spacing) > 0:
+                aspect = spacing[0] / spacing[1]
+                return aspect if max(aspect, 1 / aspect) > SQUARE else 1.0
+            warn(f"its {name} is no pair of positive numbers: its pixels are taken for square")
+    return 1.0
+
+
+def _compare(dataset: Any, about: Description, warn: Warn) -> None:
+    """Warn of what the file says against its being one of the set's images."""
+    modality = _text(dataset, "Modality") or "OT"
+    if modality not in about.modalities:
+        warn(f"its DICOM modality is {modality}: no {about.kind}")
+    if _text(dataset, "PresentationIntentType") == "FOR PROCESSING":
+        warn("raw detector values, not meant to be looked at")
+    if about.name != PNEUMONIA.name:
+        return
+    for name, expected in _EXPECTED:
+        if (text := _text(dataset, name)) and not any(word in text for word in expected):
+            warn(f"its {name} is {text}: the set holds frontal images of the chest")
+    ways: Any = dataset.get("PatientOrientation") or ()
+    if len(ways) == 2 and all(ways) and (ways[0][:1], ways[1][:1]) != ("L", "F"):
+        warn(f"its rows run to {ways[0]}, its columns to {ways[1]}: a frontal film's to L and F")
+
+
+def _numbers(dataset: Any, name: str) -> list[float]:
+    """A field's numbers; none where it is missing or empty."""
+    try:
+        value = dataset.get(name)
+        empty = value is None or value == ""
+        numbers: list[float] = [] if empty else np.atleast_1d(np.array(value, float)).tolist()
+    except Exception:  # pydicom converts on reading, by many rules
+        numbers = [np.nan]
+    require(bool(np.isfinite(numbers).all()), f"expected numbers in {name}, found other text")
+    return numbers
+
+
+def _number(dataset: Any, name: str, default: int | None = None) -> int:
+    """A field's one whole number."""
+    numbers = _numbers(dataset, name) or ([] if default is None else [float(default)])
+    found = ", ".join(f"{number:g}" for number in numbers) or "nothing"
+    words = f"expected a whole number in {name}, found {found}: export the image again"
+    require(len(numbers) == 1 and numbers[0] >= 0 and numbers[0].is_integer(), words)
+    return int(numbers[0])
+
+
+def _pair(dataset: Any, first: str, second: str) -> tuple[float, float] | None:
+    """The first numbers of two fields that mean something together only; None where both are missing."""
+    one, other = _numbers(dataset, first), _numbers(dataset, second)
+    words = f"expected {first} and {second} or neither, found one of them"
+    require(bool(one) == bool(other), words)
+    return (one[0], other[0]) if one else None
+
+
+def _text(dataset: Any, name: str) -> str:
+    """A field's words, or those of its first code, in capitals."""
+    value: Any = dataset.get(name) or ""
+    if value and name.endswith("Sequence"):
+        value = value[0].get("CodeMeaning") or ""
+    return str(value).strip().upper()[:64]

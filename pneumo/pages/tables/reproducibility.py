@@ -1,0 +1,72 @@
+"""What `nox -s bench` measured, and what became of the faults by which tests try to break guarantees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, count, number
+from pneumo.record import Record, bench, promises
+
+
+def with_goal(_: Record) -> Table:
+    """Measurements that have a goal, with what became of it."""
+    met = {True: "yes", False: "**no**", None: DASH}
+    rows = [
+        [row["what"], _measured(row), f"{row['goal']} {row['unit']}", met[row["ok"]]]
+        for row in _rows()
+        if row["goal"] is not None
+    ]
+    return table(
+        "what | measured > | goal > | met",
+        rows,
+        "Speed and memory, against goals set beforehand. The bare loop knows forward, backward and step "
+        "alone; the usual way loads images one at a time with torch's `DataLoader`, Pillow and torchvision's "
+        "transforms.",
+    )
+
+
+def without_goal(_: Record) -> Table:
+    """Measurements without a goal."""
+    return table(
+        "what | measured >",
+        [[row["what"], _measured(row)] for row in _rows() if row["goal"] is None],
+        "Measured without a goal; a ratio (×) says how many times faster it makes things, and less than one "
+        "is slower.",
+    )
+
+
+def guarantees(_: Record) -> Table:
+    """Faults tried, survived, and found and reported; the words last, for narrow screens."""
+    rows = [
+        [
+            one.promise.title,
+            count(one.tried),
+            count(one.survived),
+            count(one.found),
+            one.promise.text,
+        ]
+        for one in promises.read()
+    ]
+    return table(
+        "guarantee | tried > | survived > | found > | what it says",
+        rows,
+        "What the software guarantees, and the faults by which its tests tried to break that.",
+    )
+
+
+TABLES = {
+    "tbl-speed": with_goal,
+    "tbl-speed-tried": without_goal,
+    "tbl-promises": guarantees,
+}
+
+
+def _rows() -> list[Mapping[str, Any]]:
+    found = bench.read()
+    return found["rows"] if found else []
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    # From a hundred on, digits behind the point say nothing.
+    value = count(row["value"]) if row["value"] >= 100 else number(row["value"], 2)
+    return f"{value} {row['unit']}"

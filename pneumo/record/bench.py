@@ -1,0 +1,48 @@
+"""What `nox -s bench` measured, kept beside the reference record."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pneumo.base import checksums, paths, storage
+from pneumo.base.errors import PneumoError
+
+FILE, SCHEMA = "bench.json", 1
+
+
+class BenchError(PneumoError):
+    """A file of measurements that cannot be read."""
+
+
+def read(path: Path | None = None) -> dict[str, Any] | None:
+    """The measurements: `rows` and `machine`; None where there are none.
+
+    Args:
+        path: the file; None for the one beside the reference record.
+
+    Raises:
+        BenchError: the file is damaged, or a newer version wrote it.
+    """
+    path = path or paths.reference() / FILE
+    if not path.is_file():
+        return None
+    again = "delete it and run `nox -s bench` again"
+    try:
+        raw = path.read_bytes()
+        # The first ones had neither a schema nor a checksum.
+        old = not {b"digest", b"schema"} & set(re.findall(rb'^ "(\w+)"', raw, re.MULTILINE))
+        content = json.loads(raw) if old else checksums.parse(raw, SCHEMA, FILE)
+        return {"rows": content["rows"], "machine": content["machine"]}
+    except checksums.OtherVersionError as error:
+        raise BenchError(f"{path} {error.told(again)}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise BenchError(f"{path} is damaged ({what}); {again}") from None
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:
+    """Write what :func:`read` reads."""
+    content = {"schema": SCHEMA, "rows": list(rows), "machine": machine}
+    storage.write(path, checksums.text(content, FILE).encode())

@@ -1,0 +1,49 @@
+"""What lies in the run store and belongs to no finished study: other recipes, seeds or versions."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from pneumo.base import paths
+
+# Folders of the store whose entries are named after the run that they belong to.
+_OF_RUNS = ("runs", "probes")
+
+
+def find(home: Path | None = None) -> dict[Path, int]:
+    """Every folder or file that no record needs, with its size in bytes.
+
+    A run is needed while a record in ``.pneumo/records`` names it. A training that was interrupted is kept.
+    """
+    store = home or paths.home()
+    needed = _needed(store)
+    found = {}
+    for name in _OF_RUNS:
+        for path in sorted((store / name).glob("[!.]*")):
+            if not any(path.name.startswith(label) for label in needed):
+                found[path] = _size(path)
+    return found
+
+
+def remove(found: Iterable[Path]) -> None:
+    """Remove what :func:`find` listed."""
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _needed(store: Path) -> set[str]:
+    """The labels of all runs that a record was made from."""
+    labels: set[str] = set()
+    for path in (store / "records").glob("*/results.json"):
+        content = json.loads(path.read_bytes())
+        labels.update(run["run"] for run in content["provenance"]["runs"])
+    return labels
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.lstat().st_size for file in files if file.is_file())
