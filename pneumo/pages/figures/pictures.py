@@ -16,7 +16,7 @@ def evidence(signed: NDArray[np.floating], called_positive: bool) -> NDArray[np.
     """Grad-CAM's map (h, w) for the call that was made: its ReLU, scaled to [0, 1]; else zero."""
     map_ = np.maximum(signed if called_positive else -signed, 0).astype(np.float32)
     highest = map_.max()
-    return map_ / highest if highest > 0 else map_
+    return np.asarray(map_ / highest if highest > 0 else map_, dtype=np.float32)
 
 
 def overlay(
@@ -25,8 +25,7 @@ def overlay(
     """The evidence in a map over its image, smoothed or cell by cell."""
     show(axes, image)
     axes.imshow(
-        heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5,
-        interpolation="bilinear" if smooth else None,
+        heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5, interpolation="bilinear" if smooth else "none",
         extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
     )  # fmt: skip
 
