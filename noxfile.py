@@ -19,7 +19,11 @@ QUARTO = "quarto-cli>=1.9"
 QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
 OLDEST = PROJECT["project"]["requires-python"].removeprefix(">=")
 # The packages that the reference study was made with, and where they can be installed.
-LOCK = Path("report/reference/requirements.txt")
+REFERENCE = Path("report/reference")
+LOCK = REFERENCE / "requirements.txt"
+TRAIN = "train"
+# Exit statuses of `pneumo study --check`.
+CURRENT, NO_DATA, LACKING = 0, 3, 4
 LOCKED_FOR = "Python 3.11 on Linux x86_64"
 TELL = """\
 from platform import machine, python_version_tuple, system
@@ -35,9 +39,14 @@ def unlocked(session: nox.Session) -> tuple[list[str], bool]:
 
 
 def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
-    """This project, editable, and dependency groups of it; locked: just what LOCK pins."""
+    """This project, editable, with dependency groups of it; locked: just what LOCK pins.
+
+    What trains is an extra, which a session names as the group TRAIN.
+    """
     if not locked:
-        session.install("-e", ".", *nox.project.dependency_groups(PROJECT, *groups))
+        own = ".[train]" if TRAIN in groups else "."
+        named = [group for group in groups if group != TRAIN]
+        session.install("-e", own, *nox.project.dependency_groups(PROJECT, *named))
         return
     here = str(session.run_install("python", "-c", TELL, silent=True)).strip()
     if here != LOCKED_FOR:
@@ -51,12 +60,12 @@ def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Train what is missing and build _site/ (-- --profile, --dataset, --data, --engine, --locked, …)."""
+    """Build _site/, after training what is missing (-- --profile, --data, --record, --engine, …)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     if options.engine in ("auto", "quarto"):
         offer_quarto(session)
-    session.run("pneumo", "study", *options.training)
+    prepare_record(session, options)
     session.run("python", "-m", "report.engine", *options.site)
 
 
@@ -65,7 +74,7 @@ def preview(session: nox.Session) -> None:
     """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
-    session.run("pneumo", "study", *options.training)
+    prepare_record(session, options)
     session.run("python", "-m", "report.engine.preview", "--port", options.port, *options.site)
 
 
@@ -73,7 +82,7 @@ def preview(session: nox.Session) -> None:
 def study(session: nox.Session) -> None:
     """Train what a profile's study lacks, without building pages (options of `pneumo study`, --locked)."""
     options, locked = unlocked(session)
-    install(session, locked=locked)
+    install(session, TRAIN, locked=locked)
     session.run("pneumo", "study", *options)
 
 
@@ -81,14 +90,14 @@ def study(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Train the reference study anew and hold it against its numbers (of `pneumo verify`, --locked)."""
     options, locked = unlocked(session)
-    install(session, locked=locked)
+    install(session, TRAIN, locked=locked)
     session.run("pneumo", "verify", *options)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure speeds and rebuilds, print a table, write bench.json (-- --only ID…, --output FILE)."""
-    install(session, "pages")
+    install(session, "pages", TRAIN)
     session.install("-e", ".[dask]")
     session.run("python", "-m", "report.engine.bench", *session.posargs)
 
@@ -102,9 +111,10 @@ def cite(session: nox.Session) -> None:
 
 @nox.session
 def publish(session: nox.Session) -> None:
-    """Check _site/ and push it to the branch gh-pages of origin (-- --dry-run, --check)."""
+    """Check whether _site/ may be published; the workflow deploys it, or see the README (-- FOLDER)."""
     install(session, "publish")
-    session.run("python", "-m", "report.engine.publish", *session.posargs)
+    folders = [option for option in session.posargs if option != "--check"]  # it only checks
+    session.run("python", "-m", "report.engine.check", "--publish", *folders)
 
 
 @nox.session
@@ -119,7 +129,7 @@ def audit(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests with branch coverage (options of pytest)."""
-    install(session, "tests")
+    install(session, "tests", TRAIN)
     coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
     run_tests(session, *coverage)
 
@@ -127,7 +137,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def promises(session: nox.Session) -> None:
     """Try to break every promise, and count what became of the faults (options of pytest)."""
-    install(session, "tests")
+    install(session, "tests", TRAIN)
     run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 
 
@@ -135,7 +145,7 @@ def promises(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the quick tests with the lowest versions that pyproject.toml admits (options of pytest)."""
     session.env["UV_RESOLUTION"] = "lowest-direct"
-    install(session, "tests")
+    install(session, "tests", TRAIN)
     run_tests(session, "-m", "not slow")
 
 
@@ -150,6 +160,8 @@ def package(session: nox.Session) -> None:
     session.env["PNEUMO_HOME"] = None
     with session.chdir(session.create_tmp()):  # where there is no checkout to find anything in
         session.run("pneumo", "--help", silent=True)
+        session.run("python", "-c", "import pneumo.pages")
+        session.install(*(f"{path}[train]" for path in built if path.endswith(".whl")))
         session.run("pneumo", "data", "--data", "phantom")
         session.run("pneumo", "train", "simple-cnn", "--data", "phantom", "--profile", "smoke")
 
@@ -186,7 +198,7 @@ def lock(session: nox.Session) -> None:
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Give the portable engine pages that nobody would write, for some minutes (-- MINUTES)."""
-    install(session, "tests")
+    install(session, "tests", TRAIN)
     session.env["FUZZ_MINUTES"] = session.posargs[0] if session.posargs else "10"
     session.run("pytest", "-n", "0", "tests/engine/test_fuzz.py")
 
@@ -194,9 +206,10 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check format, style and types."""
-    install(session, "lint")
+    install(session, "lint", TRAIN)
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("lint-imports")
     session.run("mypy")
 
 
@@ -217,9 +230,13 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
     parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
+    parser.add_argument("--record", metavar="FOLDER", help="draw this record, and train nothing")
+    parser.add_argument("--record", metavar="FOLDER", help="draw this record; train nothing")
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
-    parser.add_argument("--executor", metavar="WHERE", help="serial, process:N or dask:ADDRESS")
+    parser.add_argument(
+        "--executor", metavar="WHERE", help="auto, serial, process:N or dask:ADDRESS"
+    )
     parser.add_argument("--fresh", action="store_true", help="run every cell again")
     parser.add_argument("--locked", action="store_true", help=f"install what {LOCK} pins")
     parser.add_argument("--port", default="4200", help="of preview")
@@ -237,7 +254,26 @@ def report_options(session: nox.Session) -> argparse.Namespace:
         if (value := getattr(options, name))
     ]
     options.site = [f"--engine={options.engine}", *(["--fresh"] if options.fresh else []), *both]
+    if options.record:
+        options.site.append(f"--record={options.record}")
+    options.site += [f"--record={options.record}"] if options.record else []
     return options
+
+
+def prepare_record(session: nox.Session, options: argparse.Namespace) -> None:
+    """Make the record that pages are drawn from, unless one is given; only that needs what trains."""
+    if options.record:
+        return
+    check = [f"{session.bin}/pneumo", "study", "--check", *options.training]
+    status = subprocess.run(check, check=False).returncode
+    if status == NO_DATA and not options.profile:
+        session.log("neither data nor a network: the site is drawn from the reference record")
+        options.site.append(f"--record={REFERENCE}")
+    elif status == LACKING:
+        install(session, TRAIN, locked=options.locked)
+        session.run("pneumo", "study", *options.training)
+    elif status != CURRENT:
+        session.error("no site is built")
 
 
 def offer_quarto(session: nox.Session) -> None:

@@ -36,13 +36,13 @@ def watch():
     while not done.wait(0.02):
         peak[0] = max(peak[0], held())
 
-from pneumo.data import descriptions
+from pneumo import data
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
 started = time.perf_counter()
-dataset = datasets.load(None, size, str(path))
+dataset = data.load(size, str(path))
 loaded = time.perf_counter() - started
 
 class Ear:

@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks import speed
 from benchmarks.speed import Measurement
-from pneumo.data.sets import Dataset, phantom
+from pneumo.data import Dataset
+from pneumo.data.datasets import phantom
 from pneumo.study import executors, jobs
-from pneumo.study.executors import Call, Lacking, Pool
+from pneumo.study.executors import Call, Missing, Pool
 from pneumo.study.jobs import Terms, Training
 from pneumo.training.recipes import RECIPES
 
@@ -68,13 +69,9 @@ def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
     """How many times faster a study of short runs is in two processes than one run after the other."""
 
     def study(executor: str) -> None:
-        with (
-            tempfile.TemporaryDirectory() as home,
-            executors.make(executors.parse(executor)) as pool,
-            jobs.terms(pool, dataset, Path(home), "cpu") as common,
-        ):
+        with tempfile.TemporaryDirectory() as home:
             wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs)]
-            jobs.trained(pool, common, dataset, wanted, [None] * runs)
+            jobs.complete(executors.parse(executor), dataset, wanted, None, Path(home), "cpu")
 
     return speed.ratio(partial(study, "serial"), partial(study, f"process:{WORKERS}"), turns=1)
 
@@ -105,8 +102,8 @@ def _spans(pool: Pool, common: Terms, dataset: Dataset, wanted: list[Training]) 
     return [span for _, span in executors.answers(pool, calls)]
 
 
-def timed(common: Terms, wanted: Training, **given: Any) -> Span | Lacking:
+def timed(common: Terms, wanted: Training, **given: Any) -> Span | Missing:
     """Train a run, in a worker, by the clock."""
     started = time.time()
     made = jobs.train(common, wanted, **given)
-    return made if isinstance(made, Lacking) else Span(os.getpid(), started, time.time())
+    return made if isinstance(made, Missing) else Span(os.getpid(), started, time.time())

@@ -73,11 +73,11 @@ function predictive(right, of, wrong, among, odds) {
 }
 
 /** What both rates come to among whole people. */
-function frequencies({ sensitivity, specificity }, prevalence, children) {
-  const sick = evenly(children * prevalence);
+function frequencies({ sensitivity, specificity }, prevalence, among) {
+  const sick = evenly(among * prevalence);
   const found = evenly(sick * sensitivity.value);
-  const alarms = evenly((children - sick) * (1 - specificity.value));
-  return { children, sick, found, alarms, called: found + alarms, missed: sick - found };
+  const alarms = evenly((among - sick) * (1 - specificity.value));
+  return { among, sick, found, alarms, called: found + alarms, missed: sick - found };
 }
 
 /** The nearest whole number, of two the even one: as Python rounds. */
@@ -298,8 +298,8 @@ function pointsOf({ sensitivity, specificity, ppv }) {
   };
 }
 
-function sentence({ children, sick, found, called, missed }, { people, condition }) {
-  return `Of ${children.toLocaleString("en")} ${people}, ${sick} of whom have ${condition}, `
+function sentence({ among, sick, found, called, missed }, { people, condition }) {
+  return `Of ${among.toLocaleString("en")} ${people}, ${sick} of whom have ${condition}, `
     + `${called} ${called === 1 ? "is" : "are"} called so, ${found} of them rightly; `
     + `${missed} with ${condition} ${missed === 1 ? "is" : "are"} missed.`;
 }

@@ -22,8 +22,7 @@ from scipy.special import logit
 
 from pneumo.analysis import writing
 from pneumo.base import checksums
-from pneumo.data import sets
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset, datasets
 from pneumo.record import Record, read
 from pneumo.study import study as study_module
 from pneumo.study.study import Study
@@ -75,7 +74,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def phantom() -> Dataset:
     """The drawn data set."""
-    return sets.phantom()
+    return datasets.phantom()
 
 
 @pytest.fixture
@@ -151,7 +150,8 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         runs.write_arrays(path / "predictions.npz", **arrays)
         digest = checksums.digest((path / "predictions.npz").read_bytes())
         files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
-        return Run(path, recipe, seed, path.name[-12:], {"pretrained": None, "files": files})
+        about = {"pretrained": None, "data": {"fingerprint": "0" * 64}, "hardware": {}}
+        return Run(path, recipe, seed, path.name[-12:], {**about, "files": files})
 
     return write
 
@@ -177,7 +177,7 @@ def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
 
     def make(val: Cases, test: Cases) -> Dataset:
         splits = {
-            name: sets.Split(
+            name: datasets.Split(
                 np.zeros((len(cases[0]), 28, 28), np.uint8), np.array(cases[0], np.uint8)
             )
             for name, cases in (("val", val), ("test", test))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pneumo.analysis import ablation, claims, comparison
+from pneumo.analysis import ablation, claims
 from pneumo.analysis.ablation import Row
 from pneumo.analysis.intervals import Interval
 from pneumo.pages import figures, prose, tables
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import mean_difference
 
 
 def row(change, held, test=None, model="SimpleCNN", val=0.0, reach=0.01, seeds=5):
@@ -68,10 +69,10 @@ def test_one_run_each_gives_delongs_interval():
     generator = np.random.default_rng(0)
     labels = (np.arange(300) % 3 == 0).astype(np.uint8)
     ours, theirs = (labels + scale * generator.normal(size=300) for scale in (1, 1.5))
-    found = comparison.mean_difference(labels, ours[None], theirs[None])
+    found = mean_difference(labels, ours[None], theirs[None])
     chances = [metrics.probabilities(scores) for scores in (ours, theirs)]
     test = metrics.delong(labels, *chances)
-    assert found.mean == pytest.approx(test.difference)
+    assert found.value == pytest.approx(test.difference)
     assert (found.low, found.high) == pytest.approx(test.interval())
 
 
@@ -87,7 +88,7 @@ def test_the_interval_covers_the_truth_with_cases_and_seeds_drawn_anew():
             + 0.5 * generator.normal(size=(5, 120))
             for _ in range(2)
         ]
-        found = comparison.mean_difference(labels, *scores)
+        found = mean_difference(labels, *scores)
         outside += not found.low <= 0 <= found.high
     assert 0 < outside / turns < 0.07
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from pneumo.analysis import evidence
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.study.study import YOUDEN, Model, Study, threshold
 from pneumo.training.runs import Explanation
 

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pneumo.analysis import baselines
-from pneumo.data.sets import Dataset, Split
+from pneumo.data import Dataset, Split
 from pneumo.statistics import metrics
 from pneumo.study.study import Study
 from pneumo.training.recipes import Profile

@@ -14,10 +14,14 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from pneumo.analysis import calibration
-from pneumo.statistics import metrics
+from pneumo.analysis import calibration as analysis
+from pneumo.pages.tables import TABLES
+from pneumo.record.calibration import Calibration
+from pneumo.statistics import calibration, metrics
 from pneumo.statistics.metrics import MetricError
+from pneumo.study import selection
 from pneumo.study.study import Model
+from pneumo.study.temperature import logits_of, temperature
 from pneumo.training.recipes import RECIPES
 
 
@@ -131,15 +135,14 @@ def test_intercept_and_slope_are_those_of_an_unpenalised_logistic_regression(int
     theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
     ours = calibration.recalibrate(labels, logits)
     assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
-    assert ours.slope == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
+    assert ours.slope.value == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
 
 
-def test_the_standard_error_and_the_test_are_those_of_statsmodels():
+def test_the_interval_and_the_test_are_those_of_statsmodels():
     labels, logits = drawn(-0.2, 0.9, count=600)
     theirs = sm.Logit(labels, sm.add_constant(logits)).fit(disp=0)
     ours = calibration.recalibrate(labels, logits)
-    assert ours.slope_error == pytest.approx(theirs.bse[1], rel=1e-4)
-    assert ours.slope_interval() == pytest.approx(tuple(theirs.conf_int()[1]), rel=1e-4)
+    assert (ours.slope.low, ours.slope.high) == pytest.approx(theirs.conf_int()[1], rel=1e-4)
     at_face_value = -log_loss(labels, expit(logits), normalize=False)
     assert ours.p_value == pytest.approx(
         stats.chi2.sf(2 * (theirs.llf - at_face_value), 2), rel=1e-3
@@ -164,17 +167,17 @@ def test_a_temperature_scales_the_slope_and_leaves_the_intercept(data, temperatu
     assume(logits.min() < logits.max())
     before = calibration.recalibrate(labels, logits)
     after = calibration.recalibrate(labels, logits / temperature)
-    assume(math.isfinite(before.slope))
-    assert after.slope == pytest.approx(before.slope * temperature, rel=1e-3, abs=1e-3)
+    assume(math.isfinite(before.slope.value))
+    assert after.slope.value == pytest.approx(before.slope.value * temperature, rel=1e-3, abs=1e-3)
     assert after.intercept == pytest.approx(before.intercept, rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize(("labels", "sign"), [([0, 0, 1, 1], 1), ([1, 1, 0, 0], -1)])
 def test_logits_that_separate_the_classes_have_an_infinite_slope(labels, sign):
     found = calibration.recalibrate(labels, [-2.0, -1.0, 1.0, 2.0])
-    assert found.slope == sign * math.inf
+    assert found.slope.value == sign * math.inf
     assert math.isnan(found.intercept)
-    assert math.isnan(found.slope_error)
+    assert math.isnan(found.slope.low)
     # The likelihood that the slope nears is 1.
     likelihood = -log_loss(labels, expit([-2.0, -1.0, 1.0, 2.0]), normalize=False)
     assert found.p_value == pytest.approx(stats.chi2.sf(-2 * likelihood, 2))
@@ -185,7 +188,7 @@ def test_a_shared_border_counts_with_its_own_share():
     found = calibration.recalibrate(labels, logits)
     steep = -log_loss(labels, [1e-12, 0.5, 0.5, 1 - 1e-12], normalize=False)
     given_ = -log_loss(labels, expit(logits), normalize=False)
-    assert found.slope == math.inf
+    assert found.slope.value == math.inf
     assert found.p_value == pytest.approx(stats.chi2.sf(2 * (steep - given_), 2), rel=1e-4)
 
 
@@ -193,7 +196,7 @@ def test_logits_that_are_all_the_same_are_tested_as_one_probability():
     labels = [1] * 75 + [0] * 25
     right = calibration.recalibrate(labels, np.full(100, logit(0.75)))
     wrong = calibration.recalibrate(labels, np.zeros(100))
-    assert math.isnan(right.slope)
+    assert math.isnan(right.slope.value)
     assert right.p_value == pytest.approx(1)
     assert wrong.p_value < 0.001
 
@@ -234,14 +237,14 @@ def test_a_shift_is_bayes_rule(probability, presumed, actual):
 
 def test_a_shift_to_the_true_prevalence_mends_what_only_the_prevalence_broke():
     labels, logits = drawn()
-    # Half of the pneumonia cases are left out, and nothing else is changed.
+    # Half of the positive cases are left out, and nothing else is changed.
     kept = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 2 == 0))
     there = calibration.read(labels[kept], logits[kept])
     mended = calibration.to_prevalence(logits[kept], labels.mean(), labels[kept].mean())
     told = calibration.read(labels[kept], mended)
     assert there.recalibration.p_value < 0.001
     assert told.recalibration.p_value > 0.05
-    assert told.mean_error[0] < 0 < told.mean_error[1]
+    assert told.mean_error.low < 0 < told.mean_error.high
 
 
 @pytest.mark.parametrize(
@@ -293,20 +296,61 @@ def test_a_run_is_scaled_by_the_temperature_of_validation_alone(write_run):
     run = write_run(
         RECIPES["simple-cnn"], (labels, expit(2 * logits)), (test_labels, expit(2 * test_logits))
     )
-    assert calibration.temperature(run) == pytest.approx(2, rel=0.1)
-    np.testing.assert_allclose(
-        calibration.logits_of(run), 2 * test_logits / calibration.temperature(run), rtol=1e-6
-    )
-    np.testing.assert_allclose(calibration.logits_of(run, scaled=False), 2 * test_logits, rtol=1e-6)
+    assert temperature(run) == pytest.approx(2, rel=0.1)
+    np.testing.assert_allclose(logits_of(run), 2 * test_logits / temperature(run), rtol=1e-6)
+    np.testing.assert_allclose(logits_of(run, scaled=False), 2 * test_logits, rtol=1e-6)
 
 
 def test_the_summary_is_the_mean_of_the_seeds(study):
     for model in study.ran:
-        found = calibration.summary(model)
-        each = [calibration.reading(run, "val", scaled=False) for run in model.runs]
+        found = analysis.summary(model)
+        each = [analysis.reading(run, "val", scaled=False) for run in model.runs]
         assert found["bins"] == calibration.BINS
         assert found["val"]["before"]["brier"] == pytest.approx(
             np.mean([one.brier.score for one in each])
         )
-        alone = calibration.summary(Model(model.recipe, 1, model.runs[:1]))
-        assert alone["temperature"] == calibration.temperature(model.run)
+        alone = analysis.summary(Model(model.recipe, 1, model.runs[:1]))
+        assert alone["temperature"] == temperature(model.run)
+
+
+def test_a_run_is_told_the_prevalence_of_the_test_set(study):
+    model = study.ran[0]
+    told = analysis.at_known_prevalence(study, model)
+    share, presumed = study.data.test.labels.mean(), analysis.presumed_prevalence(study)
+    moved = logits_of(model.run) + logit(share) - logit(presumed)
+    assert told.observed == pytest.approx(share)
+    assert told.predicted == pytest.approx(expit(moved).mean())
+
+
+def test_what_is_said_of_the_best_model_comes_back_from_a_record(study, record):
+    back = record.answer("calibration", Calibration)
+    best = selection.best(study)
+    for scaled, found in ((False, back.as_given), (True, back.scaled)):
+        own = analysis.reading(best.run, scaled=scaled)
+        assert found.predicted == own.predicted
+        assert found.mean_error == own.mean_error
+        assert found.ece == own.calibration_error
+        assert found.slope.known == math.isfinite(own.recalibration.slope.value)
+    means = analysis.summary(best)
+    assert back.ece_after == means["test"]["after"]["ece"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [(0.1, 0.04, "most"), (0.1, 0.06, "part"), (0.1, 0.1003, "nothing"), (0.1, 0.11, "harm")],
+)
+def test_how_much_of_an_error_is_mended_has_a_word(before, after, said):
+    assert analysis.mended(before, after) == said
+
+
+def test_calibration_stands_by_split_before_and_after(study, record):
+    made = TABLES["tbl-calibration"](record)
+    assert len(made.rows) == 4 * len(study.ran)
+    found = analysis.summary(study.ran[0])
+    places = [(split, when) for split in ("val", "test") for when in ("before", "after")]
+    for row, (split, when) in zip(made.rows, places, strict=False):
+        shown = dict(zip(made.columns, row, strict=True))
+        assert shown["Brier"] == f"{found[split][when]['brier']:.3f}"
+        assert shown["ECE"] == f"{found[split][when]['ece']:.3f}"
+    assert [row[2] for row in made.rows[:2]] == ["1.00", f"{found['temperature']:.2f}"]
+    assert [row[0] for row in made.rows[:4]] == [study.ran[0].title, "", "", ""]

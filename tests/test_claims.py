@@ -7,7 +7,7 @@ import pytest
 
 from pneumo.analysis import ablation, claims
 from pneumo.analysis.intervals import Interval
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.statistics import metrics
 from pneumo.study import selection
 from pneumo.study.study import Model, Study

@@ -87,7 +87,7 @@ def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
     assert phantom.fingerprint in said
     for counts in phantom.counts().values():
         assert f"{counts['normal']:>8,}{counts['pneumonia']:>11,}" in said
-    assert "stand in both train and test" in said
+    assert "are in both train and test" in said
     assert said.rstrip().endswith("synthetic phantom, not medical data")
 
 
@@ -105,7 +105,7 @@ def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch
         (["train", "simple-cnn", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (["train", "simple-cnn", "--device", "nonsense"], "no device 'nonsense' here"),
         (["study", "--only", "nonsense"], "has no recipe nonsense"),
-        (["study", "--executor", "nonsense"], "there are: serial, process:N, dask:ADDRESS"),
+        (["study", "--executor", "nonsense"], "there are: auto, serial, process:N"),
         (["predict", "a.png"], "no finished study of profile standard"),
         (["predict", "a.png", "--profile", "nonsense"], "no profile is called 'nonsense'"),
         (

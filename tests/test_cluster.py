@@ -1,4 +1,4 @@
-"""A study on a Dask cluster: a real scheduler and two workers, with the run store in sight and without."""
+"""A study on a Dask cluster: real workers, with a shared run store and without, which join late or die."""
 
 import os
 import re
@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo.data import descriptions
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
-from pneumo.study.executors import ExecutorError
+from pneumo.study.executors import Call, ExecutorError, answers
 from pneumo.training import recipes
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
 distributed = pytest.importorskip("distributed")
+cluster = pytest.importorskip("pneumo.study.cluster")
 pytestmark = pytest.mark.slow
 
 LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
@@ -29,22 +29,30 @@ SMALL = replace(
 )
 
 
-@pytest.fixture(scope="module")
-def cluster():
+def started(workers):
     # An empty PNEUMO_HOME gives a worker no run store of its own.
-    with distributed.LocalCluster(
-        n_workers=2,
+    return distributed.LocalCluster(
+        n_workers=workers,
         threads_per_worker=1,
         host="127.0.0.1",
         dashboard_address=":0",
         env={"PNEUMO_HOME": ""},
-    ) as cluster:
-        yield cluster
+    )
+
+
+def chosen(dask):
+    return executors.parse(f"dask:{dask.scheduler_address}")
+
+
+@pytest.fixture(scope="module")
+def two():
+    with started(2) as dask:
+        yield dask
 
 
 @pytest.fixture
-def client(cluster):
-    with distributed.Client(cluster, set_as_default=False) as client:
+def client(two):
+    with distributed.Client(two, set_as_default=False) as client:
         yield client
 
 
@@ -55,51 +63,30 @@ def expected(phantom, tmp_path_factory):
     return [train(recipe, seed, phantom, home=home) for seed in SMALL.seeds]
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch):
-    monkeypatch.setitem(recipes.PROFILES, SMALL.name, SMALL)
-
-
 def assert_same_bits(run, other):
     assert run.key == other.key
     for split, predictions in run.predictions.items():
         np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
 
 
-def test_a_cluster_with_a_shared_folder_gives_the_bits_of_a_single_process(
-    cluster, expected, tmp_path
+@pytest.mark.parametrize("one_store", [True, False])
+def test_a_cluster_gives_the_bits_of_a_single_process_with_a_shared_store_or_without(
+    one_store, two, client, expected, arrays, tmp_path, monkeypatch
 ):
-    heard = []
-    done = study_module.run(
-        SMALL.name, "phantom", home=tmp_path, executor=f"dask:{cluster.scheduler_address}",
-        finished=lambda run: heard.append(run.seed),
-    )  # fmt: skip
-    for run, other in zip(done.runs, expected, strict=True):
-        assert_same_bits(run, other)
-        assert run.path.parent == tmp_path / "runs"
-    assert sorted(heard) == [0, 1]
-    assert not questions.missing(done.runs[0], SMALL)
-    assert not list(tmp_path.glob(".study-*"))
-
-
-def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
-    cluster, client, expected, phantom, tmp_path
-):
-    own, home, file = tmp_path / "own", tmp_path / "home", tmp_path / "pneumoniamnist.npz"
-    arrays = {}
-    for name, split in phantom.splits.items():
-        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
+    monkeypatch.setitem(recipes.PROFILES, SMALL.name, SMALL)
+    home, own, file = tmp_path / "home", tmp_path / "own", tmp_path / "pneumoniamnist.npz"
     np.savez(file, **arrays)
-    client.run(lambda: os.environ.update(PNEUMO_HOME=str(own)))
+    client.run(lambda: jobs._loaded.clear())
+    if not one_store:
+        client.run(lambda: os.environ.update(PNEUMO_HOME=str(own)))
 
     def listener(*_):
-        file.unlink(missing_ok=True)  # what the client has read the workers do not find
+        if not one_store:
+            file.unlink(missing_ok=True)  # the client has read it, and workers do not find it
 
-    client.run(lambda: jobs._known.clear())
     try:
         done = study_module.run(
-            SMALL.name, str(file), home=home, listener=listener,
-            executor=f"dask:{cluster.scheduler_address}",
+            SMALL.name, str(file), home=home, listener=listener, executor=f"dask:{two.scheduler_address}"
         )  # fmt: skip
     finally:
         client.run(lambda: os.environ.update(PNEUMO_HOME=""))
@@ -107,120 +94,161 @@ def test_without_a_shared_folder_runs_and_data_go_through_the_scheduler(
         assert_same_bits(run, other)
         assert run.path.parent == home / "runs"
         assert run.manifest["data"]["source"] == "file"
-    assert {path.name for path in (own / "runs").glob("simple-*")} == {r.label for r in done.runs}
-    assert sorted(questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape) == [8]
-    assert descriptions.describe(done.data).name == "pneumoniamnist"
+    assert len(list(own.glob("runs/simple-*"))) == (0 if one_store else len(done.runs))
+    assert questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape == (8,)
+    assert done.data.about.name == "pneumoniamnist"
+    assert not list(home.glob(".study-*"))
 
 
-class Killer:
-    """Kills the worker that is busy, once, when it has told of an epoch."""
+class Killer(Counter):
+    """Kills the busy worker, once, after the second epoch."""
+
+    killed = ()
 
     def __init__(self, client):
+        super().__init__()
         self.client, self.pids = client, client.run(os.getpid)
-        self.heard, self.killed = Counter(), []
 
     def step(self, images):
         pass
 
     def epoch(self, row):
-        self.heard[row["epoch"]] += 1
+        self[row["epoch"]] += 1
         if row["epoch"] == 2 and not self.killed:
-            self.killed.append(True)
-            self.client.loop.add_callback(self.kill)
-
-    async def kill(self):
-        for worker, keys in (await self.client.scheduler.processing()).items():
-            if keys:
+            self.killed = [worker for worker, keys in self.client.processing().items() if keys]
+            for worker in self.killed:
                 os.kill(self.pids[worker], signal.SIGKILL)
-                self.killed.append(worker)
 
 
 @pytest.mark.promise("killed", "survived")
-def test_a_worker_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(
-    cluster, client, phantom, tmp_path
+def test_a_worker_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(
+    two, client, phantom, tmp_path
 ):
     undisturbed = train(LONGER, 0, phantom, home=tmp_path / "serial")
-    killer = Killer(client)
-    place = executors.parse(f"dask:{cluster.scheduler_address}")
-    with (
-        executors.make(place) as pool,
-        jobs.terms(pool, phantom, tmp_path, "cpu") as common,
-    ):
-        wanted = [jobs.want(LONGER, 0, phantom, None)]
-        (run,) = jobs.trained(pool, common, phantom, wanted, [killer])
-    assert len(killer.killed) == 2
-    assert killer.heard[1] == 1
-    assert killer.heard.total() <= LONGER.epochs + 1
-    assert [row["epoch"] for row in run.history] == list(range(1, LONGER.epochs + 1))
+    killer, said = Killer(client), []
+    wanted = [jobs.want(LONGER, 0, phantom, None)]
+    (run,) = jobs.complete(
+        chosen(two), phantom, wanted, None, tmp_path, "cpu", [killer], say=said.append
+    )
+    assert len(killer.killed) == 1
+    assert said == ["simple-cnn s0: its worker died or left; it resumes from its last epoch"]
+    assert killer[1] == 1
+    assert killer.total() <= LONGER.epochs + 1
     assert_same_bits(run, undisturbed)
 
 
-class Heard:
-    def __init__(self):
-        self.begun = threading.Event()
+class Interrupter:
+    """As Ctrl-C, after an epoch."""
 
     def step(self, images):
-        self.begun.set()
+        pass
 
     def epoch(self, row):
-        pass
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
 
 
 @pytest.mark.promise("killed", "survived")
-def test_who_stops_ends_the_runs_in_workers_and_leaves_their_checkpoints(
-    cluster, client, phantom, tmp_path
+def test_an_interrupted_study_ends_its_runs_in_workers_and_leaves_their_checkpoints(
+    two, client, phantom, tmp_path
 ):
-    recipe, heard = replace(LONGER, epochs=500), Heard()
-
-    def stopped():
-        with (
-            executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
-            jobs.terms(pool, phantom, tmp_path, "cpu") as common,
-        ):
-            wanted = jobs.want(recipe, 0, phantom, None)
-            pool.submit(jobs.train, common, wanted, listener=heard)
-            assert heard.begun.wait(300)
-            while not list(tmp_path.glob("runs/.*.partial/checkpoint.pt")):
-                time.sleep(0.05)
-            raise KeyboardInterrupt
-
+    wanted = [jobs.want(replace(LONGER, epochs=500), 0, phantom, None)]
     with pytest.raises(KeyboardInterrupt):
-        stopped()
+        jobs.complete(chosen(two), phantom, wanted, None, tmp_path, "cpu", [Interrupter()])
     deadline = time.monotonic() + 300
     while any(client.run(lambda dask_worker: dask_worker.state.executing_count).values()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert len(list(tmp_path.glob("runs/.*.partial"))) == 1
+    assert len(list(tmp_path.glob("runs/.*.partial/checkpoint.pt"))) == 1
 
 
-def test_a_run_that_fails_in_a_worker_is_told_in_one_line(cluster, phantom, tmp_path):
-    with (
-        executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
-        jobs.terms(pool, phantom, tmp_path, "nonsense") as common,
-    ):
-        wanted = [jobs.want(LONGER, seed, phantom, None) for seed in range(8)]
-        with pytest.raises(ExecutorError) as raised:
-            jobs.trained(pool, common, phantom, wanted, [None] * 8)
+def test_a_run_that_fails_in_a_worker_is_an_error_of_one_line(two, phantom, tmp_path):
+    wanted = [jobs.want(LONGER, seed, phantom, None) for seed in range(8)]
+    with pytest.raises(ExecutorError) as raised:
+        jobs.complete(chosen(two), phantom, wanted, None, tmp_path, "nonsense")
     assert re.match(r"simple-cnn s\d failed in a worker: no device 'nonsense'", str(raised.value))
     assert "\n" not in str(raised.value)
 
 
-def test_a_scheduler_that_goes_is_told_in_one_line(phantom, tmp_path, monkeypatch):
-    with distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=":0") as lonely:
-        pool = executors.make(executors.parse(f"dask:{lonely.scheduler_address}"))
-        future = pool.submit(str)
-    with pytest.raises(ExecutorError, match=r"the Dask scheduler at tcp://.* is gone"):
-        future.result(timeout=120)
-    with pytest.raises(ExecutorError, match="is gone"):
-        pool.submit(str)
-    pool.stop()
+def double(number, listener=None):
+    return 2 * number
+
+
+def die_once(marker, listener=None):
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+DOUBLES = [Call(str(number), double, (number,)) for number in range(6)]
+
+
+@pytest.fixture(scope="module")
+def none():
+    with started(0) as dask:
+        yield dask
+
+
+def scaled_to(dask, count):
+    dask.scale(count)
+    while len(dask.scheduler_info["workers"]) != count:
+        time.sleep(0.05)
+
+
+def test_ten_studies_in_a_row_begin_when_one_to_four_workers_join_late(none):
+    for late in (1, 2, 3, 4, 4, 3, 3, 2, 1, 1):
+        with executors.make(chosen(none)) as pool:
+            assert not pool.has_room()
+            timer = threading.Timer(0.5, none.scale, (late,))
+            timer.start()
+            begun = time.monotonic()
+            assert sorted(answers(pool, DOUBLES)) == [(n, 2 * n) for n in range(6)]
+            assert time.monotonic() - begun < 120
+        timer.join()
+        scaled_to(none, 0)
+
+
+@pytest.mark.promise("killed", "survived")
+def test_a_study_goes_on_when_its_only_worker_is_killed_and_its_nanny_restarts_it(none, tmp_path):
+    scaled_to(none, 1)
+    said = []
+    with executors.make(chosen(none)) as pool:
+        ((_, pid),) = answers(pool, [Call("x", die_once, (tmp_path / "marker",))], said.append)
+    assert pid != os.getpid()
+    assert said == ["x: its worker died or left; it resumes from its last epoch"]
+    scaled_to(none, 0)
+
+
+def test_without_a_worker_a_study_says_what_it_waits_for_and_gives_up_after_a_set_time(
+    none, monkeypatch
+):
+    monkeypatch.setattr(cluster, "NOTICE_INTERVAL", 1)
+    monkeypatch.setenv("PNEUMO_WORKER_TIMEOUT", "4")
+    said = []
+    with (
+        executors.make(chosen(none)) as pool,
+        pytest.raises(ExecutorError, match=r"no worker for 4 s .* PNEUMO_WORKER_TIMEOUT=SECONDS"),
+    ):
+        list(answers(pool, DOUBLES, said.append))
+    assert len(said) >= 2
+    assert set(said) == {
+        f"no worker yet; waiting for a Dask worker to connect to the scheduler at {none.scheduler_address}"
+    }
+
+
+def test_a_scheduler_that_goes_is_an_error_of_one_line():
+    with started(0) as lonely:
+        pool = executors.make(chosen(lonely))
+    with pool, pytest.raises(ExecutorError, match=r"the Dask scheduler at tcp://.* is gone"):
+        list(answers(pool, DOUBLES))
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    from pneumo.study import cluster
-
-    monkeypatch.setattr(cluster, "PATIENCE", 1)
-    with pytest.raises(ExecutorError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
-        executors.make(executors.parse("dask:tcp://127.0.0.1:9"))
-    with pytest.raises(ExecutorError, match=r"no file of a Dask scheduler at /nowhere\.json"):
-        executors.make(executors.parse("dask:/nowhere.json"))
+    monkeypatch.setattr(cluster, "CONNECT_TIMEOUT", 1)
+    for address, said in (
+        ("tcp://127.0.0.1:9", r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        ("/nowhere.json", r"no file of a Dask scheduler at /nowhere\.json"),
+    ):
+        with pytest.raises(ExecutorError, match=said):
+            executors.make(executors.parse(f"dask:{address}"))

@@ -29,7 +29,7 @@ from pneumo.training.runs import RunError
 from pneumo.training.train import train
 from pneumo.training.weights import WeightsError
 from report.engine.__main__ import main as build
-from report.engine.memory import Memory
+from report.engine.cache import Cache
 
 CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=64, batch_size=32)
 
@@ -459,10 +459,10 @@ def test_a_changed_byte_in_pretrained_weights_is_found(pretrained_file, faults):
 
 @pytest.mark.promise("damage", "survived")
 def test_a_damaged_entry_of_what_builds_have_kept_counts_as_none(tmp_path, faults):
-    memory = Memory(tmp_path)
-    memory.put("pandoc", "key", b"<p>0.913</p>")
-    memory.put("pandoc", "other", b"<p>0.219</p>")
-    memory.put("typst", "key", b"<p>0.555</p>")
+    cache = Cache(tmp_path)
+    cache.put("pandoc", "key", b"<p>0.913</p>")
+    cache.put("pandoc", "other", b"<p>0.219</p>")
+    cache.put("typst", "key", b"<p>0.555</p>")
     file = tmp_path / "pandoc" / "key.gz"
     content = file.read_bytes()
     cases = [content[:length] for length in range(len(content))]
@@ -475,7 +475,7 @@ def test_a_damaged_entry_of_what_builds_have_kept_counts_as_none(tmp_path, fault
     lost = 0
     for case in cases:
         file.write_bytes(case)
-        found = memory.get("pandoc", "key")
+        found = cache.get("pandoc", "key")
         assert found in (None, b"<p>0.913</p>")
         lost += found is None
     # What is not lost are fields of the header that say nothing of the content.

@@ -1,4 +1,4 @@
-"""One run over two processes: the same gradients, numbers within the seeds' spread, resumed alike."""
+"""One run over two processes: the gradients of one, numbers within the seeds' spread, resumed alike."""
 
 import json
 import os
@@ -21,13 +21,13 @@ from pneumo.training.train import TrainingError, train
 pytestmark = pytest.mark.slow
 
 RECIPE = replace(RECIPES["simple-cnn"], epochs=3, train_images=256)
-# What each of two processes does: train, or compare the gradients of one step with those of a lone process.
+# Each of two processes trains, or compares the gradients of a step with those of a single process.
 SHARE = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
 import numpy as np, torch
-from pneumo.data import sets
+from pneumo.data.datasets import phantom
 from pneumo.training import distributed
 from pneumo.training.loop import Loop, Stage, TwoClasses
 from pneumo.training.models import build
@@ -36,7 +36,7 @@ from pneumo.training.recipes import RECIPES
 what, folder = sys.argv[1], Path(sys.argv[2])
 options = json.loads(sys.argv[3])
 recipe = replace(RECIPES["simple-cnn"], **options)
-dataset = data.phantom()
+dataset = phantom()
 
 
 def gradients(loop, count):
@@ -71,26 +71,36 @@ with distributed.group("cpu") as group:
 """
 
 
-def _start(what: str, folder: Path, **options: object) -> subprocess.Popen[str]:
+def _launch(*arguments: str, home: Path) -> subprocess.Popen[str]:
+    """Start two processes by `torchrun`."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    folder.mkdir(exist_ok=True)
-    script = folder / "share.py"
-    script.write_text(SHARE)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-        "--master-addr", "127.0.0.1", "--master-port", str(port),
-        str(script), what, str(folder), json.dumps(options),
+        "--master-addr", "127.0.0.1", "--master-port", str(port), *arguments,
     ]  # fmt: skip
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=os.environ | {"PNEUMO_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
-def _done(process: subprocess.Popen[str]) -> None:
+def _start(what: str, folder: Path, **options: object) -> subprocess.Popen[str]:
+    folder.mkdir(exist_ok=True)
+    script = folder / "share.py"
+    script.write_text(SHARE)
+    return _launch(str(script), what, str(folder), json.dumps(options), home=folder)
+
+
+def _done(process: subprocess.Popen[str]) -> str:
     said, _ = process.communicate(timeout=300)
     assert process.returncode == 0, said
+    return said
 
 
 SHORT = {"epochs": 3, "train_images": 256}
@@ -135,8 +145,9 @@ def test_a_shared_run_that_was_killed_ends_with_the_same_bits(together, tmp_path
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.05)
+    children = _children(process.pid)
     os.killpg(process.pid, signal.SIGKILL)
-    for child in _children(process.pid):
+    for child in children:  # `torchrun` starts them in sessions of their own
         os.kill(child, signal.SIGKILL)
     process.wait()
     _done(_start("train", tmp_path, **SHORT))
@@ -147,32 +158,22 @@ def test_a_shared_run_that_was_killed_ends_with_the_same_bits(together, tmp_path
         )
 
 
-def _children(session: int) -> list[int]:
-    """The processes that `torchrun` started in sessions of their own."""
+def _children(process: int) -> list[int]:
     done = subprocess.run(
-        ["pgrep", "-f", "share.py train"], capture_output=True, text=True, check=False
+        ["pgrep", "-P", str(process)], capture_output=True, text=True, check=False
     )
-    return [int(line) for line in done.stdout.split() if int(line) != session]
+    return [int(line) for line in done.stdout.split()]
 
 
-def test_the_command_line_shares_a_run_where_torchrun_starts_it(tmp_path):
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-        "--master-addr", "127.0.0.1", "--master-port", str(port),
-        "-m", "pneumo", "train", "simple-cnn", "--data", "phantom", "--profile", "smoke", "--device", "cpu",
-    ]  # fmt: skip
-    environment = os.environ | {"PNEUMO_HOME": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("kept, validation loss") == 1
+def test_the_command_line_shares_a_run_if_torchrun_starts_it(tmp_path):
+    options = ("--data", "phantom", "--profile", "smoke", "--device", "cpu")
+    said = _done(_launch("-m", "pneumo", "train", "simple-cnn", *options, home=tmp_path))
+    assert said.count("kept, validation loss") == 1
     (path,) = (tmp_path / "runs").glob("simple-cnn-s0-*")
     assert runs.load(path).manifest["hardware"]["processes"] == 2
 
 
-def test_a_group_that_nobody_started_is_refused_in_one_line(monkeypatch):
+def test_a_group_without_torchrun_is_refused_in_one_line(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     assert not distributed.is_wanted()

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pneumo.analysis import calibration, claims
+from pneumo.analysis import claims
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, YOUDEN
+from pneumo.study.temperature import logits_of, temperature
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def together(study):
 def test_it_is_the_mean_of_every_runs_logits_over_its_temperature(study, together):
     members = [run for model in study.ran for run in model.runs]
     for split in ("val", "test"):
-        scaled = [run.predictions[split].logits / calibration.temperature(run) for run in members]
+        scaled = [run.predictions[split].logits / temperature(run) for run in members]
         found = together.run.predictions[split]
         np.testing.assert_allclose(found.logits, np.mean(scaled, axis=0))
         np.testing.assert_array_equal(found.labels, members[0].predictions[split].labels)
@@ -58,7 +59,7 @@ def test_a_run_that_is_surer_than_it_is_right_speaks_no_louder(black, write_run,
     model = study.ran[0]
     runs = tuple(write_run(model.recipe, one, one, seed=i) for i, one in enumerate(cases))
     made = replace(study, models=(replace(model, runs=runs),))
-    calm, loud = (calibration.logits_of(run) for run in runs)
+    calm, loud = (logits_of(run) for run in runs)
     np.testing.assert_allclose(calm, loud, rtol=1e-3)
     found = ensemble.combine(made).run.predictions["test"].logits
     np.testing.assert_allclose(found, calm, rtol=1e-3)

@@ -12,7 +12,8 @@ from forks import Job
 from PIL import Image
 from test_killed import assert_it_is_as_if_nothing_had_been, assert_nothing_is_half_there
 
-STUDY = ("study", "--profile", "tiny", "--data", "phantom")
+# In this process, whose rights and limits are restricted.
+STUDY = ("study", "--profile", "tiny", "--data", "phantom", "--executor", "serial")
 TRAIN = ("train", "simple-cnn", "--profile", "tiny", "--data", "phantom")
 # Bytes that there is room for, one after the other.
 ROOMS = (4_096, 32_768, 150_000, 300_000, 500_000, 800_000, 1_200_000, 1_600_000)

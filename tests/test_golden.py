@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo.data import sets
+from pneumo.data import Split, datasets
 from pneumo.data.held_out import divide
-from pneumo.data.sets import Split
 from pneumo.training.grad_cam import explain
 from pneumo.training.loop import Loop, predict
 from pneumo.training.recipes import RECIPES
@@ -65,7 +64,7 @@ def numbers(name, folder, **changes):
     else:
         tiny |= {"frozen_epochs": min(1, recipe.frozen_epochs), "input_size": 28}
     recipe = replace(recipe, **(tiny | changes))
-    phantom = sets.phantom()
+    phantom = datasets.phantom()
     shown = Split(phantom.val.images[:SHOWN], phantom.val.labels[:SHOWN])
     device, dataset = torch.device("cpu"), replace(phantom, val=shown)
     loop = fill(recipe, 0, dataset, find_weights(recipe), folder, device, None, Precise)
@@ -79,7 +78,7 @@ def numbers(name, folder, **changes):
 
 def held_out():
     """A digest of which training images are held out."""
-    return hashlib.sha256(divide(sets.phantom().train)[1].images.places.tobytes()).hexdigest()
+    return hashlib.sha256(divide(datasets.phantom().train)[1].images.places.tobytes()).hexdigest()
 
 
 def differs(found, expected):

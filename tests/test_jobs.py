@@ -1,4 +1,4 @@
-"""A job in a worker: it finds what it needs or asks for it; what it made comes back whole or not at all."""
+"""Jobs in a worker: they find their inputs or ask for them; results arrive whole or not at all."""
 
 import multiprocessing
 import os
@@ -6,16 +6,15 @@ import shutil
 import signal
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from profiles import PROFILE
 
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
-from pneumo.study.executors import Lacking, Serial
+from pneumo.study.executors import Serial
 from pneumo.study.jobs import JobError, Made
 from pneumo.study.questions import ProbeError
 from pneumo.training import recipes, runs, weights
@@ -37,16 +36,16 @@ def finished(phantom, tmp_path_factory):
 
 @pytest.fixture
 def common(phantom, tmp_path):
-    """A study's terms, in a process that has seen no data yet."""
+    """A study's terms, in a process that has loaded no data yet."""
     with jobs.terms(Serial(), phantom, tmp_path / "home", "cpu") as common:
-        jobs._known.clear()
+        jobs._loaded.clear()
         yield common
-    jobs._known.clear()
+    jobs._loaded.clear()
 
 
 @pytest.fixture
 def made(finished, phantom):
-    """A finished run as a worker sends it, and what was wanted."""
+    """A training, and its run as a worker sends it."""
     return jobs.want(TINY, 0, phantom, None), jobs._packed(finished)
 
 
@@ -68,18 +67,14 @@ def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
         assert "\n" not in str(raised.value)
 
 
-def test_data_are_found_by_their_location(common, phantom):
+def test_data_are_found_at_their_location_or_asked_for(common, phantom, tmp_path):
     found = jobs._found(replace(common, source="file"), None)
-    assert found.fingerprint == phantom.fingerprint
-    assert found.source == "file", "the study names the way they were read"
-
-
-def test_data_that_are_elsewhere_or_are_others_are_asked_for(common, phantom, tmp_path):
+    assert (found.fingerprint, found.source) == (phantom.fingerprint, "file")
+    jobs._loaded.clear()
     wanted = jobs.want(TINY, 0, phantom, None)
     nowhere = replace(common, location=str(tmp_path / "nowhere.npz"))
-    assert jobs.train(nowhere, wanted) == Lacking("data")
-    others = replace(common, order="0" * 64)
-    assert jobs.train(others, wanted) == Lacking("data")
+    for elsewhere in (nowhere, replace(common, order="0" * 64)):
+        assert jobs.train(elsewhere, wanted).title == "training data"
     assert jobs._found(nowhere, phantom) is phantom
     assert jobs._found(nowhere, None) is phantom, "they are kept for the next job"
 
@@ -97,24 +92,22 @@ def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom,
     recipe = PROFILE.recipe("resnet18-tiny-imagenet")
     here = weights.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
-    assert jobs.train(common, wanted, data=phantom) == Lacking("weights")
+    assert jobs.train(common, wanted, data=phantom).title == "pretrained weights"
     with pytest.raises(JobError, match="weights that were sent are not those that were meant"):
         jobs._found_weights(wanted, b"others", tmp_path)
     sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
-    assert (sent.sha256, sent.name) == (here.sha256, here.name)
+    assert sent.sha256 == here.sha256
     assert jobs._found_weights(wanted, None, tmp_path) == sent
-    (sent.path).write_bytes(b"damaged")
+    sent.path.write_bytes(b"damaged")
     assert jobs._found_weights(wanted, None, tmp_path) is None
 
 
-def test_a_worker_knows_the_shared_store_by_a_file_in_it(common, tmp_path, monkeypatch):
+def test_a_worker_recognises_the_shared_store_by_a_file_in_it(common, tmp_path, monkeypatch):
     token = replace(common, token=".study-x")
     common.home.mkdir()
     (common.home / ".study-x").touch()
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
     assert jobs._store(token) == (tmp_path / "own", False)
-    monkeypatch.setenv("PNEUMO_HOME", str(common.home))
-    assert jobs._store(token) == (common.home, True)
     monkeypatch.delenv("PNEUMO_HOME")
     assert jobs._store(token) == (common.home, True)
     assert jobs._store(replace(token, token=".study-y"))[1] is False
@@ -140,7 +133,7 @@ def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
 
 
 @pytest.mark.promise("hostile", "found")
-def test_what_is_not_the_run_that_was_asked_for_is_not_published(made, phantom, tmp_path, faults):
+def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_path, faults):
     wanted, sent = made
     other = jobs.want(TINY, 5, phantom, None)
     less = Made({n: c for n, c in sent.files.items() if n != "history.csv"})
@@ -153,20 +146,18 @@ def test_what_is_not_the_run_that_was_asked_for_is_not_published(made, phantom, 
 
 
 def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_path, monkeypatch):
-    run = finished
     store = tmp_path / "home"
-    shutil.copytree(run.path, store / "runs" / run.label)
-    mine = runs.load(store / "runs" / run.label)
+    shutil.copytree(finished.path, store / "runs" / finished.label)
+    mine = runs.load(store / "runs" / finished.label)
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
     with jobs.terms(Serial(), phantom, store, "cpu") as common:
         apart = replace(common, token=".study-x")
         arguments = (mine.label, "corruptions", SMALL)
-        assert jobs.probe(apart, *arguments) == Lacking("run")
-        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
-        spoilt = answer.files["answer"][:-1] + b"x"
+        assert jobs.probe(apart, *arguments).title == "files of the run"
+        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine)).files["answer"]
         with pytest.raises(ProbeError, match="was damaged on its way"):
-            questions.keep(mine, "corruptions", SMALL, spoilt)
-        questions.keep(mine, "corruptions", SMALL, answer.files["answer"])
+            questions.keep(mine, "corruptions", SMALL, answer[:-1] + b"x")
+        questions.keep(mine, "corruptions", SMALL, answer)
         sent = questions.read(mine, "corruptions", SMALL)
         questions.path(mine, "corruptions", SMALL).unlink()
         jobs.probe(common, *arguments)
@@ -189,11 +180,9 @@ def test_two_processes_give_the_bits_of_one(phantom, tmp_path, monkeypatch):
 
 
 class Killer(Counter):
-    """Kills one of the processes, once, when it has told of the second epoch."""
+    """Kills the worker processes, once, after the second epoch."""
 
-    def __init__(self, before):
-        super().__init__()
-        self.before, self.killed = before, 0
+    killed = ()
 
     def step(self, images):
         pass
@@ -201,25 +190,24 @@ class Killer(Counter):
     def epoch(self, row):
         self[row["epoch"]] += 1
         if row["epoch"] == 2 and not self.killed:
-            (process,) = set(multiprocessing.active_children()) - self.before
-            self.killed = process.pid
-            os.kill(process.pid, signal.SIGKILL)
+            self.killed = multiprocessing.active_children()
+            for process in self.killed:
+                os.kill(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
-def test_a_process_killed_in_the_middle_of_a_run_costs_its_current_epoch_alone(phantom, tmp_path):
+def test_a_process_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(phantom, tmp_path):
     expected = train(LONGER, 0, phantom, home=tmp_path / "serial")
-    killer, said = Killer(set(multiprocessing.active_children())), []
-    with (
-        executors.make(executors.parse("process:1")) as pool,
-        jobs.terms(pool, phantom, tmp_path, "cpu") as common,
-    ):
-        wanted = [jobs.want(LONGER, 0, phantom, None)]
-        (run,) = jobs.trained(pool, common, phantom, wanted, [killer], say=said.append)
+    killer, said = Killer(), []
+    wanted = [jobs.want(LONGER, 0, phantom, None)]
+    (run,) = jobs.complete(
+        executors.parse("process:1"), phantom, wanted, None, tmp_path, "cpu", [killer],
+        say=said.append,
+    )  # fmt: skip
     assert killer.killed
-    assert said == ["simple-cnn s0: its process died; it goes on from its last epoch"]
+    assert said == ["simple-cnn s0: a worker process died; it resumes from its last epoch"]
     assert killer[1] == 1
     assert killer.total() <= LONGER.epochs + 1
     assert_same_bits(run, expected)
-    assert not list(Path(tmp_path / "runs").glob(".*.partial"))
+    assert not list((tmp_path / "runs").glob(".*.partial"))

@@ -50,6 +50,18 @@ def test_the_cases_that_models_are_most_divided_over_come_first(study_of):
     assert mistakes.divided(study).tolist() == [3, 2, 4, 5, 1, 0]
 
 
+def test_cases_are_grouped_by_label_and_call_the_surest_first(write_run):
+    test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
+    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
+    found = {group: list(indices) for group, indices in mistakes.groups(model, HALF).items()}
+    assert found == {
+        "true positive": [0, 1, 6],
+        "true negative": [4, 5],
+        "false positive": [3],
+        "false negative": [2],
+    }
+
+
 def test_models_that_never_err_together_share_nothing(study_of):
     study = study_of([[0.9, 0.1, 0.1, 0.9, 0.9, 0.9]], [[0.1, 0.9, 0.1, 0.9, 0.9, 0.9]])
     assert mistakes.missed_by_all(study).tolist() == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pneumo.data import phantom, sets
+from pneumo.data import datasets, phantom
 from pneumo.data.phantom import COUNTS, SEED, draw_phantom
 from pneumo.statistics import metrics
 
@@ -93,6 +93,6 @@ def test_the_many_show_what_the_few_show():
 def test_a_drawn_set_is_written_as_one_in_medmnists_format(size, tmp_path):
     counts = {"train": 20, "val": 8, "test": 12}
     phantom.write_phantom(tmp_path / "many.npz", counts, size)
-    loaded = sets.load(size, str(tmp_path / "many.npz"))
+    loaded = datasets.load(size, str(tmp_path / "many.npz"))
     assert {name: len(split.labels) for name, split in loaded.splits.items()} == counts
     assert loaded.counts()["test"] == {"normal": 3, "pneumonia": 9}

@@ -3,7 +3,7 @@
 import io
 import json
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -223,8 +223,7 @@ def test_what_speaks_against_an_image_goes_to_standard_error(options, asked, tmp
 
 
 def test_how_other_sets_were_made_is_said_to_be_an_assumption(study, pictures):
-    own = {field.name: getattr(study.data, field.name) for field in fields(study.data)}
-    data = descriptions.DescribedDataset(**own, about=descriptions.BREAST, published=False)
+    data = replace(study.data, about=descriptions.BREAST)
     found = predict.report(replace(study, data=data), pictures)
     assert predict.ASSUMED in found["warnings"]
     assert predict.ASSUMED in predict.complaints(found)

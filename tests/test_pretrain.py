@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torchvision.models import resnet18
 
 from pneumo.commands.main import main
-from pneumo.data.sets import DataError
+from pneumo.data import DataError
 from pneumo.training import pretrain as module
 from pneumo.training.models import build
 from pneumo.training.pretrain import manifest, pretrain, read

@@ -1,10 +1,11 @@
-"""What is seen of a training while it goes on: a bar on a terminal, a line an epoch elsewhere."""
+"""Progress of a training: bars on a terminal, a line per epoch elsewhere."""
 
 import io
 import re
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from pneumo.commands.progress import Display
@@ -18,13 +19,17 @@ def row(epoch):
     return {"epoch": epoch, "val_loss": 1 / epoch, "val_auc": 0.9, "seconds": 2.0}
 
 
-def shown(terminal, drive, **console):
+def run_of(seed):
+    return Run(Path(), RECIPE, seed, "key", {})
+
+
+def shown(terminal, drive, width=160, **console):
     """What a display writes while `drive` uses it."""
-    paper = io.StringIO()
-    console = Console(file=paper, force_terminal=terminal, width=160, **console)
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=width, **console)
     with Display(console) as display:
         drive(display)
-    return paper.getvalue()
+    return output.getvalue()
 
 
 def two_epochs(display):
@@ -35,56 +40,45 @@ def two_epochs(display):
         listener.epoch(row(epoch))
 
 
-def test_without_a_terminal_each_epoch_is_a_line():
-    lines = shown(False, two_epochs).splitlines()
-    assert len(lines) == 2
-    assert lines[0].startswith("resnet18-tiny-imagenet s3: epoch 1/4, validation loss 1.000")
-    assert lines[1].startswith("resnet18-tiny-imagenet s3: epoch 2/4, validation loss 0.500")
+@pytest.mark.parametrize("width", [160, 20])
+def test_without_a_terminal_each_epoch_is_one_line_with_rate_and_time_left(width):
+    lines = shown(False, two_epochs, width).splitlines()
+    for line, epoch, loss in zip(lines, (1, 2), ("1.000", "0.500"), strict=True):
+        start = f"resnet18-tiny-imagenet s3: epoch {epoch}/4, validation loss {loss}, AUC 0.900, "
+        assert re.fullmatch(re.escape(start) + r"50 images/s, at most \d+ s left", line)
 
 
-def test_a_line_says_the_rate_and_the_time_left():
-    lines = shown(False, two_epochs).splitlines()
-    assert all(re.search(r"AUC 0\.900, 50 images/s, at most \d+ s left$", line) for line in lines)
-
-
-def test_a_line_is_not_broken_however_narrow_the_log():
-    paper = io.StringIO()
-    with Display(Console(file=paper, force_terminal=False, width=20)) as display:
-        display.listener(RECIPE, 0, 100).epoch(row(1))
-    assert paper.getvalue().count("\n") == 1
-
-
-def test_a_terminal_shows_a_bar_with_the_newest_epoch():
+def test_a_terminal_shows_a_bar_with_the_newest_epoch_and_none_for_all_runs():
     written = shown(True, two_epochs)
     assert "resnet18-tiny-imagenet s3" in written
     assert "epoch 2/4, validation loss 0.500" in written
     assert "images/s" in written
     assert "at most" not in written
+    assert "all runs" not in written
 
 
-def test_a_run_that_is_there_already_shows_nothing():
-    written = shown(True, lambda display: display.listener(RECIPE, 0, images=100))
-    assert "resnet18" not in written
+def test_a_run_that_has_not_begun_shows_nothing():
+    assert "resnet18" not in shown(True, lambda display: display.listener(RECIPE, 0, images=100))
 
 
-def test_a_resumed_run_counts_the_epochs_it_did_not_hear():
-    paper = io.StringIO()
-    with Display(Console(file=paper, force_terminal=False)) as display:
+def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
+    def resume(display):
         listener = display.listener(RECIPE, 0, images=100)
-        listener.started -= 10  # as if this process had taken the run up ten seconds ago
+        listener.started -= 10  # as if this process had resumed the run ten seconds ago
         listener.epoch(row(3))
         assert display.progress.tasks[0].completed == 300
-    assert "at most 10 s left" in paper.getvalue()
+
+    assert "at most 10 s left" in shown(False, resume)
 
 
-def test_each_run_has_a_bar_of_its_own():
-    def two_runs(display):
-        for seed in (0, 1):
-            display.listener(RECIPE, seed, images=100).step(50)
+def test_the_time_left_counts_from_the_first_step():
+    def wait(display):
+        listener = display.listener(RECIPE, 0, images=100)
+        listener.started -= 1000  # it waited for its turn
+        listener.step(50)
+        listener.epoch(row(1))
 
-    written = shown(True, two_runs)
-    assert "resnet18-tiny-imagenet s0" in written
-    assert "resnet18-tiny-imagenet s1" in written
+    assert "at most 0 s left" in shown(False, wait)
 
 
 def test_progress_goes_to_standard_error(capsys):
@@ -95,10 +89,6 @@ def test_progress_goes_to_standard_error(capsys):
     assert captured.out == ""
 
 
-def run_of(seed):
-    return Run(Path(), RECIPE, seed, "key", {})
-
-
 def two_runs_of_three(display):
     ears = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
     display.finished(run_of(0))  # it was there already
@@ -107,41 +97,24 @@ def two_runs_of_three(display):
         ears[1].epoch(row(epoch))
     display.finished(run_of(1))
     ears[2].step(50)
-    return display.progress.tasks
-
-
-def test_several_runs_have_a_bar_for_all_of_them_that_counts_what_was_there():
-    paper = io.StringIO()
-    with Display(Console(file=paper, force_terminal=True, width=160)) as display:
-        overall = next(task for task in two_runs_of_three(display) if task.id == display.overall)
+    if display.console.is_terminal:
+        overall = next(task for task in display.progress.tasks if task.id == display.overall)
         assert (overall.completed, overall.total) == (850, 1200)
         assert overall.fields["news"] == "2 of 3 runs"
-    assert "all runs" in paper.getvalue()
 
 
-def test_without_a_terminal_each_run_that_was_trained_is_counted_in_a_line():
+def test_several_runs_have_a_bar_each_and_one_for_all_that_counts_finished_runs():
+    written = shown(True, two_runs_of_three)
+    assert all(name in written for name in ("imagenet s1", "imagenet s2", "all runs"))
     lines = shown(False, two_runs_of_three).splitlines()
-    assert [line for line in lines if "epoch" not in line] == ["2 of 3 runs are there"]
+    assert [line for line in lines if "epoch" not in line] == ["2 of 3 runs are finished"]
 
 
-def test_one_run_has_no_bar_for_all():
-    assert "all runs" not in shown(True, two_epochs)
-
-
-def test_bars_of_finished_runs_make_room_for_others():
-    paper = io.StringIO()
-    with Display(Console(file=paper, force_terminal=True, width=160, height=8)) as display:
+def test_bars_of_finished_runs_are_hidden_if_there_are_too_many():
+    def many(display):
         for seed in range(20):
             display.listener(RECIPE, seed, images=100).step(50)
             display.finished(run_of(seed))
         assert sum(task.visible for task in display.progress.tasks) <= 7
 
-
-def test_the_time_left_counts_from_a_runs_first_word():
-    paper = io.StringIO()
-    with Display(Console(file=paper, force_terminal=False)) as display:
-        listener = display.listener(RECIPE, 0, images=100)
-        listener.started -= 1000  # it waited for its turn
-        listener.step(50)
-        listener.epoch(row(1))
-    assert "at most 0 s left" in paper.getvalue()
+    shown(True, many, height=8)

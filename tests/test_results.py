@@ -228,10 +228,7 @@ def test_one_run_less_is_one_file_less(study, tmp_path):
 
 
 def test_another_set_or_size_is_named_and_its_predictions_are_medmnists(study, tmp_path):
-    data = descriptions.DescribedDataset(
-        **vars(study.data), about=descriptions.BREAST, published=False
-    )
-    other = replace(study, data=data)
+    other = replace(study, data=replace(study.data, about=descriptions.BREAST))
     results.write(other, tmp_path, "portable")
     written = results.read(tmp_path)["data"]
     assert (written["dataset"], written["size"]) == ("breastmnist", 28)

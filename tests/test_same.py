@@ -14,7 +14,7 @@ import torch
 
 from pneumo.analysis import verification
 from pneumo.base import paths
-from pneumo.data import sets
+from pneumo.data import datasets
 from pneumo.training.loop import predict
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
@@ -310,7 +310,7 @@ def test_the_readme_says_how_far_that_is():
 @pytest.mark.promise("same", "survived")
 def test_the_phantom_is_drawn_the_same_in_every_process():
     known = "3cf476bd542442a4b4945f5b1406a50814137b5441d9823fc125073fe098750b"
-    assert sets.phantom().fingerprint == known
+    assert datasets.phantom().fingerprint == known
 
 
 @pytest.mark.promise("same", "survived")

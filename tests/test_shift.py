@@ -13,9 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo.analysis import shift
-from pneumo.data import sets
-from pneumo.data.sets import Split
+from pneumo.data import Split
+from pneumo.data.descriptions import PNEUMONIA
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import proportion_change
 from pneumo.statistics.metrics import MetricError
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import RECIPES, Profile
@@ -92,7 +93,7 @@ def test_groups_too_small_to_learn_from_are_refused():
 
 def test_a_study_compares_each_class_and_has_a_control(study):
     found = shift.two_samples(study)
-    assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in sets.CLASSES]
+    assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in PNEUMONIA.classes]
     counts = study.data.counts()
     normal = found["development and test", "normal"]
     assert normal.first == counts["train"]["normal"] + counts["val"]["normal"]
@@ -117,7 +118,7 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, writ
     assert normal.p_value < 0.001
     assert normal.test - normal.val == pytest.approx(1, abs=0.3)
     assert pneumonia.p_value > 0.05
-    assert (normal.label, pneumonia.label) == sets.CLASSES
+    assert (normal.label, pneumonia.label) == PNEUMONIA.classes
     # Holm: of two tests the clearer is held against twice its p.
     clear = stats.ks_2samp(*(np.log(s / (1 - s))[labels == 0] for s in (val, test)))
     assert normal.p_value == pytest.approx(2 * clear.pvalue)
@@ -134,20 +135,20 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, writ
     ],
 )
 def test_the_interval_of_a_difference_is_newcombes(first, second, low, high):
-    found = shift.proportion_change(second, first)
+    found = proportion_change(second, first)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(COUNTS, COUNTS)
 def test_the_interval_of_a_difference_is_bounded_and_turns_with_its_sign(before, after):
-    forth, back = shift.proportion_change(before, after), shift.proportion_change(after, before)
+    forth, back = proportion_change(before, after), proportion_change(after, before)
     assert -1 - 1e-12 <= forth.low <= forth.value <= forth.high <= 1 + 1e-12
     assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_no_difference_is_told_from_no_cases():
     with pytest.raises(MetricError, match="found 0 of 0"):
-        shift.proportion_change((0, 0), (1, 2))
+        proportion_change((0, 0), (1, 2))
 
 
 def test_the_change_of_auc_has_the_spread_that_new_samples_show(phantom, write_run):

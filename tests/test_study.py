@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from pneumo.analysis import results
-from pneumo.data import descriptions
-from pneumo.data.sets import DataError
+from pneumo.data import DataError, descriptions
 from pneumo.pages import prose, tables
 from pneumo.statistics import metrics
 from pneumo.study import predict

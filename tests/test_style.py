@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pneumo.data import sets
+from pneumo.data.descriptions import PNEUMONIA
 from pneumo.pages import style
 from pneumo.study.study import RULES
 
@@ -87,7 +87,7 @@ def test_any_two_models_differ_in_colour_to_any_eye(eye, page):
 @pytest.mark.parametrize("eye", EYES)
 def test_classes_and_maps_differ_in_colour_to_any_eye(eye, page):
     for colours in (
-        [style.CLASS_COLOURS[name] for name in sets.CLASSES],
+        [style.CLASS_COLOURS[name] for name in PNEUMONIA.classes],
         (style.VERMILION, style.GREY),
     ):
         assert distance(*(on(page, colour) for colour in colours), eye) > APART

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from pneumo.base import paths
-from pneumo.data.sets import Split
+from pneumo.data import Split
 from pneumo.statistics import metrics
 from pneumo.training import train as training
 from pneumo.training.loop import DivergedError
@@ -42,7 +42,7 @@ WAITING = """
 import sys, time
 from dataclasses import replace
 from pathlib import Path
-from pneumo.data import sets
+from pneumo.data.datasets import phantom
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
@@ -55,7 +55,7 @@ class Waiting:
         self.epochs += 1
 
 recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
-train(recipe, 0, data.phantom(), home=Path(sys.argv[1]), listener=Waiting())
+train(recipe, 0, phantom(), home=Path(sys.argv[1]), listener=Waiting())
 """
 
 

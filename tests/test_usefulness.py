@@ -1,6 +1,7 @@
 """Net benefit and predictive values, against published examples and as properties that hold for any."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -9,10 +10,17 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import logit
 
-from pneumo.analysis import calibration, decisions
-from pneumo.statistics import metrics
+from pneumo.analysis import decisions, mistakes
+from pneumo.analysis.calibration import presumed_prevalence
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.numbers import stretch
+from pneumo.pages.tables import TABLES
+from pneumo.record.decisions import Decisions, Stretch
+from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion, MetricError
-from pneumo.study.study import YOUDEN
+from pneumo.study import selection
+from pneumo.study.study import RULES, YOUDEN
+from pneumo.study.temperature import temperature
 
 # The example of Vickers's tutorial on decision curves: cancer by family history in 750 men.
 FAMILY_HISTORY = Confusion(
@@ -34,35 +42,35 @@ def predictions(counts):
 
 
 def test_net_benefit_counts_true_positives_less_weighed_false_ones():
-    # Threshold 0.2: an alarm weighs a quarter of a child found.
-    found = decisions.net_benefit(*predictions(FAMILY_HISTORY), [0.2])
+    # Threshold 0.2: a false alarm weighs a quarter of a man found.
+    found = decision_curves.net_benefit(*predictions(FAMILY_HISTORY), [0.2])
     assert found[0] == pytest.approx(24 / 750 - 91 / 750 / 4)
 
 
 def test_a_binary_marker_is_worth_having_between_one_less_npv_and_ppv():
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
     thresholds = np.arange(1, 1000) / 1000
-    benefit = decisions.net_benefit(*predictions(FAMILY_HISTORY), thresholds)
-    first, last = decisions.better_range(benefit, 105 / 750, thresholds)
+    benefit = decision_curves.net_benefit(*predictions(FAMILY_HISTORY), thresholds)
+    first, last = decision_curves.better_range(benefit, 105 / 750, thresholds)
     assert FAMILY_HISTORY.negative_predictive_value == pytest.approx(0.87, abs=0.005)
     assert first == pytest.approx(1 - FAMILY_HISTORY.negative_predictive_value, abs=0.001)
     assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.001)
 
 
 def test_treating_all_is_worth_nothing_where_the_threshold_is_the_prevalence():
-    assert decisions.treat_all(0.14, [0.14])[0] == pytest.approx(0)
+    assert decision_curves.treat_all(0.14, [0.14])[0] == pytest.approx(0)
 
 
 @given(LABELS, st.floats(0.02, 0.98), st.data())
 def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, prevalence, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
-    benefit = decisions.net_benefit(labels, scores, prevalence=prevalence)
-    odds = decisions.THRESHOLDS / (1 - decisions.THRESHOLDS)
+    benefit = decision_curves.net_benefit(labels, scores, prevalence=prevalence)
+    odds = decision_curves.THRESHOLDS / (1 - decision_curves.THRESHOLDS)
     assert (benefit <= prevalence + 1e-12).all()
     assert (benefit >= -(1 - prevalence) * odds - 1e-12).all()
-    everybody = decisions.net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
-    np.testing.assert_allclose(everybody, decisions.treat_all(prevalence))
-    nobody = decisions.net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
+    everybody = decision_curves.net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
+    np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence))
+    nobody = decision_curves.net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
     assert not nobody.any()
 
 
@@ -70,22 +78,22 @@ def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, pr
 def test_another_prevalence_is_the_same_as_more_cases_of_a_class(labels, times, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
     more = [(y, p) for y, p in zip(labels, scores, strict=True) for _ in range(times if y else 1)]
-    repeated = decisions.net_benefit(*zip(*more, strict=True))
+    repeated = decision_curves.net_benefit(*zip(*more, strict=True))
     share = sum(y for y, _ in more) / len(more)
     np.testing.assert_allclose(
-        repeated, decisions.net_benefit(labels, scores, prevalence=share), atol=1e-9
+        repeated, decision_curves.net_benefit(labels, scores, prevalence=share), atol=1e-9
     )
 
 
 def test_the_longest_stretch_is_told():
     thresholds = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     benefit = np.array([0.9, -1, -1, 0.5, 0.5, -1])
-    assert decisions.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)
-    assert decisions.better_range(np.full(6, -1.0), 0.5, thresholds) is None
+    assert decision_curves.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)
+    assert decision_curves.better_range(np.full(6, -1.0), 0.5, thresholds) is None
 
 
 def test_predictive_values_are_the_counts_own_at_their_own_prevalence():
-    positive, negative = decisions.predictive_values(APOE, 418 / 793)
+    positive, negative = decision_curves.predictive_values(APOE, 418 / 793)
     assert positive.value == pytest.approx(APOE.precision)
     assert negative.value == pytest.approx(APOE.negative_predictive_value)
 
@@ -97,7 +105,7 @@ def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
     sensitivity = generator.binomial(418, APOE.sensitivity, 40000) / 418
     specificity = generator.binomial(375, APOE.specificity, 40000) / 375
     called = prevalence * sensitivity + (1 - prevalence) * (1 - specificity)
-    positive, negative = decisions.predictive_values(APOE, prevalence)
+    positive, negative = decision_curves.predictive_values(APOE, prevalence)
     for found, values in (
         (positive, prevalence * sensitivity / called),
         (negative, (1 - prevalence) * specificity / (1 - called)),
@@ -107,7 +115,7 @@ def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
 
 
 def test_the_interval_is_the_deltas_on_the_logit():
-    positive, _ = decisions.predictive_values(APOE, 0.03)
+    positive, _ = decision_curves.predictive_values(APOE, 0.03)
     se, sp = APOE.sensitivity, APOE.specificity
     variance = (1 - se) / se / 418 + sp / (1 - sp) / 375
     reach = stats.norm.ppf(0.975) * math.sqrt(variance)
@@ -118,7 +126,9 @@ def test_the_interval_is_the_deltas_on_the_logit():
 
 @given(RATES, st.floats(0.01, 0.9))
 def test_ppv_rises_and_npv_falls_with_prevalence(counts, prevalence):
-    rare, common = (decisions.predictive_values(counts, p) for p in (prevalence, prevalence + 0.05))
+    rare, common = (
+        decision_curves.predictive_values(counts, p) for p in (prevalence, prevalence + 0.05)
+    )
     assert rare[0].value < common[0].value
     assert rare[1].value > common[1].value
     for one in (*rare, *common):
@@ -131,29 +141,29 @@ def test_npv_is_the_ppv_of_the_opposite_question(counts, prevalence):
         counts.true_negative, counts.false_positive, counts.false_negative, counts.true_positive
     )
     ours, theirs = (
-        decisions.predictive_values(counts, prevalence),
-        decisions.predictive_values(mirrored, 1 - prevalence),
+        decision_curves.predictive_values(counts, prevalence),
+        decision_curves.predictive_values(mirrored, 1 - prevalence),
     )
     assert ours[1].value == pytest.approx(theirs[0].value)
     assert ours[1].low == pytest.approx(theirs[0].low)
 
 
 def test_a_perfect_rate_has_an_interval_that_holds_it():
-    positive, negative = decisions.predictive_values(Confusion(50, 0, 5, 45), 0.1)
+    positive, negative = decision_curves.predictive_values(Confusion(50, 0, 5, 45), 0.1)
     assert negative.value == negative.high == 1
     assert 0.9 < negative.low < 1
     assert positive.low < positive.value < positive.high
 
 
 def test_where_nothing_is_called_there_is_no_ppv_and_npv_is_the_share_of_the_well():
-    positive, negative = decisions.predictive_values(Confusion(0, 10, 0, 20), 0.3)
+    positive, negative = decision_curves.predictive_values(Confusion(0, 10, 0, 20), 0.3)
     assert math.isnan(positive.value)
     assert negative.value == pytest.approx(0.7)
     assert negative.low <= 0.7 <= negative.high
 
 
 def test_plain_counts_add_up():
-    found = decisions.frequencies(APOE, 0.05, 1000)
+    found = decision_curves.frequencies(APOE, 0.05, 1000)
     assert (found.sick, found.found, found.missed) == (50, 29, 21)
     assert found.alarms == round(950 * 87 / 375)
     assert found.called == found.found + found.alarms
@@ -161,34 +171,34 @@ def test_plain_counts_add_up():
 
 
 @given(RATES, st.floats(0.01, 0.99), st.integers(1, 5000))
-def test_children_are_whole_and_none_is_lost(counts, prevalence, children):
-    found = decisions.frequencies(counts, prevalence, children)
-    assert 0 <= found.found <= found.sick <= children
-    assert 0 <= found.alarms <= children - found.sick
+def test_people_are_whole_and_none_is_lost(counts, prevalence, people):
+    found = decision_curves.frequencies(counts, prevalence, people)
+    assert 0 <= found.found <= found.sick <= people
+    assert 0 <= found.alarms <= people - found.sick
     assert min(found.missed, found.cleared) >= 0
 
 
 @pytest.mark.parametrize("prevalence", [0, 1, -0.1, math.nan])
 def test_a_prevalence_is_neither_none_nor_all(prevalence):
     with pytest.raises(MetricError, match="prevalence"):
-        decisions.predictive_values(APOE, prevalence)
+        decision_curves.predictive_values(APOE, prevalence)
     with pytest.raises(MetricError, match="prevalence"):
-        decisions.treat_all(prevalence)
+        decision_curves.treat_all(prevalence)
     with pytest.raises(MetricError, match="prevalence"):
-        decisions.net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
+        decision_curves.net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
 
 
 @pytest.mark.parametrize("threshold", [0, 1, math.nan])
 def test_a_threshold_probability_is_neither_none_nor_certain(threshold):
     with pytest.raises(MetricError, match="threshold"):
-        decisions.net_benefit([0, 1], [0.1, 0.9], [threshold])
+        decision_curves.net_benefit([0, 1], [0.1, 0.9], [threshold])
 
 
 def test_both_classes_are_needed():
     with pytest.raises(MetricError, match="2 and 0"):
-        decisions.net_benefit([1, 1], [0.1, 0.9])
+        decision_curves.net_benefit([1, 1], [0.1, 0.9])
     with pytest.raises(MetricError, match="3 and 0"):
-        decisions.predictive_values(Confusion(1, 2, 0, 0), 0.5)
+        decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5)
 
 
 def test_a_models_curve_is_the_mean_over_its_seeds(study):
@@ -196,32 +206,88 @@ def test_a_models_curve_is_the_mean_over_its_seeds(study):
     each = []
     for run in model.runs:
         test = run.predictions["test"]
-        scaled = metrics.probabilities(test.logits / calibration.temperature(run))
-        each.append(decisions.net_benefit(test.labels, scaled))
+        scaled = metrics.probabilities(test.logits / temperature(run))
+        each.append(decision_curves.net_benefit(test.labels, scaled))
     np.testing.assert_allclose(decisions.decision_curve(study, model), np.mean(each, axis=0))
 
 
 def test_a_shift_to_the_presumed_prevalence_only_weighs_the_cases(study):
-    model, share = study.ran[0], decisions.presumed_prevalence(study)
+    model, share = study.ran[0], presumed_prevalence(study)
     found = decisions.decision_curve(study, model, share, scaled=False)
     each = [
-        decisions.net_benefit(p.labels, p.probabilities, prevalence=share)
+        decision_curves.net_benefit(p.labels, p.probabilities, prevalence=share)
         for p in (run.predictions["test"] for run in model.runs)
     ]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-9)
 
 
-def test_the_known_prevalence_is_the_test_sets(study):
-    model = study.ran[0]
-    told = decisions.at_known_prevalence(study, model)
-    assert told.observed == pytest.approx(study.data.test.labels.mean())
-    share, presumed = told.observed, decisions.presumed_prevalence(study)
-    moved = calibration.logits_of(model.run) + logit(share) - logit(presumed)
-    assert told.predicted == pytest.approx(metrics.probabilities(moved).mean())
+def test_the_example_counts_people_at_validations_threshold(study, record):
+    back = record.answer("decisions", Decisions)
+    counts = selection.best(study).confusion(YOUDEN)
+    example = back.example
+    assert example.sick == round(example.among * example.prevalence)
+    assert example.found == round(example.sick * counts.sensitivity)
+    assert example.called + example.missed == example.alarms + example.sick
+    assert example.ppv_here == pytest.approx(counts.precision, nan_ok=True)
 
 
-def test_the_example_counts_the_children_of_validations_threshold(study):
-    counts = study.ran[0].confusion(YOUDEN)
-    found = decisions.frequencies(counts)
-    assert found.children == decisions.CHILDREN
-    assert found.sick == round(decisions.CHILDREN * decisions.EXAMPLE)
+def test_the_stretch_over_which_a_model_is_better_is_that_of_its_drawn_curve(record):
+    back = record.answer("decisions", Decisions)
+    drawn = record.figure("fig-decision-curve").where(
+        population="test set", probabilities="as given"
+    )
+    curve, everyone = (
+        drawn.where(strategy=name)["net benefit"] for name in (record.best.name, "treat all")
+    )
+    better = np.flatnonzero(curve > np.maximum(everyone, 0))
+    thresholds = drawn.where(strategy="treat all")["threshold"]
+    if back.as_given is None:
+        assert not len(better)
+    else:
+        assert {back.as_given.low, back.as_given.high} <= set(thresholds[better])
+
+
+def test_every_figure_and_table_is_drawn_from_a_record_alone(unseen):
+    for anchor in ("fig-reliability", "fig-decision-curve", "fig-predictive-values", "fig-divided"):
+        shown = FIGURES[anchor](unseen)
+        assert shown.caption
+        assert re.search(r"\d", shown.alt)
+        assert shown.runs
+    for anchor in ("tbl-calibration", "tbl-prevalence"):
+        assert TABLES[anchor](unseen).rows
+
+
+def test_predictive_values_stand_by_operating_point_and_prevalence(study, record):
+    made = TABLES["tbl-prevalence"](record)
+    counts = selection.best(study).confusion(RULES[0])
+    assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
+    for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
+        among = decision_curves.frequencies(counts, prevalence, 1000)
+        assert row[1] == f"{100 * prevalence:g} %"
+        assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
+
+
+def test_divided_cases_say_what_each_model_makes_of_them(study, record):
+    found = mistakes.divided(study)[:8]
+    titles = [axes.get_title() for axes in FIGURES["fig-divided"](record).canvas.axes]
+    assert titles[:8] == [study.about.classes[label] for label in study.data.test.labels[found]]
+    for row, model in enumerate(study.ran, 1):
+        probabilities = model.run.predictions["test"].probabilities[found]
+        wrong = mistakes.wrong(model.run)[found]
+        expected = [
+            f"{p:.2f} {'✗' if w else '✓'}" for p, w in zip(probabilities, wrong, strict=True)
+        ]
+        assert titles[8 * row : 8 * (row + 1)] == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "at no threshold"),
+        (Stretch(0.01, 0.99, True, True), "at every threshold"),
+        (Stretch(0.01, 0.68, True, False), "up to a threshold of 0.68"),
+        (Stretch(0.12, 0.94, False, False), "at thresholds from 0.12 to 0.94"),
+    ],
+)
+def test_a_stretch_of_thresholds_is_said_in_words(found, said):
+    assert stretch(found) == said

@@ -10,7 +10,7 @@ from pathlib import Path
 from pneumo.analysis import writing
 from pneumo.base.errors import PneumoError
 from pneumo.commands import main as cli
-from pneumo.data import sets
+from pneumo.data import datasets
 from pneumo.study import study
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
@@ -31,7 +31,7 @@ TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images
 for name in ("corruptions", "explain", "predict", "pretrain", "progress", "saliency", "train"):
     import_module(f"pneumo.{name}")
 import_module("skimage.metrics")
-sets.phantom()
+datasets.phantom()
 
 
 class Ear:

@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pneumo.analysis.cache import kept
-from pneumo.analysis.comparison import mean_difference
-from pneumo.analysis.intervals import CONFIDENCE
+from pneumo.analysis.cache import once
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
 from pneumo.record.plain import from_plain, to_plain
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import mean_difference
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
 
@@ -60,13 +59,13 @@ def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
         return None
     found = stats.spearmanr(ours, theirs)
     rho = float(found.statistic)
-    reach = stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
+    reach = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
     centre = np.arctanh(np.clip(rho, -0.999999, 0.999999))
     low, high = np.tanh([centre - reach, centre + reach])
     return Agreement(split, rho, float(low), float(high), float(found.pvalue))
 
 
-@kept(reads="ablations")
+@once
 def _computed(study: Study) -> Any:
     return to_plain([_row(study, model) for model in study.ablations if model.ran])
 
@@ -108,10 +107,7 @@ def _row(study: Study, model: Model) -> Row:
             for split in SPLITS
         },
         difference={
-            split: Estimate(
-                *vars(mean_difference(labels[split], ours[split], theirs[split])).values()
-            )
-            for split in SPLITS
+            split: mean_difference(labels[split], ours[split], theirs[split]) for split in SPLITS
         }
         if ablation.change
         else {},

@@ -19,8 +19,10 @@ from pneumo.analysis import (
     shift,
 )
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import mean_difference
 from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
+from pneumo.study.temperature import temperature
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
 SIGNIFICANCE = 0.05
@@ -109,7 +111,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
             verdict = _beyond_zero(mean.low, mean.high)
             evidence = (
                 f"Test AUC of {tuned.title} minus {scratch.title}, mean over {len(tuned.runs)} seeds: "
-                f"{_signed(mean.mean)} (95 % interval over cases and seeds {_signed(mean.low)} to "
+                f"{_signed(mean.value)} (95 % interval over cases and seeds {_signed(mean.low)} to "
                 f"{_signed(mean.high)}); DeLong's test on the first seed, {_signed(test.difference)}, "
                 f"{_p(test.p_value)}"
             )
@@ -254,9 +256,9 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
             "pretraining-is-more-robust",
             "Pretraining makes ResNet18 more robust to corruptions.",
             _beyond_zero(found.low, found.high),
-            f"Mean relative fall of AUC: {_percent(falls[second].degradation.mean)} from random weights, "
-            f"{_percent(falls[first].degradation.mean)} from {study.model(first).title}; difference "
-            f"{100 * found.mean:.1f} points (95 % interval {100 * found.low:.1f} to "
+            f"Mean relative fall of AUC: {_percent(falls[second].degradation.value)} from random weights, "
+            f"{_percent(falls[first].degradation.value)} from {study.model(first).title}; difference "
+            f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to "
             f"{100 * found.high:.1f}), paired bootstrap over cases",
         )
     ]
@@ -292,7 +294,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
     if together is None or len(study.ran) < 2:
         return []
     model = selection.best(study)
-    found = comparison.mean_difference(
+    found = mean_difference(
         study.data.test.labels,
         np.array([run.predictions["test"].logits for run in together.runs]),
         np.array([run.predictions["test"].logits for run in model.runs]),
@@ -303,7 +305,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
             "All runs together beat the best model alone.",
             _beyond_zero(found.low, found.high),
             f"Test AUC of the ensemble of {sum(len(each.runs) for each in study.ran)} runs minus the mean of "
-            f"{model.title}: {_signed(found.mean)} (95 % interval {_signed(found.low)} to "
+            f"{model.title}: {_signed(found.value)} (95 % interval {_signed(found.low)} to "
             f"{_signed(found.high)})",
         )
     ]
@@ -353,22 +355,22 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
     readings = [calibration.reading(run) for run in model.runs]
     first = readings[0]
     fit = first.recalibration
-    slopes = fit.slope_interval()
+    slopes, error = fit.slope, first.mean_error
     close = (
-        FACE_VALUE_SLOPES[0] <= slopes[0]
-        and slopes[1] <= FACE_VALUE_SLOPES[1]
-        and max(map(abs, first.mean_error)) <= FACE_VALUE_ERROR
+        FACE_VALUE_SLOPES[0] <= slopes.low
+        and slopes.high <= FACE_VALUE_SLOPES[1]
+        and max(-error.low, error.high) <= FACE_VALUE_ERROR
     )
     verdict: Verdict = "inconclusive"
     if fit.p_value < SIGNIFICANCE:
         verdict = "refuted"
     elif close:
         verdict = "supported"
-    slope = f"slope {fit.slope:.2f} (95 % interval {slopes[0]:.2f} to {slopes[1]:.2f})"
-    if np.isnan(fit.slope_error):
-        slope = "no finite slope"
+    slope = "no finite slope"
+    if np.isfinite(slopes.low):
+        slope = f"slope {slopes.value:.2f} (95 % interval {slopes.low:.2f} to {slopes.high:.2f})"
     evidence = (
-        f"{model.title}, temperature {calibration.temperature(model.run):.2f}: "
+        f"{model.title}, temperature {temperature(model.run):.2f}: "
         f"{_percent(first.predicted)} {study.about.finding} expected on the test set, "
         f"{_percent(first.observed)} observed; {slope} where 1 is right; likelihood-ratio test of "
         f"calibration, {_p(fit.p_value)}"

@@ -1,16 +1,17 @@
 """Every pair of models compared on the same test cases, with Holm's correction over all pairs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
-from pneumo.analysis.cache import kept
-from pneumo.analysis.intervals import CONFIDENCE, Interval, bootstrap, sample
+from pneumo.analysis.cache import once
+from pneumo.analysis.intervals import sample
+from pneumo.record import Estimate
 from pneumo.statistics import metrics
+from pneumo.statistics.comparison import holm
+from pneumo.statistics.intervals import bootstrap
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 
 SIGNIFICANCE = 0.05
@@ -22,7 +23,7 @@ class Pair:
 
     first: str
     second: str
-    difference: Interval  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
+    difference: Estimate  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
     delong: float  # p-values, each corrected over all pairs
     mcnemar_half: float  # at a threshold of 0.5
     mcnemar_youden: float  # at each model's own threshold
@@ -31,7 +32,7 @@ class Pair:
 def pairs(study: Study) -> tuple[Pair, ...]:
     """All pairs of the models that ran, in the study's order."""
     return tuple(
-        Pair(**{**row, "difference": Interval(*row["difference"])}) for row in _computed(study)
+        Pair(**{**row, "difference": Estimate(*row["difference"])}) for row in _computed(study)
     )
 
 
@@ -45,51 +46,11 @@ def pair(study: Study, first: str, second: str) -> Pair:
         if (found.first, found.second) == (first, second):
             return found
         if (found.second, found.first) == (first, second):
-            was = found.difference
-            turned = Interval(-was.mean, -was.high, -was.low)
-            return Pair(
-                first, second, turned, found.delong, found.mcnemar_half, found.mcnemar_youden
-            )
+            return replace(found, first=first, second=second, difference=-found.difference)
     raise KeyError(f"no comparison of {first} and {second}")
 
 
-def mean_difference(
-    labels: NDArray[np.uint8], first: NDArray[np.float64], second: NDArray[np.float64]
-) -> Interval:
-    """How much higher the mean AUC of the first's runs is, with cases and seeds both a matter of chance.
-
-    DeLong's variance of the seeds' mean placements (DeLong, DeLong & Clarke-Pearson 1988), for the cases,
-    plus the variance of each mean over its seeds, as for readers in a study of many readers and many cases
-    (Gallas 2006). The second part holds some of the first's, so the interval is too wide rather than too
-    narrow.
-
-    Args:
-        labels: (N,), at least two of each class.
-        first: scores of the one recipe, (S, N), a row a seed.
-        second: scores of the other, (T, N).
-    """
-    ours, theirs = metrics.placements(labels, first), metrics.placements(labels, second)
-    variance = 0.0
-    for one, other in zip(ours, theirs, strict=True):  # by positive case, then by negative
-        contrast = one.mean(axis=0) - other.mean(axis=0)
-        variance += np.var(contrast, ddof=1) / len(contrast)
-    for positive, _ in (ours, theirs):
-        areas = positive.mean(axis=1)
-        if len(areas) > 1:
-            variance += np.var(areas, ddof=1) / len(areas)
-    mean = float(ours[0].mean() - theirs[0].mean())
-    reach = float(stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt(variance))
-    return Interval(mean, mean - reach, mean + reach)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """P-values corrected for being several, by Holm's step-down method (Holm 1979)."""
-    from statsmodels.stats.multitest import multipletests
-
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
-
-
-@kept()
+@once
 def _computed(study: Study) -> list[dict[str, Any]]:
     rows = [_compare(first, second) for first, second in combinations(study.ran, 2)]
     for name in ("delong", "mcnemar_half", "mcnemar_youden"):

@@ -1,171 +1,50 @@
-"""What a score is worth where somebody must act on it: net benefit, and predictive values by prevalence.
+"""What a score is worth where someone must act on it: net benefit, and predictive values by prevalence."""
 
-The test set's share of pneumonia is that of a collection, not of a ward, so both are also given for other
-prevalences: sensitivity and specificity are kept, as likelihoods, and Bayes' rule does the rest.
-"""
-
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.special import expit
+from numpy.typing import NDArray
 
-from pneumo.analysis import calibration
-from pneumo.analysis.calibration import Reading
-from pneumo.statistics import metrics
-from pneumo.statistics.metrics import Confusion, MetricError
-from pneumo.study.operating_points import Rate
-from pneumo.study.study import Model, Study
+from pneumo.analysis.calibration import SCALED, presumed_prevalence
+from pneumo.record import Part, frame
+from pneumo.record.decisions import Decisions, Example, Stretch, Ward
+from pneumo.statistics import calibration, metrics
+from pneumo.statistics import decision_curves as curves
+from pneumo.statistics.decision_curves import THRESHOLDS
+from pneumo.study import selection
+from pneumo.study.study import RULES, YOUDEN, Model, Study
+from pneumo.study.temperature import logits_of
 
-# Threshold probabilities at which net benefit is computed.
-THRESHOLDS = np.arange(1, 100) / 100
 # Prevalences at which predictive values are tabled: from a screening programme to a selected collection.
 PREVALENCES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75)
 # Prevalences at which decision curves are drawn beside the test set's own.
 WARDS = (0.25, 0.05)
-# The prose counts children, or whoever a set is of, out of this many, at this prevalence.
-CHILDREN, EXAMPLE = 1000, 0.05
+# The prose counts people out of this many, at this prevalence.
+AMONG, EXAMPLE = 1000, 0.05
 
 
-@dataclass(frozen=True)
-class Frequencies:
-    """What calls come to among a round number of children, as whole children."""
-
-    children: int
-    sick: int
-    found: int  # sick and called so
-    alarms: int  # well and called sick
-
-    @property
-    def missed(self) -> int:
-        """Sick and not called so."""
-        return self.sick - self.found
-
-    @property
-    def called(self) -> int:
-        """Called sick, rightly or wrongly."""
-        return self.found + self.alarms
-
-    @property
-    def cleared(self) -> int:
-        """Called well, rightly or wrongly."""
-        return self.children - self.called
-
-
-def net_benefit(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
-    thresholds: ArrayLike = THRESHOLDS,
-    prevalence: float | None = None,
-) -> NDArray[np.float64]:
-    """Net benefit of treating whom the model calls, by threshold probability (Vickers & Elkin 2006).
-
-    Sensitivity · π − (1 − specificity) · (1 − π) · t / (1 − t), in true positives per case: a threshold t
-    says that one missed child weighs as much as (1 − t) / t alarms.
-
-    Args:
-        labels: (N,).
-        probabilities: (N,); a case is called at or above the threshold.
-        thresholds: (T,), in (0, 1).
-        prevalence: π; None for the share of pneumonia among the labels.
-
-    Returns:
-        Net benefit, (T,), at most π.
-
-    Raises:
-        MetricError: as `metrics.auc`; a threshold or the prevalence lies outside (0, 1).
-    """
-    levels = np.asarray(thresholds, dtype=np.float64)
-    everybody = metrics.confusion(labels, probabilities, 0.0)  # also checks what was given
-    positive, negative = everybody.true_positive, everybody.false_positive
-    if not (positive and negative):
-        raise MetricError(f"both classes are needed; found {positive} and {negative} cases")
-    share = positive / (positive + negative) if prevalence is None else prevalence
-    weight = _weight(levels, share)
-    truth, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    called = scores >= levels[:, None]  # (T, N)
-    sensitivity = called[:, truth == 1].mean(axis=1)
-    false_positive_rate = called[:, truth == 0].mean(axis=1)
-    return np.asarray(sensitivity * share - false_positive_rate * (1 - share) * weight)
-
-
-def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[np.float64]:
-    """Net benefit of treating everybody, (T,); treating nobody has 0.
-
-    Raises:
-        MetricError: a threshold or the prevalence lies outside (0, 1).
-    """
-    weight = _weight(np.asarray(thresholds, dtype=np.float64), prevalence)
-    return np.asarray(prevalence - (1 - prevalence) * weight)
-
-
-def better_range(
-    benefit: ArrayLike, prevalence: float, thresholds: ArrayLike = THRESHOLDS
-) -> tuple[float, float] | None:
-    """The thresholds over which a model is worth more than treating all and more than treating none.
-
-    Args:
-        benefit: the model's net benefit, (T,).
-        prevalence: where.
-        thresholds: (T,), rising.
-
-    Returns:
-        The longest unbroken stretch, its first and last threshold; None where there is none.
-    """
-    levels, values = np.asarray(thresholds, float), np.asarray(benefit, float)
-    better = values > np.maximum(treat_all(prevalence, levels), 0)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
-    stretches = edges.reshape(-1, 2)  # (S, 2): first, and one beyond the last
-    if not len(stretches):
-        return None
-    first, beyond = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
-    return float(levels[first]), float(levels[beyond - 1])
-
-
-def predictive_values(counts: Confusion, prevalence: float) -> tuple[Rate, Rate]:
-    """Positive and negative predictive value at a prevalence, by Bayes' rule from the counts' two rates.
-
-    The intervals are the logit intervals of Mercaldo, Lau & Zhou (2007) for a known prevalence. Where a rate
-    is 0 or 1 they do not exist, and the same authors' adjusted ones are taken, widened to hold the value.
-
-    Raises:
-        MetricError: a class has no cases, or the prevalence lies outside (0, 1).
-    """
-    sick = counts.true_positive + counts.false_negative
-    well = counts.true_negative + counts.false_positive
-    if not (sick and well):
-        raise MetricError(f"both classes are needed; found {sick} and {well} cases")
-    if not 0 < prevalence < 1:
-        raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
-    odds = prevalence / (1 - prevalence)
-    called_sick = (counts.true_positive, sick, counts.false_positive, well)
-    called_well = (counts.true_negative, well, counts.false_negative, sick)
-    return _predictive(*called_sick, odds), _predictive(*called_well, 1 / odds)
-
-
-def frequencies(
-    counts: Confusion, prevalence: float = EXAMPLE, children: int = CHILDREN
-) -> Frequencies:
-    """What an operating point's rates mean for whole children (Gigerenzer & Hoffrage 1995)."""
-    sick = round(children * prevalence)
-    return Frequencies(
-        children,
-        sick,
-        found=round(sick * counts.sensitivity),
-        alarms=round((children - sick) * (1 - counts.specificity)),
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the decision curves and the predictive values by prevalence."""
+    if not study.ran:
+        return Part()
+    best = selection.best(study)
+    runs = [run.label for model in study.ran for run in model.runs]
+    return Part(
+        {"decisions": _answer(study, best)},
+        figures={
+            "fig-decision-curve": frame(list(_curves(study)), runs=runs),
+            "fig-predictive-values": frame(list(_values(best)), runs=[best.run.label]),
+        },
+        tables={"tbl-prevalence": frame(list(_by_prevalence(best)), runs=[best.run.label])},
     )
-
-
-def presumed_prevalence(study: Study) -> float:
-    """The prevalence that the models' probabilities presume: the share of pneumonia they learned from."""
-    return float(study.data.train.labels.mean())
 
 
 def decision_curve(
     study: Study, model: Model, prevalence: float | None = None, scaled: bool = True
 ) -> NDArray[np.float64]:
-    """A model's net benefit on the test set at each of :data:`THRESHOLDS`, (T,), averaged over its seeds.
+    """A model's net benefit on the test set at each of `THRESHOLDS`, (T,), averaged over its seeds.
 
     Args:
         study: tells the prevalence that probabilities presume.
@@ -174,49 +53,103 @@ def decision_curve(
             it; None for the test set as it is, with the probabilities as the model gives them.
         scaled: by the temperature of validation, or as they are.
     """
-    curves = []
+    found = []
     for run in model.runs:
-        logits = calibration.logits_of(run, "test", scaled)
+        logits = logits_of(run, "test", scaled)
         if prevalence is not None:
             logits = calibration.to_prevalence(logits, presumed_prevalence(study), prevalence)
         labels = run.predictions["test"].labels
-        curves.append(net_benefit(labels, metrics.probabilities(logits), prevalence=prevalence))
-    return np.asarray(np.mean(curves, axis=0))
+        chances = metrics.probabilities(logits)
+        found.append(curves.net_benefit(labels, chances, prevalence=prevalence))
+    return np.asarray(np.mean(found, axis=0))
 
 
-def at_known_prevalence(study: Study, model: Model) -> Reading:
-    """What the test probabilities of a model's first seed are worth once scaled and told the prevalence."""
-    labels = model.run.predictions["test"].labels
-    logits = calibration.logits_of(model.run)
-    shifted = calibration.to_prevalence(logits, presumed_prevalence(study), float(labels.mean()))
-    return calibration.read(labels, shifted)
+def better(
+    study: Study, model: Model, prevalence: float | None = None, scaled: bool = True
+) -> Stretch | None:
+    """Where a model is better than treating all and than treating none; as :func:`decision_curve`."""
+    benefit = decision_curve(study, model, prevalence, scaled)
+    found = curves.better_range(benefit, prevalence or _prevalence(study))
+    if found is None:
+        return None
+    low, high = found
+    return Stretch(low, high, bool(low <= THRESHOLDS[0]), bool(high >= THRESHOLDS[-1]))
 
 
-def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.float64]:
-    """The odds of each threshold: what an alarm costs, in missed cases."""
-    if not ((thresholds > 0) & (thresholds < 1)).all():
-        raise MetricError("threshold probabilities lie in (0, 1); found others, or NaN")
-    if not 0 < prevalence < 1:
-        raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
-    return thresholds / (1 - thresholds)
+def _answer(study: Study, best: Model) -> Decisions:
+    counts = best.confusion(YOUDEN)
+    among = curves.frequencies(counts, EXAMPLE, AMONG)
+    return Decisions(
+        prevalence=_prevalence(study),
+        presumed=presumed_prevalence(study),
+        as_given=better(study, best, scaled=False),
+        scaled=better(study, best),
+        wards=[Ward(share, better(study, best, share)) for share in WARDS],
+        example=Example(
+            **asdict(among),
+            prevalence=EXAMPLE,
+            called=among.called,
+            missed=among.missed,
+            ppv=curves.predictive_values(counts, EXAMPLE)[0],
+            ppv_here=counts.precision,
+        ),
+    )
 
 
-def _predictive(right: int, of: int, wrong: int, among: int, odds: float) -> Rate:
-    """The share of right calls among all calls, from `right` of `of` and `wrong` of `among`, at prior odds.
+def _prevalence(study: Study) -> float:
+    return float(study.data.test.labels.mean())
 
-    Its logit is the log of odds · (right / of) / (wrong / among).
-    """
-    if not right and not wrong:
-        return Rate(np.nan, np.nan, np.nan)
-    first, second = float(of), float(among)
-    hits, slips = right / first, wrong / second
-    value = hits * odds / (hits * odds + slips)
-    z = float(stats.norm.ppf(0.975))
-    if right in (0, of) or wrong in (0, among):
-        # Agresti & Coull's estimates: z²/2 successes and as many failures more.
-        first, second = first + z**2, second + z**2
-        hits, slips = (right + z**2 / 2) / first, (wrong + z**2 / 2) / second
-    centre = np.log(odds * hits / slips)
-    reach = z * np.sqrt((1 - hits) / (hits * first) + (1 - slips) / (slips * second))
-    low, high = float(expit(centre - reach)), float(expit(centre + reach))
-    return Rate(value, min(low, value), max(high, value))
+
+def _curves(study: Study) -> Iterator[dict[str, Any]]:
+    """Net benefit by population, kind of probabilities, strategy and threshold."""
+    for prevalence in (None, *WARDS):
+        share = prevalence or _prevalence(study)
+        for name, scaled in SCALED.items():
+            strategies = {"treat all": curves.treat_all(share)} | {
+                model.name: decision_curve(study, model, prevalence, scaled) for model in study.ran
+            }
+            for strategy, benefit in strategies.items():
+                for threshold, value in zip(THRESHOLDS, benefit, strict=True):
+                    yield {
+                        "population": "shifted" if prevalence else "test set",
+                        "prevalence": share,
+                        "probabilities": name,
+                        "strategy": strategy,
+                        "threshold": float(threshold),
+                        "net benefit": float(value),
+                    }
+
+
+def _values(model: Model) -> Iterator[dict[str, Any]]:
+    """Predictive values over prevalence, one after the other."""
+    for place, name in enumerate(("PPV", "NPV")):
+        for rule in RULES:
+            for prevalence in np.geomspace(PREVALENCES[0], PREVALENCES[-1], 61):
+                found = curves.predictive_values(model.confusion(rule), float(prevalence))[place]
+                yield {
+                    "metric": name,
+                    "rule": rule.name,
+                    "prevalence": float(prevalence),
+                    **asdict(found),
+                }
+
+
+def _by_prevalence(model: Model) -> Iterator[dict[str, Any]]:
+    for rule in RULES:
+        counts = model.confusion(rule)
+        for prevalence in PREVALENCES:
+            ppv, npv = curves.predictive_values(counts, prevalence)
+            among = curves.frequencies(counts, prevalence, AMONG)
+            yield {
+                "rule": rule.name,
+                "prevalence": prevalence,
+                "ppv": ppv.value,
+                "ppv low": ppv.low,
+                "ppv high": ppv.high,
+                "npv": npv.value,
+                "npv low": npv.low,
+                "npv high": npv.high,
+                "called": among.called,
+                "alarms": among.alarms,
+                "missed": among.missed,
+            }

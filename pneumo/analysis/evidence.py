@@ -4,13 +4,16 @@ The regions are drawn by rule from the mean training image, the same for every m
 result. No torch here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
 from pneumo.analysis.sanity_checks import mean_interval
+from pneumo.record import Part, frame
+from pneumo.record.interpretability import Evidence, Share
 from pneumo.study import study as study_module
 from pneumo.study.study import YOUDEN, Model, Study
 
@@ -21,17 +24,23 @@ CHEST = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
 ELSEWHERE = {"centre": "centre", "border": "border"}
 
 
-@dataclass(frozen=True)
-class Share:
-    """How much of a model's evidence lies in a region, beside what an even map would put there."""
-
-    region: str
-    mean: float  # over images, in [0, 1]; NaN where every map is blank
-    low: float  # 95 % interval, bootstrap over images
-    high: float
-    uniform: float  # the region's share of the image
-    p_value: float  # Wilcoxon's signed-rank test of the images' shares against `uniform`; NaN without any
-    blank: int  # maps without evidence for the call, which have no share
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind `fig-attention-masks` and `tbl-attention`."""
+    models = [model for model in study.ran if explained(model)]
+    found = {model.name: attention(study, model) for model in models}
+    runs = tuple(run.label for model in models for run in model.runs)
+    layers = {"mean training image": study.data.train.images.mean(axis=0), **regions(study)}
+    pictures = layers | {model.name: mean_evidence(model) for model in models}
+    shares = [
+        {"model": name} | vars(share)
+        for name, by_region in found.items()
+        for share in by_region.values()
+    ]
+    return Part(
+        {"evidence": Evidence(names(study), asked(study), RADIUS, BORDER, found)},
+        figures={"fig-attention-masks": frame(list(_cells(pictures)), runs=runs)},
+        tables={"tbl-attention": frame(shares, runs=runs)},
+    )
 
 
 def names(study: Study) -> dict[str, str]:
@@ -107,6 +116,14 @@ def evidence(model: Model) -> list[NDArray[np.floating]]:
     return found
 
 
+def mean_evidence(model: Model) -> NDArray[np.float64]:
+    """The share of each cell in the evidence, mean over all runs' maps that are not blank, (h, w)."""
+    maps = np.concatenate(evidence(model)).astype(np.float64)
+    total = maps.sum(axis=(1, 2), keepdims=True)
+    known = total[:, 0, 0] > 0
+    return np.asarray((maps[known] / total[known]).mean(axis=0) if known.any() else maps[0])
+
+
 def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]:
     """The share of a region (of :func:`names`) in each test image's evidence, (N,), averaged over the seeds.
 
@@ -142,6 +159,13 @@ def attention(study: Study, model: Model) -> dict[str, Share]:
 def explained(model: Model) -> bool:
     """Whether the model's runs hold maps."""
     return all((run.path / "explain.npz").is_file() for run in model.runs)
+
+
+def _cells(pictures: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
+    """A row for each pixel or cell of each picture."""
+    for name, picture in pictures.items():
+        for (row, column), value in np.ndenumerate(picture):
+            yield {"layer": name, "row": row, "column": column, "value": round(float(value), 6)}
 
 
 def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:

@@ -1,13 +1,88 @@
 """Which test cases are called wrongly: by one model, by all of them, by some seeds and not by others."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 
-from pneumo.analysis.cache import kept
+from pneumo import data
+from pneumo.analysis.cache import once
+from pneumo.record import Frame, Part, frame, images
+from pneumo.record.mistakes import GROUPS, Mistakes
+from pneumo.study import selection
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 
 RESAMPLES = 4999
+SHOWN, SHOWN_BY_GROUP = 16, 8  # cases in a figure
+_BLOCK = 1024  # images that are copied at a time
+# What the wrong calls of a class are compared with.
+_DIFFERENCES = (("false positive", "true negative"), ("false negative", "true positive"))
+
+
+def part(study: Study) -> Part:
+    """How many mistakes the models share, which cases they are, and what each group of calls looks like."""
+    if not study.ran:
+        return Part()
+    best = selection.best(study)
+    first = [model.run.label for model in study.ran]
+    every = [run.label for model in study.ran for run in model.runs]
+    shared, split = missed_by_all(study), contested(study)
+    positive = called_by_runs(study)
+    probabilities = best.run.predictions["test"].probabilities
+    surest = [
+        {"group": group, **_case(study, index), "probability": float(probabilities[index])}
+        for group, indices in groups(best).items()
+        for index in indices[:SHOWN_BY_GROUP]
+    ]
+    divided = [
+        {**_case(study, index), "runs": len(every), "called positive": int(positive[index])}
+        for index in split[:SHOWN]
+    ]
+    tables = {"tbl-shared-mistakes": frame(list(_shared(study)), runs=first)}
+    if len(every) > len(first):
+        tables["tbl-flips"] = frame(list(_flips(study)), runs=every)
+    return Part(
+        {
+            "mistakes": Mistakes(
+                models=len(study.ran),
+                missed_by_all=len(shared),
+                expected=expected_missed_by_all(study),
+                contested=len(split),
+                runs=len(every),
+            )
+        },
+        figures={
+            "fig-errors": frame(surest, runs=[best.run.label]),
+            "fig-missed-by-all": frame(
+                [_case(study, index) for index in shared[:SHOWN]], runs=first
+            ),
+            "fig-contested": frame(divided, runs=every),
+            "fig-mean-images": _mean_images(study, best),
+        },
+        tables=tables,
+    )
+
+
+def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
+    """Test cases of the first seed by group at an operating point, the most confident first."""
+    test, chosen = model.run.predictions["test"], threshold(model.run, rule)
+    truth, called = test.labels == 1, test.probabilities >= chosen
+    # Confidence is the distance from the threshold, on the scale of the logits.
+    order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
+    members = (truth & called, ~truth & ~called, ~truth & called, truth & ~called)
+    return {group: order[which[order]] for group, which in zip(GROUPS, members, strict=True)}
+
+
+def mean_image(*groups: data.Part) -> NDArray[np.float64]:
+    """The mean (H, W) of the images of all groups, in grey levels; they are never copied all at once."""
+    total = np.zeros(groups[0].images.images.shape[1:])
+    for group in groups:
+        for start in range(0, len(group.images), _BLOCK):
+            total += group.images[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
+    return np.asarray(total / sum(len(group.images) for group in groups))
 
 
 def truth(study: Study) -> NDArray[np.uint8]:
@@ -107,7 +182,7 @@ def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
     return np.asarray(np.lexsort((-spread, -fewer)))
 
 
-@kept()
+@once
 def chance_of_sharing(study: Study) -> float:
     """How often models with independent mistakes would share as many cases as these do (Youden's threshold).
 
@@ -129,6 +204,56 @@ def chance_of_sharing(study: Study) -> float:
             shared[resample] += (dealt.all(axis=0) & members[0]).sum()
     observed = len(missed_by_all(study))
     return float((1 + (shared >= observed).sum()) / (1 + RESAMPLES))
+
+
+def _case(study: Study, index: np.int64) -> dict[str, Any]:
+    """What names a test case in a record."""
+    test = study.data.test
+    image, label = test.images[index], int(test.labels[index])
+    return {"index": int(index), "label": label, "sha256": images.digest(image)}
+
+
+def _shared(study: Study) -> Iterator[dict[str, Any]]:
+    """How many test cases of a class k models call wrongly, and how many if mistakes were independent."""
+    by, labels = wrong_by(study), truth(study)
+    for label, name in enumerate(study.about.classes):
+        expected = expected_by_chance(study, labels == label)
+        found = np.bincount(by[labels == label], minlength=len(expected))
+        for models, (count, chance) in enumerate(zip(found, expected, strict=True)):
+            yield {"class": name, "models": models, "cases": int(count), "expected": float(chance)}
+
+
+def _flips(study: Study) -> Iterator[dict[str, Any]]:
+    """On how many test cases of a class a model's seeds disagree, and on what share of all cases."""
+    labels = truth(study)
+    for model in study.ran:
+        found = labels[flipping(model)]
+        counts = [int((found == label).sum()) for label in range(len(study.about.classes))]
+        rows = [*zip(study.about.classes, counts, strict=True), ("all", len(found))]
+        for name, count in rows:
+            yield {"model": model.name, "class": name, "cases": count, "share": count / len(labels)}
+
+
+def _mean_images(study: Study, model: Model) -> Frame:
+    """The mean image of each group of calls, and wrong calls less right ones: a row a pixel."""
+    means = {
+        group: mean_image(data.part(study.data.test, members))
+        for group, members in groups(model).items()
+        if len(members)
+    }
+    nothing = np.full((study.data.size, study.data.size), np.nan)
+    pictures = {group: means.get(group, nothing) for group in GROUPS}
+    pictures |= {f"{odd} - {even}": pictures[odd] - pictures[even] for odd, even in _DIFFERENCES}
+    row, column = np.indices(nothing.shape).reshape(2, -1)
+    return Frame(
+        {
+            "row": row,
+            "column": column,
+            **{name: picture.round(3).ravel() for name, picture in pictures.items()},
+        },
+        units=dict.fromkeys(pictures, "grey levels"),
+        runs=(model.run.label,),
+    )
 
 
 def _margin(run: Run, rule: Rule) -> NDArray[np.float64]:

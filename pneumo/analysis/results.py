@@ -17,16 +17,15 @@ from pneumo.analysis import (
     robustness,
 )
 from pneumo.analysis.comparison import Pair
-from pneumo.analysis.intervals import Interval
 from pneumo.analysis.robustness import Robustness
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
 from pneumo.data import descriptions
-from pneumo.record import plain
+from pneumo.record import Estimate, plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points
 from pneumo.study.corruptions import CORRUPTIONS
-from pneumo.study.operating_points import OperatingPoint, Rate
+from pneumo.study.operating_points import OperatingPoint
 from pneumo.study.study import HALF, YOUDEN, Model, Study
 from pneumo.training import runs
 
@@ -148,7 +147,7 @@ def provenance(study: Study) -> dict[str, Any]:
 
 
 def _model(
-    model: Model, bounds: dict[str, dict[str, Interval]], robust: Robustness | None = None
+    model: Model, bounds: dict[str, dict[str, Estimate]], robust: Robustness | None = None
 ) -> dict[str, Any]:
     if not model.ran:
         empty = {name: _interval() for name in metrics.NAMES}
@@ -223,7 +222,7 @@ def _robustness(found: Robustness | None) -> dict[str, Any] | None:
     }
 
 
-def _baselines(study: Study, bounds: dict[str, dict[str, dict[str, Interval]]]) -> dict[str, Any]:
+def _baselines(study: Study, bounds: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, Any]:
     if not study.ran:
         return {}
     return {
@@ -249,18 +248,18 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _interval(interval: Interval | None = None) -> dict[str, float | None]:
+def _interval(interval: Estimate | None = None) -> dict[str, float | None]:
     """A mean and its 95 % interval."""
     if interval is None:
         return {"mean": None, "low": None, "high": None}
     return {
-        "mean": _number(interval.mean),
+        "mean": _number(interval.value),
         "low": _number(interval.low),
         "high": _number(interval.high),
     }
 
 
-def _rate(rate: Rate) -> dict[str, float | None]:
+def _rate(rate: Estimate) -> dict[str, float | None]:
     return {
         "value": _number(rate.value),
         "low": _number(rate.low),

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import kept
-from pneumo.analysis.intervals import Interval
+from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.robustness import Robustness as Answer
 from pneumo.statistics import metrics
@@ -45,7 +44,7 @@ def part(study: Study) -> Part:
             "model": name,
             "auc clean": one.clean_auc,
             "auc corrupted": float(one.auc.mean()),
-            "fall": one.degradation.mean,
+            "fall": one.degradation.value,
             "fall low": one.degradation.low,
             "fall high": one.degradation.high,
             "accuracy clean": one.clean_accuracy,
@@ -93,7 +92,7 @@ class Robustness:
     auc: NDArray[np.float64]
     accuracy: NDArray[np.float64]  # at 0.5
     error: NDArray[np.float64]  # balanced error: 1 − (sensitivity + specificity) / 2, at Youden's
-    degradation: Interval  # mean over corruptions and severities of (clean AUC − AUC) / clean AUC
+    degradation: Estimate  # mean over corruptions and severities of (clean AUC − AUC) / clean AUC
 
     @property
     def worst(self) -> str:
@@ -113,17 +112,17 @@ def robustness(study: Study) -> dict[str, Robustness]:
             **{
                 **found,
                 **{key: np.array(found[key]) for key in ("auc", "accuracy", "error")},
-                "degradation": Interval(*found["degradation"]),
+                "degradation": Estimate(*found["degradation"]),
             }
         )
         for name, found in _computed(study)["models"].items()
     }
 
 
-def less_degraded(study: Study, first: str, second: str) -> Interval | None:
+def less_degraded(study: Study, first: str, second: str) -> Estimate | None:
     """How much less the first model's AUC falls than the second's, paired case by case; None without both."""
     found = _computed(study)["pairs"].get(f"{first} {second}")
-    return Interval(*found) if found else None
+    return Estimate(*found) if found else None
 
 
 @dataclass(frozen=True)
@@ -149,10 +148,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     return Answer(
         images=first.images if first else 0,
         corruptions=list(CORRUPTIONS),
-        falls={
-            name: Estimate(one.degradation.mean, one.degradation.low, one.degradation.high)
-            for name, one in found.items()
-        },
+        falls={name: one.degradation for name, one in found.items()},
         worst={name: one.worst for name, one in found.items()},
         same_order=ranked.same if ranked else True,
         first_clean=ranked.clean if ranked else "",
@@ -160,7 +156,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     )
 
 
-@kept()
+@once
 def _computed(study: Study) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     models, resampled, drawn = {}, {}, None

@@ -5,28 +5,81 @@ A map worth reading changes with what the network has learned: with its weights 
 from shuffled ones). No torch here.
 """
 
-from typing import Any, NamedTuple, TypedDict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
-from pneumo.analysis.cache import kept
-from pneumo.study import questions
+from pneumo.record import Estimate, Frame, Part, frame, images
+from pneumo.record.interpretability import Agreement, SanityChecks
+from pneumo.study import questions, selection
 from pneumo.study.study import Model, Study
-from pneumo.training.similarity import WINDOW as WINDOW
-from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.training.similarity import WINDOW, random_maps, rank_correlation, structural_similarity
 
 # A rank correlation above which two maps of one image would be read the same way.
 ALIKE = 0.5
 _RESAMPLES = 2000
 
 
-class Agreement(TypedDict):
-    """How alike two sets of maps of the same images are, on average over the images."""
+# As `training.saliency` names the maps and orders in which pixels are removed.
+MAPS = ("Grad-CAM", "random map", "centre map")
+ORDERS = ("most relevant first", "least relevant first")
 
-    rank: float
-    structure: float
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the cascade, the removal of pixels and the comparisons of maps."""
+    models = [model for model in study.ran if asked(study, model)]
+    cascades = {model.name: cascade(study, model) for model in models}
+    removals = {model.name: removal(study, model) for model in models}
+    gaps = {
+        name: {map_: Estimate(*found) for map_, found in zip(MAPS, one.gaps, strict=True)}
+        for name, one in removals.items()
+    }
+    alike = agreements(study)
+    first = [model.run.label for model in models]
+    compared = {"simple-cnn", "simple-cnn-shuffled-labels"} if alike else set()
+    return Part(
+        {
+            "sanity_checks": SanityChecks(
+                window=WINDOW,
+                alike=ALIKE,
+                cascade_images=max((one.images for one in cascades.values()), default=0),
+                draws=max((one.draws for one in cascades.values()), default=0),
+                left={name: Estimate(*one.left) for name, one in cascades.items()},
+                chance={name: one.chance for name, one in cascades.items()},
+                agreements=alike,
+                removal_images=max((one.images for one in removals.values()), default=0),
+                gaps=gaps,
+            )
+        },
+        figures={
+            "fig-cascade": frame(list(_by_stage(cascades)), runs=first),
+            "fig-road": frame(list(_by_share(removals)), runs=first),
+            "fig-cascade-maps": _one_image(study) if models else Frame({}),
+        },
+        tables={
+            "tbl-saliency-agreement": frame(
+                [{"maps of": name, **vars(found)} for name, found in alike.items()],
+                runs=[run.label for m in study.all if m.name in compared for run in m.runs],
+            ),
+            "tbl-road": frame(
+                [
+                    {
+                        "model": name,
+                        "map": map_,
+                        "gap": found.value,
+                        "low": found.low,
+                        "high": found.high,
+                    }
+                    for name, by_map in gaps.items()
+                    for map_, found in by_map.items()
+                ],
+                runs=first,
+            ),
+        },
+    )
 
 
 def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, float, float]:
@@ -48,7 +101,6 @@ def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, f
     return float(known.mean()), float(low), float(high)
 
 
-@kept()
 def agreements(study: Study) -> dict[str, Agreement]:
     """SimpleCNN's maps against its other seeds', its control's and random ones, over all test images.
 
@@ -149,3 +201,54 @@ def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np
 def asked(study: Study, model: Model) -> bool:
     """Whether the model's first seed was asked for its cascade."""
     return questions.path(model.run, "saliency", study.profile).is_file()
+
+
+def _by_stage(cascades: dict[str, Cascade]) -> Iterator[dict[str, Any]]:
+    for name, found in cascades.items():
+        for step, stage in enumerate(found.stages):
+            yield {
+                "model": name,
+                "step": step,
+                "drawn anew": stage,
+                "rank correlation": float(found.rank[step]),
+                "SSIM": float(found.structure[step]),
+                "rank correlation of random maps": found.chance,
+            }
+
+
+def _by_share(removals: dict[str, Removal]) -> Iterator[dict[str, Any]]:
+    for name, found in removals.items():
+        for map_, curves in zip(MAPS, found.curves, strict=True):
+            for order, curve in zip(ORDERS, curves, strict=True):
+                for share, probability in zip(found.removed, curve, strict=True):
+                    own = {"model": name, "map": map_, "order": order}
+                    yield own | {"removed": float(share), "probability": float(probability)}
+
+
+def _one_image(study: Study) -> Frame:
+    """The best model's signed maps of one image through the cascade: a row a cell, a column a stage.
+
+    The image is the one of the cascade's positive cases that the trained network is surest of.
+    """
+    model = selection.best(study)
+    found = questions.read(model.run, "saliency", study.profile)
+    test, shown = model.run.predictions["test"], found["images"]
+    place = int(np.argmax(np.where(test.labels[shown] == 1, test.logits[shown], -np.inf)))
+    index, maps = int(shown[place]), found["maps"][:, place]  # (S + 1, h, w)
+    row, column = np.indices(maps.shape[1:]).reshape(2, -1)
+    count = len(row)
+    return Frame(
+        {
+            "split": ["test"] * count,
+            "index": [index] * count,
+            "label": [int(test.labels[index])] * count,
+            "sha256": [images.digest(study.data.test.images[index])] * count,
+            "row": row,
+            "column": column,
+            **{
+                name: map_.ravel()
+                for name, map_ in zip(found["stages"].tolist(), maps, strict=True)
+            },
+        },
+        runs=(model.run.label,),
+    )

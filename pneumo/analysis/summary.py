@@ -4,8 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pneumo import __version__
-from pneumo.analysis import baselines, calibration, claims, comparison, intervals, robustness
-from pneumo.analysis.intervals import Interval
+from pneumo.analysis import (
+    ANALYSIS_VERSION,
+    baselines,
+    calibration,
+    claims,
+    comparison,
+    intervals,
+    robustness,
+)
 from pneumo.record import Estimate, Part, answers
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points, selection
@@ -22,6 +29,7 @@ def part(study: Study) -> Part:
     return Part(
         {
             "profile": study.profile.name,
+            "analysis_version": ANALYSIS_VERSION,
             "engine": None,  # of who renders a record, the record knows nothing
             "written": datetime.now(UTC).date().isoformat(),
             "study": _profile(study),
@@ -41,16 +49,14 @@ def part(study: Study) -> Part:
                 for model in models
             },
             "baselines": {
-                baseline.name: answers.Baseline(
-                    baseline.title, _estimates(bounds[baseline.name][HALF.name])
-                )
+                baseline.name: answers.Baseline(baseline.title, bounds[baseline.name][HALF.name])
                 for baseline in (baselines.predictions(study) if study.ran else ())
             },
             "comparisons": [
                 answers.Pair(
                     pair.first,
                     pair.second,
-                    _estimate(pair.difference),
+                    pair.difference,
                     pair.delong,
                     pair.mcnemar_half,
                     pair.mcnemar_youden,
@@ -120,7 +126,7 @@ def _missing(model: Model) -> answers.Model:
     )
 
 
-def _model(study: Study, model: Model, bounds: dict[str, dict[str, Interval]]) -> answers.Model:
+def _model(study: Study, model: Model, bounds: dict[str, dict[str, Estimate]]) -> answers.Model:
     thresholds = model.thresholds(YOUDEN)
     together = model.name == "ensemble"
     runs = [run.label for run in (study.runs if together else model.runs)]
@@ -133,8 +139,8 @@ def _model(study: Study, model: Model, bounds: dict[str, dict[str, Interval]]) -
         threshold=answers.Threshold(
             sum(thresholds) / len(thresholds), YOUDEN.chosen_on, YOUDEN.title
         ),
-        test=_estimates(bounds[YOUDEN.name]),
-        test_at_half=_estimates(bounds[HALF.name]),
+        test=bounds[YOUDEN.name],
+        test_at_half=bounds[HALF.name],
         operating_points=[_point(point) for point in operating_points.points(model)],
         calibration=calibration.summary(model),
         robustness=_robustness(study, model),
@@ -157,7 +163,7 @@ def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
         "images": found.images,
         "clean_auc": found.clean_auc,
         "mean_degradation": {
-            "mean": degradation.mean,
+            "mean": degradation.value,
             "low": degradation.low,
             "high": degradation.high,
         },
@@ -179,11 +185,3 @@ def _point(point: OperatingPoint) -> answers.OperatingPoint:
         short=point.rule.short,
         promised_counts=answers.Counts(**vars(point.promised)),
     )
-
-
-def _estimates(bounds: dict[str, Interval]) -> dict[str, Estimate]:
-    return {name: _estimate(bounds[name]) for name in metrics.NAMES}
-
-
-def _estimate(found: Interval) -> Estimate:
-    return Estimate(found.mean, found.low, found.high)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo import data
 from pneumo.analysis import seeds as spread
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
-from pneumo.data import descriptions
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.record import Record, check, read
 from pneumo.statistics import metrics
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
@@ -32,7 +32,7 @@ from pneumo.training.recipes import Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
+    from pneumo.training.listener import Listener
     from pneumo.training.weights import Weights
 
 T = TypeVar("T")
@@ -128,7 +128,7 @@ def verify(
         folder: the reference's; None for the project's own.
         only: names of recipes; empty for all that the reference ran.
         seeds: empty for all of the reference's.
-        source: where the data come from, as for :func:`pneumo.data.descriptions.load`.
+        source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         device: what to train on, "auto" for a GPU where there is one.
         fresh: whether every run is trained now, in a store that is gone afterwards.
@@ -139,7 +139,7 @@ def verify(
         VerificationError: there is no reference, or its data, weights, recipes or seeds are not at hand.
         PneumoError: the data or the reference are damaged.
     """
-    from pneumo.data.held_out import images_an_epoch
+    from pneumo.training.recipes import images_an_epoch
     from pneumo.training.train import train
 
     kept = _reference(folder)
@@ -255,7 +255,7 @@ def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Record) -> 
 
 def _same_data(kept: Record, source: str) -> Dataset:
     wanted = kept.data
-    dataset = descriptions.load(wanted.dataset, wanted.size, source)
+    dataset = data.load(wanted.size, source, wanted.dataset)
     if dataset.is_phantom:
         raise VerificationError(
             "the reference record is of real data, and here is only the phantom; "

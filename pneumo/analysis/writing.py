@@ -8,7 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import record
-from pneumo.analysis import ablation, robustness, seeds, summary, trainings
+from pneumo.analysis import (
+    ablation,
+    calibration,
+    cases,
+    data_audit,
+    decisions,
+    duplicates,
+    evaluation,
+    evidence,
+    grad_cam,
+    mistakes,
+    robustness,
+    sanity_checks,
+    seeds,
+    shift,
+    summary,
+    trainings,
+)
 from pneumo.base import paths, storage
 from pneumo.data import descriptions
 from pneumo.record import Part, Record, files, images
@@ -23,6 +40,17 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     trainings.part,
     robustness.part,
     ablation.part,
+    calibration.part,
+    decisions.part,
+    cases.part,
+    grad_cam.part,
+    sanity_checks.part,
+    evidence.part,
+    evaluation.part,
+    mistakes.part,
+    shift.part,
+    data_audit.part,
+    duplicates.part,
     seeds.part,
 )
 

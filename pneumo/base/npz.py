@@ -1,7 +1,7 @@
 """Reads the arrays of a ``.npz``: small ones into memory, large ones mapped from the disk.
 
-Of what a file says of itself nothing is taken on trust: sizes are held against what the file can hold before
-memory or disk is asked for, every byte that is given has passed its checksum, and nothing is unpickled.
+Nothing that a file says of itself is trusted: sizes are compared with what the file can hold before memory or
+disk is asked for, every byte has passed its checksum, and nothing is unpickled.
 """
 
 import hashlib
@@ -18,19 +18,19 @@ from typing import IO, Any, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import paths
+from pneumo.base import paths, storage
 from pneumo.base.errors import PneumoError
 
 CHUNK = 2**20
-# No more than numpy writes of an array's description, which it reads whole before it looks how long it is.
+# numpy reads an array's description whole before it looks how long it is; it never writes a longer one.
 HEADER = 2**14
-# Deflate makes of a byte at most so many; real images of which it makes a hundred there are none.
+# Deflate expands at most 1,032:1. No real image compresses 100:1.
 MOST_DEFLATED, BELIEVED = 1032, 100
-_LOCAL = struct.Struct(
-    "<4s22xHH"
-)  # a member's own header: signature, lengths of its name and extra field
+# A member's own header: signature, lengths of its name and extra field.
+_LOCAL = struct.Struct("<4s22xHH")
 
 
 class ArchiveError(PneumoError):
@@ -93,11 +93,11 @@ def read(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
 
 
 def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
-    """Arrays that stay on the disk, by name; who asks for a part of one has that part read.
+    """Arrays that stay on the disk, by name; only the parts that are used are read.
 
-    What is stored as it is, is mapped where it lies. What is compressed is unpacked once, whole or not at
-    all, into ``data`` of the run store, and mapped from there. All is held against the checksums of the
-    ``.npz`` each time; an unpacked copy that is damaged is made anew.
+    An uncompressed array is mapped where it lies. A compressed one is unpacked once, whole or not at all,
+    into ``data`` of the run store, and mapped from there. All checksums of the ``.npz`` are verified each
+    time; an unpacked copy that is damaged is made again.
 
     Raises:
         ArchiveError: as for :func:`read`; or it would take more of the disk than is free, cannot be written,
@@ -198,20 +198,20 @@ def _begin(file: IO[bytes], member: Member) -> int:
 
 def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     """The folder in which the members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
-    from pneumo.training.runs import made_once
-
     by_file = {f"{member.name}.npy": member for member in packed}
     contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(by_file.items()))
     folder = paths.home() / "data" / hashlib.sha256(contents.encode()).hexdigest()[:16]
+
+    def whole() -> bool:
+        return all(_is_whole(folder / name, member) for name, member in by_file.items())
+
     try:
-        if folder.is_dir() and not all(_is_whole(folder / f, m) for f, m in by_file.items()):
-            shutil.rmtree(folder)
-        missing = f"{folder} is not there"
-        with made_once(
-            folder, tuple(by_file), lambda: None if folder.is_dir() else missing
-        ) as partial:
-            if partial:
-                _unpack(path, by_file, partial)
+        if not whole():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_name(f".{folder.name}.lock")):
+                if not whole():
+                    with storage.renewed(folder) as new:
+                        _unpack(path, by_file, new)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ArchiveError(
@@ -220,25 +220,18 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     return folder
 
 
-def _unpack(path: Path, by_file: Mapping[str, Member], partial: Path) -> None:
+def _unpack(path: Path, by_file: Mapping[str, Member], folder: Path) -> None:
     needed = sum(member.info.file_size for member in by_file.values())
-    free = shutil.disk_usage(partial).free
+    free = shutil.disk_usage(folder).free
     if needed > free:
         raise ArchiveError(
-            f"it unpacks to {_size(needed)} in {partial.parent}, where {_size(free)} are free; "
+            f"it unpacks to {_size(needed)} in {folder.parent}, where {_size(free)} are free; "
             "PNEUMO_HOME names another place"
         )
-    try:
-        with _opened(path) as archive:
-            for file_name, member in by_file.items():
-                with (
-                    archive.open(member.info) as source,
-                    (partial / file_name).open("wb") as target,
-                ):
-                    _pass_through(source, member, target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)  # half of gigabytes is of use to nobody
-        raise
+    with _opened(path) as archive:
+        for name, member in by_file.items():
+            with archive.open(member.info) as source, (folder / name).open("wb") as target:
+                _pass_through(source, member, target)
 
 
 def _is_whole(path: Path, member: Member) -> bool:

@@ -15,11 +15,8 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    from pneumo.data import descriptions
+    from pneumo import data
+    from pneumo.data import audit
 
-    print(
-        "\n".join(
-            descriptions.report_lines(descriptions.load(chosen.dataset, chosen.size, chosen.data))
-        )
-    )
+    print("\n".join(audit.report_lines(data.load(chosen.size, chosen.data, chosen.dataset))))
     return 0

@@ -12,7 +12,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         default="auto",
         metavar="PATH",
         help="a .npz file, the folder that holds it, or 'phantom'; without it: PNEUMO_DATA, "
-        "MedMNIST's cache, a download, the phantom",
+        "MedMNIST's cache, a download",
     )
     add_set(parser)
 

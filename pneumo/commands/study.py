@@ -6,26 +6,42 @@ from typing import Any
 from pneumo.base.errors import printable
 from pneumo.commands import options
 
+# What `--check` says by its exit status.
+CURRENT, NO_DATA, LACKING = 0, 3, 4
+
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("study", help="train whatever a profile's study still lacks")
+    parser = commands.add_parser(
+        "study",
+        help="train whatever a profile's study still lacks, and write its record",
+        epilog="Example: pneumo study --profile paper --data path/to/pneumoniamnist.npz",
+    )
     parser.set_defaults(command=run)
     parser.add_argument(
         "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
     )
     parser.add_argument(
         "--executor",
-        default="serial",
+        default="auto",
         metavar="WHERE",
-        help="serial (default), process:N for N runs side by side, or dask:ADDRESS for a cluster",
+        help="auto (default): a run per core, one thread each; serial; process:N; dask:ADDRESS",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help=f"train nothing; exit with {CURRENT} where the record is up to date, {NO_DATA} where there are "
+        f"no data, {LACKING} where something is to be trained or computed",
     )
     options.add_training(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    from pneumo.analysis import writing
+    return _check(chosen) if chosen.check else _study(chosen)
+
+
+def _study(chosen: argparse.Namespace) -> int:
     from pneumo.commands.progress import Display
     from pneumo.study import study
 
@@ -43,11 +59,62 @@ def run(chosen: argparse.Namespace) -> int:
             executor=chosen.executor,
             finished=display.finished,
         )
-        if not chosen.only:
-            display.say(f"writing the record to {printable(writing.folder(done))}")
+        if not chosen.only and not _is_current(done, {run.label for run in done.runs}):
+            from pneumo.analysis import writing  # whose libraries take seconds
+
+            display.say(f"writing the record to {printable(_folder(done))}")
             writing.write(done)
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
         outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")
         print(f"{model.name}: {outcome}")
     return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from pneumo.data.sources import UnavailableError
+    from pneumo.study import study
+
+    try:
+        plan = study.make_plan(
+            chosen.profile,
+            chosen.data,
+            chosen.weights,
+            dataset=chosen.dataset,
+            size=chosen.size,
+        )
+    except UnavailableError as error:
+        print(error)
+        return NO_DATA
+    if _is_current(plan, plan.labels):
+        print(f"the record is up to date: {printable(_folder(plan))}")
+        return CURRENT
+    print("something is to be trained or computed")
+    return LACKING
+
+
+def _folder(asked: Any) -> Any:
+    """Where the record of a study, or of a plan, lies."""
+    from pneumo.base import paths
+
+    label = paths.label(asked.data.about.name, asked.data.size)
+    return paths.record(asked.profile.name, label)
+
+
+def _is_current(asked: Any, labels: set[str]) -> bool:
+    """Whether the record there is was made from these runs by this version."""
+    from pneumo import __version__
+    from pneumo.analysis import ANALYSIS_VERSION
+    from pneumo.record import RecordError, read
+
+    try:
+        record = read(_folder(asked))
+    except RecordError:
+        return False
+    made = record.provenance
+    return (
+        made.pneumo == __version__
+        and record.results.get("analysis_version") == ANALYSIS_VERSION
+        and record.data.order == asked.data.order
+        and {run.run for run in made.runs} == labels
+    )

@@ -20,11 +20,11 @@ def run(chosen: argparse.Namespace) -> int:
     """Run it; the exit status."""
     from dataclasses import replace
 
+    from pneumo import data
     from pneumo.commands.progress import Display
     from pneumo.data import descriptions
-    from pneumo.data.held_out import images_an_epoch
     from pneumo.training import distributed
-    from pneumo.training.recipes import find_profile
+    from pneumo.training.recipes import find_profile, images_an_epoch
     from pneumo.training.train import train
     from pneumo.training.weights import find_weights
 
@@ -32,7 +32,7 @@ def run(chosen: argparse.Namespace) -> int:
     recipe = find_profile(chosen.profile).at(size).recipe(chosen.recipe)
     if chosen.epochs is not None:
         recipe = replace(recipe, epochs=chosen.epochs)
-    dataset = descriptions.load(about.name, size, chosen.data)
+    dataset = data.load(size, chosen.data, about.name)
     weights = find_weights(recipe, chosen.weights)
     images = images_an_epoch(recipe, dataset)
     if distributed.is_wanted():

@@ -1,1 +1,16 @@
-"""Images and labels: where they come from, what each set is, and how they are checked."""
+"""Images and labels from a file, a cache, a download or a drawing, and what is known of each set."""
+
+from pneumo.data.datasets import SPLITS, Dataset, Part, Rows, Split, load, part
+from pneumo.data.descriptions import DataError, Description
+
+__all__ = [
+    "SPLITS",
+    "DataError",
+    "Dataset",
+    "Description",
+    "Part",
+    "Rows",
+    "Split",
+    "load",
+    "part",
+]

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.data.sets import LARGE, Dataset, Part, Split, part
+from pneumo.data.datasets import LARGE, Part, Split, part
 from pneumo.data.thumbnails import thumbnails
-from pneumo.training.recipes import Recipe
 
 NORMAL_SHARE, PNEUMONIA_SHARE = 0.15, 0.10  # of the training images of each class
 FOLDS = 5
@@ -27,7 +26,7 @@ def divide(training: Split) -> tuple[Part, Part]:
 
     Held out are the 15 % of normal images that a ridge classifier on pixels, fitted to the other folds, finds
     most like pneumonia, and 10 % of the pneumonia images, drawn at random. The same images give the same
-    halves: no seed has a part in it. Images of more than `sets.LARGE` bytes are shown to the
+    halves: no seed has a part in it. Images of more than `datasets.LARGE` bytes are shown to the
     classifier as thumbnails of 28×28.
 
     Args:
@@ -46,13 +45,6 @@ def remaining(labels: NDArray[np.uint8]) -> int:
     """How many of the images with these labels are left to learn from."""
     normal, pneumonia = (np.flatnonzero(labels == label) for label in (0, 1))
     return len(labels) - _share(normal, NORMAL_SHARE) - _share(pneumonia, PNEUMONIA_SHARE)
-
-
-def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
-    """About how many images a training with this recipe learns from in an epoch."""
-    labels = dataset.train.labels
-    there = remaining(labels) if recipe.held_out else len(labels)
-    return min(recipe.train_images or there, there)
 
 
 def _likeness(training: Split) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What the report's two explorers are fed with: a study's predictions as plain values, its images as sheets.
+"""What the report's two explorers are fed with: a record's predictions as plain values, its images as sheets.
 
 `report/explorer.js` reads both. Everything is the first seed's, and a case is called at the threshold that
 validation chose.
@@ -15,69 +15,73 @@ from IPython.display import Image
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from pneumo.analysis import decisions, mistakes
-from pneumo.data.thumbnails import thumbnails
-from pneumo.pages import figures, style
-from pneumo.pages.figures.evaluation import MARKERS
-from pneumo.study import ensemble, selection
-from pneumo.study.study import RULES, YOUDEN, Model, Study
+from pneumo.pages import style
+from pneumo.pages.figures.pictures import evidence
+from pneumo.record import Record
+from pneumo.record.decisions import Decisions
+from pneumo.record.mistakes import GROUPS
 
 COLUMNS = 26  # of a sheet
+SIDE = 28  # pixels, of an image on a sheet at most
 LEVELS = 32  # of evidence, from none to the most in a map
 # Around each map, its own edge once more: a browser that smooths it must not meet its neighbour.
 EDGE = 1
+CHOSEN = "youden"  # the rule at whose threshold the gallery calls cases
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
-def thresholds(study: Study) -> dict[str, Any]:
+def thresholds(record: Record) -> dict[str, Any]:
     """What the explorer of thresholds needs: labels, every model's probabilities and operating points."""
-    return _predictions(study) | {
-        "among": decisions.CHILDREN,
-        "people": study.about.people,
-        "condition": study.about.condition,
+    return _predictions(record) | {
+        "among": record.answer("decisions", Decisions).example.among,
+        "people": record.about.people,
+        "condition": record.about.condition,
         "rules": [
             {
-                "name": rule.name,
-                "short": rule.short.replace("'", "’"),  # as Pandoc sets it in the tables
-                "chosen": rule.chosen_on is not None,
-                "marker": MARKERS[rule],
+                "name": point.id,
+                "short": point.short.replace("'", "’"),  # as Pandoc sets it in the tables
+                "chosen": point.chosen_on is not None,
+                "marker": style.MARKERS[point.id],
             }
-            for rule in RULES
+            for point in record.best.operating_points
         ],
     }
 
 
-def cases(study: Study) -> dict[str, Any]:
+def cases(record: Record) -> dict[str, Any]:
     """What the explorer of cases needs: the same predictions, an order, and how its sheets are cut.
 
     `divided` holds all cases, those first that the models are most divided over; `sheets` has one entry for
     each of :func:`sheets`, in their order.
     """
-    images = {"model": None, "side": thumbnails(study.data.test.images).shape[-1], "edge": 0}
+    images = {"model": None, "side": min(record.data.size, SIDE), "edge": 0}
     maps = [
-        {"model": model.name, "side": model.run.explanation.maps.shape[-1], "edge": EDGE}
-        for model in study.ran
+        {"model": model.name, "side": record.maps[f"maps/{model.name}"].shape[-1], "edge": EDGE}
+        for model in record.ran
     ]
-    return _predictions(study) | {
-        "groups": list(figures.GROUPS),
-        "rule": YOUDEN.name,
-        "divided": mistakes.divided(study).tolist(),
+    return _predictions(record) | {
+        "groups": list(GROUPS),
+        "rule": CHOSEN,
+        "divided": [int(index) for index in record.figure("fig-divided").distinct("index")],
         "columns": COLUMNS,
-        "image": study.about.image,
-        "picture": study.about.picture,
+        "image": record.about.image,
+        "picture": record.about.picture,
         "sheets": [images, *maps],
     }
 
 
-def sheets(study: Study) -> list[Image]:
+def sheets(record: Record) -> list[Image]:
     """All test images, as thumbnails, side by side in the order of the data, then each model's maps, as PNG.
 
     A map is the evidence for the call that the model makes at Youden's threshold, in :data:`style.HEAT`.
+    Without images there are no sheets.
     """
-    found = [_png(Pillow.fromarray(tile(thumbnails(study.data.test.images))))]
+    if record.images is None:
+        return []
+    found = [_png(Pillow.fromarray(tile(_small(record.images.split("test")))))]
     scale = matplotlib.colormaps[style.HEAT](np.linspace(0, 1, LEVELS), bytes=True)  # (LEVELS, 4)
-    for model in study.ran:
-        sheet = Pillow.fromarray(tile(_evidence(model), EDGE))
+    for model in record.ran:
+        sheet = Pillow.fromarray(tile(_evidence(record, model.name), EDGE))
         sheet.putpalette(scale[:, :3].tobytes())
         found.append(_png(sheet))
     return found
@@ -105,25 +109,26 @@ def embed(identifier: str, content: dict[str, Any]) -> str:
     return f'<script type="application/json" id="{identifier}">{text}</script>'
 
 
-def _predictions(study: Study) -> dict[str, Any]:
+def _predictions(record: Record) -> dict[str, Any]:
     """Labels, and of each model and the ensemble its test probabilities and the thresholds of its rules.
 
     Probabilities are float64, little-endian, in Base64: to the last bit those that the tables are made from.
     """
-    looks = style.model_styles(study)
+    looks = style.model_styles(record)
     return {
-        "classes": list(study.about.classes),
-        "labels": mistakes.truth(study).tolist(),
-        "best": selection.best(study).name,
+        "classes": list(record.about.classes),
+        "labels": record.test_labels().tolist(),
+        "best": record.best.name,
         "models": [
             {
                 "name": model.name,
                 "title": model.title,
                 "colour": looks[model.name]["color"] if model.name in looks else None,
-                "thresholds": {rule.name: model.thresholds(rule)[0] for rule in RULES},
-                "probabilities": _packed(model.run.predictions["test"].probabilities),
+                "thresholds": {point.id: point.thresholds[0] for point in model.operating_points},
+                "probabilities": _packed(record.probabilities(model.name, model.seeds[0])),
             }
-            for model in ensemble.compared(study)
+            for model in record.models.values()
+            if model.ran
         ],
     }
 
@@ -132,10 +137,21 @@ def _packed(values: NDArray[np.float64]) -> str:
     return base64.b64encode(values.astype("<f8").tobytes()).decode("ascii")
 
 
-def _evidence(model: Model) -> NDArray[np.uint8]:
+def _small(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Images (N, H, H) with at most :data:`SIDE` pixels a side; a new pixel is the mean of what it covers."""
+    if images.shape[-1] <= SIDE:
+        return images
+    size = (SIDE, SIDE)
+    return np.array([Pillow.fromarray(one).resize(size, Pillow.Resampling.BOX) for one in images])
+
+
+def _evidence(record: Record, model: str) -> NDArray[np.uint8]:
     """What speaks for each call, (N, h, w), in levels from 0 to LEVELS − 1."""
-    maps = zip(model.run.explanation.maps, mistakes.calls(model.run), strict=True)
-    found = np.array([figures.evidence(map_, bool(called)) for map_, called in maps])
+    calls = record.figure("fig-divided").where(model=model)
+    called = np.empty(len(calls), bool)
+    called[calls["index"].astype(int)] = calls["called"] == 1
+    maps = record.maps[f"maps/{model}"].astype(np.float32)
+    found = np.array([evidence(one, positive) for one, positive in zip(maps, called, strict=True)])
     return np.asarray(np.round(found * (LEVELS - 1)), dtype=np.uint8)
 
 

@@ -90,8 +90,8 @@ def _environment(name: str) -> SandboxedEnvironment:
     environment.filters |= {
         name: getattr(numbers, name)
         for name in (
-            "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
-            "plain", "code",
+            "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
+            "stretch", "plural", "plain", "code",
         )
     }  # fmt: skip
     return environment
@@ -99,8 +99,11 @@ def _environment(name: str) -> SandboxedEnvironment:
 
 def _names(record: Record) -> dict[str, Any]:
     """What every fragment may speak of."""
+    reference = paths.reference(paths.label(record.data.dataset, record.data.size))
     return {
         "record": record,
+        "has_write_up": record.has("write_up"),
+        "is_reference": record.path.resolve() == reference.resolve(),
         "about": record.about,
         "words": record.about.words,
         "data": record.data,

@@ -4,6 +4,7 @@ import math
 import re
 
 from pneumo.record import Estimate
+from pneumo.record.decisions import Stretch
 
 DASH = "–"
 _MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
@@ -29,6 +30,11 @@ def signed(value: float, digits: int = 3) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """A share in [0, 1] as a percentage."""
     return f"{number(100 * share, digits)} %"
+
+
+def points(share: float, digits: int = 1) -> str:
+    """A difference of shares in percentage points, with a sign only where it is negative."""
+    return signed(100 * share, digits).removeprefix("+")
 
 
 def count(value: float) -> str:
@@ -72,6 +78,17 @@ def estimate(
         return DASH
     value = signed(scale * found.value, digits) if sign else number(scale * found.value, digits)
     return f"{value} ({interval(found, ends, scale, sign)})"
+
+
+def stretch(found: Stretch | None) -> str:
+    """Where a model is better than treating all and none, as ``up to a threshold of 0.68``."""
+    if found is None:
+        return "at no threshold"
+    if found.from_lowest and found.to_highest:
+        return "at every threshold"
+    if found.from_lowest:
+        return f"up to a threshold of {number(found.high, 2)}"
+    return f"at thresholds from {number(found.low, 2)} to {number(found.high, 2)}"
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:

@@ -1,7 +1,6 @@
 """What a page's cells call: open the record, show a figure or a table, print a fragment, quote a claim."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,15 +9,13 @@ from pathlib import Path
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
-from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.pages import drawing
 from pneumo.pages.style import PHANTOM
-from pneumo.record import Record, RecordError, read
+from pneumo.record import Record, finding, read
 
 PICTURES = Path("figures")  # beside the pages; each file is named by its content
 FEW_RUNS = 5  # on paper keys are named where they are few: a table at the end has them all
-DEFAULT_PROFILE = "standard"
 
 
 class PageError(PneumoError):
@@ -36,34 +33,19 @@ class Shown:
 
 
 def open_record() -> Record:
-    """The record that the pages are about.
-
-    ``PNEUMO_RECORD`` names its folder. Without it, it is the record of the finished study that
-    ``PNEUMO_PROFILE``, ``PNEUMO_DATASET`` and ``PNEUMO_SIZE`` choose; where none of these is set and nothing
-    was trained, the reference record, and the front page says so.
+    """The record that the pages are about, as :func:`pneumo.record.finding.folder` finds it.
 
     Raises:
         RecordError: there is none, or it is damaged.
+        PageError: the book's title is about another data set.
     """
-    given = os.environ.get("PNEUMO_RECORD")
-    if given:
-        return read(Path(given).expanduser())
-    profile, dataset, size = (
-        os.environ.get(f"PNEUMO_{name}") for name in ("PROFILE", "DATASET", "SIZE")
-    )
-    label = paths.label(dataset, size)
-    folder = paths.record(profile or DEFAULT_PROFILE, label)
-    if folder.is_dir():
-        return read(folder)
-    reference = paths.reference(label)
-    if not profile and reference.is_dir():
-        return read(reference)
-    options = "".join(
-        f" --{name} {value}"
-        for name, value in (("profile", profile), ("dataset", dataset), ("size", size))
-        if value
-    )
-    raise RecordError(f"no finished study in {folder}; run `pneumo study{options}`")
+    record = read(finding.folder())
+    if record.data.dataset != finding.titled():
+        raise PageError(
+            f"{record.path} is of {record.data.dataset}, the book's title of {finding.titled()}: "
+            f"set QUARTO_PROFILE={record.data.dataset}"
+        )
+    return record
 
 
 def figure(record: Record, anchor: str) -> None:
@@ -162,13 +144,11 @@ def _marked(record: Record, caption: str) -> str:
 
 
 def _keep(anchor: str, theme: str, svg: str) -> str:
-    """Write a drawing beside the pages, and give its path; one that it replaces is removed."""
+    """Write a drawing beside the pages, and give its path."""
     content = svg.encode()
     name = f"{anchor}-{hashlib.sha256(content).hexdigest()[:8]}-{theme}.svg"
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / name
     if not path.is_file():
-        for old in PICTURES.glob(f"{anchor}-????????-{theme}.svg"):
-            old.unlink(missing_ok=True)
         path.write_bytes(content)
     return path.as_posix()

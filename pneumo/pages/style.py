@@ -31,6 +31,8 @@ CLASS_COLOURS = {
     for name, colour in zip(about.classes, (BLUE, VERMILION), strict=True)
 }
 MODELS = (SLATE, BLUE, GREEN, VERMILION, PURPLE, ORANGE)
+# Of operating points, by the rule's id.
+MARKERS = {"half": "o", "youden": "D", "sensitivity-95": "^", "sensitivity-99": "v"}
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HEAT = "magma"  # rises evenly in lightness, so it reads in grey too
 SMALL, TEXT, HEAD, LARGE = 7.5, 8.5, 9, 11  # points: marks, all else, titles and axes, counts

@@ -1,6 +1,7 @@
 """The record: a folder of numbers, and all that passes from computing to presenting."""
 
-from pneumo.record.answers import Estimate, Part
+from pneumo.base.estimate import Estimate
+from pneumo.record.answers import Part
 from pneumo.record.files import Record, RecordError, check, copy, read, write
 from pneumo.record.frames import Frame, frame
 

@@ -11,31 +11,10 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
+from pneumo.base.estimate import Estimate
 from pneumo.record.frames import Frame
 
 Verdict = Literal["supported", "refuted", "inconclusive"]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    @property
-    def known(self) -> bool:
-        """Whether there is a number at all."""
-        return not math.isnan(self.value)
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
-
-    def __neg__(self) -> "Estimate":
-        return Estimate(-self.value, -self.high, -self.low)
 
 
 # In results.json the value of a metric is called its mean, as in schema 1.

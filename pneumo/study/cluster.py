@@ -1,154 +1,201 @@
-"""A Dask cluster as an executor: any number of workers, on any machines, which may come and go.
+"""A Dask cluster as a pool: any number of workers, on any machines, which may join and leave.
 
-The jobs, their answers and word of their progress go through the scheduler. A worker does one job at a time,
-with as many threads as it has.
+Each job is submitted to one idle worker that has registered, and jobs wait here until there is one. Dask is
+never asked to find a worker: it may overlook one that joins late (a resource that a worker declares after it
+has registered does not release waiting tasks), and its thread pool runs several jobs in one process.
 """
 
 import logging
-import math
-from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError, Future, InvalidStateError
+import os
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import CancelledError
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import Any
 from uuid import uuid4
 
-from distributed import Client, KilledWorker, WorkerPlugin, get_worker
+from distributed import Client, KilledWorker, get_worker
 
-from pneumo.base.errors import PneumoError
-from pneumo.study.executors import ExecutorError, Pool, StoppedError, call, hear, use_threads
+from pneumo.study.executors import (
+    ANSWER,
+    ERROR,
+    LOST,
+    NOTICE,
+    Call,
+    Event,
+    ExecutorError,
+    Pool,
+    run,
+    use_threads,
+)
 
-if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
+CONNECT_TIMEOUT = 20  # seconds for a scheduler to answer
+POLL_INTERVAL = 1.0  # seconds between two looks at which workers there are
+NOTICE_INTERVAL = 30.0  # seconds between two messages that there is no worker
+WORKER_TIMEOUT = "PNEUMO_WORKER_TIMEOUT"  # seconds without any worker until a study gives up
+DEFAULT_WORKER_TIMEOUT = 3600.0
+GATHER_TIMEOUT = 60  # seconds for an answer to arrive before its worker is looked for
+# Held by a job in its worker: two in one process, of two studies, would draw from one random generator.
+_turn = threading.Lock()
 
-PATIENCE = 20  # seconds for a scheduler to answer
-# What a worker has one of: two trainings in one process would draw from one stream of random numbers.
-_TURN = "pneumo-job"
+
+@dataclass(frozen=True)
+class _Job:
+    number: int
+    worker: str  # its address
+    inputs: tuple[str, ...]  # identities
+    future: Any  # Dask's
 
 
 class Cluster(Pool):
     """The workers of a Dask scheduler.
 
     Args:
-        address: the scheduler's, as ``tcp://host:8786``, or the file that it writes if it is started with
-            ``--scheduler-file``.
+        address: the scheduler's, as ``tcp://host:8786``, or the path of its file (``--scheduler-file``).
 
     Raises:
-        ExecutorError: none answers there.
+        ExecutorError: no scheduler answers, or PNEUMO_WORKER_TIMEOUT is not a number.
     """
 
-    window = math.inf  # the scheduler has all of them, and gives them to workers that come later
     apart = True
 
     def __init__(self, address: str) -> None:
-        self.address = address
-        self._name = f"pneumo-{uuid4().hex}"
-        self._calls: dict[str, tuple[Future[Any], Listener | None, Any]] = {}
+        self.address, self._timeout = address, _worker_timeout()
+        self._topic = f"pneumo-{uuid4().hex}"
+        self._jobs: dict[str, _Job] = {}  # by Dask's key
+        self._sent: dict[str, Any] = {}  # inputs in the workers' memory, by identity
+        self._events: SimpleQueue[tuple[str, str, Any]] = SimpleQueue()
+        self._workers: set[str] = set()
+        self._looked = self._noticed = self._last_worker = time.monotonic()
         self._client = _connect(address)
-        self._client.subscribe_topic(self._name, self._hear)
-        self._client.register_plugin(_Turns(), name=self._name)
+        self._client.subscribe_topic(self._topic, lambda event: self._events.put(event[1]))
+        self._look()
 
-    def send(self, value: Any) -> Any:
-        """A value in the workers' memory, sent there once."""
-        try:
-            return self._client.scatter(value, broadcast=True, hash=False)
-        except TimeoutError:
-            raise ExecutorError(f"the Dask scheduler at {self.address} has no workers") from None
+    def has_room(self) -> bool:
+        return bool(self._idle())
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have the job done by a worker that has nothing else of ours to do."""
-        if self._client.status != "running":
-            raise ExecutorError(self._gone)
-        listener = kwargs.pop("listener", None)
-        key = f"{function.__name__}-{uuid4().hex}"
-        future: Future[Any] = Future()
-        there = self._client.submit(
-            _there, self._name, function, *args, **kwargs, key=key, pure=False, resources={_TURN: 1}
-        )
-        self._calls[key] = future, listener, there
-        future.add_done_callback(lambda one: there.cancel() if one.cancelled() else None)
-        there.add_done_callback(self._done)
-        return future
+    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
+        self._check_scheduler()
+        key, worker, inputs = f"{call.function.__name__}-{uuid4().hex}", min(self._idle()), {}
+        for name in missing:
+            identity, read = call.inputs[name]
+            if identity not in self._sent:
+                value = read()
+                self._sent[identity] = self._client.scatter(value, broadcast=True, hash=False)
+            inputs[name] = self._sent[identity]
+        job = _run_there, self._topic, call.function, *call.arguments
+        future = self._client.submit(*job, **inputs, key=key, pure=False, workers=[worker])
+        identities = tuple(call.inputs[name][0] for name in missing)
+        self._jobs[key] = _Job(number, worker, identities, future)
+        future.add_done_callback(lambda _: self._events.put((key, ANSWER, None)))
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
-        """Leave the cluster, which stays."""
-        if self._client.status == "running":
-            with suppress(Exception):  # what matters is done, and workers may be leaving too
-                self._client.unregister_worker_plugin(self._name)
-        self._client.close()
+    def next_event(self) -> Event:
+        while True:
+            if time.monotonic() - self._looked >= POLL_INTERVAL and (event := self._look()):
+                return event
+            with suppress(Empty):
+                key, kind, content = self._events.get(timeout=POLL_INTERVAL)
+                if key not in self._jobs:  # it was lost
+                    continue
+                if kind == ANSWER:
+                    return self._outcome(self._jobs.pop(key))
+                return self._jobs[key].number, kind, content
 
     def stop(self) -> None:
-        """Withdraw every job: one that is going on ends at its next step."""
-        calls, self._calls = self._calls, {}
+        """Withdraw every job: a running one ends at its next step."""
         if self._client.status == "running":
-            self._client.cancel([there for _, _, there in calls.values()])
-        self.shutdown()
+            self._client.cancel([job.future for job in self._jobs.values()])
+        self.close()
 
-    @property
-    def _gone(self) -> str:
-        return (
-            f"the Dask scheduler at {self.address} is gone; the same command goes on from here, "
-            "once there is one"
-        )
+    def close(self) -> None:
+        """Disconnect. The cluster stays."""
+        self._client.close()
 
-    def _hear(self, event: tuple[float, Any]) -> None:
-        """Word of a job's progress, from its worker."""
-        key, kind, content = event[1]
-        if key not in self._calls:
-            return
-        future, listener, _ = self._calls[key]
-        if kind == "begun":
-            if not (future.running() or future.done()):
-                # From now on it is not withdrawn by itself, but finished.
-                with suppress(InvalidStateError):
-                    future.set_running_or_notify_cancel()
-        else:
-            hear(listener, kind, content)
+    def _idle(self) -> set[str]:
+        return self._workers - {job.worker for job in self._jobs.values()}
 
-    def _done(self, there: Any) -> None:
-        """Take a job's answer, or what it failed of, to who waits for it."""
-        future, _, _ = self._calls.pop(there.key, (None, None, None))
-        if future is None:
-            return
-        answer: Any = None
-        error: Exception | None = None
-        try:
-            answer = there.result()
-        except KilledWorker:
-            error = BrokenExecutor("its workers died, one after the other")
-        except CancelledError as lost:
-            if self._client.status == "running" and "connection" not in str(lost):
-                error = BrokenExecutor("what it needed was lost with a worker")
-            else:
-                error = ExecutorError(self._gone)
-        except PneumoError as told:
-            error = told
-        except Exception as odd:  # not the job's: what that raises is one of ours
-            said = str(odd).strip().splitlines() or ["nothing said"]
-            error = ExecutorError(
-                f"a worker can't do it ({type(odd).__name__}: {said[0]}); "
-                "install the same pneumo where workers run"
+    def _check_scheduler(self) -> None:
+        if self._client.status != "running":
+            raise ExecutorError(
+                f"the Dask scheduler at {self.address} is gone; the same command resumes, "
+                "once there is one"
             )
-        with suppress(InvalidStateError):  # withdrawn meanwhile
-            future.set_exception(error) if error else future.set_result(answer)
+
+    def _look(self) -> Event | None:
+        """Look at which workers there are; an event if that matters."""
+        self._check_scheduler()
+        try:
+            found = set(self._client.nthreads())
+        except (OSError, TimeoutError):
+            self._client.close()
+            self._check_scheduler()
+            raise
+        joined, self._workers = found - self._workers, found
+        self._looked = now = time.monotonic()
+        for key, job in self._jobs.items():
+            if job.worker not in found:
+                del self._jobs[key]
+                return self._lose(job, "its worker died or left")
+        if found:
+            self._last_worker = self._noticed = now
+            return (-1, NOTICE, "") if joined else None
+        if now - self._last_worker > self._timeout:
+            raise ExecutorError(
+                f"no worker for {self._timeout:g} s at the Dask scheduler {self.address}; "
+                f"start one: dask worker, or wait longer: {WORKER_TIMEOUT}=SECONDS"
+            )
+        if now - self._noticed < NOTICE_INTERVAL:
+            return None
+        self._noticed = now
+        waiting = f"waiting for a Dask worker to connect to the scheduler at {self.address}"
+        return -1, NOTICE, f"no worker yet; {waiting}"
+
+    def _lose(self, job: _Job, reason: str) -> Event:
+        job.future.cancel()
+        for identity in job.inputs:  # they may be lost, too
+            self._sent.pop(identity, None)
+        return job.number, LOST, reason
+
+    def _outcome(self, job: _Job) -> Event:
+        """How a job ended."""
+        while True:
+            try:
+                return job.number, ANSWER, job.future.result(timeout=GATHER_TIMEOUT)
+            except TimeoutError:
+                if job.worker not in self._client.nthreads():
+                    return self._lose(job, "its worker died or left")
+            except (KilledWorker, CancelledError):
+                self._check_scheduler()
+                return self._lose(job, "its worker died or left")
+            except ExecutorError as error:
+                return job.number, ERROR, error
+            except Exception as error:  # not the job's own, which is an ExecutorError
+                said = str(error).strip().splitlines() or ["no message"]
+                problem = f"the worker cannot run it ({type(error).__name__}: {said[0]})"
+                return job.number, ERROR, f"{problem}; install the same pneumo on all workers"
 
 
-class _Turns(WorkerPlugin):  # type: ignore[misc]
-    """Gives a worker, also one that comes later, the one turn that a job takes."""
-
-    async def setup(self, worker: Any) -> None:
-        await worker.set_resources(**{_TURN: 1})
+def _worker_timeout() -> float:
+    text = os.environ.get(WORKER_TIMEOUT, "")
+    try:
+        return float(text) if text else DEFAULT_WORKER_TIMEOUT
+    except ValueError:
+        raise ExecutorError(f"{WORKER_TIMEOUT} takes a number of seconds, not {text!r}") from None
 
 
 def _connect(address: str) -> Any:
-    # What it logs on the way to an error, the error says.
+    # The errors raised here say what Dask would log.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         if address.endswith(".json"):
             if not Path(address).is_file():
                 raise ExecutorError(f"no file of a Dask scheduler at {address}")
-            return Client(scheduler_file=address, timeout=PATIENCE, set_as_default=False)
-        return Client(address, timeout=PATIENCE, set_as_default=False)
+            return Client(scheduler_file=address, timeout=CONNECT_TIMEOUT, set_as_default=False)
+        return Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ExecutorError(
@@ -156,17 +203,24 @@ def _connect(address: str) -> Any:
         ) from None
 
 
-def _there(name: str, function: Callable[..., Any], *arguments: Any, **given: Any) -> Any:
-    """A job, in its worker."""
+def _run_there(topic: str, function: Callable[..., Any], *arguments: Any, **inputs: Any) -> Any:
+    """Run a job in a worker."""
     worker = get_worker()
     key = worker.get_current_task()
 
-    def tell(kind: str, content: Any) -> None:
+    def check() -> None:
         task = worker.state.tasks.get(key)
         if task is None or task.state == "cancelled":
-            raise StoppedError("withdrawn")
-        worker.log_event(name, [key, kind, content])
+            raise ExecutorError("withdrawn")
 
-    tell("begun", None)
-    use_threads(worker.state.nthreads)
-    return call(function, arguments, given, tell)
+    def send(kind: str, content: Any) -> None:
+        check()
+        worker.log_event(topic, [key, kind, content])
+
+    while not _turn.acquire(timeout=1):
+        check()
+    try:
+        use_threads(worker.state.nthreads)
+        return run(function, arguments, inputs, send)
+    finally:
+        _turn.release()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter
 
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.analysis.calibration import logits_of
 from pneumo.study.study import Model, Study
+from pneumo.study.temperature import logits_of
 from pneumo.training.recipes import ENSEMBLE
 from pneumo.training.runs import Predictions, Run
 

@@ -1,410 +1,426 @@
-"""Where a study's jobs are done: here one by one, in processes of this machine, or on a Dask cluster.
+"""Where the jobs of a study run: in this process, in processes of this machine, or on a Dask cluster.
 
-All are executors as `concurrent.futures` has them. What is submitted gets a `listener` that reaches the one
-given here from wherever the job is done.
+A pool accepts jobs while it has room and returns events: progress, an answer, an error, a lost worker.
+:func:`answers` turns jobs into answers on any of them.
 """
 
 import os
+import re
 import signal
+import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ThreadPoolExecutor,
-    wait,
-)
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
-from queue import Empty, LifoQueue
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Self
 
+from pneumo.base import storage
 from pneumo.base.errors import PneumoError
+from pneumo.training.listener import Listener
 
-if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
-
-SERIAL, PROCESS, DASK = "serial", "process", "dask"
-KNOWN = f"{SERIAL}, {PROCESS}:N, {DASK}:ADDRESS"
-# A job whose worker died is submitted so many times again.
-AGAIN = 3
-# Seconds between two words of a worker on its steps; epochs are told at once.
-PAUSE = 0.5
-Tell = Callable[[str, Any], None]
+AUTO, SERIAL, PROCESS, DASK = "auto", "serial", "process", "dask"
+KNOWN = (
+    f"{AUTO}, {SERIAL}, {PROCESS}:N (N ≥ 1), {DASK}:ADDRESS (as {DASK}:tcp://host:8786, or a file)"
+)
+RETRIES = 3  # of a job whose worker died
+STEP_INTERVAL = 0.5  # seconds between two step events of a worker; epochs are sent at once
+BYTES_A_RUN = 2 * 2**30  # memory that the largest training takes, rounded up
+# Kinds of events; their content is a count of images, a row of the history, what the job returned, an
+# exception, and for LOST and NOTICE a message; NOTICE is of no job, and empty if only the room has changed.
+STEP, EPOCH, ANSWER, ERROR, LOST, NOTICE = "step", "epoch", "answer", "error", "lost", "notice"
+Event = tuple[int, str, Any]  # the job's number, the kind, the content
+Send = Callable[[str, Any], None]
+_writer: Connection  # in a process of Processes: where it sends events
 
 
 class ExecutorError(PneumoError):
-    """An executor that is not known or can't be had, or a job that failed in a worker."""
-
-
-class StoppedError(PneumoError):
-    """Nobody waits for this job any more."""
+    """An unknown or unavailable executor, or a job that failed in a worker."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What `--executor` says."""
+    """A parsed `--executor`."""
 
     kind: str
     count: int = 1  # of processes
-    address: str = ""  # of a Dask scheduler, or the file that holds it
+    address: str = ""  # of a Dask scheduler, or the path of its scheduler file
 
 
 @dataclass(frozen=True)
-class Lacking:
-    """A worker's answer where it did not find something that the job needs."""
+class Missing:
+    """A worker's answer if it has not found one of the job's inputs."""
 
-    name: str
+    name: str  # of the input
+    title: str  # for messages
 
 
 @dataclass(frozen=True)
 class Call:
-    """One job, and what it may turn out to need."""
+    """One job."""
 
-    label: str  # for people
+    label: str  # for messages
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
-    listener: "Listener | None" = None
-    # By the name of the function's argument: what it is, alike for all jobs that need it, and how it is read.
-    parts: Mapping[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
+    listener: Listener | None = None
+    # Large inputs, sent only to workers that miss them. By the name of the function's argument: an identity,
+    # the same for all jobs that share the input, and a function that reads it.
+    inputs: Mapping[str, tuple[str, Callable[[], Any]]] = field(default_factory=dict)
+
+    def read(self, names: Collection[str]) -> dict[str, Any]:
+        """The inputs called `names`."""
+        return {name: self.inputs[name][1]() for name in names}
 
 
-def parse(text: str) -> Choice:
-    """What an executor's text asks for.
+class Pool(ABC):
+    """A place where jobs run, as a context. An error that leaves the context stops running jobs."""
 
-    Args:
-        text: `serial`, `process:N` or `dask:ADDRESS`.
+    apart = False  # whether a worker may use another run store
 
-    Raises:
-        ExecutorError: it is none of these.
-    """
-    kind, _, rest = text.partition(":")
-    if text == SERIAL:
-        return Choice(SERIAL)
-    if kind == PROCESS:
-        if rest.isascii() and rest.isdigit() and int(rest):
-            return Choice(PROCESS, count=int(rest))
-        raise ExecutorError(f"{PROCESS}:N takes a number of at least 1, not {rest!r}")
-    if kind == DASK:
-        if rest:
-            return Choice(DASK, address=rest)
-        raise ExecutorError(
-            f"{DASK}:ADDRESS takes a scheduler's address, as {DASK}:tcp://host:8786, or its file"
-        )
-    raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
+    @abstractmethod
+    def has_room(self) -> bool:
+        """Whether another job can start now."""
 
+    @abstractmethod
+    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
+        """Start a job.
 
-def make(choice: Choice) -> "Pool":
-    """The executor that was chosen, as a context; left by an error, it ends what is going on.
+        Args:
+            number: identifies the job in events.
+            call: the job.
+            missing: names of the inputs to send with it.
+        """
 
-    Raises:
-        ExecutorError: Dask is not installed, or no scheduler answers.
-    """
-    if choice.kind == SERIAL:
-        return Serial()
-    if choice.kind == PROCESS:
-        return Processes(choice.count)
-    if find_spec("distributed") is None:
-        raise ExecutorError(
-            f"{DASK}:ADDRESS needs Dask, which is not installed: "
-            "python -m pip install 'pneumo[dask]', or in a checkout '.[dask]'"
-        )
-    from pneumo.study.cluster import Cluster
+    @abstractmethod
+    def next_event(self) -> Event:
+        """The next event; waits for it."""
 
-    return Cluster(choice.address)
-
-
-def answers(
-    pool: "Pool", calls: Sequence[Call], say: Callable[[str], None] | None = None
-) -> Iterator[tuple[int, Any]]:
-    """Do jobs, and give each one's place and answer when it ends.
-
-    What a worker lacks is sent, once for all; a job whose worker died is done again. When one fails, those
-    that have begun are finished, and no other is begun.
-
-    Args:
-        pool: where they are done.
-        calls: the jobs.
-        say: hears what went wrong, in a line each.
-
-    Raises:
-        ExecutorError: a job failed in a worker.
-    """
-    left = deque(range(len(calls)))
-    waiting: dict[Future[Any], int] = {}
-    sent: dict[str, Any] = {}  # by what it is
-    needed: dict[int, set[str]] = {place: set() for place in left}
-    deaths: Counter[int] = Counter()
-    failures: list[tuple[str, BaseException]] = []
-    while left or waiting:
-        while left and len(waiting) < pool.window:
-            place = left.popleft()
-            call, given = calls[place], {}
-            for name in sorted(needed[place]):
-                identity, read = call.parts[name]
-                if identity not in sent:
-                    sent[identity] = pool.send(read())
-                given[name] = sent[identity]
-            future = pool.submit(call.function, *call.arguments, **given, listener=call.listener)
-            waiting[future] = place
-        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
-            place = waiting.pop(future)
-            call = calls[place]
-            error = future.exception()
-            answer = None if error else future.result()
-            if isinstance(error, BrokenExecutor) and deaths[place] < AGAIN and not failures:
-                deaths[place] += 1
-                for name in needed[place]:  # it may have died with what was sent
-                    sent.pop(call.parts[name][0], None)
-                if say:
-                    say(f"{call.label}: {error}; it goes on from its last epoch")
-                left.appendleft(place)
-            elif isinstance(answer, Lacking) and answer.name not in needed[place]:
-                needed[place].add(answer.name)
-                left.appendleft(place)
-            elif error is None and not isinstance(answer, Lacking):
-                yield place, answer
-            else:
-                failures.append((call.label, error or ExecutorError(f"no {answer} was to be had")))
-                left.clear()
-                for one in [one for one in waiting if one.cancel()]:
-                    del waiting[one]
-                if say and waiting and len(failures) == 1:
-                    say(f"{call.label} failed; what has begun is finished first")
-    if failures:
-        label, error = failures[0]
-        more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
-        raise ExecutorError(f"{label} failed in a worker: {error}{more}") from error
-
-
-class Pool(Executor):
-    """An executor that a study's jobs go through."""
-
-    window: float = 1  # so many jobs are submitted at once; the others wait here
-    apart = False  # whether a worker may see another run store
-
-    def send(self, value: Any) -> Any:
-        """What to submit in place of a value that many jobs need."""
-        return value
+    @abstractmethod
+    def close(self) -> None:
+        """Release the pool when all jobs have ended."""
 
     def stop(self) -> None:
-        """End what is going on, at once; what is finished stays."""
-        self.shutdown(wait=False, cancel_futures=True)
+        """End running jobs at once. Finished work is kept."""
+        self.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self.shutdown()
+            self.close()
         else:
             self.stop()
 
 
-class Serial(Pool):
-    """This process, one job after the other, each when it is submitted; what it raises, `submit` raises."""
+def parse(text: str) -> Choice:
+    """Parse `auto`, `serial`, `process:N` or `dask:ADDRESS`.
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Do the job."""
-        future: Future[Any] = Future()
-        future.set_result(function(*args, **kwargs))
-        return future
+    Raises:
+        ExecutorError: it is none of these.
+    """
+    found = re.fullmatch(
+        rf"({AUTO}|{SERIAL})|({PROCESS}):0*([1-9]\d*)|({DASK}):(.+)", text, re.ASCII
+    )
+    if found is None:
+        raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
+    plain, process, count, dask, address = found.groups()
+    return Choice(plain or process or dask, int(count or 1), address or "")
+
+
+def make(choice: Choice, device: str = "cpu") -> Pool:
+    """The chosen pool. `auto` is one process per core with one thread each, and `serial` on a GPU.
+
+    Args:
+        choice: from :func:`parse`.
+        device: that the jobs compute on, as for :func:`pneumo.training.train.train`.
+
+    Raises:
+        ExecutorError: Dask is not installed, or no scheduler answers.
+    """
+    if choice.kind == DASK:
+        if find_spec("distributed") is None:
+            raise ExecutorError(
+                f"{DASK}:ADDRESS needs Dask, which is not installed: "
+                "python -m pip install 'pneumo[dask]', or in a checkout '.[dask]'"
+            )
+        from pneumo.study.cluster import Cluster
+
+        return Cluster(choice.address)
+    count = choice.count
+    if choice.kind == AUTO:
+        count = 1 if _uses_gpu(device) else _cores()
+        with suppress(AttributeError, ValueError, OSError):  # not known on every system
+            memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+            count = max(1, min(count, memory // BYTES_A_RUN))
+    if choice.kind == SERIAL or (choice.kind == AUTO and count == 1):
+        return Serial()
+    return Processes(count)
+
+
+def answers(
+    pool: Pool, calls: Sequence[Call], say: Callable[[str], None] = lambda _: None
+) -> Iterator[tuple[int, Any]]:
+    """Run jobs, and yield each one's index and answer when it ends.
+
+    Inputs are sent to workers that miss them. A job whose worker died is retried. After a failure, running
+    jobs are finished and no other is started.
+
+    Args:
+        pool: where they run.
+        calls: the jobs; more may be appended while answers are read.
+        say: receives messages of one line.
+
+    Raises:
+        ExecutorError: a job failed in a worker.
+    """
+    queue: deque[int] = deque()
+    known, running, deaths = 0, set[int](), Counter[int]()
+    missing: defaultdict[int, set[str]] = defaultdict(set)
+    failures: list[str] = []
+    while True:
+        queue.extend(range(known, len(calls)))
+        known = len(calls)
+        while queue and not failures and pool.has_room():
+            number = queue.popleft()
+            running.add(number)
+            pool.submit(number, calls[number], missing[number])
+        if not running and (failures or not queue):
+            break
+        number, kind, content = pool.next_event()
+        if kind == NOTICE:
+            if content:
+                say(content)
+            continue
+        call = calls[number]
+        if kind in (STEP, EPOCH):
+            if call.listener is not None:
+                (call.listener.step if kind == STEP else call.listener.epoch)(content)
+            continue
+        running.discard(number)
+        if kind == LOST and deaths[number] < RETRIES and not failures:
+            deaths[number] += 1
+            queue.appendleft(number)
+            say(f"{call.label}: {content}; it resumes from its last epoch")
+        elif isinstance(content, Missing) and content.name not in missing[number]:
+            missing[number].add(content.name)
+            queue.appendleft(number)
+        elif kind == ANSWER and not isinstance(content, Missing):
+            yield number, content
+        else:
+            if isinstance(content, Missing):
+                content = f"the worker never received the {content.title}"
+            failures.append(f"{call.label} failed in a worker: {content}")
+            if running and len(failures) == 1:
+                say(f"{call.label} failed; running jobs are finished first")
+    if failures:
+        more = f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""
+        raise ExecutorError(failures[0] + more)
+
+
+class Serial(Pool):
+    """This process: each job runs when it is submitted, and its exceptions are raised there."""
+
+    def __init__(self) -> None:
+        self._answer: Event | None = None
+
+    def has_room(self) -> bool:
+        return self._answer is None
+
+    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
+        inputs = call.read(missing)
+        answer = call.function(*call.arguments, **inputs, listener=call.listener)
+        self._answer = number, ANSWER, answer
+
+    def close(self) -> None:
+        pass
+
+    def next_event(self) -> Event:
+        assert self._answer is not None
+        answer, self._answer = self._answer, None
+        return answer
 
 
 class Processes(Pool):
-    """Processes of this machine, which share its threads.
+    """Processes of this machine, which divide its threads among them.
 
-    Each has a connection of its own to a thread that waits for it here, so that one that dies takes nothing
-    with it: its job alone breaks, and another process takes its place.
+    They are those of a `ProcessPoolExecutor`. It breaks as a whole if a process dies; then a new one takes
+    its place, and all jobs that were running are lost. All processes send events through one pipe. Each event
+    is smaller than `PIPE_BUF`, so it is written in one piece, even if its process is killed.
 
     Args:
-        count: how many jobs are done side by side.
+        count: how many jobs run side by side.
     """
 
     def __init__(self, count: int) -> None:
-        import torch
+        self.count, self.threads = count, max(1, _threads() // count)
+        self._running: dict[int, Future[Any]] = {}
+        self._ended: deque[Event] = deque()  # jobs of an executor that broke
+        self._start()
 
-        self.window = count
-        self.threads = max(1, torch.get_num_threads() // count)
-        self._waiters = ThreadPoolExecutor(count, thread_name_prefix="pneumo")
-        self._idle: LifoQueue[_Worker] = LifoQueue()
-        self._all: list[_Worker] = []
-        self._lock, self._ended = threading.Lock(), False
+    def has_room(self) -> bool:
+        return len(self._running) + len(self._ended) < self.count
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have the job done by the next process that is idle."""
-        listener = kwargs.pop("listener", None)
-        return self._waiters.submit(self._do, (function, args, kwargs), listener)
+    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
+        job: Any = (_run_here, number, call.function, call.arguments, call.read(missing))
+        try:
+            future = self._executor.submit(*job)
+        except BrokenExecutor:  # an idle process died
+            self._restart()
+            future = self._executor.submit(*job)
+        self._running[number] = future
+        writer = self._writer
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes when they have done what was submitted."""
-        self._waiters.shutdown(wait, cancel_futures=cancel_futures)
-        with self._lock:
-            self._ended = True
-            for worker in self._all:
-                worker.end()
+        def mark(_: Future[Any]) -> None:
+            with suppress(OSError):  # stopped meanwhile
+                writer.send((number, ANSWER, None))
+
+        # Behind the job's own events in the pipe.
+        future.add_done_callback(mark)
+
+    def next_event(self) -> Event:
+        if self._ended:
+            return self._ended.popleft()
+        number, kind, content = self._reader.recv()
+        if kind != ANSWER:
+            return number, kind, content
+        event = _outcome(number, self._running.pop(number))
+        if event[1] == LOST:
+            self._restart()
+        return event
 
     def stop(self) -> None:
-        """Kill the processes: a run has its checkpoint, and nothing else is ever half there."""
-        with self._lock:
-            self._ended = True
-            for worker in self._all:
-                worker.end()
-        self._waiters.shutdown(cancel_futures=True)
+        self._lifeline.close()  # ends processes at once: a run has its checkpoint
+        self.close()
 
-    def _do(self, job: tuple[Any, ...], listener: "Listener | None") -> Any:
-        worker = self._take()
-        try:
-            worker.connection.send(job)
-            while True:
-                kind, content = worker.connection.recv()
-                if kind in ("answer", "error"):
-                    break
-                hear(listener, kind, content)
-        except (EOFError, ConnectionError):
-            worker.end()
-            raise BrokenExecutor("its process died") from None
-        except BaseException:
-            worker.end()  # what it says next would be taken for the next job's
-            raise
-        self._idle.put(worker)
-        if kind == "error":
-            raise content
-        return content
+    def close(self) -> None:
+        self._reader.close()  # no write to a full pipe blocks
+        self._executor.shutdown(cancel_futures=True)
+        for end in (self._writer, self._alive, self._lifeline):
+            end.close()
 
-    def _take(self) -> "_Worker":
-        """A process that is idle, or a new one."""
-        with self._lock:
-            if self._ended:
-                raise StoppedError("stopped")
-            try:
-                return self._idle.get_nowait()
-            except Empty:
-                self._all = [worker for worker in self._all if worker.process.is_alive()]
-                worker = _Worker.start(self.threads)
-                self._all.append(worker)
-                return worker
+    def _start(self) -> None:
+        # A fork of this process, whose libraries have threads, may hang. The fork server has none, and
+        # imports what jobs need once for all workers.
+        context: Any = get_context("forkserver" if sys.platform == "linux" else "spawn")
+        if sys.platform == "linux":
+            context.set_forkserver_preload(["pneumo.study.preload"])
+        self._reader, self._writer = context.Pipe(duplex=False)
+        self._alive, self._lifeline = context.Pipe(duplex=False)
+        setting = self._writer, self._alive, self.threads
+        self._executor: Any = ProcessPoolExecutor(self.count, context, _begin, setting)
+
+    def _restart(self) -> None:
+        self.close()
+        self._ended.extend(_outcome(number, future) for number, future in self._running.items())
+        self._running.clear()
+        self._start()
 
 
-@dataclass(frozen=True)
-class _Worker:
-    """A process, and this end of the connection to it."""
-
-    process: SpawnProcess
-    connection: Connection
-
-    @classmethod
-    def start(cls, threads: int) -> "_Worker":
-        # Spawned: a fork of a process whose libraries have threads may hang.
-        context = get_context("spawn")
-        here, there = context.Pipe()
-        process = context.Process(target=_serve, args=(there, threads), daemon=True)
-        process.start()
-        there.close()  # so that its death is the end of the connection
-        return cls(process, here)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.join()
+def _outcome(number: int, future: Future[Any]) -> Event:
+    """How a job ended that ran in a process."""
+    error = future.exception()
+    if isinstance(error, BrokenExecutor):
+        return number, LOST, "a worker process died"
+    return (number, ERROR, error) if error else (number, ANSWER, future.result())
 
 
-def _serve(connection: Connection, threads: int) -> None:
-    """What a process of :class:`Processes` does: jobs, until nobody has any."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who submits decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    use_threads(threads)
+def _begin(writer: Connection, alive: Connection, threads: int) -> None:
+    """Prepare a process of :class:`Processes`."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
 
-    def tell(kind: str, content: Any) -> None:
-        connection.send((kind, content))
-
-    while True:
-        try:
-            function, arguments, given = connection.recv()
-        except EOFError:
-            return
-        try:
-            tell("answer", call(function, arguments, given, tell))
-        except PneumoError as error:
-            tell("error", error)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            alive.recv()  # nothing is sent: it ends when the parent closes its end, or dies
         os._exit(1)
 
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    use_threads(threads)
+    global _writer
+    _writer = writer
 
-def call(
-    function: Callable[..., Any], arguments: Sequence[Any], given: Mapping[str, Any], tell: Tell
+
+def _run_here(
+    number: int, function: Callable[..., Any], arguments: Sequence[Any], inputs: Mapping[str, Any]
 ) -> Any:
-    """Do a job in a worker.
+    """Run a job in a process of :class:`Processes`."""
+    return run(function, arguments, inputs, lambda *event: _writer.send((number, *event)))
+
+
+def run(
+    function: Callable[..., Any], arguments: Sequence[Any], inputs: Mapping[str, Any], send: Send
+) -> Any:
+    """Run a job in a worker.
 
     Args:
-        function: what was submitted.
-        arguments: what with.
-        given: by name.
-        tell: takes word of its progress to :func:`hear`.
+        function: the job's.
+        arguments: likewise.
+        inputs: the inputs that were sent, by name.
+        send: sends an event's kind and content.
 
     Raises:
-        PneumoError: as the job raises it; whatever else it raises becomes an :class:`ExecutorError`.
+        ExecutorError: the job failed; the message has one line, and no other exception has to be unpickled.
     """
-    tell("step", 0)  # its turn has come
+    send(STEP, 0)  # it has begun
     try:
-        return function(*arguments, **given, listener=Speaker(tell))
-    except PneumoError:
-        raise
+        with storage.refusals():
+            return function(*arguments, **inputs, listener=_Sender(send))
     except Exception as error:
-        said = str(error).strip().splitlines() or ["nothing said"]
-        raise ExecutorError(f"{type(error).__name__}: {said[0]}") from error
+        said = str(error).strip().splitlines() or ["no message"]
+        kind = "" if isinstance(error, PneumoError) else f"{type(error).__name__}: "
+        raise ExecutorError(kind + said[0]) from None
 
 
-class Speaker:
-    """A listener in a worker, which takes what it hears to the one that is heard from."""
+class _Sender:
+    """A listener in a worker, which sends what it receives as events."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._tell, self._images, self._told = tell, 0, time.monotonic()
+    def __init__(self, send: Send) -> None:
+        self._send, self._images, self._sent = send, 0, time.monotonic()
 
     def step(self, images: int) -> None:
-        """So many more training images are learned from."""
         self._images += images
-        if time.monotonic() - self._told >= PAUSE:
-            self._tell("step", self._images)
-            self._images, self._told = 0, time.monotonic()
+        if time.monotonic() - self._sent >= STEP_INTERVAL:
+            self._send(STEP, self._images)
+            self._images, self._sent = 0, time.monotonic()
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch is over, and its images are all told of."""
-        plain = {
-            name: value if isinstance(value, (int, str)) else float(value)
-            for name, value in row.items()
-        }
-        self._tell("epoch", plain)
-        self._images, self._told = 0, time.monotonic()
-
-
-def hear(listener: "Listener | None", kind: str, content: Any) -> None:
-    """Give a listener what its :class:`Speaker` told."""
-    if listener is None:
-        return
-    if kind == "step":
-        listener.step(content)
-    elif kind == "epoch":
-        listener.epoch(content)
+        plain = {k: v if isinstance(v, (int, str)) else float(v) for k, v in row.items()}
+        self._send(EPOCH, plain)  # the display counts the epoch's images by itself
+        self._images, self._sent = 0, time.monotonic()
 
 
 def use_threads(count: int) -> None:
-    """Compute with so many threads in this one and those that it starts."""
+    """Compute with `count` threads in this process."""
     import torch
 
     torch.set_num_threads(count)
+
+
+def _cores() -> int:
+    """Cores that this process may use, by its affinity and by a container's limit."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def _threads() -> int:
+    """Threads for this process: OMP_NUM_THREADS if it is set, as torch reads it, else a thread per core."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdigit() and int(given) else _cores()
+
+
+def _uses_gpu(device: str) -> bool:
+    """Whether jobs for `device` compute on a GPU."""
+    drivers = ("nvidia0", "nvidiactl", "kfd", "dxg")
+    if sys.platform == "linux" and not any(Path("/dev", name).exists() for name in drivers):
+        return device not in ("auto", "cpu")  # without the import of torch, which takes seconds
+    from pneumo.training.train import find_device
+
+    return find_device(device).type != "cpu"

@@ -1,8 +1,8 @@
-"""A training, or a probe of a trained network, as a job for any worker, and how its answer comes back.
+"""A training, or a question to a trained network, as a job for any worker, and how its answer comes back.
 
-A worker finds data and weights where they lie, if what lies there has the right digest, and asks for what it
-lacks. What it makes stays in the run store where the worker sees the same one as who asked; elsewhere it is
-sent back, checked, and published whole.
+A worker reads data and weights where they are if their digest is right, and asks for what it misses. A
+worker that uses the same run store leaves its results there. Elsewhere they are sent back, checked against
+their digests and published whole.
 """
 
 import os
@@ -11,35 +11,35 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from pneumo import __version__
 from pneumo.base import checksums, keys, paths, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data import descriptions
-from pneumo.data.sets import DataError, Dataset, order
+from pneumo.data import DataError, Dataset, load
+from pneumo.data.datasets import order
 from pneumo.study import questions
-from pneumo.study.executors import Call, Lacking, Pool, answers
+from pneumo.study.executors import Call, Choice, Missing, Pool, answers, make
 from pneumo.training import runs
+from pneumo.training.listener import Listener
 from pneumo.training.recipes import Profile, Recipe
 from pneumo.training.runs import Run
+from pneumo.training.weights import Weights, sha256_of
 
-if TYPE_CHECKING:
-    from pneumo.training.loop import Listener
-    from pneumo.training.weights import Weights
-
-# The data set that this process had last, by its order.
-_known: dict[str, Dataset] = {}
+# By its order: the data set that this process used last.
+_loaded: dict[str, Dataset] = {}
+_DATA, _WEIGHTS = Missing("data", "training data"), Missing("weights", "pretrained weights")
+_RUN = Missing("run", "files of the run")
 
 
 class JobError(PneumoError):
-    """A job that can't be done in this worker, or an answer that is not what was asked for."""
+    """A job that a worker cannot run, or a damaged answer."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What all jobs of a study have in common."""
+    """What all jobs of a study share."""
 
     dataset: str
     size: int
@@ -47,48 +47,46 @@ class Terms:
     location: str
     order: str  # which tells the data
     device: str
-    home: Path  # the run store of who asks
-    token: str | None  # a file in it, by which a worker knows the same store; None: it is the same
+    home: Path  # the run store of the process that submits
+    token: str | None  # name of a file in it, by which a worker recognises it; None: it is the same
     code: str
 
 
 @dataclass(frozen=True)
 class Training:
-    """One run that is wanted."""
+    """A run to train."""
 
     recipe: Recipe
     seed: int
-    weights: "Weights | None"
+    weights: Weights | None
     key: str
 
     @property
     def label(self) -> str:
-        """As a progress display calls it."""
+        """As a progress display names it."""
         return f"{self.recipe.name} s{self.seed}"
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker made: files by name, each with its digest in it or in the manifest beside it.
+    """A worker's results."""
 
-    None where it lies in the shared store.
-    """
-
+    # By name, each with a digest in it or in the manifest; None: they are in the shared store.
     files: Mapping[str, bytes] | None = None
 
 
 @contextmanager
 def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Iterator[Terms]:
-    """What jobs of a study in `pool` have in common, for as long as they are done.
+    """What the jobs of a study share, valid inside the context.
 
     Args:
-        pool: where they are done.
+        pool: where they run.
         dataset: the study's data.
         home: the run store's folder; None for the project's.
         device: what to compute on.
     """
-    _known.clear()
-    _known[dataset.order] = dataset
+    _loaded.clear()
+    _loaded[dataset.order] = dataset
     store = (home or paths.home()).resolve()
     token = f".study-{uuid4().hex}" if pool.apart else None
     if token:
@@ -96,7 +94,7 @@ def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Itera
         (store / token).touch()
     try:
         yield Terms(
-            descriptions.describe(dataset).name,
+            dataset.about.name,
             dataset.size,
             dataset.source,
             dataset.location,
@@ -115,94 +113,92 @@ def want(
     recipe: Recipe,
     seed: int,
     dataset: Dataset,
-    weights: "Weights | None",
+    weights: Weights | None,
     home: Path | None = None,
 ) -> Training:
-    """The run of a recipe, a seed, data and weights, which need not be in the store of `home`."""
+    """The run of a recipe, a seed, data and weights, which may not exist yet."""
     key = runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
     return Training(recipe, seed, weights, key)
 
 
-def trained(
-    pool: Pool,
-    common: Terms,
+def complete(
+    executor: Choice,
     dataset: Dataset,
     wanted: Sequence[Training],
-    ears: "Sequence[Listener | None]",
-    finished: Callable[[Run], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    profile: Profile | None = None,
+    home: Path | None = None,
+    device: str = "auto",
+    listeners: Sequence[Listener | None] = (),
+    finished: Callable[[Run], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Run]:
-    """The runs that are wanted, in their order; what is not in the run store is trained in `pool`.
+    """The wanted runs, in order. Missing ones are trained, and missing probes of them are made.
 
     Args:
-        pool: where.
-        common: the jobs' terms.
-        dataset: the data themselves.
+        executor: where. Nothing is started if nothing is missing.
+        dataset: the data.
         wanted: the runs.
-        ears: hear of their progress, one each.
-        finished: hears of every run that is there, as soon as it is.
-        say: hears what went wrong, in a line each.
+        profile: its models are probed, each at its first seed; None: no probes.
+        home: the run store's folder; None for the project's.
+        device: what to compute on.
+        listeners: receive the runs' progress, one each, or none at all.
+        finished: receives each run as soon as it is there.
+        say: receives messages of one line.
 
     Raises:
-        PneumoError: as a training raises it, or what came back is not what was asked for.
+        PneumoError: a job failed, or its answer is damaged.
     """
+    store = (home or paths.home()).resolve()
     found: dict[int, Run] = {}
+    missing: list[int] = []  # indices of wanted runs
+    asked: list[tuple[Run, str]] = []  # runs and names of probes
 
-    def keep(place: int, run: Run) -> None:
+    def keep(place: int, run: Run) -> list[tuple[Run, str]]:
+        """The probes that the run still needs."""
         found[place] = run
-        if finished:
-            finished(run)
+        finished(run)
+        if not profile or run.recipe.name not in profile.recipes or run.seed != profile.seeds[0]:
+            return []
+        return [(run, name) for name in questions.wanted(run, profile)]
 
-    calls, places = [], []
-    for place, (one, ear) in enumerate(zip(wanted, ears, strict=True)):
-        path = runs.folder(one.recipe, one.seed, one.key, common.home)
-        if runs.find_fault(path) is None:  # what is damaged is said when it is trained anew
-            keep(place, runs.load(path))
-            continue
-        parts: dict[str, tuple[str, Callable[[], Any]]] = {"data": _data_part(dataset)}
-        if one.weights:
-            parts["weights"] = (one.weights.sha256, one.weights.path.read_bytes)
-        calls.append(Call(one.label, train, (common, one), ear, parts))
-        places.append(place)
-    for number, made in answers(pool, calls, say):
-        keep(places[number], _published(wanted[places[number]], made, common.home))
+    for place, one in enumerate(wanted):
+        path = runs.folder(one.recipe, one.seed, one.key, store)
+        if runs.find_fault(path) is None:  # the training reports a damaged run
+            asked += keep(place, runs.load(path))
+        else:
+            missing.append(place)
+    if not missing and not asked:
+        return [found[place] for place in range(len(wanted))]
+    with make(executor, device) as pool, terms(pool, dataset, home, device) as common:
+        data = dataset.order, lambda: dataset
+
+        def training(place: int) -> Call:
+            one = wanted[place]
+            inputs: dict[str, tuple[str, Callable[[], Any]]] = {"data": data}
+            if one.weights:
+                inputs["weights"] = one.weights.sha256, one.weights.path.read_bytes
+            return Call(
+                one.label, train, (common, one), dict(enumerate(listeners)).get(place), inputs
+            )
+
+        def probing(run: Run, name: str) -> Call:
+            inputs = {"data": data, "run": (run.label, lambda: _packed(run))}
+            label = f"{run.recipe.name} s{run.seed}: probe {name}"
+            return Call(label, probe, (common, run.label, name, profile), None, inputs)
+
+        calls = [training(place) for place in missing] + [probing(*one) for one in asked]
+        for number, made in answers(pool, calls, say):
+            if number < len(missing):
+                place = missing[number]
+                more = keep(place, _published(wanted[place], made, store))
+                asked += more
+                calls += [probing(*one) for one in more]
+            else:
+                run, name = asked[number - len(missing)]
+                say(calls[number].label)
+                if made.files is not None and profile:
+                    questions.keep(run, name, profile, made.files["answer"])
     return [found[place] for place in range(len(wanted))]
-
-
-def probed(
-    pool: Pool,
-    common: Terms,
-    dataset: Dataset,
-    profile: Profile,
-    wanted: Sequence[tuple[Run, str]],
-    say: Callable[[str], None] | None = None,
-) -> None:
-    """Ask finished runs' networks what is wanted of them, and keep the answers.
-
-    Args:
-        pool: where.
-        common: the jobs' terms.
-        dataset: the data themselves.
-        profile: says how many images are asked about.
-        wanted: runs, each with one of :data:`pneumo.study.questions.PROBES`.
-        say: hears of each, and of what went wrong, in a line each.
-
-    Raises:
-        PneumoError: as a probe raises it, or what came back can't be read.
-    """
-
-    def ask(run: Run, name: str) -> Call:
-        parts = {"data": _data_part(dataset), "run": (run.label, lambda: _packed(run))}
-        label = f"{run.recipe.name} s{run.seed}: probe {name}"
-        return Call(label, probe, (common, run.label, name, profile), None, parts)
-
-    calls = [ask(run, name) for run, name in wanted]
-    for place, made in answers(pool, calls, say):
-        if say:
-            say(calls[place].label)
-        if made.files is not None:
-            run, name = wanted[place]
-            questions.keep(run, name, profile, made.files["answer"])
 
 
 def train(
@@ -210,16 +206,16 @@ def train(
     wanted: Training,
     data: Dataset | None = None,
     weights: bytes | None = None,
-    listener: "Listener | None" = None,
-) -> Made | Lacking:
+    listener: Listener | None = None,
+) -> Made | Missing:
     """Train a run, in a worker.
 
     Args:
-        common: the job's terms.
+        common: the study's terms.
         wanted: the run.
-        data: the data, where the worker did not find them.
-        weights: what the file of pretrained weights holds, likewise.
-        listener: hears of its progress.
+        data: the data, if the worker has asked for them.
+        weights: the content of the file of pretrained weights, likewise.
+        listener: receives the progress.
 
     Raises:
         JobError: the worker has another version.
@@ -233,10 +229,10 @@ def train(
     if runs.find_fault(destination) is not None:
         dataset = _found(common, data)
         if dataset is None:
-            return Lacking("data")
+            return _DATA
         found = _found_weights(wanted, weights, home)
         if wanted.weights and found is None:
-            return Lacking("weights")
+            return _WEIGHTS
         training.train(
             wanted.recipe, wanted.seed, dataset, found, home, listener, common.device, wanted.key
         )
@@ -250,35 +246,32 @@ def probe(
     profile: Profile,
     data: Dataset | None = None,
     run: Made | None = None,
-    listener: "Listener | None" = None,
-) -> Made | Lacking:
+    listener: Listener | None = None,  # noqa: ARG001
+) -> Made | Missing:
     """Ask a run's network, in a worker.
 
     Args:
-        common: the job's terms.
+        common: the study's terms.
         label: the run's.
         name: of the probe.
         profile: says how many images are asked about.
-        data: the data, where the worker did not find them.
-        run: the run's files, where it does not see the run store.
-        listener: hears nothing.
+        data: the data, if the worker has asked for them.
+        run: the run's files, if the worker does not see the run store.
+        listener: not used.
 
     Raises:
         JobError: the worker has another version.
     """
-    del listener
     _check_code(common)
     home, shared = _store(common)
     if not shared and run is None:
-        return Lacking("run")
+        return _RUN
     dataset = _found(common, data)
     if dataset is None:
-        return Lacking("data")
-    if shared:
+        return _DATA
+    if run is None or run.files is None:
         questions.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
         return Made()
-    assert run is not None
-    assert run.files is not None
     _check(run.files, label)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs" / label
@@ -291,7 +284,7 @@ def probe(
 
 
 def _code() -> str:
-    """What a worker must have as who asks has it."""
+    """What a worker must have as the process that submits has it."""
     return keys.key(
         package=__version__, training=runs.TRAINING_VERSION, probes=questions.PROBES_VERSION,
         schemas=[runs.SCHEMA, questions.SCHEMA],
@@ -307,11 +300,11 @@ def _check_code(common: Terms) -> None:
 
 
 def _store(common: Terms) -> tuple[Path, bool]:
-    """The run store that a worker uses, and whether it is that of who asks."""
+    """The run store that a worker uses, and whether it is the one of the process that submits."""
     if common.token is None:
         return common.home, True
     own = paths.home()
-    # A worker that was given a store keeps to that.
+    # A worker that was given a store uses no other.
     places = (own,) if os.environ.get("PNEUMO_HOME") else (common.home, own)
     for place in places:
         if (place / common.token).is_file():
@@ -319,35 +312,29 @@ def _store(common: Terms) -> tuple[Path, bool]:
     return own, False
 
 
-def _data_part(dataset: Dataset) -> tuple[str, Callable[[], Dataset]]:
-    return dataset.order, lambda: dataset
-
-
 def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
-    """The data: those that this process had last, those that were sent, or what lies at their location."""
-    if common.order in _known:
-        return _known[common.order]
+    """The data that this process used last, that were sent, or that are at their location."""
+    if common.order in _loaded:
+        return _loaded[common.order]
     found = sent
     if found is None:
         try:
-            found = descriptions.load(common.dataset, common.size, common.location)
+            found = load(common.size, common.location, common.dataset)
         except DataError:
             return None
         if found.order != common.order:
             return None
-        # By another way they are the same data: the study names the way it was made.
+        # The study names the way it was made, which may be another way to the same data.
         found = replace(found, source=common.source)
-    elif order(found.splits) != common.order:  # not as its sender counted it
+    elif order(found.splits) != common.order:
         raise JobError("the data that were sent are not those that were meant")
-    _known.clear()
-    _known[common.order] = found
+    _loaded.clear()
+    _loaded[common.order] = found
     return found
 
 
-def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> "Weights | None":
-    """The pretrained weights: where they lie, or where those that were sent are kept."""
-    from pneumo.training.weights import sha256_of
-
+def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> Weights | None:
+    """The pretrained weights: at their path, or where a worker keeps those that were sent."""
     meant = wanted.weights
     if meant is None:
         return None
@@ -384,11 +371,10 @@ def _check(files: Mapping[str, bytes], label: str) -> None:
 def _published(wanted: Training, made: Made, home: Path) -> Run:
     """The run that a worker made, in the run store."""
     destination = runs.folder(wanted.recipe, wanted.seed, wanted.key, home)
-    if made.files is None:
-        return runs.load(destination)
-    _check(made.files, destination.name)
-    with runs.once(destination) as partial:
-        if partial:
-            for name, content in made.files.items():
-                (partial / name).write_bytes(content)
+    if made.files is not None:
+        _check(made.files, destination.name)
+        with runs.once(destination) as partial:
+            if partial:
+                for name, content in made.files.items():
+                    (partial / name).write_bytes(content)
     return runs.load(destination)

@@ -6,6 +6,7 @@ Rates are the first seed's, with Wilson's interval; several seeds show in `thres
 from dataclasses import dataclass
 
 from pneumo.base.errors import PneumoError
+from pneumo.base.estimate import Estimate
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import Confusion
 from pneumo.study.study import RULES, Model, Rule
@@ -13,15 +14,6 @@ from pneumo.study.study import RULES, Model, Rule
 
 class RuleError(PneumoError):
     """A rule that does not exist was asked for."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A share or a ratio with its 95 % interval; NaN where it is not defined."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -34,12 +26,12 @@ class OperatingPoint:
     kept: Confusion  # on test
 
     @property
-    def rates(self) -> dict[str, Rate]:
+    def rates(self) -> dict[str, Estimate]:
         """Sensitivity, specificity, predictive values and likelihood ratios on the test set."""
         return rates(self.kept)
 
     @property
-    def promised_rates(self) -> dict[str, Rate]:
+    def promised_rates(self) -> dict[str, Estimate]:
         """The same on validation."""
         return rates(self.promised)
 
@@ -73,7 +65,7 @@ def points(model: Model) -> tuple[OperatingPoint, ...]:
     )
 
 
-def rates(counts: Confusion) -> dict[str, Rate]:
+def rates(counts: Confusion) -> dict[str, Estimate]:
     """Rates of a confusion matrix: Wilson's intervals for shares, the log method's for ratios.
 
     Raises:
@@ -85,12 +77,12 @@ def rates(counts: Confusion) -> dict[str, Rate]:
         "specificity": _share(counts.true_negative, counts.false_positive),
         "ppv": _share(counts.true_positive, counts.false_positive),
         "npv": _share(counts.true_negative, counts.false_negative),
-        "lr_positive": Rate(counts.likelihood_ratio_positive, *positive_ratio),
-        "lr_negative": Rate(counts.likelihood_ratio_negative, *negative_ratio),
+        "lr_positive": Estimate(counts.likelihood_ratio_positive, *positive_ratio),
+        "lr_negative": Estimate(counts.likelihood_ratio_negative, *negative_ratio),
     }
 
 
-def _share(part: int, rest: int) -> Rate:
+def _share(part: int, rest: int) -> Estimate:
     if not part + rest:
-        return Rate(*[float("nan")] * 3)
-    return Rate(part / (part + rest), *metrics.wilson(part, part + rest))
+        return Estimate(float("nan"))
+    return Estimate(part / (part + rest), *metrics.wilson(part, part + rest))

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.base.errors import PneumoError, printable
+from pneumo.base.estimate import Estimate
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
 from pneumo.statistics import metrics
 from pneumo.study import operating_points, selection
-from pneumo.study.operating_points import Rate
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 
@@ -242,7 +242,7 @@ def _operating_point(model: Model, rule: Rule) -> dict[str, Any]:
     }
 
 
-def _plain(rate: Rate) -> dict[str, float | None]:
+def _plain(rate: Estimate) -> dict[str, float | None]:
     bounds = {"value": rate.value, "low": rate.low, "high": rate.high}
     return {name: None if math.isnan(value) else value for name, value in bounds.items()}
 

@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pneumo.base import checksums, keys, paths, provenance
+from pneumo import data
+from pneumo.base import checksums, keys, paths
 from pneumo.base.errors import PneumoError
-from pneumo.data import descriptions, sets
+from pneumo.data import Dataset, descriptions
+from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
-from pneumo.data.held_out import images_an_epoch
-from pneumo.data.sets import Audit, Dataset
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
-from pneumo.training.recipes import Profile, Recipe, find_profile
+from pneumo.training.listener import Listener
+from pneumo.training.recipes import Profile, Recipe, find_profile, images_an_epoch
 from pneumo.training.runs import Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
 if TYPE_CHECKING:
     from pneumo.statistics.metrics import Confusion
-    from pneumo.training.loop import Listener
 
 SCHEMA = 2
 DEFAULT_PROFILE = "standard"
@@ -136,7 +136,7 @@ class Study:
     @property
     def about(self) -> Description:
         """What set the data are, and the words for it."""
-        return descriptions.describe(self.data)
+        return self.data.about
 
     @property
     def ran(self) -> tuple[Model, ...]:
@@ -161,7 +161,7 @@ class Study:
     @cached_property
     def audit(self) -> Audit:
         """What the audit of the data finds."""
-        return sets.audit(self.data)
+        return audit(self.data)
 
     def model(self, name: str) -> Model:
         """The model, control or ablation of the recipe called `name`.
@@ -195,7 +195,6 @@ def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     from pneumo.statistics import metrics
 
     # Kept with the run, like what it reads: a page asks for the same numbers many times.
-    provenance.note(run)
     known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
     if (rule.name, split) not in known:
         predictions = run.predictions[split]
@@ -212,25 +211,25 @@ def run(
     home: Path | None = None,
     device: str = "auto",
     only: Sequence[str] = (),
-    listener: "Callable[[Recipe, int, int], Listener] | None" = None,
-    notice: Callable[[str], None] | None = None,
+    listener: Callable[[Recipe, int, int], Listener] | None = None,
+    notice: Callable[[str], None] = lambda _: None,
     dataset: str | None = None,
     size: int | None = None,
     executor: str = executors.SERIAL,
-    finished: Callable[[Run], None] | None = None,
+    finished: Callable[[Run], None] = lambda _: None,
 ) -> Study:
     """The finished study: what is missing is trained, what is there is read.
 
     Args:
         profile: which models and seeds.
-        source: where the data come from, as for :func:`pneumo.data.sets.load`.
+        source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         home: the run store's folder; None for the project's.
         device: what to train on, "auto" for a GPU where there is one.
         only: names of recipes; the others are left for later, and then nothing is recorded.
         listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
         notice: hears, in a line each, of what follows the training, and of workers that fail or die.
-        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
         executor: where runs are trained, as :func:`pneumo.study.executors.parse` reads it.
         finished: hears of every run that is there, as soon as it is.
@@ -240,6 +239,53 @@ def run(
             or a run that failed in a worker.
     """
     place = executors.parse(executor)
+    plan = make_plan(profile, source, weights, home, dataset, size, only)
+    chosen, found, models, wanted = plan.profile, plan.data, list(plan.models), plan.wanted
+    ears = [
+        listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
+        for one in wanted
+    ]
+    done = jobs.complete(place, found, wanted, chosen, home, device, ears, finished, notice)
+    for number, model in enumerate(models):
+        own = tuple(
+            run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
+        )
+        if own:
+            models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
+    study = _study(chosen, found, models)
+    if not only:
+        path = _record_path(chosen.name, found.about, found.size, home)
+        runs.write_sealed(path, _record(study))
+    if left := _left(home):
+        notice(left)
+    return study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study asks for, before anything is trained."""
+
+    profile: Profile
+    data: Dataset
+    models: tuple[Model, ...]  # without runs; those that cannot be run say why
+    wanted: tuple[jobs.Training, ...]
+
+    @property
+    def labels(self) -> set[str]:
+        """What its runs are called."""
+        return {runs.folder_name(one.recipe.name, one.seed, one.key) for one in self.wanted}
+
+
+def make_plan(
+    profile: str,
+    source: str = "auto",
+    weights: Path | None = None,
+    home: Path | None = None,
+    dataset: str | None = None,
+    size: int | None = None,
+    only: Sequence[str] = (),
+) -> Plan:
+    """What a study asks for; arguments and errors are those of :func:`run`."""
     about, side = descriptions.choose(dataset, size)
     chosen = find_profile(profile).at(side)
     names = _names(chosen)
@@ -249,8 +295,7 @@ def run(
             f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
             f"it has: {', '.join(names)}"
         )
-    found = descriptions.load(about.name, side, source)
-    record = _record_path(chosen.name, about, side, home)
+    found = data.load(side, source, about.name)
     models: list[Model] = []
     wanted: list[jobs.Training] = []
     for name in (name for name in names if not only or name in only):
@@ -259,34 +304,12 @@ def run(
             pretrained = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
             reason = paths.without_folders(str(error))
-            models.append(Model(recipe, _parameters(recipe, record), reason=reason))
+            path = _record_path(chosen.name, about, side, home)
+            models.append(Model(recipe, _parameters(recipe, path), reason=reason))
             continue
         models.append(Model(recipe, 0))  # until it has runs
         wanted += [jobs.want(recipe, seed, found, pretrained, home) for seed in chosen.seeds]
-    ears = [
-        listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
-        for one in wanted
-    ]
-    with executors.make(place) as pool, jobs.terms(pool, found, home, device) as common:
-        done = jobs.trained(pool, common, found, wanted, ears, finished, notice)
-        for number, model in enumerate(models):
-            own = tuple(
-                run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
-            )
-            if own:
-                models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
-        study = _study(chosen, found, models)
-        asked = [
-            (model.run, probe)
-            for model in study.ran
-            for probe in questions.wanted(model.run, chosen)
-        ]
-        jobs.probed(pool, common, found, chosen, asked, notice)
-    if not only:
-        runs.write_sealed(record, _record(study))
-    if notice and (left := _left(home)):
-        notice(left)
-    return study
+    return Plan(chosen, found, tuple(models), tuple(wanted))
 
 
 def load(
@@ -303,7 +326,7 @@ def load(
         source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
             not set either, whatever the study was made from.
         home: the run store's folder; None for the project's.
-        dataset: name of the set, as for :func:`pneumo.data.descriptions.load`.
+        dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
 
     Raises:
@@ -323,7 +346,7 @@ def load(
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
-        found = descriptions.load(about.name, side, given or made_from["location"])
+        found = data.load(side, given or made_from["location"], about.name)
         there = given or made_from["location"]
         differs = None
         if found.fingerprint != made_from["fingerprint"]:

@@ -1,9 +1,8 @@
 """One run over several processes: torch's DistributedDataParallel under the same loop, started by `torchrun`.
 
-Every process draws the whole batch, in the same order and with the same augmentation, and passes its share
-of it through the network; outputs are put together again before the loss, so that loss, mixup, label
-smoothing and history are those of the whole batch. Batch normalisation alone sees shares: each process
-normalises by its own, as is usual, and the first one's running statistics are kept.
+Every process draws the whole batch, with the same order and augmentation, and passes its share through the
+network. The outputs are gathered before the loss, so that loss, mixup, label smoothing and history are those
+of the whole batch. Only batch normalisation sees shares; the first process's running statistics are kept.
 """
 
 import os
@@ -19,22 +18,23 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, Stage
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, Stage
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
 from pneumo.training.runs import Run
 from pneumo.training.train import TrainingError, check_weights, fill, find_device, finish
 from pneumo.training.weights import Weights
 
-PATIENCE = timedelta(minutes=30)  # of a process that waits for another
-LEAST = 2  # images in a share: batch normalisation has no variance of one to go by
+TIMEOUT = timedelta(minutes=30)  # for a process that waits for another
+SMALLEST_SHARE = 2  # images: batch normalisation needs a variance
 
 
 @dataclass(frozen=True)
 class Group:
-    """The processes that share a run, as `torchrun` numbers them."""
+    """The processes that share a run, numbered by `torchrun`."""
 
     rank: int
     size: int
@@ -42,24 +42,24 @@ class Group:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes and speaks."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
 
 def is_wanted() -> bool:
-    """Whether `torchrun` has started this process as one of several."""
+    """Whether `torchrun` started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 @contextmanager
 def group(device: str = "auto") -> Iterator[Group]:
-    """The processes that `torchrun` has started, connected: by NCCL on GPUs, by Gloo elsewhere.
+    """Connect the processes that `torchrun` started: by NCCL on GPUs, by Gloo elsewhere.
 
     Args:
-        device: as for training; on GPUs each process of a machine takes one of its own.
+        device: as for training; with GPUs, each process of a machine takes another one.
 
     Raises:
-        TrainingError: the device is not there, or the processes do not find each other.
+        TrainingError: there is no such device, or the processes cannot connect.
     """
     place = find_device(device)
     if place.type == "cuda":
@@ -72,7 +72,7 @@ def group(device: str = "auto") -> Iterator[Group]:
         place = torch.device("cuda", local)
         torch.cuda.set_device(place)
     try:
-        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=PATIENCE)
+        dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=TIMEOUT)
     except (RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise TrainingError(
@@ -93,10 +93,10 @@ def train(
     home: Path | None = None,
     listener: Listener | None = None,
 ) -> Run:
-    """The finished run, trained by all processes of a group unless it is there already.
+    """The finished run, trained by all processes of a group unless it exists.
 
-    Its key is not that of a run by one process: normalised by shares, a batch gives other numbers. What
-    else :func:`pneumo.training.train.train` promises holds too. All processes see the same run store.
+    Its key differs from that of a run by one process, since batches normalised by shares give other numbers.
+    Otherwise as :func:`pneumo.training.train.train`. All processes use the same run store.
 
     Args:
         recipe: how to train.
@@ -105,7 +105,7 @@ def train(
         group: the processes.
         weights: the pretrained weights that the recipe asks for.
         home: the run store's folder; None for the project's.
-        listener: hears of the first process's steps, which are those of the whole batches.
+        listener: receives the first process's progress, in images of whole batches.
 
     Raises:
         TrainingError: the weights that the recipe asks for are not given.
@@ -125,19 +125,19 @@ def train(
 
     if group.is_first:
         with runs.once(destination) as partial:
-            _tell(partial, group)
+            _broadcast(partial, group)
             if partial:
                 finish(together(partial), dataset, weights, key)
     else:
-        partial = _tell(None, group)
+        partial = _broadcast(None, group)
         if partial:
             together(partial)
-    dist.barrier()  # it is written now
+    dist.barrier()  # until it is written
     return runs.load(destination)
 
 
 class SharedLoop(Loop):
-    """The loop of one process among several that train one network."""
+    """The loop of one of several processes that train one network."""
 
     def __init__(self, group: Group, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -147,7 +147,7 @@ class SharedLoop(Loop):
         self, stage: Stage, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
         found = super()._optimizer(stage, steps)
-        # After it is decided what learns: what does not is not sent around.
+        # Only now, since frozen parameters are not synchronised.
         self.parallel = DistributedDataParallel(
             self.model, [self.device] if self.device.type == "cuda" else None
         )
@@ -164,11 +164,11 @@ class SharedLoop(Loop):
             self.model = whole
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        """The outputs for a batch, of which this process computes its share: every `size`-th image."""
+        """The outputs for a batch. This process computes its share, every `size`-th image."""
         rank, size = self.group.rank, self.group.size
-        if len(inputs) < LEAST * size:
+        if len(inputs) < SMALLEST_SHARE * size:
             return cast(Tensor, self.parallel(inputs))  # all of it, by each
-        # What dropout drops is another in each share; all else is drawn alike by all.
+        # Dropout differs between shares. All other random draws are the same in all processes.
         drawn = int(torch.randint(2**31, ()))
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices):
@@ -182,14 +182,14 @@ class SharedLoop(Loop):
         whole = own.new_empty(len(inputs), *own.shape[1:])
         for place, share in enumerate(shares):
             whole[place::size] = share[: len(range(place, len(inputs), size))]
-        # Gradients are averaged over processes, and are to be added up: its own count `size` times.
+        # DistributedDataParallel averages gradients, which must be summed: its own count `size` times.
         scaled = own * size - own.detach() * (size - 1)
         return whole.index_copy(
             0, torch.arange(rank, len(inputs), size, device=whole.device), scaled
         )
 
     def _validate(self, model: Classifier) -> dict[str, float]:
-        """As the first process has it, whose running statistics all take."""
+        """The first process's result; all take its running statistics."""
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)
         found = [super()._validate(model)]
@@ -202,8 +202,8 @@ class SharedLoop(Loop):
         dist.barrier()
 
 
-def _tell(partial: Path | None, group: Group) -> Path | None:
-    """The first process's folder to every process."""
+def _broadcast(partial: Path | None, group: Group) -> Path | None:
+    """The first process's folder, in every process."""
     said = [str(partial) if partial else None]
     dist.broadcast_object_list(said, 0, device=group.device)
     return Path(said[0]) if said[0] else None

@@ -22,10 +22,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pneumo.base import checksums, paths, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data.sets import Part, Rows, Split
+from pneumo.data import Part, Rows, Split
 from pneumo.statistics import metrics
 from pneumo.training import runs
 from pneumo.training.augmentation import augment, to_unit, views
+from pneumo.training.listener import Listener
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
 
@@ -38,16 +39,6 @@ SWA_SHARE = 0.25
 
 class DivergedError(PneumoError):
     """A training whose loss is no number any more."""
-
-
-class Listener(Protocol):
-    """Hears how a training goes; a progress display is one."""
-
-    def step(self, images: int) -> None:
-        """So many more training images are learned from."""
-
-    def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch is over; `row` is its row of the history."""
 
 
 class Task(Protocol):

@@ -19,10 +19,11 @@ from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pneumo.base import storage
-from pneumo.data import radiographs
-from pneumo.data.sets import DataError, Split, order
+from pneumo.data import DataError, Split, radiographs
+from pneumo.data.datasets import order
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, ManyClasses, seed_everything
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters
 from pneumo.training.recipes import Augmentation, Recipe
 from pneumo.training.train import find_device, provenance

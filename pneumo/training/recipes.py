@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from pneumo.base.errors import PneumoError
+from pneumo.data import Dataset, held_out
 
 Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0", "ensemble"]
 Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
@@ -405,6 +406,13 @@ def find_profile(name: str) -> Profile:
         RecipeError: there is none; the message lists those there are.
     """
     return _find("profile", PROFILES, name)
+
+
+def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
+    """About how many images a training with this recipe learns from in an epoch."""
+    labels = dataset.train.labels
+    there = held_out.remaining(labels) if recipe.held_out else len(labels)
+    return min(recipe.train_images or there, there)
 
 
 def _find(kind: str, known: dict[str, T], name: str) -> T:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pneumo.data.sets import Dataset
+from pneumo.data import Dataset
 from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam
 from pneumo.training.models import Classifier, build

@@ -16,10 +16,11 @@ from torch import nn
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
+from pneumo.data import Dataset, Part, Split, part
 from pneumo.data.held_out import divide
-from pneumo.data.sets import Dataset, Part, Split, part
 from pneumo.training import runs
-from pneumo.training.loop import Listener, Loop, TwoClasses, predict, seed_everything
+from pneumo.training.listener import Listener
+from pneumo.training.loop import Loop, TwoClasses, predict, seed_everything
 from pneumo.training.models import build, count_parameters, layers
 from pneumo.training.recipes import Recipe
 from pneumo.training.runs import Run

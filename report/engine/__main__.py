@@ -1,6 +1,7 @@
-"""`python -m report.engine`: load the study, render the book with the engine chosen, add the results."""
+"""`python -m report.engine`: render the book with the engine chosen, from a record or a finished study."""
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,18 +11,12 @@ from typing import Literal
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import told
-from report.engine import edition, quarto, site, standing
+from pneumo.record import finding, read
+from report.engine import finish, quarto, site
+from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
 from report.engine.config import read_book
-from report.engine.memory import Memory
 
 Engine = Literal["quarto", "portable"]
-ROOT = Path(__file__).resolve().parents[2]
-# What a build leaves for programs; Quarto runs `report/after.py` instead.
-_BESIDE = """\
-from pneumo.analysis import results
-from pneumo.study import study
-results.write(study.load(), folder, "portable")
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
-    """Render the project that the options name.
+    """Render the project that the options name, unless its site is up to date.
 
     Returns:
         The site's folder, and the engine that built it.
@@ -48,39 +43,53 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
         PneumoError: the study is not finished, or the project can't be rendered.
     """
     engine = choose(chosen.engine)
-    # What the cells load is what the options say.
-    if chosen.profile:
-        os.environ["PNEUMO_PROFILE"] = chosen.profile
-    if chosen.dataset:
-        os.environ["PNEUMO_DATASET"] = chosen.dataset
-    if chosen.size:
-        os.environ["PNEUMO_SIZE"] = chosen.size
-    if chosen.data:
-        os.environ["PNEUMO_DATA"] = chosen.data
-    # The cells run in the project's folder, so a relative path would lead them elsewhere.
+    _set_environment(chosen)
+    book = read_book(chosen.project)
+    output = (chosen.output or book.output).resolve()
+    cache = Cache(fresh=chosen.fresh)
+    program = quarto.version(quarto.require()) if engine == "quarto" else ""
+    commit = finish.commit(chosen.project)
+    made_from = sources(chosen.project, output, chosen.templates)
+    key = key_of(made_from, commit, engine, program, book.date)
+    if _is_up_to_date(output, key, cache):
+        return output, engine
+
+    def add(folder: Path) -> None:
+        """Put beside the pages what a site has besides."""
+        if os.environ.get(RECORD):
+            finish.copy_record(Path(os.environ[RECORD]), folder)
+        finish.label(folder, commit, engine)
+
+    if engine == "quarto":
+        quarto.render(chosen.project, output, add, fresh=chosen.fresh)
+    else:
+        site.render(chosen.project, chosen.templates, output, cache, add)
+    finish.remove_stale(chosen.project, output)
+    # A site of which a source changed meanwhile may have it or not: the next build makes it anew.
+    if sources(chosen.project, output, chosen.templates) == made_from:
+        cache.put("sites", key_of(output), json.dumps([key, stamps(output)]).encode())
+    cache.prune()
+    return output, engine
+
+
+def _is_up_to_date(site: Path, key: str, cache: Cache) -> bool:
+    """Whether the site was built from these sources and is as it was then."""
+    kept = cache.get("sites", key_of(site))
+    return kept is not None and site.is_dir() and json.loads(kept) == [key, stamps(site)]
+
+
+def _set_environment(chosen: argparse.Namespace) -> None:
+    """Tell the cells what the options say; they run in the project's folder, so paths are absolute."""
+    for name in ("profile", "dataset", "size", "data"):
+        if getattr(chosen, name):
+            os.environ[f"PNEUMO_{name.upper()}"] = getattr(chosen, name)
     source = os.environ.get("PNEUMO_DATA")
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
-    output = (chosen.output or read_book(chosen.project).output).resolve()
-    memory = Memory(fresh=chosen.fresh)
-    name = f"quarto {quarto.version(quarto.require())}" if engine == "quarto" else engine
-    key = standing.sources(chosen, output, name, memory)
-    if not chosen.fresh and standing.stands(output, key, memory):
-        return output, engine
-    try:
-        with edition.of(chosen.project, chosen.no_study) as project:
-            if engine == "quarto":
-                if not chosen.no_study:
-                    _load()
-                quarto.render(project, output, memory)
-            else:
-                beside, before = ("", None) if chosen.no_study else (_BESIDE, _load)
-                site.render(project, chosen.templates, output, memory, beside, before)
-        # What was built belongs to the sources as they were before: what has changed since is not in it.
-        standing.keep(output, key, memory)
-    finally:
-        memory.close()
-    return output, engine
+    if chosen.record or not chosen.no_study:
+        record = read((chosen.record or finding.folder()).expanduser().resolve())
+        os.environ[RECORD] = str(record.path)
+        finding.choose_title(record.data.dataset)
 
 
 def choose(engine: str) -> Engine:
@@ -96,13 +105,6 @@ def choose(engine: str) -> Engine:
     return "portable"
 
 
-def _load() -> None:
-    """Load the study, so that one that is missing is said here and not by a page."""
-    from pneumo.study import study
-
-    study.load()
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The options that every way of building the site takes."""
     parser = argparse.ArgumentParser(prog="python -m report.engine", description=__doc__)
@@ -112,6 +114,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", help="pneumoniamnist or breastmnist; else PNEUMO_DATASET")
     parser.add_argument("--size", help="28, 64, 128 or 224 pixels; else PNEUMO_SIZE")
     parser.add_argument("--data", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA")
+    parser.add_argument(
+        "--record", type=Path, help="the folder of a record to draw; else PNEUMO_RECORD"
+    )
     parser.add_argument(
         "--output", type=Path, help="the site's folder, instead of the project's own"
     )

@@ -12,8 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, product
 from pathlib import Path
 from threading import Thread
@@ -21,6 +19,7 @@ from typing import Any, Literal
 
 from pneumo.base import streams
 from pneumo.base.errors import printable
+from report.engine.serve import HOST, serve
 
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
@@ -157,21 +156,10 @@ def _listen(page: Any, address: str) -> list[str]:
 @contextmanager
 def _served(site: Path) -> Iterator[str]:
     """The site's address on loopback."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    class Forgiving(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Say what went wrong, but not that a browser left a page before it had all of it."""
-            if not isinstance(sys.exception(), ConnectionError):
-                super().handle_error(request, client_address)
-
-    with Forgiving(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+    with serve(site, 0) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://{HOST}:{server.server_port}"
         finally:
             server.shutdown()
 

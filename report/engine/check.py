@@ -1,21 +1,26 @@
-"""Looks at a built site's pages as their reader would: links, pictures, headings, weight, signs left behind.
+"""Checks a built site: its pages, whether its PDF has the same numbers, and whether it may be published.
 
-`python -m report.engine.check _site` prints what is wrong, a line each, and exits with 1 where anything is.
+`python -m report.engine.check _site` prints what is wrong, a line each, and exits with 1 where anything is;
+`--publish` asks besides for real data, claims, and commits that everything was made from.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
 from pneumo.base import streams
 from pneumo.base.errors import printable
+from pneumo.record import RecordError, check, read
+from report.engine.finish import BUILD
 
 # What a page shows only if a template, a reference or a number was not filled in.
 LEFT_BEHIND = {
@@ -44,6 +49,16 @@ _NEIGHBOURS = {
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+
+# A number by itself: no part of a word or a version. A sign belongs to it, a dash between two does not.
+_NUMBER = re.compile(r"(?<![\w.,/])−?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?![\w/]|[.,]\d)")
+_HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # which Typst sets as a minus
+_URL = re.compile(r"https?://\S+")  # of a work that is cited
+# What a page shows on the web alone, or says to a screen reader only.
+_WEB_ONLY = ", ".join((
+    "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
+    ".screen-reader-only", ".web-only", ".column-margin", ".runs", "header .description",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,20 +128,92 @@ def problems(site: Path) -> Iterator[str]:
             for element in page.soup.find_all(tag, attrs={attribute: True}):
                 address = str(element[attribute])
                 problem = _problem(address, page.name, site, ids)
+                own = tag == "a" or _NEIGHBOURS.intersection(element.get_attribute_list("rel"))
+                if urlsplit(address).netloc and not own:
+                    problem = "which is another host's"
                 if problem:
                     what = "links to" if tag == "a" else "asks for"
                     yield f"{page.name} {what} {address}, {problem}"
+
+
+def unpublishable(site: Path) -> Iterator[str]:
+    """Why a site may not be published, a line each, beside what is wrong with its pages."""
+    try:
+        check(site / "record")
+        yield from _results_problems(read(site / "record").results)
+        built_at = json.loads((site / BUILD).read_text(encoding="utf-8"))["commit"]
+        yield from _commit_problems("the site was built", built_at)
+    except RecordError as error:
+        yield str(error)
+    except (OSError, ValueError):
+        yield f"{site / BUILD} is missing or damaged; build the site with `nox -s report`"
+    except (KeyError, TypeError, AttributeError) as error:
+        yield f"{site / 'record'} is damaged ({type(error).__name__}: {error})"
+    if not (site / ".nojekyll").is_file():
+        yield ".nojekyll is missing, without which GitHub drops what begins with an underscore"
+
+
+def _results_problems(content: Mapping[str, Any]) -> Iterator[str]:
+    if content["data"]["source"] == "phantom":
+        yield "the site is of the synthetic phantom, not medical data"
+    if not content["claims"]:
+        yield "the results hold no claims"
+    if not content["provenance"]["runs"]:
+        yield "the results name no runs"
+    for run in content["provenance"]["runs"]:
+        yield from _commit_problems(f"run {run['run']} was trained", run["git_commit"])
+
+
+def _commit_problems(what: str, commit: str | None) -> Iterator[str]:
+    if not commit:
+        yield f"{what} outside a checkout: no commit names its code"
+    elif commit.endswith("-dirty"):
+        yield f"{what} from changes that no commit has, on {commit[:12]}"
+
+
+def numbers(text: str) -> Counter[str]:
+    """How often each number stands in a text."""
+    return Counter(_NUMBER.findall(_HYPHEN.sub("−", _URL.sub("", text))))
+
+
+def disagreements(site: Path, text: str) -> Iterator[str]:
+    """The numbers that the pages and the PDF do not share, a line each.
+
+    Those with two decimals or more stand equally often in both. Whole numbers and those with one decimal are
+    also page and section numbers, of which the PDF has more.
+
+    Args:
+        site: the folder of the pages.
+        text: the PDF's, as a program extracts it.
+    """
+    pages = {}
+    for name, page in read_pages(site).items():
+        for element in page.main.select(_WEB_ONLY):
+            element.extract()
+        pages[name] = numbers(page.text)
+    on_pages, in_pdf = sum(pages.values(), Counter[str]()), numbers(text)
+    for number in sorted(on_pages | in_pdf):
+        here, there = on_pages[number], in_pdf[number]
+        exact = len(number.partition(".")[2]) > 1
+        if there < here or (exact and there > here):
+            where = ", ".join(name for name, found in pages.items() if number in found)
+            yield f"{number} stands {here} times on pages ({where or 'none'}), {there} times in the PDF"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check a site; the exit status is 0, or 1 where something is wrong."""
     streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.check", description=__doc__)
-    parser.add_argument("site", type=Path)
-    site = parser.parse_args(arguments).site
-    found = list(problems(site))
+    parser.add_argument("site", nargs="?", type=Path, default=Path("_site"))
+    parser.add_argument("--publish", action="store_true", help="also whether it may be published")
+    chosen = parser.parse_args(arguments)
+    found = list(problems(chosen.site))
+    found += unpublishable(chosen.site) if chosen.publish else []
     for problem in found:
-        print(printable(f"{site}: {problem}"), file=sys.stderr)
+        print(printable(f"{chosen.site}: {problem}"), file=sys.stderr)
+    if chosen.publish and not found:
+        commit = json.loads((chosen.site / BUILD).read_text(encoding="utf-8"))["commit"]
+        print(printable(f"{chosen.site} can be published; it was built at {commit}"))
     return 1 if found else 0
 
 

@@ -7,6 +7,7 @@ What is said comes from `report/_quarto.yml` (title, authors, date, description,
 
 import argparse
 import json
+import os
 import re
 import sys
 import tomllib
@@ -102,7 +103,7 @@ def read(project: Path) -> Citation:
 
 def cff(citation: Citation) -> str:
     """`CITATION.cff` in version 1.2.0 of the Citation File Format."""
-    content = {
+    content = _kept(**{
         "cff-version": "1.2.0",
         "message": "Please cite the report together with the data that it stands on.",
         "type": "software",
@@ -117,9 +118,8 @@ def cff(citation: Citation) -> str:
         "url": citation.site_url,
         "repository-code": citation.repo_url,
         "references": [_cff_reference(source) for source in citation.sources],
-    }
-    kept = {name: value for name, value in content.items() if value}
-    text = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=110)
+    })  # fmt: skip
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
     return f"# Written by `python -m report.engine.citation`.\n{text}"
 
 
@@ -157,8 +157,7 @@ def zenodo(citation: Citation) -> str:
             if url
         ],
     }
-    kept = {name: value for name, value in content.items() if value}
-    return json.dumps(kept, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(_kept(**content), ensure_ascii=False, indent=2) + "\n"
 
 
 def bibtex(citation: Citation) -> str:
@@ -252,6 +251,7 @@ def behind(project: Path) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; the exit status is 1 where one is behind or can't be written."""
     streams.forgive()
+    os.environ.pop("QUARTO_PROFILE", None)  # the report that is cited is the one of no profile
     parser = argparse.ArgumentParser(prog="python -m report.engine.citation", description=__doc__)
     parser.add_argument("--project", type=Path, default=paths.root(), help="the checkout")
     parser.add_argument("--check", action="store_true", help="only say which files are behind")

@@ -1,4 +1,4 @@
-"""Reads `_quarto.yml`, front matter and cell options, and refuses by file and line what it does not know."""
+"""Reads `_quarto.yml` with its profiles, front matter and cell options; refuses by line what is not known."""
 
 import math
 import re
@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from pneumo.record import finding
 from report.engine.errors import RenderError, at
 from report.engine.plain import is_file, read_text
 from report.engine.plain import read_yaml as load
@@ -72,6 +73,7 @@ _PROJECT: dict[str, Any] = {
     "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
                 "render": IGNORED, "preview": IGNORED, "post-render": IGNORED},
     "book": _BOOK,
+    "profile": {"default": NAMES},
     "bibliography": NAMES,
     "csl": TEXT,
     "lang": TEXT,
@@ -84,6 +86,8 @@ _PROJECT: dict[str, Any] = {
     "google-scholar": IGNORED,
 }  # fmt: skip
 _NAME = ("given", "family", "literal")
+_OF_AN_AUTHOR = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
+_SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
 # What is in a page's address, in a label on paper, and in a file's name on any system.
 _NAME_OF_FILE = re.compile(r"[\w][\w.-]*")
 _DOI = re.compile(r"(10\.\d{4,9}/[^\s\"'<>{}`\\]+)?")
@@ -146,24 +150,22 @@ class Book:
 
 
 def read_book(folder: Path) -> Book:
-    """The project in a folder.
+    """The project in a folder, with what its profiles change of it.
 
     Raises:
         RenderError: no `_quarto.yml`, one that is no YAML, or one that asks for what is not known here.
     """
     path = folder / "_quarto.yml"
-    if not path.is_file():
-        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    raw = read_yaml(read_text(path), path, 1, _PROJECT)
+    raw: Any = {}
+    for file in project_files(folder):
+        raw = _merged(raw, read_yaml(read_text(file), file, 1, _PROJECT))
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
-        raise at(path, line_of(path, "project"), "this engine renders projects of type book")
+        raise _fault(path, "this engine renders projects of type book", "project")
     formats = raw.get("format") or {"html": {}}
     chapters, appendices = _pages(path, raw, "chapters"), _pages(path, raw, "appendices")
     if not chapters or chapters[0].name != "index.qmd":
-        raise at(
-            path, line_of(path, "book", "chapters"), "the first chapter of a book is index.qmd"
-        )
+        raise _fault(path, "the first chapter of a book is index.qmd", "book", "chapters")
     shared = {key: raw[key] for key in ("toc", "number-sections") if key in raw}
     html, typst = shared | _options(formats, "html"), shared | _options(formats, "typst")
     footer = book.get("page-footer") or ""
@@ -174,19 +176,19 @@ def read_book(folder: Path) -> Book:
     for name in _list(raw.get("bibliography")):
         if not name.endswith(".bib"):
             problem = f"the bibliography is BibTeX, in a .bib file; found {name}"
-            raise at(path, line_of(path, "bibliography"), problem)
+            raise _fault(path, problem, "bibliography")
     pdf = f"{book.get('output-file') or 'book'}.pdf"
     if not _NAME_OF_FILE.fullmatch(pdf):
         problem = f"the PDF's name has letters, digits, - and _ alone; found {pdf!r}"
-        raise at(path, line_of(path, "book", "output-file"), problem)
+        raise _fault(path, problem, "book", "output-file")
     doi = re.sub(r"^https?://(dx\.)?doi\.org/", "", str(book.get("doi") or ""))
     if not _DOI.fullmatch(doi):
         problem = f"a DOI is like 10.5281/zenodo.1234567; found {doi!r}"
-        raise at(path, line_of(path, "book", "doi"), problem)
+        raise _fault(path, problem, "book", "doi")
     output = (folder / str(project.get("output-dir") or "_book")).resolve()
     if folder.resolve().is_relative_to(output):
         problem = f"the site would take the place of the project: {output} holds it"
-        raise at(path, line_of(path, "project", "output-dir"), problem)
+        raise _fault(path, problem, "project", "output-dir")
     return Book(
         folder=folder,
         title=str(book.get("title") or folder.resolve().name),
@@ -245,11 +247,47 @@ def read_yaml(
     return dict(content)
 
 
-def line_of(path: Path, *keys: str | int) -> int | None:
-    """The line of the project's file in which a value stands, or else what it would stand in."""
+def project_files(folder: Path) -> list[Path]:
+    """`_quarto.yml`, and the files of the profiles that `QUARTO_PROFILE`, or else it, names.
+
+    Raises:
+        RenderError: there is no `_quarto.yml`.
+    """
+    path = folder / "_quarto.yml"
+    if not path.is_file():
+        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
+    own = read_yaml(read_text(path), path, 1, _PROJECT).get("profile") or {}
+    # As with Quarto, of profiles that disagree the first one counts: it is merged last.
+    names = [*reversed(finding.profiles() or _list(own.get("default")))]
+    return [path, *filter(is_file, (folder / f"_quarto-{name}.yml" for name in names))]
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Two values as Quarto merges them: maps key by key, lists one behind the other, else the second."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {
+            key: _merged(below[key], value) if key in below else value
+            for key, value in above.items()
+        }
+    if isinstance(below, list) and isinstance(above, list):
+        return below + [item for item in above if item not in below]
+    return above
+
+
+def place_of(folder: Path, *keys: str | int) -> tuple[Path, int | None]:
+    """The project's file and the line in which a value stands, or else what it would stand in."""
+    for path in reversed(project_files(folder)):
+        line, found = _line_of(path, keys)
+        if found == len(keys):
+            break
+    return path, line
+
+
+def _line_of(path: Path, keys: Sequence[str | int]) -> tuple[int | None, int]:
+    """The line of the innermost value that a file has, and how many of the keys lead to it."""
     node: Any = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
     line = None
-    for key in keys:
+    for place, key in enumerate(keys):
         if isinstance(node, yaml.MappingNode):
             found = [(name, value) for name, value in node.value if name.value == key]
         elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
@@ -257,9 +295,14 @@ def line_of(path: Path, *keys: str | int) -> int | None:
         else:
             found = []
         if not found:
-            break
+            return line, place
         line, node = found[0][0].start_mark.line + 1, found[0][1]
-    return line
+    return line, len(keys)
+
+
+def _fault(path: Path, problem: str, *keys: str | int) -> RenderError:
+    """An error in a value of the project's file."""
+    return at(*place_of(path.parent, *keys), problem)
 
 
 def _refuse_unknown(
@@ -313,17 +356,17 @@ def _pages(path: Path, raw: Mapping[str, Any], key: str) -> tuple[Path, ...]:
     """The files that a list of chapters names."""
     pages = []
     for place, name in enumerate((raw.get("book") or {}).get(key) or ()):
-        line = line_of(path, "book", key, place)
+        problem = ""
         if not isinstance(name, str) or "/" in name or not name.endswith(".qmd"):
             problem = f"book.{key} names .qmd files beside this one, without parts; found {name!r}"
-            raise at(path, line, problem)
-        if not _NAME_OF_FILE.fullmatch(name):
+        elif not _NAME_OF_FILE.fullmatch(name):
             problem = f"a page's name has letters, digits, - and _ alone; found {name!r}"
-            raise at(path, line, problem)
-        if not is_file(path.parent / name):
-            raise at(path, line, f"chapter {name} is not there")
-        if path.parent / name in pages:
-            raise at(path, line, f"chapter {name} stands twice; leave one of them")
+        elif not is_file(path.parent / name):
+            problem = f"chapter {name} is not there"
+        elif path.parent / name in pages:
+            problem = f"chapter {name} stands twice; leave one of them"
+        if problem:
+            raise _fault(path, problem, "book", key, place)
         pages.append(path.parent / name)
     return tuple(pages)
 
@@ -336,22 +379,19 @@ def _options(formats: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _authors(path: Path, value: object) -> tuple[Author, ...]:
     authors = []
-    known = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
     for place, entry in enumerate(value if isinstance(value, list) else [value] if value else []):
-        given = {"name": entry} if isinstance(entry, str) else entry
-        if not isinstance(given, dict):
-            problem = f"an author is a name or what is known of one; found {entry}"
-            raise at(path, line_of(path, "book", "author", place), problem)
         try:
-            authors.append(_author(given, known))
+            authors.append(_author({"name": entry} if isinstance(entry, str) else entry))
         except ValueError as error:
-            line = line_of(path, "book", "author", place)
-            raise at(path, line, f"{error}; known: {', '.join(known)}") from None
+            problem = f"{error}; known: {', '.join(_OF_AN_AUTHOR)}"
+            raise _fault(path, problem, "book", "author", place) from None
     return tuple(authors)
 
 
-def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
-    unknown = [key for key in entry if key not in known]
+def _author(entry: Any) -> Author:
+    if not isinstance(entry, dict):
+        raise ValueError(f"an author is a name or what is known of one; found {entry}")
+    unknown = [key for key in entry if key not in _OF_AN_AUTHOR]
     if unknown or not entry.get("name"):
         raise ValueError(
             f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
@@ -374,18 +414,34 @@ def _author(entry: Mapping[str, Any], known: Sequence[str]) -> Author:
 
 def _name(value: object) -> tuple[str, str | None, str | None]:
     """A name in full and its parts; as in Quarto, one that is not called literal is a person's."""
-    if isinstance(value, dict):
-        unknown = [key for key in value if key not in _NAME]
-        if unknown:
-            raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")
-        if value.get("literal"):
-            return str(value["literal"]), None, None
-        given, family = value.get("given"), value.get("family")
-        if not family:
-            raise ValueError("a name without a family name; an organisation's is `literal`")
-        return " ".join(str(part) for part in (given, family) if part), given, family
-    given, _, family = str(value).strip().rpartition(" ")
-    return str(value), given or None, family
+    if not isinstance(value, dict):
+        parts = _parts_of_name(str(value))
+        return " ".join(filter(None, parts)), parts[0] or None, parts[1]
+    unknown = [key for key in value if key not in _NAME]
+    if unknown:
+        raise ValueError(f"unknown {unknown[0]!r} of a name, which has {', '.join(_NAME)}")
+    if value.get("literal"):
+        return str(value["literal"]), None, None
+    given, family = value.get("given"), value.get("family")
+    if not family:
+        raise ValueError("a name without a family name; an organisation's is `literal`")
+    return " ".join(str(part) for part in (given, family) if part), given, family
+
+
+def _parts_of_name(name: str) -> tuple[str, str]:
+    """Given and family name, as BibTeX reads them: "Last, First", "Last, Jr., First", "First von Last".
+
+    A comma may also stand before a suffix alone, as in "First Last, Jr.".
+    """
+    family, *rest = [part.strip() for part in name.split(",")]
+    suffixes = [part for part in rest if _SUFFIX.fullmatch(part)]
+    given = " ".join(part for part in rest if part not in suffixes)
+    if not given:
+        words = family.split()
+        particles = [n for n, word in enumerate(words[:-1]) if word[0].islower() and n]
+        start = particles[0] if particles else len(words) - 1
+        given, family = " ".join(words[:start]), " ".join(words[start:])
+    return given, ", ".join([family, *suffixes])
 
 
 def _url(value: object) -> str | None:
@@ -420,7 +476,7 @@ def _header(path: Path, value: object) -> str:
             parts.append(read_text(file))
         else:
             problem = f"what goes into the header is a `file` or a `text`; found {entry}"
-            raise at(path, line_of(path, *keys), problem)
+            raise _fault(path, problem, *keys)
     return "\n".join(part.strip() for part in parts)
 
 
@@ -438,5 +494,5 @@ def _files(path: Path, value: object, *keys: str) -> tuple[Path, ...]:
     """Files that the project names, and must have."""
     for name in _list(value):
         if not is_file(path.parent / name):
-            raise at(path, line_of(path, *keys), f"{name} is not there")
+            raise _fault(path, f"{name} is not there", *keys)
     return tuple(path.parent / name for name in _list(value))

@@ -124,7 +124,12 @@ def assemble(executed: list[Executed], book: Book) -> Document:
     chapters: list[Chapter] = []
     targets: dict[str, Target] = {}
     counts: Counter[bool] = Counter()
-    for chapter in tree.each(partial(_open_chapter, book=book), executed):
+
+    def open_chapter(one: Executed) -> Chapter:
+        with about(one.page.path):
+            return _open_chapter(one, book)
+
+    for chapter in tree.each(open_chapter, executed):
         path = chapter.page.path
         with about(path):
             if chapter.place is not None:
@@ -148,11 +153,6 @@ def assemble(executed: list[Executed], book: Book) -> Document:
 
 def _open_chapter(executed: Executed, book: Book) -> Chapter:
     """A page's tree, with its first heading, or the title of its front matter, taken off."""
-    with about(executed.page.path):
-        return _chapter(executed, book)
-
-
-def _chapter(executed: Executed, book: Book) -> Chapter:
     page = executed.page
     front_matter = page.front_matter
     is_index = page.path == book.chapters[0]
@@ -176,12 +176,9 @@ def _chapter(executed: Executed, book: Book) -> Chapter:
         raise at(*executed.where(f"# {second}"), problem)
     abstract = front_matter.get("abstract") or (book.abstract if is_index else None)
     if abstract:
-        words = {
-            "t": "Div",
-            "c": [["", ["block-title"], []], [{"t": "Plain", "c": tree.words("Abstract")}]],
-        }
-        text = [{"t": "Plain", "c": tree.read_inlines(str(abstract))}]
-        blocks.insert(0, {"t": "Div", "c": [["", ["abstract"], []], [words, *text]]})
+        heading = tree.div([{"t": "Plain", "c": tree.words("Abstract")}], "block-title")
+        text = {"t": "Plain", "c": tree.read_inlines(str(abstract))}
+        blocks.insert(0, tree.div([heading, text], "abstract"))
     counted = "unnumbered" not in classes
     options = {**book.html, **front_matter}
     return Chapter(
@@ -246,13 +243,12 @@ class _Numbering:
         kind, hyphen, _ = identifier.partition("-")
         kind = kind if hyphen else ""
         if _FOREIGN.match(identifier):
-            raise self.chapter.error(
-                identifier, f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq"
-            )
+            problem = f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq"
+            raise self.chapter.error(identifier, problem)
         if node["t"] == "Header":
             return self._heading(node)
         if node["t"] == "Div":
-            return self._div(node, kind, identifier, classes, pairs)
+            return self._div(node, kind)
         if node["t"] == "Figure" and kind == "fig":
             return self._float(identifier, kind, _caption(node), node["c"][2], pairs)
         if node["t"] == "Table" and kind == "tbl" and node["c"][1][1]:
@@ -262,9 +258,8 @@ class _Numbering:
             return {"t": node["t"], "c": self._equations(node["c"])}
         return tree.within(node, self._blocks)
 
-    def _div(
-        self, node: Node, kind: str, identifier: str, classes: list[str], pairs: dict[str, str]
-    ) -> Node:
+    def _div(self, node: Node, kind: str) -> Node:
+        identifier, classes, pairs = tree.attributes(node)
         wrong = [name for name in pairs if name.startswith("layout") and name != "layout-ncol"]
         wrong += [name for name in pairs if _CONDITION.match(name) and pairs[name] not in _FORMATS]
         wrong += [name for name in classes if _CALLOUT.match(name) and "callout" not in classes]

@@ -1,104 +1,82 @@
-"""Runs the cells of a page in a Jupyter kernel, or recalls what came of them before."""
+"""Runs the cells of pages in Jupyter kernels; outputs that an earlier build kept are not made again."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from report.engine import trace
+from report.engine.cache import Cache, has_pictures, inputs, key_of
 from report.engine.config import Book
 from report.engine.errors import at
 from report.engine.kernels import ARGUMENTS, Kernels, end_group, size
-from report.engine.memory import Memory, Outputs
-from report.engine.outputs import COLOUR, Executed, write
+from report.engine.outputs import COLOUR, Executed, Outputs, write
 from report.engine.source import Page
 from report.engine.steps import Step, all_steps
 
 TIME_LIMIT = 600  # seconds a cell may take
 OUTPUT_LIMIT = 32_000_000  # bytes that may come of it
-_FILES = """
-def __files():
-    import os, tempfile
-    from pathlib import Path
-    from IPython.display import display
-    with tempfile.TemporaryDirectory(dir=os.environ["IPYTHONDIR"]) as name:
-        folder = Path(name)
-{code}
-        found = {{
-            path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-            for path in sorted(folder.rglob("*")) if path.is_file()
-        }}
-    display({{"application/json": found}}, raw=True)
-__files()
+# Tracebacks of groups and of `sys.exit` have no lines, so they are not read.
+_WHERE = """
+def __where():
+    import sys, traceback
+    frames = traceback.walk_tb(sys.last_value.__traceback__)
+    lines = [line for frame, line in frames if frame.f_globals is globals()]
+    print((lines or [getattr(sys.last_value, "lineno", None) or 1])[0])
+__where()
 """
+PAGES_AT_ONCE = 3  # on two cores one more than these: each waits for its kernel at times
 
 
-def execute(page: Page, book: Book, kernels: Kernels, memory: Memory | None = None) -> Executed:
-    """Run a page's cells in order, in one kernel, in the project's folder.
+def execute(pages: Sequence[Page], book: Book, cache: Cache | None = None) -> list[Executed]:
+    """Run the cells of pages, each page in a kernel of its own, in the project's folder.
 
     Args:
-        page: the page.
-        book: its project.
-        kernels: where its kernel comes from.
-        memory: where the outputs of the same cells are looked for first, and kept afterwards.
+        pages: the pages.
+        book: their project.
+        cache: where the outputs of the same cells are looked for first, and kept afterwards.
 
     Raises:
-        RenderError: a cell raises, never ends, or its kernel dies.
+        RenderError: a cell raises, never ends, or its kernel dies; the first page's error.
     """
-    asked = all_steps(page, book)
-    codes = [step.code for step in asked]
-    about = _about(book)
-    outputs = memory.recall("cells", about, codes) if memory and asked else None
-    if outputs is None:
-        traced = kernels.scratch / f"{page.path.stem}.trace"
-        outputs = run(asked, book.folder, kernels, traced) if asked else []
-        if memory and asked:
-            memory.remember("cells", about, codes, outputs, traced)
-    return write(page, book, outputs)
+    before = inputs(book.folder, book.output) if cache else ""
+    outputs: dict[Path, Outputs] = {}
+    missing: list[tuple[Page, list[Step], str]] = []
+    for page in pages:
+        steps = all_steps(page, book)
+        codes = [step.code for step in steps]
+        key = key_of(before, page.path.name, size(book), book.html.get("fig-dpi"), codes)
+        kept = cache.get("cells", key) if cache and steps else None
+        if steps and (kept is None or not has_pictures(book.folder, kept.decode())):
+            missing.append((page, steps, key))
+        else:
+            outputs[page.path] = json.loads(kept) if kept else []
+    to_run = [page for page, _, _ in missing]
+    with Kernels(book, to_run) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        futures = [pool.submit(run, steps, book.folder, kernels) for _, steps, _ in missing]
+        try:
+            outputs |= {page.path: one.result() for page, one in zip(to_run, futures, strict=True)}
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    # What changed while the cells ran may be in their outputs or not.
+    if cache and missing and inputs(book.folder, book.output) == before:
+        for page, _, key in missing:
+            cache.put("cells", key, json.dumps(outputs[page.path]).encode())
+    return [write(page, book, outputs[page.path]) for page in pages]
 
 
-def key(page: Page, book: Book) -> str:
-    """A page's code with what decides its outputs beside it, a key for other kernels; "" for no code."""
-    codes = [step.code for step in all_steps(page, book)]
-    return json.dumps([_about(book), page.path.name, *codes]) if codes else ""
-
-
-def write_files(
-    code: str, book: Book, kernels: Kernels, memory: Memory | None = None
-) -> dict[str, bytes]:
-    """The files that code writes into the folder that it knows as `folder`, run as a page's code is.
-
-    Raises:
-        RenderError: the code raises, never ends, or its kernel dies.
-    """
-    steps = [Step(_FILES.format(code=indent(code, " " * 8)), book.folder, 1)]
-    codes = [step.code for step in steps]
-    outputs = memory.recall("files", "", codes) if memory else None
-    if outputs is None:
-        traced = kernels.scratch / "files.trace"
-        outputs = run(steps, book.folder, kernels, traced)
-        if memory:
-            memory.remember("files", "", codes, outputs, traced)
-    ((output,),) = outputs
-    return {name: text.encode() for name, text in output["data"]["application/json"].items()}
-
-
-def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> Outputs:
+def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
     """The outputs of pieces of code that run in a kernel of their own, one list each.
 
     Args:
         steps: the pieces, in order.
         folder: where they run.
         kernels: where the kernel comes from.
-        traced: the file for what the kernel's trace has seen.
 
     Raises:
         RenderError: as :func:`execute`.
@@ -112,20 +90,14 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels, traced: Path) -> 
         extra_arguments=ARGUMENTS,
         timeout=TIME_LIMIT,
         shutdown_kernel="immediate",
-        # What a cell prints may reach us in pieces, as the machine's load has it.
-        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     )
     try:
         with _begun(client, steps[0].path, kernels):
             client.group = getattr(manager.provisioner, "pgid", None)
-            beginning = Step(kernels.first, steps[0].path, 1)
-            _outputs(client, beginning)
-            outputs = [_outputs(client, step) for step in steps]
-            _outputs(client, replace(beginning, code=trace.ending(traced)))
+            return [_outputs(client, step) for step in steps]
     finally:
         end_group(client.group)
-    return outputs
 
 
 @contextmanager
@@ -137,10 +109,6 @@ def _begun(client: "_Client", path: Path, kernels: Kernels) -> Iterator[None]:
         except RuntimeError as error:  # it died, or never spoke
             raise at(path, None, f"the page's Python process did not begin ({error})") from None
         yield
-
-
-def _about(book: Book) -> str:
-    return f"{book.folder.name} {size(book)} {book.html.get('fig-dpi')}"
 
 
 class _Client(NotebookClient):
@@ -170,8 +138,7 @@ def _outputs(client: _Client, step: Step) -> list[Any]:
     try:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
-        raised = next((o for o in cell.outputs if o["output_type"] == "error"), None)
-        number = _raised_line(raised, step.line) if raised else step.line
+        number = _raised_line(client, step.line)
         words = COLOUR.sub("", str(error.evalue)).strip() or "without a word"
         raise at(step.path, number, f"the cell raises {error.ename}: {words}") from None
     except nbformat.ValidationError as error:
@@ -185,14 +152,24 @@ def _outputs(client: _Client, step: Step) -> list[Any]:
             problem = f"the cell gives more than {OUTPUT_LIMIT:,} bytes; print and show less"
             raise at(step.path, step.line, problem) from None
         raise at(step.path, step.line, "the cell's Python process died") from None
-    return list(cell.outputs)
+    return _joined(cell.outputs)
 
 
-def _raised_line(output: Any, first: int) -> int:
-    """The line of the page in which a cell raised, read from the traceback's own arrow."""
-    for block in (COLOUR.sub("", row) for row in output.get("traceback", ())):
-        if block.startswith(("Cell In[", "  Cell In[", "  File <ipython")):
-            found = re.search(r"^-+>\s*(\d+)|line (\d+)\b", block, re.MULTILINE)
-            if found:
-                return first + int(found[1] or found[2]) - 1
-    return first
+def _joined(outputs: Sequence[Any]) -> list[Any]:
+    """Outputs with what a cell printed in one go in one piece; it arrives in several on a busy machine."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            last["text"] += output["text"]
+        else:
+            joined.append(output)
+    return joined
+
+
+def _raised_line(client: _Client, first: int) -> int:
+    """The line of the page in which its cell raised, which the kernel is asked for."""
+    asking = nbformat.v4.new_code_cell(_WHERE)  # type: ignore[no-untyped-call]
+    client.nb.cells.append(asking)
+    client.execute_cell(asking, len(client.nb.cells) - 1)
+    return first + int(asking.outputs[0]["text"]) - 1

@@ -8,9 +8,11 @@ from report.engine import tree
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document, Target
 from report.engine.errors import about
+from report.engine.outputs import size_of
+from report.engine.plain import read_text
 from report.engine.tree import Node
 
-CALLOUTS = ("note", "tip", "important", "warning", "caution")
+WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
@@ -31,14 +33,7 @@ def write_inlines(inlines: list[Node]) -> str:
 
 def arguments(book: Book) -> list[str]:
     """Pandoc's options for every page."""
-    options = [
-        "-t",
-        "html5",
-        "--section-divs",
-        "--mathml",
-        "--wrap=none",
-        "--syntax-highlighting=pygments",
-    ]
+    options = ["-t", "html5", *WEB, "--wrap=none"]
     if book.bibliography:
         options.append("--citeproc")
         options += [f"--bibliography={path}" for path in book.bibliography]
@@ -68,7 +63,19 @@ def document_title(chapter: Chapter, book: Book) -> str:
     return f"{chapter.heading} – {book.title}"
 
 
-class _Writer:
+def _raw(text: str) -> Node:
+    return tree.raw_block("html", text)
+
+
+def _line(*parts: str | list[Node]) -> Node:
+    """A line of raw HTML and inlines."""
+    inlines: list[Node] = []
+    for part in parts:
+        inlines += [tree.raw_inline("html", part)] if isinstance(part, str) else part
+    return {"t": "Plain", "c": inlines}
+
+
+class _Writer(tree.Writer):
     """Turns our nodes and Quarto's divs into pandoc's nodes and raw HTML."""
 
     def __init__(self, chapter: Chapter, document: Document) -> None:
@@ -76,15 +83,8 @@ class _Writer:
         self.callouts = 0
         self.tabsets = 0
 
-    def blocks(self, nodes: list[Node]) -> list[Node]:
-        result: list[Node] = []
-        for node in nodes:
-            result += self.block(node)
-        return result
-
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
-        _, classes, pairs = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
         if kind == "Header":
@@ -92,78 +92,70 @@ class _Writer:
         if kind == "Figure":
             return self._plain_figure(node)
         if kind == "Div":
-            special = self._special_div(node, classes, pairs)
+            special = self._special_div(node)
             if special is not None:
                 return special
         if kind == "Para" and all(part["t"] == "Image" for part in node["c"]):
             node = {"t": "Plain", "c": node["c"]}  # a picture is no paragraph
-        return [self._sentence(tree.within(node, self.blocks))]
+        return [self.words(tree.within(node, self.blocks))]
 
-    def _special_div(
-        self, node: Node, classes: list[str], pairs: dict[str, str]
-    ) -> list[Node] | None:
-        callout = next(
-            (c[8:] for c in classes if c.startswith("callout-") and c[8:] in CALLOUTS), None
-        )
+    def _special_div(self, node: Node) -> list[Node] | None:
+        _, classes, pairs = tree.attributes(node)
+        content = node["c"][1]
+        callout = tree.callout(node)
         if callout:
-            return self._callout(node, callout, classes, pairs)
+            return self._callout(callout, classes, pairs)
         if "panel-tabset" in classes:
-            return self._tabset(node)
+            return self._tabset(content)
         if "cell-fold" in classes:
             state = " open" if pairs.get("state") == "open" else ""
             summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
             opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
-            return [
-                tree.raw_block("html", opening),
-                *self.blocks(node["c"][1]),
-                tree.raw_block("html", "</details>"),
-            ]
+            return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
-            return self.blocks(node["c"][1]) if is_visible(classes, pairs, "html") else []
+            return self.blocks(content) if tree.is_visible(node, "html") else []
         columns = tree.columns(pairs)
         if columns:
-            return self._panel(node["c"][1], columns)
+            return self._panel(content, columns)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
-            lazy = tree.rewrite(node["c"][1], _put_off)
+            lazy = tree.rewrite(content, self._put_off)
             return [{"t": "Div", "c": [node["c"][0], self.blocks(lazy)]}]
         return None
 
+    def _put_off(self, node: Node) -> Node | None:
+        """An image that is fetched when it is about to be seen; its size keeps its place on the page."""
+        if node["t"] != "Image":
+            return None
+        (identifier, classes, pairs), text, target = node["c"]
+        drawing = self.chapter.page.path.parent / target[0]
+        known = {"loading": "lazy"} | dict(pairs)
+        if drawing.suffix == ".svg" and "width" not in known and drawing.is_file():
+            known |= size_of(read_text(drawing))
+        return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
+
     def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
         """Blocks side by side."""
-        return [
-            tree.raw_block(
-                "html", f'<div class="quarto-layout-panel" style="--columns: {columns}">'
-            ),
-            *(
-                {"t": "Div", "c": [["", ["quarto-layout-cell"], []], self.block(block)]}
-                for block in blocks
-            ),
-            tree.raw_block("html", "</div>"),
-        ]
+        cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
+        opening = f'<div class="quarto-layout-panel" style="--columns: {columns}">'
+        return [_raw(opening), *cells, _raw("</div>")]
 
     def _callout(
-        self, node: Node, kind: str, classes: list[str], pairs: dict[str, str]
+        self, callout: tree.Callout, classes: list[str], pairs: dict[str, str]
     ) -> list[Node]:
-        content = list(node["c"][1])
-        title: list[Node] = []
-        if content and content[0]["t"] == "Header":
-            title = content.pop(0)["c"][2]
-        elif "title" in pairs:
-            title = tree.read_inlines(pairs["title"])
+        kind, title, content = callout
         simple = pairs.get("appearance") in ("simple", "minimal")
         more = escaping.escape(" ".join(c for c in classes if not c.startswith("callout-")))
         style = escaping.escape(pairs.get("appearance", "default"))
         outer = f"callout callout-style-{style} callout-{kind}"
         outer += "" if simple and not title else " callout-titled"
-        parts = [tree.raw_block("html", f'<div class="{outer} {more}">'.replace(' ">', '">'))]
+        parts = [_raw(f'<div class="{outer} {more}">'.replace(' ">', '">'))]
         collapsible = "collapse" in pairs
         self.callouts += 1
         body_id = f"callout-{self.callouts}"
         if title or not simple:
             # Who can't see the colour hears the kind; without a title the kind is the title.
             name = f'<span class="screen-reader-only">{kind.capitalize()}</span>' if title else ""
-            text = title or tree.words(kind.capitalize())
             toggle = ""
             if collapsible:
                 expanded = str(pairs["collapse"] == "false").lower()
@@ -172,69 +164,41 @@ class _Writer:
                 f'<div class="callout-header"{toggle}><div class="callout-icon-container">'
                 f'<i class="callout-icon"></i></div><div class="callout-title-container">{name}'
             )
-            parts += [
-                {
-                    "t": "Plain",
-                    "c": [
-                        tree.raw_inline("html", opening),
-                        *self.inlines(text),
-                        tree.raw_inline("html", "</div></div>"),
-                    ],
-                }
-            ]
+            text = self.inlines(title or tree.words(kind.capitalize()))
+            parts.append(_line(opening, text, "</div></div>"))
         wrap = f'<div id="{body_id}" class="callout-collapse">' if collapsible else ""
-        parts.append(
-            tree.raw_block("html", f'{wrap}<div class="callout-body-container callout-body">')
-        )
-        parts += self.blocks(content)
-        parts.append(tree.raw_block("html", "</div></div>" + ("</div>" if collapsible else "")))
-        return parts
+        parts.append(_raw(f'{wrap}<div class="callout-body-container callout-body">'))
+        closing = "</div></div>" + ("</div>" if collapsible else "")
+        return [*parts, *self.blocks(content), _raw(closing)]
 
-    def _tabset(self, node: Node) -> list[Node]:
+    def _tabset(self, blocks: list[Node]) -> list[Node]:
         tabs: list[tuple[list[Node], list[Node]]] = []
-        for block in node["c"][1]:
+        for block in blocks:
             if block["t"] == "Header":
                 tabs.append((block["c"][2], []))
             elif tabs:
                 tabs[-1][1].append(block)
         self.tabsets += 1
-        name = f"tabset-{self.tabsets}"
-        inlines: list[Node] = []
+        bar: list[str | list[Node]] = []
         panes: list[Node] = []
         for place, (title, content) in enumerate(tabs, start=1):
+            name = f"tabset-{self.tabsets}-{place}"
             active = " active" if place == 1 else ""
-            inlines += [
-                tree.raw_inline(
-                    "html",
-                    f'<li class="nav-item" role="presentation"><a class="nav-link{active}" role="tab" '
-                    f'id="{name}-{place}-tab" href="#{name}-{place}" aria-controls="{name}-{place}" '
-                    f'aria-selected="{str(place == 1).lower()}">',
-                ),
-                *self.inlines(title),
-                tree.raw_inline("html", "</a></li>"),
+            bar += [
+                f'<li class="nav-item" role="presentation"><a class="nav-link{active}" role="tab" '
+                f'id="{name}-tab" href="#{name}" aria-controls="{name}" '
+                f'aria-selected="{str(place == 1).lower()}">',
+                self.inlines(title),
+                "</a></li>",
             ]
-            panes += [
-                tree.raw_block(
-                    "html",
-                    f'<div id="{name}-{place}" class="tab-pane{active}" role="tabpanel" '
-                    f'aria-labelledby="{name}-{place}-tab">',
-                ),
-                *self.blocks(content),
-                tree.raw_block("html", "</div>"),
-            ]
+            opening = (
+                f'<div id="{name}" class="tab-pane{active}" role="tabpanel" '
+                f'aria-labelledby="{name}-tab">'
+            )
+            panes += [_raw(opening), *self.blocks(content), _raw("</div>")]
         opening = '<div class="panel-tabset"><ul class="nav nav-tabs" role="tablist">'
-        return [
-            {
-                "t": "Plain",
-                "c": [
-                    tree.raw_inline("html", opening),
-                    *inlines,
-                    tree.raw_inline("html", '</ul><div class="tab-content">'),
-                ],
-            },
-            *panes,
-            tree.raw_block("html", "</div></div>"),
-        ]
+        head = _line(opening, *bar, '</ul><div class="tab-content">')
+        return [head, *panes, _raw("</div></div>")]
 
     def _float(self, node: Node) -> list[Node]:
         identifier, kind, number = node["id"], node["kind"], node["number"]
@@ -246,46 +210,28 @@ class _Writer:
             f'<figcaption id="{identifier}-caption-text" class="quarto-float-caption-{place} '
             f'quarto-float-caption quarto-float-{kind}">{label}'
         )
-        caption = {
-            "t": "Plain",
-            "c": [
-                tree.raw_inline("html", opening),
-                *self.inlines(node["caption"]),
-                tree.raw_inline("html", "</figcaption>"),
-            ],
-        }
+        caption = _line(opening, self.inlines(node["caption"]), "</figcaption>")
         columns = node["columns"]
         content = [
-            tree.raw_block("html", f'<div aria-describedby="{identifier}-caption-text">'),
+            _raw(f'<div aria-describedby="{identifier}-caption-text">'),
             *(self._panel(node["c"], columns) if columns else self.blocks(node["c"])),
-            tree.raw_block("html", "</div>"),
+            _raw("</div>"),
         ]
         start = (
             f'<div id="{identifier}" class="quarto-float quarto-figure quarto-figure-center anchored">\n'
             f'<figure class="quarto-float quarto-float-{kind} figure">'
         )
         body = [caption, *content] if kind == "tbl" else [*content, caption]
-        return [
-            tree.raw_block("html", start),
-            *body,
-            tree.raw_block("html", "</figure>\n</div>"),
-        ]
+        return [_raw(start), *body, _raw("</figure>\n</div>")]
 
     def _plain_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
-        caption = tree.inlines(node["c"][1][1])
+        caption = self.inlines(tree.inlines(node["c"][1][1]))
         return [
-            tree.raw_block("html", '<div class="quarto-figure"><figure class="figure">'),
+            _raw('<div class="quarto-figure"><figure class="figure">'),
             *self.blocks(node["c"][2]),
-            {
-                "t": "Plain",
-                "c": [
-                    tree.raw_inline("html", "<figcaption>"),
-                    *self.inlines(caption),
-                    tree.raw_inline("html", "</figcaption>"),
-                ],
-            },
-            tree.raw_block("html", "</figure></div>"),
+            _line("<figcaption>", caption, "</figcaption>"),
+            _raw("</figure></div>"),
         ]
 
     def _heading(self, node: Node) -> Node:
@@ -300,15 +246,7 @@ class _Writer:
         level = 2 if level == 1 else level
         return {"t": "Header", "c": [level, [identifier, classes, []], inlines]}
 
-    def inlines(self, nodes: list[Node]) -> list[Node]:
-        changed: list[Node] = tree.rewrite(nodes, self._change)
-        return changed
-
-    def _sentence(self, node: Node) -> Node:
-        changed: Node = tree.rewrite(node, self._change)
-        return changed
-
-    def _change(self, node: Node) -> Node | list[Node] | None:
+    def change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
             return tree.raw_inline("html", self._reference(node))
         if node["t"] == "Equation":
@@ -361,21 +299,6 @@ def image(node: Node) -> str:
         elif value:
             parts.append(f'style="{name}: {escaping.escape(value)}"')
     return f"<img {' '.join(parts)}>"
-
-
-def _put_off(node: Node) -> Node | None:
-    """An image that is fetched when it is about to be seen."""
-    if node["t"] != "Image":
-        return None
-    (identifier, classes, pairs), text, target = node["c"]
-    return {"t": "Image", "c": [[identifier, classes, [*pairs, ["loading", "lazy"]]], text, target]}
-
-
-def is_visible(classes: list[str], pairs: dict[str, str], format_: str) -> bool:
-    """Whether a conditional div shows in a format."""
-    names = {"html": ("html", "html5"), "typst": ("typst", "pdf")}[format_]
-    applies = pairs.get("when-format", format_) in names and pairs.get("unless-format") not in names
-    return applies if "content-visible" in classes else not applies
 
 
 def web_address(url: str) -> str:

@@ -10,14 +10,15 @@ from xml.etree import ElementTree
 
 from pneumo.base import paths
 from report.engine.config import Book
-from report.engine.errors import at
-from report.engine.memory import Outputs
+from report.engine.errors import RenderError, at
 from report.engine.source import Cell, Inline, Page
 from report.engine.steps import PREPARING, options_of, steps_of
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
 _PIXELS_A_POINT = 4 / 3
+Outputs = list[list[dict[str, Any]]]  # a list a piece of code
+_REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as Quarto, which names matplotlib's
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
 
 
@@ -76,155 +77,173 @@ class _Page:
             if isinstance(piece, Inline):
                 text = "".join(_words(o["data"], piece) for o in outputs if "data" in o)
             else:
-                text = self._cell(piece, outputs)
+                text = _Cell(piece, self).write(outputs)
             self.printed.append((text, piece))
             parts.append(text)
         return "".join(parts)
 
-    def _cell(self, cell: Cell, outputs: list[Any]) -> str:
-        options = options_of(cell, self.page, self.book)
+
+class _Cell:
+    """A cell on its way to Markdown."""
+
+    def __init__(self, cell: Cell, within: _Page) -> None:
+        self.cell, self.within = cell, within
+        self.options = options_of(cell, within.page, within.book)
+        self.label = str(self.options.get("label") or "")
+        self.kind = self.label.partition("-")[0]
+        self.as_is = self.options.get("output") == "asis"
+
+    def fault(self, problem: str) -> RenderError:
+        """An error in this cell."""
+        return at(self.cell.path, self.cell.line, problem)
+
+    def write(self, outputs: list[Any]) -> str:
+        """The cell's source, where it is shown, and what came of it."""
+        options = self.options
         if not options.get("include", True):
             return "\n"
-        shown = [self._source(cell, options)] if options.get("echo", True) else []
+        shown = [self._source()] if options.get("echo", True) else []
         if options.get("output", True) is not False:
-            shown.append(self._outputs(cell, options, outputs))
+            shown.append(self._outputs(outputs))
         body = "\n\n".join(part for part in shown if part)
         if not body:
             return "\n"
-        if options.get("output") == "asis":  # headings in it are the page's own
+        if self.as_is:  # headings in it are the page's own
             return f"\n{body}\n\n"
         return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
 
-    def _source(self, cell: Cell, options: Mapping[str, Any]) -> str:
-        listing = _fenced(cell.code.strip(), "{.python .cell-code}")
-        fold = options.get("code-fold", self.book.html.get("code-fold"))
+    def _source(self) -> str:
+        listing = _fenced(self.cell.code.strip(), "{.python .cell-code}")
+        fold = self.options.get("code-fold", self.within.book.html.get("code-fold"))
         if not fold:
             return listing
-        summary = _attribute(options.get("code-summary", "Code"))
+        summary = _attribute(self.options.get("code-summary", "Code"))
         state = "open" if fold == "show" else "closed"
         return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
 
-    def _outputs(self, cell: Cell, options: Mapping[str, Any], outputs: list[Any]) -> str:
+    def _outputs(self, outputs: list[Any]) -> str:
         """All outputs in their order, as a numbered figure or table where the label asks for one."""
-        as_is = options.get("output") == "asis"
-        label = str(options.get("label") or "")
-        kind = label.partition("-")[0]
+        if any(map(_is_picture, outputs)):
+            outputs = [output for output in outputs if not _is_repr(output)]
         try:
-            pictures = [
-                self._store(output, cell, label) for output in outputs if _is_picture(output)
-            ]
+            pictures = [self._store(output) for output in outputs if _is_picture(output)]
         except (ValueError, TypeError, AttributeError) as error:
-            raise at(
-                cell.path, cell.line, f"the cell shows a picture that is none ({error})"
-            ) from None
-        images = self._images(cell, options, label, pictures)
-        renderings = self._renderings(cell, options, pictures)
-        together = kind == "fig" or bool(options.get("layout-ncol"))
+            raise self.fault(f"the cell shows a picture that is none ({error})") from None
+        images = self._images(pictures)
+        renderings = self._renderings(len(pictures))
+        together = self.kind == "fig" or bool(self.options.get("layout-ncol"))
         parts: list[str] = []
-        shown: list[str] = []
+        tables: list[str] = []
         for output in outputs:
             if _is_picture(output):
                 if together:
-                    parts += [self._group(options, label, images)] if images else []
+                    parts += [self._group(images)] if images else []
                     images = []
                 else:
                     more = f".{renderings.pop(0)}-content" if renderings else ""
                     parts.append(_shown(images.pop(0), more))
             elif output["output_type"] == "stream":
-                if output["name"] == "stdout" or options.get("warning", True):
+                if output["name"] == "stdout" or self.options.get("warning", True):
                     text = _text(output["text"])
                     if output["name"] == "stderr":  # a warning names the file that it comes from
                         text = paths.without_folders(text)
-                    parts.append(text if as_is else _verbatim(text, output["name"]))
+                    parts.append(text if self.as_is else _verbatim(text, output["name"]))
             elif output["output_type"] == "error":
                 text = paths.without_folders(_text("\n".join(output["traceback"])))
                 parts.append(_verbatim(text, "error"))
             else:
-                (shown if kind == "tbl" else parts).append(_display(output["data"], cell, as_is))
-        if kind == "tbl" and shown:
-            caption = " ".join(str(options.get("tbl-cap") or "").split())
-            parts.append(f"::::::: {{#{label}}}\n" + "\n\n".join(shown) + f"\n\n{caption}\n:::::::")
-        if outputs and kind in ("fig", "tbl") and not (pictures if kind == "fig" else shown):
-            wanted = "figure" if kind == "fig" else "table"
-            raise at(
-                cell.path, cell.line, f"the cell is labelled {label}, but it shows no {wanted}"
-            )
+                (tables if self.kind == "tbl" else parts).append(self._display(output["data"]))
+        if tables:
+            parts.append(self._float("\n\n".join(tables)))
+        wanted = {"fig": "figure", "tbl": "table"}.get(self.kind)
+        if outputs and wanted and not (pictures if self.kind == "fig" else tables):
+            raise self.fault(f"the cell is labelled {self.label}, but it shows no {wanted}")
         return "\n\n".join(parts)
 
-    def _images(
-        self, cell: Cell, options: Mapping[str, Any], label: str, pictures: list[tuple[str, str]]
-    ) -> list[str]:
+    def _images(self, pictures: list[tuple[str, str]]) -> list[str]:
         """Each picture as Markdown, with its own caption and alternative text."""
+        options, count = self.options, len(pictures)
         captions, alts = _texts(options.get("fig-subcap")), _texts(options.get("fig-alt"))
-        if captions and len(captions) != len(pictures):
-            problem = f"{len(captions)} texts in fig-subcap for {len(pictures)} figures"
-            raise at(cell.path, cell.line, problem)
-        if isinstance(options.get("fig-alt"), list) and len(alts) != len(pictures):
-            problem = f"{len(alts)} texts in fig-alt for {len(pictures)} figures"
-            raise at(cell.path, cell.line, problem)
+        if captions and len(captions) != count:
+            raise self.fault(f"{len(captions)} texts in fig-subcap for {count} figures")
+        if isinstance(options.get("fig-alt"), list) and len(alts) != count:
+            raise self.fault(f"{len(alts)} texts in fig-alt for {count} figures")
         if captions and not isinstance(options.get("fig-alt"), list):
             alts = []  # as with Quarto: one text is not every panel's
-        if options.get("fig-cap") and not label.startswith("fig-"):
-            if len(pictures) != 1:
-                problem = f"one fig-cap and {len(pictures)} figures: the cell needs a label fig-…"
-                raise at(cell.path, cell.line, problem)
+        if options.get("fig-cap") and self.kind != "fig":
+            if count != 1:
+                problem = f"one fig-cap and {count} figures: the cell needs a label fig-…"
+                raise self.fault(problem)
             captions = _texts(options["fig-cap"])
         images = []
         for place, (source, shape) in enumerate(pictures):
             caption = captions[place] if captions else ""
-            attributes = f"#{label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
+            attributes = (
+                f"#{self.label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
+            )
             if alts:
                 attributes += f' fig-alt="{_attribute(alts[min(place, len(alts) - 1)])}"'
             images.append(f"![{caption}]({source}){{{attributes}}}")
         return images
 
-    def _renderings(
-        self, cell: Cell, options: Mapping[str, Any], pictures: list[tuple[str, str]]
-    ) -> list[str]:
+    def _renderings(self, count: int) -> list[str]:
         """Which page each picture is for, light or dark; empty where all are for both."""
-        wanted = [str(name) for name in options.get("renderings") or ()]
-        if not wanted:
-            return []
-        if sorted(wanted) != ["dark", "light"]:
-            problem = f"renderings are light and dark; found {', '.join(wanted)}"
-            raise at(cell.path, cell.line, problem)
-        if len(pictures) != len(wanted) or str(options.get("label", "")).startswith("fig-"):
-            problem = (
-                f"{len(wanted)} renderings for {len(pictures)} figures, in a cell without a label"
-            )
-            raise at(cell.path, cell.line, problem)
+        wanted = [str(name) for name in self.options.get("renderings") or ()]
+        if wanted and sorted(wanted) != ["dark", "light"]:
+            raise self.fault(f"renderings are light and dark; found {', '.join(wanted)}")
+        if wanted and (count != len(wanted) or self.kind == "fig"):
+            problem = f"{len(wanted)} renderings for {count} figures, in a cell without a label"
+            raise self.fault(problem)
         return wanted
 
-    def _group(self, options: Mapping[str, Any], label: str, images: list[str]) -> str:
-        """A cell's pictures side by side or below each other, under one caption."""
-        columns = options.get("layout-ncol")
-        attributes = f'layout-ncol="{columns}"' if columns else ""
-        caption = ""
-        if label.startswith("fig-"):
-            attributes = f"#{label} {attributes}"
-            caption = " ".join(str(options.get("fig-cap") or "").split())
-        return (
-            f"::::::: {{{attributes} .cell-figures}}\n"
-            + "\n\n".join([*images, caption])
-            + "\n:::::::"
-        )
+    def _group(self, images: list[str]) -> str:
+        """The cell's pictures side by side or below each other, under one caption."""
+        columns = self.options.get("layout-ncol")
+        attributes = f'layout-ncol="{columns}" .cell-figures' if columns else ".cell-figures"
+        body = "\n\n".join(images)
+        if self.kind == "fig":
+            return self._float(body, attributes)
+        return f"::::::: {{{attributes}}}\n{body}\n:::::::"
 
-    def _store(self, output: Any, cell: Cell, label: str) -> tuple[str, str]:
+    def _float(self, body: str, attributes: str = "") -> str:
+        """A div of the cell's label and caption, of whatever signs that consists."""
+        caption = _attribute(self.options.get(f"{self.kind}-cap") or "")
+        head = f'#{self.label} {attributes} {self.kind}-cap="{caption}"'
+        return f"::::::: {{{head}}}\n{body}\n:::::::"
+
+    def _store(self, output: Any) -> tuple[str, str]:
         """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
-        self.count += 1
-        stem = f"{label or 'cell'}-output-{self.count}"
-        path = f"{self.page.path.stem}_files/figure-html/{stem}"
+        page = self.within
+        page.count += 1
+        stem = f"{self.label or 'cell'}-output-{page.count}"
+        path = f"{page.page.path.stem}_files/figure-html/{stem}"
         data = output["data"]
         if "image/svg+xml" in data:
             drawing = _text(data["image/svg+xml"])
             if not _is_drawing(drawing):
-                raise at(cell.path, cell.line, "the cell shows an SVG that is none")
-            self.files[f"{path}.svg"] = drawing.encode()
+                raise self.fault("the cell shows an SVG that is none")
+            page.files[f"{path}.svg"] = drawing.encode()
         if "image/png" not in data:
-            return f"{path}.svg", _size_of(drawing)
-        self.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
+            size = size_of(drawing)
+            return f"{path}.svg", " ".join(f'{name}="{value}"' for name, value in size.items())
+        page.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
         size = (output.get("metadata") or {}).get("image/png", {})
         return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
+
+    def _display(self, data: Mapping[str, Any]) -> str:
+        """A displayed object in the richest form that both the web and paper can show."""
+        if "text/markdown" in data or "text/latex" in data:
+            body = _text(data.get("text/markdown", data.get("text/latex")))
+            return body if self.as_is else _shown(body)
+        plain = _text(data.get("text/plain", ""))
+        if "text/html" in data:
+            # Of HTML paper shows tables alone; what else there is, it shows as text.
+            html = _fenced(_text(data["text/html"]), "{=html}")
+            text = _fenced(plain, "{.cell-plain}")
+            return _shown(f"{html}\n\n{text}", ".cell-html")
+        if not plain:
+            raise self.fault(f"the cell shows {', '.join(data)}, which no page can hold")
+        return plain if self.as_is else _verbatim(plain, "display")
 
 
 def _is_drawing(text: str) -> bool:
@@ -235,13 +254,13 @@ def _is_drawing(text: str) -> bool:
         return False
 
 
-def _size_of(drawing: str) -> str:
-    """The attributes of an SVG's size, in pixels of a page; none where it names no lengths."""
+def size_of(drawing: str) -> dict[str, str]:
+    """Width and height of an SVG, in pixels of a page; none where it names no lengths."""
     head = drawing[: drawing.find(">", drawing.find("<svg"))]
-    return " ".join(
-        f'{name}="{round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1))}"'
+    return {
+        name: str(round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1)))
         for name, value, unit in _LENGTH.findall(head)
-    )
+    }
 
 
 def _words(data: Mapping[str, Any], inline: Inline) -> str:
@@ -257,20 +276,14 @@ def _is_picture(output: Any) -> bool:
     return "image/png" in data or "image/svg+xml" in data
 
 
-def _display(data: Mapping[str, Any], cell: Cell, as_is: bool) -> str:
-    """A displayed object in the richest form that both the web and paper can show."""
-    if "text/markdown" in data or "text/latex" in data:
-        body = _text(data.get("text/markdown", data.get("text/latex")))
-        return body if as_is else _shown(body)
-    plain = _text(data.get("text/plain", ""))
-    if "text/html" in data:
-        # Of HTML paper shows tables alone; what else there is, it shows as text.
-        html = _fenced(_text(data["text/html"]), "{=html}")
-        text = _fenced(plain, "{.cell-plain}")
-        return _shown(f"{html}\n\n{text}", ".cell-html")
-    if not plain:
-        raise at(cell.path, cell.line, f"the cell shows {', '.join(data)}, which no page can hold")
-    return plain if as_is else _verbatim(plain, "display")
+def _is_repr(output: Any) -> bool:
+    """Whether an output is what a plotting call returns, which no reader wants beside its picture."""
+    data = output.get("data", {})
+    return (
+        output["output_type"] == "execute_result"
+        and set(data) == {"text/plain"}
+        and bool(_REPR.match(_text(data["text/plain"])))
+    )
 
 
 def _shown(body: str, more: str = "") -> str:
@@ -302,4 +315,5 @@ def _fenced(text: str, attributes: str) -> str:
 
 def _attribute(value: object) -> str:
     """A text in one line, as it stands between quotation marks in an attribute."""
-    return " ".join(str(value).split()).replace("\\", "\\\\").replace('"', '\\"')
+    text = " ".join(str(value).split()).replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("&", "&amp;")  # pandoc decodes it

@@ -15,11 +15,11 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from report.engine import tree
+from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document
 from report.engine.errors import RenderError, about
-from report.engine.html import CALLOUTS, arguments, is_visible, metadata, reference_text
-from report.engine.memory import Memory, key_of
+from report.engine.html import WEB, arguments, metadata, reference_text
 from report.engine.tree import Node
 
 _POINTS = 0.75  # of a CSS pixel
@@ -39,6 +39,7 @@ except (RuntimeError, typst.TypstError) as error:
 _PAGE = "// page "  # what follows in the source is of the page that is named behind it
 _SHARE = re.compile(r"[0-9]+(\.[0-9]+)?%")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_FIELD = re.compile(r"\.\w")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -48,7 +49,7 @@ def write_pdf(
     templates: Path,
     files: Mapping[str, bytes],
     folder: Path,
-    memory: Memory | None = None,
+    cache: Cache | None = None,
 ) -> bytes:
     """The book as a PDF.
 
@@ -58,7 +59,7 @@ def write_pdf(
         templates: the folder that holds ``report.typ.j2``.
         files: the pictures that cells drew, by path.
         folder: an empty folder to work in.
-        memory: where the PDF of the same source and pictures is looked for first, and kept afterwards.
+        cache: where the PDF of the same source and pictures is looked for first, and kept afterwards.
 
     Raises:
         RenderError: Typst refuses, with its own words, or finds no end; names the page where one is to blame.
@@ -75,12 +76,12 @@ def write_pdf(
         if path.is_file()
     }
     key = key_of(version("typst"), digests)
-    known = memory.get("typst", key) if memory else None
-    if known is not None:
-        return known
+    kept = cache.get("typst", key) if cache else None
+    if kept is not None:
+        return kept
     pdf = _set(source, document)
-    if memory:
-        memory.put("typst", key, pdf)
+    if cache:
+        cache.put("typst", key, pdf)
     return pdf
 
 
@@ -123,9 +124,9 @@ def write_typst(
     """The book's source in Typst, its pictures copied beside it."""
     writer = _Writer(document, book, files, folder)
     blocks = [block for chapter in document.chapters for block in writer.chapter(chapter)]
-    options = ["typst" if part == "html5" else part for part in arguments(book)]
-    web_only = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
-    options = [part for part in options if part not in web_only]
+    # With its own quotes Typst would make a prime of an apostrophe behind a digit.
+    options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
+    options = [part for part in options if part not in WEB]
     options.append("--syntax-highlighting=idiomatic")  # Typst colours code itself
     with about(book.folder / "_quarto.yml"):
         body = tree.write(blocks, options, metadata(book, None))
@@ -159,7 +160,15 @@ def _escape(sign: re.Match[str]) -> str:
     return _ESCAPES.get(sign[0], f"\\u{{{ord(sign[0]):x}}}")
 
 
-class _Writer:
+def _raw(text: str) -> Node:
+    return tree.raw_block("typst", text)
+
+
+def _inline(text: str) -> Node:
+    return tree.raw_inline("typst", text)
+
+
+class _Writer(tree.Writer):
     """Turns our nodes and Quarto's divs into pandoc's nodes and raw Typst."""
 
     def __init__(
@@ -182,29 +191,21 @@ class _Writer:
             return self._chapter(chapter)
 
     def _chapter(self, chapter: Chapter) -> list[Node]:
-        result = [tree.raw_block("typst", f"{_PAGE}{chapter.slug}")]
+        result = [_raw(f"{_PAGE}{chapter.slug}")]
         if chapter.place and chapter.number:
-            count = (
-                int(chapter.place)
-                if chapter.place.isdigit()
-                else ascii_uppercase.index(chapter.place) + 1
-            )
-            result.append(tree.raw_block("typst", f"#counter(heading).update({count - 1})"))
+            place = chapter.place
+            before = int(place) - 1 if place.isdigit() else ascii_uppercase.index(place)
+            result.append(_raw(f"#counter(heading).update({before})"))
         if chapter.place == "A":
-            result.append(tree.raw_block("typst", '#set heading(numbering: "A.1")'))
+            result.append(_raw('#set heading(numbering: "A.1")'))
         if not chapter.is_index:
             classes = [] if chapter.number else ["unnumbered"]
-            title = self.inlines(chapter.title)
-            result.append(
-                {"t": "Header", "c": [1, [self.labels[chapter.slug], classes, []], title]}
-            )
+            attributes = [self.labels[chapter.slug], classes, []]
+            result.append({"t": "Header", "c": [1, attributes, self.inlines(chapter.title)]})
             if chapter.page.front_matter.get("subtitle"):
                 words = tree.read_inlines(str(chapter.page.front_matter["subtitle"]))
                 result.append({"t": "Para", "c": self.inlines(words)})
         return result + self.blocks(chapter.blocks)
-
-    def blocks(self, nodes: list[Node]) -> list[Node]:
-        return [block for node in nodes for block in self.block(node)]
 
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
@@ -223,35 +224,19 @@ class _Writer:
         if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
             name = "source" if "cell-code" in classes else "output"
             return self._wrapped(f"#cell-{name}[", [node], "]")
-        return [self._words(tree.within(node, self.blocks))]
+        return [self.words(tree.within(node, self.blocks))]
 
     def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
         content = list(node["c"][1])
-        callout = next(
-            (c[8:] for c in classes if c.startswith("callout-") and c[8:] in CALLOUTS), None
-        )
+        callout = tree.callout(node)
         if callout:
-            title = (
-                tree.read_inlines(pairs["title"])
-                if "title" in pairs
-                else tree.words(callout.capitalize())
-            )
-            if content and content[0]["t"] == "Header":
-                title = content.pop(0)["c"][2]
-            return [
-                {
-                    "t": "Para",
-                    "c": [
-                        tree.raw_inline("typst", f'#callout(kind: "{callout}", title: ['),
-                        *self.inlines(title),
-                        tree.raw_inline("typst", "], body: ["),
-                    ],
-                },
-                *self.blocks(content),
-                tree.raw_block("typst", "])"),
-            ]
+            kind, title, body = callout
+            words = self.inlines(title or tree.words(kind.capitalize()))
+            opening = _inline(f'#callout(kind: "{kind}", title: [')
+            head = {"t": "Para", "c": [opening, *words, _inline("], body: [")]}
+            return [head, *self.blocks(body), _raw("])")]
         if "content-visible" in classes or "content-hidden" in classes:
-            return self.blocks(content) if is_visible(classes, pairs, "typst") else []
+            return self.blocks(content) if tree.is_visible(node, "typst") else []
         if "column-margin" in classes or "aside" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "dark-content" in classes:
@@ -267,21 +252,21 @@ class _Writer:
         return self.blocks(content)
 
     def _wrapped(self, opening: str, blocks: list[Node], closing: str) -> list[Node]:
-        return [tree.raw_block("typst", opening), *blocks, tree.raw_block("typst", closing)]
+        return [_raw(opening), *blocks, _raw(closing)]
 
     def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
         """Blocks side by side."""
-        result = [tree.raw_block("typst", f"#grid(columns: (1fr,) * {columns}, gutter: 1em,")]
+        result = [_raw(f"#grid(columns: (1fr,) * {columns}, gutter: 1em,")]
         self.in_panel = True
         for block in blocks:
             result += self._wrapped("[", self.block(block), "],")
         self.in_panel = False
-        return [*result, tree.raw_block("typst", ")")]
+        return [*result, _raw(")")]
 
     def _table(self, node: Node) -> list[Node]:
         """A table, bare: its float, or the page, brings what stands around it."""
         bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
-        table = self._wrapped("#plain-table[", [self._words(bare)], "]")
+        table = self._wrapped("#plain-table[", [self.words(bare)], "]")
         caption = tree.inlines(node["c"][1][1])
         return self._figure(table, caption, "plain", "", None) if caption else table
 
@@ -291,7 +276,7 @@ class _Writer:
         body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
         name = None if node["is_panel"] else NAMES[node["kind"]]
         figure = self._figure(body, node["caption"], kind, node["number"], name)
-        figure[-1]["c"].append(tree.raw_inline("typst", f" <{node['id']}>"))
+        figure[-1]["c"].append(_inline(f" <{node['id']}>"))
         return figure
 
     def _figure(
@@ -300,12 +285,8 @@ class _Writer:
         """A block with its caption and the number that it has on the website, too."""
         supplement = f"[{name}]" if name else "none"
         end = f'], kind: "quarto-{kind}", supplement: {supplement}, numbering: _ => "{number}")'
-        closing = [
-            tree.raw_inline("typst", "], caption: ["),
-            *self.inlines(caption),
-            tree.raw_inline("typst", end),
-        ]
-        return [tree.raw_block("typst", "#figure(["), *body, {"t": "Para", "c": closing}]
+        closing = [_inline("], caption: ["), *self.inlines(caption), _inline(end)]
+        return [_raw("#figure(["), *body, {"t": "Para", "c": closing}]
 
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
@@ -315,15 +296,7 @@ class _Writer:
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
         return {"t": "Header", "c": [level, [own, classes, []], self.inlines(title)]}
 
-    def _words(self, node: Node) -> Node:
-        changed: Node = tree.rewrite(node, self._change)
-        return changed
-
-    def inlines(self, nodes: list[Node]) -> list[Node]:
-        changed: list[Node] = tree.rewrite(nodes, self._change)
-        return changed
-
-    def _change(self, node: Node) -> Node | list[Node] | None:
+    def change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
             words = reference_text(self.document.targets[node["id"]], node["name"])
             return _link(node["id"], tree.words(words))
@@ -331,24 +304,23 @@ class _Writer:
             opening = f'#math.equation(block: true, numbering: _ => "({node["number"]})", ['
             maths = {"t": "Math", "c": [{"t": "InlineMath"}, node["c"][0]["c"][1]]}
             closing = f"]) <{node['id']}>"
-            return [tree.raw_inline("typst", opening), maths, tree.raw_inline("typst", closing)]
+            return [_inline(opening), maths, _inline(closing)]
         if node["t"] == "Image":
-            return tree.raw_inline("typst", self._image(node))
+            return _inline(self._image(node))
         if node["t"] == "Link":
             return self._local_link(node)
-        verdicts = [n for n in tree.attributes(node)[1] if n.startswith("verdict-")]
-        if node["t"] == "Span" and verdicts:
-            verdict = string(verdicts[0].removeprefix("verdict-"))
-            return [
-                tree.raw_inline("typst", f"#verdict({verdict})["),
-                *node["c"][1],
-                tree.raw_inline("typst", "]"),
-            ]
-        if node["t"] == "Span" and node["c"][0][1]:
-            for name in ("headline-value", "headline-label", "smallcaps"):
-                if name in node["c"][0][1]:
-                    start = tree.raw_inline("typst", f"#{name}[")
-                    return [start, *node["c"][1], tree.raw_inline("typst", "]")]
+        if node["t"] == "Str" and _FIELD.match(
+            node["c"]
+        ):  # Typst would read a field of what is before
+            return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
+        for name in node["c"][0][1] if node["t"] == "Span" else ():
+            if name.startswith("verdict-"):
+                function = f"verdict({string(name.removeprefix('verdict-'))})"
+            elif name in ("headline-value", "headline-label", "smallcaps"):
+                function = name
+            else:
+                continue
+            return [_inline(f"#{function}["), *node["c"][1], _inline("]")]
         return None
 
     def _local_link(self, node: Node) -> list[Node] | None:
@@ -393,8 +365,4 @@ def _own_id(chapter: Chapter, identifier: str) -> str:
 
 
 def _link(label: str, text: list[Node]) -> list[Node]:
-    return [
-        tree.raw_inline("typst", f"#link(<{label}>)["),
-        *text,
-        tree.raw_inline("typst", "]"),
-    ]
+    return [_inline(f"#link(<{label}>)["), *text, _inline("]")]

@@ -10,9 +10,7 @@ from report.engine.errors import about, at
 
 # What a loader raises on tags and dates that do not fit their values.
 _NO_VALUE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
-
-
-_DEEPEST = 50  # so many lists and mappings may stand within one another
+_DEEPEST = 50  # lists and mappings within one another
 
 
 def read_text(path: Path) -> str:
@@ -45,6 +43,43 @@ def is_file(path: Path) -> bool:
         return False
 
 
+class _Refused(yaml.MarkedYAMLError):
+    """YAML that is none of ours, for a reason in our words."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what would be read as something else, or would take for ever to read."""
+
+    depth = 0  # of the node that is read
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            problem = f"no aliases are read here; write out what *{event.anchor} stands for"
+            raise _Refused(problem=problem, problem_mark=event.start_mark)
+        self.depth += 1
+        if self.depth > _DEEPEST:  # the time that it takes grows with the square of that
+            raise RecursionError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                problem = f"{key.value!r} stands twice; leave one of them"
+                raise _Refused(problem=problem, problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _NO_VALUE as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
+
+
 def read_yaml(text: str, path: Path, first_line: int) -> tuple[yaml.Node | None, Any]:
     """YAML as its nodes, which know their lines, and as plain values.
 
@@ -55,58 +90,13 @@ def read_yaml(text: str, path: Path, first_line: int) -> tuple[yaml.Node | None,
     """
     try:
         with about(path):
-            depth = 0
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                depth -= isinstance(event, yaml.CollectionEndEvent)
-                if depth > _DEEPEST:  # the time that it takes grows with the square of that
-                    raise RecursionError
-                if isinstance(event, yaml.AliasEvent):
-                    problem = f"no aliases are read here; write out what *{event.anchor} stands for"
-                    line = event.start_mark.line if event.start_mark is not None else 0
-                    raise at(path, first_line + line, problem)
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            _refuse_doubles(node, path, first_line)
-            return node, yaml.safe_load(text)
+            loader = _Loader(text)
+            node = loader.get_single_node()
+            return node, None if node is None else loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = first_line + (mark.line if mark is not None else 0)
-        raise at(path, line, f"not YAML: {error.problem}") from None
+        line = first_line + (error.problem_mark.line if error.problem_mark else 0)
+        words = "" if isinstance(error, _Refused) else "not YAML: "
+        raise at(path, line, f"{words}{error.problem}") from None
     except yaml.YAMLError as error:  # a sign that YAML does not know
         line = first_line + text.count("\n", 0, getattr(error, "position", 0))
-        problem = str(error).partition("\n")[0]
-        raise at(path, line, f"not YAML: {problem}") from None
-    except _NO_VALUE as error:
-        line = first_line + _wrong_value(yaml.compose(text, Loader=yaml.SafeLoader))
-        raise at(path, line, f"not YAML: {error}") from None
-
-
-def _refuse_doubles(node: yaml.Node | None, path: Path, first_line: int) -> None:
-    """Of two values under one key only one would count."""
-    if isinstance(node, yaml.SequenceNode):
-        for below in node.value:
-            _refuse_doubles(below, path, first_line)
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, below in node.value:
-            name = key.value if isinstance(key, yaml.ScalarNode) else None
-            if name is not None and name in seen:
-                line = first_line + key.start_mark.line
-                raise at(path, line, f"{name!r} stands twice; leave one of them")
-            seen.add(name)
-            _refuse_doubles(below, path, first_line)
-
-
-def _wrong_value(node: yaml.Node | None) -> int:
-    """How many lines above a scalar there are of which no value can be made."""
-    if isinstance(node, yaml.ScalarNode):
-        loader = yaml.SafeLoader("")
-        try:
-            loader.construct_object(node)
-        except _NO_VALUE:
-            return int(node.start_mark.line)
-    elif isinstance(node, yaml.SequenceNode):
-        return max(map(_wrong_value, node.value), default=0)
-    elif isinstance(node, yaml.MappingNode):
-        return max((_wrong_value(part) for pair in node.value for part in pair), default=0)
-    return 0
+        raise at(path, line, f"not YAML: {str(error).partition(chr(10))[0]}") from None

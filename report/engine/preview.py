@@ -7,97 +7,46 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from watchfiles import watch
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import told
 from report.engine import __main__ as command
+from report.engine.cache import ROOT
 from report.engine.config import read_book
-from report.engine.errors import RenderError
+from report.engine.serve import HOST, serve
 
-HOST = "127.0.0.1"
-SOURCES = ("report/**/*.qmd", "report/*.yml", "report/*.bib", "report/*.css", "report/*.js",
-           "report/engine/*.py", "templates/**/*.j2", "templates/**/*.css", "templates/**/*.js",
-           "pneumo/*.py")  # fmt: skip
-_LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
-INTERVAL = 0.5  # seconds between two looks at the sources
+# What builds and editors write beside the sources.
+_GENERATED = re.compile(
+    r"(^|/)(__pycache__|_freeze|site_libs|[\w-]+_files|\.[^/]*)(/|$)|^report/[\w-]+\.(html|typ|pdf)$"
+    r"|(\.pyc|\.quarto_ipynb|\.sw.|~)$"
+)
+_TICK = 200  # milliseconds after which the watcher answers, changes or not
 
 
-class _Handler(SimpleHTTPRequestHandler):
-    """Files below one folder, no lists of folders, nothing kept by the browser.
+def changes(folders: Sequence[Path], site: Path, stop: threading.Event) -> Iterator[list[Path]]:
+    """The sources that changed since the last answer, sorted; the first answer comes at once.
 
-    GET and HEAD are all that it answers. A page of another host can have its own name lead to loopback, and
-    read what is served here: the browser then says that name.
+    Args:
+        folders: what is watched, with all below.
+        site: the folder of what is built, which may lie in one of them.
+        stop: ends the iteration when it is set.
     """
 
-    def send_head(self) -> Any:
-        """What a GET and a HEAD begin with."""
-        host = self.headers.get("Host")
-        if host is not None and not _LOOPBACK.fullmatch(host.strip()):
-            self.send_error(403, "Only for this machine")
-            return None
-        return super().send_head()
+    def is_source(_: object, name: str) -> bool:
+        path = Path(name)
+        relative = next(path.relative_to(one.parent) for one in folders if one in path.parents)
+        return not path.is_relative_to(site) and not _GENERATED.search(relative.as_posix())
 
-    def end_headers(self) -> None:
-        self.send_header("Cache-Control", "no-store")
-        super().end_headers()
-
-    def translate_path(self, path: str) -> str:
-        """A file below the site, also where a link in it leads outside."""
-        root = Path(self.directory).resolve()
-        wanted = Path(super().translate_path(path))
-        try:
-            inside = wanted.resolve().is_relative_to(root)
-        # A name longer than any file's, a NUL, a link to itself.
-        except (OSError, ValueError, RuntimeError):
-            inside = False
-        return str(wanted if inside else root / "not-there")
-
-    def list_directory(self, path: object) -> None:  # noqa: ARG002
-        self.send_error(404, "No such page")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Be quiet: the terminal is for rebuilds."""
-
-
-def serve(site: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the site on loopback, not yet running; port 0 takes a free one.
-
-    Raises:
-        RenderError: the port is taken.
-    """
-    try:
-        return ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(site)))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RenderError(
-            f"port {port} can't be used ({reason}); choose another with --port"
-        ) from None
-
-
-def changes(root: Path, stop: threading.Event) -> Iterator[Path]:
-    """A changed source at a time, until `stop` is set."""
-    seen = stamps(root)
-    while not stop.wait(INTERVAL):
-        now = stamps(root)
-        changed = [path for path in now.keys() | seen.keys() if now.get(path) != seen.get(path)]
-        seen = now
-        if changed:
-            yield min(changed)
-
-
-def stamps(root: Path) -> dict[Path, int]:
-    """When each source was last changed."""
-    return {
-        path: path.stat().st_mtime_ns
-        for pattern in SOURCES
-        for path in root.glob(pattern)
-        if path.is_file()
-    }
+    watching = watch(
+        *folders, watch_filter=is_source, stop_event=stop, rust_timeout=_TICK, yield_on_timeout=True
+    )
+    for found in watching:
+        yield sorted({Path(name) for _, name in found})
 
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
@@ -108,40 +57,46 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     chosen, rest = parser.parse_known_args(arguments)
     options = command.build_parser().parse_args(rest)
     stop = stop or threading.Event()
+    project = options.project.resolve()
+    folders = {
+        project,
+        options.templates.resolve(),
+        ROOT / "pneumo",
+        ROOT / "templates",
+        ROOT / "report",
+    }
+    server = None
     try:
-        # The port first: one that is taken should not cost a build.
-        server = serve((options.output or read_book(options.project).output).resolve(), chosen.port)
-    except PneumoError as error:
-        print(f"report.engine.preview: {error}", file=sys.stderr)
-        return 1
-    try:
+        site = (options.output or read_book(project).output).resolve()
+        # Before the build: a port that is taken costs none, and what is saved meanwhile is seen.
+        server = serve(site, chosen.port)
+        changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
+        next(changing)
         with told():
             command.build(options)
     except PneumoError as error:
-        server.server_close()
         print(f"report.engine.preview: {error}", file=sys.stderr)
+        if server:
+            server.server_close()
         return 1
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://{HOST}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
-    try:
-        for path in changes(command.ROOT, stop):
+    with suppress(KeyboardInterrupt):
+        for changed in filter(None, changing):
             started = time.monotonic()
             # A process of its own, so that changed Python counts.
             failed = _rebuild(rest)
             seconds = time.monotonic() - started
             outcome = "failed, the old site stays" if failed else "rebuilt"
-            print(f"{printable(path.name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.shutdown()
-        server.server_close()
+            print(f"{printable(changed[0].name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
+    server.shutdown()
+    server.server_close()
     return 0
 
 
 def _rebuild(options: Sequence[str]) -> bool:
     command_line = [sys.executable, "-m", "report.engine", *options]
-    return bool(subprocess.run(command_line, cwd=command.ROOT, check=False).returncode)
+    return bool(subprocess.run(command_line, cwd=ROOT, check=False).returncode)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,18 +17,16 @@ from markupsafe import Markup
 
 from pneumo.base import storage
 from report.engine import html, tree
-from report.engine.config import Book, line_of, read_book
+from report.engine.cache import Cache
+from report.engine.config import Book, place_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import RenderError, about, at
-from report.engine.execute import execute, write_files
-from report.engine.kernels import Kernels
-from report.engine.memory import Memory
+from report.engine.execute import execute
 from report.engine.outputs import Executed
 from report.engine.pdf import write_pdf
 from report.engine.plain import is_file, read_text
-from report.engine.source import Page, read_page
+from report.engine.source import read_page
 
-PAGES_AT_ONCE = 3  # on two cores one more than these: each waits for its kernel at times
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 
 
@@ -35,9 +34,8 @@ def render(
     project: Path,
     templates: Path,
     output: Path | None = None,
-    memory: Memory | None = None,
-    beside: str = "",
-    before: Callable[[], object] | None = None,
+    cache: Cache | None = None,
+    finish: Callable[[Path], object] | None = None,
 ) -> Path:
     """Build a book's site; the old one stays until the new one is whole.
 
@@ -45,9 +43,8 @@ def render(
         project: the folder of `_quarto.yml`.
         templates: the folder of `page.html.j2`, `report.typ.j2` and what goes into `site_libs`.
         output: the site's folder; None for the one that the project names.
-        memory: what earlier builds have made; without it everything is made anew.
-        beside: code that writes what goes beside the pages into the folder that it knows as `folder`.
-        before: what must not raise before any code runs.
+        cache: what earlier builds have made; without it everything is made anew.
+        finish: what is called with the new site's folder before it takes the old one's place.
 
     Returns:
         The site's folder.
@@ -57,18 +54,18 @@ def render(
     """
     book = read_book(project)
     output = (output or book.output).resolve()
+    book = replace(book, output=output)
     _check_output(output, book)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    # From the beginning: who builds the same site at the same time then finds what this one keeps.
-    with storage.renewed(output) as building, tree.remembering(memory):
-        executed, more = _execute_all(pages, book, memory, beside, before)
+    # From the beginning: a build of the same site at the same time then finds what this one keeps.
+    with storage.renewed(output) as building, tree.caching(cache):
+        executed = execute(pages, book, cache)
         document = assemble(executed, book)
         check_citations(document, _bibliography(book))
         check_links(document)
-        _write_site(building, document, executed, book, templates, memory)
-        for name, content in more.items():
-            (building / name).parent.mkdir(parents=True, exist_ok=True)
-            (building / name).write_bytes(content)
+        _write_site(building, document, executed, book, templates, cache)
+        if finish:
+            finish(building)
         check_links(document, building)
     return output
 
@@ -86,42 +83,20 @@ def _check_output(output: Path, book: Book) -> None:
         raise RenderError(f"{output} {problem}")
 
 
-def _execute_all(
-    pages: list[Page],
-    book: Book,
-    memory: Memory | None,
-    beside: str,
-    before: Callable[[], object] | None,
-) -> tuple[list[Executed], dict[str, bytes]]:
-    """Run the pages' cells and what writes beside them; the first error ends it, and nothing more begins."""
-    with (
-        Kernels(book, pages, before) as kernels,
-        ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
-    ):
-        # It takes as long as the longest page.
-        more = pool.submit(write_files, beside, book, kernels, memory) if beside else None
-        futures = [pool.submit(execute, page, book, kernels, memory) for page in pages]
-        try:
-            executed = [future.result() for future in futures]
-            return executed, more.result() if more else {}
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 def _write_site(
     folder: Path,
     document: Document,
     executed: list[Executed],
     book: Book,
     templates: Path,
-    memory: Memory | None,
+    cache: Cache | None,
 ) -> None:
     """The site's files, and beside them the PDF, with which pages have nothing in common."""
     files = {name: content for page in executed for name, content in page.files.items()}
     with storage.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
         pdf = None
         if book.pdf:
-            pdf = pool.submit(write_pdf, document, book, templates, files, scratch, memory)
+            pdf = pool.submit(write_pdf, document, book, templates, files, scratch, cache)
         _write_pages(folder, document, files, book, templates)
         if book.pdf and pdf:
             (folder / book.pdf).write_bytes(pdf.result())
@@ -161,17 +136,14 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
         for name in {**linked, **shown}:
             source = file_of(name, book.folder)
             if name in files:
-                target = folder / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(files[name])
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(files[name])
             elif _ELSEWHERE.match(name):
                 if name in shown and book.pdf:
                     problem = f"no file of the project is {_short(name)}, so paper can't show it"
                     raise chapter.error(name, problem)
             elif source and source.suffix != ".qmd":
-                target = folder / source.relative_to(book.folder)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
+                _copy(source, folder / source.relative_to(book.folder))
             elif name in shown:
                 raise chapter.error(name, f"the picture {_short(name)} is not there")
     for pattern in book.resources:
@@ -180,13 +152,15 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
         except (ValueError, NotImplementedError):  # an empty one, or one from the root of all files
             found = []
         if not found or ".." in PurePosixPath(pattern).parts:
-            path = book.folder / "_quarto.yml"
-            line = line_of(path, "project", "resources")
-            raise at(path, line, f"no file of the project is named {pattern!r}")
+            place = place_of(book.folder, "project", "resources")
+            raise at(*place, f"no file of the project is named {pattern!r}")
         for path in found:
-            target = folder / path.relative_to(book.folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            _copy(path, folder / path.relative_to(book.folder))
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
 
 
 def file_of(name: str, folder: Path) -> Path | None:
@@ -204,69 +178,48 @@ def _short(name: str) -> str:
 
 def _context(document: Document, place: int, book: Book, body: str) -> dict[str, Any]:
     """What the page frame is filled with."""
+    chapter = document.chapters[place]
     chapters = [
         {
-            "href": f"{chapter.slug}.html",
-            "number": chapter.number,
-            "appendix": chapter.is_appendix,
-            "title": tree.text_of(chapter.title).strip(),
-            "current": chapter is document.chapters[place],
+            "href": f"{one.slug}.html",
+            "number": one.number,
+            "appendix": one.is_appendix,
+            "title": tree.text_of(one.title).strip(),
+            "current": one is chapter,
         }
-        for chapter in document.chapters
+        for one in document.chapters
     ]
-    chapter = document.chapters[place]
-    options = {**book.html, **chapter.page.front_matter}
+    front_matter = chapter.page.front_matter
+    options = {**book.html, **front_matter}
     title = Markup(html.write_inlines(tree.rewrite(chapter.title, _without_notes)))
-    return {
-        "site": {
-            "title": book.title,
-            "subtitle": book.subtitle,
-            "authors": book.authors,
-            "date": book.date,
-            "description": book.description,
-            "lang": book.lang,
-            "footer": book.footer,
-            "repo_url": book.repo_url,
-            "site_url": book.site_url,
-            "doi": book.doi,
-            "open_graph": book.open_graph,
-            "twitter_card": book.twitter_card,
-            "header": Markup(book.header),
-            "pdf": book.pdf,
-            "stylesheets": [f"site_libs/{path.name}" for path in book.stylesheets],
-            "chapters": chapters,
-            "previous": chapters[place - 1] if place else None,
-            "next": chapters[place + 1] if place + 1 < len(chapters) else None,
-        },
-        "page": {
-            "href": f"{chapter.slug}.html",
-            "id": chapter.id,
-            "document_title": html.document_title(chapter, book),
-            "number": f"Appendix {chapter.number} —" if chapter.is_appendix else chapter.number,
-            "title": Markup.escape(book.title) if chapter.is_index else title,
-            "description": chapter.page.front_matter.get("description") or book.description,
-            "subtitle": chapter.page.front_matter.get("subtitle") or "",
-            "is_index": chapter.is_index,
-            "toc": _toc(chapter, int(options.get("toc-depth", 3)))
-            if options.get("toc", True)
-            else [],
-            "body": Markup(body),
-        },
+    depth = int(options.get("toc-depth", 3))
+    site = vars(book) | {
+        "header": Markup(book.header),
+        "stylesheets": [f"site_libs/{path.name}" for path in book.stylesheets],
+        "chapters": chapters,
+        "previous": chapters[place - 1] if place else None,
+        "next": chapters[place + 1] if place + 1 < len(chapters) else None,
     }
+    page = {
+        "href": f"{chapter.slug}.html",
+        "id": chapter.id,
+        "document_title": html.document_title(chapter, book),
+        "number": f"Appendix {chapter.number} —" if chapter.is_appendix else chapter.number,
+        "title": Markup.escape(book.title) if chapter.is_index else title,
+        "description": front_matter.get("description") or book.description,
+        "subtitle": front_matter.get("subtitle") or "",
+        "is_index": chapter.is_index,
+        "toc": _toc(chapter, depth) if options.get("toc", True) else [],
+        "body": Markup(body),
+    }
+    return {"site": site, "page": page}
 
 
 def _toc(chapter: Chapter, depth: int) -> list[dict[str, Any]]:
     """The page's headings down to a level, nested."""
     result: list[dict[str, Any]] = []
-    for entry in chapter.toc:
-        if entry["level"] > depth:
-            continue
-        item = {
-            "id": entry["id"],
-            "number": entry["number"],
-            "title": tree.text_of(entry["title"]).strip(),
-            "children": [],
-        }
+    for entry in (one for one in chapter.toc if one["level"] <= depth):
+        item = entry | {"title": tree.text_of(entry["title"]).strip(), "children": []}
         level, place = entry["level"], result
         while place and level > 2:
             place, level = place[-1]["children"], level - 1
@@ -280,20 +233,17 @@ def _without_notes(node: tree.Node) -> list[tree.Node] | None:
 
 def _search_entries(chapter: Chapter) -> list[dict[str, str]]:
     """The page's text, section by section."""
-    title = tree.text_of(chapter.title).strip()
-    entries = [{"href": f"{chapter.slug}.html", "title": title, "section": "", "text": ""}]
+    entries: list[dict[str, str]] = []
+
+    def begin(address: str, section: str) -> None:
+        title = tree.text_of(chapter.title).strip()
+        entries.append({"href": address, "title": title, "section": section, "text": ""})
+
+    begin(f"{chapter.slug}.html", "")
     for block in chapter.blocks:
         if block["t"] == "Header":
-            identifier = block["c"][1][0]
             section = tree.text_of(block["c"][2]).strip()
-            entries.append(
-                {
-                    "href": f"{chapter.slug}.html#{identifier}",
-                    "title": title,
-                    "section": section,
-                    "text": "",
-                }
-            )
+            begin(f"{chapter.slug}.html#{block['c'][1][0]}", section)
         else:
             words = f"{entries[-1]['text']} {_all_text(block)}"
             entries[-1]["text"] = " ".join(words.split())

@@ -8,7 +8,7 @@ from report.engine.config import Book
 from report.engine.kernels import size
 from report.engine.source import Cell, Inline, Page
 
-PREPARING = 2  # so many steps prepare a kernel
+PREPARING = 2  # the number of steps that prepare a kernel
 # What a figure is drawn as, whoever draws it and however: matplotlib itself is imported only where a cell
 # asks for it.
 _SETUP = """
@@ -35,10 +35,14 @@ _SIZE = "__import__('matplotlib').rcParams['figure.figsize'] = ({width}, {height
 _INLINE = """
 def __inline(value):
     import re
-    from IPython.display import Markdown
     if hasattr(value, "_repr_markdown_"):
         return value
-    return Markdown(re.sub(r"([\\\\`*_{}\\[\\]<>#|~^$@])", r"\\\\\\1", str(value)))
+    class Text:
+        def __repr__(self):
+            return str(value)
+        def _repr_markdown_(self):
+            return re.sub(r"([!-/:-@\\[-`{-~])", r"\\\\\\1", str(value))
+    return Text()
 """
 
 

@@ -3,17 +3,19 @@
 import json
 import re
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pypandoc
 
+from report.engine.cache import Cache, key_of
 from report.engine.errors import ToolError
-from report.engine.memory import Memory, key_of
 
 Node = dict[str, Any]
 Attributes = tuple[str, list[str], dict[str, str]]
@@ -32,11 +34,11 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     Raises:
         ToolError: pandoc refuses, with its own words, or finds no end.
     """
-    memory = _memories[-1] if _memories else None
-    key = _key(memory, arguments, text) if memory else ""
-    known = memory.get("pandoc", key) if memory else None
-    if known is not None:
-        return known.decode()
+    cache = _caches[-1] if _caches else None
+    key = _key(arguments, text) if cache else ""
+    kept = cache.get("pandoc", key) if cache else None
+    if kept is not None:
+        return kept.decode()
     command = [pypandoc.get_pandoc_path(), *arguments]
     try:
         result = subprocess.run(
@@ -55,8 +57,8 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     if result.returncode:
         words = " ".join(result.stderr.split())
         raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
-    if memory:
-        memory.put("pandoc", key, result.stdout.encode())
+    if cache:
+        cache.put("pandoc", key, result.stdout.encode())
     return result.stdout
 
 
@@ -73,24 +75,23 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
 
 
 @contextmanager
-def remembering(memory: Memory | None) -> Iterator[None]:
-    """Within it pandoc is not asked again what it has answered before."""
-    if memory is None:
+def caching(cache: Cache | None) -> Iterator[None]:
+    """Within it pandoc's answers are kept in a cache, and taken from there."""
+    if cache is None:
         yield
         return
-    _memories.append(memory)
+    _caches.append(cache)
     try:
         yield
     finally:
-        _memories.pop()
+        _caches.pop()
 
 
-def _key(memory: Memory, arguments: Sequence[str], text: str) -> str:
-    """A key that changes with pandoc, with what it is asked, and with the files that the question names."""
-    files = [argument.partition("=")[2] for argument in arguments if "=" in argument]
-    return key_of(
-        version("pypandoc_binary"), list(arguments), [memory.digest(name) for name in files], text
-    )
+def _key(arguments: Sequence[str], text: str) -> str:
+    """A key of pandoc's version, its arguments, the files that these name, and the text."""
+    files = [Path(argument.partition("=")[2]) for argument in arguments if "=" in argument]
+    contents = [path.read_bytes() for path in files if path.is_file()]
+    return key_of(version("pypandoc_binary"), list(arguments), contents, text)
 
 
 def read_markdown(text: str) -> list[Node]:
@@ -99,11 +100,9 @@ def read_markdown(text: str) -> list[Node]:
 
 
 def read_inlines(text: str) -> list[Node]:
-    """The words of a Markdown text that is one paragraph; any other text is taken as it stands."""
-    blocks = read_markdown(text) if text else []
-    if all(block["t"] in ("Para", "Plain") for block in blocks):
-        return inlines(blocks)
-    return words(" ".join(text.split()))
+    """The inlines of a Markdown text, which is one paragraph whatever it begins with: "(a)", "#", "-"."""
+    line = " ".join(text.split())
+    return inlines(read_markdown(f"x {line}"))[2:] if line else []
 
 
 def inlines(blocks: list[Node]) -> list[Node]:
@@ -146,6 +145,11 @@ def attributes(node: Node) -> Attributes:
         return "", [], {}
     identifier, classes, pairs = node["c"][place]
     return identifier, classes, dict(pairs)
+
+
+def div(blocks: list[Node], *classes: str) -> Node:
+    """A div of classes."""
+    return {"t": "Div", "c": [["", list(classes), []], blocks]}
 
 
 def raw_block(format_: str, text: str) -> Node:
@@ -218,21 +222,20 @@ def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
     kind = node["t"]
     content: Any = node.get("c")
     if kind == "BlockQuote":
-        return {"t": kind, "c": change(content)}
-    if kind == "BulletList":
-        return {"t": kind, "c": [change(item) for item in content]}
-    if kind == "OrderedList":
-        return {"t": kind, "c": [content[0], [change(item) for item in content[1]]]}
-    if kind == "DefinitionList":
-        return {
-            "t": kind,
-            "c": [[term, [change(text) for text in texts]] for term, texts in content],
-        }
-    if kind == "Div":
-        return {"t": kind, "c": [content[0], change(content[1])]}
-    if kind == "Figure":
-        return {"t": kind, "c": [content[0], content[1], change(content[2])]}
-    return node
+        content = change(content)
+    elif kind == "BulletList":
+        content = [change(item) for item in content]
+    elif kind == "OrderedList":
+        content = [content[0], [change(item) for item in content[1]]]
+    elif kind == "DefinitionList":
+        content = [[term, [change(text) for text in texts]] for term, texts in content]
+    elif kind == "Div":
+        content = [content[0], change(content[1])]
+    elif kind == "Figure":
+        content = [*content[:2], change(content[2])]
+    else:
+        return node
+    return {"t": kind, "c": content}
 
 
 def every(node: Any, kind: str | None = None) -> Iterator[Node]:
@@ -247,6 +250,56 @@ def every(node: Any, kind: str | None = None) -> Iterator[Node]:
             yield from every(value, kind)
 
 
+CALLOUTS = ("note", "tip", "important", "warning", "caution")
+Callout = tuple[str, list[Node], list[Node]]
+
+
+def callout(div: Node) -> Callout | None:
+    """A callout's kind, its title and its content; None for another div."""
+    _, classes, pairs = attributes(div)
+    kind = next((c[8:] for c in classes if c.startswith("callout-") and c[8:] in CALLOUTS), None)
+    if kind is None:
+        return None
+    content = list(div["c"][1])
+    if content and content[0]["t"] == "Header":
+        return kind, content[0]["c"][2], content[1:]
+    return kind, read_inlines(pairs["title"]) if "title" in pairs else [], content
+
+
+def is_visible(div: Node, format_: str) -> bool:
+    """Whether a conditional div shows in a format, html or typst."""
+    _, classes, pairs = attributes(div)
+    names = {"html": ("html", "html5"), "typst": ("typst", "pdf")}[format_]
+    applies = pairs.get("when-format", format_) in names and pairs.get("unless-format") not in names
+    return applies if "content-visible" in classes else not applies
+
+
+class Writer(ABC):
+    """Turns a numbered tree into one that pandoc writes in a format."""
+
+    @abstractmethod
+    def block(self, node: Node) -> list[Node]:
+        """What stands for a block in the format."""
+
+    @abstractmethod
+    def change(self, node: Node) -> Node | list[Node] | None:
+        """What stands for an inline, as for :func:`rewrite`."""
+
+    def blocks(self, nodes: list[Node]) -> list[Node]:
+        """What stands for blocks."""
+        return [block for node in nodes for block in self.block(node)]
+
+    def inlines(self, nodes: list[Node]) -> list[Node]:
+        """What stands for inlines."""
+        changed: list[Node] = rewrite(nodes, self.change)
+        return changed
+
+    def words(self, node: Node) -> Node:
+        """A block with what stands for its inlines."""
+        changed: Node = rewrite(node, self.change)
+        return changed
+
+
 @cache
 def _api_version() -> list[int]:
     version: list[int] = json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))[
@@ -255,4 +308,4 @@ def _api_version() -> list[int]:
     return version
 
 
-_memories: list[Memory] = []
+_caches: list[Cache] = []

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from report.engine.config import Book, read_book
 from report.engine.document import Document, assemble
 from report.engine.errors import RenderError
 from report.engine.execute import execute
-from report.engine.kernels import Kernels
 from report.engine.source import read_page
 
 BOOK = Path(__file__).parent / "book"
@@ -77,13 +77,29 @@ def refusal(write: Write, monkeypatch: pytest.MonkeyPatch) -> Refusal:
     return message
 
 
+@pytest.fixture
+def git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Runs git, with an author and without its user's settings; gives what it prints."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A. Tester")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "tester@example.org")
+
+    def run(folder: Path, *arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    return run
+
+
 def read(folder: Path) -> tuple[Document, Book]:
     """A book's pages, run and numbered."""
     book = read_book(folder)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    with Kernels(book, pages) as kernels:
-        pages = [execute(page, book, kernels) for page in pages]
-    return assemble(pages, book), book
+    return assemble(execute(pages, book), book), book
 
 
 def environment(**changes: str | None) -> Mapping[str, str]:

@@ -5,7 +5,6 @@ import re
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -137,19 +136,6 @@ def test_files_that_include_each_other_are_refused_and_so_are_too_many(write, mo
     (project / "_1.qmd").write_text("{{< include one.qmd >}}\n")
     with pytest.raises(RenderError, match=r"^_1.qmd:1: one.qmd includes itself"):
         read_page(project / "one.qmd", {})
-
-
-@survived
-@pytest.mark.parametrize(
-    "sign", ["{{< a", "`", "``x` ", "`{python} ", "{{{<", "> ", "::: ", "#| ", "$", "@a{"]
-)
-def test_a_line_of_a_million_signs_takes_no_longer_than_it_must(sign, write):
-    page = "# One\n\n" + sign * (1_000_000 // len(sign)) + "\n"
-    project = write(one=page)
-    started = time.monotonic()
-    with suppress(RenderError):
-        read_page(project / "one.qmd", {})
-    assert time.monotonic() - started < 20
 
 
 @found

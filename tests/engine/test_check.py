@@ -1,5 +1,7 @@
 """A look at a site's pages: what leads nowhere or was left behind is told, and nothing else."""
 
+import json
+
 import pytest
 
 from report.engine import check
@@ -54,6 +56,10 @@ def test_a_site_that_is_whole_has_no_problems(site):
         ('<a href="/other.html">x</a>', "right only for a site at the top of its host"),
         ('<img src="figures/two.png" alt="Two">', "asks for figures/two.png, which is not there"),
         ('<script src="site_libs/gone.js"></script>', "asks for site_libs/gone.js"),
+        (
+            '<img src="https://e.org/a.png" alt="A">',
+            "asks for https://e.org/a.png, which is another",
+        ),
         ('<p id="here">x</p>', "has 2 elements of the id here"),
         ("<h4>Deep</h4>", "'Deep' is h4 below h2"),
         (
@@ -88,6 +94,84 @@ def test_the_command_prints_a_line_each_and_exits_with_one(site, capsys):
     assert captured.out == ""
     assert captured.err.count("\n") == 2
     assert "links to gone.html" in captured.err
+
+
+def test_numbers_that_pages_and_pdf_do_not_share_are_told(site):
+    folder = site("<p>AUC 0.913 (0.88 to 0.94), in 7 of 12.5 runs</p><p class='web-only'>0.111</p>")
+    paper = "1 AUC 0.913 (0.88 to 0.94), in 7 of 12.5 runs 2"
+    assert list(check.disagreements(folder, paper)) == []
+    assert [one.split()[0] for one in check.disagreements(folder, paper.replace("0.913", "0.931"))] == [
+        "0.913", "0.931",
+    ]  # fmt: skip
+    assert [one.split()[0] for one in check.disagreements(folder, paper.replace("12.5", ""))] == [
+        "12.5"
+    ]
+
+
+RESULTS = {
+    "schema": 1,
+    "engine": "portable",
+    "profile": "standard",
+    "data": {"source": "file", "fingerprint": "b735afb1651573a5"},
+    "models": {},
+    "claims": [{"id": "round", "text": "It is round.", "verdict": "supported", "evidence": "seen"}],
+    "provenance": {"runs": [{"run": "simple-cnn-s0-0123", "git_commit": "a" * 40}]},
+}
+
+
+@pytest.fixture
+def fit(site):
+    """A site that may be published, and what changes its results and the commit that it names."""
+    folder = site()
+    (folder / ".nojekyll").touch()
+
+    def change(commit="b" * 40, **results):
+        (folder / "results.json").write_text(json.dumps(RESULTS | results))
+        (folder / "build.json").write_text(json.dumps({"commit": commit}))
+
+    change()
+    return folder, change
+
+
+def test_a_site_of_real_data_and_committed_code_may_be_published(fit, capsys):
+    assert check.main([str(fit[0]), "--publish"]) == 0
+    assert f"can be published; it was built at {'b' * 40}" in capsys.readouterr().out
+
+
+def trained_at(commit):
+    return {"provenance": {"runs": [{"run": "simple-cnn-s0-0123", "git_commit": commit}]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"schema": 99}, "a newer version of pneumo"),
+        ({"data": []}, "results.json is damaged"),
+        ({"data": {"source": "phantom"}}, "of the synthetic phantom, not medical data"),
+        ({"claims": []}, "the results hold no claims"),
+        ({"provenance": {"runs": []}}, "the results name no runs"),
+        (trained_at("b" * 40 + "-dirty"), "run simple-cnn-s0-0123 was trained from changes"),
+        (trained_at(None), "run simple-cnn-s0-0123 was trained outside a checkout"),
+        ({"commit": "b" * 40 + "-dirty"}, "the site was built from changes that no commit has"),
+        ({"commit": None}, "the site was built outside a checkout"),
+    ],
+)
+def test_what_must_not_be_published_is_refused(fit, changes, said, capsys):
+    folder, change = fit
+    change(**changes)
+    assert check.main([str(folder), "--publish"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert said in line
+
+
+@pytest.mark.parametrize("name", ["results.json", "build.json", ".nojekyll"])
+def test_a_site_that_lacks_a_file_is_not_published(fit, name):
+    folder, _ = fit
+    (folder / name).unlink()
+    (problem,) = check.unpublishable(folder)
+    assert name in problem
 
 
 def test_every_address_in_the_book_that_the_engine_builds_leads_somewhere(built):

@@ -56,8 +56,22 @@ def test_authors_are_a_name_or_a_list_of_what_one_knows_of_them(project):
     assert book.authors[1].affiliations == ("U", "V")
     assert book.authors[2] == Author("C", ("W",), url="https://example.org", family="C")
     assert book.authors[1].orcid == "0000-0000-0000-0001"
-    alone = read_book(project(MINIMAL + "  author: Ann de Boer\n")).authors
-    assert alone == (Author("Ann de Boer", given="Ann de", family="Boer"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "family"),
+    [
+        ("Ann de Boer", "Ann", "de Boer"),
+        ("Curie, Marie", "Marie", "Curie"),
+        ("van der Berg, Jan", "Jan", "van der Berg"),
+        ("Martin Luther King, Jr.", "Martin Luther", "King, Jr."),
+        ("King, Jr., Martin Luther", "Martin Luther", "King, Jr."),
+        ("Plato", None, "Plato"),
+    ],
+)
+def test_a_name_is_read_as_bibtex_reads_it(name, given, family, project):
+    (author,) = read_book(project(MINIMAL + f'  author: "{name}"\n')).authors
+    assert (author.given, author.family) == (given, family)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from pathlib import Path
 import building
 import forks
 import pytest
-import tiny
 from forks import Job
 
 pytestmark = pytest.mark.slow
@@ -118,7 +117,7 @@ def test_no_process_outlives_a_build_that_is_killed_while_a_cell_runs(
     assert content(site) == old
     until = time.monotonic() + 60
     while processes(tmp_path / "home"):
-        assert time.monotonic() < until, "a kernel or its nursery is left"
+        assert time.monotonic() < until, "a kernel or the fork server is left"
         time.sleep(0.1)
     write(one=CELL.format(words="", code="print(6 * 6)"), two=PROSE)
     (end,) = build()
@@ -150,17 +149,6 @@ def test_two_builds_of_one_site_at_once_give_one_whole_site(
     build(output=tmp_path / "undisturbed")
     assert content(tmp_path / "place" / "site") == content(tmp_path / "undisturbed")
     assert_no_litter(tmp_path, temporary)
-    faults(2)
-
-
-@pytest.mark.promise("together", "survived")
-def test_a_build_and_a_training_at_once_do_not_meet(run, build, write, tmp_path, temporary, faults):
-    write(one=CELL.format(words="New words.", code="print(6 * 6)"), two=PROSE)
-    place = (tmp_path / "project", tmp_path / "place" / "site", tmp_path / "home", temporary)
-    ends = run(Job(building.build, place), Job(tiny.make, (tmp_path / "home",)))
-    assert [end.status for end in ends] == [0, 0], ends
-    assert "New words." in (tmp_path / "place" / "site" / "one.html").read_text(encoding="utf-8")
-    assert (tmp_path / "home" / "studies" / "tiny.json").is_file()
     faults(2)
 
 
@@ -210,11 +198,11 @@ def test_a_place_that_may_not_be_written_is_named_before_a_cell_runs(run, write,
 @pytest.mark.promise("full", "survived")
 def test_a_store_that_may_not_be_written_costs_a_build_time_alone(run, write, tmp_path):
     home, project = tmp_path / "home", write(two=PROSE)
-    for folder in (home, home / "pages", home / "pages" / "known"):
+    for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.mkdir()
         folder.chmod(0o555)
     (end,) = run(Job(building.build, (project, tmp_path / "site", home), powerless=True))
-    for folder in (home, home / "pages", home / "pages" / "known"):
+    for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.chmod(0o755)
     assert end.status == 0, end.err
     assert (tmp_path / "site" / "two.html").is_file()

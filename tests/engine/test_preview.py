@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 from conftest import TEMPLATES
 
-from report.engine import preview
+from report.engine import preview, serve
 from report.engine.errors import RenderError
 
 
@@ -22,9 +22,9 @@ def site(tmp_path):
     (folder / "index.html").write_text("front")
     (folder / "empty").mkdir()
     (tmp_path / "secret.txt").write_text("outside")
-    server = preview.serve(folder, 0)
+    server = serve.serve(folder, 0)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, f"http://{preview.HOST}:{server.server_port}"
+    yield folder, f"http://{serve.HOST}:{server.server_port}"
     server.shutdown()
     server.server_close()
 
@@ -41,9 +41,9 @@ def test_pages_are_served_and_never_kept_by_the_browser(site):
 
 
 @pytest.mark.promise("hostile", "survived")
-def test_it_listens_on_loopback_alone():
-    assert preview.HOST == "127.0.0.1"
-    server = preview.serve(preview.Path("."), 0)
+def test_it_listens_on_loopback_alone(tmp_path):
+    assert serve.HOST == "127.0.0.1"
+    server = serve.serve(tmp_path, 0)
     assert server.server_address[0] == "127.0.0.1"
     server.server_close()
 
@@ -119,7 +119,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, t
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(RenderError, match=f"port {port} can't be used .*--port"):
-            preview.serve(tmp_path, port)
+            serve.serve(tmp_path, port)
         arguments = ["--port", str(port), "--no-study", str(write())]
         assert preview.main([*arguments, "--output", str(tmp_path / "new")]) == 1
     assert f"port {port}" in capsys.readouterr().err
@@ -134,63 +134,103 @@ def test_a_book_that_cannot_be_built_ends_the_preview_with_its_reason(write, cap
     assert "never closed" in capsys.readouterr().err
 
 
-def test_a_changed_source_is_noticed(tmp_path):
-    (tmp_path / "report").mkdir()
-    page = tmp_path / "report" / "index.qmd"
-    page.write_text("one")
+SOURCES = [
+    "pneumo/figures/roc.py", "pneumo/tables/audit.py", "templates/fragments/captions/roc.md.j2",
+    "templates/site/page.typ", "templates/site/site.css", "report/index.qmd", "report/_quarto.yml",
+    "report/styles.css", "report/theme.scss", "report/references.bib", "report/guidelines/tripod.toml",
+]  # fmt: skip
+GENERATED = [
+    "_site/index.html", "report/index.html", "report/index_files/figure-html/a.svg", "report/_freeze/key.txt",
+    "pneumo/figures/__pycache__/roc.pyc", "report/.quarto/x", "report/index.qmd~", "report/.index.qmd.swp",
+]  # fmt: skip
+
+
+@pytest.fixture
+def watching(tmp_path):
+    """A checkout that is watched, and what is seen of it."""
+    for name in SOURCES + GENERATED:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
     stop = threading.Event()
-    watching = preview.changes(tmp_path, stop)
-    threading.Timer(1.0, page.write_text, ["two"]).start()
-    assert next(watching) == page
+    folders = [tmp_path / name for name in ("pneumo", "report", "templates", "_site")]
+    seen = preview.changes(folders, tmp_path / "_site", stop)
+    next(seen)
+    yield tmp_path, seen
     stop.set()
-    assert list(watching) == []
+    assert not any(seen)
 
 
-def test_what_is_no_source_is_not_watched(tmp_path):
-    (tmp_path / "report").mkdir()
-    (tmp_path / "report" / "index.qmd").touch()
-    (tmp_path / "notes.txt").touch()
-    assert [path.name for path in preview.stamps(tmp_path)] == ["index.qmd"]
+def test_every_kind_of_source_is_watched_and_nothing_that_is_built(watching):
+    root, seen = watching
+    for name in GENERATED + SOURCES:
+        (root / name).write_text("other")
+    found = set()
+    while len(found) < len(SOURCES):
+        found |= set(next(seen))
+    assert found == {root / name for name in SOURCES}
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Starts the preview of a book; gives the site's front page and a wait for words that are printed."""
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
+    stop = threading.Event()
+    threads = []
+
+    def run(project, capfd):
+        options = [
+            "--port",
+            "0",
+            "--no-study",
+            "--engine",
+            "portable",
+            "--templates",
+            str(TEMPLATES),
+        ]
+        arguments = [*options, "--output", str(tmp_path / "out"), str(project)]
+        threads.append(threading.Thread(target=preview.main, args=(arguments, stop), daemon=True))
+        threads[0].start()
+        printed = []
+
+        def wait_for(words):
+            printed.clear()
+            _wait(lambda: printed.append(capfd.readouterr().out) or words in "".join(printed))
+
+        return tmp_path / "out" / "index.html", wait_for
+
+    yield run
+    stop.set()
+    threads[0].join(60)
+    assert not threads[0].is_alive()
 
 
 @pytest.mark.promise("pages", "survived")
-def test_the_preview_builds_again_and_keeps_the_old_site_when_that_fails(
-    write, tmp_path, capfd, monkeypatch
-):
-    project = write(index="# Front {.unnumbered}\n\nfirst words\n")
-    root = tmp_path / "root"  # what is watched
-    (root / "report").mkdir(parents=True)
-    source = root / "report" / "index.qmd"
-    source.touch()
-    monkeypatch.setattr(preview.command, "ROOT", root)
-    monkeypatch.setenv("PYTHONPATH", str(TEMPLATES.parents[1]))
-    stop, output = threading.Event(), tmp_path / "out"
-    options = ["--no-study", "--engine", "portable", "--templates", str(TEMPLATES)]
-    arguments = ["--port", "0", *options, "--output", str(output), str(project)]
-    thread = threading.Thread(target=preview.main, args=(arguments, stop), daemon=True)
-    thread.start()
-    printed = []
-
-    def said(words):
-        printed.append(capfd.readouterr().out)
-        return words in "".join(printed)
-
-    _wait(lambda: said("http://127.0.0.1:"))
-    assert "first words" in (output / "index.html").read_text()
+def test_the_preview_builds_again_and_keeps_the_old_site_when_that_fails(write, start, capfd):
+    page, wait_for = start(write(index="# Front {.unnumbered}\n\nfirst words\n"), capfd)
+    wait_for("http://127.0.0.1:")
+    assert "first words" in page.read_text()
     write(index="# Front {.unnumbered}\n\nsecond words\n")
-    _wait(lambda: _touched(source) and said("index.qmd changed: rebuilt"))
-    assert "second words" in (output / "index.html").read_text()
+    wait_for("changed: rebuilt")
+    assert "second words" in page.read_text()
     write(index="# Front {.unnumbered}\n\n::: {.callout-note}\nthird words\n")
-    _wait(lambda: _touched(source) and said("index.qmd changed: failed, the old site stays"))
-    assert "second words" in (output / "index.html").read_text()
-    stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    wait_for("changed: failed, the old site stays")
+    assert "second words" in page.read_text()
 
 
-def _touched(path):
-    path.write_text(str(time.monotonic_ns()))
-    return True
+def test_what_is_saved_while_the_first_build_runs_is_built_next(write, start, tmp_path, capfd):
+    waiting = (
+        "from pathlib import Path\nimport time\n"
+        f"Path({str(tmp_path / 'there')!r}).touch()\n"
+        f"while not Path({str(tmp_path / 'go')!r}).exists():\n    time.sleep(0.05)"
+    )
+    front = "# Front {.unnumbered}\n\n"
+    project = write(index=f"{front}first words\n", one=f"# One\n\n```{{python}}\n{waiting}\n```\n")
+    page, wait_for = start(project, capfd)
+    _wait((tmp_path / "there").exists)
+    (project / "index.qmd").write_text(f"{front}second words\n")
+    (tmp_path / "go").touch()
+    wait_for("index.qmd changed: rebuilt")
+    assert "second words" in page.read_text()
 
 
 def _wait(condition, seconds=60):

@@ -17,6 +17,10 @@ if sys.argv[1:] == ["--version"]:
     print("{version}")
     sys.exit({version_status})
 assert sys.argv[1] == "render", sys.argv
+assert "freeze:auto" in sys.argv, sys.argv
+frozen = Path(sys.argv[2], "_freeze", "index")
+print("frozen" if frozen.is_dir() else "run", file=open("ran.txt", "a"))
+frozen.mkdir(exist_ok=True)
 folder = Path(sys.argv[sys.argv.index("--output-dir") + 1])
 (folder / "index.html").write_text(f"rendered {{sys.argv[2]}} for {{os.environ['QUARTO_PYTHON']}}")
 sys.exit({status})
@@ -84,8 +88,9 @@ def test_asking_for_quarto_where_there_is_none_says_what_to_do(without, write, c
     assert "Traceback" not in line
 
 
-def test_quarto_renders_into_a_new_folder_that_replaces_the_old(play, write, tmp_path):
+def test_quarto_renders_into_a_new_folder_that_replaces_the_old(play, write, tmp_path, monkeypatch):
     play()
+    monkeypatch.chdir(tmp_path)
     project = write()
     old = tmp_path / "site"
     old.mkdir()
@@ -95,13 +100,38 @@ def test_quarto_renders_into_a_new_folder_that_replaces_the_old(play, write, tmp
     assert not (old / "stale.html").exists()
 
 
-def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, capsys):
+def test_what_quarto_keeps_is_used_until_something_changes_that_quarto_does_not_see(
+    play, write, tmp_path, monkeypatch
+):
+    play()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
+    project = write(_more="More.\n")
+    (project / "numbers.csv").write_text("1")
+
+    def build(*options):
+        assert main([str(project), "--no-study", "--engine", "quarto", *options]) == 0
+        return (tmp_path / "ran.txt").read_text().split()
+
+    assert build() == ["run"]
+    assert build() == ["run"]  # nothing changed: Quarto is not even started
+    (project / "index.qmd").write_text("# Front {.unnumbered}\n\nWords.\n")
+    assert build()[1:] == ["frozen"]
+    (project / "numbers.csv").write_text("2")
+    assert build()[2:] == ["run"]
+    (project / "_more.qmd").write_text("Other.\n")
+    assert build()[3:] == ["run"]
+    assert build("--fresh")[4:] == ["run"]
+
+
+def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, capsys, monkeypatch):
     play(status=4)
     old = tmp_path / "site"
     old.mkdir()
     (old / "index.html").write_text("old")
+    monkeypatch.chdir(tmp_path)
     status = main([str(write()), "--no-study", "--engine", "quarto", "--output", str(old)])
     assert status == 1
     assert "quarto render ended with status 4" in capsys.readouterr().err
     assert (old / "index.html").read_text() == "old"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "project", "site"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "project", "ran.txt", "site"]

@@ -1,55 +1,36 @@
-"""One function a figure: each takes a study and returns a matplotlib figure; none loads a network."""
+"""One function a figure: each takes a record and gives a drawing, a caption and an alternative text."""
 
 from collections.abc import Callable
 
-from pneumo.pages.figures import ablation, reference, robustness, training
-from pneumo.pages.figures._cases import GROUPS, cases, empty_maps, evidence
-from pneumo.pages.figures.copies import near_duplicates
-from pneumo.pages.figures.dataset import augmentation, class_balance, examples
-from pneumo.pages.figures.evaluation import confusion, errors, roc, roc_pr
-from pneumo.pages.figures.mistakes import contested, divided, mean_images, missed_by_all
-from pneumo.pages.figures.networks import filters, grad_cam
-from pneumo.pages.figures.saliency import attention_masks, cascade, cascade_maps, removal
-from pneumo.pages.figures.shift import shift_images, shift_scores
-from pneumo.pages.figures.usefulness import decision_curve, predictive_values, reliability
+from pneumo.pages.figures import (
+    ablation,
+    cases,
+    dataset,
+    duplicates,
+    evaluation,
+    networks,
+    reference,
+    robustness,
+    saliency,
+    shift,
+    training,
+    usefulness,
+)
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 FIGURES: dict[str, Callable[[Record], Shown]] = {
-    **ablation.FIGURES,
-    **reference.FIGURES,
-    **robustness.FIGURES,
+    **dataset.FIGURES,
+    **duplicates.FIGURES,
     **training.FIGURES,
+    **evaluation.FIGURES,
+    **usefulness.FIGURES,
+    **shift.FIGURES,
+    **robustness.FIGURES,
+    **ablation.FIGURES,
+    **networks.FIGURES,
+    **saliency.FIGURES,
+    **cases.FIGURES,
+    **reference.FIGURES,
 }
-
-__all__ = [
-    "FIGURES",
-    "GROUPS",
-    "attention_masks",
-    "augmentation",
-    "cascade",
-    "cascade_maps",
-    "cases",
-    "class_balance",
-    "confusion",
-    "contested",
-    "decision_curve",
-    "divided",
-    "empty_maps",
-    "errors",
-    "evidence",
-    "examples",
-    "filters",
-    "grad_cam",
-    "mean_images",
-    "missed_by_all",
-    "near_duplicates",
-    "predictive_values",
-    "reliability",
-    "removal",
-    "roc",
-    "roc_pr",
-    "shift_images",
-    "shift_scores",
-]

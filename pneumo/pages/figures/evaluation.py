@@ -1,5 +1,6 @@
 """What the models get right and wrong on the test set."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,151 +8,337 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import GROUPS, cases, group_colour, say_none, show
-from pneumo.statistics import metrics
-from pneumo.study import selection
-from pneumo.study.study import HALF, SENSITIVITY_95, SENSITIVITY_99, YOUDEN, Rule, Study
+from pneumo.pages.figures.pictures import group_colour, say_none, show
+from pneumo.pages.numbers import number, plural, signed
+from pneumo.pages.showing import Shown
+from pneumo.record import Frame, Record
+from pneumo.record.answers import Counts, Model
+from pneumo.record.images import Images
+from pneumo.record.mistakes import GROUPS, Mistakes
 
-MARKERS = {HALF: "o", YOUDEN: "D", SENSITIVITY_95: "^", SENSITIVITY_99: "v"}
+_COLUMNS = 8  # images in a row
 
 
-@drawn
-def confusion(study: Study) -> Figure:
+def confusion(record: Record) -> Shown:
     """Every model's confusion matrix on the test set, at 0.5 and at the threshold of validation."""
-    canvas = style.figure(study, height=4.1)
-    rules = (HALF, YOUDEN)
-    grid = canvas.subplots(len(rules), len(study.ran), squeeze=False)
-    for column, model in enumerate(study.ran):
+    numbers = record.figure("fig-confusion")
+    rules = {"half": "at 0.5", "youden": "at validation's\nthreshold"}
+    models = numbers.distinct("model")
+    canvas = style.figure(record, height=4.1)
+    grid = canvas.subplots(len(rules), len(models), squeeze=False)
+    for column, name in enumerate(models):
         for row, rule in enumerate(rules):
-            counts = model.confusion(rule)
-            matrix = np.array(
-                [
-                    [counts.true_negative, counts.false_positive],
-                    [counts.false_negative, counts.true_positive],
-                ]
-            )
-            _matrix(grid[row, column], matrix, study.about.classes)
-            if column == 0:
-                at = f"at {metrics.HALF:g}" if rule is HALF else "at validation's\nthreshold"
-                grid[row, column].set_ylabel(f"{at}\n\ntruth")
-        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=style.HEAD)
+            found = numbers.where(model=name, rule=rule)
+            _matrix(grid[row, column], found, record.about.classes)
+        grid[0, column].set_title(_broken(record.models[name]), fontsize=style.HEAD)
         grid[-1, column].set_xlabel("call", fontsize=style.TEXT)
-    return canvas
+    for row, title in enumerate(rules.values()):
+        grid[row, 0].set_ylabel(f"{title}\n\ntruth")
+    caption = (
+        "Test cases by truth (rows) and call (columns), with the share of the true class, at a threshold of "
+        f"0.5 and at the one chosen on validation{_first(record, '; ')}. The upper right cell of each table "
+        f"holds the false alarms, the lower left the missed {record.about.words['cases']}."
+    )
+    half = (f"{record.models[name].title} {_errors(record, name)}" for name in models)
+    alt = f"Two-by-two tables of test cases by truth and call. At 0.5, {'; '.join(half)}."
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def roc(study: Study) -> Figure:
+def roc(record: Record) -> Shown:
     """The ROC curves alone, small, for the front page; a diamond at the threshold of validation."""
-    canvas = style.figure(study, height=3.3, width=3.1)
+    numbers = record.figure("fig-summary")
+    canvas = style.figure(record, height=3.3, width=3.1)
     axes = style.plot(canvas.subplots())
-    _roc(axes, study, (YOUDEN,), with_areas=False)
+    _roc(axes, record, numbers, ("youden",), with_areas=False)
     axes.set_aspect("equal")
     handles, labels = axes.get_legend_handles_labels()
     canvas.legend(
         handles, labels, loc="outside lower left", handlelength=2.6,
         labelspacing=0.25, fontsize=style.SMALL,
     )  # fmt: skip
-    return canvas
+    caption = (
+        f"ROC curves on the test set{_first(record)}; a diamond at the threshold that validation chose, a "
+        "pale line for a model that knows nothing."
+    )
+    point = record.best.point("youden").counts
+    alt = (
+        f"ROC curves of {plural(len(numbers.distinct('model')), 'model')}. {_areas(record, numbers)} At the "
+        f"threshold of validation {record.best.title} has a sensitivity of {number(point.sensitivity, 2)} "
+        f"and a specificity of {number(point.specificity, 2)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def roc_pr(study: Study) -> Figure:
+def roc_pr(record: Record) -> Shown:
     """ROC and precision–recall curves on the test set, each with its operating points."""
-    canvas = style.figure(study, height=3.9)
+    numbers = record.figure("fig-roc-pr")
+    canvas = style.figure(record, height=3.9)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
-    _roc(left, study, tuple(MARKERS))
-    looks = style.model_styles(study)
-    for model in study.ran:
-        test, look = model.run.predictions["test"], looks[model.name]
-        curve = metrics.precision_recall(test.labels, test.probabilities)
-        right.plot(*curve, **look, linewidth=1.5)
-        for rule in MARKERS:
-            counts = model.confusion(rule)
-            right.plot(counts.sensitivity, counts.precision, **_mark(rule, look["color"]))
-    share = float(study.data.test.labels.mean())
+    _roc(left, record, numbers, tuple(style.MARKERS))
+    for name, look in _looks(record, numbers).items():
+        curve = numbers.where(model=name, kind="precision-recall")
+        right.plot(curve["sensitivity"], curve["precision"], **look, linewidth=1.5)
+        for rule in style.MARKERS:
+            point = numbers.where(model=name, kind=rule)
+            right.plot(point["sensitivity"], point["precision"], **_mark(rule, look["color"]))
+    counts = record.best.point("half").counts
+    share = counts.positives / (counts.positives + counts.negatives)
     right.axhline(share, color=style.PALE, linewidth=1, zorder=0)
     right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(share - 0.04, 1.02))
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
-    return canvas
+    caption = (
+        f"ROC and precision–recall curves on the test set{_first(record)}. Round marks: threshold of 0.5; "
+        "diamonds: the one that Youden's J chose on validation; triangles: those with a sensitivity of at "
+        "least 0.95 (upright) and 0.99 (upside down) there. Pale lines: a model that knows nothing."
+    )
+    alt = (
+        f"ROC curves on the left, precision–recall curves on the right. {_areas(record, numbers)} "
+        f"Precision without any skill is {number(share, 2)}; at 0.5 {record.best.title} has a precision of "
+        f"{number(counts.precision, 2)} at a recall of {number(counts.sensitivity, 2)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def errors(study: Study, each: int = 8) -> Figure:
+def errors(record: Record) -> Shown:
     """The most confident cases of each group for the model that is best on validation, as it calls them."""
-    model = selection.best(study)
-    found = cases(model)
-    canvas = style.figure(study, height=4.7)
-    grid = canvas.subplots(len(GROUPS), each)
-    probabilities = model.run.predictions["test"].probabilities
-    for row, group in enumerate(GROUPS):
-        for place, axes in enumerate(grid[row]):
-            style.picture(axes)
-            if place < len(found[group]):
-                index = found[group][place]
-                show(axes, study.data.test.images[index])
-                axes.set_title(f"{probabilities[index]:.2f}", fontsize=style.SMALL, pad=2)
-        grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
-        if not len(found[group]):
-            say_none(grid[row, 0])
-    return canvas
+    numbers = record.figure("fig-errors")
+    best, about = record.best, record.about
+    caption = (
+        f"The test cases of which {best.title} is surest at the threshold that validation chose, by group, "
+        f"with its probability of {about.finding} above each. The two lower rows are its worst mistakes."
+    )
+    sure = [
+        f"{number(numbers.where(group=group)['probability'][0], 2)} to the surest {group}"
+        for group in GROUPS
+        if group in numbers.distinct("group")
+    ]
+    alt = (
+        f"Four rows of {about.picture}s, one for each group of calls. {best.title} gives a probability of "
+        f"{', '.join(sure)}."
+    )
+    if record.images is None:
+        return Shown(style.placeholder(record), caption, alt, numbers.runs)
+    canvas = style.figure(record, height=4.7)
+    grid = canvas.subplots(len(GROUPS), _COLUMNS)
+    for row, group in zip(grid, GROUPS, strict=True):
+        found = numbers.where(group=group)
+        titles = [number(probability, 2) for probability in found["probability"]]
+        _pictures(row, record.images, found, titles)
+        row[0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-def _roc(axes: Axes, study: Study, rules: tuple[Rule, ...], with_areas: bool = True) -> None:
+def missed_by_all(record: Record) -> Shown:
+    """Test cases that every model calls wrongly, with their labels."""
+    numbers = record.figure("fig-missed-by-all")
+    about, found = record.about, record.answer("mistakes", Mistakes)
+    titles = [about.classes[int(label)] for label in numbers["label"]]
+    seeds = ", first seeds" if len(record.profile.seeds) > 1 else ""
+    caption = (
+        f"Test cases that every model calls wrongly at its Youden threshold{seeds}, with their labels above; "
+        "the most confident mistakes first, at most sixteen."
+    )
+    positive = sum(title == about.positive for title in titles)
+    alt = (
+        f"All {found.models} models call {plural(found.missed_by_all, 'test case')} wrongly; of the "
+        f"{len(titles)} shown {positive} are {about.positive} and {len(titles) - positive} {about.negative}."
+    )
+    return _gallery(record, numbers, titles, caption, alt)
+
+
+def contested(record: Record) -> Shown:
+    """Test cases that the runs are most evenly split over, with how many call each positive."""
+    numbers = record.figure("fig-contested")
+    about, found = record.about, record.answer("mistakes", Mistakes)
+    titles = [f"{called:.0f} of {found.runs}" for called in numbers["called positive"]]
+    caption = (
+        "The test cases that the runs are most evenly split over, at most sixteen: above each, how many runs "
+        f"call it {about.positive}, in the colour of its label (blue {about.negative}, red "
+        f"{about.positive})."
+    )
+    alt = (
+        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. "
+        + (f"Of the first one shown {titles[0]} runs say {about.positive}." if titles else "")
+    )
+    return _gallery(record, numbers, titles, caption, alt)
+
+
+def mean_images(record: Record) -> Shown:
+    """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
+    numbers = record.figure("fig-mean-images")
+    best, about = record.best, record.about
+    counts = best.point("youden").counts
+    size = (record.data.size, record.data.size)
+    canvas = style.figure(record, height=1.95)
+    grid = canvas.subplots(1, 6)
+    differences = {"FP − TN": "false positive - true negative",
+                   "FN − TP": "false negative - true positive"}  # fmt: skip
+    for axes, group in zip(grid, GROUPS, strict=False):
+        _grey_levels(axes, numbers[group].reshape(size), cmap="gray", vmin=0, vmax=255)
+        cases = getattr(counts, group.replace(" ", "_"))
+        title = f"{group.replace(' ', chr(10))}\n{cases}"
+        axes.set_title(title, color=group_colour(group), fontsize=style.TEXT)
+    quarter = 255 / 4
+    for axes, (short, name) in zip(grid[4:], differences.items(), strict=True):
+        difference = numbers[name].reshape(size)
+        _grey_levels(axes, difference, cmap="RdBu_r", vmin=-quarter, vmax=quarter)
+        axes.set_title(f"difference\n{short}\n±0.25", fontsize=style.TEXT)
+    caption = (
+        f"Mean test image of each group of {best.title}’s calls at Youden's threshold, with the number of "
+        "cases, and two differences of means: false positives less true negatives (both are "
+        f"{about.negative}), false negatives less true positives (both are {about.positive}). Red is "
+        "brighter, blue darker, full colour a quarter of the grey scale."
+    )
+    found = (_largest(name, numbers[name]) for name in differences.values())
+    alt = f"Mean images of four groups of calls, and two maps of differences. {' '.join(found)}"
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+FIGURES = {
+    "fig-confusion": confusion,
+    "fig-summary": roc,
+    "fig-roc-pr": roc_pr,
+    "fig-errors": errors,
+    "fig-missed-by-all": missed_by_all,
+    "fig-contested": contested,
+    "fig-mean-images": mean_images,
+}
+
+
+def _first(record: Record, sign: str = ", ") -> str:
+    return f"{sign}first seed" if len(record.profile.seeds) > 1 else ""
+
+
+def _broken(model: Model) -> str:
+    return model.title.replace(" (", "\n(")
+
+
+def _errors(record: Record, name: str) -> str:
+    """How many cases of each class a model calls wrongly at 0.5, in words."""
+    counts: Counts = record.models[name].point("half").counts
+    return (
+        f"misses {counts.false_negative} of {counts.positives} {record.about.positive} cases and raises "
+        f"{plural(counts.false_positive, 'false alarm')} in {counts.negatives} {record.about.negative} cases"
+    )
+
+
+def _areas(record: Record, numbers: Frame) -> str:
+    """The highest and the lowest AUC of a figure's curves, in a sentence."""
+    areas = {name: numbers.where(model=name)["auc"][0] for name in numbers.distinct("model")}
+    first, last = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
+    text = f"{record.models[first].title} has the highest AUC, {number(areas[first])}"
+    if first != last:
+        text += f", {record.models[last].title} the lowest, {number(areas[last])}"
+    return f"{text}."
+
+
+def _largest(name: str, difference: NDArray[np.float64]) -> str:
+    """What a map of differences shows, in a sentence."""
+    odd, even = name.split(" - ")
+    if np.isnan(difference).all():
+        return f"There are not both {odd}s and {even}s."
+    low, high = signed(difference.min() / 255, 2), signed(difference.max() / 255, 2)
+    return f"{odd.capitalize()}s less {even}s: from {low} to {high} of the grey scale."
+
+
+def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:
+    looks = style.model_styles(record)
+    return {name: looks[name] for name in numbers.distinct("model")}
+
+
+def _roc(
+    axes: Axes, record: Record, numbers: Frame, rules: Sequence[str], with_areas: bool = True
+) -> None:
     """Every model's ROC curve, first seed, with its AUC in the legend, and its operating points."""
-    looks = style.model_styles(study)
-    for model in study.ran:
-        test, look = model.run.predictions["test"], looks[model.name]
-        area = f", AUC {metrics.auc(test.labels, test.probabilities):.3f}" if with_areas else ""
+    for name, look in _looks(record, numbers).items():
+        curve = numbers.where(model=name, kind="roc")
+        area = f", AUC {number(curve['auc'][0])}" if with_areas else ""
         axes.plot(
-            *metrics.roc(test.labels, test.probabilities),
-            **look, linewidth=1.5, label=f"{model.title}{area}",
+            curve["false positive rate"], curve["sensitivity"],
+            **look, linewidth=1.5, label=f"{record.models[name].title}{area}",
         )  # fmt: skip
         for rule in rules:
-            counts = model.confusion(rule)
-            axes.plot(1 - counts.specificity, counts.sensitivity, **_mark(rule, look["color"]))
+            point = numbers.where(model=name, kind=rule)
+            axes.plot(
+                point["false positive rate"], point["sensitivity"], **_mark(rule, look["color"])
+            )
     axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
     axes.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     for rule in rules:
-        axes.plot([], [], **_mark(rule, style.INK), label=rule.title)
+        axes.plot([], [], **_mark(rule, style.INK), label=record.best.point(rule).rule)
 
 
-def _mark(rule: Rule, colour: str) -> dict[str, Any]:
+def _mark(rule: str, colour: str) -> dict[str, Any]:
     """The look of an operating point."""
     return {
-        "marker": MARKERS[rule], "color": colour, "markersize": 6, "zorder": 3,
+        "marker": style.MARKERS[rule], "color": colour, "markersize": 6, "zorder": 3,
         "markeredgecolor": style.PAGE, "linestyle": "none",
     }  # fmt: skip
 
 
-def _matrix(axes: Axes, matrix: NDArray[np.int64], classes: tuple[str, str]) -> None:
-    shares = matrix / matrix.sum(axis=1, keepdims=True)
+def _matrix(axes: Axes, found: Frame, classes: tuple[str, str]) -> None:
+    """Counts over the share of the true class, from rows of truth and, within it, call."""
+    shares = found["share"].reshape(2, 2)
     style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(matrix):
+    for (row, column), cases in np.ndenumerate(found["cases"].reshape(2, 2)):
         share = shares[row, column]
-        colour = style.OVER_DARK if share > 0.7 else style.OVER_BRIGHT
-        axes.text(
-            column,
-            row - 0.08,
-            str(count),
-            ha="center",
-            va="center",
-            color=colour,
-            fontsize=style.LARGE,
-        )
-        axes.text(
-            column,
-            row + 0.24,
-            f"{share:.0%}",
-            ha="center",
-            va="center",
-            color=colour,
-            fontsize=style.SMALL,
-        )
+        look: dict[str, Any] = {
+            "color": style.OVER_DARK if share > 0.7 else style.OVER_BRIGHT,
+            "ha": "center",
+            "va": "center",
+        }
+        axes.text(column, row - 0.08, f"{cases:.0f}", fontsize=style.LARGE, **look)
+        axes.text(column, row + 0.24, f"{share:.0%}", fontsize=style.SMALL, **look)
     titles = [name.replace(" ", "\n", 1) for name in classes]
     size = style.SMALL if titles == list(classes) else 6  # two lines need the room of one
     axes.set_xticks([0, 1], titles, fontsize=size)
     axes.set_yticks([0, 1], titles, fontsize=size, rotation=90, va="center")
     axes.tick_params(length=0)
+
+
+def _grey_levels(axes: Axes, picture: NDArray[np.float64], **scale: Any) -> None:
+    """A mean image or a difference; a word where a group has no cases."""
+    style.picture(axes)
+    if np.isnan(picture).all():
+        say_none(axes)
+    else:
+        axes.imshow(picture, **scale)
+
+
+def _pictures(
+    places: Sequence[Axes],
+    images: Images,
+    found: Frame,
+    titles: Sequence[str],
+    colours: Sequence[str] = (),
+) -> None:
+    """Images found by checksum, a short title above each."""
+    for axes in places:
+        style.picture(axes)
+    shown = list(found.rows())
+    for place, (axes, row, title) in enumerate(zip(places, shown, titles, strict=False)):
+        image = images.find(row["sha256"])
+        if image is not None:
+            show(axes, image)
+        colour = colours[place] if colours else style.INK
+        axes.set_title(title, fontsize=style.SMALL, pad=2, color=colour)
+    if not shown:
+        say_none(places[0])
+
+
+def _gallery(
+    record: Record, numbers: Frame, titles: Sequence[str], caption: str, alt: str
+) -> Shown:
+    """Test images in rows, a title above each in the colour of the image's label."""
+    if record.images is None:
+        return Shown(style.placeholder(record), caption, alt, numbers.runs)
+    rows = -(-max(1, len(numbers)) // _COLUMNS)
+    canvas: Figure = style.figure(
+        record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1)
+    )
+    colours = [style.CLASS_COLOURS[record.about.classes[int(label)]] for label in numbers["label"]]
+    grid = canvas.subplots(rows, _COLUMNS, squeeze=False)
+    _pictures(list(grid.flat), record.images, numbers, titles, colours)
+    return Shown(canvas, caption, alt, numbers.runs)

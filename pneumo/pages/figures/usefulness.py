@@ -4,163 +4,227 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
-from numpy.typing import NDArray
 
-from pneumo.analysis import calibration, decisions
-from pneumo.analysis.calibration import Bin
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.statistics import metrics
-from pneumo.study import selection
-from pneumo.study.study import RULES, Model, Study
-from pneumo.training.runs import Run
+from pneumo.pages.numbers import number, percent, plural, stretch
+from pneumo.pages.showing import Shown
+from pneumo.record import Frame, Record
+from pneumo.record.calibration import Calibration
+from pneumo.record.decisions import Decisions
 
 COLUMNS = 3
 
 
-@drawn
-def reliability(study: Study) -> Figure:
+def reliability(record: Record) -> Shown:
     """Each model's reliability on the test set, before and after temperature scaling, and its scores."""
-    rows = -(-len(study.ran) // COLUMNS)
-    canvas = style.figure(study, height=2.75 * rows + 0.55)
+    numbers = record.figure("fig-reliability")
+    about, looks = record.about, style.model_styles(record)
+    models = numbers.distinct("model")
+    rows = -(-len(models) // COLUMNS)
+    canvas = style.figure(record, height=2.75 * rows + 0.55)
     grid = canvas.subplots(
         2 * rows, COLUMNS, squeeze=False, sharex=True, sharey="row", height_ratios=[4.2, 1] * rows
     )
-    for axes in grid.flat[len(study.ran) :]:
+    for axes in grid.flat:
         axes.set_visible(False)
-    looks = style.model_styles(study)
-    for place, model in enumerate(study.ran):
+    for place, name in enumerate(models):
         row, column = divmod(place, COLUMNS)
         upper, lower = grid[2 * row, column], grid[2 * row + 1, column]
-        for axes in (upper, lower):
+        for axes, draw in ((upper, _bins), (lower, _histogram)):
             axes.set_visible(True)
-        _reliability(upper, model, looks[model.name]["color"])
-        _scores(lower, model.run, looks[model.name]["color"])
+            draw(axes, numbers.where(model=name), looks[name]["color"])
+        upper.set_title(record.models[name].title, fontsize=style.HEAD)
         if column == 0:
             upper.set_ylabel("observed share")
             lower.set_ylabel("cases")
-        # The lowest of its column says what lies along it.
-        if place + COLUMNS >= len(study.ran):
-            lower.set_xlabel(f"probability of {study.about.finding}")
+        # Only the lowest of its column names the axis.
+        if place + COLUMNS >= len(models):
+            lower.set_xlabel(f"probability of {about.finding}")
             lower.tick_params(labelbottom=True)
     first = grid[0, 0]
     handles = [
-        first.errorbar([], [], yerr=[], **_points(style.INK, filled=False)),
-        first.errorbar([], [], yerr=[], **_points(style.INK, filled=True)),
+        first.errorbar([], [], yerr=[], **_points(style.INK, filled=filled))
+        for filled in (False, True)
     ]
-    canvas.legend(
-        handles,
-        ["as the network gives it", "after temperature scaling on validation"],
-        loc="outside lower center", ncols=2,
-    )  # fmt: skip
-    return canvas
+    titles = ["as the network gives it", "after temperature scaling on validation"]
+    canvas.legend(handles, titles, loc="outside lower center", ncols=2)
+    others = (
+        "The first seed is drawn with marks, the others, scaled, as faint lines. "
+        if len(record.profile.seeds) > 1
+        else ""
+    )
+    caption = (
+        f"Reliability on the test set, a panel a model: the observed share of {about.finding} against "
+        f"the mean probability in {record.answer('calibration', Calibration).bins} bins of equally many "
+        "cases, hollow as the network gives it, filled after temperature scaling on validation, with "
+        f"Wilson's 95 % intervals. Probabilities of points below the diagonal are too high. "
+        f"{others}Below: how many cases get each probability, outlined before and filled after scaling."
+    )
+    return Shown(canvas, caption, _calibration_errors(record), numbers.runs)
 
 
-@drawn
-def decision_curve(study: Study) -> Figure:
+def decision_curve(record: Record) -> Shown:
     """Net benefit by threshold probability, for the test set's prevalence and for lower ones."""
-    canvas = style.figure(study, height=4.6)
-    prevalences: tuple[float | None, ...] = (None, *decisions.WARDS)
-    grid = canvas.subplots(2, len(prevalences), sharex="col", sharey="col")
-    looks = style.model_styles(study)
-    here = float(study.data.test.labels.mean())
-    for row, scaled in enumerate((False, True)):
-        for column, prevalence in enumerate(prevalences):
-            axes = style.plot(grid[row, column])
-            share = prevalence or here
-            everybody = decisions.treat_all(share)
-            axes.plot(
-                decisions.THRESHOLDS, everybody, color=style.INK, linewidth=1, label="treat all"
+    numbers = record.figure("fig-decision-curve")
+    looks = style.model_styles(record)
+    kinds, populations = numbers.distinct("probabilities"), _populations(numbers)
+    canvas = style.figure(record, height=4.6)
+    grid = canvas.subplots(len(kinds), len(populations), sharex="col", sharey="col", squeeze=False)
+    for row, kind in enumerate(kinds):
+        for axes, (population, share) in zip(grid[row], populations, strict=True):
+            chart = numbers.where(probabilities=kind, population=population, prevalence=share)
+            style.plot(axes).axhline(
+                0, color=style.INK, linewidth=1, linestyle=":", label="treat none"
             )
-            axes.axhline(0, color=style.INK, linewidth=1, linestyle=":", label="treat none")
-            for model in study.ran:
-                benefit = decisions.decision_curve(study, model, prevalence, scaled)
+            for strategy in chart.distinct("strategy"):
+                line = chart.where(strategy=strategy)
+                model = record.models.get(strategy)
+                look = looks[strategy] if model else {"color": style.INK}
                 axes.plot(
-                    decisions.THRESHOLDS, benefit,
-                    **looks[model.name], linewidth=1.4, label=model.title,
+                    line["threshold"], line["net benefit"], **look,
+                    linewidth=1.4 if model else 1, label=model.title if model else strategy,
                 )  # fmt: skip
-            # Where few are sick, nobody would ask for near certainty before acting.
+            # Where few are sick, no one would ask for near certainty before acting.
             axes.set(xlim=(0, min(1, 10 * share)), ylim=(-0.12 * share, 1.06 * share))
             if row == 0:
-                of = "the test set's" if prevalence is None else "shifted to"
+                of = "the test set's" if population == "test set" else "shifted to"
                 axes.set_title(f"{of} {100 * share:.3g} %", fontsize=style.HEAD)
-            else:
-                axes.set_xlabel("threshold probability")
-        how = "temperature-scaled" if scaled else "as given"
-        grid[row, 0].set_ylabel(f"{how}\nnet benefit")
+        grid[row, 0].set_ylabel(f"{kind}\nnet benefit")
+    for axes in grid[-1]:
+        axes.set_xlabel("threshold probability")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=3)
-    return canvas
+    seeds = len(record.profile.seeds)
+    caption = (
+        "Net benefit by threshold probability: above with the probabilities as the networks give them, below "
+        f"temperature-scaled{f'; means over {seeds} seeds' if seeds > 1 else ''}. Left: the test set as "
+        "it is. Beside it: the same sensitivities and specificities at lower prevalences, with every "
+        "probability moved by the difference in log odds. A model is useful where its curve lies above "
+        "both black lines."
+    )
+    answer = record.answer("decisions", Decisions)
+    wards = "; ".join(
+        f"at a prevalence of {percent(ward.prevalence, 0)} {stretch(ward.better)}"
+        for ward in answer.wards
+    )
+    alt = (
+        f"{len(kinds) * len(populations)} charts of net benefit against threshold probability. On the "
+        f"test set {record.best.title} is better than treating everyone and than treating no one "
+        f"{stretch(answer.as_given)} with probabilities as given and {stretch(answer.scaled)} after "
+        f"temperature scaling; then {wards}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def predictive_values(study: Study) -> Figure:
+def predictive_values(record: Record) -> Shown:
     """PPV and NPV over prevalence at the operating points of the model that is best on validation."""
-    model = selection.best(study)
-    canvas = style.figure(study, height=3.4)
+    numbers = record.figure("fig-predictive-values")
+    about, best = record.about, record.best
+    ticks = record.table("tbl-prevalence").distinct("prevalence")
+    here = record.answer("decisions", Decisions).prevalence
+    canvas = style.figure(record, height=3.4)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
-    prevalences = np.geomspace(decisions.PREVALENCES[0], decisions.PREVALENCES[-1], 61)
-    looks = style.looks(rule.name for rule in RULES)
-    here = float(study.data.test.labels.mean())
-    for axes, place in ((left, 0), (right, 1)):
-        for rule in RULES:
-            counts = model.confusion(rule)
-            found = [decisions.predictive_values(counts, one)[place] for one in prevalences]
-            values, low, high = np.array([(one.value, one.low, one.high) for one in found]).T
-            axes.plot(prevalences, values, **looks[rule.name], linewidth=1.5, label=rule.title)
+    looks = style.looks(numbers.distinct("rule"))
+    for axes, metric in ((left, "PPV"), (right, "NPV")):
+        for rule, look in looks.items():
+            line = numbers.where(metric=metric, rule=rule)
+            axes.plot(
+                line["prevalence"], line["value"], **look,
+                linewidth=1.5, label=best.point(rule).rule,
+            )  # fmt: skip
             axes.fill_between(
-                prevalences, low, high, color=looks[rule.name]["color"], alpha=0.15, lw=0
+                line["prevalence"], line["low"], line["high"], color=look["color"], alpha=0.15, lw=0
             )
         axes.axvline(here, color=style.GREY, linewidth=0.9, linestyle=":")
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(decisions.PREVALENCES))
+        axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        axes.set_xlabel(f"prevalence of {study.about.finding}, %")
-    left.set(ylabel=f"{study.about.positive} calls that are right (PPV), %", ylim=(0, 1.02))
-    right.set_ylabel(f"{study.about.negative} calls that are right (NPV), %")
+        axes.set_xlabel(f"prevalence of {about.finding}, %")
+    left.set(ylabel=f"{about.positive} calls that are right (PPV), %", ylim=(0, 1.02))
+    right.set_ylabel(f"{about.negative} calls that are right (NPV), %")
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
-    return canvas
+    caption = (
+        f"Predictive values of {best.title} by prevalence (logarithmic), for each operating point, with 95 % "
+        f"intervals{'; first seed' if len(record.profile.seeds) > 1 else ''}. The dotted line marks the test "
+        "set's prevalence. The scale on the right does not begin at zero."
+    )
+    ends = [
+        next(record.table("tbl-prevalence").where(rule="youden", prevalence=share).rows())
+        for share in (ticks[-1], ticks[0])
+    ]
+    common, rare = ends
+    alt = (
+        f"Two charts with a curve for each of {plural(len(looks), 'operating point')}. At the threshold that "
+        f"Youden's J chose, {percent(common['ppv'])} of the {about.positive} calls are right at a "
+        f"prevalence of {percent(common['prevalence'], 0)} and {percent(rare['ppv'])} at "
+        f"{percent(rare['prevalence'], 0)}; of the {about.negative} calls {percent(common['npv'])} and "
+        f"{percent(rare['npv'])} are right."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-def _reliability(axes: Axes, model: Model, colour: str) -> None:
+FIGURES = {
+    "fig-reliability": reliability,
+    "fig-decision-curve": decision_curve,
+    "fig-predictive-values": predictive_values,
+}
+
+
+def _calibration_errors(record: Record) -> str:
+    answer = record.answer("calibration", Calibration)
+    test = record.table("tbl-calibration").where(split="test")
+    errors = "; ".join(
+        f"{record.models[name].title} {' and '.join(map(number, test.where(model=name)['ece']))}"
+        for name in test.distinct("model")
+    )
+    return (
+        f"A panel a model of observed share against probability. {record.best.title} expects "
+        f"{percent(answer.as_given.predicted)} {record.about.finding} where {percent(answer.observed)} is "
+        f"observed. Calibration error before and after temperature scaling: {errors}."
+    )
+
+
+def _populations(numbers: Frame) -> list[tuple[str, float]]:
+    pairs = zip(numbers["population"].tolist(), numbers["prevalence"].tolist(), strict=True)
+    return list(dict.fromkeys(pairs))
+
+
+def _bins(axes: Axes, model: Frame, colour: str) -> None:
+    """Observed share by probability: the first seed before and after scaling, other seeds after."""
+    bins = model.where(chart="reliability")
+    first, *others = bins.distinct("seed")
     style.plot(axes).plot([0, 1], [0, 1], color=style.PALE, linewidth=1.2, zorder=0)
-    for run in model.runs[1:]:
-        bins = _bins(run, scaled=True)
-        points = [one.predicted for one in bins], [one.observed for one in bins]
-        axes.plot(*points, color=colour, alpha=0.3, linewidth=0.8)
-    for scaled in (False, True):
-        bins = _bins(model.run, scaled)
-        observed = np.array([one.observed for one in bins])
-        low, high = (np.array([getattr(one, end) for one in bins]) for end in ("low", "high"))
+    for seed in others:
+        line = bins.where(seed=seed, probabilities="temperature-scaled")
+        axes.plot(line["predicted"], line["observed"], color=colour, alpha=0.3, linewidth=0.8)
+    for kind in bins.distinct("probabilities"):
+        points = bins.where(seed=first, probabilities=kind)
+        scaled = kind == "temperature-scaled"
+        observed = points["observed"]
+        reach = np.abs([observed - points["low"], points["high"] - observed])
         axes.errorbar(
-            [one.predicted for one in bins], observed, yerr=np.abs([observed - low, high - observed]),
+            points["predicted"], observed, yerr=reach,
             **_points(colour if scaled else style.INK, filled=scaled),
         )  # fmt: skip
     axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-    axes.set_title(model.title, fontsize=style.HEAD)
 
 
-def _scores(axes: Axes, run: Run, colour: str) -> None:
+def _histogram(axes: Axes, model: Frame, colour: str) -> None:
     """How often each probability is given, before (outline) and after (filled)."""
     style.plot(axes).grid(False)
-    edges = np.linspace(0, 1, 21).tolist()
-    before, after = (_probabilities(run, scaled) for scaled in (False, True))
-    axes.hist(after, edges, color=colour, alpha=0.55)
-    axes.hist(before, edges, histtype="step", color=style.INK, linewidth=0.8)
-
-
-def _bins(run: Run, scaled: bool) -> tuple[Bin, ...]:
-    logits = calibration.logits_of(run, "test", scaled)
-    return calibration.reliability(run.predictions["test"].labels, logits)
-
-
-def _probabilities(run: Run, scaled: bool) -> NDArray[np.float64]:
-    return metrics.probabilities(calibration.logits_of(run, "test", scaled))
+    bars = model.where(chart="histogram")
+    for kind in reversed(bars.distinct("probabilities")):
+        own = bars.where(probabilities=kind)
+        edges = [*own["from"], own["to"][-1]]
+        filled = kind == "temperature-scaled"
+        look: dict[str, Any] = (
+            {"color": colour, "alpha": 0.55} if filled else {"color": style.INK, "linewidth": 0.8}
+        )
+        axes.stairs(own["count"], edges, fill=filled, **look)
 
 
 def _points(colour: str, filled: bool) -> dict[str, Any]:

@@ -1,95 +1,36 @@
-"""One function a table: each takes a study and returns a :class:`Table`; a template makes it Markdown."""
+"""One function a table: each takes a record and gives cells of text with a caption."""
 
 from collections.abc import Callable
 
-from pneumo.pages import markdown_table
+from pneumo.pages.markdown_table import Table
 from pneumo.pages.tables import (
     ablation,
+    dataset,
+    duplicates,
+    evaluation,
     guidelines,
     reference,
     reproducibility,
     robustness,
+    saliency,
+    shift,
     training,
+    usefulness,
 )
-from pneumo.pages.tables._table import (
-    DASH,
-    Table,
-    TableError,
-    code,
-    duration,
-    number,
-    percent,
-    plain,
-    signed,
-    table,
-)
-from pneumo.pages.tables.copies import near_duplicates, planted_copies, without_copies
-from pneumo.pages.tables.dataset import audit, augmentations, data_counts
-from pneumo.pages.tables.evaluation import (
-    SOURCE_WRITE_UP,
-    all_pairs,
-    beside_source,
-    comparison,
-    different_from_best,
-    operating_points,
-    predictive_values,
-    ranked,
-    summary,
-    validation_and_test,
-)
-from pneumo.pages.tables.mistakes import flips, shared_mistakes
-from pneumo.pages.tables.saliency import agreements, attention, removal
-from pneumo.pages.tables.shift import shift_changes, shift_losses, shift_scores, shift_tests
-from pneumo.pages.tables.usefulness import calibrations, prevalences
 from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
-TABLES: dict[str, Callable[[Record], markdown_table.Table]] = {
-    **ablation.TABLES,
-    **guidelines.TABLES,
-    **reference.TABLES,
-    **reproducibility.TABLES,
-    **robustness.TABLES,
+TABLES: dict[str, Callable[[Record], Table]] = {
+    **dataset.TABLES,
+    **duplicates.TABLES,
     **training.TABLES,
+    **evaluation.TABLES,
+    **usefulness.TABLES,
+    **shift.TABLES,
+    **robustness.TABLES,
+    **ablation.TABLES,
+    **saliency.TABLES,
+    **reference.TABLES,
+    **guidelines.TABLES,
+    **reproducibility.TABLES,
 }
-
-__all__ = [
-    "DASH",
-    "SOURCE_WRITE_UP",
-    "TABLES",
-    "Table",
-    "TableError",
-    "agreements",
-    "all_pairs",
-    "attention",
-    "audit",
-    "augmentations",
-    "beside_source",
-    "calibrations",
-    "code",
-    "comparison",
-    "data_counts",
-    "different_from_best",
-    "duration",
-    "flips",
-    "near_duplicates",
-    "number",
-    "operating_points",
-    "percent",
-    "plain",
-    "planted_copies",
-    "predictive_values",
-    "prevalences",
-    "ranked",
-    "removal",
-    "shared_mistakes",
-    "shift_changes",
-    "shift_losses",
-    "shift_scores",
-    "shift_tests",
-    "signed",
-    "summary",
-    "table",
-    "validation_and_test",
-    "without_copies",
-]

@@ -1,230 +1,292 @@
-"""What the models reach on the test set."""
+"""What the models reach on the test set, and how they compare."""
 
-from pneumo.analysis import baselines, intervals
-from pneumo.analysis.comparison import SIGNIFICANCE, pairs
-from pneumo.analysis.intervals import Interval
-from pneumo.pages.tables._table import DASH, Table, number, p_value, signed, sourced, table
-from pneumo.statistics import metrics
-from pneumo.statistics.metrics import Confusion
-from pneumo.study import ensemble, selection
-from pneumo.study import operating_points as points_of
-from pneumo.study.operating_points import Rate
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from collections.abc import Mapping
+from typing import Any
 
-# What the write-up that the study began with reported, at a threshold of 0.5 on the test set.
-SOURCE_WRITE_UP: dict[str, dict[str, float]] = {
-    "simple-cnn": {
-        "accuracy": 0.851, "auc": 0.955, "precision": 0.815, "recall": 0.985, "f1": 0.892,
-    },
-    "resnet18-scratch": {
-        "accuracy": 0.859, "auc": 0.969, "precision": 0.819, "recall": 0.995, "f1": 0.898,
-    },
-    "resnet18-imagenet": {
-        "accuracy": 0.888, "auc": 0.970, "precision": 0.849, "recall": 0.997, "f1": 0.917,
-    },
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import (
+    DASH,
+    count,
+    estimate,
+    interval,
+    number,
+    p_value,
+    percent,
+    plain,
+    plural,
+    signed,
+)
+from pneumo.record import Estimate, Record
+from pneumo.record.answers import Baseline, Model
+
+_METRICS = {
+    "accuracy": "accuracy", "auc": "AUC", "precision": "precision", "recall": "recall",
+    "specificity": "specificity", "f1": "F1", "brier": "Brier",
 }  # fmt: skip
+_MARKS = {"auc": "†", "accuracy": "‡"}
 
 
-@sourced
-def comparison(study: Study) -> Table:
-    """Every model and baseline at a threshold of 0.5, intervals below; marks where a model differs from the
-    best on validation: † its AUC, ‡ its accuracy. A model not run says so.
-    """
-    bounds = intervals.intervals(study)
-    marks = different_from_best(study)
+def comparison(record: Record) -> Table:
+    """Every model and baseline at a threshold of 0.5, intervals below; marks where a model differs."""
+    numbers = record.table("tbl-comparison")
+    baselines = record.answer("baselines", dict[str, Baseline])
     rows = []
-    for model in study.models:
-        cells = [model.title, f"{model.parameters:,}"]
-        if model.ran:
-            rows += _with_intervals(cells, bounds[model.name][HALF.name], marks.get(model.name, {}))
-        else:
-            rows.append(cells + ["not run"] + [DASH] * (len(metrics.NAMES) - 1))
-    together = ensemble.combine(study)
-    if together:
-        cells = [together.title, f"{together.parameters:,}"]
-        rows += _with_intervals(cells, bounds[together.name][HALF.name], {})
-    if study.ran:
-        for baseline in baselines.predictions(study):
-            rows += _with_intervals([baseline.title, DASH], bounds[baseline.name][HALF.name], {})
-    return table(
-        "model | parameters > | accuracy > | AUC > | precision > | recall > | specificity > | F1 > "
-        "| Brier >",
-        rows,
-    )
-
-
-@sourced
-def summary(study: Study) -> Table:
-    """What the front page says of every model: AUC, and accuracy at two thresholds, with intervals."""
-    bounds = intervals.intervals(study)
-    rows = []
-    for model in ensemble.compared(study):
-        found = bounds[model.name]
-        at_half, chosen = found[HALF.name], found[YOUDEN.name]
-        shown = (at_half["auc"], chosen["accuracy"], at_half["accuracy"])
-        rows.append([model.title, *map(_with_interval, shown)])
-    rows += [[model.title, "not run", DASH, DASH] for model in study.not_run]
-    return table(
-        f"model | AUC > | accuracy at validation's threshold > | accuracy at {metrics.HALF:g} >",
-        rows,
-    )
-
-
-def different_from_best(study: Study) -> dict[str, dict[str, str]]:
-    """For each model that differs from the best on validation beyond chance: its metrics' marks."""
-    best = selection.best(study).name if study.ran else ""
-    marks: dict[str, dict[str, str]] = {}
-    for pair in pairs(study):
-        if best not in (pair.first, pair.second):
+    for name in [*record.models, *baselines]:
+        model = record.models.get(name)
+        head = [model.title, count(model.parameters)] if model else [baselines[name].title, DASH]
+        found = list(numbers.where(model=name).rows())
+        if not found:
+            rows.append([*head, "not run", *[DASH] * (len(_METRICS) - 1)])
             continue
-        other = pair.second if pair.first == best else pair.first
-        found = {"auc": (pair.delong, "†"), "accuracy": (pair.mcnemar_half, "‡")}
-        marks[other] = {
-            name: mark for name, (p_value, mark) in found.items() if p_value < SIGNIFICANCE
-        }
-    return marks
-
-
-@sourced
-def all_pairs(study: Study) -> Table:
-    """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
-    rows = []
-    for pair in pairs(study):
-        difference = pair.difference
+        marks = [_MARKS[row["metric"]] if row["differs"] == 1 else "" for row in found]
         rows.append(
-            [
-                study.model(pair.first).title,
-                study.model(pair.second).title,
-                signed(difference.mean),
-                f"{signed(difference.low)} to {signed(difference.high)}",
-                p_value(pair.delong),
-                p_value(pair.mcnemar_half),
-                p_value(pair.mcnemar_youden),
-            ]
+            head + [number(row["value"]) + mark for row, mark in zip(found, marks, strict=True)]
         )
+        # Without the zero before the point, seven intervals fit beside one another.
+        rows.append(["", "", *(interval(_estimate(row)).replace("0.", ".") for row in found)])
+    seeds = len(record.profile.seeds)
+    over = (
+        f"means over {seeds} seeds, intervals below. Intervals: BCa bootstrap over test cases, drawn within "
+        "their class, and over seeds. "
+        if seeds > 1
+        else "one seed, intervals below. Intervals: BCa bootstrap over test cases, drawn within their class; "
+        "they do not hold the change that another seed would bring. "
+    )
+    together = record.models.get("ensemble")
+    each = f", {seeds} seeds each" if seeds > 1 else ""
+    ensemble = (
+        f"The ensemble joins {plural(together.members, 'run')} of {plural(len(record.ran), 'model')}{each}. "
+        if together
+        else ""
+    )
+    return table(
+        f"model | parameters > | {' | '.join(f'{title} >' for title in _METRICS.values())}",
+        rows,
+        f"All models on the test set at a threshold of 0.5; {over}For Brier less is better, for all others "
+        f"more. {ensemble}† AUC and ‡ accuracy differ from {record.best.title}’s beyond chance (DeLong's and "
+        f"McNemar's test{', first seeds' if seeds > 1 else ''}, Holm's correction over all pairs). "
+        + " ".join(f"{_not_run(model)}." for model in record.not_run),
+        numbers.runs,
+    )
+
+
+def summary(record: Record) -> Table:
+    """What the front page says of every model: AUC, and accuracy at two thresholds, with intervals."""
+    numbers = record.table("tbl-summary")
+    rows = [
+        [record.models[name].title, *map(_stacked, numbers.where(model=name).rows())]
+        for name in numbers.distinct("model")
+    ]
+    rows += [[model.title, "not run", DASH, DASH] for model in record.not_run]
+    names = ", ".join(model.title for model in record.not_run)
+    return table(
+        "model | AUC > | accuracy at validation's threshold > | accuracy at 0.5 >",
+        rows,
+        f"All models on the {count(record.data.total('test'))} test images: {_seeds(record)}, with 95 % "
+        "intervals. Validation's threshold is the one with the largest Youden's J there. "
+        + (f"Not run, as @sec-runs tells: {names}." if names else ""),
+        numbers.runs,
+    )
+
+
+def pairs(record: Record) -> Table:
+    """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
+    numbers = record.table("tbl-pairs")
+    seeds = len(record.profile.seeds)
+    rows = [
+        [
+            record.models[row["first"]].title,
+            record.models[row["second"]].title,
+            signed(row["difference"]),
+            interval(Estimate(row["difference"], row["low"], row["high"]), 3, sign=True),
+            *(
+                p_value(row[f"p {test}"])
+                for test in ("delong", "mcnemar at half", "mcnemar at youden")
+            ),
+        ]
+        for row in numbers.rows()
+    ]
+    over = f"mean over {seeds} seeds, 95 % interval over cases and seeds" if seeds > 1 else (
+        "95 % interval over cases"
+    )  # fmt: skip
     return table(
         "first | second | difference of AUC > | 95 % interval > | DeLong > | McNemar at 0.5 > "
         "| McNemar at Youden >",
         rows,
+        f"Every pair of models on the test set. Difference: first less second, {over}. P-values: "
+        f"{'first seeds, ' if seeds > 1 else ''}corrected over all pairs.",
+        numbers.runs,
     )
 
 
-@sourced
-def beside_source(study: Study) -> Table:
+def beside_source(record: Record) -> Table:
     """The models of the source write-up: its numbers and ours, metric by metric, at 0.5."""
+    numbers = record.table("tbl-source")
     rows = []
-    for name, reported in SOURCE_WRITE_UP.items():
-        model = study.model(name)
-        rows.append([model.title, "reported", *(number(value) for value in reported.values())])
-        ours = model.mean(HALF) if model.ran else {}
-        measured = [number(ours.get(metric)) for metric in reported]
-        rows.append(["", "measured here" if model.ran else "not run here", *measured])
-    return table("model | numbers | accuracy > | AUC > | precision > | recall > | F1 >", rows)
+    missing = []
+    for name in numbers.distinct("model"):
+        model, found = record.models[name], numbers.where(model=name)
+        rows.append([model.title, "reported", *map(number, found["reported"])])
+        said = "measured here" if model.ran else "not run here"
+        rows.append(["", said, *map(number, found["measured"])])
+        if not model.ran:
+            missing.append(f"{_not_run(model)}.")
+    metrics = " | ".join(f"{_METRICS[name]} >" for name in numbers.distinct("metric"))
+    return table(
+        f"model | numbers | {metrics}",
+        rows,
+        f"Reported by the source write-up, and measured here ({_seeds(record)}). {' '.join(missing)}",
+        numbers.runs,
+    )
 
 
-@sourced
-def operating_points(study: Study) -> Table:
+def operating_points(record: Record) -> Table:
     """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
-    rows = []
-    for model in ensemble.compared(study):
-        for point in points_of.points(model):
-            rates = point.rates
-            rows.append(
-                [
-                    model.title if point.rule is RULES[0] else "",
-                    point.rule.short,
-                    number(point.thresholds[0]),
-                    *_counts(point.kept),
-                    _rate(rates["sensitivity"]),
-                    _rate(rates["specificity"]),
-                ]
-            )
+    numbers = record.table("tbl-operating-points")
+    counts = ("true_positive", "false_negative", "false_positive", "true_negative")
+    rows = [
+        [
+            *_of_point(record, row),
+            number(row["threshold"]),
+            *(count(row[name]) for name in counts),
+            *(estimate(_estimate(row, name), 2) for name in ("sensitivity", "specificity")),
+        ]
+        for row in numbers.rows()
+    ]
     return table(
         "model | chosen by | threshold > | TP > | FN > | FP > | TN > | sensitivity > | specificity >",
         rows,
+        f"Operating points on the test set{_first_seed(record)}: counts of true and false positives and "
+        "negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927].",
+        numbers.runs,
     )
 
 
-@sourced
-def predictive_values(study: Study) -> Table:
+def predictive_values(record: Record) -> Table:
     """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
-    rows = []
-    for model in ensemble.compared(study):
-        for point in points_of.points(model):
-            rates = point.rates
-            rows.append(
-                [
-                    model.title if point.rule is RULES[0] else "",
-                    point.rule.short,
-                    *(_rate(rates[name]) for name in ("ppv", "npv")),
-                    _rate(rates["lr_positive"], digits=1),
-                    _rate(rates["lr_negative"]),
-                ]
-            )
-    return table("model | chosen by | PPV > | NPV > | LR+ > | LR− >", rows)
+    numbers = record.table("tbl-predictive-values")
+    digits = {"ppv": 2, "npv": 2, "lr_positive": 1, "lr_negative": 2}
+    rows = [
+        [
+            *_of_point(record, row),
+            *(estimate(_estimate(row, name), places, places) for name, places in digits.items()),
+        ]
+        for row in numbers.rows()
+    ]
+    return table(
+        "model | chosen by | PPV > | NPV > | LR+ > | LR− >",
+        rows,
+        "Predictive values at the test set's prevalence, with Wilson's 95 % interval, and likelihood ratios, "
+        f"with the log method's{_first_seed(record, '; ')}.",
+        numbers.runs,
+    )
 
 
-@sourced
-def validation_and_test(study: Study) -> Table:
+def promise(record: Record) -> Table:
     """What validation promised at each threshold chosen on it, and how far the test set lies off."""
-    rows = []
-    for model in study.ran:
-        chosen = [point for point in points_of.points(model) if point.rule.chosen_on]
-        for point in chosen:
-            cells = [model.title if point is chosen[0] else "", point.rule.short]
-            for name in ("sensitivity", "specificity"):
-                promised, kept = point.promised_rates[name], point.rates[name]
-                cells += [
-                    number(promised.value),
-                    number(kept.value),
-                    signed(point.shortfall(name)),
-                ]
-            rows.append(cells)
+    numbers = record.table("tbl-promise")
+    rows: dict[tuple[str, str], list[str]] = {}
+    before = ""
+    for row in numbers.rows():
+        model, rule = row["model"], row["rule"]
+        if (model, rule) not in rows:
+            title = record.models[model].title if model != before else ""
+            rows[model, rule] = [title, record.models[model].point(rule).short]
+            before = model
+        rows[model, rule] += [
+            number(row["validation"]),
+            number(row["test"]),
+            signed(row["difference"]),
+        ]
     return table(
         "model | chosen by | sensitivity, validation > | test > | off by > "
         "| specificity, validation > | test > | off by >",
-        rows,
+        rows.values(),
+        "What validation promised at the thresholds chosen on it, what the test set kept, and the "
+        f"difference{_first_seed(record)}.",
+        numbers.runs,
     )
 
 
-def ranked(study: Study, metric: str) -> list[Model]:
-    """The models that ran, by a test metric at 0.5, the highest first."""
-    return sorted(study.ran, key=lambda model: -model.mean(HALF)[metric])
+def shared_mistakes(record: Record) -> Table:
+    """How many test cases k of the models call wrongly, by class, beside what independence would give."""
+    numbers = record.table("tbl-shared-mistakes")
+    classes = numbers.distinct("class")
+    rows = []
+    for models in numbers.distinct("models"):
+        found = numbers.where(models=models).rows()
+        cells = ((count(row["cases"]), number(row["expected"], 1)) for row in found)
+        rows.append([count(models), *(cell for pair in cells for cell in pair)])
+    seeds = ", first seeds" if len(record.profile.seeds) > 1 else ""
+    return table(
+        "models that err > | "
+        + " | ".join(f"{name} > | {name}, if independent >" for name in classes),
+        rows,
+        f"Test cases by the number of models that call them wrongly at Youden's threshold{seeds}, beside the "
+        "counts that independent mistakes with the same error rates would give.",
+        numbers.runs,
+    )
 
 
-def _counts(counts: Confusion) -> list[str]:
-    return [
-        str(counts.true_positive),
-        str(counts.false_negative),
-        str(counts.false_positive),
-        str(counts.true_negative),
-    ]
+def flips(record: Record) -> Table:
+    """Each model's test cases on which its seeds disagree, by class."""
+    numbers = record.table("tbl-flips")
+    *classes, _ = numbers.distinct("class")
+    about = record.about
+    rows = []
+    for name in numbers.distinct("model"):
+        found = numbers.where(model=name)
+        *cells, _ = map(count, found["cases"])
+        rows.append([record.models[name].title, *cells, percent(found["share"][-1])])
+    return table(
+        f"model | {' | '.join(f'{name} >' for name in classes)} | of all test cases >",
+        rows,
+        f"Test cases that some seeds of a model call {about.positive} and others {about.negative}, each at "
+        "its own Youden threshold.",
+        numbers.runs,
+    )
 
 
-def _with_intervals(
-    head: list[str], bounds: dict[str, Interval], marks: dict[str, str]
-) -> list[list[str]]:
-    """Two rows: the metrics' means with their marks, and their intervals."""
-    means = [number(bounds[name].mean) + marks.get(name, "") for name in metrics.NAMES]
-    # Without the zero before the point, seven intervals fit beside one another.
-    below = [
-        _between(bounds[name].low, bounds[name].high).replace("0.", ".") for name in metrics.NAMES
-    ]
-    return [head + means, ["", "", *below]]
+TABLES = {
+    "tbl-comparison": comparison,
+    "tbl-summary": summary,
+    "tbl-pairs": pairs,
+    "tbl-source": beside_source,
+    "tbl-operating-points": operating_points,
+    "tbl-predictive-values": predictive_values,
+    "tbl-promise": promise,
+    "tbl-shared-mistakes": shared_mistakes,
+    "tbl-flips": flips,
+}
 
 
-def _with_interval(found: Interval) -> str:
-    """A mean and its interval in one cell, which a page may set below each other."""
-    return f"{number(found.mean)} [({_between(found.low, found.high)})]{{.interval}}"
+def _of_point(record: Record, row: Mapping[str, Any]) -> list[str]:
+    """A model's title on its first row, and what the operating point is chosen by."""
+    model = record.models[row["model"]]
+    first = model.operating_points[0].id == row["rule"]
+    return [model.title if first else "", model.point(row["rule"]).short]
 
 
-def _rate(rate: Rate, digits: int = 2) -> str:
-    if rate.value != rate.value:
-        return DASH
-    return f"{number(rate.value, digits)} ({_between(rate.low, rate.high, digits)})"
+def _estimate(row: Mapping[str, Any], name: str = "") -> Estimate:
+    """A value with its interval, from the columns of that name, or from `value`, `low` and `high`."""
+    value, low, high = (name, f"{name} low", f"{name} high") if name else ("value", "low", "high")
+    return Estimate(row[value], row[low], row[high])
 
 
-def _between(low: float, high: float, digits: int = 2) -> str:
-    if low != low and high != high:
-        return DASH
-    return f"{number(low, digits)}–{number(high, digits)}"
+def _stacked(row: Mapping[str, Any]) -> str:
+    """A mean and its interval in one cell, which a page may set one below the other."""
+    found = _estimate(row)
+    return f"{number(found.value)} [({interval(found)})]{{.interval}}"
+
+
+def _not_run(model: Model) -> str:
+    return f"{model.title} was not run: {plain(model.reason)}"
+
+
+def _seeds(record: Record) -> str:
+    seeds = len(record.profile.seeds)
+    return f"means over {seeds} seeds" if seeds > 1 else "one seed"
+
+
+def _first_seed(record: Record, sign: str = ", ") -> str:
+    return f"{sign}first seed" if len(record.profile.seeds) > 1 else ""

@@ -1,79 +1,81 @@
 """How far probabilities can be taken at face value, and what calls are worth by prevalence."""
 
-import math
+from typing import Any
 
-from pneumo.analysis import calibration, decisions
-from pneumo.pages.tables._table import DASH, Table, number, sourced, table
-from pneumo.study import selection
-from pneumo.study.operating_points import Rate
-from pneumo.study.study import RULES, Study
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import count, estimate, number
+from pneumo.record import Estimate, Record
+from pneumo.record.calibration import Calibration
+from pneumo.record.decisions import Decisions
 
 SPLITS = {"val": "validation", "test": "test"}
 
 
-@sourced
-def calibrations(study: Study) -> Table:
+def calibrations(record: Record) -> Table:
     """Each model on validation and test, before and after temperature scaling; means over the seeds."""
-    rows = []
-    for model in study.ran:
-        found = calibration.summary(model)
-        for split, name in SPLITS.items():
-            for when in ("before", "after"):
-                one = found[split][when]
-                first = split == "val" and when == "before"
-                divisor = 1.0 if when == "before" else found["temperature"]
-                rows.append(
-                    [
-                        model.title if first else "",
-                        name if when == "before" else "",
-                        number(divisor, 2),
-                        *(
-                            number(one[key])
-                            for key in ("brier", "reliability", "resolution", "ece")
-                        ),
-                        _any(one["intercept"]),
-                        _any(one["slope"]),
-                    ]
-                )
+    numbers = record.table("tbl-calibration")
+    rows, last = [], ("", "")
+    for row in numbers.rows():
+        place = (row["model"], row["split"])
+        rows.append(
+            [
+                "" if row["model"] == last[0] else record.models[row["model"]].title,
+                "" if place == last else SPLITS[row["split"]],
+                number(row["temperature"], 2),
+                *(number(row[key]) for key in ("brier", "reliability", "resolution", "ece")),
+                number(row["intercept"], 2),
+                number(row["slope"], 2),
+            ]
+        )
+        last = place
+    uncertainty = {split: numbers.where(split=split)["uncertainty"][0] for split in SPLITS}
+    seeds = len(record.profile.seeds)
+    bins = record.answer("calibration", Calibration).bins
     return table(
         "model | images | T > | Brier > | reliability > | resolution > | ECE > | intercept > | slope >",
         rows,
+        "Calibration on validation and test, as given (T = 1) and after division of the logits by the "
+        f"temperature T that validation chose; "
+        f"{f'means over {seeds} seeds' if seeds > 1 else 'one seed'}. The Brier score is reliability "
+        f"less resolution plus uncertainty [@murphy1973]. Uncertainty is {number(uncertainty['val'])} on "
+        f"validation and {number(uncertainty['test'])} on test for every model; what varies within the "
+        f"{bins} bins of equal count is part of resolution [@stephenson2008]. ECE: expected calibration "
+        "error over the same bins [@naeini2015; @roelofs2022]. Intercept and slope are 0 and 1 where "
+        "nothing needs correction; ∞ or a dash where they cannot be fitted.",
+        numbers.runs,
     )
 
 
-@sourced
-def prevalences(study: Study) -> Table:
+def prevalences(record: Record) -> Table:
     """Predictive values of the best model's operating points by prevalence, and calls per 1,000 people."""
-    model = selection.best(study)
-    rows = []
-    for rule in RULES:
-        counts = model.confusion(rule)
-        for prevalence in decisions.PREVALENCES:
-            positive, negative = decisions.predictive_values(counts, prevalence)
-            among = decisions.frequencies(counts, prevalence)
-            rows.append(
-                [
-                    rule.short if prevalence == decisions.PREVALENCES[0] else "",
-                    f"{100 * prevalence:g} %",
-                    _with_interval(positive),
-                    _with_interval(negative),
-                    str(among.called),
-                    str(among.alarms),
-                    str(among.missed),
-                ]
-            )
+    numbers, best, people = record.table("tbl-prevalence"), record.best, record.about.people
+    rows, last = [], ""
+    for row in numbers.rows():
+        rows.append(
+            [
+                "" if row["rule"] == last else best.point(row["rule"]).short,
+                f"{100 * row['prevalence']:g} %",
+                _predictive(row, "ppv"),
+                _predictive(row, "npv"),
+                *(count(row[key]) for key in ("called", "alarms", "missed")),
+            ]
+        )
+        last = row["rule"]
+    among = count(record.answer("decisions", Decisions).example.among)
     return table(
         "chosen by | prevalence > | PPV, % > | NPV, % > | called > | alarms > | missed >",
         rows,
+        f"Predictive values of {best.title} by prevalence, from its rates on the test set, with 95 % "
+        f"intervals{', first seed' if len(record.profile.seeds) > 1 else ''}; and, of {among} {people}, how "
+        f"many it calls sick, how many of these calls are false alarms, and how many sick {people} it "
+        "misses.",
+        numbers.runs,
     )
 
 
-def _with_interval(one: Rate) -> str:
-    if math.isnan(one.value):
-        return DASH
-    return f"{number(100 * one.value, 1)} ({number(100 * one.low, 1)}–{number(100 * one.high, 1)})"
+TABLES = {"tbl-calibration": calibrations, "tbl-prevalence": prevalences}
 
 
-def _any(value: float) -> str:
-    """A number that may be infinite."""
-    return number(value, 2) if not math.isinf(value) else f"{'-' if value < 0 else ''}∞"
+def _predictive(row: dict[str, Any], name: str) -> str:
+    found = Estimate(row[name], row[f"{name} low"], row[f"{name} high"])
+    return estimate(found, 1, 1, scale=100)

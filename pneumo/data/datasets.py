@@ -1,0 +1,265 @@
+"""Images and labels as plain arrays: a data set is found, checked, and loaded with what is known of it."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base import npz
+from pneumo.base.npz import Member
+from pneumo.data import sources
+from pneumo.data.descriptions import PNEUMONIA, DataError, Description, choose
+
+SPLITS = ("train", "val", "test")
+# The fingerprint of the published PneumoniaMNIST at 28 pixels, by which a copy in another file is recognised.
+PUBLISHED = "b735afb1651573a5f917fbbd728974b21a244db5f13d564d6119436471cf8a1e"
+PHANTOM = "phantom"
+# Images of more bytes than this are mapped from the disk, where all processes share them. PneumoniaMNIST at
+# 128 pixels is below, at 224 above.
+LARGE = 2**28
+_BLOCK = 1024  # images that are read from the disk at a time
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images and their labels, in one order."""
+
+    images: NDArray[np.uint8]  # (N, H, W)
+    labels: NDArray[np.uint8]  # (N,), 1 for what is looked for
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some of many images, none of which is copied until a batch of them is asked for."""
+
+    images: NDArray[np.uint8]  # (N, H, W)
+    places: NDArray[np.int64]  # (n,), in 0 … N - 1
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        chosen: NDArray[np.uint8] = self.images[self.places[index]]
+        return chosen
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some cases of a split, in an order of their own."""
+
+    images: Rows
+    labels: NDArray[np.uint8]  # (n,)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The three splits, what they are of, and where they came from."""
+
+    train: Split
+    val: Split
+    test: Split
+    source: str  # "file", "cache", "download" or "phantom"
+    fingerprint: str
+    size: int  # side of the images, in pixels
+    location: str  # what `load` takes to find the same data again
+    about: Description = PNEUMONIA
+    published: bool = False  # whether these are the images and labels that MedMNIST publishes
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """By name, in the order train, val, test."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+    @cached_property
+    def order(self) -> str:
+        """A hash of all images and labels in their order, as :func:`order` gives it."""
+        return order(self.splits)
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the images are drawn: no medical data."""
+        return self.source == PHANTOM
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Cases by split and class, the classes as the set's description names them."""
+        return {
+            name: {
+                title: int((split.labels == i).sum()) for i, title in enumerate(self.about.classes)
+            }
+            for name, split in self.splits.items()
+        }
+
+
+def load(size: int | None = None, source: str = "auto", name: str | None = None) -> Dataset:
+    """A data set, checked.
+
+    Args:
+        size: side of the images, in pixels; None for ``PNEUMO_SIZE``, or 28.
+        source: a ``.npz`` in MedMNIST's format or the folder that holds it; "phantom"; or "auto": what
+            ``PNEUMO_DATA`` names, else MedMNIST's cache, else its download.
+        name: of the set, as MedMNIST's file is called; None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
+
+    Returns:
+        Images uint8 (N, size, size), and labels with 1 for what is looked for: where MedMNIST numbers the
+        classes the other way round they are swapped, and the fingerprint is of the labels as they are here.
+
+    Raises:
+        DataError: there is no such set or size, or no copy of it can be had; or a file that was named, or is
+            cached, is not what it should be. A named file is never replaced by another source.
+    """
+    about, side = choose(name, size)
+    if source == "auto":
+        source = os.environ.get("PNEUMO_DATA") or source
+    if source == PHANTOM:
+        return phantom(side, about)
+    found = sources.find(about, side, None if source == "auto" else source)
+    splits = read(found.path, side, about)
+    known = fingerprint(splits)
+    return Dataset(
+        **splits, source=found.kind, fingerprint=known, size=side, location=str(found.path.resolve()),
+        about=about, published=found.published or known == PUBLISHED,
+    )  # fmt: skip
+
+
+def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
+    """The cases at some places, without a copy of their images.
+
+    Args:
+        cases: a split, or a part of one.
+        places: indices of cases, (n,).
+    """
+    if isinstance(cases, Part):
+        return Part(Rows(cases.images.images, cases.images.places[places]), cases.labels[places])
+    return Part(Rows(cases.images, places), cases.labels[places])
+
+
+@cache
+def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
+    """The drawn stand-in for a set: its classes in about its ratio, at its size, from a fixed seed."""
+    from pneumo.data.phantom import draw_phantom  # which needs SciPy
+
+    splits = {
+        name: Split(*arrays) for name, arrays in draw_phantom(size, kind=about.phantom).items()
+    }
+    for split in splits.values():  # drawn once a process, so read-only
+        split.images.setflags(write=False)
+        split.labels.setflags(write=False)
+    return Dataset(
+        **splits, source=PHANTOM, fingerprint=fingerprint(splits), size=size, location=PHANTOM,
+        about=about, published=False,
+    )  # fmt: skip
+
+
+def fingerprint(splits: Mapping[str, Split]) -> str:
+    """A hash of all images, labels and splits that does not depend on their order.
+
+    SHA-256 over the split's name, a byte for the label and the image's bytes; the hexadecimal digests
+    of all images sorted, joined by newlines, and hashed again.
+    """
+    digests = sorted(
+        hashlib.sha256(name.encode("ascii") + bytes([int(label)]) + image.tobytes()).hexdigest()
+        for name, split in splits.items()
+        for image, label in zip(split.images, split.labels, strict=True)
+    )
+    return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
+
+
+def order(splits: Mapping[str, Split]) -> str:
+    """A hash of all images and labels in their order, which the fingerprint does not tell."""
+    digest = hashlib.sha256()
+    for name, split in splits.items():
+        digest.update(f"{name} {split.images.shape}\n".encode())
+        for start in range(0, len(split.images), _BLOCK):
+            digest.update(np.ascontiguousarray(split.images[start : start + _BLOCK]).data)
+        digest.update(split.labels.astype("<u4").tobytes())
+    return digest.hexdigest()
+
+
+def read(path: Path, size: int, about: Description = PNEUMONIA) -> dict[str, Split]:
+    """The splits that a ``.npz`` in MedMNIST's format holds, if they are what a network can learn from.
+
+    Images of more than :data:`LARGE` bytes stay on the disk: they are mapped, and read a batch at a time.
+
+    Args:
+        path: the file.
+        size: side of the images, in pixels.
+        about: the set; its labels are swapped where MedMNIST has 0 for what is looked for.
+
+    Raises:
+        DataError: it cannot be read, or holds something else.
+    """
+    images, labels = ({name: f"{name}_{what}" for name in SPLITS} for what in ("images", "labels"))
+    with _readable(path):
+        declared = npz.members(path, {*images.values(), *labels.values()})
+        missing = [
+            key for name in SPLITS for key in (images[name], labels[name]) if key not in declared
+        ]
+        if missing:
+            raise DataError(f"{path} lacks {', '.join(missing)}; it holds {_listed(path)}")
+        for name in SPLITS:
+            _check_declared(path, declared[images[name]], declared[labels[name]], size)
+        pictures = [declared[key] for key in images.values()]
+        large = sum(member.nbytes for member in pictures) > LARGE
+        found = npz.read(path, [declared[key] for key in labels.values()])
+        flat = {
+            name: _check_labels(path, labels[name], found[labels[name]], about) for name in SPLITS
+        }
+        arrays = npz.mapped(path, pictures) if large else npz.read(path, pictures)
+    return {name: Split(np.ascontiguousarray(arrays[images[name]]), flat[name]) for name in SPLITS}
+
+
+def _listed(path: Path) -> str:
+    """What arrays a file holds."""
+    names = [name[:40] for name in npz.names(path)]
+    return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from None
+    except npz.ArchiveError as error:
+        raise DataError(f"{path} is no readable .npz in MedMNIST's format: {error}") from None
+
+
+def _refusal(path: Path, name: str, expected: str, found: object) -> DataError:
+    return DataError(f"{path}: {name}: expected {expected}, found {found}")
+
+
+def _check_declared(path: Path, images: Member, labels: Member, size: int) -> None:
+    """Refuse arrays that by their headers are no images and their labels."""
+    count = images.shape[0] if images.shape else 0
+    if images.dtype != np.uint8:
+        raise _refusal(path, images.name, "uint8", images.dtype)
+    if len(images.shape) != 3 or images.shape[1:] != (size, size):
+        raise _refusal(path, images.name, f"shape (N, {size}, {size})", images.shape)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise _refusal(path, labels.name, "integers", labels.dtype)
+    if labels.shape not in ((count,), (count, 1)):
+        raise _refusal(path, labels.name, f"shape ({count}, 1)", labels.shape)
+    if not count:
+        raise _refusal(path, images.name, "at least one image", "none")
+
+
+def _check_labels(
+    path: Path, name: str, labels: NDArray[Any], about: Description
+) -> NDArray[np.uint8]:
+    """The labels (N,) with 1 for what is looked for, if there are both classes and no other."""
+    flat = labels.reshape(-1)
+    strange = sorted(set(np.unique(flat).tolist()) - {0, 1})
+    if strange:
+        raise _refusal(path, name, "0 or 1", strange[:5])
+    flat = (1 - flat if about.swapped else flat).astype(np.uint8)
+    if flat.min() == flat.max():
+        raise _refusal(path, name, "both classes", f"only {about.classes[flat[0]]}")
+    return flat

@@ -1,0 +1,135 @@
+"""Where a set's file is: at a path that is given, in MedMNIST's cache, or downloaded into that cache."""
+
+import hashlib
+import shutil
+import tempfile
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pneumo.base.errors import printable
+from pneumo.base.network import NetworkError, answers, bounded, cause
+from pneumo.data.descriptions import DESCRIPTIONS, DataError, Description, file_name
+
+ADDRESS = "https://zenodo.org/records/10519652/files/{}?download=1"  # of MedMNIST's files
+
+
+class UnavailableError(DataError):
+    """There is no copy of a set here, and none can be downloaded."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that holds a set."""
+
+    path: Path
+    kind: Literal["file", "cache", "download"]
+    published: bool  # whether it is MedMNIST's own, by its MD5
+
+
+def find(about: Description, size: int, given: str | None) -> Source:
+    """The file of a set.
+
+    Args:
+        about: the set.
+        size: side of the images, in pixels.
+        given: a ``.npz`` or the folder that holds it; None for MedMNIST's cache, else its download.
+
+    Raises:
+        DataError: there is no file, it cannot be read, or it is MedMNIST's file of another set or size; or
+            the cached file is not the published one.
+    """
+    if given is not None:
+        path = _named(given, file_name(about, size))
+        return Source(path, "file", _is_published(path, about, size))
+    # MedMNIST's own function for this path would import torch.
+    path = Path.home() / ".medmnist" / file_name(about, size)
+    try:
+        if not path.exists():
+            _download(about, size, path)
+            return Source(path, "download", True)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    again = "delete it, and it is fetched again"
+    try:
+        published = _is_published(path, about, size)
+    except DataError as error:
+        raise DataError(f"{error}; {again}") from None
+    if not published:
+        raise DataError(f"{path} is damaged: its MD5 is not the published one; {again}")
+    return Source(path, "cache", True)
+
+
+def _named(given: str, name: str) -> Path:
+    """The file that a path means: itself, or the one called `name` in the folder that it is."""
+    path, reason = Path(given), ""
+    try:
+        path = path.expanduser()
+        if path.is_dir():
+            path = path / name
+        if path.is_file():
+            return path
+    except RuntimeError:  # a user who does not exist
+        pass
+    except OSError as error:
+        reason = f" ({error.strerror})"
+    raise DataError(
+        f"no data at {path}{reason}: --data and PNEUMO_DATA name a .npz file in MedMNIST's format, or the "
+        f"folder that holds {name}"
+    )
+
+
+def _is_published(path: Path, about: Description, size: int) -> bool:
+    """Whether a file is the one that MedMNIST publishes of this set and size.
+
+    Raises:
+        DataError: it is the file of another set or size: its numbers would appear under a wrong name.
+    """
+    try:
+        found = _md5(path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+    for other in DESCRIPTIONS.values():
+        for side, published in other.md5.items():
+            if found == published and (other, side) != (about, size):
+                raise DataError(
+                    f"{path} is {other.title} at {side} pixels, not {about.title} at {size}: add "
+                    f"--dataset {other.name} --size {side}"
+                )
+    return found == about.md5[size]
+
+
+def _md5(path: Path) -> str:
+    """By which MedMNIST names what it publishes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _download(about: Description, size: int, cached: Path) -> None:
+    """Fetch a set into MedMNIST's cache.
+
+    Raises:
+        UnavailableError: the host does not answer, or the download fails; nothing is left of it.
+    """
+    url = ADDRESS.format(file_name(about, size))
+    # No more than the bytes of images and labels, as if nothing were compressed.
+    most = int(1.01 * about.images * (size**2 + 1)) + 2**16
+    try:
+        if not answers(url):
+            raise NetworkError("MedMNIST's host does not answer")
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        # A temporary file first: an interrupted download must not be taken for a damaged cache.
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
+            fetched = Path(folder) / cached.name
+            with bounded(most), urllib.request.urlopen(url) as response, fetched.open("wb") as file:
+                shutil.copyfileobj(response, file)
+            if _md5(fetched) != about.md5[size]:
+                raise NetworkError(f"the MD5 of {url} is not the published one")
+            fetched.replace(cached)
+    except (OSError, NetworkError) as error:
+        raise UnavailableError(
+            f"no copy of {about.title}: there is no {cached}, and it was not downloaded "
+            f"({printable(cause(error))}); name a file with --data PATH, "
+            "or draw a stand-in with --data phantom"
+        ) from None

@@ -1,0 +1,57 @@
+"""Which record pages are about, and which book they belong to, by the environment."""
+
+import os
+import re
+from pathlib import Path
+
+from pneumo.base import paths
+from pneumo.record.files import RecordError
+
+DEFAULT_PROFILE = "standard"
+
+
+def folder() -> Path:
+    """The folder of the record that pages are drawn from.
+
+    ``PNEUMO_RECORD`` names it. Without it, it is the record of the finished study that ``PNEUMO_PROFILE``,
+    ``PNEUMO_DATASET`` and ``PNEUMO_SIZE`` choose; where no profile is named and none was trained, the
+    reference record, and the front page says so.
+
+    Raises:
+        RecordError: there is none.
+    """
+    given = os.environ.get("PNEUMO_RECORD")
+    if given:
+        return Path(given).expanduser()
+    profile, dataset, size = (
+        os.environ.get(f"PNEUMO_{name}") for name in ("PROFILE", "DATASET", "SIZE")
+    )
+    label = paths.label(dataset, size)
+    found = paths.record(profile or DEFAULT_PROFILE, label)
+    if found.is_dir():
+        return found
+    reference = paths.reference(label)
+    if not profile and reference.is_dir():
+        return reference
+    options = "".join(
+        f" --{name} {value}"
+        for name, value in (("profile", profile), ("dataset", dataset), ("size", size))
+        if value
+    )
+    raise RecordError(f"no finished study in {found}; run `pneumo study{options}`")
+
+
+def profiles() -> list[str]:
+    """The project profiles that ``QUARTO_PROFILE`` names, the first of them first."""
+    return [name for name in re.split(r"[,\s]+", os.environ.get("QUARTO_PROFILE", "")) if name]
+
+
+def titled() -> str:
+    """The data set that the book's title is about: the one among :func:`profiles`, or PneumoniaMNIST."""
+    return next((name for name in profiles() if name.endswith("mnist")), paths.DATASET)
+
+
+def choose_title(dataset: str) -> None:
+    """Have the book's title be about a data set, in this process and those that it starts."""
+    others = [name for name in profiles() if not name.endswith("mnist")]
+    os.environ["QUARTO_PROFILE"] = ",".join([dataset, *others])

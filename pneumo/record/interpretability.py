@@ -1,0 +1,71 @@
+"""What the networks look at, and what checks of their heat maps find, as a record says it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pneumo.base.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The filters and Grad-CAM maps of a model's first seed."""
+
+    images: int  # test images that have a map
+    cells: tuple[int, int]  # height and width of a map
+    blank: int  # maps in which no cell speaks for the call
+    kernels: int  # of the first layer
+    neighbours: float  # correlation of weights that lie side by side in a kernel
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike two sets of maps of the same images are, on average over the images."""
+
+    rank: float  # Spearman's rank correlation over a map's cells
+    structure: float  # SSIM
+
+
+@dataclass(frozen=True)
+class SanityChecks:
+    """The cascade of random weights, shuffled labels, and the removal of pixels, by model."""
+
+    window: int  # side of SSIM's windows, in cells
+    alike: float  # a rank correlation above which two maps would be read the same way
+    cascade_images: int
+    draws: int  # of random weights
+    left: dict[str, Estimate]  # size of the rank correlation with all weights drawn anew
+    chance: dict[str, float]  # that of random maps
+    agreements: dict[str, Agreement]  # of SimpleCNN's maps with those of others
+    removal_images: int
+    gaps: dict[str, dict[str, Estimate]]  # and by map: least minus most relevant pixels first
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of a model's evidence lies in a region, beside what an even map would put there."""
+
+    region: str
+    mean: float  # over images, in [0, 1]; NaN where every map is blank
+    low: float  # 95 % interval, bootstrap over images
+    high: float
+    uniform: float  # the region's share of the image
+    p_value: float  # Wilcoxon's signed-rank test of the images' shares against `uniform`; NaN without any
+    blank: int  # maps without evidence for the call, which have no share
+
+    @property
+    def beside_even(self) -> Literal["more", "less", "even"]:
+        """Whether the interval lies above an even map's share, below it, or around it."""
+        if self.low > self.uniform:
+            return "more"
+        return "less" if self.high < self.uniform else "even"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """In which regions of the image the evidence for the calls lies."""
+
+    regions: dict[str, str]  # titles by name; the first is a disc
+    asked: str  # the region in which evidence is looked for
+    radius: float  # of the disc, in shares of the image's side
+    border: int  # pixels at each side
+    shares: dict[str, dict[str, Share]]  # by model and region

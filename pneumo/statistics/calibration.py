@@ -1,0 +1,296 @@
+"""Whether a probability means what it says: reliability, Brier's parts, recalibration, temperature.
+
+Throughout, `labels` are integers (N,) with 1 for the positive class, and `logits` floats (N,), finite; their
+logistic function is the probability of that class.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
+from scipy.special import logit, xlogy
+
+from pneumo.base.estimate import Estimate
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import MetricError
+
+BINS = 10
+# Where a temperature is looked for. A validation split that logits tell apart without a mistake asks for 0,
+# and one that they rank the wrong way for infinity.
+TEMPERATURES = (0.05, 20.0)
+# Draws of outcomes for what chance alone makes of the calibration error.
+DRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Cases with neighbouring probabilities."""
+
+    count: int
+    predicted: float  # their mean probability
+    observed: float  # the share of positive cases among them
+    low: float  # Wilson's 95 % interval of that share
+    high: float
+
+
+@dataclass(frozen=True)
+class Brier:
+    """The Brier score in parts: score = reliability − resolution + uncertainty, exactly."""
+
+    score: float
+    reliability: float  # how far the bins' mean probabilities lie from what is observed in them
+    resolution: (
+        float  # how far what is observed differs from bin to bin, and with the scores within a bin
+    )
+    uncertainty: float  # the outcome's own variance, which no model changes
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """The logistic regression of the outcome on the logit: intercept 0 and slope 1 need no correction."""
+
+    intercept: float  # NaN where the slope is not finite
+    # Below 1: too extreme; infinite where logits separate the classes; NaN where they are all the same. The
+    # interval is Wald's, NaN where the slope is not finite.
+    slope: Estimate
+    p_value: float  # likelihood-ratio test of intercept 0 and slope 1, two degrees of freedom
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the probabilities of one split are worth when they are taken at face value."""
+
+    brier: Brier
+    calibration_error: float  # over BINS bins of equal count
+    recalibration: Recalibration
+    predicted: float  # mean probability
+    observed: float  # share of positive cases
+    mean_error: Estimate  # observed − predicted
+
+
+def reliability(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:
+    """Bins of equal count, by rising probability, each with its mean probability and observed share.
+
+    Equal probabilities share a bin, so that the order of cases decides nothing; ties can leave fewer bins.
+
+    Raises:
+        MetricError: as :func:`recalibrate`, but one class is enough; or `bins` is not positive.
+    """
+    truth, scores = _checked(labels, logits)
+    chance = metrics.probabilities(scores)
+    places = _places(chance, bins)
+    found = []
+    for place in np.unique(places):
+        members = places == place
+        positive, count = int(truth[members].sum()), int(members.sum())
+        low, high = metrics.wilson(positive, count)
+        found.append(Bin(count, float(chance[members].mean()), positive / count, low, high))
+    return tuple(found)
+
+
+def calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> float:
+    """Expected calibration error: the bins' |observed − predicted|, averaged over cases, in [0, 1].
+
+    Of the probability of the positive class, as Naeini et al. (2015) have it, not of the chosen class as in
+    Guo et al. (2017), and over bins of equal count, whose bias is smaller (Roelofs et al. 2022).
+
+    Raises:
+        MetricError: as :func:`reliability`.
+    """
+    truth, scores = _checked(labels, logits)
+    chance = metrics.probabilities(scores)
+    sums = np.bincount(_places(chance, bins), weights=truth - chance)
+    return float(np.abs(sums).sum() / len(truth))
+
+
+def calibration_error_by_chance(logits: ArrayLike, bins: int = BINS) -> float:
+    """The mean calibration error that these probabilities would show if every one of them were true.
+
+    It is not 0, since a bin's observed share scatters. The outcomes are drawn with a fixed seed.
+
+    Raises:
+        MetricError: as :func:`reliability`.
+    """
+    _, scores = _checked(np.zeros(np.shape(logits), int), logits)
+    chance = metrics.probabilities(scores)
+    places = _places(chance, bins)
+    drawn = np.random.default_rng(0).random((DRAWS, len(chance))) < chance  # (D, N)
+    members = places[:, None] == np.unique(places)  # (N, B)
+    sums = (drawn - chance) @ members  # (D, B)
+    return float(np.abs(sums).sum(axis=1).mean() / len(chance))
+
+
+def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
+    """The Brier score with Murphy's (1973) parts over bins of equal count.
+
+    What varies within a bin is counted with resolution, as Stephenson, Coelho & Jolliffe (2008) do; without
+    their two terms the parts would not add up to the score.
+
+    Raises:
+        MetricError: as :func:`reliability`.
+    """
+    truth, scores = _checked(labels, logits)
+    chance = metrics.probabilities(scores)
+    places = _places(chance, bins)
+    share, n = truth.mean(), len(truth)
+    reliable = resolved = within = 0.0
+    for place in np.unique(places):
+        y, p = truth[places == place], chance[places == place]
+        reliable += len(y) * (p.mean() - y.mean()) ** 2
+        resolved += len(y) * (y.mean() - share) ** 2
+        # Twice the covariance of outcome and probability in the bin, less the probability's variance.
+        within += 2 * ((y - y.mean()) * (p - p.mean())).sum() - ((p - p.mean()) ** 2).sum()
+    return Brier(
+        score=float(((chance - truth) ** 2).mean()),
+        reliability=float(reliable / n),
+        resolution=float((resolved + within) / n),
+        uncertainty=float(share * (1 - share)),
+    )
+
+
+def recalibrate(labels: ArrayLike, logits: ArrayLike) -> Recalibration:
+    """Calibration intercept and slope, and the test of both (Cox 1958; Miller, Hui & Tierney 1991).
+
+    Logits that are all the same have no slope; what is tested then is their one probability.
+
+    Raises:
+        MetricError: no cases, lengths differ, labels outside 0 and 1, logits that are not finite, or only
+            one class.
+    """
+    truth, scores = _both_classes(labels, logits)
+    at_face_value = _log_likelihood(truth, scores)
+    if scores.min() == scores.max():
+        most = _log_likelihood(truth, np.full(len(truth), logit(truth.mean())))
+        p_value = float(stats.chi2.sf(max(0.0, 2 * (most - at_face_value)), 1))
+        return Recalibration(np.nan, Estimate(np.nan), p_value)
+    separated = _separated(truth, scores)
+    if separated is not None:
+        slope, most = separated
+        statistic = max(0.0, 2 * (most - at_face_value))
+        return Recalibration(np.nan, Estimate(slope), float(stats.chi2.sf(statistic, 2)))
+
+    # Standardised, both parameters have curvatures of one size.
+    centre, scale = scores.mean(), scores.std()
+    design = np.column_stack([np.ones(len(scores)), (scores - centre) / scale])  # (N, 2)
+
+    def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        fitted = design @ parameters
+        return -_log_likelihood(truth, fitted), design.T @ (metrics.probabilities(fitted) - truth)
+
+    def curvature(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        chance = metrics.probabilities(design @ parameters)
+        return np.asarray((design.T * (chance * (1 - chance))) @ design)
+
+    found = optimize.minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact")
+    slope = float(found.x[1] / scale)
+    error = float(np.sqrt(np.linalg.inv(curvature(found.x))[1, 1]) / scale)
+    reach = float(stats.norm.ppf(0.975)) * error
+    statistic = max(0.0, 2 * (-found.fun - at_face_value))
+    p_value = float(stats.chi2.sf(statistic, 2))
+    return Recalibration(
+        float(found.x[0] - slope * centre), Estimate(slope, slope - reach, slope + reach), p_value
+    )
+
+
+def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
+    """The number by which to divide logits so that their log loss is least (Guo et al. 2017).
+
+    Searched for within :data:`TEMPERATURES`; above 1 it draws probabilities towards one half.
+
+    Raises:
+        MetricError: as :func:`recalibrate`.
+    """
+    truth, scores = _both_classes(labels, logits)
+    low, high = np.log(TEMPERATURES)
+    found = optimize.minimize_scalar(
+        lambda log: -_log_likelihood(truth, scores / np.exp(log)),
+        bounds=(low, high), method="bounded", options={"xatol": 1e-9},
+    )  # fmt: skip
+    return float(np.exp(found.x))
+
+
+def to_prevalence(logits: ArrayLike, presumed: float, actual: float) -> NDArray[np.float64]:
+    """Logits that presume one prevalence, as they would be at another (Elkan 2001; Saerens et al. 2002).
+
+    By Bayes' rule the likelihood ratio of an image stays and the prior odds change, so every logit moves by
+    the difference of the prevalences' log odds.
+
+    Raises:
+        MetricError: a prevalence lies outside (0, 1).
+    """
+    if not (0 < presumed < 1 and 0 < actual < 1):
+        raise MetricError(f"a prevalence lies in (0, 1); found {presumed} and {actual}")
+    return np.asarray(np.asarray(logits, float) + logit(actual) - logit(presumed))
+
+
+def read(labels: ArrayLike, logits: ArrayLike) -> Reading:
+    """Everything that is said of one split's probabilities.
+
+    Raises:
+        MetricError: as :func:`recalibrate`.
+    """
+    truth, scores = _both_classes(labels, logits)
+    errors = truth - metrics.probabilities(scores)
+    mean = float(errors.mean())
+    reach = float(stats.norm.ppf(0.975) * errors.std(ddof=1) / np.sqrt(len(errors)))
+    return Reading(
+        brier=brier(truth, scores),
+        calibration_error=calibration_error(truth, scores),
+        recalibration=recalibrate(truth, scores),
+        predicted=float((truth - errors).mean()),
+        observed=float(truth.mean()),
+        mean_error=Estimate(mean, mean - reach, mean + reach),
+    )
+
+
+def _places(chance: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """Each case's bin, (N,) in 0 … bins − 1, by the middle rank of its probability."""
+    if bins < 1:
+        raise MetricError(f"there is at least one bin; found {bins}")
+    middle = (stats.rankdata(chance) - 0.5) / len(chance)  # (N,) in (0, 1)
+    return np.asarray((bins * middle).astype(np.int64))
+
+
+def _log_likelihood(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
+    """The log of the chance of these outcomes if the probabilities hold."""
+    return float((truth * logits - np.logaddexp(0, logits)).sum())
+
+
+def _separated(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[float, float] | None:
+    """The infinite slope and the likelihood that it nears, where logits separate the classes; else None.
+
+    A regression then has no maximum (Albert & Anderson 1984). Cases of both classes may share the logit at
+    the border; their part of the likelihood is that of their own share.
+    """
+    for sign in (1.0, -1.0):
+        signed = sign * scores
+        border = signed[truth == 1].min()
+        if border >= signed[truth == 0].max():
+            tied = truth[signed == border]
+            share = tied.mean()
+            most = len(tied) * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
+            return sign * np.inf, most
+    return None
+
+
+def _checked(labels: ArrayLike, logits: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    truth, scores = np.asarray(labels), np.asarray(logits, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != scores.shape or not truth.size:
+        raise MetricError(
+            f"labels and logits are (N,) with N ≥ 1; found {truth.shape} and {scores.shape}"
+        )
+    if not np.isin(truth, (0, 1)).all():
+        raise MetricError(f"labels are 0 or 1; found {sorted(set(truth.tolist()) - {0, 1})[:5]}")
+    if not np.isfinite(scores).all():
+        raise MetricError("logits are finite; found others, or NaN")
+    return truth.astype(np.int64), scores
+
+
+def _both_classes(
+    labels: ArrayLike, logits: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    truth, scores = _checked(labels, logits)
+    if truth.min() == truth.max():
+        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+    return truth, scores

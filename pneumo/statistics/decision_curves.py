@@ -1,0 +1,182 @@
+"""The value of acting on a score: net benefit, and predictive values by prevalence.
+
+The prevalence in a test set is that of a collection, not of a ward, so both are also given for other
+prevalences: sensitivity and specificity are kept, as likelihoods, and Bayes' rule does the rest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from scipy.special import expit
+
+from pneumo.base.estimate import Estimate
+from pneumo.statistics import metrics
+from pneumo.statistics.metrics import Confusion, MetricError
+
+# Threshold probabilities at which net benefit is computed.
+THRESHOLDS = np.arange(1, 100) / 100
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """What calls come to among a round number of people, as whole people."""
+
+    among: int
+    sick: int
+    found: int  # sick and called so
+    alarms: int  # well and called sick
+
+    @property
+    def missed(self) -> int:
+        """Sick and not called so."""
+        return self.sick - self.found
+
+    @property
+    def called(self) -> int:
+        """Called sick, rightly or wrongly."""
+        return self.found + self.alarms
+
+    @property
+    def cleared(self) -> int:
+        """Called well, rightly or wrongly."""
+        return self.among - self.called
+
+
+def net_benefit(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    thresholds: ArrayLike = THRESHOLDS,
+    prevalence: float | None = None,
+) -> NDArray[np.float64]:
+    """Net benefit of treating the cases that a model calls, by threshold probability (Vickers & Elkin 2006).
+
+    Sensitivity · π − (1 − specificity) · (1 − π) · t / (1 − t), in true positives per case: a threshold t
+    says that one miss weighs as much as (1 − t) / t false alarms.
+
+    Args:
+        labels: (N,).
+        probabilities: (N,); a case is called at or above the threshold.
+        thresholds: (T,), in (0, 1).
+        prevalence: π; None for the share of positive labels.
+
+    Returns:
+        Net benefit, (T,), at most π.
+
+    Raises:
+        MetricError: as `metrics.auc`; a threshold or the prevalence lies outside (0, 1).
+    """
+    levels = np.asarray(thresholds, dtype=np.float64)
+    everybody = metrics.confusion(labels, probabilities, 0.0)  # also checks what was given
+    positive, negative = everybody.true_positive, everybody.false_positive
+    if not (positive and negative):
+        raise MetricError(f"both classes are needed; found {positive} and {negative} cases")
+    share = positive / (positive + negative) if prevalence is None else prevalence
+    weight = _weight(levels, share)
+    truth, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
+    called = scores >= levels[:, None]  # (T, N)
+    sensitivity = called[:, truth == 1].mean(axis=1)
+    false_positive_rate = called[:, truth == 0].mean(axis=1)
+    return np.asarray(sensitivity * share - false_positive_rate * (1 - share) * weight)
+
+
+def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[np.float64]:
+    """Net benefit of treating everybody, (T,); treating nobody has 0.
+
+    Raises:
+        MetricError: a threshold or the prevalence lies outside (0, 1).
+    """
+    weight = _weight(np.asarray(thresholds, dtype=np.float64), prevalence)
+    return np.asarray(prevalence - (1 - prevalence) * weight)
+
+
+def better_range(
+    benefit: ArrayLike, prevalence: float, thresholds: ArrayLike = THRESHOLDS
+) -> tuple[float, float] | None:
+    """The thresholds over which a model is worth more than treating all and more than treating none.
+
+    Args:
+        benefit: the model's net benefit, (T,).
+        prevalence: where.
+        thresholds: (T,), rising.
+
+    Returns:
+        The longest unbroken stretch, its first and last threshold; None where there is none.
+    """
+    levels, values = np.asarray(thresholds, float), np.asarray(benefit, float)
+    better = values > np.maximum(treat_all(prevalence, levels), 0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
+    stretches = edges.reshape(-1, 2)  # (S, 2): first, and one beyond the last
+    if not len(stretches):
+        return None
+    first, beyond = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
+    return float(levels[first]), float(levels[beyond - 1])
+
+
+def predictive_values(counts: Confusion, prevalence: float) -> tuple[Estimate, Estimate]:
+    """Positive and negative predictive value at a prevalence, by Bayes' rule from the counts' two rates.
+
+    The intervals are the logit intervals of Mercaldo, Lau & Zhou (2007) for a known prevalence. Where a rate
+    is 0 or 1 they do not exist, and the same authors' adjusted ones are taken, widened to hold the value.
+
+    Raises:
+        MetricError: a class has no cases, or the prevalence lies outside (0, 1).
+    """
+    sick = counts.true_positive + counts.false_negative
+    well = counts.true_negative + counts.false_positive
+    if not (sick and well):
+        raise MetricError(f"both classes are needed; found {sick} and {well} cases")
+    if not 0 < prevalence < 1:
+        raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
+    odds = prevalence / (1 - prevalence)
+    called_sick = (counts.true_positive, sick, counts.false_positive, well)
+    called_well = (counts.true_negative, well, counts.false_negative, sick)
+    return _predictive(*called_sick, odds), _predictive(*called_well, 1 / odds)
+
+
+def frequencies(counts: Confusion, prevalence: float, among: int) -> Frequencies:
+    """What an operating point's rates mean for whole people (Gigerenzer & Hoffrage 1995).
+
+    Args:
+        counts: of calls at the operating point.
+        prevalence: of the people, in [0, 1].
+        among: how many people.
+    """
+    sick = round(among * prevalence)
+    return Frequencies(
+        among,
+        sick,
+        found=round(sick * counts.sensitivity),
+        alarms=round((among - sick) * (1 - counts.specificity)),
+    )
+
+
+def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.float64]:
+    """The odds of each threshold: what an alarm costs, in missed cases."""
+    if not ((thresholds > 0) & (thresholds < 1)).all():
+        raise MetricError("threshold probabilities lie in (0, 1); found others, or NaN")
+    if not 0 < prevalence < 1:
+        raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
+    return thresholds / (1 - thresholds)
+
+
+def _predictive(right: int, of: int, wrong: int, among: int, odds: float) -> Estimate:
+    """The share of right calls among all calls, from `right` of `of` and `wrong` of `among`, at prior odds.
+
+    Its logit is the log of odds · (right / of) / (wrong / among).
+    """
+    if not right and not wrong:
+        return Estimate(np.nan)
+    first, second = float(of), float(among)
+    hits, slips = right / first, wrong / second
+    value = hits * odds / (hits * odds + slips)
+    z = float(stats.norm.ppf(0.975))
+    if right in (0, of) or wrong in (0, among):
+        # Agresti & Coull's estimates: z²/2 successes and as many failures more.
+        first, second = first + z**2, second + z**2
+        hits, slips = (right + z**2 / 2) / first, (wrong + z**2 / 2) / second
+    centre = np.log(odds * hits / slips)
+    reach = z * np.sqrt((1 - hits) / (hits * first) + (1 - slips) / (slips * second))
+    low, high = float(expit(centre - reach)), float(expit(centre + reach))
+    return Estimate(value, min(low, value), max(high, value))

@@ -1,0 +1,191 @@
+"""Keeps on disk what is slow to make, by a key of all that it depends on: what cells, pandoc and Typst give.
+
+Pages are kept by page: a page's outputs are good as long as its own code and :func:`inputs` are the same. A
+file outside the project that a cell reads by itself is not noticed; `--fresh` runs every cell.
+"""
+
+import gzip
+import os
+import platform
+import re
+import sys
+import sysconfig
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from pneumo.base import paths, storage
+from pneumo.base.storage import StorageError
+
+SCHEMA = 3
+RECORD = "PNEUMO_RECORD"  # the variable that names a record's folder
+ROOT = Path(__file__).resolve().parents[2]
+_UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
+_COUNTING = (
+    "QUARTO_PROFILE",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "TZ",
+)
+_LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
+PICTURES = "figures"  # the folder that cells write their drawings into
+# No cell reads a page's prose, or what only a browser reads.
+_NOT_FOR_CELLS = (".qmd", ".css", ".scss", ".js")
+
+
+class Cache:
+    """Entries on disk: bytes by kind and key, each written whole or not at all and checked when it is read.
+
+    Args:
+        folder: where they lie; None for the run store's folder ``pages``.
+        fresh: use nothing that an earlier build kept.
+    """
+
+    def __init__(self, folder: Path | None = None, fresh: bool = False) -> None:
+        self.folder, self.fresh = folder or paths.home() / "pages", fresh
+        self._new: set[str] = set()
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """The entry's content; None where there is none, or a damaged one."""
+        if self.fresh and key not in self._new:
+            return None
+        path = self._path(kind, key)
+        try:
+            content = gzip.decompress(path.read_bytes())  # checks its CRC
+        except (OSError, EOFError, ValueError, zlib.error):
+            return None
+        with suppress(OSError):  # a store that can't be written is not pruned either
+            os.utime(path)
+        own = _header(kind, key)
+        return content.removeprefix(own) if content.startswith(own) else None
+
+    def put(self, kind: str, key: str, content: bytes) -> None:
+        """Keep an entry; a store that can't be written keeps nothing."""
+        with suppress(StorageError):
+            content = gzip.compress(_header(kind, key) + content, 1, mtime=0)
+            storage.write(self._path(kind, key), content)
+            self._new.add(key)
+
+    def prune(self) -> None:
+        """Remove the entries that nobody has used for 30 days."""
+        for path in self.folder.glob("*/*"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > _UNUSED:
+                    path.unlink()
+
+    def _path(self, kind: str, key: str) -> Path:
+        return self.folder / kind / f"{key}.gz"
+
+
+def _header(kind: str, key: str) -> bytes:
+    """What an entry begins with, so that no file can be taken for another one."""
+    return f"{kind}/{key}\n".encode()
+
+
+def key_of(*values: object) -> str:
+    """A key that changes with the text of any of the values."""
+    return sha256(repr([str(value) for value in values]).encode()).hexdigest()[:32]
+
+
+def inputs(project: Path, site: Path) -> str:
+    """A digest of everything that decides what a project's cells give, but for the cells.
+
+    That is the record, the package and what it reads, the project's files, the environment variables that
+    count, and Python with what is installed.
+
+    Args:
+        project: the folder of `_quarto.yml`.
+        site: the folder of what is built, which may lie in the project.
+    """
+    return key_of(environment(), record_digest(), _digest(_files(project, site, _NOT_FOR_CELLS)))
+
+
+def sources(project: Path, site: Path, templates: Path) -> str:
+    """A digest of everything that a site is made from: :func:`inputs`, the pages and the frame."""
+    files = [*_files(project, site), *_below(templates.resolve())]
+    return key_of(environment(), record_digest(), _digest(files))
+
+
+def environment() -> str:
+    """A digest of Python, the versions of what is installed, and the environment variables that count."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _COUNTING or (name.startswith("PNEUMO_") and name != "PNEUMO_HOME")
+    }
+    system = SCHEMA, sys.version, platform.platform()
+    return key_of(*system, installed(), sorted(variables.items()))
+
+
+def record_digest() -> str:
+    """A digest of the record that the pages are about; of nothing where there is none."""
+    if not os.environ.get(RECORD):
+        return ""
+    record = Path(os.environ[RECORD])
+    return _digest((name, record / name) for name in ("SHA256SUMS", "results.json"))
+
+
+@cache
+def installed() -> tuple[str, ...]:
+    """Names and versions of what is installed, as its folders are called."""
+    folders = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    return tuple(
+        sorted(path.name for folder in folders for path in Path(folder).glob("*.dist-info"))
+    )
+
+
+def stamps(folder: Path) -> dict[str, list[int]]:
+    """Size and time of every file below a folder."""
+    return {
+        str(path): [path.stat().st_size, path.stat().st_mtime_ns]
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def has_pictures(project: Path, outputs: str) -> bool:
+    """Whether every drawing that outputs of an earlier build name is still beside the pages."""
+    named = re.findall(rf"\]\(({PICTURES}/[\w.-]+)\)", outputs)
+    return all((project / name).is_file() for name in named)
+
+
+def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
+    """The files of the package, its templates and the project by name, but those with certain endings."""
+    for name in (".zenodo.json", "pyproject.toml"):
+        yield name, ROOT / name
+    for folder in (ROOT / "pneumo", ROOT / "report" / "engine"):
+        yield from (named for named in _below(folder) if named[1].suffix == ".py")
+    built = site.resolve()  # and beside it, while it is built, a folder whose name begins so
+    for folder in (paths.templates(), project.resolve()):
+        for name, path in _below(folder):
+            made = str(path).startswith(
+                (f"{built}/", f"{built}.", f"{project.resolve()}/{PICTURES}/")
+            )
+            if path.suffix not in endings and not made:
+                yield name, path
+
+
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    """The files below a folder, named from it: a copy elsewhere has the same names."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(_LEFT_OUT) for part in name.parts[:-1]):
+            yield f"{folder.name}/{name.as_posix()}", path
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    """A digest of files' names and contents; a missing file counts as such."""
+    digest = sha256()
+    for name, path in sorted(set(files)):
+        digest.update(f"{name}\0".encode())
+        with suppress(OSError):
+            digest.update(sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

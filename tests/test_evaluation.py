@@ -1,0 +1,335 @@
+"""The evaluation: numbers in the record against the runs, and figures, tables and words made from it."""
+
+import io
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from sklearn.metrics import roc_auc_score
+
+from pneumo.analysis import evaluation, mistakes
+from pneumo.base import paths
+from pneumo.pages import fragments, numbers, style
+from pneumo.pages.figures.evaluation import FIGURES
+from pneumo.pages.tables.evaluation import TABLES
+from pneumo.record import Estimate
+from pneumo.record.mistakes import GROUPS, Mistakes
+from pneumo.statistics import metrics
+from pneumo.study import ensemble, selection
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.training.recipes import RECIPES, Profile
+
+
+def words_of(canvas):
+    return [text.get_text() for text in canvas.findobj(Text) if text.get_text()]
+
+
+def column(table, name):
+    place = table.columns.index(name)
+    return [row[place] for row in table.rows]
+
+
+def with_claim(record, identifier, **changes):
+    """The record with one claim changed."""
+    claims = [
+        claim | changes if claim["id"] == identifier else claim
+        for claim in record.results["claims"]
+    ]
+    return replace(record, results={**record.results, "claims": claims})
+
+
+@pytest.mark.parametrize("anchor", FIGURES)
+def test_a_figure_is_drawn_from_a_record_alone(anchor, unseen):
+    shown = FIGURES[anchor](unseen)
+    assert isinstance(shown.canvas, Figure)
+    shown.canvas.savefig(io.BytesIO(), dpi=30)
+    said = f"{shown.caption} {shown.alt}"
+    assert not [word for word in ("nan", "None", "|") if word in said.split()]
+    assert set(shown.runs) <= {run.run for run in unseen.provenance.runs}
+    assert shown.runs
+
+
+@pytest.mark.parametrize("anchor", TABLES)
+def test_a_table_is_made_from_a_record_alone(anchor, unseen):
+    made = TABLES[anchor](unseen)
+    cells = [cell for row in made.rows for cell in row]
+    assert cells
+    assert not [cell for cell in cells if cell in ("nan", "None") or "|" in cell or "\n" in cell]
+    assert set(made.runs) <= {run.run for run in unseen.provenance.runs}
+    assert made.runs
+
+
+def test_what_a_part_gave_is_read_back_from_the_record(study, record):
+    assert record.answer("mistakes", Mistakes) == mistakes.part(study).answers["mistakes"]
+    assert record.answer("write_up", dict[str, dict[str, float]]) == evaluation.WRITE_UP
+    written = evaluation.part(study).tables["tbl-operating-points"]
+    np.testing.assert_allclose(
+        record.table("tbl-operating-points")["specificity low"], written["specificity low"]
+    )
+
+
+def test_the_curves_are_those_of_the_predictions_and_hold_the_operating_points(study, record):
+    numbers = record.figure("fig-roc-pr")
+    for model in study.ran:
+        test = model.run.predictions["test"]
+        curve = numbers.where(model=model.name, kind="roc")
+        x, y = curve["false positive rate"], curve["sensitivity"]
+        area = roc_auc_score(test.labels, test.logits)
+        assert np.trapezoid(y, x) == pytest.approx(area, abs=1e-5)
+        assert curve["auc"][0] == pytest.approx(area, abs=1e-6)
+        for rule in RULES:
+            (point,) = numbers.where(model=model.name, kind=rule.name).rows()
+            counts = model.confusion(rule)
+            assert point["sensitivity"] == pytest.approx(counts.sensitivity, abs=1e-6)
+            assert point["sensitivity"] <= np.interp(point["false positive rate"], x, y) + 1e-5
+
+
+def test_the_legend_of_the_roc_curves_states_each_auc(study, record):
+    told = words_of(FIGURES["fig-roc-pr"](record).canvas)
+    for model in study.ran:
+        test = model.run.predictions["test"]
+        assert f"{model.title}, AUC {metrics.auc(test.labels, test.probabilities):.3f}" in told
+
+
+def test_the_confusion_matrices_hold_the_counts(study, record):
+    texts = words_of(FIGURES["fig-confusion"](record).canvas)
+    for model in study.ran:
+        for rule in (HALF, YOUDEN):
+            counts = model.confusion(rule)
+            found = record.figure("fig-confusion").where(model=model.name, rule=rule.name)
+            expected = [
+                counts.true_negative, counts.false_positive,
+                counts.false_negative, counts.true_positive,
+            ]  # fmt: skip
+            assert found["cases"].tolist() == expected
+            assert {str(count) for count in expected} <= set(texts)
+
+
+def test_the_figure_on_the_front_page_is_as_wide_as_its_column(record):
+    assert FIGURES["fig-summary"](record).canvas.get_figwidth() < style.WIDTH / 2
+
+
+def test_errors_show_the_surest_case_of_each_group_as_it_lies_in_the_data(study, record):
+    model = selection.best(study)
+    canvas = FIGURES["fig-errors"](record).canvas
+    drawn = {
+        (axes.get_title(), axes.images[0].get_array()[..., 0].tobytes())
+        for axes in canvas.axes
+        if axes.images
+    }
+    probabilities = model.run.predictions["test"].probabilities
+    for group, indices in mistakes.groups(model).items():
+        for index in indices[:1]:
+            image = study.data.test.images[index]
+            assert (f"{probabilities[index]:.2f}", image.tobytes()) in drawn, group
+
+
+def test_cases_that_all_miss_and_contested_ones_are_named_above_them(study, record):
+    names, truth = study.about.classes, mistakes.truth(study)
+    runs = sum(len(model.runs) for model in study.ran)
+    called = mistakes.called_by_runs(study)
+    for anchor, expected in (
+        ("fig-missed-by-all", [names[truth[i]] for i in mistakes.missed_by_all(study)[:16]]),
+        ("fig-contested", [f"{called[i]} of {runs}" for i in mistakes.contested(study)[:16]]),
+    ):
+        titles = [axes.get_title() for axes in FIGURES[anchor](record).canvas.axes]
+        assert [title for title in titles if title] == expected
+
+
+def test_mean_images_are_means_and_state_how_many_cases_they_average(study, record):
+    found = mistakes.groups(selection.best(study))
+    numbers = record.figure("fig-mean-images")
+    for group, members in found.items():
+        if len(members):
+            expected = study.data.test.images[members].mean(axis=0)
+            np.testing.assert_allclose(numbers[group], expected.ravel(), atol=1e-3)
+    titles = [axes.get_title() for axes in FIGURES["fig-mean-images"](record).canvas.axes[:4]]
+    assert [int(title.split()[-1]) for title in titles] == [len(found[group]) for group in GROUPS]
+
+
+def test_the_comparison_holds_every_model_and_baseline_at_one_half(study, record):
+    made = TABLES["tbl-comparison"](record)
+    rows = iter(made.rows)
+    for model in study.models:
+        row = next(rows)
+        assert row[:2] == (model.title, f"{model.parameters:,}")
+        if not model.ran:
+            assert row[2:] == ("not run", *["–"] * (len(metrics.NAMES) - 1))
+            continue
+        mean = model.mean(HALF)
+        shown = [cell.rstrip("†‡") for cell in row[2:]]
+        assert shown == [numbers.number(mean[name]) for name in metrics.NAMES]
+        for cell, name in zip(next(rows)[2:], metrics.NAMES, strict=True):
+            if not math.isnan(mean[name]):
+                low, high = (float(end) for end in cell.split("–"))
+                assert low - 0.006 <= mean[name] <= high + 0.006
+    together = ensemble.combine(study)
+    row = next(rows)
+    assert row[0] == together.title
+    assert row[3] == numbers.number(together.mean(HALF)["auc"])
+    runs = sum(len(model.runs) for model in study.ran)
+    assert f"joins {runs} runs of {len(study.ran)} models, 2 seeds each" in made.caption
+    assert len(list(rows)) == 1 + 2 * 3  # its own interval, and three baselines
+
+
+def test_a_mark_says_that_a_model_differs_from_the_best_one(black, write_run):
+    labels = [0, 1] * 100
+    generator = np.random.default_rng(0)
+    plain, shift = generator.normal(size=200), np.tile([-2.0, 2.0], 100)
+    strong = (labels, metrics.probabilities(plain + shift))
+    weak = (labels, metrics.probabilities(plain + 0.1 * shift))
+    models = []
+    for name, test in (
+        ("simple-cnn", strong),
+        ("resnet18-scratch", weak),
+        ("resnet18-imagenet", strong),
+    ):
+        run = write_run(RECIPES[name], strong if test is strong else weak, test)
+        models.append(Model(RECIPES[name], 1, (run,)))
+    study = Study(Profile("made", (), (0,)), black(strong, strong), tuple(models))
+    assert evaluation.differing(study) == {
+        ("resnet18-scratch", "auc"): True,
+        ("resnet18-scratch", "accuracy"): True,
+        ("resnet18-imagenet", "auc"): False,
+        ("resnet18-imagenet", "accuracy"): False,
+    }
+
+
+def test_a_model_that_differs_is_marked_in_the_table(record):
+    table = record.table("tbl-comparison")
+    marked = (table["model"] == record.second.name) & np.isin(table["metric"], ["auc", "accuracy"])
+    changed = replace(record)
+    changed_table = replace(table, columns={**table.columns, "differs": marked})
+    vars(changed)["_frames"] = {"tables/tbl-comparison.csv": changed_table}
+    (row,) = (
+        row for row in TABLES["tbl-comparison"](changed).rows if row[0] == record.second.title
+    )
+    assert (row[2][-1], row[3][-1]) == ("‡", "†")
+
+
+def test_the_source_write_up_stands_beside_what_was_measured(study, record):
+    rows = TABLES["tbl-source"](record).rows
+    assert [row[0] for row in rows[::2]] == [RECIPES[name].title for name in evaluation.WRITE_UP]
+    assert rows[0][1:4] == ("reported", "0.851", "0.955")
+    assert rows[1][1] == "measured here"
+    assert rows[1][3] == f"{study.model('simple-cnn').mean(HALF)['auc']:.3f}"
+    assert rows[-1][1:] == ("not run here", *["–"] * 5)
+
+
+def test_a_reason_from_outside_cannot_become_markup(record):
+    reason = "see *this*, |that|, [a](b), `c`, <img src=x>, {.d}, $e$ and @f"
+    models = {
+        name: model | ({} if model["status"] == "ok" else {"reason": reason})
+        for name, model in record.results["models"].items()
+    }
+    spoilt = replace(record, results={**record.results, "models": models})
+    for anchor in ("tbl-comparison", "tbl-source"):
+        assert numbers.plain(reason) in TABLES[anchor](spoilt).caption
+
+
+def test_operating_points_count_every_test_case_once(study, record, phantom):
+    made = TABLES["tbl-operating-points"](record)
+    assert len(made.rows) == len(RULES) * len(ensemble.compared(study))
+    for row in made.rows:
+        counts = dict(zip(made.columns, row, strict=True))
+        cases = [int(counts[name].replace(",", "")) for name in ("TP", "FN", "FP", "TN")]
+        assert sum(cases) == len(phantom.test.labels)
+        assert counts["sensitivity"].startswith(f"{cases[0] / (cases[0] + cases[1]):.2f} (")
+        assert counts["specificity"].startswith(f"{cases[3] / (cases[2] + cases[3]):.2f} (")
+
+
+def test_predictive_values_are_those_of_the_counts(study, record):
+    made = TABLES["tbl-predictive-values"](record)
+    for place, model in enumerate(ensemble.compared(study)):
+        counts = model.confusion(YOUDEN)
+        row = dict(zip(made.columns, made.rows[len(RULES) * place + 1], strict=True))
+        assert row["PPV"].startswith(numbers.number(counts.precision, 2))
+        assert row["NPV"].startswith(numbers.number(counts.negative_predictive_value, 2))
+
+
+def test_validation_and_test_are_set_side_by_side_at_one_threshold(study, record):
+    model = study.ran[0]
+    row = TABLES["tbl-promise"](record).rows[0]
+    assert row[:2] == (model.title, "Youden's J")
+    found = {}
+    for split in ("val", "test"):
+        predictions = model.run.predictions[split]
+        called = predictions.probabilities >= model.thresholds(YOUDEN)[0]
+        sick = predictions.labels == 1
+        found[split] = called[sick].mean(), (~called[~sick]).mean()
+    for place in (0, 1):
+        promised, kept = found["val"][place], found["test"][place]
+        expected = (f"{promised:.3f}", f"{kept:.3f}", numbers.signed(kept - promised))
+        assert row[2 + 3 * place : 5 + 3 * place] == expected
+
+
+def test_shared_mistakes_count_every_test_case_once(study, record):
+    made = TABLES["tbl-shared-mistakes"](record)
+    assert column(made, "models that err") == [str(k) for k in range(len(study.ran) + 1)]
+    for name, count in study.data.counts()["test"].items():
+        assert sum(map(int, column(made, name))) == count
+        expected = sum(map(float, column(made, f"{name}, if independent")))
+        assert expected == pytest.approx(count, abs=0.3)  # a rounding in each row
+
+
+def test_flips_are_counted_where_there_are_seeds_to_disagree(study, record):
+    made = TABLES["tbl-flips"](record)
+    assert column(made, "model") == [model.title for model in study.ran]
+    for model, *counts in zip(
+        study.ran, *(column(made, name) for name in study.about.classes), strict=True
+    ):
+        assert sum(map(int, counts)) == len(mistakes.flipping(model))
+    alone = replace(study, models=tuple(replace(m, runs=m.runs[:1]) for m in study.models))
+    assert "tbl-flips" not in mistakes.part(alone).tables
+
+
+def test_one_seed_is_not_spoken_of_as_several(record):
+    single = {**record.results["study"], "seeds": [0]}
+    alone = replace(record, results={**record.results, "study": single})
+    assert "one seed" in TABLES["tbl-comparison"](alone).caption
+    assert "means over 2 seeds" in TABLES["tbl-comparison"](record).caption
+    assert "first seed" in FIGURES["fig-roc-pr"](record).caption
+    assert "first seed" not in FIGURES["fig-roc-pr"](alone).caption
+    assert "cannot disagree with itself" in fragments.render(alone, "flips")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("supported", "beats ResNet18 from random weights beyond chance"),
+        ("refuted", "does worse than ResNet18 from random weights"),
+        ("inconclusive", "cannot decide"),
+    ],
+)
+def test_the_abstract_follows_the_verdict_on_transfer(verdict, said, record):
+    changed = with_claim(record, "resnet18-tiny-imagenet-beats-scratch", verdict=verdict)
+    assert said in fragments.render(changed, "abstract")
+    without = [c for c in record.results["claims"] if not c["id"].endswith("-beats-scratch")]
+    alone = replace(record, results={**record.results, "claims": without})
+    assert "could be compared" in fragments.render(alone, "abstract")
+
+
+def test_what_we_learned_is_every_claim_with_its_verdict(record):
+    said = fragments.render(record, "learned")
+    for claim in record.claims.values():
+        assert f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}" in said
+        assert claim.evidence in said
+
+
+def test_pages_from_the_reference_record_say_so(record):
+    assert "reference record" not in fragments.render(record, "notice")
+    reference = replace(record, path=paths.reference())
+    assert "reference record" in fragments.render(reference, "notice")
+
+
+def test_the_models_of_a_record_have_the_intervals_of_its_tables(record):
+    for row in record.table("tbl-comparison").rows():
+        if row["model"] in record.models and not math.isnan(row["value"]):
+            found = record.models[row["model"]].test_at_half[row["metric"]]
+            expected = Estimate(row["value"], row["low"], row["high"])
+            assert (found.value, found.low, found.high) == pytest.approx(
+                (expected.value, expected.low, expected.high), nan_ok=True
+            )
