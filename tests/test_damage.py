@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pneumo.analysis import cache as keeping
-from pneumo.analysis import results
+from pneumo.analysis import writing
 from pneumo.base import checksums, paths
 from pneumo.base.checksums import DamageError
 from pneumo.commands.main import main
@@ -173,14 +173,13 @@ def test_a_prediction_is_refused_where_its_run_is_damaged(name, study, store, tm
 
 
 @pytest.mark.promise("damage", "found")
-def test_what_a_build_leaves_holds_no_number_of_a_damaged_run(study, store, tmp_path):
+def test_a_record_holds_no_number_of_a_damaged_run(study, store, tmp_path):
     spoilt = where(study.model("resnet18-scratch").runs[1], store) / "predictions.npz"
     flip(spoilt)
     loaded = studies.load(home=store)
-    (tmp_path / "site").mkdir()
     with pytest.raises(RunError, match=f"{spoilt} is damaged"):
-        results.write(loaded, tmp_path / "site", "portable")
-    assert list((tmp_path / "site").iterdir()) == []
+        writing.write(loaded, tmp_path / "record")
+    assert list(tmp_path.iterdir()) == [tmp_path / "home"]
 
 
 @pytest.mark.promise("damage", "found")
