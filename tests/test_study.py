@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.analysis import results
+from pneumo.analysis import summary
 from pneumo.data import DataError, descriptions
-from pneumo.pages import prose, tables
+from pneumo.pages import fragments
+from pneumo.pages.tables import TABLES
+from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics
 from pneumo.study import predict
 from pneumo.study import study as study_module
@@ -62,7 +64,7 @@ def test_a_study_is_loaded_as_it_was_run(study, home):
 
 def test_a_loaded_study_reports_what_the_finished_one_did(study, home):
     loaded = load(study.profile.name, home=home)
-    assert results.summarise(loaded, "portable") == results.summarise(study, "portable")
+    assert to_plain(summary.part(loaded).answers) == to_plain(summary.part(study).answers)
 
 
 class Deaf:
@@ -106,13 +108,7 @@ from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}
 from pathlib import Path
 from pneumo.study.study import load
-from pneumo.pages import figures
-from pneumo.pages import prose
-from pneumo.analysis import results
-from pneumo.pages import tables
-from pneumo.analysis import claims
 study = load("tests", home=Path({str(home)!r}))
-words.render(study, "headline"), figures.grad_cam(study), results.summarise(study, "quarto")
 assert not {{"torch", "torchvision", "medmnist", "captum", "dask", "distributed"}} & set(sys.modules)
 print(len(study.runs))
 """
@@ -252,7 +248,7 @@ def test_a_model_that_the_profile_does_not_have_cannot_be_asked_for(study, tmp_p
         run(study.profile.name, "phantom", home=tmp_path, only=["nonsense"])
 
 
-def test_a_model_out_of_reach_is_not_run_and_says_why_everywhere(study):
+def test_a_model_out_of_reach_is_not_run_and_says_why(study, record):
     model = study.model("resnet18-imagenet")
     assert not model.ran
     assert model.pretrained is None
@@ -260,14 +256,11 @@ def test_a_model_out_of_reach_is_not_run_and_says_why_everywhere(study):
     assert model.parameters == study.model("resnet18-tiny-imagenet").parameters
     assert study.not_run == (model,)
 
-    told = results.summarise(study, "portable")["models"][model.name]
-    assert (told["status"], told["reason"]) == ("not run", model.reason)
-    row = next(row for row in tables.comparison(study).rows if row[0] == model.title)
+    told = record.models[model.name]
+    assert (told.status, told.reason) == ("not run", model.reason)
+    row = next(row for row in TABLES["tbl-comparison"](record).rows if row[0] == model.title)
     assert row[2] == "not run"
-    assert [model.title, "not run", "–"] in [list(row) for row in tables.pretrained(study).rows]
-    assert any("not run here" in row for row in tables.beside_source(study).rows)
-    for fragment in ("comparison", "runs", "transfer-models", "beside-source"):
-        assert "host does not answer" in prose.render(study, fragment), fragment
+    assert "host does not answer" in fragments.render(record, "models-not-run")
 
 
 @pytest.mark.promise("damage", "found")
