@@ -28,7 +28,15 @@ PROFILE = Profile(
 )
 TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images": 2}))
 # Before anything splits off: what is imported late, and what drawing the phantom imports.
-for name in ("corruptions", "explain", "predict", "pretrain", "progress", "saliency", "train"):
+for name in (
+    "study.corruptions",
+    "study.predict",
+    "training.grad_cam",
+    "training.pretrain",
+    "commands.progress",
+    "training.saliency",
+    "training.train",
+):
     import_module(f"pneumo.{name}")
 import_module("skimage.metrics")
 datasets.phantom()
