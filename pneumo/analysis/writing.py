@@ -12,7 +12,9 @@ from pneumo.analysis import (
     ablation,
     calibration,
     cases,
+    data_audit,
     decisions,
+    duplicates,
     evaluation,
     evidence,
     grad_cam,
@@ -46,6 +48,8 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     evaluation.part,
     mistakes.part,
     shift.part,
+    data_audit.part,
+    duplicates.part,
 )
 
 

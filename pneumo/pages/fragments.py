@@ -78,8 +78,8 @@ def _environment(name: str) -> SandboxedEnvironment:
     environment.filters |= {
         name: getattr(numbers, name)
         for name in (
-            "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plain", "code",
+            "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
+            "stretch", "plural", "plain", "code",
         )
     }  # fmt: skip
     return environment

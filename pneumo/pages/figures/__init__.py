@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pneumo.pages.figures import (
     ablation,
     cases,
+    dataset,
+    duplicates,
     evaluation,
     networks,
     robustness,
@@ -18,6 +20,8 @@ from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 FIGURES: dict[str, Callable[[Record], Shown]] = {
+    **dataset.FIGURES,
+    **duplicates.FIGURES,
     **training.FIGURES,
     **evaluation.FIGURES,
     **usefulness.FIGURES,

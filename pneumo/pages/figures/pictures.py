@@ -19,11 +19,13 @@ def evidence(signed: NDArray[np.floating], called_positive: bool) -> NDArray[np.
     return map_ / highest if highest > 0 else map_
 
 
-def overlay(axes: Axes, image: NDArray[np.uint8], heat: NDArray[np.float32]) -> None:
-    """The evidence in a map over its image, smoothed."""
+def overlay(
+    axes: Axes, image: NDArray[np.uint8], heat: NDArray[np.float32], smooth: bool = True
+) -> None:
+    """The evidence in a map over its image, smoothed or cell by cell."""
     show(axes, image)
     axes.imshow(
-        heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5, interpolation="bilinear",
+        heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5, interpolation="bilinear" if smooth else "none",
         extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
     )  # fmt: skip
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pneumo.pages.markdown_table import Table
 from pneumo.pages.tables import (
     ablation,
+    dataset,
+    duplicates,
     evaluation,
     reproducibility,
     robustness,
@@ -17,6 +19,8 @@ from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 TABLES: dict[str, Callable[[Record], Table]] = {
+    **dataset.TABLES,
+    **duplicates.TABLES,
     **training.TABLES,
     **evaluation.TABLES,
     **usefulness.TABLES,

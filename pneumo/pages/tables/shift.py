@@ -1,7 +1,7 @@
 """What changes between validation and test, and whether more than chance is at work."""
 
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import estimate, number, p_value, signed
+from pneumo.pages.numbers import estimate, number, p_value, points
 from pneumo.record import Estimate, Record
 from pneumo.record.shift import Shift
 
@@ -83,7 +83,7 @@ def losses(record: Record) -> Table:
             number(found.promised.specificity),
             number(found.kept.specificity),
             number(found.rechosen.specificity),
-            *(_points(share) for share in (found.total, found.of_threshold, found.of_ranking)),
+            *(points(share) for share in (found.total, found.of_threshold, found.of_ranking)),
         ]
         for name, found in record.answer("shift", Shift).losses.items()
     ]
@@ -109,8 +109,3 @@ TABLES = {
 
 def _seed(record: Record) -> str:
     return ", first seed" if len(record.profile.seeds) > 1 else ""
-
-
-def _points(share: float) -> str:
-    """A share in percentage points, with a sign only where it is negative."""
-    return signed(100 * share, 1).removeprefix("+")
