@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from pneumo.analysis import results
+from pneumo import record
 from pneumo.base import streams
 from pneumo.base.errors import printable
 from report.engine.finish import BUILD
@@ -138,16 +138,18 @@ def problems(site: Path) -> Iterator[str]:
 
 def unpublishable(site: Path) -> Iterator[str]:
     """Why a site may not be published, a line each, beside what is wrong with its pages."""
+    folder = site / "record"
     try:
-        yield from _results_problems(results.read(site))
+        record.check(folder)
+        yield from _results_problems(record.read(folder).results)
         built_at = json.loads((site / BUILD).read_text(encoding="utf-8"))["commit"]
         yield from _commit_problems("the site was built", built_at)
-    except results.ResultsError as error:
+    except record.RecordError as error:
         yield str(error)
     except (OSError, ValueError):
         yield f"{site / BUILD} is missing or damaged; build the site with `nox -s report`"
     except (KeyError, TypeError, AttributeError) as error:
-        yield f"{site / results.FILE} is damaged ({type(error).__name__}: {error})"
+        yield f"{folder} is damaged ({type(error).__name__}: {error})"
     if not (site / ".nojekyll").is_file():
         yield ".nojekyll is missing, without which GitHub drops what begins with an underscore"
 
