@@ -16,7 +16,8 @@ from scipy.integrate import trapezoid
 
 from pneumo.analysis import mistakes
 from pneumo.base import paths
-from pneumo.pages import explorer, figures, fragments, style
+from pneumo.pages import explorer, fragments, style
+from pneumo.pages.figures.pictures import evidence
 from pneumo.record.decisions import Decisions
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion
@@ -142,7 +143,7 @@ def test_the_other_sheets_hold_the_evidence_for_each_call(study, record):
             cut = levels[row * step : (row + 1) * step, column * step : (column + 1) * step]
             inner = cut[1:-1, 1:-1] / (explorer.LEVELS - 1)
             np.testing.assert_array_equal(cut, np.pad(cut[1:-1, 1:-1], 1, mode="edge"))
-            expected = figures.evidence(map_, bool(called[place]))
+            expected = evidence(map_, bool(called[place]))
             # A record keeps maps in half precision.
             np.testing.assert_allclose(inner, expected, atol=0.5 / (explorer.LEVELS - 1) + 1e-3)
 
@@ -244,7 +245,7 @@ def test_the_scripts_groups_and_their_surest_cases_are_those_of_the_figures(stud
         "labels.map((label, place) => e.groupOf(label, e.unpack(packed)[place] >= threshold))",
         **given_,
     )
-    for group, members in figures.cases(best).items():
+    for group, members in mistakes.groups(best).items():
         places = [place for place, own in enumerate(groups) if own == group]
         assert sorted(members) == places
         found = ask(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.analysis.data_audit import image_row
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
@@ -218,7 +218,7 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
     }
 
 
-@kept(reads="data")
+@once
 def _search(study: Study) -> dict[str, Any]:
     splits = [study.data.splits[name] for name in SPLITS]
     sizes = [len(split.labels) for split in splits]

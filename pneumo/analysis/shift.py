@@ -12,7 +12,7 @@ from scipy import stats
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.analysis.comparison import SIGNIFICANCE
 from pneumo.analysis.mistakes import mean_image
 from pneumo.data import SPLITS, Split
@@ -221,7 +221,7 @@ def loss(run: Run) -> Loss:
     return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
 
 
-@kept(reads="data")
+@once
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     # A comparison sees thumbnails: of larger images no class is copied whole.
     splits = {

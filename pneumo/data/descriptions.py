@@ -178,22 +178,11 @@ BREAST = Description(
         "Al-Dhabyani et al. 2020. Not a medical device.",
     ),
     phrases=(
-        (
-            "Two rows of small grey chest X-rays: normal ones above, pneumonia below. Lungs are dark, the "
-            "heart and spine pale.",
-            "Two rows of small grey breast ultrasound images: normal or benign ones above, malignant ones "
-            "below. Tissue is speckled and layered; lesions are dark.",
-        ),
         ("outlines of thorax, lung fields and border", "outlines of its centre and its border"),
         ("mean evidence with the lung fields outlined", "mean evidence with the centre outlined"),
-        (
-            "One normal and one pneumonia image",
-            "One image that is normal or benign and one malignant",
-        ),
         ("Where pneumonia is rarer", "Where malignancy is rarer"),
         ("the share of pneumonia calls", "the share of malignant calls"),
         ("the share of normal calls", "the share of normal or benign calls"),
-        ("of normal and of pneumonia cases", "of normal or benign and of malignant cases"),
         (
             "normal cases above and pneumonia below",
             "normal or benign cases above and malignant below",

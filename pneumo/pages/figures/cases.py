@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import evidence, overlay, show
+from pneumo.pages.figures.pictures import evidence, overlay, show, two_lines
 from pneumo.pages.numbers import number, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
@@ -41,11 +41,11 @@ def divided(record: Record) -> Shown:
         style.picture(axes)
     _name(grid[0, 0], "image")
     for row, model in zip(grid[1:], models, strict=True):
-        _name(row[0], record.models[model].title.replace(" (", "\n("))
-    for column, index in zip(grid.T, indices, strict=False):
+        _name(row[0], two_lines(record.models[model].title))
+    for column, index in zip(grid.T, map(int, indices), strict=False):
+        image = images.split("test")[index]
         for axes, row in zip(column[1:], numbers.where(index=index).rows(), strict=True):
-            image = images.find(row["sha256"])
-            heat = record.maps[f"maps/{row['model']}"][int(index)].astype("float32")
+            heat = record.maps[f"maps/{row['model']}"][index]
             overlay(axes, image, evidence(heat, bool(row["called"])), smooth=False)
             axes.set_title(
                 f"{number(row['probability'], 2)} {'✗' if row['wrong'] else '✓'}",

@@ -10,9 +10,9 @@ from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.answers import Model
 from pneumo.record.interpretability import Explained
+from pneumo.record.mistakes import GROUPS
 
 _EACH = 2  # cases a group
-_GROUPS = ("true positive", "true negative", "false positive", "false negative")
 
 
 def filters(record: Record) -> Shown:
@@ -71,7 +71,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
         return Shown(style.placeholder(record), caption, "No images are at hand.", numbers.runs)
     surest = {
         group: number(float(own["probability"][0]), 2)
-        for group in _GROUPS
+        for group in GROUPS
         if len(own := numbers.where(group=group))
     }
     probabilities = ", ".join(f"{group} {value}" for group, value in surest.items())
@@ -81,12 +81,12 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
         f"the surest case of each group: {probabilities}. {found.blank} of all {found.images} maps are blank."
     )
     canvas = style.figure(record, height=4.35)
-    grid = canvas.subplots(len(_GROUPS), 3 * _EACH)
+    grid = canvas.subplots(len(GROUPS), 3 * _EACH)
     for axes in grid.flat:
         style.picture(axes)
     for axes, title in zip(grid[0], ("image", f"map, {size}", "overlay") * _EACH, strict=True):
         axes.set_title(title, fontsize=style.TEXT)
-    for row, group in zip(grid, _GROUPS, strict=True):
+    for row, group in zip(grid, GROUPS, strict=True):
         row[0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
         cases = list(numbers.where(group=group).rows())
         for place, case in enumerate(cases):

@@ -16,7 +16,7 @@ def evidence(signed: NDArray[np.floating], called_positive: bool) -> NDArray[np.
     """Grad-CAM's map (h, w) for the call that was made: its ReLU, scaled to [0, 1]; else zero."""
     map_ = np.maximum(signed if called_positive else -signed, 0).astype(np.float32)
     highest = map_.max()
-    return map_ / highest if highest > 0 else map_
+    return np.asarray(map_ / highest if highest > 0 else map_, dtype=np.float32)
 
 
 def overlay(
