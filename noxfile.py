@@ -229,7 +229,12 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
     parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
-    parser.add_argument("--record", metavar="FOLDER", help="draw this record; train nothing")
+    parser.add_argument(
+        "--record",
+        metavar="FOLDER",
+        default=os.environ.get("PNEUMO_RECORD"),
+        help="draw this record; train nothing",
+    )
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument(
@@ -285,8 +290,7 @@ def offer_quarto(session: nox.Session) -> None:
         return
     python = f"{session.bin}/python"
     if subprocess.run([python, "-m", "pneumo.base.network", QUARTO_HOST], check=False).returncode:
-        session.log("no Quarto, and its host does not answer: the portable engine renders")
-        return
+        return  # and the engine says so
     installer = ["uv", "pip", "install", "--python", python]
     if not shutil.which("uv"):
         installer = [python, "-m", "pip", "install"]
