@@ -10,4 +10,6 @@ from pneumo.record import finding
 from report.engine import finish
 
 if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
-    finish.copy_record(finding.folder(), Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"]))
+    site = Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
+    finish.copy_record(finding.folder(), site)
+    finish.remove_stale(Path(__file__).parent, site)

@@ -10,6 +10,7 @@ from PIL import Image
 from test_figures import FIGURES, name_of
 
 from pneumo.pages import drawing, figures, style
+from pneumo.pages.figures import networks
 
 # What a dark page may show as a light one does: it lies over a picture.
 UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}
@@ -55,10 +56,9 @@ def pictures(svg):
     return [np.asarray(Image.open(io.BytesIO(b64decode(one, validate=True)))) for one in found]
 
 
-def test_a_map_over_an_x_ray_is_see_through_and_its_colours_are_kept(study, drawings):
-    kinds = {
-        picture.shape[-1] for picture in pictures(drawings[figures.grad_cam]) if picture.ndim == 3
-    }
+def test_a_map_over_an_x_ray_is_see_through_and_its_colours_are_kept(record):
+    drawn = drawing.draw(networks.grad_cam(record).canvas)
+    kinds = {picture.shape[-1] for picture in pictures(drawn) if picture.ndim == 3}
     assert kinds == {3, 4}
 
 

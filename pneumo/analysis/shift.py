@@ -164,10 +164,9 @@ def scores(study: Study) -> list[ScoreShift]:
         for label, name in enumerate(study.about.classes):
             pair = val.logits[val.labels == label], test.logits[test.labels == label]
             found = stats.ks_2samp(*pair)
-            medians = (float(np.median(logits)) for logits in pair)
-            rows.append(
-                ScoreShift(model.name, name, *medians, float(found.statistic), float(found.pvalue))
-            )
+            val_median, test_median = (float(np.median(logits)) for logits in pair)
+            moved = float(found.statistic), float(found.pvalue)
+            rows.append(ScoreShift(model.name, name, val_median, test_median, *moved))
     adjusted = holm([row.p_value for row in rows])
     return [replace(row, p_value=p_value) for row, p_value in zip(rows, adjusted, strict=True)]
 

@@ -21,6 +21,7 @@ from pneumo.analysis import (
     mistakes,
     robustness,
     sanity_checks,
+    seeds,
     shift,
     summary,
     trainings,
@@ -50,6 +51,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     shift.part,
     data_audit.part,
     duplicates.part,
+    seeds.part,
 )
 
 

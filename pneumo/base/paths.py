@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+DATASET, SIZE = "pneumoniamnist", 28  # of a study that names neither
+
 
 def checkout() -> Path | None:
     """The checkout that this package stands in; None where it was installed without one."""
@@ -56,8 +58,8 @@ def label(dataset: str | None, size: int | str | None) -> str:
         dataset: as MedMNIST calls it; None for PneumoniaMNIST.
         size: side of the images, in pixels; None for 28.
     """
-    name, side = dataset or "pneumoniamnist", str(size or 28)
-    return "" if (name, side) == ("pneumoniamnist", "28") else f"{name}-{side}"
+    name, side = dataset or DATASET, str(size or SIZE)
+    return "" if (name, side) == (DATASET, str(SIZE)) else f"{name}-{side}"
 
 
 def record(profile: str, label: str = "") -> Path:

@@ -7,21 +7,11 @@ from dataclasses import dataclass, field
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 
-DEFAULT, DEFAULT_SIZE = "pneumoniamnist", 28
+DEFAULT, DEFAULT_SIZE = paths.DATASET, paths.SIZE
 
 
 class DataError(PneumoError):
     """Data that are missing, damaged or not what was asked for."""
-
-
-@dataclass(frozen=True)
-class Book:
-    """What a book is called; ``{size}`` stands for the side of its images."""
-
-    title: str
-    subtitle: str
-    description: str
-    footer: str
 
 
 @dataclass(frozen=True)
@@ -45,12 +35,9 @@ class Description:
     images: int  # in all three splits
     md5: Mapping[int, str] = field(hash=False)  # of MedMNIST's file, by the side of its images
     has_lungs: bool = False  # whether lung fields can be told from a mean image
-    book: Book | None = None  # what the book is called; None for what its file says
     words: Mapping[str, str] = field(
         default_factory=dict, hash=False
     )  # more, by what they stand for
-    # What pages say outside their fragments (alternative texts, a heading), and what to say of this set.
-    phrases: tuple[tuple[str, str], ...] = ()
 
     @property
     def negative(self) -> str:
@@ -168,31 +155,6 @@ BREAST = Description(
         "brightness": "Safe: gain is set by hand, and a lesion is seen against the tissue around it.",
         "contrast": "Safe within this range: dynamic range is a setting; more could hide a faint margin.",
     },
-    book=Book(
-        title="Malignancy on thumbnails",
-        subtitle="What small networks see, and miss, in the breast ultrasound images of BreastMNIST",
-        description="A reproducible study of the detection of malignancy on breast ultrasound images of "
-        "{size}×{size} pixels: simple CNN, transfer learning, evaluation, interpretability, and what none of "
-        "it shows.",
-        footer="Text and code: MIT licence. Images: BreastMNIST, CC BY 4.0, Yang et al. 2023, after "
-        "Al-Dhabyani et al. 2020. Not a medical device.",
-    ),
-    phrases=(
-        ("outlines of thorax, lung fields and border", "outlines of its centre and its border"),
-        ("mean evidence with the lung fields outlined", "mean evidence with the centre outlined"),
-        ("Where pneumonia is rarer", "Where malignancy is rarer"),
-        ("the share of pneumonia calls", "the share of malignant calls"),
-        ("the share of normal calls", "the share of normal or benign calls"),
-        (
-            "normal cases above and pneumonia below",
-            "normal or benign cases above and malignant below",
-        ),
-        ("probability of pneumonia", "probability of malignancy"),
-        ("share of pneumonia", "share of malignancy"),
-        ("chest X-ray", "breast ultrasound image"),
-        ("an X-ray", "an ultrasound image"),
-        ("X-ray", "ultrasound image"),
-    ),
 )
 DESCRIPTIONS = {about.name: about for about in (PNEUMONIA, BREAST)}
 

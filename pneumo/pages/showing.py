@@ -37,8 +37,15 @@ def open_record() -> Record:
 
     Raises:
         RecordError: there is none, or it is damaged.
+        PageError: the book's title is about another data set.
     """
-    return read(finding.folder())
+    record = read(finding.folder())
+    if record.data.dataset != finding.titled():
+        raise PageError(
+            f"{record.path} is of {record.data.dataset}, the book's title of {finding.titled()}: "
+            f"set QUARTO_PROFILE={record.data.dataset}"
+        )
+    return record
 
 
 def figure(record: Record, anchor: str) -> None:
@@ -137,13 +144,11 @@ def _marked(record: Record, caption: str) -> str:
 
 
 def _keep(anchor: str, theme: str, svg: str) -> str:
-    """Write a drawing beside the pages, and give its path; one that it replaces is removed."""
+    """Write a drawing beside the pages, and give its path."""
     content = svg.encode()
     name = f"{anchor}-{hashlib.sha256(content).hexdigest()[:8]}-{theme}.svg"
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / name
     if not path.is_file():
-        for old in PICTURES.glob(f"{anchor}-????????-{theme}.svg"):
-            old.unlink(missing_ok=True)
         path.write_bytes(content)
     return path.as_posix()

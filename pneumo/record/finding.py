@@ -1,6 +1,7 @@
-"""Which record pages are about, by the environment."""
+"""Which record pages are about, and which book they belong to, by the environment."""
 
 import os
+import re
 from pathlib import Path
 
 from pneumo.base import paths
@@ -38,3 +39,19 @@ def folder() -> Path:
         if value
     )
     raise RecordError(f"no finished study in {found}; run `pneumo study{options}`")
+
+
+def profiles() -> list[str]:
+    """The project profiles that ``QUARTO_PROFILE`` names, the first of them first."""
+    return [name for name in re.split(r"[,\s]+", os.environ.get("QUARTO_PROFILE", "")) if name]
+
+
+def titled() -> str:
+    """The data set that the book's title is about: the one among :func:`profiles`, or PneumoniaMNIST."""
+    return next((name for name in profiles() if name.endswith("mnist")), paths.DATASET)
+
+
+def choose_title(dataset: str) -> None:
+    """Have the book's title be about a data set, in this process and those that it starts."""
+    others = [name for name in profiles() if not name.endswith("mnist")]
+    os.environ["QUARTO_PROFILE"] = ",".join([dataset, *others])

@@ -3,24 +3,20 @@
 import argparse
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Literal
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import told
-from pneumo.record import finding
-from report.engine import edition, finish, quarto, site
+from pneumo.record import finding, read
+from report.engine import finish, quarto, site
 from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
 from report.engine.config import read_book
-from report.engine.plain import read_text
 
 Engine = Literal["quarto", "portable"]
-_TODAY = re.compile(r"\b(today|now|last-modified)\b")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,27 +44,27 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     """
     engine = choose(chosen.engine)
     _set_environment(chosen)
-    output = (chosen.output or read_book(chosen.project).output).resolve()
+    book = read_book(chosen.project)
+    output = (chosen.output or book.output).resolve()
     cache = Cache(fresh=chosen.fresh)
     program = quarto.version(quarto.require()) if engine == "quarto" else ""
-    today = date.today() if _TODAY.search(read_text(chosen.project / "_quarto.yml")) else ""
     commit = finish.commit(chosen.project)
     made_from = sources(chosen.project, output, chosen.templates)
-    key = key_of(made_from, commit, engine, program, today, chosen.no_study)
+    key = key_of(made_from, commit, engine, program, book.date)
     if _is_up_to_date(output, key, cache):
         return output, engine
-    with edition.of(chosen.project, chosen.no_study) as project:
 
-        def add(folder: Path) -> None:
-            """Put beside the pages what a site has besides."""
-            if os.environ.get(RECORD):
-                finish.copy_record(Path(os.environ[RECORD]), folder)
-            finish.label(folder, commit, engine)
+    def add(folder: Path) -> None:
+        """Put beside the pages what a site has besides."""
+        if os.environ.get(RECORD):
+            finish.copy_record(Path(os.environ[RECORD]), folder)
+        finish.label(folder, commit, engine)
 
-        if engine == "quarto":
-            quarto.render(project, output, add, fresh=chosen.fresh)
-        else:
-            site.render(project, chosen.templates, output, cache, add)
+    if engine == "quarto":
+        quarto.render(chosen.project, output, add, fresh=chosen.fresh)
+    else:
+        site.render(chosen.project, chosen.templates, output, cache, add)
+    finish.remove_stale(chosen.project, output)
     # A site of which a source changed meanwhile may have it or not: the next build makes it anew.
     if sources(chosen.project, output, chosen.templates) == made_from:
         cache.put("sites", key_of(output), json.dumps([key, stamps(output)]).encode())
@@ -91,9 +87,9 @@ def _set_environment(chosen: argparse.Namespace) -> None:
     if source and source not in ("auto", "phantom"):
         os.environ["PNEUMO_DATA"] = str(Path(source).expanduser().resolve())
     if chosen.record or not chosen.no_study:
-        record = chosen.record or finding.folder()
-        os.environ[RECORD] = str(record.expanduser().resolve())
-        finish.check_record(Path(os.environ[RECORD]))
+        record = read((chosen.record or finding.folder()).expanduser().resolve())
+        os.environ[RECORD] = str(record.path)
+        finding.choose_title(record.data.dataset)
 
 
 def choose(engine: str) -> Engine:

@@ -7,6 +7,7 @@ file outside the project that a cell reads by itself is not noticed; `--fresh` r
 import gzip
 import os
 import platform
+import re
 import sys
 import sysconfig
 import time
@@ -24,7 +25,16 @@ SCHEMA = 3
 RECORD = "PNEUMO_RECORD"  # the variable that names a record's folder
 ROOT = Path(__file__).resolve().parents[2]
 _UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
-_LOCALE = ("LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_NUMERIC", "LC_TIME", "TZ")
+_COUNTING = (
+    "QUARTO_PROFILE",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "TZ",
+)
 _LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
 PICTURES = "figures"  # the folder that cells write their drawings into
 # No cell reads a page's prose, or what only a browser reads.
@@ -109,7 +119,7 @@ def environment() -> str:
     variables = {
         name: value
         for name, value in os.environ.items()
-        if name in _LOCALE or (name.startswith("PNEUMO_") and name != "PNEUMO_HOME")
+        if name in _COUNTING or (name.startswith("PNEUMO_") and name != "PNEUMO_HOME")
     }
     system = SCHEMA, sys.version, platform.platform()
     return key_of(*system, installed(), sorted(variables.items()))
@@ -139,6 +149,12 @@ def stamps(folder: Path) -> dict[str, list[int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def has_pictures(project: Path, outputs: str) -> bool:
+    """Whether every drawing that outputs of an earlier build name is still beside the pages."""
+    named = re.findall(rf"\]\(({PICTURES}/[\w.-]+)\)", outputs)
+    return all((project / name).is_file() for name in named)
 
 
 def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
-from pneumo import record
 from pneumo.base import streams
 from pneumo.base.errors import printable
+from pneumo.record import RecordError, check, read
 from report.engine.finish import BUILD
 
 # What a page shows only if a template, a reference or a number was not filled in.
@@ -138,18 +138,17 @@ def problems(site: Path) -> Iterator[str]:
 
 def unpublishable(site: Path) -> Iterator[str]:
     """Why a site may not be published, a line each, beside what is wrong with its pages."""
-    folder = site / "record"
     try:
-        record.check(folder)
-        yield from _results_problems(record.read(folder).results)
+        check(site / "record")
+        yield from _results_problems(read(site / "record").results)
         built_at = json.loads((site / BUILD).read_text(encoding="utf-8"))["commit"]
         yield from _commit_problems("the site was built", built_at)
-    except record.RecordError as error:
+    except RecordError as error:
         yield str(error)
     except (OSError, ValueError):
         yield f"{site / BUILD} is missing or damaged; build the site with `nox -s report`"
     except (KeyError, TypeError, AttributeError) as error:
-        yield f"{folder} is damaged ({type(error).__name__}: {error})"
+        yield f"{site / 'record'} is damaged ({type(error).__name__}: {error})"
     if not (site / ".nojekyll").is_file():
         yield ".nojekyll is missing, without which GitHub drops what begins with an underscore"
 

@@ -7,6 +7,7 @@ What is said comes from `report/_quarto.yml` (title, authors, date, description,
 
 import argparse
 import json
+import os
 import re
 import sys
 import tomllib
@@ -250,6 +251,7 @@ def behind(project: Path) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the files, or check them; the exit status is 1 where one is behind or can't be written."""
     streams.forgive()
+    os.environ.pop("QUARTO_PROFILE", None)  # the report that is cited is the one of no profile
     parser = argparse.ArgumentParser(prog="python -m report.engine.citation", description=__doc__)
     parser.add_argument("--project", type=Path, default=paths.root(), help="the checkout")
     parser.add_argument("--check", action="store_true", help="only say which files are behind")

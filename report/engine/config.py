@@ -1,8 +1,8 @@
-"""Reads `_quarto.yml`, front matter and cell options, and refuses by file and line what it does not know."""
+"""Reads `_quarto.yml` with its profiles, front matter and cell options; refuses by line what is not known."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from pneumo.record import finding
 from report.engine.errors import RenderError, at
 from report.engine.plain import is_file, read_text
 from report.engine.plain import read_yaml as load
@@ -72,6 +73,7 @@ _PROJECT: dict[str, Any] = {
     "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
                 "render": IGNORED, "preview": IGNORED, "post-render": IGNORED},
     "book": _BOOK,
+    "profile": {"default": NAMES},
     "bibliography": NAMES,
     "csl": TEXT,
     "lang": TEXT,
@@ -148,15 +150,15 @@ class Book:
 
 
 def read_book(folder: Path) -> Book:
-    """The project in a folder.
+    """The project in a folder, with what its profiles change of it.
 
     Raises:
         RenderError: no `_quarto.yml`, one that is no YAML, or one that asks for what is not known here.
     """
     path = folder / "_quarto.yml"
-    if not path.is_file():
-        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    raw = read_yaml(read_text(path), path, 1, _PROJECT)
+    raw: Any = {}
+    for file in project_files(folder):
+        raw = _merged(raw, read_yaml(read_text(file), file, 1, _PROJECT))
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
         raise _fault(path, "this engine renders projects of type book", "project")
@@ -245,11 +247,47 @@ def read_yaml(
     return dict(content)
 
 
-def line_of(path: Path, *keys: str | int) -> int | None:
-    """The line of the project's file in which a value stands, or else what it would stand in."""
+def project_files(folder: Path) -> list[Path]:
+    """`_quarto.yml`, and the files of the profiles that `QUARTO_PROFILE`, or else it, names.
+
+    Raises:
+        RenderError: there is no `_quarto.yml`.
+    """
+    path = folder / "_quarto.yml"
+    if not path.is_file():
+        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
+    own = read_yaml(read_text(path), path, 1, _PROJECT).get("profile") or {}
+    # As with Quarto, of profiles that disagree the first one counts: it is merged last.
+    names = [*reversed(finding.profiles() or _list(own.get("default")))]
+    return [path, *filter(is_file, (folder / f"_quarto-{name}.yml" for name in names))]
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Two values as Quarto merges them: maps key by key, lists one behind the other, else the second."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        return below | {
+            key: _merged(below[key], value) if key in below else value
+            for key, value in above.items()
+        }
+    if isinstance(below, list) and isinstance(above, list):
+        return below + [item for item in above if item not in below]
+    return above
+
+
+def place_of(folder: Path, *keys: str | int) -> tuple[Path, int | None]:
+    """The project's file and the line in which a value stands, or else what it would stand in."""
+    for path in reversed(project_files(folder)):
+        line, found = _line_of(path, keys)
+        if found == len(keys):
+            break
+    return path, line
+
+
+def _line_of(path: Path, keys: Sequence[str | int]) -> tuple[int | None, int]:
+    """The line of the innermost value that a file has, and how many of the keys lead to it."""
     node: Any = yaml.compose(read_text(path), Loader=yaml.SafeLoader)
     line = None
-    for key in keys:
+    for place, key in enumerate(keys):
         if isinstance(node, yaml.MappingNode):
             found = [(name, value) for name, value in node.value if name.value == key]
         elif isinstance(node, yaml.SequenceNode) and isinstance(key, int):
@@ -257,14 +295,14 @@ def line_of(path: Path, *keys: str | int) -> int | None:
         else:
             found = []
         if not found:
-            break
+            return line, place
         line, node = found[0][0].start_mark.line + 1, found[0][1]
-    return line
+    return line, len(keys)
 
 
 def _fault(path: Path, problem: str, *keys: str | int) -> RenderError:
     """An error in a value of the project's file."""
-    return at(path, line_of(path, *keys), problem)
+    return at(*place_of(path.parent, *keys), problem)
 
 
 def _refuse_unknown(

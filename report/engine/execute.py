@@ -1,7 +1,6 @@
 """Runs the cells of pages in Jupyter kernels; outputs that an earlier build kept are not made again."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -12,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from report.engine.cache import PICTURES, Cache, inputs, key_of
+from report.engine.cache import Cache, has_pictures, inputs, key_of
 from report.engine.config import Book
 from report.engine.errors import at
 from report.engine.kernels import ARGUMENTS, Kernels, end_group, size
@@ -53,7 +52,7 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache | None = None) -> li
         codes = [step.code for step in steps]
         key = key_of(before, page.path.name, size(book), book.html.get("fig-dpi"), codes)
         kept = cache.get("cells", key) if cache and steps else None
-        if steps and (kept is None or not _has_pictures(book.folder, kept)):
+        if steps and (kept is None or not has_pictures(book.folder, kept.decode())):
             missing.append((page, steps, key))
         else:
             outputs[page.path] = json.loads(kept) if kept else []
@@ -99,12 +98,6 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
             return [_outputs(client, step) for step in steps]
     finally:
         end_group(client.group)
-
-
-def _has_pictures(folder: Path, kept: bytes) -> bool:
-    """Whether every drawing that outputs of an earlier build name is still there."""
-    named = re.findall(rf"\]\(({PICTURES}/[\w.-]+)\)", kept.decode())
-    return all((folder / name).is_file() for name in named)
 
 
 @contextmanager

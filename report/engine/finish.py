@@ -1,26 +1,17 @@
 """What a site has beside its pages: the record that it was made from, and the commit that it was built at."""
 
 import json
+import re
 import shutil
 import subprocess
 from html import escape
 from pathlib import Path
 
-from report.engine.errors import RenderError
+from report.engine.cache import PICTURES
 from report.engine.plain import read_text
 
 BUILD = "build.json"
-
-
-def check_record(record: Path) -> None:
-    """Refuse a folder that is no record.
-
-    Raises:
-        RenderError: it has no ``results.json`` or no ``SHA256SUMS``.
-    """
-    for name in ("results.json", "SHA256SUMS"):
-        if not (record / name).is_file():
-            raise RenderError(f"{record} is no record: it has no {name}")
+_DRAWN = re.compile(r"[\w-]+-[0-9a-f]{8}-(light|dark)\.svg")  # by a cell, named by its content
 
 
 def copy_record(record: Path, site: Path) -> None:
@@ -54,3 +45,10 @@ def label(site: Path, built_at: str, engine: str) -> None:
     for path in site.glob("*.html") if built_at else ():
         page = read_text(path).replace("</head>", tag, 1)
         path.write_text(page, encoding="utf-8")
+
+
+def remove_stale(project: Path, site: Path) -> None:
+    """Remove the drawings of cells that no page of a project's whole site shows."""
+    for path in (project / PICTURES).glob("*.svg"):
+        if _DRAWN.fullmatch(path.name) and not (site / PICTURES / path.name).is_file():
+            path.unlink(missing_ok=True)

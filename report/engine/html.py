@@ -8,6 +8,8 @@ from report.engine import tree
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document, Target
 from report.engine.errors import about
+from report.engine.outputs import size_of
+from report.engine.plain import read_text
 from report.engine.tree import Node
 
 WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
@@ -117,9 +119,20 @@ class _Writer(tree.Writer):
             return self._panel(content, columns)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
-            lazy = tree.rewrite(content, _put_off)
+            lazy = tree.rewrite(content, self._put_off)
             return [{"t": "Div", "c": [node["c"][0], self.blocks(lazy)]}]
         return None
+
+    def _put_off(self, node: Node) -> Node | None:
+        """An image that is fetched when it is about to be seen; its size keeps its place on the page."""
+        if node["t"] != "Image":
+            return None
+        (identifier, classes, pairs), text, target = node["c"]
+        drawing = self.chapter.page.path.parent / target[0]
+        known = {"loading": "lazy"} | dict(pairs)
+        if drawing.suffix == ".svg" and "width" not in known and drawing.is_file():
+            known |= size_of(read_text(drawing))
+        return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
 
     def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
         """Blocks side by side."""
@@ -286,14 +299,6 @@ def image(node: Node) -> str:
         elif value:
             parts.append(f'style="{name}: {escaping.escape(value)}"')
     return f"<img {' '.join(parts)}>"
-
-
-def _put_off(node: Node) -> Node | None:
-    """An image that is fetched when it is about to be seen."""
-    if node["t"] != "Image":
-        return None
-    (identifier, classes, pairs), text, target = node["c"]
-    return {"t": "Image", "c": [[identifier, classes, [*pairs, ["loading", "lazy"]]], text, target]}
 
 
 def web_address(url: str) -> str:

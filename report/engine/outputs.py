@@ -224,7 +224,8 @@ class _Cell:
                 raise self.fault("the cell shows an SVG that is none")
             page.files[f"{path}.svg"] = drawing.encode()
         if "image/png" not in data:
-            return f"{path}.svg", _size_of(drawing)
+            size = size_of(drawing)
+            return f"{path}.svg", " ".join(f'{name}="{value}"' for name, value in size.items())
         page.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
         size = (output.get("metadata") or {}).get("image/png", {})
         return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
@@ -253,13 +254,13 @@ def _is_drawing(text: str) -> bool:
         return False
 
 
-def _size_of(drawing: str) -> str:
-    """The attributes of an SVG's size, in pixels of a page; none where it names no lengths."""
+def size_of(drawing: str) -> dict[str, str]:
+    """Width and height of an SVG, in pixels of a page; none where it names no lengths."""
     head = drawing[: drawing.find(">", drawing.find("<svg"))]
-    return " ".join(
-        f'{name}="{round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1))}"'
+    return {
+        name: str(round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1)))
         for name, value, unit in _LENGTH.findall(head)
-    )
+    }
 
 
 def _words(data: Mapping[str, Any], inline: Inline) -> str:

@@ -4,6 +4,7 @@ Quarto keeps outputs by page itself (``freeze``), and runs a page again when its
 all else that a page depends on: when that changes, what it keeps is removed here.
 """
 
+import json
 import os
 import re
 import shutil
@@ -13,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pneumo.base import storage
-from report.engine.cache import inputs, key_of
+from report.engine.cache import has_pictures, inputs, key_of
 from report.engine.config import read_book
 from report.engine.errors import RenderError
+from report.engine.plain import read_text
 
 OLDEST = (1, 9)
 
@@ -97,10 +99,12 @@ def render(
 
 
 def _thaw(project: Path, key: str, fresh: bool) -> None:
-    """Remove the outputs that Quarto keeps, unless they were made under the same key."""
+    """Remove the outputs that Quarto keeps, unless key and pictures are those that they were made with."""
     frozen = project / "_freeze"
     path = frozen / "key.txt"
-    if fresh or not path.is_file() or path.read_text(encoding="utf-8") != key:
+    kept = not fresh and path.is_file() and path.read_text(encoding="utf-8") == key
+    outputs = (json.loads(read_text(one)) for one in frozen.glob("**/execute-results/*.json"))
+    if not kept or not all(has_pictures(project, one["result"]["markdown"]) for one in outputs):
         shutil.rmtree(frozen, ignore_errors=True)
         frozen.mkdir()
         path.write_text(key, encoding="utf-8")

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from pneumo.base import storage
 from report.engine import html, tree
 from report.engine.cache import Cache
-from report.engine.config import Book, line_of, read_book
+from report.engine.config import Book, place_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
 from report.engine.errors import RenderError, about, at
 from report.engine.execute import execute
@@ -152,9 +152,8 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
         except (ValueError, NotImplementedError):  # an empty one, or one from the root of all files
             found = []
         if not found or ".." in PurePosixPath(pattern).parts:
-            path = book.folder / "_quarto.yml"
-            line = line_of(path, "project", "resources")
-            raise at(path, line, f"no file of the project is named {pattern!r}")
+            place = place_of(book.folder, "project", "resources")
+            raise at(*place, f"no file of the project is named {pattern!r}")
         for path in found:
             _copy(path, folder / path.relative_to(book.folder))
 

@@ -9,6 +9,7 @@ from pneumo.pages.figures import (
     duplicates,
     evaluation,
     networks,
+    reference,
     robustness,
     saliency,
     shift,
@@ -31,4 +32,5 @@ FIGURES: dict[str, Callable[[Record], Shown]] = {
     **networks.FIGURES,
     **saliency.FIGURES,
     **cases.FIGURES,
+    **reference.FIGURES,
 }

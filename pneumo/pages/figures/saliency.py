@@ -1,5 +1,7 @@
 """What the checks of the heat maps find: the cascade, the removal of pixels, and where evidence lies."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -12,7 +14,7 @@ from pneumo.record import Frame, Record
 from pneumo.record.interpretability import Evidence, SanityChecks
 
 _MAPS = {"Grad-CAM": style.VERMILION, "random map": style.GREY, "centre map": style.BLUE}
-_ORDERS = {"most relevant first": "-", "least relevant first": "--"}
+_ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "--"}
 
 
 def cascade(record: Record) -> Shown:
@@ -35,7 +37,7 @@ def cascade(record: Record) -> Shown:
         axes.set_xticks(own["step"], own["drawn anew"].tolist(), rotation=90, fontsize=style.TEXT)
     panels[0].set_ylim(min(0, numbers["SSIM"].min()) - 0.05, 1.05)
     panels[0].set_ylabel("similarity")
-    looks_of = (
+    looks_of: tuple[tuple[str, dict[str, Any]], ...] = (
         ("rank correlation", {"color": style.GREY, "marker": "o", "markersize": 3.5}),
         ("SSIM", {"color": style.GREY, "marker": "s", "markersize": 3, "linestyle": "--"}),
         ("rank correlation, random map", {"color": style.INK, "linestyle": ":"}),
@@ -65,12 +67,11 @@ def cascade_maps(record: Record) -> Shown:
     stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]
     canvas = style.figure(record, height=1.3)
     grid = canvas.subplots(1, 1 + len(stages))
-    image = record.images and record.images.split("test")[int(numbers["index"][0])]
     style.picture(grid[0]).set_title("image\n", fontsize=style.TEXT)
-    if image is None:
+    if record.images is None:
         grid[0].text(0.5, 0.5, "not at\nhand", ha="center", va="center", color=style.GREY)
     else:
-        show(grid[0], image)
+        show(grid[0], record.images.split("test")[int(numbers["index"][0])])
     for step, (axes, stage) in enumerate(zip(grid[1:], stages, strict=True)):
         map_ = _picture(numbers, stage)
         style.picture(axes).imshow(

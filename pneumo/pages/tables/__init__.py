@@ -8,6 +8,8 @@ from pneumo.pages.tables import (
     dataset,
     duplicates,
     evaluation,
+    guidelines,
+    reference,
     reproducibility,
     robustness,
     saliency,
@@ -28,5 +30,7 @@ TABLES: dict[str, Callable[[Record], Table]] = {
     **robustness.TABLES,
     **ablation.TABLES,
     **saliency.TABLES,
+    **reference.TABLES,
+    **guidelines.TABLES,
     **reproducibility.TABLES,
 }

@@ -39,7 +39,7 @@ def attention(record: Record) -> Table:
     """The share of each region in each model's evidence, beside the region's share of the image."""
     found = record.answer("evidence", Evidence)
     names, asked = found.regions, found.asked
-    rows = []
+    rows: list[list[str]] = []
     for name, shares in found.shares.items():
         if not rows:
             even = [number(100 * shares[region].uniform, 1) for region in names]
