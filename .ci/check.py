@@ -40,8 +40,11 @@ ANCHORS = {
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
-# What is not of a record: the reporting guidelines, what tests and benchmarks measured, another record.
-OF_NO_RECORD = re.compile(r"tbl-(tripod|claim|claims|promises|speed.*|reference.*)|fig-reference")
+# What has no file of numbers in the record: the reporting guidelines, claims (in results.json), what tests and
+# benchmarks measured, the reference record's own, one image under corruptions, and what captions are called.
+OF_NO_RECORD = re.compile(
+    r"tbl-(tripod|claim|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
+)
 REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet",
           "efficientnet-lite0-imagenet", "ensemble")  # fmt: skip
