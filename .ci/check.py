@@ -40,8 +40,8 @@ ANCHORS = {
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
-# What has no file of numbers in the record: the reporting guidelines, claims (in results.json), what tests and
-# benchmarks measured, the reference record's own, one image under corruptions, and what captions are called.
+# What has no numbers in the record: guidelines, claims (they are in results.json), what tests and benchmarks
+# measured, the reference record's own, one image under corruptions, and the captions' ids.
 OF_NO_RECORD = re.compile(
     r"tbl-(tripod|claim|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
 )
