@@ -1,4 +1,4 @@
-"""What one does with this project: `nox -l` lists it, `nox -s NAME -- OPTIONS` does it."""
+"""The tasks of this project: `nox -l` lists them, `nox -s NAME -- OPTIONS` runs one."""
 
 import argparse
 import json
@@ -18,10 +18,10 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 QUARTO = "quarto-cli>=1.9"
 QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
 OLDEST = PROJECT["project"]["requires-python"].removeprefix(">=")
-# The packages that the reference study was made with, and where they can be installed.
+# The reference record, the packages that it was made with, and where those can be installed.
 REFERENCE = Path("report/reference")
 LOCK = REFERENCE / "requirements.txt"
-TRAIN = "train"
+TRAIN = "train"  # the extra that training needs; drawing a record does not
 # Exit statuses of `pneumo study --check`.
 CURRENT, NO_DATA, LACKING = 0, 3, 4
 LOCKED_FOR = "Python 3.11 on Linux x86_64"
@@ -32,16 +32,16 @@ print(f"Python {'.'.join(python_version_tuple()[:2])} on {system()} {machine()}"
 
 
 def unlocked(session: nox.Session) -> tuple[list[str], bool]:
-    """The options behind `--` but --locked, and whether that or PNEUMO_LOCKED was given."""
+    """The options behind `--` without --locked, and whether it or PNEUMO_LOCKED was given."""
     options = [option for option in session.posargs if option != "--locked"]
     wanted = os.environ.get("PNEUMO_LOCKED", "") not in ("", "0")
     return options, wanted or len(options) < len(session.posargs)
 
 
 def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
-    """This project, editable, with dependency groups of it; locked: just what LOCK pins.
+    """Install this project, editable, with dependency groups and, where TRAIN is named, that extra.
 
-    What trains is an extra, which a session names as the group TRAIN.
+    With `locked`, install what LOCK pins and nothing else.
     """
     if not locked:
         own = ".[train]" if TRAIN in groups else "."
@@ -53,14 +53,14 @@ def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
         session.error(
             f"{LOCK} is for {LOCKED_FOR}, here is {here}: leave --locked out, or change that"
         )
-    # A choice of another torch, which would have other digests, is not for what is pinned.
+    # Another build of torch has other checksums than those pinned.
     session.install("--require-hashes", "-r", str(LOCK), env={"UV_TORCH_BACKEND": None})
     session.install("--no-deps", "-e", ".")
 
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Build _site/, after training what is missing (-- --profile, --data, --record, --engine, …)."""
+    """Build _site/; train what is missing first (-- --profile, --data, --record, --engine, …)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     if options.engine in ("auto", "quarto"):
@@ -71,7 +71,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def preview(session: nox.Session) -> None:
-    """Serve _site/ on loopback and rebuild it on change (options as for report, and --port)."""
+    """Serve _site/ on this machine and rebuild it on change (options of report, and --port)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     prepare_record(session, options)
@@ -80,7 +80,7 @@ def preview(session: nox.Session) -> None:
 
 @nox.session
 def study(session: nox.Session) -> None:
-    """Train what a profile's study lacks, without building pages (options of `pneumo study`, --locked)."""
+    """Train what is missing and write the record; build no pages (options of `pneumo study`, --locked)."""
     options, locked = unlocked(session)
     install(session, TRAIN, locked=locked)
     session.run("pneumo", "study", *options)
@@ -88,7 +88,7 @@ def study(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Train the reference study anew and hold it against its numbers (of `pneumo verify`, --locked)."""
+    """Train the reference study again and compare its numbers (options of `pneumo verify`, --locked)."""
     options, locked = unlocked(session)
     install(session, TRAIN, locked=locked)
     session.run("pneumo", "verify", *options)
@@ -96,7 +96,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speeds and rebuilds, print a table, write bench.json (-- --only ID…, --output FILE)."""
+    """Measure speed and memory as ratios, write bench.json (-- --only ID…, --output FILE)."""
     install(session, "pages", TRAIN)
     session.install("-e", ".[dask]")
     session.run("python", "-m", "report.engine.bench", *session.posargs)
@@ -104,14 +104,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def cite(session: nox.Session) -> None:
-    """Write every form of the citation from _quarto.yml and pyproject.toml (-- --check)."""
+    """Write every form of the citation from _quarto.yml and pyproject.toml (-- --check: compare)."""
     install(session, "pages")
     session.run("python", "-m", "report.engine.citation", *session.posargs)
 
 
 @nox.session
 def publish(session: nox.Session) -> None:
-    """Check whether _site/ may be published; the workflow deploys it, or see the README (-- FOLDER)."""
+    """Check whether _site/ may be published (-- FOLDER); see docs/publishing.md."""
     install(session, "publish")
     folders = [option for option in session.posargs if option != "--check"]  # it only checks
     session.run("python", "-m", "report.engine.check", "--publish", *folders)
@@ -119,7 +119,7 @@ def publish(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Look at _site/ in a Chromium that is at hand: axe, console, other hosts (-- FOLDER)."""
+    """Check _site/, its HTML, and its pages in an installed Chromium (-- FOLDER)."""
     install(session, "audit", "publish")
     site = session.posargs[0] if session.posargs else "_site"
     session.run("python", "-m", "report.engine.check", site)
@@ -128,22 +128,21 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests with branch coverage (options of pytest)."""
+    """Run the tests (options of pytest; -- --cov: with branch coverage)."""
     install(session, "tests", TRAIN)
-    coverage = [] if session.posargs else ["--cov", "--cov-report=term"]
-    run_tests(session, *coverage)
+    run_tests(session)
 
 
 @nox.session
 def promises(session: nox.Session) -> None:
-    """Try to break every promise, and count what became of the faults (options of pytest)."""
+    """Run the tests of every guarantee and count injected faults (options of pytest)."""
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 
 
 @nox.session(python=OLDEST, venv_backend="uv")
 def lowest(session: nox.Session) -> None:
-    """Run the quick tests with the lowest versions that pyproject.toml admits (options of pytest)."""
+    """Run the quick tests with the lowest versions that pyproject.toml allows (options of pytest)."""
     session.env["UV_RESOLUTION"] = "lowest-direct"
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "not slow")
@@ -151,14 +150,14 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv", reuse_venv=False)
 def package(session: nox.Session) -> None:
-    """Build wheel and source into dist/, check them, and try the wheel in an empty environment."""
+    """Build wheel and source into dist/, check them, and use the wheel in an empty environment."""
     shutil.rmtree("dist", ignore_errors=True)
     session.run("uv", "build", "--out-dir", "dist", external=True)
     built = sorted(str(path.resolve()) for path in Path("dist").glob("pneumo-*"))
     session.run("uv", "tool", "run", "twine", "check", "--strict", *built, external=True)
     session.install(*(path for path in built if path.endswith(".whl")))
     session.env["PNEUMO_HOME"] = None
-    with session.chdir(session.create_tmp()):  # where there is no checkout to find anything in
+    with session.chdir(session.create_tmp()):  # outside the checkout
         session.run("pneumo", "--help", silent=True)
         session.run("python", "-c", "import pneumo.pages")
         session.install(*(f"{path}[train]" for path in built if path.endswith(".whl")))
@@ -168,16 +167,16 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Look for known vulnerabilities in what the reference study used (options of pip-audit)."""
+    """Look for known vulnerabilities in the pinned packages (options of pip-audit)."""
     session.install(*nox.project.dependency_groups(PROJECT, "security"))
-    # Strict: of a package that the advisories' service does not know nothing good is known.
+    # Strict: a package that the advisory service does not know fails, too.
     options = ["--strict", "--require-hashes", "--disable-pip", "-r", str(LOCK)]
     session.run("pip-audit", *options, *session.posargs)
 
 
 @nox.session(venv_backend="uv")
 def lock(session: nox.Session) -> None:
-    """Pin anew what the reference study was made with; what need not change stays (-- --upgrade)."""
+    """Pin the packages of the reference study again, with as few changes as possible (-- --upgrade)."""
     results = json.loads((LOCK.parent / "results.json").read_text(encoding="utf-8"))
     used = {
         f"{name}=={version}"
@@ -197,7 +196,7 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give the portable engine pages that nobody would write, for some minutes (-- MINUTES)."""
+    """Give the portable engine random pages, for ten minutes (-- MINUTES)."""
     install(session, "tests", TRAIN)
     session.env["FUZZ_MINUTES"] = session.posargs[0] if session.posargs else "10"
     session.run("pytest", "-n", "0", "tests/engine/test_fuzz.py")
@@ -205,7 +204,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check format, style and types."""
+    """Check format, style, imports between packages, and types."""
     install(session, "lint", TRAIN)
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
@@ -214,24 +213,28 @@ def lint(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """Pytest on some cores, with these options and those behind `--`."""
-    # A test that meets the network, the data or the run store of its user would test those.
+    """Run pytest with these options and those behind `--`, a file a worker."""
+    # Tests must not depend on the data or the run store of whoever runs them.
     for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
         session.env[name] = None
     workers = str(min(4, os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, *options, *session.posargs)
+    session.run("pytest", "-n", workers, "--dist", "loadfile", *options, *session.posargs)
 
 
 def report_options(session: nox.Session) -> argparse.Namespace:
-    """The options behind `--`, parsed: what training takes, what the site takes, and both."""
+    """The options behind `--`; `.training` are those of `pneumo study`, `.site` the engine's."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
     parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
     parser.add_argument("--profile", help="smoke, standard or paper")
     parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
     parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
     parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
-    parser.add_argument("--record", metavar="FOLDER", help="draw this record, and train nothing")
-    parser.add_argument("--record", metavar="FOLDER", help="draw this record; train nothing")
+    parser.add_argument(
+        "--record",
+        metavar="FOLDER",
+        default=os.environ.get("PNEUMO_RECORD"),
+        help="draw this record; train nothing",
+    )
     parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument(
@@ -254,40 +257,44 @@ def report_options(session: nox.Session) -> argparse.Namespace:
         if (value := getattr(options, name))
     ]
     options.site = [f"--engine={options.engine}", *(["--fresh"] if options.fresh else []), *both]
-    if options.record:
-        options.site.append(f"--record={options.record}")
     options.site += [f"--record={options.record}"] if options.record else []
     return options
 
 
 def prepare_record(session: nox.Session, options: argparse.Namespace) -> None:
-    """Make the record that pages are drawn from, unless one is given; only that needs what trains."""
+    """Make the record that pages are drawn from, unless one is given. Only this needs TRAIN."""
     if options.record:
         return
     check = [f"{session.bin}/pneumo", "study", "--check", *options.training]
     status = subprocess.run(check, check=False).returncode
-    if status == NO_DATA and not options.profile:
-        session.log("neither data nor a network: the site is drawn from the reference record")
+    chosen = [
+        name
+        for name in ("profile", "dataset", "size")
+        if getattr(options, name) or os.environ.get(f"PNEUMO_{name.upper()}")
+    ]
+    if status == NO_DATA and not chosen:
+        session.log("no data and no network: the site is drawn from the reference record")
         options.site.append(f"--record={REFERENCE}")
     elif status == LACKING:
         install(session, TRAIN, locked=options.locked)
         session.run("pneumo", "study", *options.training)
+    elif status == NO_DATA:
+        session.error(f"no data for the {chosen[0]} that is asked for; --record FOLDER needs none")
     elif status != CURRENT:
-        session.error("no site is built")
+        session.error("no site was built")
 
 
 def offer_quarto(session: nox.Session) -> None:
-    """Install quarto-cli where Quarto is missing and its host answers; go on without it elsewhere."""
+    """Install quarto-cli if Quarto is missing and its host answers; otherwise go on without it."""
     if shutil.which("quarto") or (Path(session.bin) / "quarto").exists():
         return
     python = f"{session.bin}/python"
     if subprocess.run([python, "-m", "pneumo.base.network", QUARTO_HOST], check=False).returncode:
-        session.log("Quarto is not here and its host does not answer: the portable engine renders")
-        return
+        return  # and the engine says so
     installer = ["uv", "pip", "install", "--python", python]
     if not shutil.which("uv"):
         installer = [python, "-m", "pip", "install"]
     try:
         subprocess.run([*installer, QUARTO], check=True, capture_output=True, timeout=600)
     except (OSError, subprocess.SubprocessError):
-        session.log("quarto-cli can't be installed here: the portable engine renders")
+        session.log("quarto-cli cannot be installed: the portable engine renders")

@@ -3,7 +3,9 @@
 import argparse
 import base64
 import csv
+import hashlib
 import json
+import re
 import struct
 import sys
 from collections import Counter
@@ -36,6 +38,13 @@ ANCHORS = {
     "guidelines": ["tbl-tripod", "tbl-claim"],
     "model-card": ["sec-data-sheet"],
 }  # fmt: skip
+# What is made of images; a site that has none says how to get them.
+OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
+# What has no numbers in the record: guidelines, claims (they are in results.json), what tests and benchmarks
+# measured, the reference record's own, one image under corruptions, and the captions' ids.
+OF_NO_RECORD = re.compile(
+    r"tbl-(tripod|claim|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
+)
 REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet",
           "efficientnet-lite0-imagenet", "ensemble")  # fmt: skip
@@ -46,34 +55,73 @@ PHANTOM = "synthetic phantom, not medical data"
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("site", type=Path)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--profile", required=True)
+    parser.add_argument("--record", type=Path, required=True, help="that the site was drawn from")
+    parser.add_argument("--source", choices=("file", "phantom"), help="without it: no images")
+    parser.add_argument("--profile")
     parser.add_argument("--fingerprint")
     chosen = parser.parse_args()
-    found = list(problems(chosen.site, chosen.source, chosen.profile, chosen.fingerprint))
+    found = list(problems(chosen))
     for problem in found:
         print(f"{chosen.site}: {problem}", file=sys.stderr)
     print(f"{chosen.site}: {len(found)} problems")
     return bool(found)
 
 
-def problems(site, source, profile, fingerprint=None):
+def problems(chosen):
     """What is wrong with a site of the report, a line each."""
-    phantom = source == "phantom"
+    site, phantom = chosen.site, chosen.source == "phantom"
     yield from check.problems(site)
-    yield from check_results(site, source, profile, fingerprint)
-    yield from check_pages(site, phantom)
-    yield from check_explorers(site)
+    yield from check_record(site, chosen.record)
+    yield from check_results(site, chosen.source, chosen.profile, chosen.fingerprint)
+    yield from check_pages(site, phantom, bool(chosen.source))
+    yield from check_explorers(site, bool(chosen.source))
     yield from check_weights(site)
     yield from check_reference(site, phantom)
     yield from check_pdf(site, phantom)
 
 
+def check_record(site, record):
+    """It is in the site byte for byte, as its checksums say, with the numbers of all that pages show."""
+    own = site / "record"
+    here, there = (
+        {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        for folder in (own, record)
+    )
+    for name in sorted(here ^ there):
+        yield f"record/{name} is {'not in ' + str(record) if name in here else 'missing'}"
+    for name in sorted(here & there):
+        if (own / name).read_bytes() != (record / name).read_bytes():
+            yield f"record/{name} differs from {record / name}"
+    sums = dict(
+        line.split("  ", 1)[::-1]
+        for line in (own / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    )
+    for name, expected in sums.items():
+        content = (own / name).read_bytes() if name in here else b""
+        if hashlib.sha256(content).hexdigest() != expected:
+            yield f"record/{name} has another checksum than SHA256SUMS says"
+    for name in (
+        "results.json",
+        *(name for name in sorted(here) if name.startswith("predictions/")),
+    ):
+        if not (site / name).is_file() or (site / name).read_bytes() != (own / name).read_bytes():
+            yield f"{name} is not the record's"
+    for page in check.read_pages(site).values():
+        for anchor in sorted(one for one in page.ids if re.match(r"(fig|tbl)-[a-z0-9-]+$", one)):
+            folder = "figures" if anchor.startswith("fig-") else "tables"
+            if not OF_NO_RECORD.fullmatch(anchor) and f"{folder}/{anchor}.csv" not in sums:
+                yield f"{page.name} shows {anchor}, and the record has no {folder}/{anchor}.csv"
+
+
 def check_results(site, source, profile, fingerprint):
     results = json.loads((site / "results.json").read_text(encoding="utf-8"))
-    if results["data"]["source"] != source:
-        yield f"data source {results['data']['source']}, expected {source}"
-    if results["profile"] != profile:
+    if results["schema"] != 2:
+        yield f"schema {results['schema']}, expected 2"
+    if results["data"]["source"] == "phantom" or source:
+        expected = source or "real data"
+        if results["data"]["source"] != expected:
+            yield f"data source {results['data']['source']}, expected {expected}"
+    if profile and results["profile"] != profile:
         yield f"profile {results['profile']}, expected {profile}"
     if fingerprint and results["data"]["fingerprint"] != fingerprint:
         yield f"fingerprint {results['data']['fingerprint']}"
@@ -89,7 +137,7 @@ def check_results(site, source, profile, fingerprint):
                 yield f"{name}: {block} holds {sorted(model[block])}"
             for metric, value in model[block].items():
                 undefined = (
-                    value["mean"] is None and profile == "smoke"
+                    value["mean"] is None and results["profile"] == "smoke"
                 )  # one class is never called
                 if not undefined and not 0 <= (-1 if value["mean"] is None else value["mean"]) <= 1:
                     yield f"{name}: {block} {metric} is {value['mean']}"
@@ -100,7 +148,7 @@ def check_results(site, source, profile, fingerprint):
             if len(rows) != sum(results["data"]["counts"]["test"].values()):
                 yield f"{path.name} has {len(rows)} lines"
     ran = [name for name, model in results["models"].items() if model["status"] == "ok"]
-    if profile == "smoke" and len(results["ablations"]) < 3:
+    if len(results["ablations"]) < 3:
         yield f"only {len(results['ablations'])} ablations"
     if len(ran) < 5:
         yield f"only {ran} were run"
@@ -112,7 +160,7 @@ def check_results(site, source, profile, fingerprint):
         yield ".nojekyll is missing"
 
 
-def check_pages(site, phantom):
+def check_pages(site, phantom, images):
     pages = check.read_pages(site)
     for page in pages.values():
         says = PHANTOM in page.text.lower()
@@ -122,16 +170,18 @@ def check_pages(site, phantom):
             yield f"{page.name} says {PHANTOM!r}"
     for name, anchors in ANCHORS.items():
         page = pages.get(f"{name}.html")
-        missing = set(anchors) - (page.ids if page else set())
+        missing = set(anchors) - (page.ids if page else set()) - (set() if images else OF_IMAGES)
         if missing:
             yield f"{name}.html lacks {sorted(missing)}"
 
 
-def check_explorers(site):
+def check_explorers(site, images):
     """They count as results.json does, and nothing of them shows before their script has started."""
     results = json.loads((site / "results.json").read_text(encoding="utf-8"))
     for page, name in (("usefulness", "threshold"), ("cases", "case")):
         soup = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "lxml")
+        if f"{name}-explorer" in OF_IMAGES and not images:
+            continue
         if not soup.find(id=f"{name}-explorer").has_attr("hidden"):
             yield f"{page}.html shows its explorer before the script has started"
         script = soup.find("script", src="explorer.js")

@@ -301,8 +301,8 @@ def test_another_count_of_threads_moves_logits_no_further_than_is_said(
     assert np.abs(trained[0] - trained[1]).max() <= verification.FEW_EPOCHS
 
 
-def test_the_readme_says_how_far_that_is():
-    text = (paths.root() / "README.md").read_text(encoding="utf-8")
+def test_the_documentation_says_how_far_that_is():
+    text = (paths.root() / "docs" / "verifying.md").read_text(encoding="utf-8")
     for distance in (verification.SAME_WEIGHTS, verification.FEW_EPOCHS):
         assert f" {distance:g}" in text
 

@@ -28,6 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
         return 2 if chosen.compares else 1
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("pneumo"):
+            raise
+        print(
+            f"pneumo: {error.name} is not installed; this command needs the extra `train`: "
+            "python -m pip install -e '.[train]'",
+            file=sys.stderr,
+        )
+        return 2 if chosen.compares else 1
     except KeyboardInterrupt:
         print("pneumo: stopped; the same command goes on from here", file=sys.stderr)
         return 130

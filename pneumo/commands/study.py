@@ -86,6 +86,9 @@ def _check(chosen: argparse.Namespace) -> int:
     except UnavailableError as error:
         print(error)
         return NO_DATA
+    except ModuleNotFoundError as error:  # only what trains can tell, and it is not installed
+        print(f"{error.name} is not installed")
+        return LACKING
     if _is_current(plan, plan.labels):
         print(f"the record is up to date: {printable(_folder(plan))}")
         return CURRENT

@@ -1,5 +1,6 @@
 """A look at a site's pages: what leads nowhere or was left behind is told, and nothing else."""
 
+import hashlib
 import json
 
 import pytest
@@ -109,8 +110,7 @@ def test_numbers_that_pages_and_pdf_do_not_share_are_told(site):
 
 
 RESULTS = {
-    "schema": 1,
-    "engine": "portable",
+    "schema": 2,
     "profile": "standard",
     "data": {"source": "file", "fingerprint": "b735afb1651573a5"},
     "models": {},
@@ -126,7 +126,11 @@ def fit(site):
     (folder / ".nojekyll").touch()
 
     def change(commit="b" * 40, **results):
-        (folder / "results.json").write_text(json.dumps(RESULTS | results))
+        content = json.dumps(RESULTS | results).encode()
+        (folder / "record").mkdir(exist_ok=True)
+        (folder / "record" / "results.json").write_bytes(content)
+        sums = f"{hashlib.sha256(content).hexdigest()}  results.json\n"
+        (folder / "record" / "SHA256SUMS").write_text(sums)
         (folder / "build.json").write_text(json.dumps({"commit": commit}))
 
     change()
@@ -146,7 +150,7 @@ def trained_at(commit):
     ("changes", "said"),
     [
         ({"schema": 99}, "a newer version of pneumo"),
-        ({"data": []}, "results.json is damaged"),
+        ({"data": []}, "record is damaged"),
         ({"data": {"source": "phantom"}}, "of the synthetic phantom, not medical data"),
         ({"claims": []}, "the results hold no claims"),
         ({"provenance": {"runs": []}}, "the results name no runs"),
@@ -166,7 +170,7 @@ def test_what_must_not_be_published_is_refused(fit, changes, said, capsys):
     assert said in line
 
 
-@pytest.mark.parametrize("name", ["results.json", "build.json", ".nojekyll"])
+@pytest.mark.parametrize("name", ["record/results.json", "build.json", ".nojekyll"])
 def test_a_site_that_lacks_a_file_is_not_published(fit, name):
     folder, _ = fit
     (folder / name).unlink()
