@@ -1,8 +1,8 @@
 """Counts what becomes of the faults by which tests try to break a promise: a plugin of pytest.
 
 A test names its promise and what should become of the fault: ``@pytest.mark.promise("data", "found")``. It
-counts for one fault, or for as many as it gives the fixture ``faults`` or draws from ``storm``. What fails was
-tried, and no more.
+counts for one fault, or for as many as it gives the fixture ``faults`` or draws from ``storm``. What fails
+was tried, and no more.
 """
 
 from collections import Counter
