@@ -28,11 +28,11 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from pneumo import data
-from pneumo.analysis import reference
 from pneumo.base import storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import DataError, Dataset, Split
 from pneumo.data.datasets import phantom
+from pneumo.record import bench
 from pneumo.training.augmentation import augment, resize, to_unit
 from pneumo.training.loop import Loop, Stage, TwoClasses, predict
 from pneumo.training.models import build
@@ -379,11 +379,11 @@ def _data() -> Dataset:
 
 def write(rows: Sequence[Row], path: Path) -> None:
     """Put rows into the file, in place of those of the same id that it holds; others stay."""
-    before = (reference.read_bench(path) or {"rows": []})["rows"]
+    before = (bench.read(path) or {"rows": []})["rows"]
     new = {row.id: asdict(row) | {"ok": row.ok} for row in rows}
     merged = {row["id"]: row for row in before} | new
     machine = hardware(torch.device("cpu")) | {"versions": versions()}
-    reference.write_bench(path, list(merged.values()), machine)
+    bench.write(path, list(merged.values()), machine)
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[Measurement] = ()) -> int:

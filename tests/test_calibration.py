@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
 from pneumo.analysis import calibration as analysis
+from pneumo.pages.tables import TABLES
 from pneumo.record.calibration import Calibration
 from pneumo.statistics import calibration, metrics
 from pneumo.statistics.metrics import MetricError
@@ -340,3 +341,16 @@ def test_what_is_said_of_the_best_model_comes_back_from_a_record(study, record):
 )
 def test_how_much_of_an_error_is_mended_has_a_word(before, after, said):
     assert analysis.mended(before, after) == said
+
+
+def test_calibration_stands_by_split_before_and_after(study, record):
+    made = TABLES["tbl-calibration"](record)
+    assert len(made.rows) == 4 * len(study.ran)
+    found = analysis.summary(study.ran[0])
+    places = [(split, when) for split in ("val", "test") for when in ("before", "after")]
+    for row, (split, when) in zip(made.rows, places, strict=False):
+        shown = dict(zip(made.columns, row, strict=True))
+        assert shown["Brier"] == f"{found[split][when]['brier']:.3f}"
+        assert shown["ECE"] == f"{found[split][when]['ece']:.3f}"
+    assert [row[2] for row in made.rows[:2]] == ["1.00", f"{found['temperature']:.2f}"]
+    assert [row[0] for row in made.rows[:4]] == [study.ran[0].title, "", "", ""]

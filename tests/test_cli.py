@@ -87,7 +87,7 @@ def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
     assert phantom.fingerprint in said
     for counts in phantom.counts().values():
         assert f"{counts['normal']:>8,}{counts['pneumonia']:>11,}" in said
-    assert "stand in both train and test" in said
+    assert "are in both train and test" in said
     assert said.rstrip().endswith("synthetic phantom, not medical data")
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import duplicates
 from pneumo.data import SPLITS, Split, datasets
-from pneumo.pages import tables
+from pneumo.record.images import digest
 from pneumo.statistics import metrics
 from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
 from pneumo.training.recipes import RECIPES, Profile
@@ -51,6 +51,10 @@ def study_of(phantom, write_run):
         return Study(Profile("made", (), (0,)), made, (Model(run.recipe, 1, (run,)),))
 
     return make
+
+
+def answer(study):
+    return duplicates.part(study).answers["duplicates"]
 
 
 def counts(study):
@@ -181,23 +185,14 @@ def test_without_copies_the_metrics_are_those_of_the_other_images(study_of, stra
     changes = [
         abs(found[name] - evaluate(run, YOUDEN)[name]) for name in ("auc", "recall", "specificity")
     ]
-    assert duplicates.largest_effect(study) == pytest.approx(max(changes))
+    assert answer(study).largest_effect == pytest.approx(max(changes))
 
 
 def test_where_copies_leave_one_class_the_metrics_are_undefined(study_of, strangers):
     strangers["test"][1::2] = strangers["train"][1::2][:10]
     study = study_of(strangers)
     assert np.isnan(duplicates.without(study, study.ran[0].run, "test")["auc"])
-    assert duplicates.largest_effect(study) == 0
-
-
-def test_only_splits_with_copies_have_columns(study_of, strangers):
-    assert tables.without_copies(study_of(strangers)).columns == ("model",)
-    strangers["test"][4] = strangers["train"][7]
-    made = tables.without_copies(study_of(strangers))
-    assert made.columns[1::2] == ("AUC, test", "sensitivity, test", "specificity, test")
-    strangers["val"][4] = strangers["train"][7]
-    assert "AUC, validation" in tables.without_copies(study_of(strangers)).columns
+    assert answer(study).largest_effect == 0
 
 
 def test_the_counts_of_identical_pairs_fit_the_audit(study):
@@ -206,3 +201,26 @@ def test_the_counts_of_identical_pairs_fit_the_audit(study):
         assert (found[pair].identical == 0) == (shared == 0)
     for name, split in zip(SPLITS, audit.splits, strict=True):
         assert (found[name, name].identical == 0) == (split.duplicates == 0)
+
+
+def test_only_splits_with_copies_are_compared_without_them(study_of, strangers):
+    def compared():
+        part = duplicates.part(study_of(strangers))
+        return [(row["split"], row["metric"]) for row in part.tables["tbl-without-copies"].rows()]
+
+    test = [("test", name) for name in ("auc", "recall", "specificity")]
+    assert compared() == []
+    strangers["test"][4] = strangers["train"][7]
+    assert compared() == test
+    strangers["val"][4] = strangers["train"][7]
+    assert compared() == [("val", "auc"), *test]
+
+
+def test_the_most_alike_images_are_named_by_their_bytes(study_of, strangers):
+    strangers["test"][4] = strangers["train"][7] // 2 + 40
+    rows = list(duplicates.part(study_of(strangers)).figures["fig-near-duplicates"].rows())
+    named = [(row["split"], row["index"], row["sha256"]) for row in rows[:2]]
+    assert named == [
+        ("train", 7, digest(strangers["train"][7])),
+        ("test", 4, digest(strangers["test"][4])),
+    ]

@@ -11,18 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pneumo.analysis import results
-from pneumo.analysis.results import ResultsError
+from pneumo.commands import diff
 from pneumo.commands.main import main
-from pneumo.record import difference
+from pneumo.record import RecordError, difference
 from pneumo.record.difference import ROUNDING, Change, Move, Told
 from pneumo.statistics import metrics
 
 
 @pytest.fixture(scope="module")
-def content(study):
+def content(record):
     """Results in which every metric is defined, so that each can move."""
-    told = json.loads(json.dumps(results.summarise(study, "portable")))
+    told = json.loads(json.dumps(record.results))
     for model in told["models"].values():
         for value in (*model["test"].values(), *model["test_at_half"].values()):
             if value["mean"] is None and model["status"] == "ok":
@@ -62,7 +61,7 @@ def scores(told, model="simple-cnn", block="test"):
 
 def shown(found):
     console = Console(file=io.StringIO(), highlight=False, color_system=None, width=200)
-    difference.show(found, console)
+    diff.show(found, console)
     return console.file.getvalue()
 
 
@@ -196,7 +195,7 @@ def test_results_that_cannot_be_compared_are_named(damage, said, written):
     folder = written("here")
     path = folder / "results.json"
     path.write_text(damage(path.read_text()))
-    with pytest.raises(ResultsError, match=said) as raised:
+    with pytest.raises(RecordError, match=said) as raised:
         difference.load(folder)
     assert str(folder) in str(raised.value)
     assert "\n" not in str(raised.value)
@@ -205,7 +204,10 @@ def test_results_that_cannot_be_compared_are_named(damage, said, written):
 @pytest.mark.promise("old", "found")
 @pytest.mark.parametrize(
     ("schema", "said"),
-    [(0, "an older version of pneumo .*; build it again"), (99, "a newer .*; update pneumo")],
+    [
+        (0, "an older version of pneumo .*; make the record again"),
+        (99, "a newer .*; update pneumo"),
+    ],
 )
 def test_results_of_another_schema_are_refused_with_the_way_forward(schema, said, written, capsys):
     before, after = written("before"), written("after", lambda told: told.update(schema=schema))

@@ -5,7 +5,6 @@ import io
 import json
 import shutil
 import subprocess
-from dataclasses import replace
 
 import matplotlib
 import numpy as np
@@ -15,10 +14,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.integrate import trapezoid
 
-from pneumo.analysis import decisions, mistakes
+from pneumo.analysis import mistakes
 from pneumo.base import paths
-from pneumo.pages import explorer, figures, style
-from pneumo.statistics import metrics
+from pneumo.pages import explorer, fragments, style
+from pneumo.pages.figures.pictures import evidence
+from pneumo.record.decisions import Decisions
+from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion
 from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import RULES, YOUDEN
@@ -53,9 +54,9 @@ def ask(expression, **given):
 
 
 @pytest.fixture(scope="module")
-def emitted(study):
+def emitted(record):
     """What a page's script reads, after a way through JSON."""
-    return json.loads(json.dumps(explorer.thresholds(study)))
+    return json.loads(json.dumps(explorer.thresholds(record)))
 
 
 def plain(counts):
@@ -91,16 +92,11 @@ def test_every_rule_has_its_mark_and_says_whether_it_was_chosen(emitted):
     assert len({rule["marker"] for rule in emitted["rules"]}) == len(RULES)
 
 
-def test_models_keep_the_colours_of_the_figures(study, emitted):
-    looks = style.model_styles(study)
+def test_models_keep_the_colours_of_the_figures(record, emitted):
+    looks = style.model_styles(record)
     colours = {one["name"]: one["colour"] for one in emitted["models"]}
     assert colours.pop("ensemble") is None  # that of the text, in light and dark
     assert colours == {name: looks[name]["color"] for name in colours}
-
-
-def test_a_study_of_one_run_has_no_ensemble_to_choose(study):
-    alone = replace(study, models=(replace(study.ran[0], runs=study.ran[0].runs[:1]),))
-    assert [one["name"] for one in explorer.cases(alone)["models"]] == [alone.ran[0].name]
 
 
 def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
@@ -119,8 +115,8 @@ def test_what_json_cannot_hold_is_refused():
         explorer.embed("some-id", {"rate": float("nan")})
 
 
-def test_the_first_sheet_holds_the_test_images_bit_by_bit(study):
-    sheet = np.asarray(opened(explorer.sheets(study)[0]))
+def test_the_first_sheet_holds_the_test_images_bit_by_bit(study, record):
+    sheet = np.asarray(opened(explorer.sheets(record)[0]))
     images = study.data.test.images
     side = images.shape[-1]
     assert sheet.shape[1] == explorer.COLUMNS * side
@@ -130,9 +126,9 @@ def test_the_first_sheet_holds_the_test_images_bit_by_bit(study):
         np.testing.assert_array_equal(cut, image)
 
 
-def test_the_other_sheets_hold_the_evidence_for_each_call(study):
-    entries = explorer.cases(study)["sheets"]
-    drawn = explorer.sheets(study)
+def test_the_other_sheets_hold_the_evidence_for_each_call(study, record):
+    entries = explorer.cases(record)["sheets"]
+    drawn = explorer.sheets(record)
     assert len(entries) == len(drawn)
     scale = matplotlib.colormaps[style.HEAT](np.linspace(0, 1, explorer.LEVELS), bytes=True)
     for entry, sheet, model in zip(entries[1:], drawn[1:], study.ran, strict=True):
@@ -147,14 +143,20 @@ def test_the_other_sheets_hold_the_evidence_for_each_call(study):
             cut = levels[row * step : (row + 1) * step, column * step : (column + 1) * step]
             inner = cut[1:-1, 1:-1] / (explorer.LEVELS - 1)
             np.testing.assert_array_equal(cut, np.pad(cut[1:-1, 1:-1], 1, mode="edge"))
-            expected = figures.evidence(map_, bool(called[place]))
-            np.testing.assert_allclose(inner, expected, atol=0.5 / (explorer.LEVELS - 1) + 1e-6)
+            expected = evidence(map_, bool(called[place]))
+            # A record keeps maps in half precision.
+            np.testing.assert_allclose(inner, expected, atol=0.5 / (explorer.LEVELS - 1) + 1e-3)
 
 
-def test_the_gallery_is_ordered_as_the_figure_is(study):
-    emitted = explorer.cases(study)
+def test_the_gallery_is_ordered_as_the_figure_is(study, record):
+    emitted = explorer.cases(record)
     assert emitted["divided"] == mistakes.divided(study).tolist()
     assert sorted(emitted["divided"]) == list(range(len(emitted["labels"])))
+
+
+def test_without_images_there_is_no_gallery(unseen):
+    assert explorer.sheets(unseen) == []
+    assert "--data PATH" in fragments.render(unseen, "gallery")
 
 
 @needs_node
@@ -186,7 +188,7 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
     )  # fmt: skip
     for counts, rates in zip(matrices, found, strict=True):
         own = operating_points.rates(counts)
-        ppv, npv = decisions.predictive_values(counts, prevalence)
+        ppv, npv = decision_curves.predictive_values(counts, prevalence)
         expected = {"sensitivity": own["sensitivity"], "specificity": own["specificity"]}
         for name, rate in (expected | {"ppv": ppv, "npv": npv}).items():
             if np.isnan(rate.value):
@@ -197,17 +199,17 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
 
 
 @needs_node
-def test_the_scripts_children_are_counted_as_in_the_prose(study):
+def test_the_script_counts_people_as_the_prose_does(study, record):
     counts = [point.kept for model in study.ran for point in operating_points.points(model)]
-    for prevalence in decisions.PREVALENCES:
+    among = record.answer("decisions", Decisions).example.among
+    for prevalence in (0.01, 0.05, 0.25, 0.75):
         found = ask(
-            "cells.map((c) => e.frequencies(e.rates(c, prevalence), prevalence, children))",
-            cells=[plain(one) for one in counts],
-            prevalence=prevalence, children=decisions.CHILDREN,
+            "cells.map((c) => e.frequencies(e.rates(c, prevalence), prevalence, among))",
+            cells=[plain(one) for one in counts], prevalence=prevalence, among=among,
         )  # fmt: skip
-        for one, children in zip(counts, found, strict=True):
-            expected = decisions.frequencies(one, prevalence)
-            for name, value in children.items():
+        for one, people in zip(counts, found, strict=True):
+            expected = decision_curves.frequencies(one, prevalence, among)
+            for name, value in people.items():
                 assert value == getattr(expected, name), name
 
 
@@ -243,7 +245,7 @@ def test_the_scripts_groups_and_their_surest_cases_are_those_of_the_figures(stud
         "labels.map((label, place) => e.groupOf(label, e.unpack(packed)[place] >= threshold))",
         **given_,
     )
-    for group, members in figures.cases(best).items():
+    for group, members in mistakes.groups(best).items():
         places = [place for place, own in enumerate(groups) if own == group]
         assert sorted(members) == places
         found = ask(
@@ -271,10 +273,10 @@ def test_every_order_is_what_it_is_called():
 
 
 @needs_node
-def test_the_script_cuts_each_picture_from_its_place(study):
-    emitted = explorer.cases(study)
+def test_the_script_cuts_each_picture_from_its_place(record):
+    emitted = explorer.cases(record)
     columns, count = emitted["columns"], len(emitted["labels"])
-    for entry, sheet in zip(emitted["sheets"], explorer.sheets(study), strict=True):
+    for entry, sheet in zip(emitted["sheets"], explorer.sheets(record), strict=True):
         width, height = opened(sheet).size
         side, step = entry["side"], entry["side"] + 2 * entry["edge"]
         tiles = ask(

@@ -317,7 +317,6 @@ def test_where_the_data_lie_is_nowhere_told(study, home):
         if name in (
             "provenance",
             "runs",
-            "data-counts",
             "rebuild",
             "model-card",
             "comparison",

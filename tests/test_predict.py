@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from pneumo.commands import predict as command
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.study import operating_points, predict, selection
@@ -160,7 +161,7 @@ def test_rates_that_are_not_defined_are_null(study, pictures, write_run):
 def shown(found, **options):
     """What is printed of a report."""
     console = Console(file=io.StringIO(), highlight=False, color_system=None, **options)
-    predict.show(found, console)
+    command.show(found, console)
     return console.file.getvalue()
 
 
@@ -176,7 +177,7 @@ def test_the_table_says_what_the_report_holds(study, pictures):
         assert row[-3:] == [str(image["over_seeds"]["agreeing"]), "of", "2"]
     point = found["operating_point"]
     assert f"{100 * point['prevalence']:.1f} % with pneumonia" in text
-    for name, title in predict.RATES.items():
+    for name, title in command._RATES.items():
         value, low, high = point[name].values()
         assert f"  {title:<12} {value:.3f} ({low:.3f}–{high:.3f})\n" in text
     assert text.endswith(f"{CAVEAT}\n")

@@ -6,35 +6,34 @@ import pytest
 from rich.console import Console
 
 from pneumo.commands import terminal
-from pneumo.pages import tables
 
 
-def printed(table, **options):
+def printed(heading, rows, **options):
     console = Console(file=io.StringIO(), highlight=False, color_system=None, **options)
-    terminal.console(console).print(terminal.grid(table))
+    terminal.console(console).print(terminal.grid(heading, rows))
     return console.file.getvalue()
 
 
 def test_a_line_is_whole_where_no_terminal_cuts_it():
     long = "word " * 60
-    assert long.strip() in printed(tables.table("what", [[long]]))
+    assert long.strip() in printed("what", [[long]])
 
 
 def test_a_terminal_keeps_its_width():
-    text = printed(tables.table("what", [["word " * 60]]), force_terminal=True, width=40)
+    text = printed("what", [["word " * 60]], force_terminal=True, width=40)
     assert max(map(len, text.splitlines())) <= 40
 
 
 @pytest.mark.parametrize("cell", ["[bold]x[/bold]", "[/]", "\x1b[31mx", "a\nb"])
 def test_a_cell_is_neither_markup_nor_a_command(cell):
-    text = printed(tables.table("[red]what", [[cell]]))
+    text = printed("[red]what", [[cell]])
     assert "\x1b" not in text
     assert "[red]what" in text
     assert cell.replace("\x1b", "\\x1b").replace("\n", "\\n") in text
 
 
 def test_numbers_stand_on_the_right():
-    lines = printed(tables.table("model | AUC >", [["a", "0.9"], ["b", "10.25"]])).splitlines()
+    lines = printed("model | AUC >", [["a", "0.9"], ["b", "10.25"]]).splitlines()
     ends = [len(line.rstrip()) for line in lines if line.rstrip().endswith(("0.9", "10.25"))]
     assert len(ends) == 2
     assert len(set(ends)) == 1

@@ -1,6 +1,7 @@
 """Net benefit and predictive values, against published examples and as properties that hold for any."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.special import logit
 
-from pneumo.analysis import decisions
+from pneumo.analysis import decisions, mistakes
 from pneumo.analysis.calibration import presumed_prevalence
-from pneumo.record.decisions import Decisions
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.numbers import stretch
+from pneumo.pages.tables import TABLES
+from pneumo.record.decisions import Decisions, Stretch
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion, MetricError
 from pneumo.study import selection
-from pneumo.study.study import YOUDEN
+from pneumo.study.study import RULES, YOUDEN
 from pneumo.study.temperature import temperature
 
 # The example of Vickers's tutorial on decision curves: cancer by family history in 750 men.
@@ -241,3 +245,49 @@ def test_the_stretch_over_which_a_model_is_better_is_that_of_its_drawn_curve(rec
         assert not len(better)
     else:
         assert {back.as_given.low, back.as_given.high} <= set(thresholds[better])
+
+
+def test_every_figure_and_table_is_drawn_from_a_record_alone(unseen):
+    for anchor in ("fig-reliability", "fig-decision-curve", "fig-predictive-values", "fig-divided"):
+        shown = FIGURES[anchor](unseen)
+        assert shown.caption
+        assert re.search(r"\d", shown.alt)
+        assert shown.runs
+    for anchor in ("tbl-calibration", "tbl-prevalence"):
+        assert TABLES[anchor](unseen).rows
+
+
+def test_predictive_values_stand_by_operating_point_and_prevalence(study, record):
+    made = TABLES["tbl-prevalence"](record)
+    counts = selection.best(study).confusion(RULES[0])
+    assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
+    for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
+        among = decision_curves.frequencies(counts, prevalence, 1000)
+        assert row[1] == f"{100 * prevalence:g} %"
+        assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
+
+
+def test_divided_cases_say_what_each_model_makes_of_them(study, record):
+    found = mistakes.divided(study)[:8]
+    titles = [axes.get_title() for axes in FIGURES["fig-divided"](record).canvas.axes]
+    assert titles[:8] == [study.about.classes[label] for label in study.data.test.labels[found]]
+    for row, model in enumerate(study.ran, 1):
+        probabilities = model.run.predictions["test"].probabilities[found]
+        wrong = mistakes.wrong(model.run)[found]
+        expected = [
+            f"{p:.2f} {'✗' if w else '✓'}" for p, w in zip(probabilities, wrong, strict=True)
+        ]
+        assert titles[8 * row : 8 * (row + 1)] == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "at no threshold"),
+        (Stretch(0.01, 0.99, True, True), "at every threshold"),
+        (Stretch(0.01, 0.68, True, False), "up to a threshold of 0.68"),
+        (Stretch(0.12, 0.94, False, False), "at thresholds from 0.12 to 0.94"),
+    ],
+)
+def test_a_stretch_of_thresholds_is_said_in_words(found, said):
+    assert stretch(found) == said

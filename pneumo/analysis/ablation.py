@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
@@ -65,7 +65,7 @@ def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
     return Agreement(split, rho, float(low), float(high), float(found.pvalue))
 
 
-@kept(reads="ablations")
+@once
 def _computed(study: Study) -> Any:
     return to_plain([_row(study, model) for model in study.ablations if model.ran])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.data import Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
@@ -67,7 +67,7 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
     return plain, mirrored
 
 
-@kept(reads="data")
+@once
 def _fitted(study: Study) -> dict[str, Any]:
     """The logits of every baseline by split; the logistic regression's also for mirrored test images."""
     train, val, test = (study.data.splits[name] for name in ("train", "val", "test"))

@@ -1,5 +1,7 @@
 """The test cases one by one: in which order they are shown, and what each model makes of them."""
 
+from typing import Any
+
 from pneumo.analysis import mistakes
 from pneumo.record import Part, frame
 from pneumo.record.cases import Cases
@@ -14,7 +16,7 @@ def part(study: Study) -> Part:
     order = mistakes.divided(study)
     test = study.data.test
     calls = {model.name: mistakes.calls(model.run) for model in study.ran}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "split": "test",
             "index": int(index),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.analysis.intervals import sample
 from pneumo.record import Estimate
 from pneumo.statistics import metrics
@@ -50,7 +50,7 @@ def pair(study: Study, first: str, second: str) -> Pair:
     raise KeyError(f"no comparison of {first} and {second}")
 
 
-@kept()
+@once
 def _computed(study: Study) -> list[dict[str, Any]]:
     rows = [_compare(first, second) for first, second in combinations(study.ran, 2)]
     for name in ("delong", "mcnemar_half", "mcnemar_youden"):

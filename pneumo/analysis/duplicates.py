@@ -1,4 +1,4 @@
-"""Images that stand in the data more than once: to the byte, or nearly; and what they do to the results."""
+"""Images that are in the data more than once, exactly or nearly, and what they do to the results."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
+from pneumo.analysis.data_audit import image_row
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
+from pneumo.record import Part, frame
+from pneumo.record.duplicates import Duplicates
 from pneumo.statistics import metrics
 from pneumo.study.study import YOUDEN, Study, evaluate, threshold
 from pneumo.training.runs import Run
@@ -28,6 +31,64 @@ COMPARED = {"val": ("auc",), "test": ("auc", "recall", "specificity")}
 CLOSEST = 5  # pairs across splits that are kept for the figure
 PLANTED = 200  # test images of which changed copies are planted
 _BLOCK = 512
+
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind `fig-near-duplicates` and the three tables of duplicates."""
+    found = search(study)
+    closest = [
+        image_row(study, *place)
+        | {"pair": number, "place": name, "correlation": pair.correlation, "bits": pair.bits}
+        for number, pair in enumerate(found.closest, 1)
+        for name, place in (("upper", pair.first), ("lower", pair.second))
+    ]
+    repeats = {split: int(repeated(study, split).sum()) for split in COMPARED}
+    compared: list[dict[str, Any]] = [
+        {
+            "model": model.name,
+            "split": split,
+            "metric": name,
+            "all": evaluate(model.run, YOUDEN, split)[name],
+            "without": without(study, model.run, split)[name],
+        }
+        for model in study.ran
+        for split, names in COMPARED.items()
+        if repeats[split]
+        for name in names
+    ]
+    changes = [abs(row["all"] - row["without"]) for row in compared]
+    return Part(
+        {
+            "duplicates": Duplicates(
+                bits=BITS,
+                hash_length=HASH_LENGTH,
+                correlation=CORRELATION,
+                alike_by_hash=found.alike_by_hash,
+                across_classes=found.strangers,
+                planted=min(PLANTED, len(study.data.test.labels)),
+                in_validation=repeats["val"],
+                in_test=repeats["test"],
+                largest_effect=max((change for change in changes if change == change), default=0.0),
+            )
+        },
+        figures={"fig-near-duplicates": frame(closest)},
+        tables={
+            "tbl-near-duplicates": frame(
+                [
+                    {
+                        "first": row.splits[0],
+                        "second": row.splits[1],
+                        **{name: count for name, count in vars(row).items() if name != "splits"},
+                    }
+                    for row in found.counts
+                ]
+            ),
+            "tbl-planted-copies": frame([vars(row) for row in found.planted]),
+            "tbl-without-copies": frame(
+                compared, runs=[model.run.label for model in study.ran] if compared else []
+            ),
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -129,17 +190,6 @@ def without(study: Study, run: Run, split: str) -> dict[str, float]:
     return metrics.evaluate(labels, probabilities, threshold(run, YOUDEN))
 
 
-def largest_effect(study: Study) -> float:
-    """The largest change of a metric of :data:`COMPARED` that leaving out copies brings, first seeds."""
-    changes = [
-        abs(without(study, model.run, split)[name] - evaluate(model.run, YOUDEN, split)[name])
-        for model in study.ran
-        for split, names in COMPARED.items()
-        for name in names
-    ]
-    return max((change for change in changes if change == change), default=0.0)
-
-
 def hashes(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The perceptual hash of each image, (N, 64) bits, from images (N, H, W)."""
     import imagehash
@@ -168,7 +218,7 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
     }
 
 
-@kept(reads="data")
+@once
 def _search(study: Study) -> dict[str, Any]:
     splits = [study.data.splits[name] for name in SPLITS]
     sizes = [len(split.labels) for split in splits]

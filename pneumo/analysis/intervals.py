@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pneumo.analysis import baselines
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.record import Estimate
 from pneumo.statistics import metrics
 from pneumo.statistics.intervals import Sample, bootstrap, cut
@@ -46,7 +46,7 @@ def intervals(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
 Bounds = dict[str, dict[str, list[float | None]]]
 
 
-@kept()
+@once
 def _computed(study: Study) -> dict[str, Bounds]:
     found = {model.name: _of(sample(model), RULES) for model in ensemble.compared(study)}
     if study.ran:

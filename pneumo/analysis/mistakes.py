@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.record import Frame, Part, frame, images
 from pneumo.record.mistakes import GROUPS, Mistakes
 from pneumo.study import selection
@@ -182,7 +182,7 @@ def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
     return np.asarray(np.lexsort((-spread, -fewer)))
 
 
-@kept()
+@once
 def chance_of_sharing(study: Study) -> float:
     """How often models with independent mistakes would share as many cases as these do (Youden's threshold).
 

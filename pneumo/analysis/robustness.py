@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import kept
+from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.robustness import Robustness as Answer
 from pneumo.statistics import metrics
@@ -156,7 +156,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     )
 
 
-@kept()
+@once
 def _computed(study: Study) -> dict[str, Any]:
     generator = np.random.default_rng(0)
     models, resampled, drawn = {}, {}, None

@@ -2,20 +2,26 @@
 a threshold is worth.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import logit
 
-from pneumo.analysis.cache import kept
-from pneumo.base.estimate import Estimate
+from pneumo import data
+from pneumo.analysis.cache import once
+from pneumo.analysis.comparison import SIGNIFICANCE
+from pneumo.analysis.mistakes import mean_image
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
+from pneumo.record import Estimate, Frame, Part, frame
+from pneumo.record.answers import Counts
+from pneumo.record.shift import Loss, Shift, TwoSample
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import holm, proportion_change
-from pneumo.statistics.metrics import Confusion
 from pneumo.study.study import YOUDEN, Study, threshold
 from pneumo.training.runs import Run
 
@@ -23,56 +29,63 @@ FOLDS = 5
 RESAMPLES = 999
 # The strength of the L2 penalty; between a tenth and ten times of it the AUCs move by a hundredth or two.
 PENALTY = 1000.0
+BINS = 24  # of a histogram of scores
 # What is told from what: the shift itself, and a control that was dealt out at random.
 COMPARISONS = ("development and test", "training and validation")
-
-
-@dataclass(frozen=True)
-class TwoSample:
-    """Whether a classifier can tell two groups of images apart."""
-
-    first: int  # images in the one group
-    second: int  # and in the other
-    auc: float  # 0.5: not at all
-    low: float  # of the 95 % interval
-    high: float
-    p_value: float
 
 
 @dataclass(frozen=True)
 class ScoreShift:
     """One model's scores of one class, validation against test."""
 
-    model: str  # as in tables
-    label: str
+    model: str
+    label: str  # the class
     val: float  # the median logit
     test: float
     distance: float  # between the two distributions, in [0, 1]
     p_value: float  # adjusted for the number of tests
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A run's operating points, from which its loss of specificity can be told in two."""
-
-    promised: Confusion  # on validation, at Youden's threshold
-    kept: Confusion  # on test, at the same
-    rechosen: Confusion  # on test, where sensitivity is at least what was promised
-
-    @property
-    def total(self) -> float:
-        """The specificity that was promised and not kept."""
-        return self.promised.specificity - self.kept.specificity
-
-    @property
-    def of_threshold(self) -> float:
-        """What another threshold would give back."""
-        return self.rechosen.specificity - self.kept.specificity
-
-    @property
-    def of_ranking(self) -> float:
-        """What no threshold gives back, since normal images are ranked among the pneumonias."""
-        return self.promised.specificity - self.rechosen.specificity
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the figures and tables of the page on the shift."""
+    runs = tuple(model.run.label for model in study.ran)
+    losses = {model.name: loss(model.run) for model in study.ran}
+    compared, samples = scores(study), two_samples(study)
+    by_class = [
+        {label: found for (comparison, label), found in samples.items() if comparison == wanted}
+        for wanted in COMPARISONS
+    ]
+    return Part(
+        {
+            "shift": Shift(
+                losses=losses,
+                significance=SIGNIFICANCE,
+                pairs=len(compared),
+                differ={
+                    name: sum(one.label == name and one.p_value < SIGNIFICANCE for one in compared)
+                    for name in study.about.classes
+                },
+                resamples=RESAMPLES,
+                apart=by_class[0],
+                control=by_class[1],
+            )
+        },
+        figures={
+            "fig-shift-scores": frame(list(_histograms(study)), runs=runs),
+            "fig-shift-images": _mean_images(study),
+        },
+        tables={
+            "tbl-shift-changes": frame(list(_changes(study)), runs=runs),
+            "tbl-shift": frame(
+                [
+                    {"comparison": comparison, "class": label, **vars(found)}
+                    for (comparison, label), found in samples.items()
+                ]
+            ),
+            "tbl-shift-scores": frame([vars(one) for one in compared], runs=runs),
+            "tbl-shift-threshold": frame(list(_losses(losses)), runs=runs),
+        },
+    )
 
 
 def two_sample(
@@ -145,7 +158,17 @@ def scores(study: Study) -> list[ScoreShift]:
     Kolmogorov and Smirnov's test on the logits (Smirnov 1948), adjusted over models and classes after
     Holm (1979).
     """
-    return [ScoreShift(**row) for row in _scores(study)]
+    rows = []
+    for model in study.ran:
+        val, test = (model.run.predictions[split] for split in ("val", "test"))
+        for label, name in enumerate(study.about.classes):
+            pair = val.logits[val.labels == label], test.logits[test.labels == label]
+            found = stats.ks_2samp(*pair)
+            val_median, test_median = (float(np.median(logits)) for logits in pair)
+            moved = float(found.statistic), float(found.pvalue)
+            rows.append(ScoreShift(model.name, name, val_median, test_median, *moved))
+    adjusted = holm([row.p_value for row in rows])
+    return [replace(row, p_value=p_value) for row, p_value in zip(rows, adjusted, strict=True)]
 
 
 def auc_change(run: Run) -> Estimate:
@@ -192,30 +215,12 @@ def loss(run: Run) -> Loss:
     val, test = (run.predictions[split] for split in ("val", "test"))
     promised = metrics.confusion(val.labels, val.probabilities, chosen)
     oracle = metrics.sensitivity_threshold(test.labels, test.probabilities, promised.sensitivity)
-    return Loss(
-        promised,
-        metrics.confusion(test.labels, test.probabilities, chosen),
-        metrics.confusion(test.labels, test.probabilities, oracle),
-    )
+    kept_counts = metrics.confusion(test.labels, test.probabilities, chosen)
+    rechosen = metrics.confusion(test.labels, test.probabilities, oracle)
+    return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
 
 
-@kept()
-def _scores(study: Study) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for model in study.ran:
-        val, test = (model.run.predictions[split] for split in ("val", "test"))
-        for label, name in enumerate(study.about.classes):
-            pair = val.logits[val.labels == label], test.logits[test.labels == label]
-            found = stats.ks_2samp(*pair)
-            medians = {"val": float(np.median(pair[0])), "test": float(np.median(pair[1]))}
-            own = {"model": model.title, "label": name, "distance": float(found.statistic)}
-            rows.append(own | medians | {"p_value": float(found.pvalue)})
-    for row, p_value in zip(rows, holm([row["p_value"] for row in rows]), strict=True):
-        row["p_value"] = p_value
-    return rows
-
-
-@kept(reads="data")
+@once
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     # A comparison sees thumbnails: of larger images no class is copied whole.
     splits = {
@@ -230,6 +235,66 @@ def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
             if min(map(len, pair)) >= 2 * FOLDS:
                 found[comparison][name] = vars(two_sample(*pair))
     return found
+
+
+def _histograms(study: Study) -> Iterator[dict[str, Any]]:
+    """Each model's scores by class and split: how many cases lie in each of :data:`BINS` bins."""
+    for model in study.ran:
+        predictions = model.run.predictions
+        every = np.concatenate([predictions[split].logits for split in ("val", "test")])
+        edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
+        chosen = float(logit(threshold(model.run, YOUDEN)))
+        for label, name in enumerate(study.about.classes):
+            for split in ("val", "test"):
+                own = predictions[split].logits[predictions[split].labels == label]
+                counts = np.histogram(own, edges)[0]
+                for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
+                    yield {
+                        "model": model.name, "class": name, "split": split, "low": low, "high": high,
+                        "cases": int(count), "share": count / max(1, len(own)), "threshold": chosen,
+                    }  # fmt: skip
+
+
+def _mean_images(study: Study) -> Frame:
+    """Mean images by class and set, a row a pixel, in shares of the grey scale."""
+    pictures = {}
+    for label, name in enumerate(study.about.classes):
+        train, val, test = (
+            data.part(split, np.flatnonzero(split.labels == label))
+            for split in study.data.splits.values()
+        )
+        development, tested = mean_image(train, val) / 255, mean_image(test) / 255
+        pictures[f"{name}, development"] = development
+        pictures[f"{name}, test"] = tested
+        pictures[f"{name}, difference"] = tested - development
+    row, column = np.indices(pictures[f"{name}, test"].shape).reshape(2, -1)
+    flat = {title: picture.round(5).ravel() for title, picture in pictures.items()}
+    return Frame({"row": row, "column": column, **flat})
+
+
+def _changes(study: Study) -> Iterator[dict[str, Any]]:
+    measures = {
+        "AUC": auc_change,
+        "sensitivity": sensitivity_change,
+        "specificity": specificity_change,
+    }
+    for model in study.ran:
+        for name, measure in measures.items():
+            yield {"model": model.name, "metric": name, **vars(measure(model.run))}
+
+
+def _losses(losses: Mapping[str, Loss]) -> Iterator[dict[str, Any]]:
+    for name, found in losses.items():
+        yield {
+            "model": name,
+            "sensitivity, validation": found.promised.sensitivity,
+            "specificity, validation": found.promised.specificity,
+            "specificity, test": found.kept.specificity,
+            "specificity, test, re-chosen": found.rechosen.specificity,
+            "lost": found.total,
+            "lost to the threshold": found.of_threshold,
+            "lost to the ranking": found.of_ranking,
+        }
 
 
 def _coarse(images: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -84,6 +84,7 @@ def provenance(study: Study) -> answers.Provenance:
                 title=run.recipe.title,
                 epochs=len(run.history),
                 kept_epoch=run.manifest["metrics"]["epoch"],
+                earlier_keys=sorted(run.keys - {run.key}),
             )
             for run in study.runs
         ],

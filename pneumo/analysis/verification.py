@@ -1,10 +1,10 @@
-"""The reference study trained anew, or a part of it, and its numbers held against those that were kept.
+"""Trains the reference study anew, or a part of it, and compares its numbers with the reference record.
 
-Bits are not asked for: another processor, or another count of threads, adds in another order, and a training
-makes much of little. So a model's mean over the seeds has to lie where the reference's seeds lead to expect
-the mean of new runs (`reference.expected`). All numbers are asked at once, so each is asked
-with Bonferroni's share of the error: about one faithful rebuild in twenty fails somewhere, at the most. How
-near each run came to what the reference keeps of it is told beside that, and decides nothing.
+Equal bits are not required: another processor, or another number of threads, adds in another order, and a
+training amplifies that. Instead, a model's mean over the seeds has to lie in the prediction interval that the
+reference's seeds give for the mean of new runs (`seeds.expected`). Bonferroni's correction covers all numbers
+at once: at most about one faithful rebuild in twenty fails somewhere. The distance of each run from the same
+run of the reference is reported, and decides nothing.
 """
 
 import json
@@ -18,23 +18,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.text import Text
 
 from pneumo import data
-from pneumo.analysis import reference
-from pneumo.analysis.reference import Difference, Reference
+from pneumo.analysis import seeds as spread
 from pneumo.base import paths
-from pneumo.base.errors import PneumoError, printable
-from pneumo.commands import terminal
-from pneumo.data import Dataset, descriptions
-from pneumo.pages import tables
-from pneumo.pages.tables import Table
-from pneumo.pages.tables.reference import SCORES
+from pneumo.base.errors import PneumoError
+from pneumo.data import Dataset
+from pneumo.record import Record, check, read
 from pneumo.statistics import metrics
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
 from pneumo.training import runs
-from pneumo.training.recipes import ENSEMBLE, Profile, Recipe, find_profile
+from pneumo.training.recipes import Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
@@ -47,7 +41,9 @@ ERROR = 0.05  # how often a faithful rebuild may fail, over all of its numbers
 # How far another count of threads may move a test image's logit, for the order in which is added is another.
 SAME_WEIGHTS = 1e-4  # a finished network's
 FEW_EPOCHS = 0.25  # after two or three epochs; later a training ends where another seed's would
-# Where a metric is asked for: what no threshold moves is asked for once.
+SCORES = ("auc", "brier")  # which no threshold moves
+ROUNDED = 1e-5  # how far a converted reference's predictions may be rounded
+# Each metric with the rules at which it is compared.
 ASKED = (
     *((metric, HALF) for metric in metrics.NAMES),
     *((metric, YOUDEN) for metric in metrics.NAMES if metric not in SCORES),
@@ -98,7 +94,7 @@ class Nearness:
 class Verification:
     """The reference's numbers beside those of today."""
 
-    reference: Reference
+    reference: Record
     numbers: tuple[Number, ...]
     runs: tuple[Nearness, ...]
 
@@ -168,21 +164,21 @@ def verify(
     return compare(kept, Study(profile, dataset, tuple(models)), frozenset(found))
 
 
-def part(kept: Reference, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
+def part(kept: Record, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
     """The reference's profile with the recipes and seeds asked for, in the reference's order.
 
     Raises:
         VerificationError: the reference has no runs of one of them.
     """
-    trained = [name for name in kept.models if name != ENSEMBLE.name]
+    trained = [model.name for model in kept.ran]
     recipes = _chosen("recipe", only, trained, kept)
     everywhere = [
         seed
-        for seed in kept.seeds
-        if all(seed in kept.results["models"][name]["seeds"] for name in recipes)
+        for seed in kept.profile.seeds
+        if all(seed in kept.models[name].seeds for name in recipes)
     ]
     return replace(
-        find_profile(kept.results["profile"]).at(kept.results["data"]["size"]),
+        find_profile(kept.profile.name).at(kept.data.size),
         recipes=recipes,
         seeds=_chosen("seed", seeds, everywhere, kept),
         controls=(),
@@ -190,7 +186,7 @@ def part(kept: Reference, only: Sequence[str] = (), seeds: Sequence[int] = ()) -
     )
 
 
-def compare(kept: Reference, study: Study, found: frozenset[str] = frozenset()) -> Verification:
+def compare(kept: Record, study: Study, found: frozenset[str] = frozenset()) -> Verification:
     """A study of the reference's data beside the reference.
 
     Args:
@@ -199,16 +195,11 @@ def compare(kept: Reference, study: Study, found: frozenset[str] = frozenset()) 
         found: the keys of those runs that were not trained for this.
     """
     confidence = 1 - ERROR / (len(ASKED) * len(study.ran))
-    told = {
-        (one.model, rule, one.metric): one
-        for rule in (HALF, YOUDEN)
-        for one in kept.compare(study, rule, confidence)
-    }
-    one_image = _one_image(kept.labels)
+    one_image = _one_image(kept.test_labels())
     return Verification(
         reference=kept,
         numbers=tuple(
-            _number(told[model.name, rule, metric], rule, one_image[metric])
+            _number(kept, model, rule, metric, one_image[metric], confidence)
             for model in study.ran
             for metric, rule in ASKED
         ),
@@ -243,107 +234,39 @@ def to_json(found: Verification) -> str:
     return json.dumps(content, indent=1, allow_nan=False)
 
 
-def show(found: Verification, console: Console | None = None) -> None:
-    """Print a verification as two tables, runs first, and what it comes to."""
-    out = terminal.console(console)
-    for table in (_runs_table(found), _numbers_table(found)):
-        out.print(terminal.grid(table))
-    for line in _lines(found):
-        out.print(Text(printable(line)), soft_wrap=True)
+def _reference(folder: Path | None) -> Record:
+    folder = folder or paths.reference()
+    if not folder.is_dir():
+        raise VerificationError(f"no reference record in {folder}: there is nothing to verify")
+    check(folder)
+    return read(folder)
 
 
-def _runs_table(found: Verification) -> Table:
-    return tables.table(
-        "run | this run | recipe and code | furthest probability > | other calls at 0.5 > "
-        "| threshold, reference > | here >",
-        (
-            [
-                f"{one.model} s{one.seed}",
-                "trained now" if one.trained else "found in the run store",
-                "the reference's" if one.same_code else "changed since",
-                f"{one.furthest:.1e}",
-                str(one.other_calls),
-                *(tables.number(value) for value in one.thresholds),
-            ]
-            for one in found.runs
-        ),
-    )
-
-
-def _numbers_table(found: Verification) -> Table:
-    words = {True: "agrees", False: "OUTSIDE"}
-    return tables.table(
-        "model | threshold | metric | reference > | expected | here > | verdict",
-        (
-            [
-                one.model,
-                "any" if one.metric in SCORES else one.rule.short,
-                one.metric,
-                tables.number(one.reference, 4),
-                f"{one.low:.4f} to {one.high:.4f}" if one.decided else tables.DASH,
-                tables.number(one.here, 4),
-                words[one.agrees] if one.decided else "no tolerance",
-            ]
-            for one in found.numbers
-        ),
-    )
-
-
-def _lines(found: Verification) -> list[str]:
-    """What stands below the tables."""
-    decided = sum(one.decided for one in found.numbers)
-    lines = []
-    changed = sum(not one.same_code for one in found.runs)
-    if changed:
-        lines.append(
-            f"{changed} of {len(found.runs)} runs have another recipe, code or weights than the reference: "
-            "what differs may be meant to."
-        )
-    if not all(one.trained for one in found.runs):
-        lines.append("Runs that were found are not trained again; --fresh trains every one now.")
-    if not decided:
-        return [*lines, "The reference has too few seeds to say where numbers may lie."]
-    outside = len(found.outside)
-    return [
-        *lines,
-        f"{decided - outside} of {decided} numbers lie where the reference's seeds lead to expect them "
-        f"(prediction intervals, {100 * (1 - ERROR):g} % for all of them at once).",
-    ]
-
-
-def _reference(folder: Path | None) -> Reference:
-    kept = reference.load(folder)
-    if kept is None:
-        place = folder or paths.reference()
-        raise VerificationError(f"no reference study in {place}: there is nothing to verify")
-    reference.check(kept.path)
-    return kept
-
-
-def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Reference) -> tuple[T, ...]:
+def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Record) -> tuple[T, ...]:
     """What was asked for, or all, in the order of what is there."""
     unknown = [str(one) for one in asked if one not in there]
     if unknown:
         raise VerificationError(
-            f"the reference study in {kept.path} has no {kind} {', '.join(unknown)}; "
+            f"the reference record in {kept.path} has no {kind} {', '.join(unknown)}; "
             f"it has: {', '.join(map(str, there))}"
         )
     return tuple(one for one in there if not asked or one in asked)
 
 
-def _same_data(kept: Reference, source: str) -> Dataset:
-    about = kept.results["data"]
-    dataset = data.load(about["size"], source, about.get("dataset", descriptions.DEFAULT))
-    wanted = about["fingerprint"]
+def _same_data(kept: Record, source: str) -> Dataset:
+    wanted = kept.data
+    dataset = data.load(wanted.size, source, wanted.dataset)
     if dataset.is_phantom:
         raise VerificationError(
-            "the reference study is of real data, and here is only the phantom; "
+            "the reference record is of real data, and here is only the phantom; "
             "give the data with --data"
         )
-    if dataset.fingerprint != wanted or not np.array_equal(dataset.test.labels, kept.labels):
+    if dataset.fingerprint != wanted.fingerprint or not np.array_equal(
+        dataset.test.labels, kept.test_labels()
+    ):
         raise VerificationError(
-            f"{dataset.location} holds other data than the reference study is of, or in another order: "
-            f"fingerprint {dataset.fingerprint}, expected {wanted}"
+            f"{dataset.location} holds other data than the reference record is of, or in another order: "
+            f"fingerprint {dataset.fingerprint}, expected {wanted.fingerprint}"
         )
     return dataset
 
@@ -359,17 +282,14 @@ def _weights(recipe: Recipe, given: Path | None) -> "Weights | None":
         ) from None
 
 
-def _number(told: Difference, rule: Rule, one_image: float) -> Number:
-    slack = one_image + reference.ROUNDED
-    return Number(
-        told.model,
-        rule,
-        told.metric,
-        told.reference,
-        told.here,
-        told.low - slack,
-        told.high + slack,
-    )
+def _number(
+    kept: Record, model: Model, rule: Rule, metric: str, one_image: float, confidence: float
+) -> Number:
+    own = kept.table("tbl-reference-seeds").where(model=model.name, rule=rule.name, metric=metric)
+    low, high = spread.expected(own["value"], len(model.runs), confidence)
+    slack = one_image + ROUNDED
+    here, mean = model.mean(rule)[metric], float(np.mean(own["value"]))
+    return Number(model.name, rule, metric, mean, here, low - slack, high + slack)
 
 
 def _one_image(labels: NDArray[np.uint8]) -> dict[str, float]:
@@ -389,16 +309,16 @@ def _one_image(labels: NDArray[np.uint8]) -> dict[str, float]:
     }
 
 
-def _nearness(kept: Reference, name: str, run: Run, trained: bool) -> Nearness:
-    model = kept.results["models"][name]
-    place = model["seeds"].index(run.seed)
-    before, after = kept.predictions[name][place], run.predictions["test"].probabilities
+def _nearness(kept: Record, name: str, run: Run, trained: bool) -> Nearness:
+    model = kept.models[name]
+    before, after = kept.probabilities(name, run.seed), run.predictions["test"].probabilities
+    limit = model.point(YOUDEN.name).thresholds[model.seeds.index(run.seed)]
     return Nearness(
         name,
         run.seed,
         trained,
-        same_code=kept.has(run),
+        same_code=any(run.keys & one.keys for one in kept.provenance.runs),
         furthest=float(np.abs(after - before).max()),
         other_calls=int(np.sum((after >= metrics.HALF) != (before >= metrics.HALF))),
-        thresholds=(kept.thresholds(name, YOUDEN)[place], threshold(run, YOUDEN)),
+        thresholds=(limit, threshold(run, YOUDEN)),
     )

@@ -12,13 +12,17 @@ from pneumo.analysis import (
     ablation,
     calibration,
     cases,
+    data_audit,
     decisions,
+    duplicates,
     evaluation,
     evidence,
     grad_cam,
     mistakes,
     robustness,
     sanity_checks,
+    seeds,
+    shift,
     summary,
     trainings,
 )
@@ -44,6 +48,10 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     evidence.part,
     evaluation.part,
     mistakes.part,
+    shift.part,
+    data_audit.part,
+    duplicates.part,
+    seeds.part,
 )
 
 

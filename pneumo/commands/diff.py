@@ -1,19 +1,30 @@
 """`pneumo diff`: says what changed between two records."""
 
 import argparse
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pneumo.commands import terminal
+from pneumo.record import difference
+from pneumo.record.difference import Difference
+
+_THRESHOLDS = {"half": "0.5", "youden": "Youden's J"}
 
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
     parser = commands.add_parser(
         "diff",
-        help="say what changed between two results.json; exits with 1 where something did",
+        help="say what changed between two records; exits with 1 where something did",
     )
     parser.set_defaults(command=run, compares=True)
     parser.add_argument(
-        "before", type=Path, metavar="BEFORE", help="a results.json, or the folder that holds it"
+        "before", type=Path, metavar="BEFORE", help="a record's folder, or a results.json"
     )
     parser.add_argument("after", type=Path, metavar="AFTER", help="likewise")
     parser.add_argument(
@@ -27,16 +38,55 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run it; the exit status."""
-    from pneumo.record import difference
-
     before, after = difference.load(chosen.before), difference.load(chosen.after)
     allowed = difference.ROUNDING if chosen.tolerance is None else chosen.tolerance
     found = difference.compare(before, after, allowed)
     if chosen.json:
         print(difference.to_json(found))
     else:
-        difference.show(found)
+        show(found)
     return 0 if found.is_empty else 1
+
+
+def show(found: Difference, console: Console | None = None) -> None:
+    """Print a difference as tables, or the one line that there is none."""
+    out = terminal.console(console)
+    if found.is_empty:
+        out.print("nothing changed")
+    for one in _tables(found):
+        if one.row_count:
+            out.print(one)
+
+
+def _tables(found: Difference) -> Iterator[Table]:
+    for what, names, changes in (
+        ("made from", None, found.made_from),
+        ("claim", found.texts, found.claims),
+        ("model", None, found.models),
+    ):
+        rows = (
+            [names[one.name] if names else one.name, *map(_word, (one.before, one.after))]
+            for one in changes
+        )
+        yield terminal.grid(f"{what} | before | after", rows)
+    yield terminal.grid(
+        "model | threshold | metric | before > | after > | moved >",
+        (
+            [
+                one.model,
+                _THRESHOLDS[difference.BLOCKS[one.block]],
+                one.metric,
+                terminal.number(one.before),
+                terminal.number(one.after),
+                terminal.DASH if math.isnan(one.by) else f"{one.by:+.2g}",
+            ]
+            for one in found.metrics
+        ),
+    )
+
+
+def _word(text: str | None) -> str:
+    return "not there" if text is None else text
 
 
 def _tolerance(text: str) -> float:

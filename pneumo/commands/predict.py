@@ -2,9 +2,16 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from pneumo.commands import options
+from rich.console import Console
+from rich.text import Text
+
+from pneumo.base.errors import printable
+from pneumo.commands import options, terminal
+
+_RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
 
 
 def add(commands: Any) -> None:
@@ -41,7 +48,54 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(predict.to_json(found))
     else:
-        predict.show(found)
+        show(found)
     for line in predict.complaints(found):
         print(f"pneumo: {line}", file=sys.stderr)
     return 1 if found["unreadable"] else 0
+
+
+def show(found: dict[str, Any], console: Console | None = None) -> None:
+    """Print a report as a table, with what its calls are worth below it; nothing if no file was read."""
+    if not found["images"]:
+        return
+    out = terminal.console(console)
+    seeds = len(found["model"]["seeds"])
+    heading = "image | probability > | threshold > | call"
+    if seeds > 1:
+        heading += f" | over {seeds} seeds | same call"
+    out.print(terminal.grid(heading, (_cells(image, seeds) for image in found["images"])))
+    for line in _lines(found):
+        out.print(Text(printable(line)), soft_wrap=True)
+
+
+def _cells(image: dict[str, Any], seeds: int) -> Iterator[str]:
+    side = "at or above" if image["probability"] >= image["threshold"] else "below"
+    yield image["file"]
+    yield f"{image['probability']:.3f}"
+    yield f"{image['threshold']:.3f}"
+    yield f"{image['call']} ({side} threshold)"
+    if seeds > 1:
+        over = image["over_seeds"]
+        yield f"{over['low']:.3f}–{over['high']:.3f}"
+        yield f"{over['agreeing']} of {seeds}"
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    """What is printed below the table."""
+    model, point = found["model"], found["operating_point"]
+    yield (
+        f"Model: {model['title']}, seed {model['seed']} of profile {model['profile']}; data: "
+        f"{model['data']['source']}."
+    )
+    yield (
+        f"Threshold: {point['threshold']:.3f}, {point['title']}. On the {point['images']:,} test images, "
+        f"{100 * point['prevalence']:.1f} % with {model['data']['condition']}, it gives (95 % intervals):"
+    )
+    for name, title in _RATES.items():
+        rate = point[name]
+        worth = "not defined: nothing is so called"
+        if rate["value"] is not None:
+            worth = f"{rate['value']:.3f} ({rate['low']:.3f}–{rate['high']:.3f})"
+        yield f"  {title:<12} {worth}"
+    yield f"PPV and NPV hold for that share of {model['data']['finding']} only."
+    yield found["caveat"]

@@ -1,14 +1,17 @@
-"""The project's tables on a terminal: whole lines for other programs, and no cell that could steer it."""
+"""Tables on a terminal: whole lines for other programs, and no cell that could steer it."""
+
+import math
+from collections.abc import Iterable
 
 from rich import box
 from rich.console import Console
-from rich.table import Table as Grid
+from rich.table import Table
 from rich.text import Text
 
 from pneumo.base.errors import printable
-from pneumo.pages.tables import Table
 
 WIDE = 1000  # signs a line where no terminal says how many
+DASH = "–"
 
 
 def console(given: Console | None = None) -> Console:
@@ -19,11 +22,18 @@ def console(given: Console | None = None) -> Console:
     return found
 
 
-def grid(table: Table) -> Grid:
-    """A table as rich sets it; numbers are aligned to the right."""
-    found = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, numeric in zip(table.columns, table.numeric, strict=True):
-        found.add_column(Text(printable(name)), justify="right" if numeric else "left")
-    for row in table.rows:
+def grid(heading: str, rows: Iterable[Iterable[str]]) -> Table:
+    """A table from its heading, ``"left | right >"``: a ``>`` behind a name aligns to the right."""
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in map(str.strip, heading.split("|")):
+        right = name.endswith(" >")
+        title = Text(printable(name.removesuffix(" >")))
+        found.add_column(title, justify="right" if right else "left", overflow="fold")
+    for row in rows:
         found.add_row(*(Text(printable(cell)) for cell in row))  # a Text is not read as markup
     return found
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number with fixed digits; a dash where there is none."""
+    return DASH if value is None or math.isnan(value) else f"{value:.{digits}f}"

@@ -1,18 +1,25 @@
 """`pneumo verify`: trains the reference study anew, or a part of it, and compares."""
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pneumo.commands import options
+from rich.console import Console
+from rich.text import Text
+
+from pneumo.commands import options, terminal
+
+if TYPE_CHECKING:
+    from pneumo.analysis.verification import Verification
 
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
     parser = commands.add_parser(
         "verify",
-        help="train the reference study anew, or a part, and hold it against the numbers that were kept; "
-        "exits with 1 where one lies outside its tolerance",
+        help="train the reference study anew, or a part, and compare it with the reference record; exits "
+        "with 1 where a number lies outside its tolerance",
     )
     parser.set_defaults(command=run, compares=True)
     parser.add_argument(
@@ -30,7 +37,7 @@ def add(commands: Any) -> None:
         "--reference",
         type=Path,
         metavar="FOLDER",
-        help="where the reference study lies; without it: report/reference",
+        help="the reference record's folder; without it: report/reference",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_data(parser)
@@ -60,5 +67,71 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.json:
         print(verification.to_json(found))
     else:
-        verification.show(found)
+        show(found)
     return 0 if found.holds else 1
+
+
+def show(found: "Verification", console: Console | None = None) -> None:
+    """Print a verification as two tables, runs first, and what it comes to."""
+    from pneumo.analysis.verification import SCORES
+
+    out = terminal.console(console)
+    out.print(
+        terminal.grid(
+            "run | this run | recipe and code | furthest probability > | other calls at 0.5 > "
+            "| threshold, reference > | here >",
+            (
+                [
+                    f"{one.model} s{one.seed}",
+                    "trained now" if one.trained else "found in the run store",
+                    "the reference's" if one.same_code else "changed since",
+                    f"{one.furthest:.1e}",
+                    str(one.other_calls),
+                    *(terminal.number(value, 3) for value in one.thresholds),
+                ]
+                for one in found.runs
+            ),
+        )
+    )
+    words = {True: "agrees", False: "OUTSIDE"}
+    out.print(
+        terminal.grid(
+            "model | threshold | metric | reference > | expected | here > | verdict",
+            (
+                [
+                    one.model,
+                    "any" if one.metric in SCORES else one.rule.short,
+                    one.metric,
+                    terminal.number(one.reference),
+                    f"{one.low:.4f} to {one.high:.4f}" if one.decided else terminal.DASH,
+                    terminal.number(one.here),
+                    words[one.agrees] if one.decided else "no tolerance",
+                ]
+                for one in found.numbers
+            ),
+        )
+    )
+    for line in _lines(found):
+        out.print(Text(line), soft_wrap=True)
+
+
+def _lines(found: "Verification") -> Iterator[str]:
+    """What is printed below the tables."""
+    from pneumo.analysis.verification import ERROR
+
+    changed = sum(not one.same_code for one in found.runs)
+    if changed:
+        yield (
+            f"{changed} of {len(found.runs)} runs have another recipe, code or weights than the reference; "
+            "their differences may be intended."
+        )
+    if not all(one.trained for one in found.runs):
+        yield "Runs that were found are not trained again; --fresh trains every one now."
+    decided = sum(one.decided for one in found.numbers)
+    if not decided:
+        yield "The reference has too few seeds to say where numbers may lie."
+        return
+    yield (
+        f"{decided - len(found.outside)} of {decided} numbers lie where the reference's seeds lead to expect "
+        f"them (prediction intervals, {100 * (1 - ERROR):g} % for all of them at once)."
+    )

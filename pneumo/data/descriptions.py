@@ -95,6 +95,13 @@ PNEUMONIA = Description(
         "radiographs are frontal",
         "labelled": "By physicians' reading of the image",
         "checked": "With a further reader",
+        "flip": "Doubtful, so left out: lungs are roughly symmetric, but a flip hides situs inversus and "
+        "dextrocardia, and moves the heart to the side where no reader expects it.",
+        "rotation": "Safe: a child is seldom straight on the cassette, and readers correct for this much.",
+        "translation": "Safe as long as the lung fields stay in view: it mimics collimation and centring.",
+        "brightness": "Safe: exposure and display window vary; an opacity is seen against its surroundings.",
+        "contrast": "Safe within this range: tube voltage and processing vary; more could hide a faint "
+        "opacity.",
     },
 )
 BREAST = Description(
@@ -140,6 +147,13 @@ BREAST = Description(
         "acquired": "MedMNIST carries neither device nor settings nor plane",
         "labelled": "By the label of the source, which tells normal, benign and malignant",
         "checked": "Not described by MedMNIST",
+        "flip": "Would be safe: the probe comes from any side. Left out all the same, so that recipes are "
+        "those of the other sets.",
+        "rotation": "Safe: the probe is held at an angle. But a shadow always falls away from it, so no more "
+        "than this.",
+        "translation": "Safe as long as the lesion stays in view: its place depends on the probe.",
+        "brightness": "Safe: gain is set by hand, and a lesion is seen against the tissue around it.",
+        "contrast": "Safe within this range: dynamic range is a setting; more could hide a faint margin.",
     },
 )
 DESCRIPTIONS = {about.name: about for about in (PNEUMONIA, BREAST)}

@@ -1,12 +1,25 @@
 """A record becomes what a page shows: figures, tables, prose. No statistic is computed here."""
 
 from pneumo.pages.fragments import phrase, say
-from pneumo.pages.numbers import count, estimate, interval, number, percent, plural, signed, stretch
+from pneumo.pages.numbers import (
+    code,
+    count,
+    duration,
+    estimate,
+    interval,
+    number,
+    percent,
+    plural,
+    signed,
+    stretch,
+)
 from pneumo.pages.showing import claim, figure, md, open_record, table
 
 __all__ = [
     "claim",
+    "code",
     "count",
+    "duration",
     "estimate",
     "figure",
     "interval",

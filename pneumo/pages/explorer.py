@@ -15,9 +15,11 @@ from IPython.display import Image
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from pneumo.pages import figures, style
+from pneumo.pages import style
+from pneumo.pages.figures.pictures import evidence
 from pneumo.record import Record
 from pneumo.record.decisions import Decisions
+from pneumo.record.mistakes import GROUPS
 
 COLUMNS = 26  # of a sheet
 SIDE = 28  # pixels, of an image on a sheet at most
@@ -58,7 +60,7 @@ def cases(record: Record) -> dict[str, Any]:
         for model in record.ran
     ]
     return _predictions(record) | {
-        "groups": list(figures.GROUPS),
+        "groups": list(GROUPS),
         "rule": CHOSEN,
         "divided": [int(index) for index in record.figure("fig-divided").distinct("index")],
         "columns": COLUMNS,
@@ -149,9 +151,7 @@ def _evidence(record: Record, model: str) -> NDArray[np.uint8]:
     called = np.empty(len(calls), bool)
     called[calls["index"].astype(int)] = calls["called"] == 1
     maps = record.maps[f"maps/{model}"].astype(np.float32)
-    found = np.array(
-        [figures.evidence(one, positive) for one, positive in zip(maps, called, strict=True)]
-    )
+    found = np.array([evidence(one, positive) for one, positive in zip(maps, called, strict=True)])
     return np.asarray(np.round(found * (LEVELS - 1)), dtype=np.uint8)
 
 

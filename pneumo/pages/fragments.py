@@ -62,6 +62,18 @@ def render(record: Record, fragment: str, **values: object) -> str:
         raise FragmentError(f"{where}: {error}") from None
 
 
+def fill(record: Record, text: str) -> str:
+    """A text with the names in it filled in, as in a fragment.
+
+    Raises:
+        FragmentError: it uses a name that does not exist.
+    """
+    try:
+        return _environment(record.about.name).from_string(text).render(_names(record))
+    except TemplateError as error:
+        raise FragmentError(f"{text!r}: {error}") from None
+
+
 @cache
 def _environment(name: str) -> SandboxedEnvironment:
     folder = paths.templates() / "fragments"
@@ -78,8 +90,8 @@ def _environment(name: str) -> SandboxedEnvironment:
     environment.filters |= {
         name: getattr(numbers, name)
         for name in (
-            "number", "signed", "percent", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plain", "code",
+            "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
+            "stretch", "plural", "plain", "code",
         )
     }  # fmt: skip
     return environment

@@ -32,6 +32,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{number(100 * share, digits)} %"
 
 
+def points(share: float, digits: int = 1) -> str:
+    """A difference of shares in percentage points, with a sign only where it is negative."""
+    return signed(100 * share, digits).removeprefix("+")
+
+
 def count(value: float) -> str:
     """A whole number with a comma every three digits; a dash where there is none."""
     return DASH if math.isnan(value) else f"{value:,.0f}"

@@ -1,8 +1,42 @@
 """The reference record beside the one that pages are drawn from."""
 
+from dataclasses import dataclass
+
 from pneumo.base import paths
-from pneumo.record import Record, read
+from pneumo.record import Estimate, Record, read
 from pneumo.record.ablation import Row
+
+RULE, BLOCK = "half", "test_at_half"  # where two records are compared
+_ROUNDED = 1e-5  # how far a converted reference's predictions may be rounded
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A model's metric in the reference record and in this one."""
+
+    model: str
+    metric: str
+    reference: Estimate
+    here: Estimate
+    expected: (
+        Estimate  # the reference's mean with the 95 % prediction interval for this record's mean
+    )
+
+    @property
+    def difference(self) -> float:
+        """This record's less the reference's."""
+        return self.here.value - self.reference.value
+
+    @property
+    def decided(self) -> bool:
+        """Whether the reference says where this record's mean should lie."""
+        return self.here.known and Estimate(self.expected.low).known
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it lies there."""
+        low, high = self.expected.low - _ROUNDED, self.expected.high + _ROUNDED
+        return self.decided and low <= self.here.value <= high
 
 
 def reference(record: Record) -> Record | None:
@@ -27,3 +61,35 @@ def with_ablations(record: Record) -> Record:
         return record
     other = reference(record)
     return other if other and other.answer("ablations", list[Row]) else record
+
+
+def is_same(record: Record, other: Record) -> bool:
+    """Whether two records hold the same numbers, wherever they are."""
+    return record.sums == other.sums
+
+
+def compare(record: Record, other: Record) -> list[Compared]:
+    """Every model that both records have, metric by metric, on test at a threshold of 0.5.
+
+    Args:
+        record: this one.
+        other: the reference.
+    """
+    table = other.table("tbl-reference-expected").where(rule=RULE)
+    expected = {(row["model"], row["metric"], row["runs"]): row for row in table.rows()}
+    found = []
+    for model in record.ran:
+        if model.name not in other.models or not other.models[model.name].ran:
+            continue
+        for metric, mean in getattr(other.models[model.name], BLOCK).items():
+            row = expected.get((model.name, metric, len(model.seeds)))
+            ends = (row["low"], row["high"]) if row else ()
+            here = getattr(model, BLOCK)[metric]
+            found.append(Compared(model.name, metric, mean, here, Estimate(mean.value, *ends)))
+    return found
+
+
+def shared_runs(record: Record, other: Record) -> int:
+    """How many of a record's runs are the other's: same recipe, seed, data, weights and training."""
+    known = set().union(*(run.keys for run in other.provenance.runs))
+    return sum(not known.isdisjoint(run.keys) for run in record.provenance.runs)

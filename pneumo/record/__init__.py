@@ -2,7 +2,18 @@
 
 from pneumo.base.estimate import Estimate
 from pneumo.record.answers import Part
-from pneumo.record.files import Record, RecordError, check, read, write
+from pneumo.record.files import Record, RecordError, check, copy, read, write
 from pneumo.record.frames import Frame, frame
 
-__all__ = ["Estimate", "Frame", "Part", "Record", "RecordError", "check", "frame", "read", "write"]
+__all__ = [
+    "Estimate",
+    "Frame",
+    "Part",
+    "Record",
+    "RecordError",
+    "check",
+    "copy",
+    "frame",
+    "read",
+    "write",
+]

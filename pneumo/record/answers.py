@@ -220,6 +220,13 @@ class RunFacts:
     title: str = ""
     epochs: int | None = None
     kept_epoch: int | None = None
+    # Under which an earlier version has the same training.
+    earlier_keys: list[str] = field(default_factory=list)
+
+    @property
+    def keys(self) -> set[str]:
+        """Every key of this training."""
+        return {self.key, *self.earlier_keys}
 
     @property
     def anchor(self) -> str:

@@ -1,6 +1,6 @@
-"""What changed between two `results.json`: verdicts of claims, models, and their metrics on the test set.
+"""What changed between two records: verdicts of claims, models, and their metrics on the test set.
 
-Baselines, comparisons, ablations and the operating points' counts are not looked at.
+Baselines, comparisons, ablations and the operating points' counts are not compared.
 """
 
 import json
@@ -10,16 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from pneumo.analysis import results
-from pneumo.analysis.results import BLOCKS, ResultsError
-from pneumo.commands import terminal
-from pneumo.pages import tables
-from pneumo.pages.tables import Table
+from pneumo.base import checksums
+from pneumo.record import files
+from pneumo.record.files import RESULTS, RecordError
 
 # A mean that moved by less has not moved: the same numbers, added up in another order.
 ROUNDING = 1e-9
+# The parts of a model that hold its metrics on the test set, with the rule of their threshold.
+BLOCKS = {"test": "youden", "test_at_half": "half"}
 
 Place = tuple[str, str, str]  # a model, one of BLOCKS, and a metric
 
@@ -79,34 +77,28 @@ class Difference:
 
 
 def load(path: Path) -> Told:
-    """What is compared of a `results.json`.
+    """What is compared of a `results.json`, of schema 1 or 2.
 
     Args:
-        path: the file, or the folder that holds it.
+        path: the file, or the folder that holds it: a record, or a site.
 
     Raises:
-        ResultsError: it is missing, damaged or of another schema.
+        RecordError: it is missing, damaged or of another schema.
     """
-    content = results.read(path)
+    file = path / RESULTS if path.is_dir() else path
     try:
-        return Told(
-            made_from={
-                "profile": str(content["profile"]),
-                "fingerprint of the data": str(content["data"]["fingerprint"]),
-            },
-            claims={claim["id"]: str(claim["verdict"]) for claim in content["claims"]},
-            texts={claim["id"]: str(claim["text"]) for claim in content["claims"]},
-            models={name: str(model["status"]) for name, model in content["models"].items()},
-            means={
-                (name, block, metric): _mean(value)
-                for name, model in content["models"].items()
-                if model["status"] == "ok"
-                for block in BLOCKS
-                for metric, value in model[block].items()
-            },
-        )
+        content = files.parse(file.read_bytes(), older=(1,))
+        return _told(content)
+    except FileNotFoundError:
+        raise RecordError(
+            f"no {RESULTS} at {path}: expected that file, or a folder with it"
+        ) from None
+    except OSError as error:
+        raise RecordError(f"{file} cannot be read ({error.strerror})") from None
+    except checksums.OtherVersionError as error:
+        raise RecordError(f"{file} {error.told('make the record again')}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ResultsError(f"{path} is damaged ({type(error).__name__}: {error})") from None
+        raise RecordError(f"{file} is damaged ({type(error).__name__}: {error})") from None
 
 
 def compare(before: Told, after: Told, tolerance: float = ROUNDING) -> Difference:
@@ -142,45 +134,23 @@ def to_json(found: Difference) -> str:
     return json.dumps(content, indent=1, allow_nan=False)
 
 
-def show(found: Difference, console: Console | None = None) -> None:
-    """Print a difference as tables, or the one line that there is none."""
-    out = terminal.console(console)
-    if found.is_empty:
-        out.print("nothing changed")
-    for table in _tables(found):
-        if table.rows:
-            out.print(terminal.grid(table))
-
-
-def _tables(found: Difference) -> list[Table]:
-    return [
-        tables.table(
-            "made from | before | after",
-            ([one.name, _word(one.before), _word(one.after)] for one in found.made_from),
-        ),
-        tables.table(
-            "claim | before | after",
-            ([found.texts[one.name], _word(one.before), _word(one.after)] for one in found.claims),
-        ),
-        tables.table(
-            "model | before | after",
-            ([one.name, _word(one.before), _word(one.after)] for one in found.models),
-        ),
-        tables.table(
-            "model | threshold | metric | before > | after > | moved >",
-            (
-                [
-                    one.model,
-                    BLOCKS[one.block].short,
-                    one.metric,
-                    tables.number(one.before, 4),
-                    tables.number(one.after, 4),
-                    tables.DASH if math.isnan(one.by) else f"{one.by:+.2g}",
-                ]
-                for one in found.metrics
-            ),
-        ),
-    ]
+def _told(content: Mapping[str, Any]) -> Told:
+    return Told(
+        made_from={
+            "profile": str(content["profile"]),
+            "fingerprint of the data": str(content["data"]["fingerprint"]),
+        },
+        claims={claim["id"]: str(claim["verdict"]) for claim in content["claims"]},
+        texts={claim["id"]: str(claim["text"]) for claim in content["claims"]},
+        models={name: str(model["status"]) for name, model in content["models"].items()},
+        means={
+            (name, block, metric): _mean(value)
+            for name, model in content["models"].items()
+            if model["status"] == "ok"
+            for block in BLOCKS
+            for metric, value in model[block].items()
+        },
+    )
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:
@@ -202,7 +172,3 @@ def _mean(value: Mapping[str, Any]) -> float | None:
     if not math.isfinite(mean):
         raise ValueError(f"a mean of {mean}")
     return float(mean)
-
-
-def _word(text: str | None) -> str:
-    return "not there" if text is None else text

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -222,15 +222,20 @@ def read(folder: Path) -> Record:
     return Record(folder, results, sums)
 
 
-def parse(raw: bytes) -> dict[str, Any]:
+def parse(raw: bytes, older: Sequence[int] = ()) -> dict[str, Any]:
     """The content of a `results.json`, from its bytes.
+
+    Args:
+        raw: the bytes.
+        older: schemas that are accepted beside the current one.
 
     Raises:
         OtherVersionError: it is of another schema.
         ValueError, KeyError, TypeError: it is no strict JSON object with a schema.
     """
     content: dict[str, Any] = json.loads(raw, parse_constant=_refuse)
-    checksums.check_version(content["schema"], SCHEMA)
+    if content["schema"] not in older:
+        checksums.check_version(content["schema"], SCHEMA)
     return content
 
 
@@ -279,6 +284,21 @@ def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) ->
     ).encode()
     made[MAPS] = _archive(merged.arrays)
     made[crate.FILE] = crate.describe(results, made)
+    return _replace(folder, made)
+
+
+def copy(found: Record, folder: Path) -> Record:
+    """Copy a record as :func:`write` writes one.
+
+    Raises:
+        RecordError: a file of it is damaged, or the folder holds something else.
+        StorageError: the disk refuses.
+    """
+    return _replace(folder, {name: found.read(name) for name in found.sums})
+
+
+def _replace(folder: Path, made: Mapping[str, bytes]) -> Record:
+    """Put a record's files, and the checksums of them, in the place of what is there."""
     folder = folder.absolute()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file():
         raise RecordError(f"{folder} holds something else than a record")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from pneumo.record.answers import Estimate
+from pneumo.base.estimate import Estimate
 
 
 @dataclass(frozen=True)

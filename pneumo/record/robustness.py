@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pneumo.record.answers import Estimate
+from pneumo.base.estimate import Estimate
 
 
 @dataclass(frozen=True)

@@ -71,4 +71,4 @@ def holm(p_values: Sequence[float]) -> list[float]:
     factors = np.arange(len(order), 0, -1)
     corrected = np.empty(len(order))
     corrected[order] = np.minimum(1, np.maximum.accumulate(factors * np.asarray(p_values)[order]))
-    return corrected.tolist()  # type: ignore[no-any-return]
+    return corrected.tolist()

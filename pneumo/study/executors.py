@@ -311,7 +311,7 @@ class Processes(Pool):
         # imports what jobs need once for all workers.
         context: Any = get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
-            context.set_forkserver_preload(["pneumo.training.preload"])
+            context.set_forkserver_preload(["pneumo.study.preload"])
         self._reader, self._writer = context.Pipe(duplex=False)
         self._alive, self._lifeline = context.Pipe(duplex=False)
         setting = self._writer, self._alive, self.threads

@@ -12,14 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.estimate import Estimate
-from pneumo.commands import terminal
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
 from pneumo.statistics import metrics
@@ -41,7 +36,7 @@ ASSUMED = (
     "prepares a file alike is an assumption."
 )
 # What a call is worth, as `pneumo.study.operating_points` names it.
-RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
+RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 
 class PredictionError(PneumoError):
@@ -232,63 +227,6 @@ def complaints(found: dict[str, Any]) -> list[str]:
     ]
     unreadable = [failure["error"] for failure in found["unreadable"]]
     return [*warnings, *(found["warnings"] if found["images"] else []), *unreadable]
-
-
-def show(found: dict[str, Any], console: Console | None = None) -> None:
-    """Print a report as a table, with what its calls are worth below it; nothing if no file was read."""
-    if not found["images"]:
-        return
-    console = terminal.console(console)
-    console.print(_table(found))
-    for line in _lines(found):
-        console.print(Text(line), soft_wrap=True)
-
-
-def _table(found: dict[str, Any]) -> Table:
-    seeds = len(found["model"]["seeds"])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("image", overflow="fold")
-    table.add_column("probability", justify="right")
-    table.add_column("threshold", justify="right")
-    table.add_column("call")
-    if seeds > 1:
-        table.add_column(f"over {seeds} seeds")
-        table.add_column("same call")
-    for image in found["images"]:
-        side = "at or above" if image["probability"] >= image["threshold"] else "below"
-        cells = [
-            printable(image["file"]),
-            f"{image['probability']:.3f}",
-            f"{image['threshold']:.3f}",
-            f"{image['call']} ({side} threshold)",
-        ]
-        if seeds > 1:
-            over = image["over_seeds"]
-            cells += [f"{over['low']:.3f}–{over['high']:.3f}", f"{over['agreeing']} of {seeds}"]
-        table.add_row(*map(Text, cells))  # a Text is not read as markup
-    return table
-
-
-def _lines(found: dict[str, Any]) -> list[str]:
-    """What stands below the table."""
-    model, point = found["model"], found["operating_point"]
-    lines = [
-        f"Model: {model['title']}, seed {model['seed']} of profile {model['profile']}; data: "
-        f"{model['data']['source']}.",
-        f"Threshold: {point['threshold']:.3f}, {point['title']}. On the {point['images']:,} test images, "
-        f"{100 * point['prevalence']:.1f} % with {model['data']['condition']}, it gives (95 % intervals):",
-    ]
-    for name, title in RATES.items():
-        rate = point[name]
-        worth = "not defined: nothing is so called"
-        if rate["value"] is not None:
-            worth = f"{rate['value']:.3f} ({rate['low']:.3f}–{rate['high']:.3f})"
-        lines.append(f"  {title:<12} {worth}")
-    return [
-        *lines,
-        f"PPV and NPV hold for that share of {model['data']['finding']} only.",
-        found["caveat"],
-    ]
 
 
 def _operating_point(model: Model, rule: Rule) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, provenance, storage
+from pneumo.base import checksums, keys, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.training import runs
@@ -72,7 +72,6 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
     Raises:
         ProbeError: it is missing or damaged.
     """
-    provenance.note(run)
     file = path(run, name, profile)
     if not file.is_file():
         raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")

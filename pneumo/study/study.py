@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pneumo import data
-from pneumo.base import checksums, keys, paths, provenance
+from pneumo.base import checksums, keys, paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, descriptions
 from pneumo.data.audit import Audit, audit
@@ -195,7 +195,6 @@ def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     from pneumo.statistics import metrics
 
     # Kept with the run, like what it reads: a page asks for the same numbers many times.
-    provenance.note(run)
     known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
     if (rule.name, split) not in known:
         predictions = run.predictions[split]

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, paths, provenance, storage
+from pneumo.base import checksums, keys, paths, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
@@ -44,8 +44,6 @@ FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
 # What reading a damaged file may raise.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
-# What of a run is read counts as lineage: not what it is called, but what came out.
-_GIVEN = frozenset(("manifest", "history", "predictions", "explanation"))
 # The columns of history.csv that are words; all others are numbers.
 _WORDS = ("stage",)
 _LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
@@ -109,14 +107,6 @@ class Run:
     seed: int
     key: str
     manifest: Mapping[str, Any]
-
-    if not TYPE_CHECKING:  # to a type checker any attribute would then be there
-
-        def __getattribute__(self, name: str) -> Any:
-            """An attribute; who reads what the training gave has this run behind it."""
-            if name in _GIVEN and self.key:  # what has no key lies nowhere, and is made of runs
-                provenance.note(self)
-            return super().__getattribute__(name)
 
     def read(self, name: str) -> bytes:
         """The bytes of one of the run's files, which are those that its training wrote.

@@ -5,8 +5,14 @@ from collections.abc import Callable
 from pneumo.pages.figures import (
     ablation,
     cases,
+    dataset,
+    duplicates,
     evaluation,
+    networks,
+    reference,
     robustness,
+    saliency,
+    shift,
     training,
     usefulness,
 )
@@ -15,10 +21,16 @@ from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 FIGURES: dict[str, Callable[[Record], Shown]] = {
+    **dataset.FIGURES,
+    **duplicates.FIGURES,
     **training.FIGURES,
     **evaluation.FIGURES,
     **usefulness.FIGURES,
+    **shift.FIGURES,
     **robustness.FIGURES,
     **ablation.FIGURES,
+    **networks.FIGURES,
+    **saliency.FIGURES,
     **cases.FIGURES,
+    **reference.FIGURES,
 }

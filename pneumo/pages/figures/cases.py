@@ -3,8 +3,8 @@
 from matplotlib.axes import Axes
 
 from pneumo.pages import style
-from pneumo.pages.figures._cases import evidence, overlay, show
-from pneumo.pages.numbers import number
+from pneumo.pages.figures.pictures import evidence, overlay, show, two_lines
+from pneumo.pages.numbers import number, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 from pneumo.record.cases import Cases
@@ -24,15 +24,16 @@ def divided(record: Record) -> Shown:
         f"by cell, under its probability of {about.finding} and a sign whether its call is right (✓) or "
         "wrong (✗, in red). Bright cells speak most for the call that was made."
     )
-    first = numbers.where(index=indices[0])
+    wrong = record.answer("cases", Cases).wrong_on_first
+    probabilities = numbers.where(index=indices[0])["probability"]
     alt = (
-        f"{len(indices)} test cases, a column each, with the map of each of {len(models)} models. On the "
-        f"first, {record.answer('cases', Cases).wrong_on_first} of {len(models)} models are wrong, and "
-        f"their probabilities range from {number(first['probability'].min(), 2)} to "
-        f"{number(first['probability'].max(), 2)}."
+        f"{len(indices)} test cases, a column each, with the map of each of {plural(len(models), 'model')}. "
+        f"On the first, {wrong} of {len(models)} {'is' if wrong == 1 else 'are'} wrong, and probabilities "
+        f"range from {number(probabilities.min(), 2)} to {number(probabilities.max(), 2)}."
     )
     if images is None:
-        return Shown(style.placeholder(record), caption, f"No images are at hand. {alt}")
+        no_images = f"No images are at hand. {alt}"
+        return Shown(style.placeholder(record), caption, no_images, numbers.runs)
     rows = 1 + len(models)
     canvas = style.figure(record, height=0.82 * rows + (0.3 if record.data.is_phantom else 0.1))
     grid = canvas.subplots(rows, MOST, squeeze=False)
@@ -40,11 +41,11 @@ def divided(record: Record) -> Shown:
         style.picture(axes)
     _name(grid[0, 0], "image")
     for row, model in zip(grid[1:], models, strict=True):
-        _name(row[0], record.models[model].title.replace(" (", "\n("))
-    for column, index in zip(grid.T, indices, strict=False):
+        _name(row[0], two_lines(record.models[model].title))
+    for column, index in zip(grid.T, map(int, indices), strict=False):
+        image = images.split("test")[index]
         for axes, row in zip(column[1:], numbers.where(index=index).rows(), strict=True):
-            image = images.find(row["sha256"])
-            heat = record.maps[f"maps/{row['model']}"][int(index)].astype("float32")
+            heat = record.maps[f"maps/{row['model']}"][index]
             overlay(axes, image, evidence(heat, bool(row["called"])), smooth=False)
             axes.set_title(
                 f"{number(row['probability'], 2)} {'✗' if row['wrong'] else '✓'}",

@@ -1,67 +1,116 @@
 """What the images are: examples, class balance, augmentation."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import show
-from pneumo.study.study import Study
-from pneumo.training.runs import VARIANTS
+from pneumo.pages.figures.pictures import show
+from pneumo.pages.fragments import render
+from pneumo.pages.numbers import percent
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.data_audit import DataAudit
+
+VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
+_NO_IMAGES = "No images are at hand."
 
 
-@drawn
-def examples(study: Study, each: int = 8) -> Figure:
+def examples(record: Record) -> Shown:
     """Training images drawn at random with a fixed seed, a row a class."""
-    canvas = style.figure(study, height=2.15)
-    grid = canvas.subplots(2, each)
-    generator = np.random.default_rng(0)
-    train = study.data.train
-    for row, name in enumerate(study.about.classes):
-        members = np.flatnonzero(train.labels == row)
-        for axes, index in zip(grid[row], generator.choice(members, each, False), strict=True):
-            show(axes, train.images[index])
-        grid[row, 0].set_ylabel(name, color=style.CLASS_COLOURS[name])
-    return canvas
+    about, size = record.about, record.data.size
+    chosen = record.figure("fig-examples")
+    caption = (
+        f"Training images at their own {size}×{size} pixels, drawn at random with a fixed seed: "
+        f"{about.negative} above, {about.positive} below. {render(record, 'look-for')}"
+    )
+    if record.images is None:
+        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+    canvas = style.figure(record, height=2.15)
+    rows = [chosen.where(label=label) for label in (0, 1)]
+    grid = canvas.subplots(2, max(map(len, rows)), squeeze=False)
+    means = []
+    for line, own, name in zip(grid, rows, about.classes, strict=True):
+        found = (record.images.find(str(digest)) for digest in own["sha256"])
+        images = [image for image in found if image is not None]
+        for axes in line:
+            style.picture(axes)
+        for axes, image in zip(line, images, strict=False):
+            show(axes, image)
+        line[0].set_ylabel(name, color=style.CLASS_COLOURS[name])
+        means.append(np.mean(images))
+    alt = (
+        f"{len(chosen)} training images in two rows, {about.negative} above and {about.positive} below. "
+        f"The mean grey level of those shown is {means[0]:.0f} of 255 above and {means[1]:.0f} below; at "
+        f"{size}×{size} pixels only coarse shapes are left."
+    )
+    return Shown(canvas, caption, alt)
 
 
-@drawn
-def class_balance(study: Study) -> Figure:
+def class_balance(record: Record) -> Shown:
     """Cases of each class in each split, as shares with their counts."""
-    canvas = style.figure(study, height=1.9)
+    about, numbers = record.about, record.figure("fig-class-balance")
+    splits = numbers.distinct("split")
+    canvas = style.figure(record, height=1.9)
     axes = style.plot(canvas.subplots())
-    counts = study.data.counts()
-    left = np.zeros(len(counts))
-    totals = np.array([sum(count.values()) for count in counts.values()])
-    for name in study.about.classes:
-        values = np.array([count[name] for count in counts.values()])
-        shares = values / totals
-        axes.barh(list(counts), shares, left=left, color=style.CLASS_COLOURS[name], label=name)
-        for row, (value, share) in enumerate(zip(values, shares, strict=True)):
+    left = np.zeros(len(splits))
+    for name in about.classes:
+        own = numbers.where(**{"class": name})
+        axes.barh(splits, own["share"], left=left, color=style.CLASS_COLOURS[name], label=name)
+        for row, (count, share) in enumerate(zip(own["images"], own["share"], strict=True)):
             axes.text(
-                left[row] + share / 2, row, f"{value:,}", ha="center", va="center",
+                left[row] + share / 2, row, f"{count:,.0f}", ha="center", va="center",
                 color=style.PAGE, fontsize=style.HEAD,
             )  # fmt: skip
-        left += shares
+        left += own["share"]
     axes.invert_yaxis()
     axes.grid(visible=False)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("share of the split")
     axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=style.HEAD)
-    return canvas
+    shares = record.answer("data_audit", DataAudit).shares
+    said = ", ".join(
+        f"{percent(shares[split])} of {words}"
+        for split, words in (("train", "training"), ("val", "validation"), ("test", "the test set"))
+    )
+    return Shown(
+        canvas,
+        f"Share of each class in training, validation and test set. Counts are written in the bars, "
+        f"{about.negative} on the left, {about.positive} on the right.",
+        f"Three horizontal bars. The {about.positive} class makes up {said}.",
+    )
 
 
-@drawn
-def augmentation(study: Study) -> Figure:
+def augmentation(record: Record) -> Shown:
     """One image of each class under every change alone, at the end of its range, and all at once."""
-    canvas = style.figure(study, height=2.5)
-    augmented = study.ran[0].run.explanation.augmented  # (2, V, S, S)
+    about = record.about
+    caption = (
+        "One image of each class under each change alone, at the end of its range, and under one draw of all "
+        "of them, at twice the stored size. The diagnosis should be the same in every column."
+    )
+    runs = record.figure("fig-augmentation").runs
+    images = record.images
+    if images is None or "augmented" not in images.examples:
+        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+    augmented = images.examples["augmented"]  # (2, V, S, S)
+    canvas = style.figure(record, height=2.5)
     grid = canvas.subplots(2, len(VARIANTS))
-    for row, name in enumerate(study.about.classes):
-        for axes, image, title in zip(grid[row], augmented[row], VARIANTS, strict=True):
+    for line, changed, name in zip(grid, augmented, about.classes, strict=True):
+        for axes, image, title in zip(line, changed, VARIANTS, strict=True):
             show(axes, image)
-            if row == 0:
+            if line is grid[0]:
                 axes.set_title(title, fontsize=style.TEXT)
-        grid[row, 0].set_ylabel(name, color=style.CLASS_COLOURS[name])
-    return canvas
+        line[0].set_ylabel(name, color=style.CLASS_COLOURS[name])
+    ranges = {row["change"]: row["range"] for row in record.table("tbl-augmentation").rows()}
+    alt = (
+        f"One {about.negative} and one {about.positive} {about.image}, a row each, in {len(VARIANTS)} "
+        f"columns: {', '.join(VARIANTS)}. Rotation goes up to {ranges['rotation']:g}° and a shift up to "
+        f"{percent(ranges['translation'], 0)} of the side, so the outlines hardly change."
+    )
+    return Shown(canvas, caption, alt, runs)
+
+
+FIGURES = {
+    "fig-examples": examples,
+    "fig-class-balance": class_balance,
+    "fig-augmentation": augmentation,
+}

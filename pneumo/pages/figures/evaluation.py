@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures._cases import group_colour, say_none, show
+from pneumo.pages.figures.pictures import group_colour, say_none, show
 from pneumo.pages.numbers import number, plural, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record

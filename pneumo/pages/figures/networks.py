@@ -1,80 +1,108 @@
 """What can be seen of a trained network: its first filters and its Grad-CAM maps."""
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import (
-    GROUPS,
-    cases,
-    evidence,
-    group_colour,
-    overlay,
-    say_none,
-    show,
-)
-from pneumo.study import selection
-from pneumo.study.study import Model, Study
+from pneumo.pages.figures.pictures import evidence, group_colour, overlay, say_none, show
+from pneumo.pages.numbers import number
+from pneumo.pages.showing import Shown
+from pneumo.record import Frame, Record
+from pneumo.record.answers import Model
+from pneumo.record.interpretability import Explained
+from pneumo.record.mistakes import GROUPS
+
+_EACH = 2  # cases a group
 
 
-@drawn
-def filters(study: Study) -> Figure:
+def filters(record: Record) -> Shown:
     """The first layer's kernels of every network, each scaled to its own range."""
-    sheets = [_contact_sheet(model.run.explanation.filters) for model in study.ran]
-    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets]
-    canvas = style.figure(study, height=style.WIDTH * sum(heights) + 0.32 * len(sheets))
+    found = record.answer("explained", dict[str, Explained])
+    kernels = {name: record.maps[f"filters/{name}"] for name in found}
+    sheets = {name: _contact_sheet(one) for name, one in kernels.items()}
+    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
+    canvas = style.figure(record, height=style.WIDTH * sum(heights) + 0.32 * len(sheets))
     grid = canvas.subplots(len(sheets), 1, squeeze=False, height_ratios=heights)
-    for axes, sheet, model in zip(grid[:, 0], sheets, study.ran, strict=True):
-        kernels = model.run.explanation.filters
-        size = "×".join(map(str, kernels.shape[1:]))
+    for axes, (name, sheet) in zip(grid[:, 0], sheets.items(), strict=True):
+        size = "×".join(map(str, kernels[name].shape[1:]))
+        title = f"{record.models[name].title}: {found[name].kernels} kernels of {size}"
         style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
-        axes.set_title(f"{model.title}: {len(kernels)} kernels of {size}", fontsize=style.TEXT)
-    return canvas
+        axes.set_title(title, fontsize=style.TEXT)
+    caption = "First-layer kernels, each scaled to its own range: red adds, blue subtracts, white is zero."
+    neighbours = "; ".join(
+        f"{record.models[name].title} {number(one.neighbours, 2)}" for name, one in found.items()
+    )
+    alt = (
+        "For each network a grid of small square kernels in red and blue. The smoother they are, the more "
+        f"weights correlate with their neighbours: {neighbours}."
+    )
+    return Shown(canvas, caption, alt, record.figure("fig-filters").runs)
 
 
-@drawn
-def grad_cam(study: Study, model: Model | None = None, each: int = 2) -> Figure:
-    """Grad-CAM for cases of every group: the image, the map at its native size, the smooth overlay.
+def grad_cam(record: Record) -> Shown:
+    """Grad-CAM of the model best on validation."""
+    return _grad_cam(record, record.best, record.figure("fig-gradcam"))
 
-    Args:
-        study: the study.
-        model: None for the one that is best on validation.
-        each: cases a group, the most confident ones.
-    """
-    model = model or selection.best(study)
-    found = cases(model)
-    canvas = style.figure(study, height=4.35)
-    grid = canvas.subplots(len(GROUPS), 3 * each)
-    maps = model.run.explanation.maps
-    for row, group in enumerate(GROUPS):
-        for place in range(each):
-            image_axes, map_axes, overlay_axes = grid[row, 3 * place : 3 * place + 3]
-            for axes in (image_axes, map_axes, overlay_axes):
-                style.picture(axes)
-            if row == 0:
-                for axes, title in (
-                    (image_axes, "image"),
-                    (map_axes, "map, {}×{}".format(*maps.shape[1:])),
-                    (overlay_axes, "overlay"),
-                ):
-                    axes.set_title(title, fontsize=style.TEXT)
-            if place >= len(found[group]):
-                continue
-            index = found[group][place]
-            image = study.data.test.images[index]
-            heat = evidence(maps[index], called_positive=group.endswith(" positive"))
+
+def grad_cam_second(record: Record) -> Shown:
+    """Grad-CAM of the model that is shown beside the best one."""
+    return _grad_cam(record, record.second, record.figure("fig-gradcam-second"))
+
+
+FIGURES = {
+    "fig-filters": filters,
+    "fig-gradcam": grad_cam,
+    "fig-gradcam-second": grad_cam_second,
+}
+
+
+def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
+    """Cases of every group: the image, the map at its native size, the smooth overlay."""
+    found = record.answer("explained", dict[str, Explained])[model.name]
+    size = "×".join(map(str, found.cells))
+    caption = (
+        f"Grad-CAM for {model.title}: the two cases of each group that it is surest of, called at the "
+        f"threshold that validation chose. Each is shown as the image, the map at its native {size} cells "
+        "without smoothing, and the map smoothed over the image. Bright cells speak most for the call that "
+        "was made. Rows with fewer cases have no more; a blank map has no cell that speaks for the call."
+    )
+    images = record.images
+    if images is None:
+        return Shown(style.placeholder(record), caption, "No images are at hand.", numbers.runs)
+    surest = {
+        group: number(float(own["probability"][0]), 2)
+        for group in GROUPS
+        if len(own := numbers.where(group=group))
+    }
+    probabilities = ", ".join(f"{group} {value}" for group, value in surest.items())
+    alt = (
+        f"Rows of true and false positives and negatives of {model.title}, each case as "
+        f"{record.about.picture}, map of {size} cells and overlay. Probability of {record.about.finding} in "
+        f"the surest case of each group: {probabilities}. {found.blank} of all {found.images} maps are blank."
+    )
+    canvas = style.figure(record, height=4.35)
+    grid = canvas.subplots(len(GROUPS), 3 * _EACH)
+    for axes in grid.flat:
+        style.picture(axes)
+    for axes, title in zip(grid[0], ("image", f"map, {size}", "overlay") * _EACH, strict=True):
+        axes.set_title(title, fontsize=style.TEXT)
+    for row, group in zip(grid, GROUPS, strict=True):
+        row[0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
+        cases = list(numbers.where(group=group).rows())
+        for place, case in enumerate(cases):
+            image_axes, map_axes, overlay_axes = row[3 * place : 3 * place + 3]
+            index = int(case["index"])
+            image, signed = images.split("test")[index], record.maps[f"maps/{model.name}"][index]
+            heat = evidence(signed, called_positive=group.endswith(" positive"))
             show(image_axes, image)
             map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1)
             overlay(overlay_axes, image, heat)
-        grid[row, 0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
-        if not len(found[group]):
-            say_none(grid[row, 0])
-    return canvas
+        if not cases:
+            say_none(row[0])
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-def _contact_sheet(kernels: NDArray[np.float32], columns: int = 16) -> NDArray[np.float32]:
+def _contact_sheet(kernels: NDArray[np.floating], columns: int = 16) -> NDArray[np.float32]:
     """Kernels (F, h, w) side by side in one picture, a gap of NaN between them, each in [-1, 1]."""
     reach = np.abs(kernels).max(axis=(1, 2), keepdims=True)
     scaled = kernels / np.where(reach > 0, reach, 1)

@@ -1,36 +1,29 @@
-"""The reference study's curves: of real data, whatever data a site is made from."""
+"""The reference record's curves."""
 
 import math
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from pneumo.analysis.reference import Reference
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.statistics import metrics
+from pneumo.pages.numbers import number
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.answers import Model
 
 COLUMNS = 3
 
 
-@drawn
-def reference_curves(reference: Reference | None) -> Figure:
+def curves(record: Record) -> Shown:
     """Each model's ROC curve on the test set from every seed, with its call at 0.5; a panel a model."""
-    if reference is None:
-        canvas = style.unmarked(height=0.6)
-        words = "no reference study in this checkout"
-        canvas.text(
-            0.5, 0.5, words, ha="center", va="center", color=style.GREY, fontsize=style.HEAD
-        )
-        return canvas
-    names = reference.models
-    rows = math.ceil(len(names) / COLUMNS)
-    canvas = style.unmarked(height=0.4 + 2.1 * rows)
+    numbers = record.figure("fig-reference-curves")
+    calls = record.table("tbl-reference-seeds").where(rule="half")
+    names = numbers.distinct("model")
+    rows = max(1, math.ceil(len(names) / COLUMNS))
+    canvas = style.figure(record, height=0.4 + 2.1 * rows)
     grid = canvas.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
-    # What a screening test would be asked for lies in the upper part, and so does every call.
-    calls = [seed["recall"] for seeds in reference.at_half.values() for seed in seeds]
-    lowest = min(0.58, min(calls) - 0.03)
-    looks = style.looks(reference.results["models"])
+    looks = style.looks(list(record.models))
+    # A screening test works in the upper part of the sensitivities, and every call lies there.
+    lowest = min([0.58, *(calls.where(metric="recall")["value"] - 0.03)])
     for place, axes in enumerate(grid.flat):
         if place >= len(names):
             axes.set_axis_off()
@@ -38,13 +31,18 @@ def reference_curves(reference: Reference | None) -> Figure:
             grid[place // COLUMNS - 1, place % COLUMNS].tick_params(labelbottom=True)
             continue
         name = names[place]
-        style.plot(axes).set_title(reference.title(name).replace(" (", "\n("), fontsize=style.HEAD)
+        title = record.models[name].title.replace(" (", "\n(")
+        style.plot(axes).set_title(title, fontsize=style.HEAD)
         colour = looks[name]["color"]
-        for scores in reference.predictions[name]:
-            axes.plot(*metrics.roc(reference.labels, scores), color=colour, linewidth=1, alpha=0.75)
-            counts = metrics.confusion(reference.labels, scores, metrics.HALF)
+        for seed in numbers.where(model=name).distinct("seed"):
+            curve = numbers.where(model=name, seed=seed)
             axes.plot(
-                1 - counts.specificity, counts.sensitivity,
+                curve["false positive rate"], curve["sensitivity"],
+                color=colour, linewidth=1, alpha=0.75,
+            )  # fmt: skip
+            own = calls.where(model=name, seed=seed)
+            axes.plot(
+                1 - own.where(metric="specificity")["value"], own.where(metric="recall")["value"],
                 marker="o", color=colour, markersize=5, markeredgecolor=style.PAGE, zorder=3,
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), ylim=(lowest, 1.015))
@@ -52,4 +50,22 @@ def reference_curves(reference: Reference | None) -> Figure:
         axes.xaxis.set_major_locator(MultipleLocator(0.25))
     canvas.supxlabel("1 − specificity", fontsize=style.HEAD)
     canvas.supylabel("sensitivity", fontsize=style.HEAD)
-    return canvas
+    caption = (
+        f"ROC curves of the reference study on the test set of {record.about.title}: a panel a model, a "
+        "curve a seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
+    )
+    found = [_reached(record.models[name]) for name in names]
+    return Shown(canvas, caption, f"Means over the seeds. {' '.join(found)}")
+
+
+FIGURES = {"fig-reference": curves}
+
+
+def _reached(model: Model) -> str:
+    auc, sensitivity, specificity = (
+        number(model.test_at_half[metric].value) for metric in ("auc", "recall", "specificity")
+    )
+    return (
+        f"{model.title} has an AUC of {auc}, and at 0.5 a sensitivity of {sensitivity} with a "
+        f"specificity of {specificity}."
+    )

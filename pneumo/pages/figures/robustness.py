@@ -3,7 +3,7 @@
 from matplotlib.ticker import MaxNLocator
 
 from pneumo.pages import style
-from pneumo.pages.figures._cases import show
+from pneumo.pages.figures.pictures import show
 from pneumo.pages.numbers import number, percent
 from pneumo.pages.showing import Shown
 from pneumo.record import Record

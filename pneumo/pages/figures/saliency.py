@@ -1,142 +1,198 @@
 """What the checks of the heat maps find: the cascade, the removal of pixels, and where evidence lies."""
 
+from typing import Any
+
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
-from pneumo.analysis import evidence, sanity_checks
-from pneumo.base.provenance import drawn
 from pneumo.pages import style
-from pneumo.pages.figures._cases import show
-from pneumo.study import questions, selection
-from pneumo.study.study import Study
+from pneumo.pages.figures.pictures import show, two_lines
+from pneumo.pages.numbers import number, percent, signed
+from pneumo.pages.showing import Shown
+from pneumo.record import Frame, Record
+from pneumo.record.interpretability import Evidence, SanityChecks
+
+_MAPS = {"Grad-CAM": style.VERMILION, "random map": style.GREY, "centre map": style.BLUE}
+_ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "--"}
 
 
-@drawn
-def cascade(study: Study) -> Figure:
+def cascade(record: Record) -> Shown:
     """Similarity to the trained maps as stage after stage is drawn anew; a panel a model."""
-    canvas = style.figure(study, height=2.75)
-    panels = canvas.subplots(1, len(study.ran), squeeze=False, sharey=True)[0]
-    looks = style.model_styles(study)
-    lowest = 0.0
-    for axes, model in zip(panels, study.ran, strict=True):
-        found = sanity_checks.cascade(study, model)
-        places = range(len(found.stages))
-        colour = looks[model.name]["color"]
-        style.plot(axes).set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
-        axes.plot(places, found.rank, "o-", color=colour, markersize=3.5, linewidth=1.4)
-        axes.plot(places, found.structure, "s--", color=colour, markersize=3, linewidth=1.1)
-        axes.axhline(found.chance, color=style.INK, linestyle=":", linewidth=1)
-        axes.set_xticks(places, found.stages, rotation=90, fontsize=style.TEXT)
-        lowest = min(lowest, found.structure.min())
-    panels[0].set_ylim(lowest - 0.05, 1.05)
+    numbers = record.figure("fig-cascade")
+    checks = record.answer("sanity_checks", SanityChecks)
+    names = numbers.distinct("model")
+    canvas = style.figure(record, height=2.75)
+    panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    looks = style.model_styles(record)
+    for axes, name in zip(panels, names, strict=True):
+        own, colour = numbers.where(model=name), looks[name]["color"]
+        title = two_lines(record.models[name].title)
+        style.plot(axes).set_title(title, fontsize=style.TEXT)
+        axes.plot(
+            own["step"], own["rank correlation"], "o-", color=colour, markersize=3.5, linewidth=1.4
+        )
+        axes.plot(own["step"], own["SSIM"], "s--", color=colour, markersize=3, linewidth=1.1)
+        axes.axhline(checks.chance[name], color=style.INK, linestyle=":", linewidth=1)
+        axes.set_xticks(own["step"], own["drawn anew"].tolist(), rotation=90, fontsize=style.TEXT)
+    panels[0].set_ylim(min(0, numbers["SSIM"].min()) - 0.05, 1.05)
     panels[0].set_ylabel("similarity")
-    canvas.legend(
-        handles=[
-            Line2D([], [], color=style.GREY, marker="o", markersize=3.5, label="rank correlation"),
-            Line2D(
-                [], [], color=style.GREY, marker="s", markersize=3, linestyle="--", label="SSIM"
-            ),
-            Line2D([], [], color=style.INK, linestyle=":", label="rank correlation, random map"),
-        ],
-        loc="outside lower center", ncols=3,
-    )  # fmt: skip
-    return canvas
+    looks_of: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("rank correlation", {"color": style.GREY, "marker": "o", "markersize": 3.5}),
+        ("SSIM", {"color": style.GREY, "marker": "s", "markersize": 3, "linestyle": "--"}),
+        ("rank correlation, random map", {"color": style.INK, "linestyle": ":"}),
+    )
+    handles = [Line2D([], [], label=label, **look) for label, look in looks_of]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    caption = (
+        "Similarity of Grad-CAM's maps to the trained network's as its weights are drawn anew from the head "
+        "down to the stem, each step on top of those before: rank correlation (its size) and SSIM, mean over "
+        f"test images and {checks.draws} draws. The dotted line is the rank correlation of random maps."
+    )
+    left = "; ".join(
+        f"{record.models[name].title} {number(found.value, 2)}, random maps {number(checks.chance[name], 2)}"
+        for name, found in checks.left.items()
+    )
+    alt = (
+        "A chart a model: rank correlation and SSIM start at one for the trained network and change as "
+        f"weights are drawn anew. Rank correlation with all weights drawn anew: {left}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def cascade_maps(study: Study) -> Figure:
-    """One image's signed maps through the cascade of the model best on validation.
-
-    The image is the one of the cascade's pneumonia cases that the trained network is surest of.
-    """
-    model = selection.best(study)
-    found = questions.read(model.run, "saliency", study.profile)
-    predictions = model.run.predictions["test"]
-    images = found["images"]
-    ranked = np.where(predictions.labels[images] == 1, predictions.logits[images], -np.inf)
-    place = int(np.argmax(ranked))
-    stages, maps = found["stages"].tolist(), found["maps"][:, place]
-    canvas = style.figure(study, height=1.3)
+def cascade_maps(record: Record) -> Shown:
+    """One image's signed maps through the cascade of the model best on validation."""
+    numbers, about = record.figure("fig-cascade-maps"), record.about
+    checks = record.answer("sanity_checks", SanityChecks)
+    stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]
+    canvas = style.figure(record, height=1.3)
     grid = canvas.subplots(1, 1 + len(stages))
-    show(grid[0], study.data.test.images[images[place]])
-    grid[0].set_title("image\n", fontsize=style.TEXT)
-    for number, (axes, stage, map_) in enumerate(zip(grid[1:], stages, maps, strict=True)):
-        reach = np.abs(map_).max() or 1.0
-        style.picture(axes).imshow(map_ / reach, cmap="RdBu_r", vmin=-1, vmax=1)
-        lead = "" if number == 0 else "+ "
-        axes.set_title(f"{lead}{stage}".replace("blocks ", "blocks\n"), fontsize=style.TEXT)
-        if "\n" not in axes.get_title():
-            axes.set_title(f"{lead}{stage}\n", fontsize=style.TEXT)
-    return canvas
+    style.picture(grid[0]).set_title("image\n", fontsize=style.TEXT)
+    if record.images is None:
+        grid[0].text(0.5, 0.5, "not at\nhand", ha="center", va="center", color=style.GREY)
+    else:
+        show(grid[0], record.images.split("test")[int(numbers["index"][0])])
+    for step, (axes, stage) in enumerate(zip(grid[1:], stages, strict=True)):
+        map_ = _picture(numbers, stage)
+        style.picture(axes).imshow(
+            map_ / (np.abs(map_).max() or 1.0), cmap="RdBu_r", vmin=-1, vmax=1
+        )
+        title = f"{'+ ' if step else ''}{stage}".replace("blocks ", "blocks\n")
+        axes.set_title(title if "\n" in title else f"{title}\n", fontsize=style.TEXT)
+    caption = (
+        f"The signed maps of one test image through the cascade of {record.best.title}, each scaled to its "
+        f"own range: red cells speak for {about.positive}, blue ones for {about.negative}. Of the cascade's "
+        f"images it is the {about.positive} case that the trained network is surest of."
+    )
+    alt = (
+        f"One {about.image}, its coarse signed heat map in red and blue, and the same map after each of "
+        f"{len(stages) - 1} steps of the cascade. Over all images of the cascade, the rank correlation with "
+        f"the trained map ends at {number(checks.left[record.best.name].value, 2)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def removal(study: Study) -> Figure:
+def removal(record: Record) -> Shown:
     """The call's probability as pixels go, in the order of three maps; a panel a model."""
-    canvas = style.figure(study, height=2.6)
-    panels = canvas.subplots(1, len(study.ran), squeeze=False, sharey=True)[0]
-    colours = (style.VERMILION, style.GREY, style.BLUE)
-    names = ("Grad-CAM", "random map", "centre map")
-    for axes, model in zip(panels, study.ran, strict=True):
-        found = sanity_checks.removal(study, model)
-        style.plot(axes).set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
-        for curves, colour in reversed(list(zip(found.curves, colours, strict=True))):
-            for curve, dashes in zip(curves, ("-", "--"), strict=True):
-                axes.plot(100 * found.removed, curve, color=colour, linestyle=dashes, linewidth=1.3)
+    numbers = record.figure("fig-road")
+    checks = record.answer("sanity_checks", SanityChecks)
+    names = numbers.distinct("model")
+    canvas = style.figure(record, height=2.6)
+    panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    for axes, name in zip(panels, names, strict=True):
+        title = two_lines(record.models[name].title)
+        style.plot(axes).set_title(title, fontsize=style.TEXT)
+        for map_, colour in reversed(_MAPS.items()):
+            for order, dashes in _ORDERS.items():
+                own = numbers.where(model=name, map=map_, order=order)
+                axes.plot(
+                    100 * own["removed"], own["probability"],
+                    color=colour, linestyle=dashes, linewidth=1.3,
+                )  # fmt: skip
         axes.set_xticks((0, 40, 80))
         axes.set_xlabel("pixels removed (%)", fontsize=style.TEXT)
     panels[0].set_ylabel("probability of the call")
+    handles = [Line2D([], [], color=colour, label=map_) for map_, colour in _MAPS.items()]
+    handles += [
+        Line2D([], [], color=style.INK, linestyle=dashes, label=order)
+        for order, dashes in _ORDERS.items()
+    ]
     canvas.legend(
-        handles=[
-            *(
-                Line2D([], [], color=colour, label=name)
-                for name, colour in zip(names, colours, strict=True)
-            ),
-            Line2D([], [], color=style.INK, label="most relevant first"),
-            Line2D([], [], color=style.INK, linestyle="--", label="least relevant first"),
-        ],
-        loc="outside lower center", ncols=5, fontsize=style.TEXT, columnspacing=1.2,
-    )  # fmt: skip
-    return canvas
+        handles=handles, loc="outside lower center", ncols=5, fontsize=style.TEXT, columnspacing=1.2
+    )
+    caption = (
+        "The probability of each network's own call, mean over test images, as pixels are removed in the "
+        "order of a map and imputed from their neighbours (ROAD): most relevant first (solid) and least "
+        "relevant first (dashed). A map that knows the network pulls its two curves apart; a random map "
+        "cannot."
+    )
+    gaps = "; ".join(
+        f"{record.models[name].title} {signed(gap['Grad-CAM'].value)}, "
+        f"random map {signed(gap['random map'].value)}"
+        for name, gap in checks.gaps.items()
+    )
+    alt = (
+        "A chart a model: the probability of the call against the share of pixels removed, for three maps "
+        f"and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-@drawn
-def attention_masks(study: Study) -> Figure:
+def attention_masks(record: Record) -> Shown:
     """The regions drawn on the mean training image, and each model's mean evidence beside them."""
-    canvas = style.figure(study, height=1.75)
-    grid = canvas.subplots(1, 1 + len(study.ran))
-    mean = study.data.train.images.mean(axis=0)
-    masks = evidence.regions(study)
-    disc, asked = next(iter(masks.values())), masks[evidence.asked(study)]
-    side = mean.shape[0]
-    for number, axes in enumerate(grid):
-        style.picture(axes)
-        colour = style.INK if number else style.OVER_PICTURE
-        if number == 0:
-            axes.imshow(mean, cmap="gray")
-            axes.contour(disc, [0.5], colors=[style.ORANGE], linewidths=1.2)
-            reach = evidence.BORDER - 0.5
-            axes.plot(
-                *zip(*_square(reach, side - 1 - reach), strict=True),
-                color=style.VERMILION, linewidth=1, linestyle="--",
-            )  # fmt: skip
-            axes.set_title("mean image\nand regions", fontsize=style.TEXT)
-        else:
-            model = study.ran[number - 1]
-            maps = np.concatenate(evidence.evidence(model)).astype(np.float64)
-            total = maps.sum(axis=(1, 2), keepdims=True)
-            known = total[:, 0, 0] > 0
-            shown = (maps[known] / total[known]).mean(axis=0) if known.any() else maps[0]
-            axes.imshow(
-                shown, cmap=style.HEAT, vmin=0, extent=(-0.5, side - 0.5, side - 0.5, -0.5),
-            )  # fmt: skip
-            axes.set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
-            colour = style.OVER_PICTURE
-        if asked.any() and (number or asked is not disc):
-            axes.contour(asked, [0.5], colors=[colour], linewidths=1.2)
-    return canvas
+    numbers = record.figure("fig-attention-masks")
+    found = record.answer("evidence", Evidence)
+    layers = {
+        name: _picture(numbers.where(layer=name), "value") for name in numbers.distinct("layer")
+    }
+    mean, first = layers["mean training image"], next(iter(found.regions))
+    side, asked = len(mean), layers[found.asked]
+    canvas = style.figure(record, height=1.75)
+    grid = canvas.subplots(1, 1 + len(found.shares))
+    style.picture(grid[0]).imshow(mean, cmap="gray")
+    grid[0].contour(layers[first], [0.5], colors=[style.ORANGE], linewidths=1.2)
+    low, high = found.border - 0.5, side - 0.5 - found.border
+    grid[0].plot(
+        (low, high, high, low, low), (low, low, high, high, low),
+        color=style.VERMILION, linewidth=1, linestyle="--",
+    )  # fmt: skip
+    grid[0].set_title("mean image\nand regions", fontsize=style.TEXT)
+    for axes, name in zip(grid[1:], found.shares, strict=True):
+        style.picture(axes).imshow(
+            layers[name], cmap=style.HEAT, vmin=0, extent=(-0.5, side - 0.5, side - 0.5, -0.5)
+        )
+        axes.set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+    for axes in grid if found.asked != first else grid[1:]:
+        if asked.any():
+            axes.contour(asked, [0.5], colors=[style.OVER_PICTURE], linewidths=1.2)
+    title, disc = found.regions[found.asked], found.regions[first]
+    outlined = f"the {disc} (orange)"
+    outlined += f", the {title} (blue)" if found.asked != first else ""
+    caption = (
+        f"Left, the mean training image with {outlined} and the border (outside the dashed square). Then, "
+        "for each model, its mean evidence for the call over the test images, cell by cell, each scaled to "
+        f"its own range, with the {title} outlined in blue."
+    )
+    own = "; ".join(
+        f"{record.models[name].title} {percent(shares[found.asked].mean)}"
+        for name, shares in found.shares.items()
+    )
+    even = percent(float(asked.mean()))
+    alt = (
+        f"The mean training image with outlines of its regions, and for each model a coarse heat map of its "
+        f"mean evidence. Share of the evidence in the {title}, of which an even map has {even}: {own}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
 
 
-def _square(low: float, high: float) -> tuple[tuple[float, float], ...]:
-    return ((low, low), (high, low), (high, high), (low, high), (low, low))
+FIGURES = {
+    "fig-cascade": cascade,
+    "fig-cascade-maps": cascade_maps,
+    "fig-road": removal,
+    "fig-attention-masks": attention_masks,
+}
+
+
+def _picture(numbers: Frame, column: str) -> NDArray[np.float64]:
+    """A column of cells, row by row, as a picture (h, w)."""
+    return np.asarray(numbers[column].reshape(int(numbers["row"].max()) + 1, -1))

@@ -1,84 +1,95 @@
-"""What the test set does to scores and to mean images, against the images of development."""
+"""How scores and mean images of the test set differ from those of development."""
 
 import numpy as np
-from matplotlib.figure import Figure
-from scipy.special import logit
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from pneumo.base.provenance import drawn
-from pneumo.data import SPLITS, part
 from pneumo.pages import style
-from pneumo.pages.figures._cases import mean_image
-from pneumo.study.study import YOUDEN, Study, threshold
+from pneumo.pages.figures.pictures import two_lines
+from pneumo.pages.numbers import number, signed
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.shift import Shift
 
-BINS = 24
+_REACH = 0.15  # of the grey scale: full colour in a difference image
 
 
-@drawn
-def shift_scores(study: Study) -> Figure:
+def shift_scores(record: Record) -> Shown:
     """Each model's scores of each class on validation and on test, with the threshold that was chosen."""
-    canvas = style.figure(study, height=3.5)
-    grid = canvas.subplots(2, len(study.ran), squeeze=False, sharex="col")
-    for column, model in enumerate(study.ran):
-        predictions = model.run.predictions
-        all_ = np.concatenate([predictions[split].logits for split in ("val", "test")])
-        edges = np.linspace(all_.min() - 1e-6, all_.max() + 1e-6, BINS + 1).tolist()
-        chosen = float(logit(threshold(model.run, YOUDEN)))
-        for row, name in enumerate(study.about.classes):
-            axes = style.plot(grid[row, column])
-            groups = [
-                predictions[split].logits[predictions[split].labels == row]
-                for split in ("val", "test")
-            ]
-            axes.hist(
-                groups[1], edges, density=True, color=style.CLASS_COLOURS[name], alpha=0.45
-            )  # fmt: skip
-            axes.hist(groups[0], edges, density=True, histtype="step", color=style.INK)
-            axes.axvline(chosen, color=style.INK, linewidth=1, linestyle=":")
+    numbers, about = record.figure("fig-shift-scores"), record.about
+    found = record.answer("shift", Shift)
+    names = numbers.distinct("model")
+    canvas = style.figure(record, height=3.5)
+    grid = canvas.subplots(2, len(names), squeeze=False, sharex="col")
+    for column, name in enumerate(names):
+        for row, label in enumerate(about.classes):
+            axes, colour = style.plot(grid[row, column]), style.CLASS_COLOURS[label]
+            own = numbers.where(**{"model": name, "class": label})
+            val, test = (own.where(split=split) for split in ("val", "test"))
+            edges = np.append(val["low"], val["high"][-1])
+            axes.stairs(test["share"], edges, fill=True, color=colour, alpha=0.45)
+            axes.stairs(val["share"], edges, color=style.INK)
+            axes.axvline(own["threshold"][0], color=style.INK, linewidth=1, linestyle=":")
             axes.set_yticks([])
             axes.grid(visible=False)
             axes.spines["left"].set_visible(False)
             axes.tick_params(labelsize=style.SMALL)
             if column == 0:
-                axes.set_ylabel(name, color=style.CLASS_COLOURS[name])
-        grid[0, column].set_title(model.title.replace(" (", "\n("), fontsize=style.TEXT)
+                axes.set_ylabel(label, color=colour)
+        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
         grid[1, column].set_xlabel("logit", fontsize=style.TEXT)
-    _legend(canvas)
-    return canvas
-
-
-@drawn
-def shift_images(study: Study) -> Figure:
-    """Mean images of development and test, class by class, and what sets them apart."""
-    splits = study.data.splits
-    canvas = style.figure(study, height=1.68 if study.data.is_phantom else 1.46)
-    grid = canvas.subplots(1, 6)
-    for label, name in enumerate(study.about.classes):
-        train, val, test = (
-            part(splits[split], np.flatnonzero(splits[split].labels == label)) for split in SPLITS
-        )
-        means = mean_image(train, val) / 255, mean_image(test) / 255
-        colour = style.CLASS_COLOURS[name]
-        for axes, mean, title in zip(
-            grid[3 * label :], means, ("development", "test"), strict=False
-        ):
-            style.picture(axes).imshow(mean, cmap="gray", vmin=0, vmax=1)
-            axes.set_title(f"{name}\n{title}", color=colour, fontsize=style.TEXT)
-        axes = style.picture(grid[3 * label + 2])
-        axes.imshow(means[1] - means[0], cmap="RdBu_r", vmin=-0.15, vmax=0.15)
-        axes.set_title("difference\n±0.15", fontsize=style.TEXT)
-    return canvas
-
-
-def _legend(canvas: Figure) -> None:
-    """What a filled shape, a line and a dotted line stand for: the same in every panel."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     handles = [
         Line2D([], [], color=style.INK, label="validation"),
         Patch(color=style.GREY, alpha=0.45, label="test"),
         Line2D([], [], color=style.INK, linestyle=":", label="threshold chosen on validation"),
     ]
-    canvas.legend(
-        handles=handles, loc="outside lower center", ncols=3
-    )  # fmt: skip
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    seeds = ", first seed" if len(record.profile.seeds) > 1 else ""
+    caption = (
+        f"Scores (logits) of {about.negative} cases, above, and of {about.positive} cases, below, for every "
+        f"model{seeds}: validation as an outline, test filled, each with the same area. The dotted line is "
+        "the threshold that Youden's J chose on validation; what lies to its right is called "
+        f"{about.positive}."
+    )
+    differ = " and ".join(f"{count} of {label} cases" for label, count in found.differ.items())
+    alt = (
+        f"A grid of histograms, a column a model. Of {found.pairs} pairs of distributions, validation "
+        f"against test, these differ beyond chance: {differ}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+def shift_images(record: Record) -> Shown:
+    """Mean images of development and test, class by class, and their difference."""
+    numbers, about = record.figure("fig-shift-images"), record.about
+    side = int(numbers["row"].max()) + 1
+    canvas = style.figure(record, height=1.68 if record.data.is_phantom else 1.46)
+    grid = canvas.subplots(1, 6)
+    largest = []
+    for axes, name in zip(grid, list(numbers.columns)[2:], strict=True):
+        label, _, title = name.rpartition(", ")
+        picture = numbers[name].reshape(side, side)
+        style.picture(axes)
+        if title == "difference":
+            axes.imshow(picture, cmap="RdBu_r", vmin=-_REACH, vmax=_REACH)
+            axes.set_title(f"difference\n±{_REACH}", fontsize=style.TEXT)
+            low, high = signed(picture.min(), 2), signed(picture.max(), 2)
+            largest.append(f"{low} to {high} in {label} cases")
+        else:
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            axes.set_title(
+                f"{label}\n{title}", color=style.CLASS_COLOURS[label], fontsize=style.TEXT
+            )
+    caption = (
+        "Mean image of development (training and validation) and of the test set in each class, and the test "
+        "set's less that of development. Red is brighter on the test set, blue darker, full colour "
+        f"{number(_REACH, 2)} of the grey scale."
+    )
+    alt = (
+        f"Mean {about.picture}s of development and test in each class, and where they differ. Differences in "
+        f"shares of the grey scale: {' and '.join(largest)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+FIGURES = {"fig-shift-scores": shift_scores, "fig-shift-images": shift_images}

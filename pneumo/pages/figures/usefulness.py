@@ -221,7 +221,7 @@ def _histogram(axes: Axes, model: Frame, colour: str) -> None:
         own = bars.where(probabilities=kind)
         edges = [*own["from"], own["to"][-1]]
         filled = kind == "temperature-scaled"
-        look = (
+        look: dict[str, Any] = (
             {"color": colour, "alpha": 0.55} if filled else {"color": style.INK, "linewidth": 0.8}
         )
         axes.stairs(own["count"], edges, fill=filled, **look)

@@ -5,9 +5,15 @@ from collections.abc import Callable
 from pneumo.pages.markdown_table import Table
 from pneumo.pages.tables import (
     ablation,
+    dataset,
+    duplicates,
     evaluation,
+    guidelines,
+    reference,
     reproducibility,
     robustness,
+    saliency,
+    shift,
     training,
     usefulness,
 )
@@ -15,10 +21,16 @@ from pneumo.record import Record
 
 # By anchor, as in a cross-reference.
 TABLES: dict[str, Callable[[Record], Table]] = {
+    **dataset.TABLES,
+    **duplicates.TABLES,
     **training.TABLES,
     **evaluation.TABLES,
     **usefulness.TABLES,
+    **shift.TABLES,
     **robustness.TABLES,
     **ablation.TABLES,
+    **saliency.TABLES,
+    **reference.TABLES,
+    **guidelines.TABLES,
     **reproducibility.TABLES,
 }

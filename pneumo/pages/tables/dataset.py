@@ -1,91 +1,62 @@
 """What the data hold, what the audit finds, and how images are changed in training."""
 
-from pneumo.pages.tables._table import Table, percent, sourced, table
-from pneumo.study.study import Study
+from collections.abc import Callable
 
-# How a clinician would read each augmentation, by set.
-READINGS = {
-    "pneumoniamnist": {
-        "flip": "Doubtful, so left out: lungs are roughly symmetric, but a flip hides situs inversus and "
-        "dextrocardia, and moves the heart to the side where no reader expects it.",
-        "rotation": "Safe: a child is seldom straight on the cassette, and readers correct for this much.",
-        "translation": "Safe as long as the lung fields stay in view: it mimics collimation and centring.",
-        "brightness": "Safe: exposure and display window vary; an opacity is seen against its surroundings.",
-        "contrast": "Safe within this range: tube voltage and processing vary; more could hide a faint "
-        "opacity.",
-    },
-    "breastmnist": {
-        "flip": "Would be safe: the probe comes from any side. Left out all the same, so that recipes are "
-        "those of the other sets.",
-        "rotation": "Safe: the probe is held at an angle; but a shadow always falls away from it, so no more "
-        "than this.",
-        "translation": "Safe as long as the lesion stays in view: where it lies depends on the probe.",
-        "brightness": "Safe: gain is set by hand, and a lesion is seen against the tissue around it.",
-        "contrast": "Safe within this range: dynamic range is a setting; more could hide a faint margin.",
-    },
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import count, percent
+from pneumo.record import Record
+
+# How a change is called, and how its range is written.
+_CHANGES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "flip": ("horizontal flip", lambda x: f"probability {x:g}" if x else "none"),
+    "rotation": ("rotation", lambda x: f"±{x:g}°"),
+    "translation": ("translation", lambda x: f"±{100 * x:g} % of the side"),
+    "brightness": ("brightness", lambda x: f"±{x:g} of the grey scale"),
+    "contrast": ("contrast", lambda x: f"±{100 * x:g} %"),
+}
+_FINDINGS = {
+    "repeats": "{}: images that repeat an earlier one",
+    "shared": "distinct images that are in both {}",
+    "conflicts": "images that have copies with different labels",
 }
 
 
-@sourced
-def data_counts(study: Study) -> Table:
+def data_counts(record: Record) -> Table:
     """Cases by split and class."""
-    counts, about = study.data.counts(), study.about
+    about, numbers = record.about, record.table("tbl-data")
     rows = []
-    for split, count in counts.items():
-        total = sum(count.values())
-        share = percent(count[about.positive] / total)
-        rows.append([split, *(f"{count[name]:,}" for name in about.classes), f"{total:,}", share])
+    for split in numbers.distinct("split"):
+        own = {row["class"]: row for row in numbers.where(split=split).rows()}
+        cells = [count(own[name]["images"]) for name in about.classes]
+        total = count(record.data.total(split))
+        rows.append([split, *cells, total, percent(own[about.positive]["share"])])
     return table(
         f"split | {about.negative} > | {about.positive} > | total > | share of {about.finding} >",
         rows,
+        "Images by split and class.",
     )
 
 
-@sourced
-def audit(study: Study) -> Table:
-    """What the audit counts: duplicates within a split, and copies that stand in two."""
-    found = study.audit
+def audit(record: Record) -> Table:
+    """What the audit counts: duplicates within a split, and images that are in two."""
     rows = [
-        [f"{split.name}: images that repeat an earlier one", f"{split.duplicates:,}"]
-        for split in found.splits
+        [_FINDINGS[row["finding"]].format(row["where"]), count(row["images"])]
+        for row in record.table("tbl-audit").rows()
     ]
-    rows += [
-        [f"distinct images that stand in both {first} and {second}", f"{count:,}"]
-        for (first, second), count in found.shared.items()
-    ]
-    rows.append(["copies of an image with different labels", f"{found.label_conflicts:,}"])
-    return table("finding | images >", rows)
+    return table("finding | images >", rows, "What the audit finds.")
 
 
-@sourced
-def augmentations(study: Study) -> Table:
+def augmentations(record: Record) -> Table:
     """Each augmentation, its range from the recipes, and why it is safe or where that is doubtful."""
-    ranges, readings = study.models[0].recipe.augmentation, READINGS[study.about.name]
-    rows = [
-        [
-            "horizontal flip",
-            f"probability {ranges.flip:g}" if ranges.flip else "none",
-            readings["flip"],
-        ],
-        [
-            "rotation",
-            f"±{ranges.rotation:g}°",
-            readings["rotation"],
-        ],
-        [
-            "translation",
-            f"±{100 * ranges.translation:g} % of the side",
-            readings["translation"],
-        ],
-        [
-            "brightness",
-            f"±{ranges.brightness:g} of the grey scale",
-            readings["brightness"],
-        ],
-        [
-            "contrast",
-            f"±{100 * ranges.contrast:g} %",
-            readings["contrast"],
-        ],
-    ]
-    return table("change | range | clinical reading", rows)
+    rows = []
+    for row in record.table("tbl-augmentation").rows():
+        title, written = _CHANGES[row["change"]]
+        rows.append([title, written(row["range"]), record.about.words[row["change"]]])
+    return table(
+        "change | range | clinical reading",
+        rows,
+        "Augmentations, their ranges, and how a clinician would read them.",
+    )
+
+
+TABLES = {"tbl-data": data_counts, "tbl-audit": audit, "tbl-augmentation": augmentations}

@@ -1,19 +1,29 @@
 """A reporting guideline as a table: each item, and where the report answers it."""
 
-from pneumo.pages.guidelines import Guideline, Item
-from pneumo.pages.tables._table import Table, sourced, table
+from functools import partial
+
+from pneumo.pages import fragments, guidelines
+from pneumo.pages.guidelines import Item
+from pneumo.pages.markdown_table import Table, table
+from pneumo.record import Record
 
 
-@sourced
-def guideline(found: Guideline) -> Table:
+def guideline(record: Record, name: str) -> Table:
     """The items with what they ask for; one that is not reported or does not apply says why."""
+    found = guidelines.load(name)
     return table(
         "item | asks for | here",
-        [[f"{item.number} {item.topic}", item.asks, _here(item)] for item in found.items],
+        [[f"{item.number} {item.topic}", item.asks, _here(record, item)] for item in found.items],
+        f"The items of {found.name}, shortened, and where they are answered.",
     )
 
 
-def _here(item: Item) -> str:
-    if item.status == "reported":
-        return item.words
-    return f"**{item.status.capitalize()}:** {item.words}."
+TABLES = {
+    "tbl-tripod": partial(guideline, name="tripod-ai"),
+    "tbl-claim": partial(guideline, name="claim-2024"),
+}
+
+
+def _here(record: Record, item: Item) -> str:
+    words = fragments.fill(record, item.words)
+    return words if item.status == "reported" else f"**{item.status.capitalize()}:** {words}."

@@ -1,125 +1,150 @@
-"""The reference study's numbers, alone and beside those of the study that a site is built from."""
+"""The reference record's numbers, alone and beside those of the record that a site is drawn from."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from pneumo.analysis.reference import Reference
-from pneumo.pages.tables._table import (
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import (
     DASH,
-    Table,
     code,
+    count,
     duration,
+    estimate,
+    interval,
     number,
     plain,
     signed,
-    sourced,
-    table,
 )
-from pneumo.statistics import metrics
-from pneumo.study.study import Study
+from pneumo.pages.references import compare, reference
+from pneumo.record import Record
+from pneumo.record.answers import Model
 
-# Scores that no threshold moves, and those that one decides.
+# Metrics that no threshold moves, and those that one decides.
 SCORES = ("auc", "brier")
 AT_A_THRESHOLD = ("accuracy", "precision", "recall", "specificity", "f1")
+METRICS = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
 
 
-@sourced
-def reference_scores(reference: Reference) -> Table:
-    """Every model of the reference: parameters, seeds, and what no threshold moves."""
-    rows = []
-    for name, model in reference.results["models"].items():
-        cells = [reference.title(name), f"{model['parameters']:,}"]
-        if name in reference.models:
-            cells += [str(len(model["seeds"]))]
-            cells += [_with_interval(model["test_at_half"][metric]) for metric in SCORES]
-        else:
-            cells += ["not run", *[DASH] * len(SCORES)]
-        rows.append(cells)
-    return table("model | parameters > | seeds > | AUC > | Brier >", rows)
-
-
-@sourced
-def reference_points(reference: Reference) -> Table:
-    """Every model that was run, at 0.5 and at the threshold that validation chose, intervals below."""
-    rows = []
-    for name in reference.models:
-        model = reference.results["models"][name]
-        chosen = f"{number(model['threshold']['value'])}, by validation"
-        for place, block, at in (
-            (reference.title(name), "test_at_half", f"{metrics.HALF:g}"),
-            ("", "test", chosen),
-        ):
-            values = [model[block][metric] for metric in AT_A_THRESHOLD]
-            rows.append([place, at, *(number(value["mean"]) for value in values)])
-            if any(map(_interval, values)):
-                rows.append(["", "", *map(_interval, values)])
-    return table(
-        "model | threshold | accuracy > | precision > | recall > | specificity > | F1 >", rows
-    )
-
-
-@sourced
-def reference_origin(reference: Reference) -> Table:
-    """Where the reference comes from: profile, seeds, data, code, machines, versions."""
-    results, runs = reference.results, reference.results["provenance"]["runs"]
-    hardware = [run["hardware"] for run in runs]
+def scores(record: Record) -> Table:
+    """Every model: parameters, seeds, and the metrics that no threshold moves."""
     rows = [
-        ["profile", code(results["profile"])],
-        ["seeds", ", ".join(map(str, reference.seeds))],
-        ["fingerprint of the data", code(results["data"]["fingerprint"])],
-        ["written on", plain(results["written"])],
-        ["commit of the code", _each(code((run["git_commit"] or DASH)[:12]) for run in runs)],
-        ["runs", f"{len(runs)}, trained in {duration(sum(run['seconds'] for run in runs))}"],
-        ["hardware", plain(_each(f"{one['device']} ({one['name']})" for one in hardware))],
-    ]
-    rows += [
-        [plain(package), plain(_each(run["versions"].get(package, DASH) for run in runs))]
-        for package in runs[0]["versions"]
-    ]
-    return table("what | value", rows)
-
-
-@sourced
-def reference_difference(study: Study, reference: Reference) -> Table:
-    """Model by model at 0.5: the reference's mean, this study's, and their difference.
-
-    A difference is in bold where it is larger than the reference's seeds lead to expect.
-    """
-    found = {(one.model, one.metric): one for one in reference.compare(study)}
-    rows = []
-    for model in study.ran:
-        ones = [
-            found[model.name, metric] for metric in metrics.NAMES if (model.name, metric) in found
+        [
+            model.title,
+            count(model.parameters),
+            count(len(model.seeds)) if model.ran else "not run",
+            *(estimate(model.test_at_half[metric]) for metric in SCORES),
         ]
-        if not ones:
-            continue
-        rows.append([model.title, "reference", *(number(one.reference) for one in ones)])
-        rows.append(["", "this site", *(number(one.here) for one in ones)])
-        differences = [
-            f"**{text}**" if one.decided and not one.agrees else text
-            for one, text in ((one, signed(one.here - one.reference)) for one in ones)
-        ]
-        rows.append(["", "difference", *differences])
+        for model in record.models.values()
+    ]
     return table(
-        "model | numbers | accuracy > | AUC > | precision > | recall > | specificity > | F1 > "
-        "| Brier >",
+        "model | parameters > | seeds > | AUC > | Brier >",
         rows,
+        f"The reference study's models on the test set of {record.about.title}: means over the seeds with 95 "
+        "% intervals (BCa bootstrap over test cases, drawn within their class, and over seeds [@efron1987]). "
+        "A higher AUC is better, a lower Brier score is better.",
     )
 
 
-def _with_interval(value: Mapping[str, Any]) -> str:
-    """A mean, and its interval where there is one."""
-    mean, interval = number(value["mean"]), _interval(value)
-    return f"{mean} ({interval})" if interval else mean
+def points(record: Record) -> Table:
+    """Every model that was run at 0.5 and at the threshold that validation chose, intervals below."""
+    return table(
+        "model | threshold | accuracy > | precision > | recall > | specificity > | F1 >",
+        (row for model in record.models.values() if model.ran for row in _points(model)),
+        "The same models at two thresholds: means over the seeds, 95 % intervals below. The threshold from "
+        "validation is the mean over the seeds, too.",
+    )
 
 
-def _interval(value: Mapping[str, Any]) -> str:
-    """An interval's ends, or nothing."""
-    if value.get("low") is None or value.get("high") is None:
-        return ""
-    return f"{number(value['low'], 2)}–{number(value['high'], 2)}"
+def claims(record: Record) -> Table:
+    """Every claim as this record's numbers decide it."""
+    rows = [
+        [
+            plain(claim.finding or claim.text),
+            f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}",
+            plain(claim.evidence),
+        ]
+        for claim in record.claims.values()
+    ]
+    return table(
+        "claim | verdict | evidence",
+        rows,
+        "Every claim, as the reference study's numbers decide it.",
+    )
 
 
-def _each(values: Any) -> str:
+def origin(record: Record) -> Table:
+    """Where the record comes from: profile, seeds, data, code, machines, versions."""
+    runs = record.provenance.runs
+    seconds = duration(sum(run.seconds for run in runs))
+    versions = list(dict.fromkeys(name for run in runs for name in run.versions))
+    rows = [
+        ["profile", code(record.profile.name)],
+        ["seeds", ", ".join(map(str, record.profile.seeds))],
+        ["fingerprint of the data", code(record.data.fingerprint)],
+        ["written on", plain(record.results["written"])],
+        ["commit of the code", _each(code((run.git_commit or DASH)[:12]) for run in runs)],
+        ["runs", f"{len(runs)}, trained in {seconds}"],
+        [
+            "hardware",
+            plain(_each(f"{run.hardware['device']} ({run.hardware['name']})" for run in runs)),
+        ],
+        *(
+            [plain(name), plain(_each(run.versions.get(name, DASH) for run in runs))]
+            for name in versions
+        ),
+    ]
+    return table("what | value", rows, "Where the reference record comes from.")
+
+
+def difference(record: Record) -> Table:
+    """Model by model at 0.5: the reference's mean, this site's, and their difference.
+
+    A difference is in bold where it lies outside the reference's prediction interval.
+    """
+    kept = reference(record)
+    found = {(one.model, one.metric): one for one in compare(record, kept)} if kept else {}
+    rows = []
+    for name in dict.fromkeys(model for model, _ in found):
+        ones = [found[name, metric] for metric in METRICS]
+        rows.append(
+            [record.models[name].title, "reference", *(number(one.reference.value) for one in ones)]
+        )
+        rows.append(["", "this site", *(number(one.here.value) for one in ones)])
+        texts = [(one, signed(one.difference)) for one in ones]
+        rows.append(
+            [
+                "",
+                "difference",
+                *(f"**{text}**" if one.decided and not one.agrees else text for one, text in texts),
+            ]
+        )
+    return table(
+        "model | numbers | accuracy > | AUC > | precision > | recall > | specificity > | F1 > | Brier >",
+        rows,
+        "The reference record and this site on the test set at a threshold of 0.5: means over the seeds of "
+        "each, and this site's less the reference's. Bold: outside the reference's 95 % prediction interval.",
+        [run for model in record.ran for run in model.runs],
+    )
+
+
+TABLES = {
+    "tbl-reference": scores,
+    "tbl-reference-points": points,
+    "tbl-reference-claims": claims,
+    "tbl-reference-origin": origin,
+    "tbl-reference-difference": difference,
+}
+
+
+def _points(model: Model) -> Iterator[list[str]]:
+    chosen = f"{number(model.threshold.value)}, by validation"
+    for title, found, at in ((model.title, model.test_at_half, "0.5"), ("", model.test, chosen)):
+        values = [found[metric] for metric in AT_A_THRESHOLD]
+        yield [title, at, *(number(value.value) for value in values)]
+        ends = [interval(value) for value in values]
+        if any(text != DASH for text in ends):
+            yield ["", "", *ends]
+
+
+def _each(values: Iterable[str]) -> str:
     """What runs say, each thing once."""
     return ", ".join(dict.fromkeys(values))

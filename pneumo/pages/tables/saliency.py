@@ -1,53 +1,67 @@
 """What the checks of the heat maps find, in numbers."""
 
-from pneumo.analysis import evidence as attended
-from pneumo.analysis import sanity_checks
-from pneumo.pages.tables._table import DASH, Table, number, p_value, percent, signed, sourced, table
-from pneumo.study.study import Study
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, estimate, number, p_value, signed
+from pneumo.record import Estimate, Record
+from pneumo.record.interpretability import Evidence, SanityChecks
 
 
-@sourced
-def agreements(study: Study) -> Table:
+def agreements(record: Record) -> Table:
     """SimpleCNN's maps against those of its other seeds, its control and chance."""
+    found = record.answer("sanity_checks", SanityChecks).agreements
+    seeds = " and seeds" if len(record.profile.seeds) > 1 else ""
     return table(
         "SimpleCNN's maps against those of | rank correlation > | SSIM >",
-        (
-            [name, signed(found["rank"], 2), signed(found["structure"], 2)]
-            for name, found in sanity_checks.agreements(study).items()
-        ),
+        ([name, signed(one.rank, 2), signed(one.structure, 2)] for name, one in found.items()),
+        "Similarity of SimpleCNN's signed Grad-CAM maps to other maps of the same test images, mean over "
+        f"images{seeds}: rank correlation with its sign, and SSIM.",
+        record.table("tbl-saliency-agreement").runs,
     )
 
 
-@sourced
-def removal(study: Study) -> Table:
+def removal(record: Record) -> Table:
     """Each model's gap between the curves of least and of most relevant pixels first, by map."""
-    rows = []
-    for model in study.ran:
-        gaps = sanity_checks.removal(study, model).gaps
-        rows.append([model.title, *(_interval(*each) for each in gaps)])
-    return table("model | Grad-CAM > | random map > | centre map >", rows)
+    gaps = record.answer("sanity_checks", SanityChecks).gaps
+    rows = [
+        [record.models[name].title, *(estimate(gap, 3, 3, sign=True) for gap in by_map.values())]
+        for name, by_map in gaps.items()
+    ]
+    return table(
+        "model | Grad-CAM > | random map > | centre map >",
+        rows,
+        "Mean height between the curves of @fig-road, least relevant first minus most relevant first, with "
+        "95 % intervals (bootstrap over images). Above zero the map's order is worth something.",
+        record.table("tbl-road").runs,
+    )
 
 
-@sourced
-def attention(study: Study) -> Table:
+def attention(record: Record) -> Table:
     """The share of each region in each model's evidence, beside the region's share of the image."""
-    rows = []
-    names, asked = attended.names(study), attended.asked(study)
-    uniform = {name: float(mask.mean()) for name, mask in attended.regions(study).items()}
-    rows.append(["even map", *(percent(uniform[name]) for name in names), DASH, "0"])
-    for model in study.ran:
-        found = attended.attention(study, model)
+    found = record.answer("evidence", Evidence)
+    names, asked = found.regions, found.asked
+    rows: list[list[str]] = []
+    for name, shares in found.shares.items():
+        if not rows:
+            even = [number(100 * shares[region].uniform, 1) for region in names]
+            rows.append(["even map", *even, DASH, "0"])
         cells = [
-            DASH if share.mean != share.mean
-            else f"{percent(share.mean)} ({number(100 * share.low, 1)}–{number(100 * share.high, 1)})"
-            for share in (found[name] for name in names)
-        ]  # fmt: skip
-        share = found[asked]
-        p = DASH if share.p_value != share.p_value else p_value(share.p_value)
-        rows.append([model.title, *cells, p, str(share.blank)])
-    columns = " | ".join(f"{name} >" for name in names.values())
-    return table(f"model | {columns} | p, {names[asked]} > | blank maps >", rows)
+            estimate(Estimate(share.mean, share.low, share.high), 1, 1, scale=100)
+            for share in (shares[region] for region in names)
+        ]
+        share = shares[asked]
+        title = record.models[name].title
+        rows.append([title, *cells, p_value(share.p_value), str(share.blank)])
+    seeds = ", averaged over seeds" if len(record.profile.seeds) > 1 else ""
+    return table(
+        f"model | {' | '.join(f'{name} (%) >' for name in names.values())} | p, {names[asked]} > "
+        "| blank maps >",
+        rows,
+        "Share of Grad-CAM's evidence for the call in each region, mean over test images with its 95 % "
+        f"interval (bootstrap){seeds}; p of Wilcoxon's signed-rank test against the even map, which compares "
+        "the middle of the images' shares and not their mean. Blank maps, which show no evidence for the "
+        "call, have no share.",
+        record.table("tbl-attention").runs,
+    )
 
 
-def _interval(mean: float, low: float, high: float) -> str:
-    return f"{signed(mean)} ({signed(low)} to {signed(high)})"
+TABLES = {"tbl-saliency-agreement": agreements, "tbl-road": removal, "tbl-attention": attention}

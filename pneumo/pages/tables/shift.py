@@ -1,86 +1,111 @@
 """What changes between validation and test, and whether more than chance is at work."""
 
-from pneumo.analysis import shift
-from pneumo.base.estimate import Estimate
-from pneumo.pages.tables._table import Table, number, signed, sourced, table
-from pneumo.study.study import Study
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import estimate, number, p_value, points
+from pneumo.record import Estimate, Record
+from pneumo.record.shift import Shift
 
 
-@sourced
-def shift_changes(study: Study) -> Table:
+def changes(record: Record) -> Table:
     """Each model's AUC, sensitivity and specificity on test less on validation, first seeds."""
-    measures = (shift.auc_change, shift.sensitivity_change, shift.specificity_change)
+    numbers = record.table("tbl-shift-changes")
     rows = [
-        [model.title, *(_change(measure(model.run)) for measure in measures)] for model in study.ran
+        [
+            record.models[name].title,
+            *(
+                estimate(Estimate(row["value"], row["low"], row["high"]), 3, 3, sign=True)
+                for row in numbers.where(model=name).rows()
+            ),
+        ]
+        for name in numbers.distinct("model")
     ]
-    return table("model | change in AUC > | in sensitivity > | in specificity >", rows)
-
-
-@sourced
-def shift_tests(study: Study) -> Table:
-    """Whether a classifier tells the splits' images apart, class by class."""
-    rows = []
-    for (comparison, name), found in shift.two_samples(study).items():
-        first, second = comparison.split(" and ")
-        interval = f"{number(found.low)} to {number(found.high)}"
-        counts = f"{found.first:,} and {found.second:,}"
-        told = f"{first} from {second}"
-        rows.append([told, name, counts, number(found.auc), interval, number(found.p_value)])
-    return table("told apart | class | images > | AUC > | 95 % interval > | p >", rows)
-
-
-@sourced
-def shift_scores(study: Study) -> Table:
-    """Each model's scores of each class: validation against test, first seeds."""
-    rows: list[list[str]] = []
-    for found in shift.scores(study):
-        new = not rows or all(row[0] != found.model for row in rows)
-        rows.append(
-            [
-                found.model if new else "",
-                found.label,
-                number(found.val, 2),
-                number(found.test, 2),
-                number(found.distance, 2),
-                "< 0.001" if found.p_value < 0.001 else number(found.p_value),
-            ]
-        )
     return table(
-        "model | class | median logit, validation > | median logit, test > | distance > | p, adjusted >",
+        "model | change in AUC > | in sensitivity > | in specificity >",
         rows,
+        f"Test less validation, at the threshold that Youden's J chose on validation{_seed(record)}: change "
+        "in AUC, sensitivity and specificity, each with its 95 % interval.",
+        numbers.runs,
     )
 
 
-@sourced
-def shift_losses(study: Study) -> Table:
+def tests(record: Record) -> Table:
+    """Whether a classifier tells the splits' images apart, class by class."""
+    rows = [
+        [
+            row["comparison"].replace(" and ", " from "),
+            row["class"],
+            f"{row['first']:,.0f} and {row['second']:,.0f}",
+            estimate(Estimate(row["auc"], row["low"], row["high"]), 3, 3),
+            p_value(row["p_value"]),
+        ]
+        for row in record.table("tbl-shift").rows()
+    ]
+    resamples = record.answer("shift", Shift).resamples
+    return table(
+        "told apart | class | images > | AUC (95 % interval) > | p >",
+        rows,
+        "How well a classifier on the pixels tells two sets of images apart, class by class: AUC over five "
+        f"turns, its interval [@ledell2015], and the p-value of a permutation test with {resamples} "
+        "dealings. Development is training and validation together.",
+    )
+
+
+def scores(record: Record) -> Table:
+    """Each model's scores of each class: validation against test, first seeds."""
+    numbers = record.table("tbl-shift-scores")
+    rows = [
+        [
+            "" if place else record.models[name].title,
+            row["label"],
+            number(row["val"], 2),
+            number(row["test"], 2),
+            number(row["distance"], 2),
+            p_value(row["p_value"]),
+        ]
+        for name in numbers.distinct("model")
+        for place, row in enumerate(numbers.where(model=name).rows())
+    ]
+    return table(
+        "model | class | median logit, validation > | median logit, test > | distance > | p, adjusted >",
+        rows,
+        f"Scores on validation and on test{_seed(record)}: medians, the distance of Kolmogorov and Smirnov, "
+        "and its p-value after Holm's adjustment.",
+        numbers.runs,
+    )
+
+
+def losses(record: Record) -> Table:
     """The specificity that was promised and not kept, and how much of it is the threshold's, first seeds."""
-    rows = []
-    for model in study.ran:
-        found = shift.loss(model.run)
-        rows.append(
-            [
-                model.title,
-                number(found.promised.sensitivity),
-                number(found.promised.specificity),
-                number(found.kept.specificity),
-                number(found.rechosen.specificity),
-                _points(found.total),
-                _points(found.of_threshold),
-                _points(found.of_ranking),
-            ]
-        )
+    rows = [
+        [
+            record.models[name].title,
+            number(found.promised.sensitivity),
+            number(found.promised.specificity),
+            number(found.kept.specificity),
+            number(found.rechosen.specificity),
+            *(points(share) for share in (found.total, found.of_threshold, found.of_ranking)),
+        ]
+        for name, found in record.answer("shift", Shift).losses.items()
+    ]
     return table(
         "model | sensitivity, validation > | specificity, validation > | test > | test, re-chosen > "
         "| points lost > | to the threshold > | to the ranking >",
         rows,
+        "Specificity promised on validation, kept on test at the same threshold, and at the threshold "
+        "re-chosen on the test set for the sensitivity of validation (for reading only), with the loss in "
+        f"percentage points and its two parts{_seed(record)}. A negative part means that this would cost "
+        "specificity instead of giving it back.",
+        record.table("tbl-shift-threshold").runs,
     )
 
 
-def _change(change: Estimate) -> str:
-    return f"{signed(change.value)} ({signed(change.low)} to {signed(change.high)})"
+TABLES = {
+    "tbl-shift-changes": changes,
+    "tbl-shift": tests,
+    "tbl-shift-scores": scores,
+    "tbl-shift-threshold": losses,
+}
 
 
-def _points(share: float) -> str:
-    """A share in percentage points; no sign where it rounds to nothing."""
-    text = number(100 * share, 1)
-    return text if text.strip("-0.") else number(0, 1)
+def _seed(record: Record) -> str:
+    return ", first seed" if len(record.profile.seeds) > 1 else ""

@@ -1,0 +1,103 @@
+"""What the data hold: cases by class, exact duplicates, example images, and the ranges of augmentation."""
+
+from typing import Any
+
+import numpy as np
+
+from pneumo.analysis import baselines
+from pneumo.record import Frame, Part, frame, images
+from pneumo.record.data_audit import DataAudit
+from pneumo.study.study import Study
+
+EXAMPLES = 8  # training images of each class that the figure shows
+
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the figures and tables of the page on the data."""
+    data, about, audit = study.data, study.about, study.audit
+    counts = data.counts()
+    totals = {name: len(split.labels) for name, split in data.splits.items()}
+    shares = {name: float(split.labels.mean()) for name, split in data.splits.items()}
+    majority = about.positive if shares["train"] > 0.5 else about.negative
+    auc, mirrored = baselines.mirror_aucs(study)
+    by_class = frame(
+        [
+            {"split": name, "class": title, "images": number, "share": number / totals[name]}
+            for name, own in counts.items()
+            for title, number in own.items()
+        ]
+    )
+    found = [{"finding": "repeats", "where": s.name, "images": s.duplicates} for s in audit.splits]
+    found += [
+        {"finding": "shared", "where": " and ".join(pair), "images": number}
+        for pair, number in audit.shared.items()
+    ]
+    found.append({"finding": "conflicts", "where": "all", "images": audit.label_conflicts})
+    return Part(
+        {
+            "data_audit": DataAudit(
+                across=audit.across,
+                across_with_test=audit.across_with_test,
+                label_conflicts=audit.label_conflicts,
+                shares=shares,
+                majority=majority,
+                majority_accuracy=counts["test"][majority] / totals["test"],
+                specificity_step=100 / counts["test"][about.negative],
+                sensitivity_step=100 / counts["test"][about.positive],
+                auc=auc,
+                auc_mirrored=mirrored,
+            )
+        },
+        figures={
+            "fig-examples": _examples(study),
+            "fig-class-balance": by_class,
+            "fig-augmentation": _augmented(study),
+        },
+        tables={
+            "tbl-data": by_class,
+            "tbl-audit": frame(found),
+            "tbl-augmentation": _ranges(study),
+        },
+    )
+
+
+def _examples(study: Study) -> Frame:
+    """Training images drawn at random with a fixed seed, class by class."""
+    train, generator = study.data.train, np.random.default_rng(0)
+    rows: list[dict[str, Any]] = []
+    for label, title in enumerate(study.about.classes):
+        members = np.flatnonzero(train.labels == label)
+        chosen = generator.choice(members, min(EXAMPLES, len(members)), replace=False)
+        rows += [image_row(study, "train", int(index)) | {"class": title} for index in chosen]
+    return frame(rows)
+
+
+def _augmented(study: Study) -> Frame:
+    """The image of each class that the study's augmented examples were made from: its first in training."""
+    places = (int(np.flatnonzero(study.data.train.labels == label)[0]) for label in (0, 1))
+    rows = [image_row(study, "train", place) for place in places]
+    return frame(rows, runs=[study.ran[0].run.label] if study.ran else [])
+
+
+def _ranges(study: Study) -> Frame:
+    ranges = study.models[0].recipe.augmentation
+    return frame(
+        [
+            {"change": "flip", "range": ranges.flip, "of": "probability"},
+            {"change": "rotation", "range": ranges.rotation, "of": "degrees"},
+            {"change": "translation", "range": ranges.translation, "of": "side"},
+            {"change": "brightness", "range": ranges.brightness, "of": "grey scale"},
+            {"change": "contrast", "range": ranges.contrast, "of": "contrast"},
+        ]
+    )
+
+
+def image_row(study: Study, split: str, index: int) -> dict[str, Any]:
+    """What a record says of an image, and finds it by: split, index, label and SHA-256."""
+    cases = study.data.splits[split]
+    return {
+        "split": split,
+        "index": index,
+        "label": int(cases.labels[index]),
+        "sha256": images.digest(cases.images[index]),
+    }

@@ -1,0 +1,119 @@
+"""What the seed alone changes: each run's metrics and curve, and where the mean of new runs should lie."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from pneumo.record import Frame, Part, frame
+from pneumo.statistics import metrics
+from pneumo.study import ensemble
+from pneumo.study.study import HALF, YOUDEN, Study, threshold
+
+RULES = (HALF, YOUDEN)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one run says of the test images."""
+
+    model: str
+    seed: int
+    probabilities: NDArray[np.float64]  # (N,)
+    thresholds: Mapping[str, float]  # by the ids of RULES
+    run: str = ""  # its label
+
+
+def part(study: Study) -> Part:
+    """The numbers that another study is compared with, should this one become the reference."""
+    return frames(
+        study.data.test.labels,
+        [
+            Scored(
+                model.name,
+                run.seed,
+                run.predictions["test"].probabilities,
+                {rule.name: threshold(run, rule) for rule in RULES},
+                run.label,
+            )
+            for model in ensemble.compared(study)
+            for run in model.runs
+        ],
+    )
+
+
+def frames(labels: NDArray[np.uint8], scored: Sequence[Scored]) -> Part:
+    """Curves, every seed's metrics, and the prediction intervals, from predictions alone.
+
+    Args:
+        labels: the test images', (N,).
+        scored: every run, model by model.
+    """
+    runs = [one.run for one in scored if one.run]
+    return Part(
+        figures={"fig-reference-curves": _curves(labels, scored, runs)},
+        tables={
+            "tbl-reference-seeds": (seeds := _seeds(labels, scored, runs)),
+            "tbl-reference-expected": _expected(seeds, runs),
+        },
+    )
+
+
+def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tuple[float, float]:
+    """Where the mean of new runs should lie, judged by earlier ones (Meeker, Hahn & Escobar 2017).
+
+    Student's prediction interval for the mean of `runs` further draws from the population of which
+    `values` are a sample: mean ± t · s · √(1/runs + 1/n).
+
+    Args:
+        values: a metric of earlier runs, (n,).
+        runs: how many new ones are averaged, at least 1.
+        confidence: in (0, 1).
+
+    Returns:
+        Its ends; both NaN with fewer than two values, or where one is undefined.
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    if len(sample) < 2 or not np.isfinite(sample).all():
+        return math.nan, math.nan
+    reach = stats.t.ppf(0.5 + confidence / 2, len(sample) - 1) * np.std(sample, ddof=1)
+    reach *= math.sqrt(1 / runs + 1 / len(sample))
+    return float(sample.mean() - reach), float(sample.mean() + reach)
+
+
+def _curves(labels: NDArray[np.uint8], scored: Sequence[Scored], runs: Sequence[str]) -> Frame:
+    rows = [
+        {"model": one.model, "seed": one.seed, "false positive rate": x, "sensitivity": y}
+        for one in scored
+        for x, y in zip(*metrics.roc(labels, one.probabilities), strict=True)
+    ]
+    return frame(rows, runs=runs)
+
+
+def _seeds(labels: NDArray[np.uint8], scored: Sequence[Scored], runs: Sequence[str]) -> Frame:
+    rows = [
+        {"model": one.model, "rule": rule.name, "metric": metric, "seed": one.seed, "value": value}
+        for one in scored
+        for rule in RULES
+        for metric, value in metrics.evaluate(
+            labels, one.probabilities, one.thresholds[rule.name]
+        ).items()
+    ]
+    return frame(rows, runs=runs)
+
+
+def _expected(seeds: Frame, runs: Sequence[str]) -> Frame:
+    """95 % prediction intervals for the mean of as many new runs as there are, and of fewer."""
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for row in seeds.rows():
+        values.setdefault((row["model"], row["rule"], row["metric"]), []).append(row["value"])
+    rows = []
+    for (model, rule, metric), sample in values.items():
+        for count in range(1, len(sample) + 1):
+            low, high = expected(sample, count)
+            row = {"model": model, "rule": rule, "metric": metric, "runs": count}
+            rows.append(row | {"low": low, "high": high})
+    return frame(rows, runs=runs)

@@ -1,0 +1,54 @@
+"""How far the test set lies from the images that a model was developed on, as a record says it."""
+
+from dataclasses import dataclass
+
+from pneumo.record.answers import Counts
+
+
+@dataclass(frozen=True)
+class TwoSample:
+    """Whether a classifier can tell two groups of images apart."""
+
+    first: int  # images in the one group
+    second: int  # and in the other
+    auc: float  # 0.5: not at all
+    low: float  # of the 95 % interval
+    high: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A run's operating points, from which its loss of specificity can be told in two."""
+
+    promised: Counts  # on validation, at Youden's threshold
+    kept: Counts  # on test, at the same
+    rechosen: Counts  # on test, where sensitivity is at least what was promised
+
+    @property
+    def total(self) -> float:
+        """The specificity that was promised and not kept."""
+        return self.promised.specificity - self.kept.specificity
+
+    @property
+    def of_threshold(self) -> float:
+        """What another threshold would give back."""
+        return self.rechosen.specificity - self.kept.specificity
+
+    @property
+    def of_ranking(self) -> float:
+        """What no threshold gives back, since negative images are ranked among the positive ones."""
+        return self.promised.specificity - self.rechosen.specificity
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Between validation and test, first seeds."""
+
+    losses: dict[str, Loss]  # by model
+    significance: float  # the p-value below which two distributions of scores differ
+    pairs: int  # how many were compared
+    differ: dict[str, int]  # and how many of them differ, by class
+    resamples: int  # dealings of the permutation test
+    control: dict[str, TwoSample]  # training against validation, by class
+    apart: dict[str, TwoSample]  # development against test, by class
