@@ -18,6 +18,7 @@ from pneumo.analysis import writing
 from pneumo.base import paths
 from pneumo.base.errors import printable
 from pneumo.commands import main as cli
+from pneumo.commands import predict as command
 from pneumo.commands.progress import Display
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
@@ -141,7 +142,7 @@ def test_a_files_name_is_shown_and_written_as_it_is_and_steers_nothing(
     (tmp_path / "plain.png").replace(tmp_path / name)
     found = predict.report(study, [name, f"gone-{name}"], "simple-cnn")
     console = Console(file=io.StringIO(), width=300)
-    predict.show(found, console)
+    command.show(found, console)
     shown = console.file.getvalue()
     assert all(sign.isprintable() or sign == "\n" for sign in shown)
     written = predict.to_json(found)
@@ -230,7 +231,7 @@ def test_nothing_that_a_manifest_says_becomes_markup(hostile, storm):
     names = {path.name.removesuffix(".md.j2") for path in FRAGMENTS.glob("*.md.j2")} & {
         "models-not-run", "comparison", "not-run", "learned", "reference-origin", "data-source",
     }  # fmt: skip
-    tables = ["tbl-runs", "tbl-comparison", "tbl-models", "tbl-software"]
+    tables = ["tbl-runs", "tbl-comparison", "tbl-versions", "tbl-weights"]
     texts = [fragments.render(hostile, name) for name in names]
     texts += [showing.table_markdown(hostile, name) for name in tables if name in TABLES]
     assert any("onerror" in text for text in texts)  # as text
