@@ -53,7 +53,7 @@ def scanned(*where):
 
 os.listdir, os.scandir = listed, scanned
 """
-# The profile that the process and the page's cells know.
+# The profile that the process knows.
 SMALL = """
 from pneumo.training.recipes import PROFILES, Profile
 
@@ -67,33 +67,17 @@ PAGE = """
 
 ```{python}
 #| include: false
-import small
-from pneumo.pages import figures
-from pneumo.pages.drawing import show
-from pneumo.study.study import load
-from pneumo.pages.prose import caption, say
+from pneumo.pages import figure, open_record, say, table
 
-study = load("small")
+record = open_record()
 ```
 
 ```{python}
 #| output: asis
-say(study, "notice")
-```
-
-::: {#fig-cnn-curves}
-```{python}
-#| renderings: [light, dark]
-#| fig-alt: "Two line charts over epochs."
-drawn = show(figures.cnn_curves(study))
-```
-
-`{python} caption(study, "cnn-curves", drawn)`
-:::
-
-```{python}
-#| output: asis
-say(study, "comparison")
+say(record, "notice")
+figure(record, "fig-cnn-curves")
+table(record, "tbl-summary")
+say(record, "comparison")
 ```
 """
 BOOK = """
@@ -106,24 +90,18 @@ bibliography: references.bib
 format:
   html: default
 """
-# A process: a study trained, its page rendered, its results beside it; then what all files hold.
+# A process: a study trained, its record written, a page rendered from it.
 MAKE = """
 import sys
 from pathlib import Path
 import small
+from pneumo.analysis import writing
 from pneumo.study import study
-from report.engine import site
+from report.engine.__main__ import main
 
-BESIDE = '''
-import small
-from pneumo.analysis import results
-from pneumo.study import study
-results.write(study.load("small"), folder, "portable")
-'''
-
-book, templates, made = map(Path, sys.argv[1:])
-study.run("small", "phantom")
-site.render(book, templates, made / "site", beside=BESIDE)
+book, record, site = sys.argv[1:]
+writing.write(study.run("small", "phantom"), Path(record))
+sys.exit(main([book, "--engine", "portable", "--record", record, "--output", site]))
 """
 # A process: what it sees of its surroundings.
 TELL = """
@@ -204,7 +182,7 @@ def surrounded(tmp_path, with_comma):
             "PYTHONPATH": os.pathsep.join((str(modules), str(paths.root()))),
         }
         done = subprocess.run(
-            [sys.executable, "-c", code, book, paths.templates() / "site", folder],
+            [sys.executable, "-c", code, book, folder / "record", folder / "site"],
             cwd=elsewhere,
             env=environment,
             umask=0o077 if "umask" in changes else 0o022,
