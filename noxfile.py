@@ -99,7 +99,7 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory as ratios, write bench.json (-- --only ID…, --output FILE)."""
     install(session, "pages", TRAIN)
     session.install("-e", ".[dask]")
-    session.run("python", "-m", "report.engine.bench", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

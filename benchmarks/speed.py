@@ -474,7 +474,3 @@ def _network_input(images: np.typing.NDArray[np.uint8], recipe: Recipe) -> Tenso
 def _finished(status: int, recipe: Recipe) -> None:
     if status:
         raise BenchError(f"the training of {recipe.name} ended with status {status}")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -18,6 +18,7 @@ from pneumo.analysis import (
     sanity_checks,
     shift,
 )
+from pneumo.record.ablation import JUDGE
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import mean_difference
 from pneumo.study import ensemble, selection
@@ -314,7 +315,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
 def _held_out_foretells_test(study: Study) -> list[Claim]:
     """Whether changes that help on the images that choices are made by help on test, too."""
     changes = ablation.rows(study)
-    found = ablation.agreement(changes, ablation.JUDGE)
+    found = ablation.agreement(changes, JUDGE)
     if found is None:
         return []
     plain = ablation.agreement(changes, "val")

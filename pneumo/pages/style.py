@@ -8,9 +8,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pneumo.data.descriptions import DESCRIPTIONS
 from pneumo.record import Record
-from pneumo.study.study import Study
 
 # Near Okabe & Ito's hues, moved until any two differ to a colour-blind eye, too, and stand out from the page.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0b62cf", "#c23e08", "#14a579", "#9d5395", "#e07800"
@@ -25,11 +23,6 @@ DARK = {
     SLATE: "#d3dce0", INK: "#dfe6e9", GREY: "#a3b1b8", PALE: "#39464c",
     WASH: "#1f2b31", SHADE: "#1d3442", PAGE: "#12181b",
 }  # fmt: skip
-CLASS_COLOURS = {
-    name: colour
-    for about in DESCRIPTIONS.values()
-    for name, colour in zip(about.classes, (BLUE, VERMILION), strict=True)
-}
 MODELS = (SLATE, BLUE, GREEN, VERMILION, PURPLE, ORANGE)
 # Of operating points, by the rule's id.
 MARKERS = {"half": "o", "youden": "D", "sensitivity-95": "^", "sensitivity-99": "v"}
@@ -68,10 +61,10 @@ def placeholder(record: Record, height: float = 0.7) -> Figure:
     return canvas
 
 
-def figure(study: Study | Record, height: float, width: float = WIDTH) -> Figure:
+def figure(record: Record, height: float, width: float = WIDTH) -> Figure:
     """An empty figure in the project's style, marked where the data are the phantom's."""
     canvas = unmarked(height, width)
-    if study.data.is_phantom:
+    if record.data.is_phantom:
         canvas.suptitle(PHANTOM, color=VERMILION, fontsize=HEAD, fontweight="bold")
     return canvas
 
@@ -81,15 +74,14 @@ def unmarked(height: float, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor=PAGE)
 
 
-def model_styles(study: Study | Record) -> dict[str, dict[str, Any]]:
+def class_colours(record: Record) -> dict[str, str]:
+    """The colour of each class, by its name."""
+    return dict(zip(record.about.classes, (BLUE, VERMILION), strict=True))
+
+
+def model_styles(record: Record) -> dict[str, dict[str, Any]]:
     """A colour and a dash pattern for each model, the same in every figure."""
-    models = study.models
-    named = (
-        [name for name in models if name != "ensemble"]
-        if isinstance(models, dict)
-        else [model.name for model in models]
-    )
-    return looks(named)
+    return looks(name for name in record.models if name != "ensemble")
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,6 @@ from pneumo.study.executors import (
     ExecutorError,
     Pool,
     run,
-    use_threads,
 )
 
 CONNECT_TIMEOUT = 20  # seconds for a scheduler to answer
@@ -220,6 +219,8 @@ def _run_there(topic: str, function: Callable[..., Any], *arguments: Any, **inpu
     while not _turn.acquire(timeout=1):
         check()
     try:
+        from pneumo.training.train import use_threads
+
         use_threads(worker.state.nthreads)
         return run(function, arguments, inputs, send)
     finally:

@@ -342,6 +342,8 @@ def _begin(writer: Connection, alive: Connection, threads: int) -> None:
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    from pneumo.training.train import use_threads
+
     use_threads(threads)
     global _writer
     _writer = writer
@@ -394,13 +396,6 @@ class _Sender:
         plain = {k: v if isinstance(v, (int, str)) else float(v) for k, v in row.items()}
         self._send(EPOCH, plain)  # the display counts the epoch's images by itself
         self._images, self._sent = 0, time.monotonic()
-
-
-def use_threads(count: int) -> None:
-    """Compute with `count` threads in this process."""
-    import torch
-
-    torch.set_num_threads(count)
 
 
 def _cores() -> int:

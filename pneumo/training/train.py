@@ -100,6 +100,11 @@ def find_device(name: str) -> torch.device:
         raise TrainingError(f"no device {name!r} here ({reason}); try auto or cpu") from None
 
 
+def use_threads(count: int) -> None:
+    """Compute with `count` threads in this process."""
+    torch.set_num_threads(count)
+
+
 def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
     """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
     generator = np.random.default_rng(seed)

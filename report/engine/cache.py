@@ -36,7 +36,8 @@ _COUNTING = (
     "TZ",
 )
 _LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
-PICTURES = "figures"  # the folder that cells write their drawings into
+# What cells draw beside the pages, each named by its content.
+DRAWINGS = re.compile(r"figures/[\w-]+-[0-9a-f]{8}-(?:light|dark)\.svg")
 # No cell reads a page's prose, or what only a browser reads.
 _NOT_FOR_CELLS = (".qmd", ".css", ".scss", ".js")
 
@@ -153,8 +154,7 @@ def stamps(folder: Path) -> dict[str, list[int]]:
 
 def has_pictures(project: Path, outputs: str) -> bool:
     """Whether every drawing that outputs of an earlier build name is still beside the pages."""
-    named = re.findall(rf"\]\(({PICTURES}/[\w.-]+)\)", outputs)
-    return all((project / name).is_file() for name in named)
+    return all((project / name).is_file() for name in DRAWINGS.findall(outputs))
 
 
 def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
@@ -166,9 +166,8 @@ def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator
     built = site.resolve()  # and beside it, while it is built, a folder whose name begins so
     for folder in (paths.templates(), project.resolve()):
         for name, path in _below(folder):
-            made = str(path).startswith(
-                (f"{built}/", f"{built}.", f"{project.resolve()}/{PICTURES}/")
-            )
+            made = str(path).startswith((f"{built}/", f"{built}."))
+            made = made or DRAWINGS.fullmatch(name.partition("/")[2]) is not None
             if path.suffix not in endings and not made:
                 yield name, path
 

@@ -1,17 +1,15 @@
 """What a site has beside its pages: the record that it was made from, and the commit that it was built at."""
 
 import json
-import re
 import shutil
 import subprocess
 from html import escape
 from pathlib import Path
 
-from report.engine.cache import PICTURES
+from report.engine.cache import DRAWINGS
 from report.engine.plain import read_text
 
 BUILD = "build.json"
-_DRAWN = re.compile(r"[\w-]+-[0-9a-f]{8}-(light|dark)\.svg")  # by a cell, named by its content
 
 
 def copy_record(record: Path, site: Path) -> None:
@@ -49,6 +47,7 @@ def label(site: Path, built_at: str, engine: str) -> None:
 
 def remove_stale(project: Path, site: Path) -> None:
     """Remove the drawings of cells that no page of a project's whole site shows."""
-    for path in (project / PICTURES).glob("*.svg"):
-        if _DRAWN.fullmatch(path.name) and not (site / PICTURES / path.name).is_file():
+    for path in project.glob("*/*.svg"):
+        name = path.relative_to(project).as_posix()
+        if DRAWINGS.fullmatch(name) and not (site / name).is_file():
             path.unlink(missing_ok=True)

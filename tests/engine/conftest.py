@@ -5,10 +5,13 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from pneumo.record import Part, Record
+from pneumo.record import write as write_files
 from report.engine import site
 from report.engine.config import Book, read_book
 from report.engine.document import Document, assemble
@@ -93,6 +96,19 @@ def git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     return run
+
+
+def write_record(folder: Path, dataset: str = "pneumoniamnist", **answers: Any) -> Record:
+    """A small record of a data set, with the answers that are given."""
+    data = {"source": "file", "fingerprint": "b735", "size": 28, "counts": {}, "dataset": dataset}
+    known = {
+        "profile": "standard", "written": "2026-01-31", "engine": "portable", "models": {}, "data": data,
+        "claims": [{"id": "round", "text": "It is round.", "verdict": "supported", "evidence": "seen"}],
+        "provenance": {"pneumo": "1", "runs": [{"run": "simple-cnn-s0-0123", "git_commit": "a" * 40}]},
+    }  # fmt: skip
+    return write_files(
+        folder, [Part(answers=known | answers)], {"predictions/one-s0.csv": b"0,0.5\n"}
+    )
 
 
 def read(folder: Path) -> tuple[Document, Book]:

@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import TEMPLATES
+from bs4 import BeautifulSoup
+from conftest import TEMPLATES, write_record
+from pypdf import PdfReader
 
 from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+from pneumo.pages import open_record
 from report.engine import cache as module
-from report.engine import site
+from report.engine import check, site
 from report.engine.__main__ import main
 from report.engine.cache import Cache
 
@@ -105,16 +109,6 @@ def test_a_file_of_the_project_that_is_another_now_runs_all_pages(build, project
     assert "<code>43</code>" in html(project, "two")
 
 
-def test_a_study_that_was_finished_anew_runs_all_pages(build, tmp_path):
-    folder = tmp_path / "home" / "studies"
-    folder.mkdir(parents=True)
-    (folder / "smoke.json").write_text("{}")
-    assert build() == ["one", "two"]
-    (folder / "smoke.json").write_text("[]")
-    assert build() == ["one", "two"]
-    assert build() == []
-
-
 def test_another_variable_that_counts_runs_all_pages_and_the_old_one_none(build, monkeypatch):
     monkeypatch.setenv("PNEUMO_PROFILE", "paper")
     assert build() == ["one", "two"]
@@ -195,45 +189,144 @@ def test_what_nobody_used_for_long_is_removed(tmp_path):
 
 
 @pytest.fixture
-def record(tmp_path):
-    """A small record."""
-    folder = tmp_path / "record"
-    (folder / "predictions").mkdir(parents=True)
-    (folder / "results.json").write_text('{"auc": 0.9}')
-    (folder / "predictions" / "one-s0.csv").write_text("0,0.5\n")
-    (folder / "SHA256SUMS").write_text("made up\n")
-    return folder
+def environment(monkeypatch):
+    """What a build sets of the environment is taken back."""
+    for name in ("PNEUMO_RECORD", "QUARTO_PROFILE"):
+        monkeypatch.setenv(name, "")
 
 
-def test_a_record_reaches_the_cells_and_the_site(project, record, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("PNEUMO_RECORD", "")  # main sets it; the patch takes it back
+OPTIONS = ("--engine", "portable", "--no-study", "--record", "record")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_record_reaches_the_cells_and_the_site(project, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    record = write_record(tmp_path / "record", auc=0.9).path
     edit(
         project / "one.qmd",
         "1 + 1",
         "open(__import__('os').environ['PNEUMO_RECORD'] + '/results.json').read()",
     )
-    options = [str(project), "--engine", "portable", "--no-study", "--record", "record"]
-    assert main(options) == 0, capsys.readouterr().err
+    assert main([str(project), *OPTIONS]) == 0, capsys.readouterr().err
     built = project / "_book"
     assert "0.9" in html(project, "one")
     for name in ("results.json", "predictions/one-s0.csv", "SHA256SUMS"):
         assert (built / "record" / name).read_bytes() == (record / name).read_bytes()
     for name in ("results.json", "predictions/one-s0.csv"):
         assert (built / name).read_bytes() == (record / name).read_bytes()
-    (record / "results.json").write_text('{"auc": 0.8}')
-    (record / "SHA256SUMS").write_text("made up anew\n")
-    assert main(options) == 0
+    write_record(record, auc=0.8)
+    assert main([str(project), *OPTIONS]) == 0
     assert "0.8" in html(project, "one")
 
 
 @pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize("name", ["results.json", "SHA256SUMS"])
-def test_a_folder_that_is_no_record_is_refused(project, record, name, monkeypatch, capsys):
-    monkeypatch.setenv("PNEUMO_RECORD", "")
-    (record / name).unlink()
-    assert main([str(project), "--no-study", "--record", str(record)]) == 1
-    assert f"{record} is no record: it has no {name}" in capsys.readouterr().err
+@pytest.mark.usefixtures("environment")
+def test_a_folder_that_is_no_record_is_refused(name, project, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (write_record(tmp_path / "record").path / name).unlink()
+    assert main([str(project), *OPTIONS]) == 1
+    assert name in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_book_has_the_title_of_the_data_set_that_its_record_is_of(
+    project, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    other = "book: {title: Breasts, page-footer: {center: Ultrasound}}\n"
+    (project / "_quarto-breastmnist.yml").write_text(other)
+    edit(
+        project / "one.qmd", "1 + 1", "__import__('pneumo.pages').pages.open_record().data.dataset"
+    )
+    write_record(tmp_path / "record", "breastmnist")
+    assert main([str(project), *OPTIONS]) == 0, capsys.readouterr().err
+    assert "– Breasts</title>" in html(project, "one")
+    assert "Ultrasound" in html(project, "one")
+    assert "breastmnist" in html(project, "one")
+    write_record(tmp_path / "record")
+    assert main([str(project), *OPTIONS]) == 0, capsys.readouterr().err
+    assert "– Small</title>" in html(project, "one")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title"), [("breastmnist", ""), ("pneumoniamnist", "breastmnist")]
+)
+def test_without_the_engine_no_page_opens_a_record_of_another_data_set_than_the_titles(
+    dataset, title, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PNEUMO_RECORD", str(write_record(tmp_path / "record", dataset).path))
+    monkeypatch.setenv("QUARTO_PROFILE", title)
+    with pytest.raises(PneumoError, match=f"set QUARTO_PROFILE={dataset}"):
+        open_record()
+    monkeypatch.setenv("QUARTO_PROFILE", f"draft,{dataset}")
+    assert open_record().data.dataset == dataset
+
+
+DRAWING = '''\
+from pathlib import Path
+Path("figures").mkdir(exist_ok=True)
+for place, theme in enumerate(("light", "dark")):
+    Path(f"figures/fig-a-{place:08x}-{theme}.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt"/>')
+print("""
+::: {#fig-a}
+
+::: {.light-content}
+![](figures/fig-a-00000000-light.svg){fig-alt="A box"}
+:::
+
+:::: {.content-visible when-format="html"}
+::: {.dark-content}
+![](figures/fig-a-00000001-dark.svg){fig-alt="A box"}
+:::
+::::
+
+A *drawn* box.
+:::
+""")
+'''
+
+
+def test_a_drawing_beside_the_pages_is_made_again_where_it_is_gone_and_removed_when_no_page_shows_it(
+    project, build
+):
+    drawn, kept = project / "figures" / "fig-a-00000000-light.svg", project / "figures" / "mine.svg"
+    before = (project / "one.qmd").read_text()
+    (project / "one.qmd").write_text(f"{before}\n```{{python}}\n#| output: asis\n{DRAWING}```\n")
+    assert build() == ["one"]
+    kept.write_text("not drawn by a cell")
+    assert build() == ["one", "two"]  # it is a file of the project
+    drawn.unlink()
+    (project / "two.qmd").write_text("# Two\n")
+    assert build() == ["one"]
+    assert drawn.is_file()
+    (project / "one.qmd").write_text(before)
+    assert build() == ["one"]
+    assert [path.name for path in (project / "figures").iterdir()] == ["mine.svg"]
+
+
+def test_of_a_drawing_in_two_colours_a_reader_loads_one_late_and_paper_has_the_light_one(
+    project, build
+):
+    edit(project / "_quarto.yml", "html: default", "html: default\n  typst: default")
+    (project / "one.qmd").write_text(f"# One\n\n```{{python}}\n#| output: asis\n{DRAWING}```\n")
+    build()
+    page = BeautifulSoup(html(project, "one"), "lxml")
+    for scheme in ("light", "dark"):
+        (picture,) = page.select(f"#fig-a .{scheme}-content img")
+        assert scheme in picture["src"]
+        assert (picture["alt"], picture["loading"]) == ("A box", "lazy")
+        assert (picture["width"], picture["height"]) == ("120", "60")
+    assert page.select_one("#fig-a figcaption").text == "Figure\xa01.1: A drawn box."
+    site_page = check.read_pages(project / "_book")["one.html"]
+    assert [name for name in site_page.files if "figures/" in name] == [
+        "figures/fig-a-00000000-light.svg"
+    ]
+    assert list(check.problems(project / "_book")) == []
+    pdf = PdfReader(project / "_book" / "book.pdf")
+    (text,) = (page.extract_text() for page in pdf.pages if "drawn box" in page.extract_text())
+    assert "Figure\xa01.1. A drawn box." in text
 
 
 def test_a_site_carries_the_commit_that_it_was_built_at(project, build, git):

@@ -1,9 +1,9 @@
 """A look at a site's pages: what leads nowhere or was left behind is told, and nothing else."""
 
-import hashlib
 import json
 
 import pytest
+from conftest import write_record
 
 from report.engine import check
 
@@ -109,28 +109,14 @@ def test_numbers_that_pages_and_pdf_do_not_share_are_told(site):
     ]
 
 
-RESULTS = {
-    "schema": 2,
-    "profile": "standard",
-    "data": {"source": "file", "fingerprint": "b735afb1651573a5"},
-    "models": {},
-    "claims": [{"id": "round", "text": "It is round.", "verdict": "supported", "evidence": "seen"}],
-    "provenance": {"runs": [{"run": "simple-cnn-s0-0123", "git_commit": "a" * 40}]},
-}
-
-
 @pytest.fixture
 def fit(site):
-    """A site that may be published, and what changes its results and the commit that it names."""
+    """A site that may be published, and what changes its record and the commit that it names."""
     folder = site()
     (folder / ".nojekyll").touch()
 
-    def change(commit="b" * 40, **results):
-        content = json.dumps(RESULTS | results).encode()
-        (folder / "record").mkdir(exist_ok=True)
-        (folder / "record" / "results.json").write_bytes(content)
-        sums = f"{hashlib.sha256(content).hexdigest()}  results.json\n"
-        (folder / "record" / "SHA256SUMS").write_text(sums)
+    def change(commit="b" * 40, **answers):
+        write_record(folder / "record", **answers)
         (folder / "build.json").write_text(json.dumps({"commit": commit}))
 
     change()
@@ -142,18 +128,20 @@ def test_a_site_of_real_data_and_committed_code_may_be_published(fit, capsys):
     assert f"can be published; it was built at {'b' * 40}" in capsys.readouterr().out
 
 
+PHANTOM = {"source": "phantom", "fingerprint": "b735", "size": 28, "dataset": "pneumoniamnist"}
+
+
 def trained_at(commit):
-    return {"provenance": {"runs": [{"run": "simple-cnn-s0-0123", "git_commit": commit}]}}
+    run = {"run": "simple-cnn-s0-0123", "git_commit": commit}
+    return {"provenance": {"pneumo": "1", "runs": [run]}}
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"schema": 99}, "a newer version of pneumo"),
-        ({"data": []}, "record is damaged"),
-        ({"data": {"source": "phantom"}}, "of the synthetic phantom, not medical data"),
+        ({"data": PHANTOM}, "of the synthetic phantom, not medical data"),
         ({"claims": []}, "the results hold no claims"),
-        ({"provenance": {"runs": []}}, "the results name no runs"),
+        ({"provenance": {"pneumo": "1", "runs": []}}, "the results name no runs"),
         (trained_at("b" * 40 + "-dirty"), "run simple-cnn-s0-0123 was trained from changes"),
         (trained_at(None), "run simple-cnn-s0-0123 was trained outside a checkout"),
         ({"commit": "b" * 40 + "-dirty"}, "the site was built from changes that no commit has"),
@@ -170,7 +158,7 @@ def test_what_must_not_be_published_is_refused(fit, changes, said, capsys):
     assert said in line
 
 
-@pytest.mark.parametrize("name", ["record/results.json", "build.json", ".nojekyll"])
+@pytest.mark.parametrize("name", ["record/predictions/one-s0.csv", "build.json", ".nojekyll"])
 def test_a_site_that_lacks_a_file_is_not_published(fit, name):
     folder, _ = fit
     (folder / name).unlink()

@@ -131,6 +131,51 @@ def test_a_header_for_quartos_own_pdf_is_let_be(project):
     assert read_book(project(MINIMAL + more)).pdf == "book.pdf"
 
 
+@pytest.fixture
+def profiles(project, tmp_path):
+    """A project whose own profile is one; two says other things, and a picture that is missing."""
+    project(f"{MINIMAL}  subtitle: Below\nprofile: {{default: one}}\nbibliography: [a.bib]\n")
+    (tmp_path / "_quarto-one.yml").write_text("book: {subtitle: One}\nbibliography: [b.bib]\n")
+    (tmp_path / "_quarto-two.yml").write_text("book:\n  subtitle: Two\n  page-footer: Foot\n")
+    for name in ("a.bib", "b.bib"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("chosen", "subtitle", "footer", "bibliography"),
+    [
+        ("", "One", "", ["a.bib", "b.bib"]),
+        ("two", "Two", "Foot", ["a.bib"]),
+        ("one,two", "One", "Foot", ["a.bib", "b.bib"]),
+        ("nobodys", "Below", "", ["a.bib"]),
+    ],
+)
+def test_profiles_are_merged_over_the_projects_file_as_quarto_does(
+    chosen, subtitle, footer, bibliography, profiles, monkeypatch
+):
+    monkeypatch.setenv("QUARTO_PROFILE", chosen)
+    book = read_book(profiles)
+    assert (book.subtitle, book.footer) == (subtitle, footer)
+    assert [path.name for path in book.bibliography] == bibliography
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("lang: en\nlanguage: de\n", 2, "unknown option 'language'"),
+        ("\ncsl: c.csl\n", 2, "c.csl is not there"),
+    ],
+)
+def test_what_is_wrong_in_a_profile_is_told_by_its_own_line(
+    text, line, words, profiles, monkeypatch
+):
+    monkeypatch.setenv("QUARTO_PROFILE", "two")
+    (profiles / "_quarto-two.yml").write_text(text)
+    with pytest.raises(RenderError, match=rf"_quarto-two\.yml:{line}: {words}"):
+        read_book(profiles)
+
+
 @pytest.mark.promise("pages", "found")
 def test_a_folder_without_a_project_is_named(tmp_path):
     assert "_quarto.yml is missing" in refused(tmp_path)

@@ -1,5 +1,7 @@
 """What each choice in a recipe is worth, at a glance."""
 
+from typing import Any
+
 import numpy as np
 
 from pneumo.pages import style
@@ -33,7 +35,12 @@ def ablations(record: Record) -> Shown:
     )
     if not models:
         words = "this profile trains no ablations"
-        look = {"ha": "center", "va": "center", "color": style.GREY, "fontsize": style.HEAD}
+        look: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "color": style.GREY,
+            "fontsize": style.HEAD,
+        }
         canvas.text(0.5, 0.5, words, **look)
         return Shown(canvas, caption, "This profile trains no ablations.")
     grid = canvas.subplots(

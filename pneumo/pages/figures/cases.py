@@ -53,7 +53,9 @@ def divided(record: Record) -> Shown:
             )  # fmt: skip
         show(column[0], image)
         label = about.classes[int(row["label"])]
-        column[0].set_title(label, fontsize=style.SMALL, pad=2, color=style.CLASS_COLOURS[label])
+        column[0].set_title(
+            label, fontsize=style.SMALL, pad=2, color=style.class_colours(record)[label]
+        )
     return Shown(canvas, caption, alt, numbers.runs)
 
 

@@ -35,7 +35,7 @@ def examples(record: Record) -> Shown:
             style.picture(axes)
         for axes, image in zip(line, images, strict=False):
             show(axes, image)
-        line[0].set_ylabel(name, color=style.CLASS_COLOURS[name])
+        line[0].set_ylabel(name, color=style.class_colours(record)[name])
         means.append(np.mean(images))
     alt = (
         f"{len(chosen)} training images in two rows, {about.negative} above and {about.positive} below. "
@@ -54,7 +54,9 @@ def class_balance(record: Record) -> Shown:
     left = np.zeros(len(splits))
     for name in about.classes:
         own = numbers.where(**{"class": name})
-        axes.barh(splits, own["share"], left=left, color=style.CLASS_COLOURS[name], label=name)
+        axes.barh(
+            splits, own["share"], left=left, color=style.class_colours(record)[name], label=name
+        )
         for row, (count, share) in enumerate(zip(own["images"], own["share"], strict=True)):
             axes.text(
                 left[row] + share / 2, row, f"{count:,.0f}", ha="center", va="center",
@@ -99,7 +101,7 @@ def augmentation(record: Record) -> Shown:
             show(axes, image)
             if line is grid[0]:
                 axes.set_title(title, fontsize=style.TEXT)
-        line[0].set_ylabel(name, color=style.CLASS_COLOURS[name])
+        line[0].set_ylabel(name, color=style.class_colours(record)[name])
     ranges = {row["change"]: row["range"] for row in record.table("tbl-augmentation").rows()}
     alt = (
         f"One {about.negative} and one {about.positive} {about.image}, a row each, in {len(VARIANTS)} "

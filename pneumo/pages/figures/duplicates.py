@@ -44,7 +44,7 @@ def near_duplicates(record: Record) -> Shown:
                 f"{row['split']} {row['index']:.0f}\n{label}",
                 fontsize=style.TEXT,
                 pad=3,
-                color=style.CLASS_COLOURS[label],
+                color=style.class_colours(record)[label],
             )
             below = f"r = {number(row['correlation'])}\n{row['bits']:.0f} bits differ"
         column[1].set_xlabel(below, fontsize=style.TEXT)

@@ -338,7 +338,9 @@ def _gallery(
     canvas: Figure = style.figure(
         record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1)
     )
-    colours = [style.CLASS_COLOURS[record.about.classes[int(label)]] for label in numbers["label"]]
+    colours = [
+        style.class_colours(record)[record.about.classes[int(label)]] for label in numbers["label"]
+    ]
     grid = canvas.subplots(rows, _COLUMNS, squeeze=False)
     _pictures(list(grid.flat), record.images, numbers, titles, colours)
     return Shown(canvas, caption, alt, numbers.runs)

@@ -23,7 +23,7 @@ def shift_scores(record: Record) -> Shown:
     grid = canvas.subplots(2, len(names), squeeze=False, sharex="col")
     for column, name in enumerate(names):
         for row, label in enumerate(about.classes):
-            axes, colour = style.plot(grid[row, column]), style.CLASS_COLOURS[label]
+            axes, colour = style.plot(grid[row, column]), style.class_colours(record)[label]
             own = numbers.where(**{"model": name, "class": label})
             val, test = (own.where(split=split) for split in ("val", "test"))
             edges = np.append(val["low"], val["high"][-1])
@@ -78,7 +78,7 @@ def shift_images(record: Record) -> Shown:
         else:
             axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
             axes.set_title(
-                f"{label}\n{title}", color=style.CLASS_COLOURS[label], fontsize=style.TEXT
+                f"{label}\n{title}", color=style.class_colours(record)[label], fontsize=style.TEXT
             )
     caption = (
         "Mean image of development (training and validation) and of the test set in each class, and the test "

@@ -1,4 +1,4 @@
-"""How long a rebuild takes, in seconds of a clock, beside all else that `nox -s bench` measures.
+"""How long a rebuild takes, in seconds of a clock.
 
 Everything is done to a copy of the project with the runs that are there, so that no page and nothing that is
 kept of the project's own changes.
@@ -13,15 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
-from itertools import chain
 from pathlib import Path
 
-from benchmarks import large, speed, studies
 from benchmarks.speed import BenchError, Measurement
 from pneumo.base import paths
 from report.engine import quarto
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 _PARTS = (
     "report",
     "templates",
@@ -112,10 +110,8 @@ class Rebuilds:
                 shutil.copyfile(source, folder / part)
         store = folder / ".pneumo"
         store.mkdir()
-        # The runs are the user's, what is kept of pages is the copy's.
-        for part in ("runs", "studies", "probes", "kept"):
-            if (paths.home() / part).is_dir():
-                (store / part).symlink_to(paths.home() / part)
+        # The record is the user's, what is kept of pages is the copy's.
+        (store / "records").symlink_to(paths.home() / "records")
         return folder
 
     def _build(self, folder: Path, engine: str, *options: str) -> float:
@@ -154,14 +150,3 @@ def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
         if both and has_quarto:
             again = partial(measure, engine="quarto")
             yield Measurement(f"rebuild-{name}-quarto", f"Quarto, {words}", "s", None, again)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, as `benchmarks.speed` does, rebuilds, many images and studies elsewhere with all else."""
-    more = (large.measurements(), studies.measurements())
-    with Rebuilds() as rebuilds:
-        return speed.main(arguments, [*measurements(rebuilds), *chain(*more)])
-
-
-if __name__ == "__main__":
-    sys.exit(main())
