@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from IPython.display import display
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -44,8 +45,12 @@ def show(figure: Figure) -> Figure:
 
 def draw(figure: Figure) -> str:
     """A figure as SVG on no ground, so that the page's shows."""
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    figure.dpi = RESOLUTION
     file = io.StringIO()
-    figure.savefig(file, format="svg", dpi=RESOLUTION, transparent=True, metadata={"Date": None})
+    # Figure.savefig draws everything once more, to lay it out first.
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
     svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
     svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
     return " ".join(_INDENT.sub("><", svg).split())
