@@ -65,13 +65,3 @@ def test_a_map_over_an_x_ray_is_see_through_and_its_colours_are_kept(record):
 def test_a_drawing_has_no_ground_of_its_own(drawings):
     first = drawings[figures.cnn_curves].partition('id="axes_1"')[0]
     assert not re.search(r"fill: #", first)
-
-
-def test_showing_displays_both_renderings_and_hands_the_figure_on(study, monkeypatch):
-    shown = []
-    monkeypatch.setattr(drawing, "display", lambda *drawings: shown.extend(drawings))
-    figure = figures.errors(study)
-    assert drawing.show(figure) is figure
-    light, dark = (one._repr_mimebundle_()["image/svg+xml"] for one in shown)
-    assert style.INK in light
-    assert dark == drawing.darken(light) != light

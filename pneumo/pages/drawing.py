@@ -7,10 +7,8 @@ renderings come from one figure: only the colours of :mod:`pneumo.pages.style` c
 import io
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 
 import numpy as np
-from IPython.display import display
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
@@ -24,23 +22,6 @@ _INDENT = re.compile(r">\s+<")
 # Places in points, which need no more than two digits behind the point; a scale may need more.
 _PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An SVG that a notebook shows as such."""
-
-    svg: str = field(repr=False)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
-
-
-def show(figure: Figure) -> Figure:
-    """Display a figure for a cell with ``renderings: [light, dark]``, and hand it on."""
-    light = draw(figure)
-    display(Drawing(light), Drawing(darken(light)))  # type: ignore[no-untyped-call]
-    return figure
 
 
 def draw(figure: Figure) -> str:

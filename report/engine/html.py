@@ -17,7 +17,7 @@ WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     """The chapter's content, without its first heading."""
-    with about(chapter.page.path):
+    with about(chapter.page.path, chapter.executed.where):
         writer = _Writer(chapter, document)
         blocks = writer.blocks(chapter.blocks)
         lists = any(div["c"][0][0] == "refs" for div in tree.every(chapter.blocks, "Div"))
