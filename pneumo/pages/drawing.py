@@ -31,7 +31,7 @@ def draw(figure: Figure) -> str:
     figure.dpi = RESOLUTION
     file = io.StringIO()
     # Figure.savefig draws everything once more, to lay it out first.
-    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})  # type: ignore[no-untyped-call]
     svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
     svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
     return " ".join(_INDENT.sub("><", svg).split())
