@@ -292,12 +292,15 @@ def image(node: Node) -> str:
         parts.append(f'alt="{escaping.escape(alt)}"')
     if "loading" in given:
         parts.append(f'loading="{escaping.escape(given["loading"])}"')
+    styles = []
     for name in ("width", "height"):
         value = given.get(name, "")
         if value.isdecimal():
             parts.append(f'{name}="{value}"')
         elif value:
-            parts.append(f'style="{name}: {escaping.escape(value)}"')
+            styles.append(f"{name}: {escaping.escape(value)}")
+    if styles:
+        parts.append(f'style="{"; ".join(styles)}"')
     return f"<img {' '.join(parts)}>"
 
 

@@ -41,7 +41,7 @@ except (RuntimeError, typst.TypstError) as error:
 # A layout names several fonts, of which the first that is there is taken.
 _HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # what follows in the source is of the page that is named behind it
-_SHARE = re.compile(r"[0-9]+(\.[0-9]+)?%")
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELD = re.compile(r"\.\w")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -359,9 +359,11 @@ class _Writer(tree.Writer):
         alt = given.get("fig-alt") or tree.text_of(text)
         width = given.get("width", "")
         size = ""
-        if _SHARE.fullmatch(width):
-            size = f", width: {width}"
-        elif width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
+        for name in ("width", "height"):
+            if length := _LENGTH.fullmatch(given.get(name, "")):
+                points = f"{float(length[1]) * _POINTS:.1f}pt"
+                size += f", {name}: {points if length[2] == 'px' else length[0]}"
+        if width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
             points = int(width) * _POINTS
             wide = points >= _TEXT_WIDTH or self.in_panel
             size = f", width: {'100%' if wide else f'{points:.1f}pt'}"

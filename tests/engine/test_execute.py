@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import TEMPLATES, read
 
 from report.engine import execute as module
-from report.engine import html, kernels, site
+from report.engine import html, kernels, pdf, site
 
 
 def shown(folder, page="one"):
@@ -240,6 +240,18 @@ def test_words_on_paper_are_no_fields_and_apostrophes_no_primes(write):
     text = "".join(page.extract_text() for page in PdfReader(folder / "_book" / "book.pdf").pages)
     for words in ("seed.csv", "results.json", "docs.html", ".then", "ResNet18’s"):
         assert words in text
+
+
+def test_a_picture_is_as_wide_and_high_as_it_says_on_the_web_and_on_paper(write):
+    picture = "![](a.svg){fig-alt=x width=3in height=40px}"
+    folder = write(one=f"# One\n\n{picture}\n\nA ![](a.svg){{fig-alt=x height=1.5em}} b.\n")
+    (folder / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    page = BeautifulSoup(shown(folder), "lxml")
+    styles = [one["style"] for one in page.find_all("img")]
+    assert styles == ["width: 3in; height: 40px", "height: 1.5em"]
+    text = pdf.write_typst(*read(folder), TEMPLATES, {}, folder)
+    assert 'alt: "x", width: 3in, height: 30.0pt)' in text
+    assert 'alt: "x", height: 1.5em)' in text
 
 
 def test_signs_in_formulas_that_typst_has_renamed_are_on_paper(write):
