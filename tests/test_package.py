@@ -101,7 +101,10 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
         names = set(archive.namelist())
     package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert package == {name for name in tracked if name.startswith("pneumo/")}
-    assert {"pneumo/py.typed", "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors"} <= package
+    assert {
+        "pneumo/py.typed",
+        "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors",
+    } <= package
     assert {Path(name).name for name in names - package} == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
     }  # fmt: skip
