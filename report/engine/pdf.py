@@ -364,9 +364,8 @@ class _Writer(tree.Writer):
                 points = f"{float(length[1]) * _POINTS:.1f}pt"
                 size += f", {name}: {points if length[2] == 'px' else length[0]}"
         if width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
-            points = int(width) * _POINTS
-            wide = points >= _TEXT_WIDTH or self.in_panel
-            size = f", width: {'100%' if wide else f'{points:.1f}pt'}"
+            wide = int(width) * _POINTS >= _TEXT_WIDTH or self.in_panel
+            size = f", width: {'100%' if wide else f'{int(width) * _POINTS:.1f}pt'}"
         return f"#image({string('/' + chosen)}, alt: {string(alt)}{size})"
 
 
