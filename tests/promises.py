@@ -1,12 +1,14 @@
 """Counts what becomes of the faults by which tests try to break a promise: a plugin of pytest.
 
 A test names its promise and what should become of the fault: ``@pytest.mark.promise("data", "found")``. It
-counts for one fault, or for as many as it gives the fixture ``faults``. What fails was tried, and no more.
+counts for one fault, or for as many as it gives the fixture ``faults`` or draws from ``storm``. What fails
+was tried, and no more.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,20 @@ def faults(request: pytest.FixtureRequest) -> Callable[[int], None]:
         request.node.stash[_TRIED] = count
 
     return tried
+
+
+@pytest.fixture
+def storm(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
+    """Gives the faults that a test tries, and counts them: with --promises all, elsewhere a few."""
+
+    def drawn(cases: Iterable[Any], few: int = 4) -> list[Any]:
+        chosen = list(cases)
+        if not request.config.getoption("--promises"):
+            chosen = chosen[:: -(-len(chosen) // few)]
+        request.node.stash[_TRIED] = request.node.stash.get(_TRIED, 0) + len(chosen)
+        return chosen
+
+    return drawn
 
 
 _TRIED = pytest.StashKey[int]()

@@ -1,12 +1,11 @@
 """Augmentation on small pictures whose right answer can be said in advance."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.training.augmentation import Draw, apply, augment, draw, resize, to_unit
+from pneumo.training.augmentation import Draw, apply, augment, draw, resize
 from pneumo.training.recipes import Augmentation
 
 SIDE = 29  # odd, so there is a middle pixel
@@ -40,22 +39,6 @@ def scene():
     return torch.rand(4, 1, 28, 28, generator=generator)
 
 
-def test_stored_images_become_floats_between_0_and_1():
-    images = np.array([[[0, 51], [102, 255]]], dtype=np.uint8)
-    expected = torch.tensor([[[[0, 0.2], [0.4, 1]]]])
-    torch.testing.assert_close(to_unit(images), expected)
-
-
-def test_resizing_to_the_same_side_changes_nothing(scene):
-    assert torch.equal(resize(scene, 28), scene)
-
-
-def test_resizing_keeps_a_plain_surface_plain():
-    assert torch.equal(
-        resize(torch.full((2, 1, 28, 28), 0.25), 56), torch.full((2, 1, 56, 56), 0.25)
-    )
-
-
 @pytest.mark.parametrize("size", [28, 56, 64])
 def test_a_draw_that_changes_nothing_is_a_resize(scene, size):
     torch.testing.assert_close(
@@ -68,25 +51,9 @@ def test_a_flip_mirrors_left_and_right(scene):
     torch.testing.assert_close(mirrored, scene.flip(-1), atol=1e-5, rtol=0)
 
 
-def test_only_the_images_drawn_for_it_are_mirrored(scene):
-    drawn = change(4)
-    drawn.mirrored[2] = True
-    changed = apply(scene, 28, drawn)
-    torch.testing.assert_close(changed[2], scene[2].flip(-1), atol=1e-5, rtol=0)
-    torch.testing.assert_close(changed[[0, 1, 3]], scene[[0, 1, 3]], atol=1e-5, rtol=0)
-
-
 def test_a_positive_rotation_turns_counter_clockwise(scene):
     turned = apply(scene, 28, change(4, rotation=90.0))
     torch.testing.assert_close(turned, torch.rot90(scene, 1, (-2, -1)), atol=1e-4, rtol=0)
-
-
-def test_a_small_rotation_lifts_what_lies_right_of_the_middle():
-    row, column = centre(apply(dot(14, 24), SIDE, change(rotation=10.0)))
-    angle = np.deg2rad(10)
-    assert (row, column) == pytest.approx(
-        (14 - 10 * np.sin(angle), 14 + 10 * np.cos(angle)), abs=0.2
-    )
 
 
 def test_a_flip_does_not_turn_the_rotation_round():
@@ -109,11 +76,6 @@ def test_a_shift_moves_by_its_share_of_the_side(field, share, expected):
     )
 
 
-def test_a_shift_is_the_same_share_at_any_final_size():
-    row, column = centre(apply(dot(14, 14), 2 * SIDE, change(right=3 / SIDE)))
-    assert (row, column) == pytest.approx((28.5, 28.5 + 6), abs=0.01)
-
-
 @pytest.mark.parametrize(("zoom", "distance"), [(-0.5, 10), (0.0, 5), (0.25, 4)])
 def test_a_zoom_shows_more_or_less_of_the_side(zoom, distance):
     row, column = centre(apply(dot(14, 19), SIDE, change(zoom=zoom)))
@@ -124,11 +86,6 @@ def test_what_a_shift_uncovers_repeats_the_edge(scene):
     shifted = apply(scene, 28, change(4, right=4 / 28))
     edge = scene[..., :1].expand(-1, -1, -1, 4)
     torch.testing.assert_close(shifted[..., :4], edge, atol=1e-5, rtol=0)
-
-
-def test_a_rotation_brings_in_no_black_corner():
-    turned = apply(torch.full((1, 1, 28, 28), 0.7), 28, change(rotation=10.0))
-    torch.testing.assert_close(turned, torch.full_like(turned, 0.7))
 
 
 def test_brightness_is_added(scene):
@@ -176,16 +133,3 @@ def test_draws_fill_their_ranges_and_stay_inside():
         assert values.min().item() == pytest.approx(middle - reach, abs=0.01 * reach)
         assert values.max().item() == pytest.approx(middle + reach, abs=0.01 * reach)
         assert values.mean().item() == pytest.approx(middle, abs=0.05 * reach)
-
-
-def test_each_image_gets_a_draw_of_its_own():
-    drawn = draw(50, Augmentation(zoom=0.1), torch.Generator().manual_seed(0))
-    for name in ("rotation", "right", "down", "zoom", "brightness", "contrast"):
-        values = getattr(drawn, name)
-        assert len(values.unique()) == 50
-
-
-def test_no_range_means_no_change(scene):
-    off = Augmentation(flip=0, rotation=0, translation=0, brightness=0, contrast=0)
-    same = augment(scene, 28, off, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(same, scene, atol=1e-5, rtol=0)

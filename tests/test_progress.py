@@ -57,10 +57,6 @@ def test_a_terminal_shows_a_bar_with_the_newest_epoch_and_none_for_all_runs():
     assert "all runs" not in written
 
 
-def test_a_run_that_has_not_begun_shows_nothing():
-    assert "resnet18" not in shown(True, lambda display: display.listener(RECIPE, 0, images=100))
-
-
 def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
     def resume(display):
         listener = display.listener(RECIPE, 0, images=100)
@@ -69,24 +65,6 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
         assert display.progress.tasks[0].completed == 300
 
     assert "at most 10 s left" in shown(False, resume)
-
-
-def test_the_time_left_counts_from_the_first_step():
-    def wait(display):
-        listener = display.listener(RECIPE, 0, images=100)
-        listener.started -= 1000  # it waited for its turn
-        listener.step(50)
-        listener.epoch(row(1))
-
-    assert "at most 0 s left" in shown(False, wait)
-
-
-def test_progress_goes_to_standard_error(capsys):
-    with Display() as display:
-        display.listener(RECIPE, 0, images=100).epoch(row(1))
-    captured = capsys.readouterr()
-    assert "epoch 1/4" in captured.err
-    assert captured.out == ""
 
 
 def two_runs_of_three(display):
@@ -108,13 +86,3 @@ def test_several_runs_have_a_bar_each_and_one_for_all_that_counts_finished_runs(
     assert all(name in written for name in ("imagenet s1", "imagenet s2", "all runs"))
     lines = shown(False, two_runs_of_three).splitlines()
     assert [line for line in lines if "epoch" not in line] == ["2 of 3 runs are finished"]
-
-
-def test_bars_of_finished_runs_are_hidden_if_there_are_too_many():
-    def many(display):
-        for seed in range(20):
-            display.listener(RECIPE, seed, images=100).step(50)
-            display.finished(run_of(seed))
-        assert sum(task.visible for task in display.progress.tasks) <= 7
-
-    shown(True, many, height=8)

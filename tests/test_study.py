@@ -1,6 +1,5 @@
 """A study: run once, read as often as one likes, and never mixed with another's."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,19 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.analysis import summary
-from pneumo.data import DataError, descriptions
+from pneumo.commands.main import main
+from pneumo.data import descriptions
 from pneumo.pages import fragments
 from pneumo.pages.tables import TABLES
-from pneumo.record.plain import to_plain
-from pneumo.statistics import metrics
 from pneumo.study import predict
 from pneumo.study import study as study_module
-from pneumo.study.study import HALF, YOUDEN, Model, StudyError, load, run
+from pneumo.study.study import StudyError, load, run
 from pneumo.training import recipes
-from pneumo.training.recipes import RECIPES, Profile, RecipeError
-from pneumo.training.runs import RunError
-from pneumo.training.weights import WeightsError
+from pneumo.training.recipes import Profile
 
 ALONE = Profile("alone", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=64)
 
@@ -45,10 +40,6 @@ def small(small_home, tmp_path, monkeypatch):
     return load(ALONE.name, home=tmp_path)
 
 
-def record_of(home, profile=ALONE.name):
-    return home / "studies" / f"{profile}.json"
-
-
 def assert_same(one, other):
     assert one.profile == other.profile
     assert one.data.fingerprint == other.data.fingerprint
@@ -60,11 +51,6 @@ def assert_same(one, other):
 
 def test_a_study_is_loaded_as_it_was_run(study, home):
     assert_same(load(study.profile.name, home=home), study)
-
-
-def test_a_loaded_study_reports_what_the_finished_one_did(study, home):
-    loaded = load(study.profile.name, home=home)
-    assert to_plain(summary.part(loaded).answers) == to_plain(summary.part(study).answers)
 
 
 class Deaf:
@@ -81,61 +67,95 @@ def test_a_second_call_trains_nothing(study, home):
     assert_same(again, study)
 
 
-def test_a_study_has_a_run_for_every_seed(study):
-    for model in study.ran:
-        assert [run.seed for run in model.runs] == list(study.profile.seeds)
-    models = study.ran + study.controls + study.ablations
-    assert len(study.runs) == len(models) * len(study.profile.seeds)
-    assert [model.name for model in study.models] == list(study.profile.recipes)
+TRAINING = {"torch", "torchvision", "captum", "distributed"}
+COMPUTING = TRAINING | {"sklearn", "statsmodels", "pandas", "matplotlib"}
 
 
-def test_the_listener_hears_which_run_it_listens_to(study, home):
-    asked = []
-
-    def listener(recipe, seed, images):
-        asked.append((recipe.name, seed, images))
-
-    run(study.profile.name, "phantom", home=home, listener=listener)
-    names = [model.name for model in study.ran + study.controls + study.ablations]
-    assert asked == [(name, seed, 64) for name in names for seed in study.profile.seeds]
-
-
-def test_loading_imports_no_torch(study, home):
-    script = f"""
-import sys
-from pneumo.training import recipes
-from pneumo.training.recipes import Profile
-recipes.PROFILES["tests"] = {study.profile!r}
-from pathlib import Path
-from pneumo.study.study import load
-study = load("tests", home=Path({str(home)!r}))
-assert not {{"torch", "torchvision", "medmnist", "captum", "dask", "distributed"}} & set(sys.modules)
-print(len(study.runs))
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False
-    )
-    assert (result.stdout, result.stderr, result.returncode) == (f"{len(study.runs)}\n", "", 0)
-
-
-def test_a_study_with_nothing_left_to_do_imports_neither_torch_nor_what_computes(study, home):
+def in_a_process(study, home, line):
+    """Runs a line in a process that knows the study's profile: its output, and what it has imported."""
     script = f"""
 import sys
 from pathlib import Path
 from pneumo.commands import main as cli
+from pneumo.study.study import load
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
 recipes.PROFILES["tests"] = {study.profile!r}
-status = cli.main(["study", "--profile", "tests", "--data", "phantom"])
-print(status, {{"torch", "torchvision", "captum", "sklearn", "pandas", "matplotlib"}} & set(sys.modules))
+print({line})
+print(*sys.modules)
 """
-    environment = os.environ | {"PNEUMO_HOME": str(home)}
-    result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PNEUMO_HOME": str(home)},
     )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines()[-1] == "0 set()"
-    assert "resnet18-imagenet: not run: " in result.stdout
+    assert done.returncode == 0, done.stderr
+    *printed, modules = done.stdout.splitlines()
+    return printed, set(modules.split())
+
+
+def test_loading_imports_no_torch(study, home):
+    printed, imported = in_a_process(
+        study, home, f"len(load('tests', home=Path({str(home)!r})).runs)"
+    )
+    assert printed == [str(len(study.runs))]
+    assert not TRAINING & imported
+
+
+@pytest.mark.slow
+def test_a_study_that_is_up_to_date_is_known_by_its_status_without_what_computes(study, store):
+    command = ["study", "--profile", "tests", "--data", "phantom"]
+    printed, imported = in_a_process(study, store, f"cli.main({[*command, '--check']})")
+    assert printed == ["something is to be trained or computed", "4"]
+    assert not (COMPUTING | {"scipy"}) & imported
+    printed, imported = in_a_process(study, store, f"cli.main({command})")
+    assert printed[-1] == "0"
+    assert any(line.startswith("resnet18-imagenet: not run: ") for line in printed)
+    assert not TRAINING & imported
+    for options in (["--check"], []):
+        printed, imported = in_a_process(study, store, f"cli.main({[*command, *options]})")
+        assert printed[-1] == "0"
+        assert not (COMPUTING | ({"scipy"} if options else set())) & imported
+    shutil.rmtree(store / "runs" / study.runs[0].label)
+    printed, _ = in_a_process(study, store, f"cli.main({[*command, '--check']})")
+    assert printed[-1] == "4"
+
+
+def test_without_data_and_network_a_check_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
+    assert main(["study", "--check"]) == 3
+    assert "download" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+def test_cleaning_lists_and_removes_what_no_record_names(store, study, record, capsys):
+    shutil.copytree(record.path, store / "records" / study.profile.name)
+    needed = {path for folder in ("runs", "probes") for path in (store / folder).glob("[!.]*")}
+    labels = {run.label for run in study.runs}
+    needed = {path for path in needed if any(path.name.startswith(label) for label in labels)}
+    old = store / "runs" / "simple-cnn-s7-0123456789ab"
+    old.mkdir()
+    (old / "weights.safetensors").write_bytes(bytes(3_000_000))
+    answer = store / "probes" / f"{old.name}-corruptions.npz"
+    answer.touch()
+    unfinished = store / "runs" / ".simple-cnn-s8-0123456789ab.partial"
+    unfinished.mkdir()
+    assert main(["clean"]) == 0
+    said = capsys.readouterr().out
+    assert f"3.0 MB  {old}" in said
+    assert str(answer) in said
+    assert all(f"{path}\n" not in said for path in needed)
+    assert old.is_dir()
+    assert main(["clean", "--yes"]) == 0
+    assert not old.exists()
+    assert not answer.exists()
+    assert unfinished.is_dir()
+    assert all(path.exists() for path in needed)
+    capsys.readouterr()
+    assert main(["clean"]) == 0
+    assert capsys.readouterr().out == "nothing is left over\n"
 
 
 def test_the_profile_and_the_data_may_come_from_the_environment(study, home, monkeypatch):
@@ -151,12 +171,6 @@ def test_a_study_that_was_never_run_says_how_to_run_it(tmp_path):
     assert "pneumo study --profile smoke" in str(raised.value)
 
 
-def test_an_unknown_profile_is_refused_by_name(tmp_path):
-    for ask in (load, run):
-        with pytest.raises(RecipeError, match="no profile is called 'nonsense'"):
-            ask("nonsense", home=tmp_path)
-
-
 def test_a_missing_run_is_named_with_what_to_do(small, tmp_path):
     shutil.rmtree(small.runs[0].path)
     with pytest.raises(StudyError, match="is missing") as raised:
@@ -165,22 +179,18 @@ def test_a_missing_run_is_named_with_what_to_do(small, tmp_path):
     assert "pneumo study --profile alone" in str(raised.value)
 
 
-def test_a_run_that_is_not_whole_is_named(small, tmp_path):
-    (small.runs[0].path / "explain.npz").unlink()
-    with pytest.raises(RunError, match=r"explain\.npz"):
-        load(ALONE.name, home=tmp_path)
-
-
-def test_a_profile_that_has_grown_since_asks_for_the_study_again(small, tmp_path, monkeypatch):
-    grown = replace(ALONE, recipes=("simple-cnn", "resnet18-scratch"))
-    monkeypatch.setitem(recipes.PROFILES, ALONE.name, grown)
-    with pytest.raises(StudyError, match="asks for other models"):
-        load(ALONE.name, home=tmp_path)
-
-
-def test_a_profile_with_another_seed_misses_its_run(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(recipes.PROFILES, ALONE.name, replace(ALONE, seeds=(0, 5)))
-    with pytest.raises(StudyError, match=r"simple-cnn-s5-.* is missing"):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"recipes": ("simple-cnn", "resnet18-scratch")}, "asks for other models"),
+        ({"seeds": (0, 5)}, r"simple-cnn-s5-.* is missing"),
+    ],
+)
+def test_a_profile_that_has_grown_since_asks_for_the_study_again(
+    change, told, small, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(recipes.PROFILES, ALONE.name, replace(ALONE, **change))
+    with pytest.raises(StudyError, match=told):
         load(ALONE.name, home=tmp_path)
 
 
@@ -223,19 +233,6 @@ def test_the_same_data_from_a_file_are_the_same_study(small, tmp_path, phantom):
     assert loaded.runs[0].key == small.runs[0].key
 
 
-def test_a_data_path_that_is_wrong_is_named(small, tmp_path):
-    with pytest.raises(DataError, match="nowhere"):
-        load(ALONE.name, str(tmp_path / "nowhere.npz"), home=tmp_path)
-
-
-@pytest.mark.promise("old", "found")
-def test_a_record_of_another_schema_is_refused(small, tmp_path):
-    path = record_of(tmp_path)
-    path.write_text(json.dumps({"schema": 1, "models": [], "data": {}}))
-    with pytest.raises(StudyError, match=r"an older version of pneumo .*; run `pneumo study"):
-        load(ALONE.name, home=tmp_path)
-
-
 def test_some_models_alone_can_be_trained_and_then_nothing_is_recorded(study, tmp_path):
     partial = run(study.profile.name, "phantom", home=tmp_path, only=["simple-cnn"])
     assert [model.name for model in partial.models] == ["simple-cnn"]
@@ -263,68 +260,10 @@ def test_a_model_out_of_reach_is_not_run_and_says_why(study, record):
     assert "host does not answer" in fragments.render(record, "models-not-run")
 
 
-@pytest.mark.promise("damage", "found")
-def test_weights_that_are_damaged_stop_the_study(tmp_path, study):
-    broken = tmp_path / "resnet18.pth"
-    broken.write_bytes(b"broken")
-    with pytest.raises(WeightsError, match=r"resnet18\.pth"):
-        run(study.profile.name, "phantom", broken, tmp_path, only=["resnet18-imagenet"])
-
-
 def test_a_model_is_found_by_name_and_an_unknown_one_is_not(study):
     assert study.model("simple-cnn").title == "SimpleCNN"
     with pytest.raises(StudyError, match="'nonsense'; it has: simple-cnn"):
         study.model("nonsense")
-
-
-def test_a_mean_is_taken_over_the_seeds(study):
-    model = study.model("simple-cnn")
-    singles = [
-        metrics.evaluate(run.predictions["test"].labels, run.predictions["test"].probabilities, 0.5)
-        for run in model.runs
-    ]
-    for name in metrics.NAMES:
-        expected = np.mean([single[name] for single in singles])
-        assert model.mean(HALF)[name] == pytest.approx(expected, nan_ok=True)
-    areas = [single["auc"] for single in singles]
-    assert model.spread(HALF, "auc") == pytest.approx(abs(areas[0] - areas[1]) / np.sqrt(2))
-
-
-def test_one_seed_has_no_spread(study):
-    single = replace(study.model("simple-cnn"), runs=study.model("simple-cnn").runs[:1])
-    assert np.isnan(single.spread(HALF, "auc"))
-
-
-def test_the_threshold_is_chosen_without_a_look_at_the_test_set(write_run):
-    validation = ([0, 0, 1, 1], [0.1, 0.2, 0.6, 0.9])
-    runs_ = [
-        write_run(RECIPES["simple-cnn"], validation, test)
-        for test in (([0, 1], [0.1, 0.9]), ([1, 0], [0.3, 0.95]))
-    ]
-    model = Model(RECIPES["simple-cnn"], 1, tuple(runs_))
-    assert model.thresholds(YOUDEN) == pytest.approx([0.4, 0.4])
-    assert model.thresholds(HALF) == [0.5, 0.5]
-
-
-def test_an_audit_is_made_once(study):
-    assert study.audit is study.audit
-    assert {split.name for split in study.audit.splits} == {"train", "val", "test"}
-
-
-def test_the_record_names_its_data(study, home):
-    record = json.loads(record_of(home, study.profile.name).read_text())
-    assert record["data"]["fingerprint"] == study.data.fingerprint
-    assert record["data"]["location"] == "phantom"
-    assert record["schema"] == study_module.SCHEMA
-
-
-@pytest.mark.promise("damage", "found")
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"schema": 2}'])
-def test_a_damaged_record_is_named_with_the_way_forward(tmp_path, content):
-    (tmp_path / "studies").mkdir()
-    (tmp_path / "studies" / "smoke.json").write_text(content)
-    with pytest.raises(StudyError, match=r"smoke\.json is damaged .*run `pneumo study"):
-        load("smoke", home=tmp_path)
 
 
 def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_taken_for_it(

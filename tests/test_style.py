@@ -5,50 +5,21 @@ import itertools
 import numpy as np
 import pytest
 
-from pneumo.data.descriptions import PNEUMONIA
 from pneumo.pages import style
-from pneumo.study.study import RULES
 
 # Machado, Oliveira & Fernandes (2009), full severity, for linear RGB.
 EYES = {
     "all cones": np.eye(3),
-    "protanopia": np.array(
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ]
-    ),
-    "deuteranopia": np.array(
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ]
-    ),
-    "tritanopia": np.array(
-        [
-            [1.255528, -0.076749, -0.178779],
-            [-0.078411, 0.930809, 0.147602],
-            [0.004733, 0.691367, 0.303900],
-        ]
-    ),
-}
+    "protanopia": [(0.15228, 1.05258, -0.20486), (0.11450, 0.78628, 0.09921), (-0.00388, -0.04811, 1.05199)],
+    "deuteranopia": [(0.36732, 0.86064, -0.22796), (0.28008, 0.67250, 0.04741), (-0.01182, 0.04294, 0.96888)],
+    "tritanopia": [(1.25552, -0.07674, -0.17877), (-0.07841, 0.93080, 0.14760), (0.00473, 0.69136, 0.3039)],
+}  # fmt: skip
 # Ottosson's OKLab: linear RGB to cones, and the cones' cube roots to lightness and two opponents.
-CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-OPPONENTS = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
+CONES = [(0.4122214708, 0.5363325363, 0.0514459929), (0.2119034982, 0.6806995451, 0.1073969566),
+         (0.0883024619, 0.2817188376, 0.6299787005)]  # fmt: skip
+OPPONENTS = [(0.2104542553, 0.793617785, -0.0040720468), (1.9779984951, -2.428592205, 0.4505937099),
+             (0.0259040371, 0.7827717662, -0.808675766)]  # fmt: skip
+CLASS_COLOURS = (style.BLUE, style.VERMILION)
 # About five just noticeable differences, of which OKLab counts some 0.02 each.
 APART = 0.09
 # The grounds of the portable engine's pages and of Quarto's theme for dark pages.
@@ -61,8 +32,8 @@ def linear(colour):
 
 
 def distance(one, other, eye):
-    seen = (np.clip(EYES[eye] @ linear(colour), 0, 1) for colour in (one, other))
-    first, second = (OPPONENTS @ np.cbrt(CONES @ parts) for parts in seen)
+    seen = (np.clip(np.array(EYES[eye]) @ linear(colour), 0, 1) for colour in (one, other))
+    first, second = (np.array(OPPONENTS) @ np.cbrt(np.array(CONES) @ parts) for parts in seen)
     return np.linalg.norm(first - second)
 
 
@@ -87,7 +58,7 @@ def test_any_two_models_differ_in_colour_to_any_eye(eye, page):
 @pytest.mark.parametrize("eye", EYES)
 def test_classes_and_maps_differ_in_colour_to_any_eye(eye, page):
     for colours in (
-        [style.CLASS_COLOURS[name] for name in PNEUMONIA.classes],
+        CLASS_COLOURS,
         (style.VERMILION, style.GREY),
     ):
         assert distance(*(on(page, colour) for colour in colours), eye) > APART
@@ -96,7 +67,7 @@ def test_classes_and_maps_differ_in_colour_to_any_eye(eye, page):
 def test_in_print_without_colour_the_lines_of_models_differ_by_their_dashes():
     looks = style.looks([f"model {number}" for number in range(len(style.LINE_STYLES))])
     assert len({str(look["linestyle"]) for look in looks.values()}) == len(looks)
-    assert len(RULES) <= len(style.LINE_STYLES)
+    assert len(style.MARKERS) <= len(style.LINE_STYLES)
 
 
 def test_two_models_with_the_same_dashes_differ_in_lightness():
@@ -123,7 +94,7 @@ def test_words_can_be_read_on_the_page(page):
 
 
 def test_words_upon_bars_and_pictures_can_be_read():
-    for colour in style.CLASS_COLOURS.values():
+    for colour in CLASS_COLOURS:
         assert contrast(style.PAGE, colour) >= 4.5
         assert contrast(style.DARK[style.PAGE], style.DARK[colour]) >= 4.5
     assert contrast(style.OVER_DARK, style.OVER_BRIGHT) > 12

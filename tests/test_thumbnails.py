@@ -6,10 +6,6 @@ import pytest
 from pneumo.data.thumbnails import SIDE, thumbnails
 
 
-def test_images_that_are_no_larger_stay_as_they_are(phantom):
-    assert thumbnails(phantom.test.images) is phantom.test.images
-
-
 @pytest.mark.parametrize("side", [64, 128, 224])
 def test_larger_images_become_means_over_what_a_pixel_covers(side):
     generator = np.random.default_rng(0)
