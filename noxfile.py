@@ -187,7 +187,8 @@ def lock(session: nox.Session) -> None:
     constraints = Path(session.create_tmp()) / "reference.txt"
     constraints.write_text("\n".join(sorted(used)), encoding="utf-8")
     session.run(
-        "uv", "pip", "compile", "pyproject.toml", "--group", "pages", "--constraints", str(constraints),
+        "uv", "pip", "compile", "pyproject.toml", "--extra", TRAIN, "--group", "pages",
+        "--constraints", str(constraints),
         "--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_28", "--generate-hashes",
         "--no-header", "--no-annotate", "--output-file", str(LOCK), *session.posargs,
         external=True, silent=True, env={"UV_TORCH_BACKEND": None},

@@ -180,3 +180,22 @@ def test_a_stopped_command_says_how_to_go_on(capsys, here, monkeypatch, phantom)
     monkeypatch.setattr("rich.progress.Progress.start", Impatient)
     assert main(["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]) == 130
     assert "the same command goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["data", "--data", "phantom"], 1, "scipy is not installed; this command needs the extra"),
+        (["study", "--check", "--data", "phantom"], 4, "scipy is not installed"),
+    ],
+)
+def test_a_command_says_what_is_not_installed(arguments, status, said, here):
+    """As in an environment that only draws records."""
+    code = (
+        "import sys; sys.modules['scipy'] = None; from pneumo.commands.main import main; "
+        f"sys.exit(main({arguments!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

@@ -101,7 +101,10 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
         names = set(archive.namelist())
     package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
     assert package == {name for name in tracked if name.startswith("pneumo/")}
-    assert {"pneumo/py.typed", "pneumo/weights/resnet18-tiny-imagenet.safetensors"} <= package
+    assert {
+        "pneumo/py.typed",
+        "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors",
+    } <= package
     assert {Path(name).name for name in names - package} == {
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
     }  # fmt: skip
@@ -173,7 +176,8 @@ def test_the_lock_pins_what_the_reference_study_was_made_with():
 @pytest.mark.promise("supply", "survived")
 def test_the_lock_has_all_that_the_report_needs_in_versions_that_are_admitted():
     groups = PROJECT["dependency-groups"]
-    for text in (*PROJECT["project"]["dependencies"], *groups["pages"]):
+    train = PROJECT["project"]["optional-dependencies"]["train"]
+    for text in (*PROJECT["project"]["dependencies"], *train, *groups["pages"]):
         needed = Requirement(text)
         assert PINNED[canonicalize_name(needed.name)] in needed.specifier, text
 

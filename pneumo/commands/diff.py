@@ -4,14 +4,15 @@ import argparse
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from pneumo.commands import terminal
-from pneumo.record import difference
-from pneumo.record.difference import Difference
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from pneumo.record.difference import Difference
 
 _THRESHOLDS = {"half": "0.5", "youden": "Youden's J"}
 
@@ -38,6 +39,8 @@ def add(commands: Any) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Run it; the exit status."""
+    from pneumo.record import difference
+
     before, after = difference.load(chosen.before), difference.load(chosen.after)
     allowed = difference.ROUNDING if chosen.tolerance is None else chosen.tolerance
     found = difference.compare(before, after, allowed)
@@ -48,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if found.is_empty else 1
 
 
-def show(found: Difference, console: Console | None = None) -> None:
+def show(found: "Difference", console: "Console | None" = None) -> None:
     """Print a difference as tables, or the one line that there is none."""
     out = terminal.console(console)
     if found.is_empty:
@@ -58,7 +61,9 @@ def show(found: Difference, console: Console | None = None) -> None:
             out.print(one)
 
 
-def _tables(found: Difference) -> Iterator[Table]:
+def _tables(found: "Difference") -> "Iterator[Table]":
+    from pneumo.record import difference
+
     for what, names, changes in (
         ("made from", None, found.made_from),
         ("claim", found.texts, found.claims),

@@ -3,13 +3,13 @@
 import argparse
 import sys
 from collections.abc import Iterator
-from typing import Any
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from pneumo.base.errors import printable
 from pneumo.commands import options, terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
 
@@ -54,8 +54,10 @@ def run(chosen: argparse.Namespace) -> int:
     return 1 if found["unreadable"] else 0
 
 
-def show(found: dict[str, Any], console: Console | None = None) -> None:
+def show(found: dict[str, Any], console: "Console | None" = None) -> None:
     """Print a report as a table, with what its calls are worth below it; nothing if no file was read."""
+    from rich.text import Text
+
     if not found["images"]:
         return
     out = terminal.console(console)

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.text import Text
-
 from pneumo.commands import options, terminal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pneumo.analysis.verification import Verification
 
 
@@ -71,8 +70,10 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if found.holds else 1
 
 
-def show(found: "Verification", console: Console | None = None) -> None:
+def show(found: "Verification", console: "Console | None" = None) -> None:
     """Print a verification as two tables, runs first, and what it comes to."""
+    from rich.text import Text
+
     from pneumo.analysis.verification import SCORES
 
     out = terminal.console(console)

@@ -7,10 +7,9 @@ renderings come from one figure: only the colours of :mod:`pneumo.pages.style` c
 import io
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
 
 import numpy as np
-from IPython.display import display
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -25,27 +24,14 @@ _PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """An SVG that a notebook shows as such."""
-
-    svg: str = field(repr=False)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
-
-
-def show(figure: Figure) -> Figure:
-    """Display a figure for a cell with ``renderings: [light, dark]``, and hand it on."""
-    light = draw(figure)
-    display(Drawing(light), Drawing(darken(light)))  # type: ignore[no-untyped-call]
-    return figure
-
-
 def draw(figure: Figure) -> str:
     """A figure as SVG on no ground, so that the page's shows."""
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set(facecolor="none", edgecolor="none")
+    figure.dpi = RESOLUTION
     file = io.StringIO()
-    figure.savefig(file, format="svg", dpi=RESOLUTION, transparent=True, metadata={"Date": None})
+    # Figure.savefig draws everything once more, to lay it out first.
+    FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})  # type: ignore[no-untyped-call]
     svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
     svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
     return " ".join(_INDENT.sub("><", svg).split())

@@ -21,7 +21,7 @@ from pathlib import Path
 from pneumo.base import paths, storage
 from pneumo.base.storage import StorageError
 
-SCHEMA = 3
+SCHEMA = 4  # of what is kept: an entry of another one is as good as none
 RECORD = "PNEUMO_RECORD"  # the variable that names a record's folder
 ROOT = Path(__file__).resolve().parents[2]
 _UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
@@ -88,7 +88,7 @@ class Cache:
 
 def _header(kind: str, key: str) -> bytes:
     """What an entry begins with, so that no file can be taken for another one."""
-    return f"{kind}/{key}\n".encode()
+    return f"{SCHEMA}/{kind}/{key}\n".encode()
 
 
 def key_of(*values: object) -> str:

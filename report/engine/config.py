@@ -29,7 +29,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
     LABEL: (str,),
     ADDRESS: (str,),
     "a list of files": (list,),
-    "a list of light and dark": (list,),
     "a text or its parts": (str, dict),
     "a name or a list of authors": (str, dict, list),
     "a file, a text or a list of them": (str, dict, list),
@@ -97,7 +96,7 @@ _FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), 
     **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
 }  # fmt: skip
 CELL_OPTIONS = {
-    **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES, "renderings": "a list of light and dark"
+    **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES
 } | {"label": LABEL} | dict.fromkeys(
     ("fig-cap", "tbl-cap"), TEXT
 ) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip

@@ -18,7 +18,9 @@ NAMES = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
 _REFERENCE = re.compile(r"^(fig|tbl|sec|eq)-")
 _LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
 # Quarto numbers these too; no page of ours has any.
-_FOREIGN = re.compile(r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg)-")
+_FOREIGN = re.compile(
+    r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg|nte|tip|wrn|imp|cau)-|^(Fig|Tbl|Sec|Eq)-"
+)
 # A div can be for a format; Quarto's other conditions are not known here.
 _CONDITION = re.compile(r"^(when|unless)-")
 _FORMATS = ("html", "html5", "typst", "pdf")
@@ -27,6 +29,8 @@ _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOT
 _NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
+
+_UNKNOWN = "unknown kind of label {!r}; known: fig, tbl, sec, eq"
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,12 @@ def assemble(executed: list[Executed], book: Book) -> Document:
     counts: Counter[bool] = Counter()
 
     def open_chapter(one: Executed) -> Chapter:
-        with about(one.page.path):
+        with about(one.page.path, one.where):
             return _open_chapter(one, book)
 
     for chapter in tree.each(open_chapter, executed):
         path = chapter.page.path
-        with about(path):
+        with about(path, chapter.executed.where):
             if chapter.place is not None:
                 count = counts[chapter.is_appendix]
                 counts[chapter.is_appendix] += 1
@@ -226,7 +230,9 @@ class _Numbering:
             self._define(chapter.id, "sec", chapter.number, chapter.title, is_chapter=True)
         chapter.blocks = self._blocks(chapter.blocks)
         for node in tree.every(chapter.blocks):
-            label = tree.attributes(node)[0]
+            label, classes, _ = tree.attributes(node)
+            if node["t"] == "Span" and {"content-visible", "content-hidden"} & set(classes):
+                raise chapter.error("{.content-", "a condition is a div's here, and no span's")
             if node["t"] == "Str" and (found := _LABEL.match(node["c"])):
                 label = found[1]
             elif not label.startswith(("fig-", "tbl-")) or label in self.targets:
@@ -243,8 +249,7 @@ class _Numbering:
         kind, hyphen, _ = identifier.partition("-")
         kind = kind if hyphen else ""
         if _FOREIGN.match(identifier):
-            problem = f"unknown kind of label {identifier!r}; known: fig, tbl, sec, eq"
-            raise self.chapter.error(identifier, problem)
+            raise self.chapter.error(identifier, _UNKNOWN.format(identifier))
         if node["t"] == "Header":
             return self._heading(node)
         if node["t"] == "Div":
@@ -390,6 +395,8 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
     if node["t"] != "Cite":
         return None
     cited = [citation["citationId"] for citation in node["c"][0]]
+    for name in filter(_FOREIGN.match, cited):
+        raise chapter.error(f"@{name}", _UNKNOWN.format(name))
     if not any(_REFERENCE.match(name) for name in cited):
         return None
     inlines: list[Node] = []

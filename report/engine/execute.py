@@ -58,9 +58,13 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache | None = None) -> li
             outputs[page.path] = json.loads(kept) if kept else []
     to_run = [page for page, _, _ in missing]
     with Kernels(book, to_run) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
-        futures = [pool.submit(run, steps, book.folder, kernels) for _, steps, _ in missing]
+        # Long ones first: none is left over when the others are done.
+        futures = {
+            page.path: pool.submit(run, steps, book.folder, kernels)
+            for page, steps, _ in sorted(missing, key=lambda one: -len(one[1]))
+        }
         try:
-            outputs |= {page.path: one.result() for page, one in zip(to_run, futures, strict=True)}
+            outputs |= {page.path: futures[page.path].result() for page in to_run}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     # What changed while the cells ran may be in their outputs or not.

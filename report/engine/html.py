@@ -17,7 +17,7 @@ WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     """The chapter's content, without its first heading."""
-    with about(chapter.page.path):
+    with about(chapter.page.path, chapter.executed.where):
         writer = _Writer(chapter, document)
         blocks = writer.blocks(chapter.blocks)
         lists = any(div["c"][0][0] == "refs" for div in tree.every(chapter.blocks, "Div"))
@@ -292,12 +292,15 @@ def image(node: Node) -> str:
         parts.append(f'alt="{escaping.escape(alt)}"')
     if "loading" in given:
         parts.append(f'loading="{escaping.escape(given["loading"])}"')
+    styles = []
     for name in ("width", "height"):
         value = given.get(name, "")
         if value.isdecimal():
             parts.append(f'{name}="{value}"')
         elif value:
-            parts.append(f'style="{name}: {escaping.escape(value)}"')
+            styles.append(f"{name}: {escaping.escape(value)}")
+    if styles:
+        parts.append(f'style="{"; ".join(styles)}"')
     return f"<img {' '.join(parts)}>"
 
 

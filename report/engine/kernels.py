@@ -8,17 +8,21 @@ with a plot each took 5 s instead of 11 s.
 import ast
 import asyncio
 import json
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from queue import Empty
 from threading import Lock
 from typing import Any
 
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -79,7 +83,8 @@ class Kernels:
 
     def manager(self) -> AsyncKernelManager:
         """A kernel yet to be started, with this Python whatever else is installed."""
-        manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+        specs = KernelSpecManager(kernel_dirs=[])
+        manager = AsyncKernelManager(kernel_spec_manager=specs, client_factory=_Client)
         with self._lock:
             self._count += 1
             name = f"kernel{self._count}"
@@ -123,6 +128,22 @@ class Kernels:
             return int(answer)
 
 
+class _Client(AsyncKernelClient):
+    """Asks a new kernel until it answers; its parent then waits for a fifth of a second more."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        end = time.monotonic() + (timeout or math.inf)
+        while time.monotonic() < end:
+            self.kernel_info()
+            with suppress(Empty):
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=0.2)  # else what a cell shows may be missed
+                return
+            if not await self.is_alive():
+                raise RuntimeError("it died")
+        raise RuntimeError(f"no answer in {timeout} seconds")
+
+
 class _Forked(LocalProvisioner):
     """Has the fork server start the kernel."""
 
@@ -137,6 +158,11 @@ class _Forked(LocalProvisioner):
         process_id = await asyncio.to_thread(self._kernels.fork, self.parent.connection_file)
         self.process, self.pid, self.pgid = _Process(process_id), process_id, process_id
         return self.connection_info
+
+    async def wait(self) -> None:
+        while await self.poll() is None:
+            await asyncio.sleep(0.01)
+        self.process = None
 
 
 class _Process:
@@ -153,9 +179,6 @@ class _Process:
         except ProcessLookupError:
             return 0
         return None
-
-    def wait(self) -> int:
-        return 0  # asked for only when it is over
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)

@@ -130,7 +130,6 @@ class _Cell:
         except (ValueError, TypeError, AttributeError) as error:
             raise self.fault(f"the cell shows a picture that is none ({error})") from None
         images = self._images(pictures)
-        renderings = self._renderings(len(pictures))
         together = self.kind == "fig" or bool(self.options.get("layout-ncol"))
         parts: list[str] = []
         tables: list[str] = []
@@ -140,8 +139,7 @@ class _Cell:
                     parts += [self._group(images)] if images else []
                     images = []
                 else:
-                    more = f".{renderings.pop(0)}-content" if renderings else ""
-                    parts.append(_shown(images.pop(0), more))
+                    parts.append(_shown(images.pop(0)))
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or self.options.get("warning", True):
                     text = _text(output["text"])
@@ -185,16 +183,6 @@ class _Cell:
                 attributes += f' fig-alt="{_attribute(alts[min(place, len(alts) - 1)])}"'
             images.append(f"![{caption}]({source}){{{attributes}}}")
         return images
-
-    def _renderings(self, count: int) -> list[str]:
-        """Which page each picture is for, light or dark; empty where all are for both."""
-        wanted = [str(name) for name in self.options.get("renderings") or ()]
-        if wanted and sorted(wanted) != ["dark", "light"]:
-            raise self.fault(f"renderings are light and dark; found {', '.join(wanted)}")
-        if wanted and (count != len(wanted) or self.kind == "fig"):
-            problem = f"{len(wanted)} renderings for {count} figures, in a cell without a label"
-            raise self.fault(problem)
-        return wanted
 
     def _group(self, images: list[str]) -> str:
         """The cell's pictures side by side or below each other, under one caption."""

@@ -32,12 +32,16 @@ _SETTER = """
 import sys, typst
 source, root, target = sys.argv[1:]
 try:
-    typst.compile(source, output=target, root=root, format="pdf")
+    pdf, warnings = typst.compile_with_warnings(source, root=root, format="pdf")
+    open(target, "wb").write(pdf)
+    sys.stderr.write("".join(warning.diagnostic for warning in warnings))
 except (RuntimeError, typst.TypstError) as error:
     sys.exit(str(getattr(error, "diagnostic", None) or error))
 """
+# A layout names several fonts, of which the first that is there is taken.
+_HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # what follows in the source is of the page that is named behind it
-_SHARE = re.compile(r"[0-9]+(\.[0-9]+)?%")
+_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELD = re.compile(r"\.\w")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -98,12 +102,17 @@ def _set(source: Path, document: Document) -> bytes:
         raise RenderError(f"Typst: did not end within {TIME_LIMIT} seconds") from None
     if result.returncode:
         raise _refusal(result.stderr, source, document)
+    for warning in re.split(r"^(?=warning: )", result.stderr, flags=re.MULTILINE):
+        if warning.strip() and not _HARMLESS.match(warning):
+            raise _refusal(warning, source, document)
     return target.read_bytes()
 
 
 def _refusal(words: str, source: Path, document: Document) -> RenderError:
     """What Typst said, and of which page: the last that begins above the line of which it speaks."""
-    said = " ".join((re.findall(r"^error: (.*)", words, re.MULTILINE) or words.split("\n"))[:1])
+    said = " ".join(
+        (re.findall(r"^(?:error|warning): (.*)", words, re.MULTILINE) or words.split("\n"))[:1]
+    )
     said = said or "its process died; look for what is nested very deeply"
     lines = source.read_text(encoding="utf-8").split("\n")
     # What fails in the layout's own functions was called by a page.
@@ -350,12 +359,13 @@ class _Writer(tree.Writer):
         alt = given.get("fig-alt") or tree.text_of(text)
         width = given.get("width", "")
         size = ""
-        if _SHARE.fullmatch(width):
-            size = f", width: {width}"
-        elif width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
-            points = int(width) * _POINTS
-            wide = points >= _TEXT_WIDTH or self.in_panel
-            size = f", width: {'100%' if wide else f'{points:.1f}pt'}"
+        for name in ("width", "height"):
+            if length := _LENGTH.fullmatch(given.get(name, "")):
+                points = f"{float(length[1]) * _POINTS:.1f}pt"
+                size += f", {name}: {points if length[2] == 'px' else length[0]}"
+        if width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
+            wide = int(width) * _POINTS >= _TEXT_WIDTH or self.in_panel
+            size = f", width: {'100%' if wide else f'{int(width) * _POINTS:.1f}pt'}"
         return f"#image({string('/' + chosen)}, alt: {string(alt)}{size})"
 
 

@@ -32,7 +32,7 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     """What pandoc makes of a text.
 
     Raises:
-        ToolError: pandoc refuses, with its own words, or finds no end.
+        ToolError: pandoc refuses, with its own words, warns of what would be lost, or finds no end.
     """
     cache = _caches[-1] if _caches else None
     key = _key(arguments, text) if cache else ""
@@ -57,9 +57,26 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     if result.returncode:
         words = " ".join(result.stderr.split())
         raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
+    for warning in result.stderr.split("[WARNING] ")[1:]:
+        raise _warned(" ".join(warning.split()), text)
     if cache:
         cache.put("pandoc", key, result.stdout.encode())
     return result.stdout
+
+
+def _warned(said: str, text: str) -> ToolError:
+    """An error for what pandoc warns of: notes that lead nowhere, labels that stand twice, lost formulas."""
+    maths = re.match(r"Could not convert TeX math (.+?), rendering", said)
+    if maths:
+        words = max(re.split(r"\s+|&|\\\\", maths[1]), key=len)
+        why = re.search(r"unexpected .*?(?= expecting|$)", said)
+        return ToolError(f"the formula {maths[1]} can't be read: {why[0] if why else said}", words)
+    # Pandoc's own lines are those at which it noticed.
+    said = re.sub(r" at(?: \S+)? line \d+ column \d+", "", said)
+    name = re.search(r"'\[?(.+?)\]?'", said)
+    sign = re.compile(rf"[#^\[]{re.escape(name[1])}(?!\w)" if name else "$.")
+    lines = [line.strip() for line in text.split("\n") if sign.search(line)]
+    return ToolError(f"pandoc: {said}", lines[-1] if lines else "")
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -151,6 +151,13 @@ def test_a_table_in_html_is_read_as_a_table(write):
         ("# One\n\n::: {#thm-x}\nx\n:::\n", 3, "unknown kind of label 'thm-x'; known: fig, tbl, sec, eq"),
         ("# One\n\nWords ![C](p.png){#fig-in} here.\n", 3, "fig-in labels what can't be numbered"),
         ("# One\n\nWords {#eq-none}\n", 3, "eq-none labels what can't be numbered"),
+        ("# One\n\nSee @Fig-a.\n", 3, "unknown kind of label 'Fig-a'; known: fig, tbl, sec, eq"),
+        ("# One\n\n[x]{.content-hidden when-format=html}\n", 3, "a condition is a div's here"),
+        ("# One\n\n::: {#tip-x .callout-tip}\nx\n:::\n", 3, "unknown kind of label 'tip-x'"),
+        ("# One\n\nA $\\textcolor{red}{y}$.\n", 3, "can't be read: unexpected control sequence \\textcolor"),
+        ("# One\n\nA.\n\n[^a]: Words.\n", 5, "Note with key 'a' defined but not used"),
+        ("# One\n\nA[^a].\n\n[^a]: One.\n\n[^a]: Two.\n", 7, "Duplicate note reference 'a'"),
+        ("# One\n\n## A {#a}\n\n## B {#a}\n", 5, "Duplicate identifier 'a'"),
         ("# One\n\n# Two\n", 3, "one heading of the first level; 'Two' is another"),
         ("Words.\n", None, "a chapter begins with a heading of the first level, or has a title"),
     ],
@@ -159,6 +166,15 @@ def test_what_would_be_lost_is_refused_by_its_line(refusal, page, line, words):
     message = refusal(one=page)
     assert message.startswith(f"one.qmd:{line}: " if line else "one.qmd: ")
     assert words in message
+
+
+@pytest.mark.promise("pages", "found")
+def test_what_typst_warns_of_ends_the_build(write, refusal):
+    words = '<foreignObject width="9" height="9"><div>Words</div></foreignObject>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{words}</svg>'
+    (write() / "a.svg").write_text(drawing)
+    message = refusal("  typst: default\n", one="# One\n\nWords.\n\n![](a.svg){fig-alt=x}\n")
+    assert message == "one.qmd:5: Typst: image contains foreign object"
 
 
 @pytest.mark.promise("pages", "found")

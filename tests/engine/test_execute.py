@@ -233,39 +233,6 @@ def test_what_can_not_be_imported_is_the_pages_own_error(refusal):
     )
 
 
-RENDERINGS = """from IPython.display import display
-class Drawing:
-    def __init__(self, colour): self.colour = colour
-    def _repr_mimebundle_(self, **_):
-        size = 'width="90pt" height="45px"'
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 90 45">'
-        return {"image/svg+xml": head + f'<rect width="90" height="45" fill="{self.colour}"/></svg>'}
-display(Drawing("#000000"), Drawing("#ffffff"))"""
-
-
-def test_of_two_renderings_each_has_its_page_and_both_are_fetched_late(write):
-    code = cell(RENDERINGS, "renderings: [light, dark]", "fig-alt: Box")
-    page = BeautifulSoup(
-        shown(write(one=f"# One\n\n::: {{#fig-a}}\n{code}\nWords.\n:::\n")), "lxml"
-    )
-    for place, scheme in enumerate(("light", "dark"), start=1):
-        (picture,) = page.select(f"#fig-a .{scheme}-content img")
-        assert picture["src"] == f"one_files/figure-html/cell-output-{place}.svg"
-        assert picture["alt"] == "Box"
-        assert picture["loading"] == "lazy"
-        assert (picture["width"], picture["height"]) == ("120", "45")
-
-
-def test_paper_is_light(write):
-    code = cell(RENDERINGS, "renderings: [light, dark]", "fig-alt: Box")
-    folder = write(one=f"# One\n\n{code}")
-    document, book = read(folder)
-    files = document.chapters[1].executed.files
-    text = pdf.write_typst(document, book, TEMPLATES, files, folder)
-    assert "cell-output-1.svg" in text
-    assert "cell-output-2.svg" not in text
-
-
 def test_words_on_paper_are_no_fields_and_apostrophes_no_primes(write):
     page = "# One\n\nThe file *seed*.csv, **results**.json, [docs](https://e.org).html, note[^1].then.\n\n"
     folder = write("  typst: default\n", one=f"{page}ResNet18's.\n\n[^1]: Here.\n")
@@ -275,15 +242,23 @@ def test_words_on_paper_are_no_fields_and_apostrophes_no_primes(write):
         assert words in text
 
 
-@pytest.mark.promise("pages", "found")
-@pytest.mark.parametrize(
-    ("options", "code", "said"),
-    [
-        (["renderings: [light, dim]"], RENDERINGS, "renderings are light and dark; found light, dim"),
-        (["label: fig-a", "renderings: [light, dark]"], RENDERINGS, "in a cell without a label"),
-        (["renderings: [light, dark]"], RENDERINGS.replace(', Drawing("#ffffff")', ""),
-         "2 renderings for 1 figures"),
-    ],
-)  # fmt: skip
-def test_renderings_that_no_page_can_hold_are_refused(refusal, options, code, said):
-    assert said in refusal(one=f"# One\n\n{cell(code, *options)}")
+def test_a_picture_is_as_wide_and_high_as_it_says_on_the_web_and_on_paper(write):
+    picture = "![](a.svg){fig-alt=x width=3in height=40px}"
+    folder = write(one=f"# One\n\n{picture}\n\nA ![](a.svg){{fig-alt=x height=1.5em}} b.\n")
+    (folder / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    page = BeautifulSoup(shown(folder), "lxml")
+    styles = [one["style"] for one in page.find_all("img")]
+    assert styles == ["width: 3in; height: 40px", "height: 1.5em"]
+    text = pdf.write_typst(*read(folder), TEMPLATES, {}, folder)
+    assert 'alt: "x", width: 3in, height: 30.0pt)' in text
+    assert 'alt: "x", height: 1.5em)' in text
+
+
+def test_signs_in_formulas_that_typst_has_renamed_are_on_paper(write):
+    signs = {"cap": "∩", "sqcap": "⊓", "Cap": "⋒", "otimes": "⊗", "bigotimes": "⨂", "odot": "⊙",
+             "ominus": "⊖", "circleddash": "⊝", "dot": "̇", "pm": "±", "mp": "∓"}  # fmt: skip
+    formulas = [f"$a \\{name}{{b}}$" for name in signs]
+    folder = write("  typst: default\n", one="# One\n\n" + "\n\n".join(formulas))
+    site.render(folder, TEMPLATES, folder / "_book")
+    text = "".join(page.extract_text() for page in PdfReader(folder / "_book" / "book.pdf").pages)
+    assert [sign for sign in signs.values() if sign not in text] == []

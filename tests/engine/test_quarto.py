@@ -1,5 +1,6 @@
 """Finding real Quarto, and leaving the rendering to it; a script plays its part."""
 
+import json
 import os
 import sys
 
@@ -122,6 +123,12 @@ def test_what_quarto_keeps_is_used_until_something_changes_that_quarto_does_not_
     (project / "_more.qmd").write_text("Other.\n")
     assert build()[3:] == ["run"]
     assert build("--fresh")[4:] == ["run"]
+    results = project / "_freeze" / "index" / "execute-results" / "html.json"
+    results.parent.mkdir(parents=True)
+    shown = "![](figures/fig-a-00000000-light.svg)"  # which is not there
+    results.write_text(json.dumps({"result": {"markdown": shown}}))
+    (project / "index.qmd").write_text("# Front {.unnumbered}\n\nOther words.\n")
+    assert build()[5:] == ["run"]
 
 
 def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, capsys, monkeypatch):

@@ -1,0 +1,125 @@
+"""Pages and record agree: each anchor is drawn, each drawing has its numbers, the phantom is marked."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pneumo.base import paths
+from pneumo.pages import figure, fragments, open_record, say, table
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.showing import PageError
+from pneumo.pages.style import PHANTOM
+from pneumo.pages.tables import TABLES
+from pneumo.record import RecordError
+
+PAGES = sorted((paths.templates().parent / "report").glob("*.qmd"))
+TEXT = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+TEMPLATES = {
+    path: path.read_text(encoding="utf-8")
+    for path in (paths.templates() / "fragments").rglob("*.md.j2")
+}
+SHOWN = re.compile(r"""(?:figure|table)\(\w+, "((?:fig|tbl)-[\w-]+)"\)""")
+ANCHORS = sorted({anchor for text in TEXT.values() for anchor in SHOWN.findall(text)})
+EVERYTHING = "\n".join((*TEXT.values(), *TEMPLATES.values()))
+
+
+def test_pages_show_every_figure_and_table_once():
+    shown = [anchor for text in TEXT.values() for anchor in SHOWN.findall(text)]
+    in_fragments = set(re.findall(r"(?:fig|tbl)-[\w-]+", "\n".join(TEMPLATES.values())))
+    assert len(shown) == len(set(shown))
+    assert set(shown) <= FIGURES.keys() | TABLES.keys()
+    assert (FIGURES.keys() | TABLES.keys()) - set(shown) <= in_fragments
+
+
+def test_every_reference_in_a_page_leads_to_something_shown():
+    known = FIGURES.keys() | TABLES.keys()
+    for name, text in (*TEXT.items(), *TEMPLATES.items()):
+        assert set(re.findall(r"@((?:fig|tbl)-[a-z0-9-]*[a-z0-9])", text)) <= known, name
+
+
+@pytest.mark.parametrize("anchor", [one for one in ANCHORS if "reference" not in one])
+def test_what_is_shown_has_its_numbers_in_the_record(anchor, record):
+    kind = "figures" if anchor.startswith("fig-") else "tables"
+    computed = record.path / kind / f"{anchor}.csv"
+    assert computed.is_file() or anchor in NO_NUMBERS
+
+
+# What is made of the answers in results.json, or of files beside the record.
+NO_NUMBERS = {"fig-corruptions", "tbl-claim", "tbl-claims", "tbl-tripod"}
+
+
+def test_a_figure_is_printed_with_both_drawings_caption_and_mark(
+    record, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    figure(record, "fig-class-balance")
+    printed = capsys.readouterr().out
+    light, dark = re.findall(r"!\[\]\((figures/[\w.-]+\.svg)\)", printed)
+    assert Path(light).is_file()
+    assert Path(dark).is_file()
+    assert "{#fig-class-balance}" in printed
+    assert f"**{PHANTOM.capitalize()}.**" in printed
+
+
+def test_data_that_are_not_the_phantoms_are_not_marked(record, capsys, monkeypatch):
+    table(record, "tbl-data")
+    assert PHANTOM.capitalize() in capsys.readouterr().out
+    real = replace(record.data, source="file")
+    monkeypatch.setattr(type(record), "data", property(lambda _: real))
+    table(record, "tbl-data")
+    assert PHANTOM.capitalize() not in capsys.readouterr().out
+
+
+def test_an_anchor_that_does_not_exist_is_named_with_those_that_do(record):
+    with pytest.raises(PageError, match=r"fig-typo.*fig-examples"):
+        figure(record, "fig-typo")
+    with pytest.raises(PageError, match=r"tbl-typo.*tbl-data"):
+        table(record, "tbl-typo")
+
+
+def test_a_fragment_that_does_not_exist_is_named(record):
+    with pytest.raises(fragments.FragmentError, match=r"no fragment typo\.md\.j2"):
+        say(record, "typo")
+
+
+def test_both_data_sets_have_the_same_phrases_of_their_own():
+    own = {
+        folder.name: {path.name for path in folder.glob("*.md.j2")}
+        for folder in (paths.templates() / "fragments").iterdir()
+        if folder.is_dir() and folder.name != "captions"
+    }
+    assert own["breastmnist"] == own["pneumoniamnist"]
+
+
+def test_every_fragment_is_used():
+    names = {path.name.removesuffix(".md.j2") for path in TEMPLATES}
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in paths.templates().parent.glob("pneumo/pages/**/*.py")
+    )
+    unused = {
+        name
+        for name in names
+        if not re.search(rf"""["'/]{re.escape(name)}(\.md\.j2)?["']""", EVERYTHING + code)
+    }
+    assert not unused
+
+
+def test_without_a_record_a_page_says_how_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_RECORD", str(tmp_path))
+    with pytest.raises(RecordError, match=r"results\.json|no record"):
+        open_record()
+
+
+def test_drawing_imports_nothing_that_computes():
+    heavy = ("torch", "torchvision", "medmnist", "sklearn", "scipy", "statsmodels", "captum")
+    code = (
+        "import sys, pneumo.pages.figures, pneumo.pages.tables\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
