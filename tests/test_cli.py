@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from pneumo import __version__
 from pneumo.commands.main import main
 
 
@@ -54,18 +53,6 @@ def test_a_mistake_is_one_line_without_a_traceback(here):
     assert str(here / "nowhere.npz") in result.stderr
 
 
-@pytest.mark.slow
-def test_a_model_is_trained_from_nothing_but_a_command(here):
-    command = ("train", "simple-cnn", "--data", "phantom", "--profile", "smoke", "--seed", "3")
-    first = pneumo(*command)
-    assert (first.returncode, "Traceback" in first.stderr) == (0, False)
-    assert first.stdout.startswith("simple-cnn-s3-")
-    assert "epoch 1 kept, validation loss" in first.stdout
-    assert "simple-cnn s3: epoch 1/1" in first.stderr
-    (folder,) = [path for path in (here / "store" / "runs").iterdir() if path.name[0] != "."]
-    assert first.stdout.startswith(folder.name)
-
-
 def test_an_output_that_nobody_reads_on_ends_without_a_word(here):
     reader, writer = os.pipe()
     os.close(reader)
@@ -76,11 +63,6 @@ def test_an_output_that_nobody_reads_on_ends_without_a_word(here):
     assert (result.returncode, result.stderr) == (141, b"")
 
 
-def test_the_version_is_told(capsys):
-    assert usage_error("--version") == 0
-    assert capsys.readouterr().out == f"pneumo {__version__}\n"
-
-
 def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
     assert main(["data", "--data", "phantom"]) == 0
     said = capsys.readouterr().out
@@ -89,12 +71,6 @@ def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
         assert f"{counts['normal']:>8,}{counts['pneumonia']:>11,}" in said
     assert "are in both train and test" in said
     assert said.rstrip().endswith("synthetic phantom, not medical data")
-
-
-def test_a_wrong_data_path_in_the_environment_is_named(here, capsys, monkeypatch):
-    monkeypatch.setenv("PNEUMO_DATA", str(here / "gone"))
-    assert main(["data"]) == 1
-    assert str(here / "gone") in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -144,22 +120,6 @@ def test_wrong_usage_exits_with_two(command, capsys):
     assert "usage: pneumo" in capsys.readouterr().err
 
 
-def test_a_study_says_which_models_it_has(study, home, capsys, monkeypatch):
-    monkeypatch.setenv("PNEUMO_HOME", str(home))
-    assert main(["study", "--profile", "tests", "--data", "phantom"]) == 0
-    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
-    assert list(lines) == [model.name for model in study.models]
-    assert lines["simple-cnn"] == "seeds 0, 1"
-    assert lines["resnet18-imagenet"].startswith("not run: ")
-
-
-def test_the_profile_may_come_from_the_environment(study, home, capsys, monkeypatch):
-    monkeypatch.setenv("PNEUMO_HOME", str(home))
-    monkeypatch.setenv("PNEUMO_PROFILE", "tests")
-    assert main(["study", "--data", "phantom", "--only", "simple-cnn"]) == 0
-    assert capsys.readouterr().out == "simple-cnn: seeds 0, 1\n"
-
-
 def test_a_training_can_be_shortened(here, capsys):
     command = ["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]
     assert main(command) == 0
@@ -170,16 +130,6 @@ def test_a_training_can_be_shortened(here, capsys):
     second = capsys.readouterr()
     assert second.out == first.out
     assert "epoch" not in second.err
-
-
-def test_a_stopped_command_says_how_to_go_on(capsys, here, monkeypatch, phantom):
-    class Impatient:
-        def __init__(self, *_):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("rich.progress.Progress.start", Impatient)
-    assert main(["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]) == 130
-    assert "the same command goes on from here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

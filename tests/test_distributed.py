@@ -131,12 +131,6 @@ def test_the_numbers_lie_within_the_seeds_spread(together, phantom, tmp_path):
     assert len(together.history) == RECIPE.epochs
 
 
-def test_a_shared_run_is_not_mistaken_for_one_processs(together, phantom):
-    alone = runs.run_key(RECIPE, 0, phantom, None)
-    assert runs.run_key(RECIPE, 0, phantom, None, 1) == alone
-    assert together.key == runs.run_key(RECIPE, 0, phantom, None, 2) != alone
-
-
 @pytest.mark.promise("killed", "survived")
 def test_a_shared_run_that_was_killed_ends_with_the_same_bits(together, tmp_path):
     process = _start("train", tmp_path, **SHORT)

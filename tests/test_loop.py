@@ -72,27 +72,10 @@ def test_each_way_of_training_changes_what_comes_of_it(field, phantom, tmp_path)
     )
 
 
-def test_the_validation_loss_is_plain_whatever_the_recipe_does(phantom, tmp_path):
-    recipe = replace(CNN, label_smoothing=0.2, balanced=True, mixup=0.4)
-    run = train(recipe, 0, phantom, home=tmp_path)
-    found = run.predictions["val"]
-    plain = F.binary_cross_entropy_with_logits(
-        torch.from_numpy(found.logits), torch.from_numpy(found.labels).double()
-    )
-    assert float(plain) == pytest.approx(min(row["val_loss"] for row in run.history))
-
-
 def test_smoothing_moves_labels_towards_one_half():
     logits, labels = torch.tensor([2.0, -1.0]), torch.tensor([1.0, 0.0])
     expected = F.binary_cross_entropy_with_logits(logits, torch.tensor([0.95, 0.05]))
     assert TwoClasses().loss(logits, labels, 0.1) == pytest.approx(float(expected))
-
-
-def test_weights_count_each_class_as_often_as_they_say():
-    logits, labels = torch.tensor([0.3, 0.7]), torch.tensor([1.0, 0.0])
-    one, other = (float(F.binary_cross_entropy_with_logits(logits[i], labels[i])) for i in (0, 1))
-    found = TwoClasses((0.5, 3.0)).loss(logits, labels)
-    assert float(found) == pytest.approx((3 * one + 0.5 * other) / 2)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -178,23 +161,6 @@ def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    ("found", "half", "expected"),
-    [
-        ({"avx512_bf16": True}, True, torch.bfloat16),
-        ({"amx_bf16": True}, True, torch.bfloat16),
-        ({"avx512_bf16": True}, False, torch.float32),
-        ({"avx512_f": True}, True, torch.float32),
-        ({}, True, torch.float32),
-    ],
-)
-def test_half_the_bits_are_used_where_the_processor_has_them(found, half, expected, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
-    recipe = replace(CNN, half_precision=half)
-    assert module.precision(recipe, torch.device("cpu")) == expected
-    assert module.precision(recipe, torch.device("cuda")) == torch.bfloat16
-
-
 def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     half = train(replace(CNN, epochs=4), 0, phantom, home=tmp_path / "half")
@@ -230,30 +196,3 @@ def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, 
     assert len(seen) == len(set(seen)) == count - (count % size == 1)
     assert all(1 < len(batch) <= size for batch in drawn)
     assert len(drawn) == math.ceil(len(seen) / size)
-
-
-def test_a_recipe_of_one_stage_has_no_empty_one():
-    assert [stage.name for stage in module.stages(RECIPES["simple-cnn"])] == ["open"]
-    assert [stage.name for stage in module.stages(TUNED)] == ["frozen", "open"]
-
-
-@pytest.mark.parametrize(("patience", "kept"), [(None, 4), (4, 2)])
-def test_without_a_patience_the_last_epoch_is_kept_and_with_one_the_best(
-    patience, kept, phantom, tmp_path, monkeypatch
-):
-    losses = iter([0.6, 0.3, 0.5, 0.4])
-    monkeypatch.setattr(Loop, "_validate", lambda *_: {"val_loss": next(losses)})
-    training = loop(replace(CNN, epochs=4, patience=patience), phantom, tmp_path)
-    states = []
-
-    class Keep:
-        def step(self, images):
-            pass
-
-        def epoch(self, row):
-            states.append(training.model.network.fc.weight.detach().clone())
-
-    training.run(Keep())
-    assert training.kept["epoch"] == kept
-    torch.testing.assert_close(training.model.network.fc.weight, states[kept - 1], atol=0, rtol=0)
-    assert not torch.equal(states[1], states[3])

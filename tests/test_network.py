@@ -35,22 +35,10 @@ def server():
     served.server_close()
 
 
-def test_a_host_that_answers_answers(server):
-    assert answers(server[0])
-
-
 @pytest.mark.parametrize("status", [403, 405, 500])
 def test_a_refusal_is_an_answer(server, status):
     server[1].status = status
     assert answers(server[0])
-
-
-def test_a_closed_port_is_no_answer():
-    assert not answers("http://127.0.0.1:9/")
-
-
-def test_what_is_no_address_is_no_answer():
-    assert not answers("no address")
 
 
 def test_a_host_that_accepts_and_stays_silent_costs_the_time_allowed():
@@ -75,12 +63,6 @@ def _read(url):
     return found
 
 
-def test_what_is_bounded_and_within_its_bounds_is_read_whole(host):
-    host.bodies["/file"] = bytes(10_000)
-    with bounded(10_000):
-        assert _read(f"{host.url}/file") == bytes(10_000)
-
-
 @pytest.mark.promise("hostile", "found")
 @pytest.mark.parametrize("ends", [True, False])
 def test_a_host_that_sends_more_than_is_expected_is_cut_off(host, ends):
@@ -89,13 +71,6 @@ def test_a_host_that_sends_more_than_is_expected_is_cut_off(host, ends):
         host.endless.add("/file")
     with bounded(10_000), pytest.raises(NetworkError, match="sends more than the 10,000 bytes"):
         _read(f"{host.url}/file")
-
-
-@pytest.mark.promise("hostile", "found")
-def test_a_host_that_sends_more_than_is_expected_at_once_is_cut_off(host):
-    host.endless.add("/file")
-    with bounded(10_000), pytest.raises(NetworkError, match="sends more than"):
-        urllib.request.urlopen(f"{host.url}/file").read()
 
 
 @pytest.mark.promise("hostile", "found")
@@ -138,11 +113,6 @@ def _hidden(first):
 
 def test_the_reason_of_a_failure_is_its_first_error():
     assert cause(_hidden(OSError(111, "refused"))) == "ConnectionRefusedError: [Errno 111] refused"
-
-
-def test_who_stops_a_download_is_obeyed_though_a_library_hides_it():
-    with pytest.raises(KeyboardInterrupt):
-        cause(_hidden(KeyboardInterrupt()))
 
 
 def test_a_shell_gets_the_answer_as_an_exit_status(server):

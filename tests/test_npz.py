@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from pneumo.base import npz
-from pneumo.base.storage import StorageError
 from pneumo.commands.main import main
-from pneumo.data import DataError, Split, datasets, descriptions, held_out, phantom
+from pneumo.data import DataError, Split, datasets, held_out, phantom
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
@@ -65,11 +64,6 @@ def test_a_large_set_is_mapped_and_has_the_same_images(files, name, large, monke
     assert mapped.fingerprint == read.fingerprint
 
 
-def test_what_is_stored_as_it_is_is_mapped_where_it_lies(files, large):
-    datasets.load(source=str(files / "stored.npz"))
-    assert not large.exists()
-
-
 def test_what_is_compressed_is_unpacked_once(files, large):
     path = str(files / "compressed.npz")
     datasets.load(source=path)
@@ -77,16 +71,6 @@ def test_what_is_compressed_is_unpacked_once(files, large):
     assert set(before) == {f"{split}_images.npy" for split in datasets.SPLITS}
     datasets.load(source=path)
     assert {file.name: file.stat().st_mtime_ns for file in _unpacked(large).iterdir()} == before
-
-
-def test_another_set_and_size_goes_the_same_way(large, tmp_path):
-    phantom.write_phantom(
-        tmp_path / "breast.npz", dict.fromkeys(datasets.SPLITS, 8), 64, 1, "breast"
-    )
-    loaded = datasets.load(64, str(tmp_path / "breast.npz"), "breastmnist")
-    assert _is_mapped(loaded.train.images)
-    assert loaded.train.labels.tolist() == [1, 0, 0, 0] * 2  # swapped
-    assert loaded.fingerprint == datasets.fingerprint(loaded.splits)
 
 
 @pytest.mark.promise("damage", "survived")
@@ -151,17 +135,6 @@ def test_a_set_that_the_disk_has_no_room_for_is_not_begun(files, large, monkeypa
 
 
 @pytest.mark.promise("full", "found")
-def test_a_disk_that_fills_meanwhile_is_named_and_keeps_no_half(files, large, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(npz, "_pass_through", full)
-    with pytest.raises(StorageError, match=r"data/.* can't be written: the disk is full"):
-        datasets.load(source=str(files / "compressed.npz"))
-    assert not _folders(large)
-
-
-@pytest.mark.promise("full", "found")
 def test_a_run_store_that_can_not_be_written_is_named(files, large, tmp_path):
     (tmp_path / "store").write_text("no folder")
     with pytest.raises(DataError, match=r"unpacked into .*: Not a directory; PNEUMO_HOME"):
@@ -176,21 +149,6 @@ def test_large_images_stored_by_columns_are_refused_with_what_to_do(files, large
     np.savez(tmp_path / "columns.npz", **content)
     with pytest.raises(DataError, match=r"by columns; save numpy\.ascontiguousarray of it"):
         datasets.load(source=str(tmp_path / "columns.npz"))
-
-
-def test_small_images_stored_by_columns_are_read_as_they_are(files, tmp_path):
-    with np.load(files / "stored.npz") as arrays:
-        content = dict(arrays)
-    content["train_images"] = np.asfortranarray(content["train_images"])
-    np.savez(tmp_path / "columns.npz", **content)
-    loaded = datasets.load(source=str(tmp_path / "columns.npz"))
-    np.testing.assert_array_equal(loaded.train.images, content["train_images"])
-    assert loaded.train.images.flags.c_contiguous
-
-
-def test_the_limit_divides_the_published_sizes_as_it_says():
-    images = descriptions.PNEUMONIA.images
-    assert images * 128**2 < datasets.LARGE < images * 224**2
 
 
 def test_a_training_on_mapped_images_ends_with_the_same_numbers(
@@ -211,13 +169,6 @@ def test_a_training_on_mapped_images_ends_with_the_same_numbers(
     np.testing.assert_array_equal(one.explanation.augmented, other.explanation.augmented)
 
 
-def test_in_blocks_the_same_images_are_held_out(phantom, monkeypatch):
-    whole = held_out._likeness(phantom.train)
-    monkeypatch.setattr(held_out, "_BLOCK", 7)
-    monkeypatch.setattr(held_out, "LARGE", 0)
-    np.testing.assert_allclose(held_out._likeness(phantom.train), whole, rtol=0, atol=1e-9)
-
-
 def test_pixels_that_never_change_tell_the_classifier_in_blocks_nothing():
     images = np.random.default_rng(0).integers(0, 256, (60, 6, 6), dtype=np.uint8)
     images[:, 0] = 0
@@ -225,11 +176,3 @@ def test_pixels_that_never_change_tell_the_classifier_in_blocks_nothing():
     np.testing.assert_allclose(
         held_out._likeness_in_blocks(split), held_out._likeness(split), rtol=0, atol=1e-9
     )
-
-
-def test_a_part_of_a_part_is_one_part_and_copies_nothing(phantom):
-    first = datasets.part(phantom.train, np.arange(10, 50))
-    second = datasets.part(first, np.array([3, 1]))
-    assert second.images.images is phantom.train.images
-    np.testing.assert_array_equal(second.images[:2], phantom.train.images[[13, 11]])
-    np.testing.assert_array_equal(second.labels, phantom.train.labels[[13, 11]])

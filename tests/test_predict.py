@@ -13,10 +13,10 @@ from rich.console import Console
 from pneumo.commands import predict as command
 from pneumo.commands.main import main
 from pneumo.data import descriptions
-from pneumo.study import operating_points, predict, selection
-from pneumo.study.predict import CAVEAT, PHANTOM, Prediction, PredictionError, Predictor
-from pneumo.study.study import HALF, RULES, SENSITIVITY_99, YOUDEN, Study
-from pneumo.training.runs import WEIGHTS, RunError
+from pneumo.study import operating_points, predict
+from pneumo.study.predict import CAVEAT, PHANTOM, Prediction, PredictionError
+from pneumo.study.study import HALF, RULES, SENSITIVITY_99
+from pneumo.training.runs import WEIGHTS
 
 
 @pytest.fixture
@@ -83,20 +83,11 @@ def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
         assert (image["call"] == "pneumonia") == (image["probability"] >= image["threshold"])
 
 
-def test_a_case_at_the_threshold_is_called_pneumonia():
-    assert Prediction((0.5,), (0.5,)).positive
-    assert not Prediction((0.49,), (0.5,)).positive
-
-
 def test_each_seed_calls_at_its_own_threshold():
     said = Prediction((0.6, 0.6, 0.2), (0.5, 0.7, 0.1))
     assert (said.probability, said.threshold, said.positive) == (0.6, 0.5, True)
     assert said.calls == (True, False, True)
     assert said.agreeing == 2
-
-
-def test_without_a_name_the_best_on_validation_is_asked(study, pictures):
-    assert predict.report(study, pictures)["model"]["name"] == selection.best(study).name
 
 
 def test_a_single_seed_has_no_range(study, pictures):
@@ -106,14 +97,6 @@ def test_a_single_seed_has_no_range(study, pictures):
     assert [one["over_seeds"] for one in found["images"]] == [None] * 4
     assert found["model"]["seeds"] == [0]
     assert "seeds" not in shown(found)
-
-
-def test_a_predictor_is_asked_of_many_images_or_of_one(study):
-    predictor = Predictor(study.model("simple-cnn").runs, YOUDEN, "cpu")
-    images = study.data.test.images[:5]
-    many = [said.probability for said in predictor.predict(images)]
-    each = [predictor.predict(image[None])[0].probability for image in images]
-    assert each == pytest.approx(many, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -127,21 +110,6 @@ def test_a_predictor_is_asked_of_many_images_or_of_one(study):
 def test_a_model_that_cannot_be_asked_is_refused(name, said, study):
     with pytest.raises(PredictionError, match=said):
         predict.find_model(study, name)
-
-
-def test_a_study_without_runs_has_no_model_to_ask(study):
-    empty = Study(study.profile, study.data, study.not_run)
-    with pytest.raises(PredictionError, match="no model of profile tests was run"):
-        predict.find_model(empty)
-
-
-@pytest.mark.promise("damage", "found")
-def test_damaged_weights_are_named(study, tmp_path):
-    run = study.model("simple-cnn").run
-    shutil.copytree(run.path, tmp_path / run.label)
-    (tmp_path / run.label / "weights.safetensors").write_bytes(b"\0" * 100)
-    with pytest.raises(RunError, match=r"weights\.safetensors is damaged .*pneumo study"):
-        Predictor([replace(run, path=tmp_path / run.label)])
 
 
 def test_rates_that_are_not_defined_are_null(study, pictures, write_run):
@@ -190,12 +158,6 @@ def test_a_narrow_terminal_shows_a_long_name_whole(study, pictures):
     assert text.count("@") == 200
     table = text.split("Model:")[0]
     assert max(map(len, table.splitlines())) <= 100
-
-
-def test_a_pipe_gets_a_long_name_in_one_piece(study, pictures):
-    found = predict.report(study, pictures[:1])
-    found["images"][0]["file"] = "@" * 200
-    assert "@" * 200 in shown(found)
 
 
 def test_the_phantom_is_named_and_real_data_are_not_called_so(study, real_study, pictures):
@@ -266,38 +228,9 @@ def test_without_a_readable_file_no_table_is_printed(asked, tmp_path):
     assert err.count("\n") == 1
 
 
-def test_a_name_cannot_steer_the_terminal_or_the_table(asked, phantom, tmp_path):
-    path = tmp_path / "[bold]\x1b[31m:cat:\udcff.png"
-    Image.fromarray(phantom.test.images[0]).save(path)
-    _, out, _ = asked(str(path))
-    assert "[bold]\\x1b[31m:cat:\\xff.png" in out
-    assert "\x1b" not in out
-    _, out, _ = asked("--json", str(path))
-    assert strict(out)["images"][0]["file"] == f"{tmp_path}/[bold]\x1b[31m:cat:\\xff.png"
-
-
 def test_asking_leaves_the_run_store_as_it_was(asked, study, home, pictures):
     # Beside the study's own runs other tests may train theirs at this moment.
     folders = [*(run.path for run in study.runs), home / "studies"]
     before = [files_of(folder) for folder in folders]
     assert asked(*pictures)[0] == 0
     assert [files_of(folder) for folder in folders] == before
-
-
-def test_without_a_finished_study_nothing_is_trained(asked, pictures, tmp_path, monkeypatch):
-    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "empty"))
-    status, out, err = asked(*pictures)
-    assert (status, out) == (1, "")
-    assert "run `pneumo study --profile tests`" in err
-    assert err.count("\n") == 1
-    assert not (tmp_path / "empty").exists()
-
-
-def test_a_study_of_other_data_is_not_asked(asked, pictures, phantom, tmp_path):
-    arrays = {}
-    for name, split in phantom.splits.items():
-        arrays |= {f"{name}_images": 255 - split.images, f"{name}_labels": split.labels[:, None]}
-    np.savez(tmp_path / "pneumoniamnist.npz", **arrays)
-    status, _, err = asked("--data", str(tmp_path), *pictures)
-    assert status == 1
-    assert "is of other data" in err

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 
 import pytest
 
@@ -84,27 +83,6 @@ def test_the_old_folder_stands_until_the_new_one_does_and_what_was_killed_is_cle
     assert names(site.parent) == ["site", "site/new"]
 
 
-def test_an_error_leaves_the_old_folder_alone(site):
-    with pytest.raises(ZeroDivisionError), storage.renewed(site) as new:
-        (new / "new").write_text(str(1 / 0))
-    assert names(site.parent) == ["site", "site/old"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="no Linux: folders are not exchanged here")
-def test_there_is_no_moment_without_the_folder(site):
-    number = os.fork()
-    if number == 0:
-        for _ in range(300):
-            with storage.renewed(site) as new:
-                (new / "new").touch()
-        os._exit(0)
-    seen = 0
-    while os.waitpid(number, os.WNOHANG)[0] == 0:
-        assert site.is_dir()
-        seen += 1
-    assert seen > 100
-
-
 @pytest.mark.promise("killed", "survived")
 def test_where_folders_can_not_be_exchanged_the_next_call_puts_the_old_one_back(site, monkeypatch):
     monkeypatch.setattr(storage, "_exchange", lambda one, other: False)
@@ -143,9 +121,3 @@ def test_a_file_where_a_folder_is_needed_is_named(tmp_path):
     for path in (tmp_path / "file" / "new", tmp_path / "file" / "deep" / "new"):
         with pytest.raises(StorageError, match=f"{tmp_path / 'file'}.* a file is where a folder"):
             storage.write(path, b"")
-
-
-@pytest.mark.parametrize("error", [ValueError("x"), FileNotFoundError(2, "x"), RuntimeError("x")])
-def test_what_is_no_refusal_of_the_disk_passes(error):
-    with pytest.raises(type(error)), storage.refusals():
-        raise error

@@ -6,6 +6,7 @@ import subprocess
 from html import escape
 from pathlib import Path
 
+from pneumo.record import check
 from report.engine.cache import DRAWINGS
 from report.engine.plain import read_text
 
@@ -13,7 +14,12 @@ BUILD = "build.json"
 
 
 def copy_record(record: Path, site: Path) -> None:
-    """Put a record into a site: whole as ``record/``, and its results and predictions at the top."""
+    """Put a record into a site: whole as ``record/``, and its results and predictions at the top.
+
+    Raises:
+        RecordError: a file of it is damaged, which a page that an earlier build has kept does not notice.
+    """
+    check(record)
     shutil.copytree(record, site / "record", dirs_exist_ok=True)
     shutil.copyfile(record / "results.json", site / "results.json")
     if (record / "predictions").is_dir():

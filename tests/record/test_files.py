@@ -1,0 +1,180 @@
+"""A record on disk: whole or not there, each file known by its checksum, and no image in it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pneumo.base import checksums, storage
+from pneumo.base.storage import StorageError
+from pneumo.record import Estimate, Part, RecordError, check, copy, frame, read, write
+from pneumo.record.answers import Mean, Metrics
+from pneumo.record.files import BESIDE, SCHEMA, SUMS
+
+ANSWERS = {
+    "study": {"name": "tests"},
+    "profile": "tests",
+    "data": {"dataset": "pneumoniamnist", "size": 28, "fingerprint": "0" * 64},
+    "provenance": {"pneumo": "0", "runs": []},
+    "written": "2024-01-01",
+}
+SPEEDS = frame([{"model": "a", "speed": 2.5}], {"speed": "ms"}, ["a-s0-0123456789ab"])
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A record of one table, one array and one more file."""
+    part = Part(ANSWERS, tables={"tbl-speeds": SPEEDS}, arrays={"maps/a": np.eye(3)})
+    return write(tmp_path / "record", [part], {"labels.csv": b"split,index,label,sha256\n"})
+
+
+def test_what_was_written_is_read(small):
+    assert small.answer("study", dict[str, str]) == {"name": "tests"}
+    found = small.table("tbl-speeds")
+    assert found["speed"].tolist() == [2.5]
+    assert (found.units, found.runs) == (SPEEDS.units, SPEEDS.runs)
+    np.testing.assert_array_equal(small.maps["maps/a"], np.eye(3))
+
+
+def test_checksums_are_of_every_other_file_and_any_program_reads_them(record):
+    files = {path for path in record.path.rglob("*") if path.is_file()} - {record.path / SUMS}
+    assert set(record.sums) == {path.relative_to(record.path).as_posix() for path in files}
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "--quiet", SUMS], cwd=record.path, capture_output=True
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_no_image_and_no_weights_are_in_a_record(record, study):
+    stored = [record.maps[name].tobytes() for name in record.maps]
+    stored += [path.read_bytes() for path in record.path.rglob("*.[!n]*") if path.is_file()]
+    for split in study.data.splits.values():
+        for image in split.images:
+            assert not any(image.tobytes() in content for content in stored)
+    assert not list(record.path.rglob("*.safetensors"))
+    assert sum(path.stat().st_size for path in record.path.rglob("*")) < 2e6
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_damaged_file_is_named_when_it_is_read(small):
+    (small.path / "tables" / "tbl-speeds.csv").write_text("model,speed [ms]\na,9.5\n")
+    found = read(small.path)
+    with pytest.raises(RecordError, match=r"tbl-speeds\.csv is damaged: its SHA-256"):
+        found.table("tbl-speeds")
+    for use in (check, lambda folder: copy(found, folder.with_name("copy"))):
+        with pytest.raises(RecordError, match=r"tbl-speeds\.csv is damaged: its SHA-256"):
+            use(small.path)
+    assert not small.path.with_name("copy").exists()
+
+
+def test_a_file_without_a_checksum_is_named(small):
+    (small.path / "tables" / "more.csv").touch()
+    with pytest.raises(RecordError, match=r"more\.csv has no checksum"):
+        check(small.path)
+
+
+@pytest.mark.promise("old", "found")
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [(1, "an older version of pneumo .*; make the record again"), (99, "a newer .*; update")],
+)
+def test_a_record_of_another_version_is_refused(schema, told, small):
+    file, sums = small.path / "results.json", small.path / SUMS
+    assert small.results["schema"] == SCHEMA
+    before = checksums.digest(file.read_bytes())
+    file.write_text(json.dumps({**small.results, "schema": schema}))
+    sums.write_text(sums.read_text().replace(before, checksums.digest(file.read_bytes())))
+    with pytest.raises(RecordError, match=f"{file} was written by {told}"):
+        read(small.path)
+
+
+def test_a_record_is_replaced_whole_and_keeps_what_lies_beside_its_numbers(small):
+    for name in BESIDE:
+        (small.path / name).write_text(name)
+    again = write(small.path, [Part(ANSWERS)], {})
+    assert not (small.path / "tables").exists()
+    assert {name for name in BESIDE if (small.path / name).read_text() == name} == set(BESIDE)
+    assert not set(BESIDE) & set(again.sums)
+    check(small.path)
+
+
+@pytest.mark.promise("killed", "survived")
+def test_an_error_while_it_is_written_leaves_the_old_record(small):
+    before = {path: path.read_bytes() for path in small.path.rglob("*") if path.is_file()}
+    with pytest.raises(StorageError, match="file is where a folder"), storage.told():
+        write(small.path, [Part(ANSWERS)], {"labels.csv": b"", "labels.csv/within": b""})
+    assert {path: path.read_bytes() for path in small.path.rglob("*") if path.is_file()} == before
+    assert [path.name for path in small.path.parent.iterdir()] == ["record"]
+
+
+def test_a_folder_of_something_else_is_no_place_for_a_record(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(RecordError, match="holds something else than a record"):
+        write(tmp_path, [Part(ANSWERS)], {})
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_two_parts_do_not_answer_the_same_question(tmp_path):
+    with pytest.raises(RecordError, match="two parts of a record have answers called data"):
+        write(tmp_path / "record", [Part(ANSWERS), Part({"data": {}})], {})
+
+
+def test_what_a_record_lacks_is_named(small, tmp_path):
+    for ask, told in (
+        (lambda: small.answer("claims", list), "has no claims; make the record again"),
+        (lambda: small.answer("profile", int), "profile cannot be read"),
+        (lambda: small.figure("fig-none"), r"has no figures/fig-none\.csv"),
+        (lambda: read(tmp_path / "nowhere"), "no record in .*nowhere"),
+    ):
+        with pytest.raises(RecordError, match=told):
+            ask()
+
+
+@dataclass(frozen=True)
+class Inner:
+    """Numbers as a record holds them."""
+
+    metrics: Metrics
+    shares: tuple[float, ...]
+    best: Mean | None = None
+
+
+@dataclass(frozen=True)
+class Outer:
+    """A dataclass in a dataclass."""
+
+    inner: dict[str, Inner]
+    lowest: float
+    notes: list[str]
+
+
+def test_dataclasses_come_back_as_they_were_with_numbers_that_are_not_defined(tmp_path):
+    inner = Inner({"auc": Estimate(0.5, 0.25, 0.75), "f1": Estimate(float("nan"))}, (0.1, 1e-17))
+    asked = Outer({"a": inner}, float("nan"), ["é"])
+    found = write(tmp_path / "record", [Part({**ANSWERS, "asked": asked})], {})
+    told = json.loads((found.path / "results.json").read_text())["asked"]
+    assert told["inner"]["a"]["metrics"]["auc"] == {"mean": 0.5, "low": 0.25, "high": 0.75}
+    assert told["inner"]["a"]["metrics"]["f1"] == {"mean": None, "low": None, "high": None}
+    assert told["lowest"] is None
+    assert repr(found.answer("asked", Outer)) == repr(asked)
+
+
+def test_pages_import_nothing_that_computes():
+    script = (
+        "import sys, pneumo.pages, pneumo.pages.figures, pneumo.pages.tables; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    computing = {"torch", "torchvision", "scipy", "sklearn", "statsmodels", "captum"}
+    assert not computing & set(done.stdout.split())
+
+
+def test_a_record_stands_by_itself(record, tmp_path):
+    folder = Path(shutil.copytree(record.path, tmp_path / "elsewhere"))
+    check(folder)
+    assert read(folder).models == record.models
