@@ -68,7 +68,20 @@ def _study(chosen: argparse.Namespace) -> int:
         seeds = ", ".join(str(run.seed) for run in model.runs)
         outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")
         print(f"{model.name}: {outcome}")
+    if not chosen.only:
+        _tell_leftovers()
     return 0
+
+
+def _tell_leftovers() -> None:
+    """Say what the run store holds that no record needs."""
+    from pneumo.study import leftovers
+
+    if found := leftovers.find():
+        size = sum(found.values()) / 1e6
+        print(
+            f"{len(found)} folders and files ({size:,.1f} MB) are of no record; `pneumo clean` lists them"
+        )
 
 
 def _check(chosen: argparse.Namespace) -> int:
