@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ears import Ear
 
 from pneumo.analysis import writing
 from pneumo.base import checksums, paths
@@ -262,20 +263,6 @@ def test_speeds_and_promises_beside_a_record_that_are_damaged_are_named(numbers,
             check(numbers)
 
 
-class _Stop:
-    """Stops a training in its second epoch, and hears which epochs there were."""
-
-    def __init__(self, stops: bool) -> None:
-        self.stops, self.epochs = stops, []
-
-    def step(self, images: int) -> None:
-        if self.stops and self.epochs:
-            raise KeyboardInterrupt
-
-    def epoch(self, row: dict) -> None:
-        self.epochs.append(row["epoch"])
-
-
 @pytest.mark.promise("damage", "found")
 def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
     phantom, tmp_path, capfd, storm
@@ -283,7 +270,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
     undisturbed = train(CNN, 0, phantom, home=tmp_path / "whole")
     logits = undisturbed.predictions["test"].logits
     with pytest.raises(KeyboardInterrupt):
-        train(CNN, 0, phantom, home=tmp_path, listener=_Stop(True))
+        train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))
     (partial,) = (tmp_path / "runs").glob(".*.partial")
     stopped = {path.name: path.read_bytes() for path in partial.iterdir()}
     cases = storm(spoils(stopped["checkpoint.pt"], "checkpoint", 0), 2)
@@ -291,7 +278,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
         partial.mkdir(exist_ok=True)
         for name, content in (stopped | {"checkpoint.pt": case}).items():
             (partial / name).write_bytes(content)
-        ear = _Stop(False)
+        ear = Ear()
         capfd.readouterr()
         run = train(CNN, 0, phantom, home=tmp_path, listener=ear)
         said = capfd.readouterr().err
