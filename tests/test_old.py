@@ -87,7 +87,7 @@ def test_a_study_beside_old_runs_leaves_them_and_says_how_to_delete_them(study, 
         first_schema(copy / runs.MANIFEST)
         old.append(copy)
     assert main(["study", "--profile", "tests", "--data", "phantom"]) == 0
-    (line,) = capsys.readouterr().err.splitlines()
+    line, *_ = capsys.readouterr().err.splitlines()
     assert re.match(r"2 runs of an older version of pneumo, \d+ MB, can be read no more; to", line)
     assert all(path.is_dir() for path in old)
     subprocess.run(line.split(": ", 1)[1], shell=True, check=True)
