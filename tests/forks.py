@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,11 @@ TIME_LIMIT = 300  # seconds, on a machine that is busy
 class Job:
     """A call in a process of its own, and how that process dies."""
 
-    call: Callable[
-        ..., object
-    ]  # of a module that the nursery has imported; its status is what it gives
+    call: Callable[..., object]  # of a module that the nursery has imported; gives a status
     arguments: tuple[Any, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
     at: int | None = None  # SIGKILL before so many-th look at the disk
     renaming: int | None = None  # SIGKILL before so many-th file or folder gets its final name
     after: float | None = None  # SIGKILL after so many seconds
-    when: Path | None = None  # SIGKILL as soon as there is such a file
     within: int | None = None  # dies while a file grows beyond so many bytes
     largest: int | None = None  # bytes a file may have; the system says so to who wants more
     powerless: bool = False  # whether permissions bind it, be it the system's own user
@@ -116,15 +112,13 @@ def _run(jobs: tuple[Job, ...], scratch: Path) -> list[End]:
         if number == 0:
             _be(job, scratch / str(place))
         numbers.append(number)
-    left, ends = (
-        dict(zip(numbers, range(len(jobs)), strict=True)),
-        [End(0, 0, 0, "", "")] * len(jobs),
-    )
+    left = dict(zip(numbers, range(len(jobs)), strict=True))
+    ends = [End(0, 0, 0, "", "")] * len(jobs)
     while left:
         passed = time.monotonic() - started
         for number, place in list(left.items()):
-            after, when = jobs[place].after, jobs[place].when
-            if passed > (TIME_LIMIT if after is None else after) or (when and when.exists()):
+            after = jobs[place].after
+            if passed > (TIME_LIMIT if after is None else after):
                 os.kill(number, signal.SIGKILL)
             found, status = os.waitpid(number, os.WNOHANG)
             if found:
@@ -146,7 +140,6 @@ def _be(job: Job, scratch: Path) -> None:
         file = job.output if job.output and name == "out" else f"{scratch}.{name}"
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
     counted = os.open(f"{scratch}.looks", os.O_WRONLY | os.O_CREAT, 0o600)
-    os.environ |= job.environment
     looks, renamed, status = 0, 0, 70
 
     def look(event: str, _: object) -> None:
@@ -172,9 +165,8 @@ def _be(job: Job, scratch: Path) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        seen = looks
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        os.write(counted, str(seen).encode())
+        os.write(counted, str(looks).encode())
         with suppress(OSError):
             sys.stdout.flush()
         sys.stderr.flush()

@@ -10,16 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ears import Ear
 
 from pneumo.analysis import writing
 from pneumo.base import checksums, paths
+from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.record import RecordError, bench, check, promises, read
-from pneumo.record.bench import BenchError
-from pneumo.record.promises import PromisesError
 from pneumo.study import questions
 from pneumo.study import study as studies
-from pneumo.study.questions import ProbeError
 from pneumo.study.study import StudyError
 from pneumo.training import models, runs, weights
 from pneumo.training.recipes import RECIPES
@@ -59,10 +58,15 @@ def flip(path: Path, place: float = 0.5) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def read_all(path: Path) -> None:
-    run = runs.load(path)
-    _ = run.history, run.predictions, run.explanation
-    questions.load_network(run, "cpu")
+def assert_it_is_named(storm, file, others, look, told):
+    """However a file is spoilt, whoever reads it gets its path and the way forward; the whole one is read."""
+    content = file.read_bytes()
+    for case in storm([*spoils(content, file.name), *others]):
+        put(file, case)
+        with pytest.raises(PneumoError, match=f"^{re.escape(str(file))} is damaged .*{told}"):
+            look()
+    put(file, content)
+    look()
 
 
 def where(run, store: Path) -> Path:
@@ -75,17 +79,37 @@ def where(run, store: Path) -> Path:
 def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp_path, storm):
     run, other = study.model("simple-cnn").runs
     folder = Path(shutil.copytree(run.path, tmp_path / run.label))
-    content = (folder / name).read_bytes()
-    for case in storm([*spoils(content, name), (other.path / name).read_bytes()]):
-        (folder / name).write_bytes(case)
-        with pytest.raises(RunError, match="is damaged") as raised:
-            read_all(folder)
-        assert str(raised.value).startswith(f"{folder / name} is damaged (")
-        assert str(raised.value).endswith(f"; delete {folder} and run `pneumo study`")
-        assert runs.find_fault(folder) == raised.value.what
-    (folder / name).write_bytes(content)
-    read_all(folder)
-    assert runs.find_fault(folder) is None
+
+    def look():
+        found = runs.load(folder)
+        _ = found.history, found.predictions, found.explanation
+        questions.load_network(found, "cpu")
+
+    told = f"; delete {folder} and run `pneumo study`$"
+    assert_it_is_named(storm, folder / name, [(other.path / name).read_bytes()], look, told)
+
+
+@pytest.mark.promise("damage", "found")
+def test_an_answer_of_a_network_that_is_damaged_is_named(study, store, storm):
+    first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
+    run = runs.load(where(first, store))
+    asked = "corruptions", study.profile
+    others = [questions.path(other, *asked).read_bytes()]
+    assert_it_is_named(
+        storm,
+        questions.path(run, *asked),
+        others,
+        lambda: questions.read(run, *asked),
+        "delete it and run `pneumo study`",
+    )
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_finished_study_that_is_damaged_is_named(study, store, storm):
+    file = store / "studies" / f"{study.profile.name}.json"
+    other = checksums.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()
+    told = f"run `pneumo study --profile {study.profile.name}`"
+    assert_it_is_named(storm, file, [other], lambda: studies.load(home=store), told)
 
 
 @pytest.mark.promise("damage", "found")
@@ -184,48 +208,6 @@ def test_a_page_of_a_damaged_record_is_refused_and_the_old_site_stays(numbers, t
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_damaged_answer_of_a_network_is_named(study, store, storm):
-    first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
-    run = runs.load(where(first, store))
-    file = questions.path(run, "corruptions", study.profile)
-    content = file.read_bytes()
-    others = questions.path(other, "corruptions", study.profile).read_bytes()
-    for case in storm([*spoils(content, "answer"), others]):
-        put(file, case)
-        with pytest.raises(ProbeError, match="is damaged") as raised:
-            questions.read(run, "corruptions", study.profile)
-        assert str(file) in str(raised.value)
-        assert "delete it and run `pneumo study`" in str(raised.value)
-    put(file, content)
-    assert questions.read(run, "corruptions", study.profile)
-
-
-@pytest.mark.promise("damage", "survived")
-def test_a_damaged_answer_of_another_network_is_not_asked_for(study):
-    run = study.model("simple-cnn").run
-    retrained = replace(
-        run, manifest={**run.manifest, "files": {**run.manifest["files"], runs.WEIGHTS: "0" * 64}}
-    )
-    assert questions.missing(run, study.profile) == []
-    assert questions.missing(retrained, study.profile) == list(questions.PROBES)
-
-
-@pytest.mark.promise("damage", "found")
-def test_a_damaged_record_of_a_study_is_named(study, store, storm):
-    file = store / "studies" / f"{study.profile.name}.json"
-    content = file.read_bytes()
-    other = checksums.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()
-    for case in storm([*spoils(content, "record"), other]):
-        put(file, case)
-        with pytest.raises(StudyError, match="is damaged") as raised:
-            studies.load(home=store)
-        assert str(file) in str(raised.value)
-        assert f"run `pneumo study --profile {study.profile.name}`" in str(raised.value)
-    put(file, content)
-    assert studies.load(home=store).runs
-
-
-@pytest.mark.promise("damage", "found")
 def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, tmp_path, faults):
     file, record = tmp_path / "pneumoniamnist.npz", store / "studies" / f"{study.profile.name}.json"
     content = checksums.parse(record.read_bytes(), studies.SCHEMA, record.name)
@@ -269,35 +251,16 @@ def test_a_damaged_file_of_a_record_is_named(numbers, storm):
 
 
 @pytest.mark.promise("damage", "found")
-@pytest.mark.parametrize(
-    ("name", "look", "error"),
-    [
-        ("SHA256SUMS", lambda folder: check(folder), RecordError),
-        (bench.FILE, lambda folder: bench.read(folder / bench.FILE), BenchError),
-        (promises.FILE, lambda folder: promises.read(folder / promises.FILE), PromisesError),
-    ],
-)
-def test_what_names_its_own_checksum_is_named_where_it_is_damaged(
-    name, look, error, numbers, storm
-):
-    for case in storm(spoils((numbers / name).read_bytes(), name, 60), 8):
-        (numbers / name).write_bytes(case)
-        with pytest.raises(error, match=re.escape(str(numbers))):
-            look(numbers)
-
-
-class _Stop:
-    """Stops a training in its second epoch, and hears which epochs there were."""
-
-    def __init__(self, stops: bool) -> None:
-        self.stops, self.epochs = stops, []
-
-    def step(self, images: int) -> None:
-        if self.stops and self.epochs:
-            raise KeyboardInterrupt
-
-    def epoch(self, row: dict) -> None:
-        self.epochs.append(row["epoch"])
+def test_speeds_and_promises_beside_a_record_that_are_damaged_are_named(numbers, storm):
+    for file, reader in ((numbers / bench.FILE, bench), (numbers / promises.FILE, promises)):
+        told = f"nox -s {file.stem}"
+        assert_it_is_named(
+            storm, file, [], lambda file=file, reader=reader: reader.read(file), told
+        )
+    for case in storm(spoils((numbers / "SHA256SUMS").read_bytes(), "sums"), 8):
+        (numbers / "SHA256SUMS").write_bytes(case)
+        with pytest.raises(RecordError, match=re.escape(str(numbers))):
+            check(numbers)
 
 
 @pytest.mark.promise("damage", "found")
@@ -307,7 +270,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
     undisturbed = train(CNN, 0, phantom, home=tmp_path / "whole")
     logits = undisturbed.predictions["test"].logits
     with pytest.raises(KeyboardInterrupt):
-        train(CNN, 0, phantom, home=tmp_path, listener=_Stop(True))
+        train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))
     (partial,) = (tmp_path / "runs").glob(".*.partial")
     stopped = {path.name: path.read_bytes() for path in partial.iterdir()}
     cases = storm(spoils(stopped["checkpoint.pt"], "checkpoint", 0), 2)
@@ -315,7 +278,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
         partial.mkdir(exist_ok=True)
         for name, content in (stopped | {"checkpoint.pt": case}).items():
             (partial / name).write_bytes(content)
-        ear = _Stop(False)
+        ear = Ear()
         capfd.readouterr()
         run = train(CNN, 0, phantom, home=tmp_path, listener=ear)
         said = capfd.readouterr().err
@@ -330,38 +293,30 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
         assert line.endswith("; the training starts anew")
 
 
-@pytest.fixture(params=["carried", "lite0", "given", "cached"])
+@pytest.fixture(params=["carried", "cached"])
 def pretrained_file(request, tmp_path, monkeypatch):
-    """Weights from each place that there is: the file, the recipe that takes it, and what is given."""
-    names = {"carried": "resnet18-tiny-imagenet", "lite0": "efficientnet-lite0-imagenet"}
-    recipe = RECIPES[names.get(request.param, "resnet18-imagenet")]
+    """Weights of the package or of torchvision's cache: the file, and the recipe that takes it."""
     if request.param == "carried":
         file = Path(shutil.copy(weights.TINY_IMAGENET, tmp_path))
         monkeypatch.setattr(weights, "TINY_IMAGENET", file)
-    elif request.param == "lite0":
-        file = Path(shutil.copy(weights._lite0_file(), tmp_path))
-        monkeypatch.setattr(weights, "_lite0_file", lambda: file)
-    else:
-        folder = tmp_path / "hub" / "checkpoints"
-        folder.mkdir(parents=True)
-        content = random.Random("weights").randbytes(10_000)
-        file = folder / f"resnet18-{checksums.digest(content)[:8]}.pth"
-        file.write_bytes(content)
-        monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-        if request.param == "cached":
-            url = f"https://127.0.0.1:9/{file.name}"
-            monkeypatch.setattr(weights, "IMAGENET_URL", url)
-    return file, recipe, file if request.param == "given" else None
+        return file, RECIPES["resnet18-tiny-imagenet"]
+    content = random.Random("weights").randbytes(10_000)
+    file = tmp_path / "hub" / "checkpoints" / f"resnet18-{checksums.digest(content)[:8]}.pth"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(weights, "IMAGENET_URL", f"https://127.0.0.1:9/{file.name}")
+    return file, RECIPES["resnet18-imagenet"]
 
 
 @pytest.mark.promise("damage", "found")
 def test_a_changed_byte_in_pretrained_weights_is_found(pretrained_file, storm):
-    file, recipe, given = pretrained_file
-    whole = weights.find_weights(recipe, given)
+    file, recipe = pretrained_file
+    whole = weights.find_weights(recipe)
     for case in storm(spoils(file.read_bytes(), file.name, 1), 2):
         file.write_bytes(case)
         with pytest.raises(WeightsError) as raised:
-            weights.find_weights(recipe, given)
+            weights.find_weights(recipe)
         assert str(file) in str(raised.value)
         # Also where they were whole when they were looked for.
         with pytest.raises(WeightsError, match="another than a moment ago"):

@@ -229,7 +229,7 @@ def test_nothing_that_a_manifest_says_becomes_markup(hostile, storm):
     from report.engine import tree
 
     names = {path.name.removesuffix(".md.j2") for path in FRAGMENTS.glob("*.md.j2")} & {
-        "models-not-run", "comparison", "not-run", "learned", "reference-origin", "data-source",
+        "models-not-run", "not-run", "learned", "reference-origin", "data-source",
     }  # fmt: skip
     tables = ["tbl-runs", "tbl-comparison", "tbl-versions", "tbl-weights"]
     texts = [fragments.render(hostile, name) for name in names]

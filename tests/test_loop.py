@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ears import Ear
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -28,20 +29,6 @@ EVERYTHING = {
 }
 
 
-class Stop:
-    """Stops a training in an epoch."""
-
-    def __init__(self, epoch):
-        self.epoch_to_stop, self.done = epoch, 0
-
-    def step(self, images):
-        if self.done + 1 == self.epoch_to_stop:
-            raise KeyboardInterrupt
-
-    def epoch(self, row):
-        self.done += 1
-
-
 def loop(recipe, dataset, folder, task=None):
     torch.manual_seed(0)
     return Loop(recipe, 0, build(recipe), task or TwoClasses(), dataset.train, dataset.val, folder)
@@ -54,7 +41,7 @@ def test_with_everything_asked_for_a_stopped_training_ends_with_the_same_bits(
     recipe = replace(CNN, **{**EVERYTHING, "averaging": averaging})
     expected = train(recipe, 0, phantom, home=tmp_path / "one")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, 0, phantom, home=tmp_path / "two", listener=Stop(3))
+        train(recipe, 0, phantom, home=tmp_path / "two", listener=Ear(stop_in_epoch=3))
     resumed = train(recipe, 0, phantom, home=tmp_path / "two")
     for split in ("val", "test"):
         np.testing.assert_array_equal(

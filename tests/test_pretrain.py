@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ears import Ear
 from PIL import Image
 
 from pneumo.commands.main import main
@@ -190,19 +191,9 @@ def test_the_manifest_says_how_they_came_about(written, pictures):
 
 @pytest.mark.promise("killed", "survived")
 def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_path):
-    class Stop:
-        rows = 0
-
-        def step(self, images):
-            if self.rows == 1:
-                raise KeyboardInterrupt
-
-        def epoch(self, row):
-            self.rows += 1
-
     folder = read(pictures, 32)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(folder, tmp_path, SMALL, home=tmp_path / "home", listener=Stop())
+        pretrain(folder, tmp_path, SMALL, home=tmp_path / "home", listener=Ear(stop_in_epoch=2))
     assert not list(tmp_path.glob("*.safetensors"))
     again = pretrain(folder, tmp_path, SMALL, home=tmp_path / "home")
     assert again.read_bytes() == written.read_bytes()

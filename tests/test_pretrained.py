@@ -96,22 +96,6 @@ def test_the_carried_weights_load_into_everything_but_the_head():
         )
 
 
-def test_lite0s_weights_come_from_their_wheel():
-    weights = find_weights(LITE)
-    stored = torch.load(weights.path, map_location="cpu", weights_only=True)
-    body = body_of(build(LITE, weights))
-    assert weights.name == "ImageNet (EfficientNet-Lite0)"
-    for name, value in body.items():
-        torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
-
-
-@pytest.mark.promise("damage", "found")
-def test_carried_weights_that_were_lost_ask_for_a_new_installation(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "TINY_IMAGENET", tmp_path / "gone.safetensors")
-    with pytest.raises(WeightsUnavailableError, match="install the package again"):
-        find_weights(TINY)
-
-
 def test_imagenet_weights_can_be_given_by_argument(imagenet_file):
     weights = find_weights(IMAGENET, imagenet_file)
     stored = torch.load(imagenet_file, weights_only=True)
@@ -119,11 +103,6 @@ def test_imagenet_weights_can_be_given_by_argument(imagenet_file):
         torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
     assert imagenet_file.name in weights.name
     assert weights.sha256 == sha256_of(imagenet_file)
-
-
-def test_imagenet_weights_can_be_given_by_environment(imagenet_file, monkeypatch):
-    monkeypatch.setenv("PNEUMO_WEIGHTS", str(imagenet_file))
-    assert find_weights(IMAGENET) == find_weights(IMAGENET, imagenet_file)
 
 
 @pytest.mark.promise("damage", "found")
@@ -153,44 +132,28 @@ def test_weights_are_downloaded_once_into_torchvisions_cache(
     assert find_weights(IMAGENET) == first
 
 
-@pytest.fixture
-def unavailable(cache, host, monkeypatch):
-    """Tells whether the weights can't be downloaded, for which reason, and whether nothing is left of it."""
+def _lead_away(host, path):
+    host.sent[path] = "http://127.0.0.1:9/resnet18-01234567.pth"
+
+
+@pytest.mark.promise("hostile", "found")
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        (lambda host, path: None, "503"),
+        (lambda host, path: host.bodies.update({path: b"something else"}), "invalid hash value"),
+        (lambda host, path: host.endless.add(path), "sends more than the 529,530 bytes"),
+        (_lead_away, "is not served over TLS"),
+    ],
+    ids=["breaks off", "other content", "endless", "leads away from TLS"],
+)
+def test_a_download_that_goes_wrong_is_not_kept(offer, reason, cache, host, monkeypatch):
     turn_torchvision_to(host, "resnet18-01234567.pth", monkeypatch)
-
-    def check(reason):
-        with pytest.raises(WeightsUnavailableError, match=f"could not be downloaded: .*{reason}"):
-            find_weights(IMAGENET)
-        assert not list(cache.iterdir())
-
-    return check
-
-
-@pytest.mark.promise("damage", "found")
-def test_a_download_that_breaks_off_is_unavailable(unavailable):
-    unavailable("503")
-
-
-@pytest.mark.promise("damage", "found")
-@pytest.mark.promise("hostile", "found")
-def test_a_download_of_other_content_is_not_kept(host, unavailable):
-    host.bodies["/resnet18-01234567.pth"] = b"something else"
-    unavailable("invalid hash value")
-
-
-@pytest.mark.promise("hostile", "found")
-def test_a_download_that_does_not_end_is_cut_off_where_the_weights_would(
-    host, unavailable, monkeypatch
-):
     monkeypatch.setattr(weights, "MOST", 529_530)
-    host.endless.add("/resnet18-01234567.pth")
-    unavailable("sends more than the 529,530 bytes")
-
-
-@pytest.mark.promise("hostile", "found")
-def test_a_download_that_leads_away_from_tls_is_refused(host, unavailable):
-    host.sent["/resnet18-01234567.pth"] = "http://127.0.0.1:9/resnet18-01234567.pth"
-    unavailable("is not served over TLS")
+    offer(host, "/resnet18-01234567.pth")
+    with pytest.raises(WeightsUnavailableError, match=f"could not be downloaded: .*{reason}"):
+        find_weights(IMAGENET)
+    assert not list(cache.iterdir())
 
 
 @pytest.mark.promise("hostile", "survived")
@@ -233,14 +196,6 @@ def test_a_file_that_holds_no_weights_is_refused_by_its_path(name, make, tmp_pat
         f"{path} does not hold this network's weights: expected tensors by name, found a whole model, other "
         "objects or a damaged file; save `network.state_dict()`"
     )
-
-
-def test_a_state_dict_may_be_one_entry_of_a_checkpoint(imagenet_file, tmp_path):
-    state = torch.load(imagenet_file)
-    path = tmp_path / "checkpoint.pth"
-    path.write_bytes(pickled({"epoch": 3, "state_dict": state}))
-    for name, value in body_of(build(IMAGENET, Weights("x", path, sha256_of(path)))).items():
-        torch.testing.assert_close(value, state[name], check_stride=False)
 
 
 @pytest.mark.promise("damage", "found")

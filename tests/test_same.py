@@ -77,7 +77,7 @@ record = open_record()
 say(record, "notice")
 figure(record, "fig-cnn-curves")
 table(record, "tbl-summary")
-say(record, "comparison")
+say(record, "models-not-run")
 ```
 """
 BOOK = """

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 import torch
+from ears import Ear
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -57,21 +58,6 @@ class Waiting:
 recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
 train(recipe, 0, phantom(), home=Path(sys.argv[1]), listener=Waiting())
 """
-
-
-class Ear:
-    """Hears a training, and stops it when told to, at a step or an epoch."""
-
-    def __init__(self, stop_in_epoch=None):
-        self.stop_in_epoch, self.images, self.rows = stop_in_epoch, 0, []
-
-    def step(self, images):
-        self.images += images
-        if self.stop_in_epoch is not None and len(self.rows) + 1 == self.stop_in_epoch:
-            raise KeyboardInterrupt
-
-    def epoch(self, row):
-        self.rows.append(row)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +111,7 @@ def test_a_killed_training_ends_with_the_same_numbers(reference, phantom, tmp_pa
         process.send_signal(signal.SIGKILL)
         process.wait()
         resumed = waiting.result()
-    assert [row["epoch"] for row in ear.rows] == [2, 3]
+    assert ear.epochs == [2, 3]
     assert_same_bits(resumed, reference)
     for row, expected in zip(resumed.history, reference.history, strict=True):
         assert row | {"seconds": 0} == expected | {"seconds": 0}
@@ -158,7 +144,7 @@ def test_a_two_stage_training_stopped_in_any_epoch_goes_on_from_there(
     assert not [path for path in (tmp_path / "runs").iterdir() if path.name[0] != "."]
     ear = Ear()
     resumed = train(TUNED, 0, phantom, weights, tmp_path, ear)
-    assert [row["epoch"] for row in ear.rows] == list(range(epoch, 4))
+    assert ear.epochs == list(range(epoch, 4))
     assert_same_bits(resumed, tuned)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pneumo.base import paths
+from pneumo.base.errors import PneumoError
 
 # Folders of the store whose entries are named after the run that they belong to.
 _OF_RUNS = ("runs", "probes")
@@ -15,6 +16,9 @@ def find(home: Path | None = None) -> dict[Path, int]:
     """Every folder or file that no record needs, with its size in bytes.
 
     A run is needed while a record in ``.pneumo/records`` names it. A training that was interrupted is kept.
+
+    Raises:
+        PneumoError: a record cannot be read, so that nobody knows what it needs.
     """
     store = home or paths.home()
     needed = _needed(store)
@@ -39,8 +43,13 @@ def _needed(store: Path) -> set[str]:
     """The labels of all runs that a record was made from."""
     labels: set[str] = set()
     for path in (store / "records").glob("*/results.json"):
-        content = json.loads(path.read_bytes())
-        labels.update(run["run"] for run in content["provenance"]["runs"])
+        try:
+            content = json.loads(path.read_bytes())
+            labels.update(run["run"] for run in content["provenance"]["runs"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PneumoError(
+                f"{path} is damaged ({type(error).__name__}); run its study again or delete it"
+            ) from None
     return labels
 
 

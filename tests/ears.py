@@ -1,0 +1,23 @@
+"""A listener for trainings in this process."""
+
+
+class Ear:
+    """Hears a training, and stops it in an epoch if told to."""
+
+    def __init__(self, stop_in_epoch=None):
+        self.stop_in_epoch, self.images, self.rows = stop_in_epoch, 0, []
+
+    @property
+    def epochs(self):
+        """The numbers of the epochs that it heard of."""
+        return [row["epoch"] for row in self.rows]
+
+    def step(self, images):
+        """Count the images."""
+        self.images += images
+        if len(self.rows) + 1 == self.stop_in_epoch:
+            raise KeyboardInterrupt
+
+    def epoch(self, row):
+        """Keep the row."""
+        self.rows.append(row)
