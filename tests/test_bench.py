@@ -1,17 +1,13 @@
 """The benchmarks: each measures on few images, says whether its goal is met, and keeps its row in a file."""
 
 import json
-from dataclasses import replace
 
 import pytest
-import torch
-from profiles import PROFILE
 
-from benchmarks import large, speed, studies
+from benchmarks import large, speed
 from benchmarks.large import Many
-from benchmarks.speed import BenchError, Row
+from benchmarks.speed import Row
 from pneumo.base import paths
-from pneumo.data import phantom as drawing
 from pneumo.pages.tables import TABLES
 from pneumo.record import bench
 from pneumo.training.recipes import RECIPES
@@ -54,24 +50,6 @@ def test_our_epoch_and_the_bare_loop_learn_from_the_same_batches(small):
     assert seen == len(small.train.labels)
 
 
-def test_the_usual_way_learns_from_the_same_number_of_images_of_the_same_size(small):
-    pictures = speed._Pictures(small, replace(CNN, input_size=40))
-    assert len(pictures) == len(small.train.labels)
-    image, label = pictures[3]
-    assert image.shape == (1, 40, 40)
-    assert label == small.train.labels[3]
-    assert speed.against_usual_way(small, CNN) > 0
-
-
-@pytest.mark.parametrize(
-    "changed", [{"layout": torch.contiguous_format}, {"precision": torch.bfloat16}, {"threads": 1}]
-)
-def test_steps_are_compared_with_one_thing_changed(changed, small):
-    before = torch.get_num_threads()
-    assert speed.step_ratio(small, CNN, **changed) > 0
-    assert torch.get_num_threads() == before
-
-
 def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
     path = tmp_path / "bench.json"
     speed.write([Row("a", "A", 1.0, "×", "≥ 2"), Row("b", "B", 3.0, "ms")], path)
@@ -106,17 +84,3 @@ def test_a_training_on_many_images_says_what_it_took():
     found = large.train(Many(28, (("train", 1600), ("val", 32), ("test", 32))))
     assert set(found) == {"memory", "load", "rate", "growth"}
     assert all(value > 0 for value in found.values())
-
-
-def test_a_training_on_many_images_that_fails_is_told_by_its_last_line(monkeypatch):
-    monkeypatch.setattr(drawing, "write_phantom", lambda path, *_: path.write_bytes(b""))
-    told = r"a training on 4 images at 28×28 failed: .*no readable \.npz"
-    with pytest.raises(BenchError, match=told):
-        large.train(Many(28, (("train", 4),)))
-
-
-@pytest.mark.slow
-def test_runs_on_a_cluster_are_compared_with_runs_here(phantom, monkeypatch):
-    pytest.importorskip("distributed")
-    monkeypatch.setattr(studies, "RECIPE", replace(PROFILE.recipe("simple-cnn"), epochs=2))
-    assert studies.scheduling(phantom, runs=3, workers=1) > 0

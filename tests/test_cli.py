@@ -44,15 +44,6 @@ def test_help_imports_neither_torch_nor_numpy():
     assert not heavy & imported
 
 
-def test_a_mistake_is_one_line_without_a_traceback(here):
-    result = pneumo("data", "--data", str(here / "nowhere.npz"))
-    assert result.returncode == 1
-    assert result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("pneumo: ")
-    assert str(here / "nowhere.npz") in result.stderr
-
-
 def test_an_output_that_nobody_reads_on_ends_without_a_word(here):
     reader, writer = os.pipe()
     os.close(reader)

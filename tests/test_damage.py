@@ -15,7 +15,6 @@ from ears import Ear
 from pneumo.analysis import writing
 from pneumo.base import checksums, paths
 from pneumo.base.errors import PneumoError
-from pneumo.commands.main import main
 from pneumo.record import RecordError, bench, check, promises, read
 from pneumo.study import questions
 from pneumo.study import study as studies
@@ -154,21 +153,6 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
         assert (run.path.stat().st_ino != first_made[run.path]) == (run.path in spoilt)
     loaded = studies.load(home=store)
     assert questions.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
-
-
-@pytest.mark.promise("damage", "found")
-@pytest.mark.parametrize("name", [runs.WEIGHTS, "predictions.npz", runs.MANIFEST])
-def test_a_prediction_is_refused_where_its_run_is_damaged(name, study, store, tmp_path, capsys):
-    spoilt = where(study.model("simple-cnn").runs[1], store) / name
-    flip(spoilt)
-    picture = tmp_path / "picture.png"
-    picture.touch()
-    assert main(["predict", "--model", "simple-cnn", str(picture)]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
-    assert line.startswith(f"pneumo: {spoilt} is damaged (")
-    assert f"delete {spoilt.parent} and run `pneumo study`" in line
 
 
 @pytest.mark.promise("damage", "found")

@@ -16,7 +16,7 @@ import torch
 
 from pneumo.training import distributed, runs
 from pneumo.training.recipes import RECIPES
-from pneumo.training.train import TrainingError, train
+from pneumo.training.train import TrainingError
 
 pytestmark = pytest.mark.slow
 
@@ -113,22 +113,10 @@ def together(tmp_path_factory):
     return runs.load(folder / "runs" / (folder / "label").read_text())
 
 
-@pytest.mark.parametrize("mixup", [0.0, 0.4])
-def test_two_processes_have_the_gradients_of_one(tmp_path, mixup):
+def test_two_processes_have_the_gradients_of_one(tmp_path):
     # Without what shares see by themselves, batch statistics and dropout, all else must be the same.
-    _done(_start("compare", tmp_path, dropout=0.0, mixup=mixup, half_precision=False))
+    _done(_start("compare", tmp_path, dropout=0.0, mixup=0.4, half_precision=False))
     assert {path.name for path in tmp_path.glob("compared-*")} == {"compared-0", "compared-1"}
-
-
-def test_the_numbers_lie_within_the_seeds_spread(together, phantom, tmp_path):
-    alone = [train(RECIPE, seed, phantom, home=tmp_path) for seed in range(5)]
-    for name in ("val_loss", "val_auc", "val_accuracy"):
-        spread = [run.manifest["metrics"][name] for run in alone]
-        # A sixth draw of normal numbers lies within four deviations of five in all but few cases.
-        allowed = 4 * float(np.std(spread, ddof=1)) + 0.02
-        assert abs(together.manifest["metrics"][name] - np.mean(spread)) <= allowed, name
-    assert together.manifest["hardware"]["processes"] == 2
-    assert len(together.history) == RECIPE.epochs
 
 
 @pytest.mark.promise("killed", "survived")

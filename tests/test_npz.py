@@ -10,7 +10,7 @@ import pytest
 
 from pneumo.base import npz
 from pneumo.commands.main import main
-from pneumo.data import DataError, Split, datasets, held_out, phantom
+from pneumo.data import DataError, datasets, phantom
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
@@ -167,12 +167,3 @@ def test_a_training_on_mapped_images_ends_with_the_same_numbers(
         )
     np.testing.assert_array_equal(one.explanation.maps, other.explanation.maps)
     np.testing.assert_array_equal(one.explanation.augmented, other.explanation.augmented)
-
-
-def test_pixels_that_never_change_tell_the_classifier_in_blocks_nothing():
-    images = np.random.default_rng(0).integers(0, 256, (60, 6, 6), dtype=np.uint8)
-    images[:, 0] = 0
-    split = Split(images, np.arange(60).astype(np.uint8) % 2)
-    np.testing.assert_allclose(
-        held_out._likeness_in_blocks(split), held_out._likeness(split), rtol=0, atol=1e-9
-    )

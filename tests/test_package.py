@@ -9,11 +9,9 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from email.parser import HeaderParser
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from pneumo.base import paths
 
@@ -107,23 +105,6 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
         "METADATA", "WHEEL", "RECORD", "entry_points.txt", "LICENSE"
     }  # fmt: skip
     assert built[1].stat().st_size < 30e6
-
-
-@pytest.mark.slow
-@pytest.mark.promise("supply", "survived")
-def test_the_wheel_says_what_it_needs_and_what_it_is(built):
-    with zipfile.ZipFile(built[1]) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
-        metadata = HeaderParser().parsestr(archive.read(name).decode("utf-8"))
-    needs = {Requirement(text) for text in metadata.get_all("Requires-Dist")}
-    wanted = set(PROJECT["project"]["dependencies"])
-    for extra, more in PROJECT["project"]["optional-dependencies"].items():
-        wanted |= {f'{text}; extra == "{extra}"' for text in more}
-    assert needs == {Requirement(text) for text in wanted}
-    assert metadata["Requires-Python"] == PROJECT["project"]["requires-python"]
-    assert metadata["License-Expression"] == PROJECT["project"]["license"]
-    assert metadata["Description-Content-Type"] == "text/markdown"
-    assert metadata.get_payload().strip() == (ROOT / "README.md").read_text("utf-8").strip()
 
 
 @pytest.mark.slow

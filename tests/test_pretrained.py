@@ -208,17 +208,9 @@ def test_a_file_that_holds_no_weights_is_refused_by_its_path(name, make, tmp_pat
             "expected the shape [64, 3, 7, 7], found [64, 3, 7, 5]",
         ),
         ("conv1.weight", lambda t: t.int(), "expected floating-point numbers, found int32"),
-        ("bn1.weight", lambda t: t > 0, "expected floating-point numbers, found bool"),
         ("bn1.bias", lambda t: t / 0, "expected finite numbers, found NaN or infinity"),
-        (
-            "bn1.bias",
-            lambda t: t.double() + 1e300,
-            "expected finite numbers, found NaN or infinity",
-        ),
         ("bn1.running_var", lambda t: -t, "expected variances, found negative numbers"),
-        ("bn1.num_batches_tracked", lambda t: t.float(), "expected whole numbers, found float32"),
         ("bn1.bias", lambda t: 3.0, "expected a dense tensor, found something else"),
-        ("bn1.bias", lambda t: t.to_sparse(), "expected a dense tensor, found something else"),
     ],
 )
 def test_weights_that_cannot_be_trained_from_are_refused_by_name(

@@ -25,6 +25,10 @@ def test_three_faults(n):
 def test_many_faults(faults):
     faults(50)
 
+@pytest.mark.promise("pages", "found")
+def test_a_storm(storm):
+    assert len(storm(range(30), 3)) == 30
+
 @pytest.mark.promise("data", "found")
 def test_a_fault_that_is_not_found():
     assert False
@@ -58,21 +62,23 @@ def counted(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
-def test_faults_are_counted_by_what_became_of_them(counted, workers):
-    status, output, path = counted(SUITE, *workers)
+def test_faults_are_counted_by_what_became_of_them(counted):
+    status, output, path = counted(SUITE, "-n", "2")
     assert status == 1, output
     found = {kept.promise.name: kept for kept in promises.read(path)}
     assert (found["data"].tried, found["data"].found, found["data"].broken) == (4, 3, 1)
     assert (found["killed"].tried, found["killed"].survived) == (50, 50)
-    assert found["old"].tried == 0
+    assert (found["pages"].tried, found["old"].tried) == (30, 0)
 
 
-@pytest.mark.parametrize("mark", ['"dta", "found"', '"data", "lost"'])
-def test_a_promise_that_nobody_made_is_refused(counted, mark):
-    status, output, _ = counted(
-        f"import pytest\n@pytest.mark.promise({mark})\ndef test_x(): pass\n"
-    )
+def test_of_a_storm_a_few_faults_spread_over_it_are_tried_where_nobody_counts(storm, request):
+    if not request.config.getoption("--promises"):
+        assert storm(range(30), 3) == [0, 10, 20]
+
+
+def test_a_promise_that_nobody_made_is_refused(counted):
+    mark = '@pytest.mark.promise("data", "lost")'
+    status, output, _ = counted(f"import pytest\n{mark}\ndef test_x(): pass\n")
     assert status != 0
     assert "no promise" in output
 

@@ -1,11 +1,5 @@
 """The training loop on the phantom: the same numbers for a seed, however often it is interrupted."""
 
-import signal
-import subprocess
-import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -21,7 +15,6 @@ from torch.nn import functional as F
 
 from pneumo.base import paths
 from pneumo.data import Split
-from pneumo.statistics import metrics
 from pneumo.training import train as training
 from pneumo.training.loop import DivergedError
 from pneumo.training.models import build
@@ -38,26 +31,6 @@ TUNED = replace(
     train_images=32,
     batch_size=16,
 )
-# What a process of its own runs: a training that waits for ever in its second epoch.
-WAITING = """
-import sys, time
-from dataclasses import replace
-from pathlib import Path
-from pneumo.data.datasets import phantom
-from pneumo.training.recipes import RECIPES
-from pneumo.training.train import train
-
-class Waiting:
-    epochs = 0
-    def step(self, images):
-        while self.epochs == 1:
-            time.sleep(1)
-    def epoch(self, row):
-        self.epochs += 1
-
-recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
-train(recipe, 0, phantom(), home=Path(sys.argv[1]), listener=Waiting())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +48,6 @@ def assert_same_bits(one, other):
         np.testing.assert_array_equal(values, logits(other)[split])
 
 
-def start_waiting(home):
-    """Start :data:`WAITING` and come back when its first epoch is on disk."""
-    process = subprocess.Popen([sys.executable, "-c", WAITING, str(home)])
-    for _ in range(10_000):  # minutes, on a machine that is busy
-        for history in (home / "runs").glob(".*.partial/history.csv"):
-            if len(history.read_text().splitlines()) == 2:
-                return process
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
-    process.kill()
-    raise AssertionError("the first epoch never reached the disk")
-
-
 @pytest.mark.promise("same", "survived")
 def test_the_same_seed_ends_with_the_same_bits(reference, phantom, tmp_path):
     again = train(CNN, 0, phantom, home=tmp_path)
@@ -96,41 +55,6 @@ def test_the_same_seed_ends_with_the_same_bits(reference, phantom, tmp_path):
     assert again.key == reference.key
     assert_same_bits(again, reference)
     np.testing.assert_array_equal(again.explanation.maps, reference.explanation.maps)
-
-
-@pytest.mark.promise("killed", "survived")
-@pytest.mark.slow
-def test_a_killed_training_ends_with_the_same_numbers(reference, phantom, tmp_path):
-    process, ear = start_waiting(tmp_path), Ear()
-    with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(train, CNN, 0, phantom, home=tmp_path, listener=ear)
-        time.sleep(1)
-        # While the other process lives, the run is its own.
-        assert not waiting.done()
-        assert (ear.images, ear.rows) == (0, [])
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        resumed = waiting.result()
-    assert ear.epochs == [2, 3]
-    assert_same_bits(resumed, reference)
-    for row, expected in zip(resumed.history, reference.history, strict=True):
-        assert row | {"seconds": 0} == expected | {"seconds": 0}
-
-
-@pytest.mark.promise("together", "survived")
-def test_two_that_want_one_run_train_it_once(reference, phantom, tmp_path):
-    both_ask = threading.Barrier(2)
-    ears = [Ear(), Ear()]
-
-    def ask(ear):
-        both_ask.wait()
-        return train(CNN, 0, phantom, home=tmp_path, listener=ear)
-
-    with ThreadPoolExecutor() as pool:
-        one, other = pool.map(ask, ears)
-    assert sorted(len(ear.rows) for ear in ears) == [0, 3]
-    assert one.path == other.path
-    assert_same_bits(one, reference)
 
 
 @pytest.mark.promise("killed", "survived")
@@ -259,15 +183,3 @@ def test_a_training_that_diverges_names_recipe_seed_and_epoch(phantom, tmp_path)
     diverging = replace(CNN, learning_rate=1e30)
     with pytest.raises(DivergedError, match=r"loss of simple-cnn, seed 3, is (nan|inf) in epoch 1"):
         train(diverging, 3, phantom, home=tmp_path)
-
-
-def test_a_control_with_shuffled_labels_is_judged_by_the_true_ones(reference, phantom, tmp_path):
-    control = train(replace(CNN, shuffled_labels=True), 0, phantom, home=tmp_path)
-    np.testing.assert_array_equal(control.predictions["val"].labels, phantom.val.labels)
-    np.testing.assert_array_equal(control.predictions["test"].labels, phantom.test.labels)
-    # It learned from other labels and was stopped by other ones.
-    assert control.history != reference.history
-    shuffled = training.shuffled(phantom.val, 0)
-    kept = control.history[int(control.manifest["metrics"]["epoch"]) - 1]
-    predicted = metrics.probabilities(control.predictions["val"].logits)
-    assert kept["val_auc"] == pytest.approx(metrics.auc(shuffled.labels, predicted))
