@@ -110,14 +110,6 @@ def test_results_stay_between_0_and_1(seed, strength, size):
     assert changed.max() <= 1
 
 
-def test_the_same_seed_draws_the_same_images(scene):
-    one, again, other = (
-        augment(scene, 56, Augmentation(), torch.Generator().manual_seed(s)) for s in (7, 7, 8)
-    )
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-
-
 def test_draws_fill_their_ranges_and_stay_inside():
     ranges = Augmentation(0.3, rotation=12, translation=0.1, zoom=0.3, brightness=0.2, contrast=0.4)
     drawn = draw(4000, ranges, torch.Generator().manual_seed(0))

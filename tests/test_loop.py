@@ -143,7 +143,7 @@ def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
     expected = training.model(share * images + (1 - share) * images[partner])
     torch.testing.assert_close(output, expected)
     mixed = share * labels + (1 - share) * labels[partner]
-    assert float(loss) == pytest.approx(
+    assert loss.item() == pytest.approx(
         float(F.binary_cross_entropy_with_logits(expected, mixed)), rel=1e-5
     )
 

@@ -114,12 +114,6 @@ def test_weights_whose_name_does_not_say_their_digest_are_refused(name, imagenet
     assert imagenet_file.name in str(raised.value)  # the name that would be right
 
 
-def test_a_given_file_that_is_not_there_is_an_error_and_no_download(tmp_path):
-    with pytest.raises(WeightsError, match="no weights at") as raised:
-        find_weights(IMAGENET, tmp_path / "nowhere.pth")
-    assert not isinstance(raised.value, WeightsUnavailableError)
-
-
 def test_weights_are_downloaded_once_into_torchvisions_cache(
     cache, host, imagenet_file, monkeypatch
 ):

@@ -46,10 +46,6 @@ def test_the_key_changes_with_whatever_decides_a_run(change):
     assert run_key(**(KEY | change)) != run_key(**KEY)
 
 
-def test_another_title_is_the_same_run():
-    assert run_key(**(KEY | {"recipe": replace(CNN, title="Another")})) == run_key(**KEY)
-
-
 def test_the_reference_studys_runs_keep_their_names():
     results = json.loads((paths.reference() / "results.json").read_text(encoding="utf-8"))
     profile = find_profile(results["profile"])
