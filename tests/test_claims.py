@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pneumo.analysis import ablation, claims
-from pneumo.analysis.intervals import Interval
 from pneumo.data import Split
+from pneumo.record import Estimate as Interval
 from pneumo.statistics import metrics
 from pneumo.study import selection
 from pneumo.study.study import Model, Study

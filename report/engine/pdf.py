@@ -103,7 +103,7 @@ def _set(source: Path, document: Document) -> bytes:
     if result.returncode:
         raise _refusal(result.stderr, source, document)
     for warning in re.split(r"^(?=warning: )", result.stderr, flags=re.MULTILINE):
-        if warning.strip() and not _HARMLESS.match(warning):
+        if warning.startswith("warning: ") and not _HARMLESS.match(warning):
             raise _refusal(warning, source, document)
     return target.read_bytes()
 
