@@ -176,7 +176,7 @@ def surrounded(tmp_path, with_comma):
 
 # What says how long something took, and what holds the checksum of that.
 TIMES = ("seconds", "digest", "history.csv")
-TIMED = ("SHA256SUMS", "ro-crate-metadata.json", "search.json")
+TIMED = ("SHA256SUMS", "ro-crate-metadata.json", "tbl-runs.csv")
 
 
 def _contents(folder):
