@@ -62,6 +62,18 @@ def _shut_off(shared: Path) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _own_environment() -> Iterator[None]:
+    """What a command tells its child processes by the environment ends with the test that ran it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() | before.keys():
+        if name.startswith("PNEUMO_") or name == "QUARTO_PROFILE":
+            os.environ.pop(name, None)
+            if name in before:
+                os.environ[name] = before[name]
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of this test run; under xdist all workers see the same one."""
