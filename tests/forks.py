@@ -37,6 +37,7 @@ class Job:
     at: int | None = None  # SIGKILL before so many-th look at the disk
     renaming: int | None = None  # SIGKILL before so many-th file or folder gets its final name
     after: float | None = None  # SIGKILL after so many seconds
+    when: Path | None = None  # SIGKILL as soon as there is such a file
     within: int | None = None  # dies while a file grows beyond so many bytes
     largest: int | None = None  # bytes a file may have; the system says so to who wants more
     powerless: bool = False  # whether permissions bind it, be it the system's own user
@@ -117,8 +118,8 @@ def _run(jobs: tuple[Job, ...], scratch: Path) -> list[End]:
     while left:
         passed = time.monotonic() - started
         for number, place in list(left.items()):
-            after = jobs[place].after
-            if passed > (TIME_LIMIT if after is None else after):
+            after, when = jobs[place].after, jobs[place].when
+            if passed > (TIME_LIMIT if after is None else after) or (when and when.exists()):
                 os.kill(number, signal.SIGKILL)
             found, status = os.waitpid(number, os.WNOHANG)
             if found:
