@@ -275,22 +275,15 @@ def _separated(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[f
 
 
 def _checked(labels: ArrayLike, logits: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = np.asarray(labels), np.asarray(logits, dtype=np.float64)
-    if truth.ndim != 1 or truth.shape != scores.shape or not truth.size:
-        raise MetricError(
-            f"labels and logits are (N,) with N ≥ 1; found {truth.shape} and {scores.shape}"
-        )
-    if not np.isin(truth, (0, 1)).all():
-        raise MetricError(f"labels are 0 or 1; found {sorted(set(truth.tolist()) - {0, 1})[:5]}")
+    truth, scores = metrics.paired(labels, logits, "logits")
     if not np.isfinite(scores).all():
         raise MetricError("logits are finite; found others, or NaN")
-    return truth.astype(np.int64), scores
+    return truth, scores
 
 
 def _both_classes(
     labels: ArrayLike, logits: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     truth, scores = _checked(labels, logits)
-    if truth.min() == truth.max():
-        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+    metrics.need_both_classes(truth)
     return truth, scores

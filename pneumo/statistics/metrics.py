@@ -347,25 +347,51 @@ def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:
     return float(middle if middle > left.max() else called.min())
 
 
-def _checked(
-    labels: ArrayLike, probabilities: ArrayLike
+def paired(
+    labels: ArrayLike, scores: ArrayLike, name: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    if truth.ndim != 1 or truth.shape != scores.shape or not truth.size:
+    """Labels and scores as arrays, (N,) each.
+
+    Args:
+        labels: 0 or 1.
+        scores: a number for each label.
+        name: what the scores are, for the message.
+
+    Raises:
+        MetricError: they do not fit together, there are none, or a label is neither 0 nor 1.
+    """
+    truth, found = np.asarray(labels), np.asarray(scores, dtype=np.float64)
+    if truth.ndim != 1 or truth.shape != found.shape or not truth.size:
         raise MetricError(
-            f"labels and probabilities are (N,) with N ≥ 1; found {truth.shape} and {scores.shape}"
+            f"labels and {name} are (N,) with N ≥ 1; found {truth.shape} and {found.shape}"
         )
     if not np.isin(truth, (0, 1)).all():
         raise MetricError(f"labels are 0 or 1; found {sorted(set(truth.tolist()) - {0, 1})[:5]}")
+    return truth.astype(np.int64), found
+
+
+def need_both_classes(truth: NDArray[np.int64]) -> None:
+    """Refuse labels of one class alone.
+
+    Raises:
+        MetricError: every label is the same.
+    """
+    if truth.min() == truth.max():
+        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+
+
+def _checked(
+    labels: ArrayLike, probabilities: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    truth, scores = paired(labels, probabilities, "probabilities")
     if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
         raise MetricError("probabilities lie in [0, 1]; found others, or NaN")
-    return truth.astype(np.int64), scores
+    return truth, scores
 
 
 def _both_classes(
     labels: ArrayLike, probabilities: ArrayLike
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     truth, scores = _checked(labels, probabilities)
-    if truth.min() == truth.max():
-        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+    need_both_classes(truth)
     return truth, scores
