@@ -1,8 +1,6 @@
 """Each claim of the prose with the test that decides it, so that the words follow the numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -19,13 +17,13 @@ from pneumo.analysis import (
     shift,
 )
 from pneumo.record.ablation import JUDGE
+from pneumo.record.answers import Claim, Verdict
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import mean_difference
 from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
 from pneumo.study.temperature import temperature
 
-Verdict = Literal["supported", "refuted", "inconclusive"]
 SIGNIFICANCE = 0.05
 SCREENING_RECALL = 0.98
 # The loss of AUC beyond which a flip in training would no longer be called safe.
@@ -33,16 +31,6 @@ FLIP_MARGIN = 0.01
 # Probabilities are only said to be right where their slope and their mean error surely lie within these.
 FACE_VALUE_SLOPES = (0.8, 1.25)
 FACE_VALUE_ERROR = 0.05
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence, what the data say of it, and on what evidence."""
-
-    id: str
-    text: str
-    verdict: Verdict
-    evidence: str
 
 
 def decide(study: Study) -> tuple[Claim, ...]:

@@ -63,7 +63,7 @@ def part(study: Study) -> Part:
                 )
                 for pair in comparison.pairs(study)
             ],
-            "claims": [answers.Claim(**vars(claim)) for claim in claims.decide(study)],
+            "claims": list(claims.decide(study)),
             "provenance": provenance(study),
         }
     )
