@@ -26,12 +26,11 @@ from pneumo.analysis import (
     summary,
     trainings,
 )
-from pneumo.base import paths, storage
-from pneumo.data import descriptions
+from pneumo.base import storage
 from pneumo.record import Part, Record, files, images
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import Study
+from pneumo.study.study import Study, record_folder
 from pneumo.training.runs import Run
 
 # Each gives one question's share of the record; the order is that of results.json.
@@ -55,11 +54,6 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
 )
 
 
-def folder(study: Study) -> Path:
-    """Where the study's record lies: named by profile, data set and size."""
-    return paths.record(study.profile.name, descriptions.label(study.about, study.data.size))
-
-
 def write(study: Study, path: Path | None = None) -> Record:
     """Write a study's record, and beside it where its images are.
 
@@ -71,7 +65,7 @@ def write(study: Study, path: Path | None = None) -> Record:
         RecordError: the folder holds something else than a record.
         StorageError: the disk refuses.
     """
-    path = path or folder(study)
+    path = path or record_folder(study)
     written = record.write(
         path, (question(study) for question in QUESTIONS), dict(_contents(study))
     )

@@ -62,7 +62,7 @@ def _study(chosen: argparse.Namespace) -> int:
         if not chosen.only and not _is_current(done, {run.label for run in done.runs}):
             from pneumo.analysis import writing  # whose libraries take seconds
 
-            display.say(f"writing the record to {printable(_folder(done))}")
+            display.say(f"writing the record to {printable(study.record_folder(done))}")
             writing.write(done)
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
@@ -103,18 +103,10 @@ def _check(chosen: argparse.Namespace) -> int:
         print(f"{error.name} is not installed")
         return LACKING
     if _is_current(plan, plan.labels):
-        print(f"the record is up to date: {printable(_folder(plan))}")
+        print(f"the record is up to date: {printable(study.record_folder(plan))}")
         return CURRENT
     print("something is to be trained or computed")
     return LACKING
-
-
-def _folder(asked: Any) -> Any:
-    """Where the record of a study, or of a plan, lies."""
-    from pneumo.base import paths
-
-    label = paths.label(asked.data.about.name, asked.data.size)
-    return paths.record(asked.profile.name, label)
 
 
 def _is_current(asked: Any, labels: set[str]) -> bool:
@@ -122,9 +114,10 @@ def _is_current(asked: Any, labels: set[str]) -> bool:
     from pneumo import __version__
     from pneumo.analysis import ANALYSIS_VERSION
     from pneumo.record import RecordError, read
+    from pneumo.study.study import record_folder
 
     try:
-        record = read(_folder(asked))
+        record = read(record_folder(asked))
     except RecordError:
         return False
     made = record.provenance

@@ -429,6 +429,11 @@ def _left(home: Path | None) -> str:
     )
 
 
+def record_folder(asked: Study | Plan) -> Path:
+    """Where the record of a study lies, or will lie: named by profile, data set and size."""
+    return paths.record(asked.profile.name, descriptions.label(asked.data.about, asked.data.size))
+
+
 def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:
     """A file a profile, set and size; the default's is called by its profile alone."""
     name = "-".join(filter(None, (descriptions.label(about, size), profile)))
