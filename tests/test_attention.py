@@ -79,7 +79,7 @@ def test_the_p_value_is_the_librarys_on_the_images_shares(study):
     model = study.model("simple-cnn")
     found = evidence.attention(study, model)
     for region, mask in evidence.regions(study).items():
-        values = evidence.image_shares(study, model, region)
+        values = evidence.mean_shares(evidence.evidence(model), mask)
         known = values[np.isfinite(values)]
         assert found[region].p_value == wilcoxon(known - mask.mean()).pvalue
         assert found[region].low <= found[region].mean == known.mean() <= found[region].high

@@ -124,15 +124,15 @@ def mean_evidence(model: Model) -> NDArray[np.float64]:
     return np.asarray((maps[known] / total[known]).mean(axis=0) if known.any() else maps[0])
 
 
-def image_shares(study: Study, model: Model, region: str) -> NDArray[np.float64]:
-    """The share of a region (of :func:`names`) in each test image's evidence, (N,), averaged over the seeds.
+def mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A region's share in each test image's evidence, (N,), averaged over the seeds.
 
     Seeds whose map of an image is blank are left out; NaN where all are.
+
+    Args:
+        maps: of each seed, (N, h, w), as :func:`evidence` gives them.
+        mask: the region's cells, (h, w).
     """
-    return _mean_shares(evidence(model), regions(study)[region])
-
-
-def _mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     found = np.stack([shares(each, mask) for each in maps])  # (seeds, N)
     known = np.isfinite(found)
     count = known.sum(axis=0)
@@ -144,7 +144,7 @@ def attention(study: Study, model: Model) -> dict[str, Share]:
     """A model's :class:`Share` of each region, over all test images."""
     found, maps = {}, evidence(model)
     for region, mask in regions(study).items():
-        values, uniform = _mean_shares(maps, mask), float(mask.mean())
+        values, uniform = mean_shares(maps, mask), float(mask.mean())
         known = values[np.isfinite(values)]
         tested = bool(len(known)) and bool((known != uniform).any())
         mean, low, high = mean_interval(values)
