@@ -228,9 +228,6 @@ def _readable(path: Path) -> list[bytes]:
 @pytest.mark.promise("pages", "found")
 def test_a_study_that_is_not_finished_stops_with_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
-    monkeypatch.setenv("PNEUMO_PROFILE", "")
-    monkeypatch.setenv("PNEUMO_DATA", "")
-    monkeypatch.setenv("PNEUMO_RECORD", "")
     options = ["--engine", "portable", "--profile", "smoke", "--data", "phantom"]
     assert main([*options, "--output", str(tmp_path / "site")]) == 1
     assert "run `pneumo study --profile smoke" in capsys.readouterr().err
