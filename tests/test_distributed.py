@@ -52,21 +52,26 @@ def gradients(loop, count):
     return [output.detach(), loss.detach(), *(p.grad.clone() for p in loop.model.parameters())]
 
 
+def compare(group):
+    # In a function: networks that are shared must go before their group does.
+    for count in (16, 7, 3):
+        found = []
+        for shared in (False, True):
+            torch.manual_seed(1)
+            parts = recipe, 0, build(recipe), TwoClasses(), dataset.train, dataset.val, folder
+            loop = distributed.SharedLoop(group, *parts) if shared else Loop(*parts)
+            found.append(gradients(loop, count))
+        for alone, together in zip(*found, strict=True):
+            torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
+
+
 with distributed.group("cpu") as group:
     if what == "train":
         run = distributed.train(recipe, 0, dataset, group, home=folder)
         if group.is_first:
             (folder / "label").write_text(run.label)
     else:
-        for count in (16, 7, 3):
-            found = []
-            for shared in (False, True):
-                torch.manual_seed(1)
-                parts = recipe, 0, build(recipe), TwoClasses(), dataset.train, dataset.val, folder
-                loop = distributed.SharedLoop(group, *parts) if shared else Loop(*parts)
-                found.append(gradients(loop, count))
-            for alone, together in zip(*found, strict=True):
-                torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
+        compare(group)
         (folder / f"compared-{group.rank}").touch()
 """
 
