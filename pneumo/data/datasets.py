@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -14,8 +14,16 @@ from numpy.typing import NDArray
 
 from pneumo.base import npz
 from pneumo.base.npz import Member
-from pneumo.data import sources
-from pneumo.data.descriptions import PNEUMONIA, DataError, Description, choose
+from pneumo.data import origins, sources
+from pneumo.data.descriptions import (
+    DEFAULT_SIZE,
+    PNEUMONIA,
+    DataError,
+    Description,
+    choose,
+    file_name,
+)
+from pneumo.data.origins import Origins
 
 SPLITS = ("train", "val", "test")
 # The fingerprint of the published PneumoniaMNIST at 28 pixels, by which a copy in another file is recognised.
@@ -81,6 +89,35 @@ class Dataset:
     def order(self) -> str:
         """A hash of all images and labels in their order, as :func:`order` gives it."""
         return order(self.splits)
+
+    @cached_property
+    def origins(self) -> dict[str, Origins] | None:
+        """Patient, kind and framing of every image by split; None where nothing is known of any.
+
+        Larger images are known through the thumbnails of the same films, in the same order: those in the file
+        beside theirs, or in MedMNIST's cache. The phantom's origins are invented.
+        """
+        if self.about is not PNEUMONIA:
+            return None
+        if self.is_phantom:
+            return origins.invented({name: split.labels for name, split in self.splits.items()})
+        images = {name: split.images for name, split in self.splits.items()}
+        if self.size != DEFAULT_SIZE:
+            images = self._thumbnails()
+        found = origins.look_up(images)
+        return found if any(split.known.any() for split in found.values()) else None
+
+    def _thumbnails(self) -> dict[str, NDArray[np.uint8]]:
+        """The same films at 28 pixels; empty where they are not at hand."""
+        name = file_name(self.about, DEFAULT_SIZE)
+        for folder in (Path(self.location).parent, Path.home() / ".medmnist"):
+            with suppress(DataError):
+                small = read(folder / name, DEFAULT_SIZE, self.about)
+                if all(
+                    origins.same_films(self.splits[key].images, small[key].images) for key in SPLITS
+                ):
+                    return {key: split.images for key, split in small.items()}
+        return {}
 
     @property
     def is_phantom(self) -> bool:

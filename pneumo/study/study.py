@@ -25,7 +25,7 @@ from pneumo.data.descriptions import Description
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
 from pneumo.training.listener import Listener
-from pneumo.training.recipes import Profile, Recipe, find_profile, images_an_epoch
+from pneumo.training.recipes import NO_ORIGINS, Profile, Recipe, find_profile, images_an_epoch
 from pneumo.training.runs import Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
@@ -300,11 +300,14 @@ def make_plan(
     wanted: list[jobs.Training] = []
     for name in (name for name in names if not only or name in only):
         recipe = chosen.recipe(name)
+        path = _record_path(chosen.name, about, side, home)
+        if recipe.needs_origins and found.origins is None:
+            models.append(Model(recipe, _parameters(recipe, path), reason=NO_ORIGINS))
+            continue
         try:
             pretrained = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
             reason = paths.without_folders(str(error))
-            path = _record_path(chosen.name, about, side, home)
             models.append(Model(recipe, _parameters(recipe, path), reason=reason))
             continue
         models.append(Model(recipe, 0))  # until it has runs

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,7 +39,35 @@ def resize(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
 
 
-def augment(images: Tensor, size: int, ranges: Augmentation, generator: torch.Generator) -> Tensor:
+# By how much framing may be changed: beyond, a film would lose its lungs, or be rim for the most part.
+LEAST_SEEN, MOST_SEEN = 0.6, 1.6
+
+
+def reframing(ratios: Tensor, batch: Tensor, generator: torch.Generator) -> Tensor:
+    """How much of its side each image shows when it is framed as a film drawn at random was.
+
+    The centred square of a film with ratio w of width to height shows 1/w of its width. Seen at w/t of its
+    side, it shows as much as that of a film with ratio t.
+
+    Args:
+        ratios: of all training films, (N,); NaN where unknown.
+        batch: indices of images, (B,).
+        generator: draws t for each image, from all ratios.
+
+    Returns:
+        (B,), in [LEAST_SEEN, MOST_SEEN]; 1 where a ratio is unknown.
+    """
+    drawn = ratios[torch.randint(len(ratios), (len(batch),), generator=generator)]
+    return (ratios[batch] / drawn).nan_to_num(1.0).clamp(LEAST_SEEN, MOST_SEEN)
+
+
+def augment(
+    images: Tensor,
+    size: int,
+    ranges: Augmentation,
+    generator: torch.Generator,
+    seen: Tensor | None = None,
+) -> Tensor:
     """One random variant of each image, at its final size.
 
     Args:
@@ -47,11 +75,15 @@ def augment(images: Tensor, size: int, ranges: Augmentation, generator: torch.Ge
         size: side of the result, in pixels.
         ranges: how far each change may go.
         generator: the source of every draw, on the CPU.
+        seen: share of its side that each image shows before anything is drawn, (N,); None for all of it.
 
     Returns:
         float (N, 1, size, size) in [0, 1].
     """
-    return apply(images, size, draw(len(images), ranges, generator))
+    change = draw(len(images), ranges, generator)
+    if seen is not None:
+        change = replace(change, zoom=(1 + change.zoom) * seen - 1)
+    return apply(images, size, change)
 
 
 def views(images: Tensor, recipe: Recipe) -> Iterator[Tensor]:

@@ -25,7 +25,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.data import Part, Rows, Split
 from pneumo.statistics import metrics
 from pneumo.training import runs
-from pneumo.training.augmentation import augment, to_unit, views
+from pneumo.training.augmentation import augment, reframing, to_unit, views
 from pneumo.training.listener import Listener
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
@@ -179,6 +179,8 @@ class Loop:
         self.history: list[dict[str, Any]] = []
         self.weights: dict[str, Tensor] = _copy(model)  # of the epoch that is kept
         self.averaged: AveragedModel | None = None
+        # Width to height of each training film, (N,), where the recipe draws their framing anew.
+        self.ratios: Tensor | None = None
         # Of the code that the training begins with, which may be another when it ends.
         self.git_commit = paths.git_commit()
 
@@ -243,6 +245,7 @@ class Loop:
                 self.recipe.input_size,
                 self.recipe.augmentation,
                 generator,
+                None if self.ratios is None else reframing(self.ratios, batch, generator),
             )  # (B, 1, S, S)
             optimizer.zero_grad(set_to_none=True)
             output, loss = self._forward(inputs, labels[batch].to(self.device), generator)

@@ -19,6 +19,9 @@ Pretraining = Literal["imagenet", "tiny-imagenet", "imagenet-lite0"]
 
 Averaging = Literal["none", "ema", "swa"]
 
+# Fields that were added later. A false one is left out of a run's key, so that earlier runs are still found.
+_ADDED = (("augmentation", "framing"), ("unshared_patients",))
+
 T = TypeVar("T")
 
 # The side of the images that the recipes were made for, in pixels.
@@ -32,6 +35,7 @@ MOST_PIXELS: dict[Architecture, int] = {
     "ensemble": 2**20,
 }
 LEAST_BATCH = 16
+NO_ORIGINS = "it needs patients and original films, which are known of none of these images"
 
 
 class RecipeError(PneumoError):
@@ -48,6 +52,9 @@ class Augmentation:
     zoom: float = 0.0  # share by which what is seen may be smaller or larger than the image's side
     brightness: float = 0.15  # added to intensities in [0, 1], up or down
     contrast: float = 0.15  # intensities' distance from the image's mean is scaled by 1 ± this
+    # Each film shows as much of the chest as another one drawn at random, so that framing says nothing of the
+    # label. Images of unknown origin stay as they are.
+    framing: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,13 +96,25 @@ class Recipe:
     train_images: int | None = None  # learn from this many only, stratified; None: from all
     held_out: bool = False  # some training images are kept out, to judge the recipe by
     shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
+    unshared_patients: bool = False  # a control: without training images of validation's patients
     augmentation: Augmentation = Augmentation()
     views: int = 1  # variants of an image whose logits are averaged; the first is the image itself
     explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, nested as the fields are."""
-        return asdict(self)
+        """Plain values, nested as the fields are; without fields of :data:`_ADDED` that change nothing."""
+        fields = asdict(self)
+        for path in _ADDED:
+            *nested, name = path
+            place = fields[nested[0]] if nested else fields
+            if not place[name]:
+                del place[name]
+        return fields
+
+    @property
+    def needs_origins(self) -> bool:
+        """Whether it trains only where patients and framing of the images are known."""
+        return self.unshared_patients or self.augmentation.framing
 
     def at(self, size: int) -> "Recipe":
         """The recipe for images of `size` pixels: whoever gives larger images wants networks to see them.
@@ -257,6 +276,12 @@ CONTROLS: dict[str, Recipe] = {
             epochs=15,
             shuffled_labels=True,
         ),
+        replace(
+            RECIPES["simple-cnn"],
+            name="simple-cnn-unshared-patients",
+            title="SimpleCNN, without validation's patients",
+            unshared_patients=True,
+        ),
     )
 }
 
@@ -278,6 +303,17 @@ def _ablations(
         Ablation(recipe, model, text) for recipe, text in zip([base, *changed], words, strict=True)
     ]
 
+
+# Whether a network that sees the same film cropped tighter and wider takes less notice of how it was cropped.
+_FRAMING: dict[str, tuple[str, dict[str, Any]]] = {
+    "zoom-15": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
+    "zoom-30": ("zoom by up to 30 %", {"augmentation": Augmentation(zoom=0.3)}),
+    "zoom-50": ("zoom by up to 50 %", {"augmentation": Augmentation(zoom=0.5)}),
+    "framing": (
+        "framing drawn independently of the label",
+        {"augmentation": Augmentation(framing=True)},
+    ),
+}
 
 # What concerns images and the loss is asked of SimpleCNN, for less; what concerns networks, of ResNet18.
 ABLATIONS: dict[str, Ablation] = {
@@ -311,6 +347,7 @@ ABLATIONS: dict[str, Ablation] = {
                 "swa": ("weights averaged, last quarter", {"averaging": "swa"}),
                 "views": ("mean of 8 views when predicting", {"views": 8}),
                 "float32": ("32-bit floats throughout", {"half_precision": False}),
+                **_FRAMING,
             },
             epochs=16,
         ),
@@ -329,6 +366,7 @@ ABLATIONS: dict[str, Ablation] = {
                     "torchvision's stem, upsampled to 64 pixels",
                     {"stem_kernel": 7, "stem_stride": 2, "input_size": 64},
                 ),
+                **_FRAMING,
             },
             epochs=4,
         ),
@@ -363,7 +401,7 @@ PROFILES: dict[str, Profile] = {
             "standard",
             _ALL,
             (0,),
-            _CONTROLS,
+            _CONTROLS[:1],
             epochs_share=0.5,
             probed_images=208,  # a third of the test set: probes are many passes through a network
             purpose="every model from one seed, for half of its epochs",

@@ -18,11 +18,12 @@ from pneumo.base import storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, Part, Split, part
 from pneumo.data.held_out import divide
+from pneumo.data.origins import Origins
 from pneumo.training import runs
 from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, TwoClasses, predict, seed_everything
 from pneumo.training.models import build, count_parameters, layers
-from pneumo.training.recipes import Recipe
+from pneumo.training.recipes import NO_ORIGINS, Recipe
 from pneumo.training.runs import Run
 from pneumo.training.weights import Weights
 
@@ -61,7 +62,8 @@ def train(
         key: the run's; None for that under which it is found.
 
     Raises:
-        TrainingError: the device is not there, or the weights that the recipe asks for are not given.
+        TrainingError: the device is not there, the weights that the recipe asks for are not given, or it asks
+            where the images came from and that is not known.
     """
     check_weights(recipe, weights)
     key = key or runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
@@ -144,6 +146,8 @@ def fill(
         make: takes what :class:`pneumo.training.loop.Loop` takes.
     """
     training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
+    if recipe.unshared_patients:
+        training = part(training, _unshared(dataset))
     validation = dataset.val
     if recipe.train_images is not None and recipe.train_images < len(training.labels):
         training = part(training, stratified(training.labels, recipe.train_images, seed))
@@ -152,8 +156,24 @@ def fill(
     seed_everything(seed)
     model = build(recipe, weights).to(device)
     loop = make(recipe, seed, model, _task(recipe, training), training, validation, folder)
+    if recipe.augmentation.framing:
+        ratios = torch.from_numpy(_origins(dataset)["train"].ratios).float()
+        places = training.images.places if isinstance(training, Part) else slice(None)
+        loop.ratios = ratios[places]
     loop.run(listener)
     return loop
+
+
+def _origins(dataset: Dataset) -> dict[str, Origins]:
+    if dataset.origins is None:
+        raise TrainingError(NO_ORIGINS)
+    return dataset.origins
+
+
+def _unshared(dataset: Dataset) -> NDArray[np.int64]:
+    """Indices of the training images whose patient has none in validation."""
+    training, validation = (_origins(dataset)[name].patients for name in ("train", "val"))
+    return np.flatnonzero((training < 0) | ~np.isin(training, validation))
 
 
 def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:

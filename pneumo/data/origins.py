@@ -1,0 +1,123 @@
+"""Where each image of PneumoniaMNIST came from: kind of finding, patient, and shape of the original film.
+
+MedMNIST left out the file names of the films (Kermany et al. 2018). ``origins.csv`` has them back as facts:
+every image was matched one to one to the published films, and is known here by the SHA-256 of its bytes at
+28×28 pixels. Patients are numbered anew. One number stands for one number in the published file names; where
+it occurs with bacterial and with viral films they are taken for one person's.
+"""
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+KINDS = ("normal", "bacteria", "virus")
+UNKNOWN = ""
+# Mean difference in grey levels up to which a larger image, shrunk, is the same film as a thumbnail. All of
+# PneumoniaMNIST's are within 5; different films are 9 or more apart.
+SAME_FILM = 7.0
+
+
+@dataclass(frozen=True)
+class Origins:
+    """What is known of the images of one split, in their order."""
+
+    kinds: NDArray[np.str_]  # (N,), one of KINDS, or UNKNOWN
+    patients: NDArray[np.int64]  # (N,), -1 where unknown
+    ratios: NDArray[np.float64]  # (N,), width to height of the film before it was cropped, or NaN
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which images the table knows, (N,)."""
+        return self.patients >= 0
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """A number for each patient, (N,), in 0 … G - 1; an unknown image is a patient of its own."""
+        strangers = ~self.known
+        own = np.where(strangers, -1 - np.arange(len(self.patients)), self.patients)
+        return np.unique(own, return_inverse=True)[1].astype(np.int64)
+
+
+def look_up(splits: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
+    """The origins of images by their bytes.
+
+    Args:
+        splits: uint8 (N, 28, 28) by split. Where a split has one image several times, the rows of that split
+            are given out in turn; an image that was moved to another split keeps its row.
+
+    Returns:
+        By split; what the table does not know is unknown there.
+    """
+    return {name: _of_split(name, images) for name, images in splits.items()}
+
+
+def same_films(images: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
+    """Whether larger images (N, S, S) are the films of thumbnails (N, 28, 28), in the same order."""
+    from PIL import Image
+
+    if len(images) != len(small):
+        return False
+    side = small.shape[1:]
+    for image, thumbnail in zip(images, small, strict=True):
+        shrunk = Image.fromarray(image).resize(side, Image.Resampling.BILINEAR)
+        if np.abs(np.asarray(shrunk, float) - thumbnail).mean() > SAME_FILM:
+            return False
+    return True
+
+
+def invented(labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
+    """Origins for the drawn phantom, in the proportions of the real ones; they mean nothing.
+
+    A patient has one to four images of one class. About half of the validation patients are in training,
+    too. Films with pneumonia are wider, as the real ones are.
+    """
+    generator = np.random.default_rng(0)
+    found, training, first = {}, np.empty(0, np.int64), 0
+    for name, own in labels.items():
+        kinds = np.where(own == 0, KINDS[0], generator.choice(KINDS[1:], len(own), p=[0.6, 0.4]))
+        patients = np.empty(len(own), np.int64)
+        for label in (0, 1):
+            places = np.flatnonzero(own == label)
+            patients[places] = first + np.arange(len(places)) * 2 // 5
+            first += len(places)
+        if name == "train":
+            training = np.unique(patients)
+        elif name == "val":
+            shared = generator.random(len(own)) < 0.5
+            patients[shared] = generator.choice(training, shared.sum())
+        ratios = generator.normal(np.where(own == 0, 1.23, 1.46), 0.18).clip(0.8, 2.5)
+        found[name] = Origins(kinds.astype(np.str_), patients, ratios)
+    return found
+
+
+@cache
+def _table() -> dict[str, dict[str, list[tuple[str, int, float]]]]:
+    """The rows of ``origins.csv`` by the image's SHA-256, and then by split."""
+    table: dict[str, dict[str, list[tuple[str, int, float]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    lines = files("pneumo.data").joinpath("origins.csv").read_text("utf-8").splitlines()
+    for row in csv.DictReader(lines):
+        facts = row["kind"], int(row["patient"]), float(row["width_to_height"])
+        table[row["sha256"]][row["split"]].append(facts)
+    return table
+
+
+def _of_split(name: str, images: NDArray[np.uint8]) -> Origins:
+    table, seen = _table(), defaultdict[str, int](int)
+    found: list[tuple[str, int, float]] = []
+    for image in images:
+        digest = hashlib.sha256(image.tobytes()).hexdigest()
+        by_split = table.get(digest, {})
+        rows = by_split.get(name) or next(iter(by_split.values()), [(UNKNOWN, -1, float("nan"))])
+        found.append(rows[seen[digest] % len(rows)])
+        seen[digest] += 1
+    kinds, patients, ratios = zip(*found, strict=True)
+    return Origins(np.array(kinds, np.str_), np.array(patients, np.int64), np.array(ratios))
