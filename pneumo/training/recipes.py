@@ -171,15 +171,8 @@ class Profile:
     purpose: str = ""
 
     def at(self, size: int) -> "Profile":
-        """The profile for images of `size` pixels, without ablations that the size has made the same."""
-        seen: list[Recipe] = []
-        kept = []
-        for name in self.ablations:
-            plain = replace(find_recipe(name).at(size), name="", title="")
-            if plain not in seen:
-                kept.append(name)
-            seen.append(plain)
-        return replace(self, ablations=tuple(kept), size=size)
+        """The profile for images of `size` pixels; ablations decided the recipes at 28, and are asked there alone."""
+        return replace(self, ablations=self.ablations if size == SIDE else (), size=size)
 
     def recipe(self, name: str) -> Recipe:
         """The recipe called `name`, for this profile's images and shortened as it asks."""
