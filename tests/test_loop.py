@@ -162,6 +162,12 @@ def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_pat
     assert len(np.unique(logits)) > 0.9 * len(np.unique(phantom.test.images, axis=0))
 
 
+def test_a_recipe_in_32_bits_is_so_on_a_gpu_too():
+    gpu = torch.device("cuda")
+    assert module.precision(RECIPES["simple-cnn"], gpu) == torch.bfloat16
+    assert module.precision(RECIPES["efficientnet-lite0-imagenet"], gpu) == torch.float32
+
+
 def test_predictions_are_the_mean_over_views(phantom):
     recipe = replace(CNN, views=4)
     model = build(recipe)

@@ -401,13 +401,13 @@ class Loop:
 
 
 def precision(recipe: Recipe, device: torch.device) -> torch.dtype:
-    """In what a network learns there: bfloat16 where both the recipe and the processor are made for it."""
+    """What a network learns in: bfloat16 where the recipe allows it and the processor computes in it."""
     native = device.type == "cuda"
-    if device.type == "cpu" and recipe.half_precision:
+    if device.type == "cpu":
         # Elsewhere it would be emulated, and slow.
         found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if native and recipe.half_precision else torch.float32
 
 
 def _stopped(done: list[dict[str, Any]], patience: int | None) -> bool:
