@@ -171,7 +171,7 @@ class Profile:
     purpose: str = ""
 
     def at(self, size: int) -> "Profile":
-        """The profile for images of `size` pixels; ablations are asked at 28, where they decided the recipes."""
+        """The profile for images of `size` pixels; ablations decided recipes at 28, and are asked there."""
         return replace(self, ablations=self.ablations if size == SIDE else (), size=size)
 
     def recipe(self, name: str) -> Recipe:
