@@ -355,10 +355,6 @@ ABLATIONS: dict[str, Ablation] = {
                     "torchvision's stem: 7×7, stride 2",
                     {"stem_kernel": 7, "stem_stride": 2},
                 ),
-                "64": (
-                    "torchvision's stem, upsampled to 64 pixels",
-                    {"stem_kernel": 7, "stem_stride": 2, "input_size": 64},
-                ),
                 **_FRAMING,
             },
             epochs=4,
