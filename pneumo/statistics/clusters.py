@@ -12,9 +12,23 @@ from scipy import stats
 
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import metrics
-from pneumo.statistics.metrics import DeLong, MetricError
+from pneumo.statistics.metrics import MetricError
 
 _CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class DeLong:
+    """Two correlated AUCs compared: their difference, its standard error and two-sided p-value."""
+
+    difference: float
+    standard_error: float
+    p_value: float
+
+    def interval(self) -> tuple[float, float]:
+        """The normal 95 % interval of the difference."""
+        reach = _reach(self.standard_error)
+        return self.difference - reach, self.difference + reach
 
 
 @dataclass(frozen=True)
@@ -46,29 +60,35 @@ def placement_covariance(
         MetricError: a class has images of fewer than two patients.
     """
     truth, patients = np.asarray(labels), _numbered(groups)
+    g = int(patients.max()) + 1
     sums, counts = [], []
     for label, placed in ((1, by_positive), (0, by_negative)):
         own = patients[truth == label]
         centred = placed - placed.mean(axis=1, keepdims=True)
-        sums.append(_sums(centred, own, patients.max() + 1) / placed.shape[1])
+        sums.append(_sums(centred, own, g) / placed.shape[1])
         counts.append(len(np.unique(own)))
     if min(counts) < 2:
         raise MetricError(
             f"an AUC's variance needs two patients of each class; found {counts[0]} and {counts[1]}"
         )
-    (positive, negative), (p, q), g = sums, counts, patients.max() + 1
+    (positive, negative), (p, q) = sums, counts
     both = positive @ negative.T
     within = p / (p - 1) * positive @ positive.T + q / (q - 1) * negative @ negative.T
     return np.asarray(within + g / (g - 1) * (both + both.T))
 
 
-def auc(labels: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> Estimate:
-    """An AUC with its 95 % interval, from :func:`placement_covariance`; cut to [0, 1]."""
+def auc_error(labels: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> float:
+    """The standard error of one AUC, from :func:`placement_covariance`."""
     truth, found = metrics.paired(labels, scores, "scores")
     metrics.need_both_classes(truth)
     placed = metrics.placements(truth, found[None])
-    error = np.sqrt(placement_covariance(truth, *placed, groups)[0, 0].clip(0))
-    value, reach = float(placed[0].mean()), _reach(error)
+    return float(np.sqrt(placement_covariance(truth, *placed, groups)[0, 0].clip(0)))
+
+
+def auc(labels: ArrayLike, scores: ArrayLike, groups: ArrayLike) -> Estimate:
+    """An AUC with its normal 95 % interval, cut to [0, 1]."""
+    reach = _reach(auc_error(labels, scores, groups))
+    value = float(metrics.placements(np.asarray(labels), np.asarray(scores)[None])[0].mean())
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
 
 
@@ -116,8 +136,23 @@ def design_effect(hits: ArrayLike, groups: ArrayLike) -> float:
     residuals = found - found.mean()
     if g == 1 or not residuals.any():
         return float((sizes**2).sum() / n)
-    clustered = g / (g - 1) * (_sums(residuals[None], patients, g) ** 2).sum()
-    return max(1.0, float(clustered / (n / (n - 1) * (residuals**2).sum())))
+    clustered, alone = (spread(residuals[None], own)[0, 0] for own in (patients, np.arange(n)))
+    return max(1.0, float(clustered / alone))
+
+
+def design_effects(labels: ArrayLike, called: ArrayLike, groups: ArrayLike) -> tuple[float, float]:
+    """The :func:`design_effect` of sensitivity and of specificity.
+
+    Args:
+        labels: (N,), both classes among them.
+        called: whether each image is called positive, booleans (N,).
+        groups: (N,).
+    """
+    truth, calls, patients = map(np.asarray, (labels, called, groups))
+    positive, negative = (
+        design_effect(calls[truth == label], patients[truth == label]) for label in (1, 0)
+    )
+    return positive, negative
 
 
 def proportion(hits: ArrayLike, groups: ArrayLike) -> Estimate:
@@ -177,12 +212,28 @@ def paired_change(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> Cha
     """
     differences = np.asarray(first, int) - np.asarray(second, int)
     patients = _numbered(groups)
-    n, sizes = len(differences), np.bincount(patients)
-    sums = _sums(differences[None].astype(float), patients, len(sizes))[0]
+    sums = _sums(differences[None].astype(float), patients, int(patients.max()) + 1)[0]
     mean = float(differences.mean())
-    spread = len(sizes) / max(1, len(sizes) - 1) * ((sums - mean * sizes) ** 2).sum()
-    reach = _reach(np.sqrt(spread) / n)
+    reach = _reach(np.sqrt(spread((differences - mean)[None], patients)[0, 0]) / len(differences))
     return Change(Estimate(mean, mean - reach, mean + reach), _flipped(sums.round().astype(int)))
+
+
+def means(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]:
+    """Each patient's mean, (G,), of values (N,)."""
+    patients = _numbered(groups)
+    sizes = np.bincount(patients)
+    return np.asarray(np.bincount(patients, values, len(sizes)) / sizes)
+
+
+def spread(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]:
+    """The covariance of K sums of clustered values whose means are 0: (K, N) to (K, K).
+
+    That of patients' sums (Liang & Zeger 1986), as many times as there are patients.
+    """
+    patients = _numbered(groups)
+    g = int(patients.max()) + 1
+    sums = _sums(values, patients, g)
+    return np.asarray(g / max(1, g - 1) * sums @ sums.T)
 
 
 def strata(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.int64]]:
