@@ -408,8 +408,8 @@ def _saliency_depends_on_weights(study: Study) -> list[Claim]:
             _beyond_zero(sanity_checks.ALIKE - high, sanity_checks.ALIKE - low),
             f"{model.title} with all weights drawn anew: rank correlation with the trained maps "
             f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {study.units}), "
-            f"of {found.images} test images, where maps above {sanity_checks.ALIKE:g} would count as alike and random ones have "
-            f"{found.chance:.2f}",
+            f"of {found.images} test images, where maps above {sanity_checks.ALIKE:g} would count as alike "
+            f"and random ones have {found.chance:.2f}",
         )
     ]
 

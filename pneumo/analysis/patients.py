@@ -54,11 +54,12 @@ def sharing(study: Study) -> NDArray[np.bool_]:
 
 def falls(study: Study, model: Model) -> dict[str, Fall]:
     """Each of :data:`METRICS` on both halves of validation, on all of it, and on test."""
-    shared = sharing(study)
-    everything = np.ones(len(shared), bool)
-    halves = [_of(study, model, "val", members) for members in (shared, ~shared, everything)]
-    test = intervals.intervals(study)[model.name][YOUDEN.name]
-    return {name: Fall(*(half[name] for half in halves), test[name]) for name in METRICS}
+    own = sharing(study)
+    shared, unshared = (_of(study, model, "val", members) for members in (own, ~own))
+    validation, test = (_of(study, model, split) for split in ("val", "test"))
+    return {
+        name: Fall(shared[name], unshared[name], validation[name], test[name]) for name in METRICS
+    }
 
 
 def control(study: Study) -> Control | None:
@@ -67,20 +68,20 @@ def control(study: Study) -> Control | None:
     if not set(CONTROL) <= set(found):
         return None
     models = [found[name] for name in CONTROL]
-    promised, kept = (
-        tuple(
-            _of(study, model, split, np.ones(len(study.groups(split)), bool))["specificity"]
-            for model in models
-        )
-        for split in ("val", "test")
-    )
-    own, other = (float(np.mean(model.thresholds(YOUDEN))) for model in models)
     left_out = np.isin(study.groups("train"), study.groups("val"))
-    return Control(len(left_out), int(left_out.sum()), (own, other), promised, kept)
+    return Control(
+        images=len(left_out),
+        fewer=int(left_out.sum()),
+        thresholds=[float(np.mean(model.thresholds(YOUDEN))) for model in models],
+        promised=[_of(study, model, "val")["specificity"] for model in models],
+        kept=[_of(study, model, "test")["specificity"] for model in models],
+    )
 
 
-def _of(study: Study, model: Model, split: str, members: NDArray[np.bool_]) -> dict[str, Estimate]:
-    """Each of :data:`METRICS` on some images of a split, mean over the seeds, drawn by patient."""
+def _of(
+    study: Study, model: Model, split: str, members: NDArray[np.bool_] | slice = slice(None)
+) -> dict[str, Estimate]:
+    """Each of :data:`METRICS` on some images of a split, or all; mean over the seeds, drawn by patient."""
     labels = model.run.predictions[split].labels[members]
     if len(np.unique(labels)) < 2:
         return {name: Estimate(float("nan")) for name in METRICS}

@@ -7,7 +7,7 @@ from pneumo.base.estimate import Estimate
 
 @dataclass(frozen=True)
 class Fall:
-    """A metric at Youden's threshold: on validation, by whether training has the patient, too, and on test."""
+    """A metric at Youden's threshold on validation, by whether training has the patient, too, and on test."""
 
     shared: Estimate  # on validation images of patients who have images in training, too
     unshared: Estimate  # on the others
@@ -31,9 +31,10 @@ class Control:
 
     images: int  # that SimpleCNN learned from
     fewer: int  # images that the control did without
-    thresholds: tuple[float, float]  # that Youden's J chose: SimpleCNN's, the control's
-    promised: tuple[Estimate, Estimate]  # specificity there, on validation
-    kept: tuple[Estimate, Estimate]  # and on test
+    # SimpleCNN's, then the control's:
+    thresholds: list[float]  # that Youden's J chose
+    promised: list[Estimate]  # specificity there, on validation
+    kept: list[Estimate]  # and on test
 
 
 @dataclass(frozen=True)
