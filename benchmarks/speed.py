@@ -30,14 +30,14 @@ from torchvision import transforms
 from pneumo import data
 from pneumo.base import storage, streams
 from pneumo.base.errors import PneumoError
-from pneumo.data import DataError, Dataset, Split
+from pneumo.data import DataError, Dataset, Split, stratified
 from pneumo.data.datasets import phantom
 from pneumo.record import bench
 from pneumo.training.augmentation import augment, resize, to_unit
 from pneumo.training.loop import Loop, Stage, TwoClasses, predict
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES, Recipe
-from pneumo.training.train import find_device, hardware, stratified, versions
+from pneumo.training.train import find_device, hardware, versions
 from pneumo.training.weights import Weights, WeightsUnavailableError, find_weights
 
 # So many training images an epoch, and of the published set's ratio so many validation images.

@@ -185,7 +185,10 @@ def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
-    """The phantom with other validation and test cases: black images, which tell a baseline nothing."""
+    """The phantom with other validation and test cases: black images, which tell a baseline nothing.
+
+    Nobody knows a patient of theirs, so each is a patient of its own.
+    """
 
     def make(val: Cases, test: Cases) -> Dataset:
         splits = {
@@ -194,7 +197,7 @@ def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
             )
             for name, cases in (("val", val), ("test", test))
         }
-        return replace(phantom, **splits)
+        return replace(phantom, source="file", **splits)
 
     return make
 

@@ -14,7 +14,7 @@ from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record import Estimate as Interval
 from pneumo.record.plain import from_plain, to_plain
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.comparison import mean_difference
 
 
@@ -73,9 +73,8 @@ def test_one_run_each_gives_delongs_interval():
     generator = np.random.default_rng(0)
     labels = (np.arange(300) % 3 == 0).astype(np.uint8)
     ours, theirs = (labels + scale * generator.normal(size=300) for scale in (1, 1.5))
-    found = mean_difference(labels, ours[None], theirs[None])
-    chances = [metrics.probabilities(scores) for scores in (ours, theirs)]
-    test = metrics.delong(labels, *chances)
+    found = mean_difference(labels, ours[None], theirs[None], np.arange(300))
+    test = clusters.delong(labels, ours, theirs, np.arange(300))
     assert found.value == pytest.approx(test.difference)
     assert (found.low, found.high) == pytest.approx(test.interval())
 
@@ -92,7 +91,7 @@ def test_the_interval_covers_the_truth_with_cases_and_seeds_drawn_anew():
             + 0.5 * generator.normal(size=(5, 120))
             for _ in range(2)
         ]
-        found = mean_difference(labels, *scores)
+        found = mean_difference(labels, *scores, np.arange(120))
         outside += not found.low <= 0 <= found.high
     assert 0 < outside / turns < 0.07
 

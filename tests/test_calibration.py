@@ -43,10 +43,24 @@ def drawn(intercept=0.0, slope=1.0, count=4000, seed=0):
     return labels, logits
 
 
+def single(function):
+    """Asked of cases that are all patients of their own."""
+
+    def ask(labels, logits, **more):
+        return function(labels, logits, np.arange(len(labels)), **more)
+
+    return ask
+
+
+reliability, recalibrate, read = map(
+    single, (calibration.reliability, calibration.recalibrate, calibration.read)
+)
+
+
 def test_the_bins_are_those_of_scikit_learn_where_no_scores_tie():
     labels, logits = drawn(count=500)
     observed, predicted = calibration_curve(labels, expit(logits), n_bins=10, strategy="quantile")
-    bins = calibration.reliability(labels, logits)
+    bins = reliability(labels, logits)
     assert [one.count for one in bins] == [50] * 10
     np.testing.assert_allclose([one.observed for one in bins], observed)
     np.testing.assert_allclose([one.predicted for one in bins], predicted)
@@ -54,7 +68,7 @@ def test_the_bins_are_those_of_scikit_learn_where_no_scores_tie():
 
 def test_a_bins_interval_is_wilsons():
     labels, logits = drawn(count=100)
-    for one in calibration.reliability(labels, logits, bins=4):
+    for one in reliability(labels, logits, bins=4):
         expected = metrics.wilson(round(one.observed * one.count), one.count)
         assert (one.low, one.high) == pytest.approx(expected)
 
@@ -62,7 +76,7 @@ def test_a_bins_interval_is_wilsons():
 @given(cases(), st.integers(1, 12))
 def test_every_case_is_in_one_bin_and_the_bins_rise(data, count):
     labels, logits = data
-    bins = calibration.reliability(labels, logits, count)
+    bins = reliability(labels, logits, bins=count)
     assert sum(one.count for one in bins) == len(labels)
     assert sum(one.count * one.observed for one in bins) == pytest.approx(labels.sum())
     assert len(bins) <= count
@@ -77,8 +91,8 @@ def test_the_order_of_cases_decides_nothing(data, random):
     order = list(range(len(labels)))
     random.shuffle(order)
     before, after = (
-        calibration.read(labels, logits),
-        calibration.read(labels[order], logits[order]),
+        read(labels, logits),
+        read(labels[order], logits[order]),
     )
     assert after.brier.reliability == pytest.approx(before.brier.reliability)
     assert after.calibration_error == pytest.approx(before.calibration_error)
@@ -86,7 +100,7 @@ def test_the_order_of_cases_decides_nothing(data, random):
 
 
 def test_equal_scores_share_one_bin():
-    bins = calibration.reliability([0, 1, 1, 1], [0.0, 0.0, 0.0, 0.0])
+    bins = reliability([0, 1, 1, 1], [0.0, 0.0, 0.0, 0.0])
     (only,) = bins
     assert (only.count, only.predicted, only.observed) == (4, 0.5, 0.75)
 
@@ -133,7 +147,7 @@ def test_the_parts_of_the_brier_score_are_murphys_where_a_bin_has_one_probabilit
 def test_intercept_and_slope_are_those_of_an_unpenalised_logistic_regression(intercept, slope):
     labels, logits = drawn(intercept, slope)
     theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
-    ours = calibration.recalibrate(labels, logits)
+    ours = recalibrate(labels, logits)
     assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
     assert ours.slope.value == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
 
@@ -141,7 +155,7 @@ def test_intercept_and_slope_are_those_of_an_unpenalised_logistic_regression(int
 def test_the_interval_and_the_test_are_those_of_statsmodels():
     labels, logits = drawn(-0.2, 0.9, count=600)
     theirs = sm.Logit(labels, sm.add_constant(logits)).fit(disp=0)
-    ours = calibration.recalibrate(labels, logits)
+    ours = recalibrate(labels, logits)
     assert (ours.slope.low, ours.slope.high) == pytest.approx(theirs.conf_int()[1], rel=1e-4)
     at_face_value = -log_loss(labels, expit(logits), normalize=False)
     assert ours.p_value == pytest.approx(
@@ -150,23 +164,21 @@ def test_the_interval_and_the_test_are_those_of_statsmodels():
 
 
 def test_true_probabilities_are_rejected_as_often_as_the_level_says():
-    p_values = [
-        calibration.recalibrate(*drawn(count=300, seed=seed)).p_value for seed in range(200)
-    ]
+    p_values = [recalibrate(*drawn(count=300, seed=seed)).p_value for seed in range(200)]
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
 def test_bent_probabilities_are_rejected():
     for intercept, slope in ((-1, 1), (0, 0.6)):
-        assert calibration.recalibrate(*drawn(intercept, slope)).p_value < 0.001
+        assert recalibrate(*drawn(intercept, slope)).p_value < 0.001
 
 
 @given(cases(), st.floats(0.2, 5))
 def test_a_temperature_scales_the_slope_and_leaves_the_intercept(data, temperature):
     labels, logits = data
     assume(logits.min() < logits.max())
-    before = calibration.recalibrate(labels, logits)
-    after = calibration.recalibrate(labels, logits / temperature)
+    before = recalibrate(labels, logits)
+    after = recalibrate(labels, logits / temperature)
     assume(math.isfinite(before.slope.value))
     assert after.slope.value == pytest.approx(before.slope.value * temperature, rel=1e-3, abs=1e-3)
     assert after.intercept == pytest.approx(before.intercept, rel=1e-3, abs=1e-3)
@@ -174,7 +186,7 @@ def test_a_temperature_scales_the_slope_and_leaves_the_intercept(data, temperatu
 
 @pytest.mark.parametrize(("labels", "sign"), [([0, 0, 1, 1], 1), ([1, 1, 0, 0], -1)])
 def test_logits_that_separate_the_classes_have_an_infinite_slope(labels, sign):
-    found = calibration.recalibrate(labels, [-2.0, -1.0, 1.0, 2.0])
+    found = recalibrate(labels, [-2.0, -1.0, 1.0, 2.0])
     assert found.slope.value == sign * math.inf
     assert math.isnan(found.intercept)
     assert math.isnan(found.slope.low)
@@ -185,7 +197,7 @@ def test_logits_that_separate_the_classes_have_an_infinite_slope(labels, sign):
 
 def test_a_shared_border_counts_with_its_own_share():
     labels, logits = [0, 0, 1, 1], [-1.0, 0.5, 0.5, 2.0]
-    found = calibration.recalibrate(labels, logits)
+    found = recalibrate(labels, logits)
     steep = -log_loss(labels, [1e-12, 0.5, 0.5, 1 - 1e-12], normalize=False)
     given_ = -log_loss(labels, expit(logits), normalize=False)
     assert found.slope.value == math.inf
@@ -194,8 +206,8 @@ def test_a_shared_border_counts_with_its_own_share():
 
 def test_logits_that_are_all_the_same_are_tested_as_one_probability():
     labels = [1] * 75 + [0] * 25
-    right = calibration.recalibrate(labels, np.full(100, logit(0.75)))
-    wrong = calibration.recalibrate(labels, np.zeros(100))
+    right = recalibrate(labels, np.full(100, logit(0.75)))
+    wrong = recalibrate(labels, np.zeros(100))
     assert math.isnan(right.slope.value)
     assert right.p_value == pytest.approx(1)
     assert wrong.p_value < 0.001
@@ -235,13 +247,26 @@ def test_a_shift_is_bayes_rule(probability, presumed, actual):
     )
 
 
+def test_copies_of_every_case_tell_no_more_than_one():
+    labels, logits = drawn(0.4, 0.8, count=300)
+    three = np.repeat(np.arange(300), 3)
+    one = calibration.read(labels, logits, np.arange(300))
+    copied = calibration.read(labels[three], logits[three], three)
+    for ours, theirs in (
+        (one.mean_error, copied.mean_error),
+        (one.recalibration.slope, copied.recalibration.slope),
+    ):
+        assert (theirs.low, theirs.high) == pytest.approx((ours.low, ours.high), abs=0.003)
+    assert copied.recalibration.p_value == pytest.approx(one.recalibration.p_value, rel=0.1)
+
+
 def test_a_shift_to_the_true_prevalence_mends_what_only_the_prevalence_broke():
     labels, logits = drawn()
     # Half of the positive cases are left out, and nothing else is changed.
     kept = np.flatnonzero((labels == 0) | (np.arange(len(labels)) % 2 == 0))
-    there = calibration.read(labels[kept], logits[kept])
+    there = read(labels[kept], logits[kept])
     mended = calibration.to_prevalence(logits[kept], labels.mean(), labels[kept].mean())
-    told = calibration.read(labels[kept], mended)
+    told = read(labels[kept], mended)
     assert there.recalibration.p_value < 0.001
     assert told.recalibration.p_value > 0.05
     assert told.mean_error.low < 0 < told.mean_error.high
@@ -260,12 +285,12 @@ def test_a_shift_to_the_true_prevalence_mends_what_only_the_prevalence_broke():
 @pytest.mark.parametrize(
     "function",
     [
-        calibration.reliability,
+        reliability,
         calibration.calibration_error,
         calibration.brier,
-        calibration.recalibrate,
+        recalibrate,
         calibration.fit_temperature,
-        calibration.read,
+        read,
     ],
 )
 def test_what_cannot_be_read_is_said(function, labels, logits, said):
@@ -274,14 +299,14 @@ def test_what_cannot_be_read_is_said(function, labels, logits, said):
 
 
 def test_one_class_alone_allows_no_slope_and_no_temperature():
-    for function in (calibration.recalibrate, calibration.fit_temperature, calibration.read):
+    for function in (recalibrate, calibration.fit_temperature, read):
         with pytest.raises(MetricError, match="every label is 1"):
             function([1, 1], [0.0, 1.0])
 
 
 def test_there_is_at_least_one_bin():
     with pytest.raises(MetricError, match="found 0"):
-        calibration.reliability([0, 1], [0.0, 1.0], bins=0)
+        reliability([0, 1], [0.0, 1.0], bins=0)
 
 
 @pytest.mark.parametrize(("presumed", "actual"), [(0, 0.5), (0.5, 1)])
@@ -303,13 +328,13 @@ def test_a_run_is_scaled_by_the_temperature_of_validation_alone(write_run):
 
 def test_the_summary_is_the_mean_of_the_seeds(study):
     for model in study.ran:
-        found = analysis.summary(model)
-        each = [analysis.reading(run, "val", scaled=False) for run in model.runs]
+        found = analysis.summary(study, model)
+        each = [analysis.reading(study, run, "val", scaled=False) for run in model.runs]
         assert found["bins"] == calibration.BINS
         assert found["val"]["before"]["brier"] == pytest.approx(
             np.mean([one.brier.score for one in each])
         )
-        alone = analysis.summary(Model(model.recipe, 1, model.runs[:1]))
+        alone = analysis.summary(study, Model(model.recipe, 1, model.runs[:1]))
         assert alone["temperature"] == temperature(model.run)
 
 
@@ -326,12 +351,12 @@ def test_what_is_said_of_the_best_model_comes_back_from_a_record(study, record):
     back = record.answer("calibration", Calibration)
     best = selection.best(study)
     for scaled, found in ((False, back.as_given), (True, back.scaled)):
-        own = analysis.reading(best.run, scaled=scaled)
+        own = analysis.reading(study, best.run, scaled=scaled)
         assert found.predicted == own.predicted
         assert found.mean_error == own.mean_error
         assert found.ece == own.calibration_error
         assert found.slope.known == math.isfinite(own.recalibration.slope.value)
-    means = analysis.summary(best)
+    means = analysis.summary(study, best)
     assert back.ece_after == means["test"]["after"]["ece"]
 
 
@@ -346,7 +371,7 @@ def test_how_much_of_an_error_is_mended_has_a_word(before, after, said):
 def test_calibration_stands_by_split_before_and_after(study, record):
     made = TABLES["tbl-calibration"](record)
     assert len(made.rows) == 4 * len(study.ran)
-    found = analysis.summary(study.ran[0])
+    found = analysis.summary(study, study.ran[0])
     places = [(split, when) for split in ("val", "test") for when in ("before", "after")]
     for row, (split, when) in zip(made.rows, places, strict=False):
         shown = dict(zip(made.columns, row, strict=True))

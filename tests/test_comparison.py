@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo.analysis import comparison
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters
 from pneumo.statistics.comparison import holm
 from pneumo.study.study import HALF, threshold
 
@@ -41,17 +40,18 @@ def test_the_difference_is_that_of_the_mean_aucs(study):
 
 
 def test_p_values_are_those_of_the_first_seeds_corrected(study):
-    raw = []
+    raw, groups = [], study.groups("test")
     for pair in comparison.pairs(study):
         first, second = (study.model(name).run for name in (pair.first, pair.second))
         ours, theirs = first.predictions["test"], second.predictions["test"]
         calls = [
             run.predictions["test"].probabilities >= threshold(run, HALF) for run in (first, second)
         ]
+        scores = ours.labels, ours.probabilities, theirs.probabilities
         raw.append(
             (
-                metrics.delong(ours.labels, ours.probabilities, theirs.probabilities).p_value,
-                metrics.mcnemar(ours.labels, *calls),
+                clusters.delong(*scores, groups).p_value,
+                clusters.paired_change(*(call == ours.labels for call in calls), groups).p_value,
             )
         )
     for column, name in enumerate(("delong", "mcnemar_half")):
@@ -83,18 +83,3 @@ def test_a_model_does_not_differ_from_its_double(study):
 
 def test_one_model_makes_no_pair(study):
     assert comparison.pairs(replace(study, models=study.models[:1])) == ()
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_mcnemar_is_statsmodels(cases):
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    labels, first, second = (np.array(column) for column in zip(*cases, strict=True))
-    one, other = first == labels, second == labels
-    table = [
-        [(one & other).sum(), (one & ~other).sum()],
-        [(~one & other).sum(), (~one & ~other).sum()],
-    ]
-    expected = min(1.0, mcnemar(table, exact=True).pvalue)
-    assert metrics.mcnemar(labels, first, second) == pytest.approx(expected)
-    assert metrics.mcnemar(labels, second, first) == pytest.approx(expected)

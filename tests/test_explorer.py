@@ -30,6 +30,18 @@ needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 COUNTS = st.integers(0, 60)
 
 
+def counted(counts):
+    """The rates of calls with these counts, every case a patient of its own."""
+    calls = [
+        counts.true_positive,
+        counts.false_negative,
+        counts.false_positive,
+        counts.true_negative,
+    ]
+    labels, called = np.repeat([1, 1, 0, 0], calls), np.repeat([True, False, True, False], calls)
+    return operating_points.rates(labels, called, np.arange(len(labels)))
+
+
 def unpacked(packed):
     return np.frombuffer(base64.b64decode(packed), "<f8")
 
@@ -74,7 +86,7 @@ def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emit
     assert [one["name"] for one in emitted["models"]] == [model.name for model in models]
     for one, model in zip(emitted["models"], models, strict=True):
         scores = unpacked(one["probabilities"])
-        for point in operating_points.points(model):
+        for point in operating_points.points(study, model):
             threshold = one["thresholds"][point.rule.name]
             assert threshold == point.thresholds[0]
             assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
@@ -187,7 +199,7 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
         cells=[plain(counts) for counts in matrices], prevalence=prevalence,
     )  # fmt: skip
     for counts, rates in zip(matrices, found, strict=True):
-        own = operating_points.rates(counts)
+        own = counted(counts)
         ppv, npv = decision_curves.predictive_values(counts, prevalence)
         expected = {"sensitivity": own["sensitivity"], "specificity": own["specificity"]}
         for name, rate in (expected | {"ppv": ppv, "npv": npv}).items():
@@ -200,7 +212,7 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
 
 @needs_node
 def test_the_script_counts_people_as_the_prose_does(study, record):
-    counts = [point.kept for model in study.ran for point in operating_points.points(model)]
+    counts = [point.kept for model in study.ran for point in operating_points.points(study, model)]
     among = record.answer("decisions", Decisions).example.among
     for prevalence in (0.01, 0.05, 0.25, 0.75):
         found = ask(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumo.analysis import intervals
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.intervals import bootstrap, cut, measure
 from pneumo.study.study import HALF, RULES, Model, evaluate
 
@@ -76,7 +76,7 @@ def test_the_interval_of_the_auc_is_close_to_delongs():
     labels, scores = made(1, 300, 200)
     found, low, high = bootstrap([cut(labels, scores, HALVES)], first)
     # Against a constant the difference of AUCs is the AUC less one half.
-    expected = metrics.delong(labels, scores[0], np.full(500, 0.5))
+    expected = clusters.delong(labels, scores[0], np.full(500, 0.5), np.arange(500))
     assert found[0] - 0.5 == pytest.approx(expected.difference)
     for bound, exact in zip((low[0], high[0]), expected.interval(), strict=True):
         assert bound - 0.5 == pytest.approx(exact, abs=0.01)
@@ -141,7 +141,7 @@ def test_a_difference_turns_its_sign_with_its_models():
 def test_a_share_that_never_varies_has_wilsons_interval():
     labels = np.repeat([1, 0], (30, 20))
     perfect = cut(labels, np.where(labels, 0.9, 0.1)[None], HALVES)
-    found = intervals._of(perfect, (HALF,))["half"]
+    found = intervals.of(perfect, (HALF,), np.arange(50))["half"]
     assert found["recall"] == pytest.approx([1, *metrics.wilson(30, 30)])
     assert found["specificity"] == pytest.approx([1, *metrics.wilson(20, 20)])
     assert found["accuracy"] == pytest.approx([1, *metrics.wilson(50, 50)])
@@ -151,7 +151,7 @@ def test_a_share_that_never_varies_has_wilsons_interval():
 def test_what_is_not_defined_has_no_interval():
     labels = np.repeat([1, 0], (30, 20))
     silent = cut(labels, np.full((1, 50), 0.1), HALVES)
-    found = intervals._of(silent, (HALF,))["half"]
+    found = intervals.of(silent, (HALF,), np.arange(50))["half"]
     assert found["precision"] == [None, None, None]
     assert found["recall"][0] == 0
     assert found["auc"] == [0.5, 0.5, 0.5]

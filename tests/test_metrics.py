@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 from scipy.integrate import trapezoid
 
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import Confusion, MetricError
 
 
@@ -55,6 +55,11 @@ def pairwise_delong(labels, first, second):
     covariance = by_positive / np.sum(labels == 1) + by_negative / np.sum(labels == 0)
     variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
     return areas[0] - areas[1], math.sqrt(max(variance, 0))
+
+
+def delong(labels, first, second):
+    """Of cases that are all patients of their own."""
+    return clusters.delong(labels, first, second, np.arange(len(labels)))
 
 
 @given(cases())
@@ -182,7 +187,7 @@ def test_delong_agrees_with_the_pairwise_covariance(data, more):
     labels, first = data
     grid = st.integers(0, 20)
     second = more.draw(arrays.arrays(np.int64, len(labels), elements=grid)) / 20
-    found = metrics.delong(labels, first, second)
+    found = delong(labels, first, second)
     difference, error = pairwise_delong(labels, first, second)
     assert found.difference == pytest.approx(difference, abs=1e-12)
     assert found.standard_error == pytest.approx(error, abs=1e-7)
@@ -202,7 +207,7 @@ def test_delongs_error_is_what_resampled_cases_show():
         drawn = generator.integers(0, 400, 400)
         picked = labels[drawn], first[drawn], second[drawn]
         differences.append(metrics.auc(*picked[:2]) - metrics.auc(picked[0], picked[2]))
-    found = metrics.delong(labels, first, second)
+    found = delong(labels, first, second)
     assert found.standard_error == pytest.approx(np.std(differences), rel=0.15)
     low, high = found.interval()
     assert high - low == pytest.approx(2 * 1.959964 * found.standard_error)
@@ -210,25 +215,25 @@ def test_delongs_error_is_what_resampled_cases_show():
 
 
 def test_delong_finds_no_difference_between_equal_predictions():
-    found = metrics.delong([0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.4, 0.35, 0.8])
+    found = delong([0, 1, 0, 1], [0.1, 0.4, 0.35, 0.8], [0.1, 0.4, 0.35, 0.8])
     assert (found.difference, found.standard_error, found.p_value) == (0, 0, 1)
 
 
 def test_delong_is_certain_where_one_model_is_always_right_and_the_other_never():
-    found = metrics.delong([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1])
+    found = delong([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1])
     assert (found.difference, found.p_value) == (1, 0)
 
 
 def test_delong_turns_its_sign_with_its_arguments():
     labels, first, second = [0, 1, 0, 1, 1], [0.2, 0.3, 0.4, 0.5, 0.1], [0.1, 0.3, 0.6, 0.7, 0.9]
-    one, other = metrics.delong(labels, first, second), metrics.delong(labels, second, first)
+    one, other = delong(labels, first, second), delong(labels, second, first)
     assert one.difference == pytest.approx(-other.difference)
     assert one.p_value == pytest.approx(other.p_value)
 
 
 def test_delong_needs_two_cases_of_each_class():
     with pytest.raises(MetricError, match="found 1 and 2"):
-        metrics.delong([1, 0, 0], [0.9, 0.1, 0.2], [0.8, 0.3, 0.1])
+        delong([1, 0, 0], [0.9, 0.1, 0.2], [0.8, 0.3, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -283,7 +288,7 @@ def test_what_is_no_set_of_predictions_is_refused_by_name(labels, probabilities,
         metrics.youden_threshold,
         lambda labels, scores: metrics.evaluate(labels, scores, 0.5),
         lambda labels, scores: metrics.sensitivity_threshold(labels, scores, 0.9),
-        lambda labels, scores: metrics.delong(labels, scores, scores),
+        lambda labels, scores: delong(labels, scores, scores),
     ],
 )
 @pytest.mark.parametrize("label", [0, 1])

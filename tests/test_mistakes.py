@@ -19,7 +19,7 @@ LABELS = [0, 0, 0, 1, 1, 1]
 
 
 @pytest.fixture
-def study_of(phantom, write_run):
+def study_of(black, write_run):
     """A study of models with one run for each list of test probabilities."""
 
     def make(*models, labels=LABELS):
@@ -28,7 +28,8 @@ def study_of(phantom, write_run):
             found = (write_run(recipe, VAL, (labels, test), seed) for seed, test in enumerate(runs))
             made.append(Model(recipe, 1, tuple(found)))
         names = tuple(model.name for model in made)
-        return Study(Profile("made", names, (0,)), phantom, tuple(made))
+        data = black(VAL, (labels, labels))
+        return Study(Profile("made", names, (0,)), data, tuple(made))
 
     return make
 

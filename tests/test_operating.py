@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -18,8 +19,20 @@ LIVER = Confusion(true_positive=231, false_negative=27, false_positive=32, true_
 COUNTS = st.integers(0, 60)
 
 
+def counted(counts):
+    """The rates of calls with these counts, every case a patient of its own."""
+    calls = [
+        counts.true_positive,
+        counts.false_negative,
+        counts.false_positive,
+        counts.true_negative,
+    ]
+    labels, called = np.repeat([1, 1, 0, 0], calls), np.repeat([True, False, True, False], calls)
+    return operating_points.rates(labels, called, np.arange(len(labels)))
+
+
 def test_the_rates_of_a_published_example():
-    rates = operating_points.rates(LIVER)
+    rates = counted(LIVER)
     assert rates["sensitivity"].value == pytest.approx(0.90, abs=0.005)
     assert rates["specificity"].value == pytest.approx(0.63, abs=0.005)
     assert rates["ppv"].value == pytest.approx(0.88, abs=0.005)
@@ -40,7 +53,7 @@ def test_the_intervals_of_likelihood_ratios_are_those_of_relative_risks(tp, fn, 
 @given(COUNTS, COUNTS, COUNTS, COUNTS)
 def test_every_rate_lies_in_its_interval(tp, fn, fp, tn):
     assume(tp + fn and fp + tn)
-    for name, rate in operating_points.rates(Confusion(tp, fn, fp, tn)).items():
+    for name, rate in counted(Confusion(tp, fn, fp, tn)).items():
         if math.isnan(rate.value):
             continue
         assert 0 <= rate.low <= rate.high
@@ -76,7 +89,7 @@ def test_likelihood_ratios_need_both_classes():
 
 def test_the_points_are_the_rules_in_their_order(study):
     for model in study.ran:
-        points = operating_points.points(model)
+        points = operating_points.points(study, model)
         assert [point.rule for point in points] == list(RULES)
         for point in points:
             assert point.kept == model.confusion(point.rule)
@@ -86,14 +99,14 @@ def test_the_points_are_the_rules_in_their_order(study):
 
 def test_validation_keeps_the_sensitivity_that_was_asked_for(study):
     for model in study.ran:
-        points = {point.rule: point for point in operating_points.points(model)}
+        points = {point.rule: point for point in operating_points.points(study, model)}
         assert points[HALF].thresholds == (0.5,) * len(model.runs)
         for rule in (SENSITIVITY_95, SENSITIVITY_99):
             assert points[rule].promised.sensitivity >= rule.sensitivity
 
 
 def test_the_shortfall_is_what_was_kept_less_what_was_promised(study):
-    for point in operating_points.points(study.ran[0]):
+    for point in operating_points.points(study, study.ran[0]):
         expected = point.kept.sensitivity - point.promised.sensitivity
         assert point.shortfall("sensitivity") == pytest.approx(expected)
 

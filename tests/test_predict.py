@@ -70,7 +70,7 @@ def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
     assert point["threshold"] == model.thresholds(rule)[0]
     assert point["prevalence"] == labels.mean()
     assert point["images"] == len(labels)
-    for name, rate in operating_points.rates(model.confusion(rule)).items():
+    for name, rate in operating_points.rates_of(study, model, rule).items():
         if name in predict.RATES:
             expected = [None if np.isnan(x) else x for x in (rate.value, rate.low, rate.high)]
             assert list(point[name].values()) == expected

@@ -13,7 +13,7 @@ from pneumo.training.similarity import rank_correlation
 
 def test_the_mean_has_the_librarys_interval():
     values = np.random.default_rng(0).gamma(2.0, size=300)
-    mean, low, high = sanity_checks.mean_interval(values)
+    mean, low, high = sanity_checks.mean_interval(values, np.arange(300))
     expected = stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
@@ -24,14 +24,16 @@ def test_the_mean_has_the_librarys_interval():
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
 def test_the_interval_holds_the_mean_and_what_is_unknown_is_left_out(values):
-    mean, low, high = sanity_checks.mean_interval(np.array(values))
+    mean, low, high = sanity_checks.mean_interval(np.array(values), np.arange(len(values)))
     assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
-    with_unknown = sanity_checks.mean_interval(np.array([*values, np.nan]))
+    with_unknown = sanity_checks.mean_interval(
+        np.array([*values, np.nan]), np.arange(len(values) + 1)
+    )
     assert with_unknown == (mean, low, high)
 
 
 def test_nothing_known_has_no_mean():
-    assert np.isnan(sanity_checks.mean_interval(np.array([np.nan]))).all()
+    assert np.isnan(sanity_checks.mean_interval(np.array([np.nan]), np.array([0]))).all()
 
 
 def test_the_gap_of_curves_that_lie_apart_is_their_distance():

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.linear_model import RidgeClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo.analysis import shift
 from pneumo.data import Split
 from pneumo.data.descriptions import PNEUMONIA
-from pneumo.statistics import metrics
-from pneumo.statistics.comparison import proportion_change
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import MetricError
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import RECIPES, Profile
@@ -31,20 +30,32 @@ def _images(count, seed, brighter=0):
     return images
 
 
-def _study_of(phantom, write_run, val, test):
+def _told(first, second, *resamples):
+    """Two groups of which every image is a patient of its own."""
+    return shift.two_sample(first, second, np.arange(len(first) + len(second)), *resamples)
+
+
+def _study_of(black, write_run, val, test):
     run = write_run(RECIPES["simple-cnn"], val, test)
-    return Study(Profile("made", (), (0,)), phantom, (Model(run.recipe, 1, (run,)),))
+    return Study(Profile("made", (), (0,)), black(val, test), (Model(run.recipe, 1, (run,)),))
+
+
+def _change(before, after):
+    """Of hits and misses, every one a patient of its own."""
+    samples = [np.repeat([True, False], counts) for counts in (before, after)]
+    groups = [np.arange(len(sample)) for sample in samples]
+    return clusters.change(samples[0], groups[0], samples[1], groups[1]).estimate
 
 
 def test_groups_of_one_kind_cannot_be_told_apart():
-    found = shift.two_sample(_images(150, 1), _images(60, 2))
+    found = _told(_images(150, 1), _images(60, 2))
     assert (found.first, found.second) == (150, 60)
     assert found.low < 0.5 < found.high
     assert found.p_value > 0.05
 
 
 def test_groups_that_differ_are_told_apart():
-    found = shift.two_sample(_images(150, 1), _images(60, 2, brighter=20))
+    found = _told(_images(150, 1), _images(60, 2, brighter=20))
     assert found.auc > 0.9
     assert found.low > 0.5
     assert found.p_value == 1 / (1 + shift.RESAMPLES)
@@ -52,7 +63,7 @@ def test_groups_that_differ_are_told_apart():
 
 def test_which_group_comes_first_does_not_matter_for_the_verdict():
     groups = _images(80, 1), _images(60, 2, brighter=6)
-    one, other = shift.two_sample(*groups), shift.two_sample(*groups[::-1])
+    one, other = _told(*groups), _told(*groups[::-1])
     assert one.auc == pytest.approx(other.auc, abs=0.05)
     assert (one.p_value < 0.05) == (other.p_value < 0.05)
 
@@ -65,14 +76,15 @@ def test_the_auc_is_that_of_the_librarys_cross_validation():
         features.reshape(len(features), -1),
         np.repeat([0, 1], [70, 45]),
         scoring="roc_auc",
-        cv=StratifiedKFold(shift.FOLDS, shuffle=True, random_state=0),
+        cv=StratifiedGroupKFold(shift.FOLDS, shuffle=True, random_state=0),
+        groups=np.arange(len(features)),
     )
-    assert shift.two_sample(first, second, 9).auc == pytest.approx(expected.mean())
+    assert _told(first, second, 9).auc == pytest.approx(expected.mean())
 
 
 def test_chance_is_mistaken_for_a_shift_no_oftener_than_it_should_be():
     p_values = [
-        shift.two_sample(_images(40, 2 * seed), _images(30, 2 * seed + 1), 99).p_value
+        _told(_images(40, 2 * seed), _images(30, 2 * seed + 1), 99).p_value
         for seed in range(100, 160)
     ]
     # Sixty uniform p-values: both bounds are crossed once in thousands of times.
@@ -82,13 +94,13 @@ def test_chance_is_mistaken_for_a_shift_no_oftener_than_it_should_be():
 
 def test_images_without_any_difference_give_an_even_chance():
     blank = np.full((20, 6, 6), 7, np.uint8)
-    found = shift.two_sample(blank, blank, 19)
+    found = _told(blank, blank, 19)
     assert (found.auc, found.p_value) == (0.5, 1)
 
 
 def test_groups_too_small_to_learn_from_are_refused():
     with pytest.raises(MetricError, match="10 images in each; found 40 and 9"):
-        shift.two_sample(_images(40, 1), _images(9, 2))
+        _told(_images(40, 1), _images(9, 2))
 
 
 def test_a_study_compares_each_class_and_has_a_control(study):
@@ -109,19 +121,24 @@ def test_a_class_with_too_few_images_is_left_out(study):
     assert ("development and test", "pneumonia") in found
 
 
-def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, write_run):
+def test_scores_that_moved_are_found_and_those_that_stayed_are_not(black, write_run):
     generator = np.random.default_rng(0)
     labels = np.arange(400) % 2
     val = metrics.probabilities(3 * labels + generator.normal(size=400))
     test = metrics.probabilities(3 * labels + (1 - labels) + generator.normal(size=400))
-    normal, pneumonia = shift.scores(_study_of(phantom, write_run, (labels, val), (labels, test)))
+    normal, pneumonia = shift.scores(_study_of(black, write_run, (labels, val), (labels, test)))
     assert normal.p_value < 0.001
     assert normal.test - normal.val == pytest.approx(1, abs=0.3)
     assert pneumonia.p_value > 0.05
     assert (normal.label, pneumonia.label) == PNEUMONIA.classes
-    # Holm: of two tests the clearer is held against twice its p.
-    clear = stats.ks_2samp(*(np.log(s / (1 - s))[labels == 0] for s in (val, test)))
-    assert normal.p_value == pytest.approx(2 * clear.pvalue)
+    # Holm: of two tests the clearer is held against twice its p, which no dealing came up to.
+    clear, same = (
+        stats.ks_2samp(*(np.log(s / (1 - s))[labels == label] for s in (val, test)))
+        for label in (0, 1)
+    )
+    assert normal.distance == pytest.approx(clear.statistic)
+    assert normal.p_value == pytest.approx(2 / (1 + shift.SCORE_RESAMPLES))
+    assert pneumonia.p_value == pytest.approx(same.pvalue, abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -135,23 +152,23 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(phantom, writ
     ],
 )
 def test_the_interval_of_a_difference_is_newcombes(first, second, low, high):
-    found = proportion_change(second, first)
+    found = _change(second, first)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(COUNTS, COUNTS)
 def test_the_interval_of_a_difference_is_bounded_and_turns_with_its_sign(before, after):
-    forth, back = proportion_change(before, after), proportion_change(after, before)
+    forth, back = _change(before, after), _change(after, before)
     assert -1 - 1e-12 <= forth.low <= forth.value <= forth.high <= 1 + 1e-12
     assert (forth.low, forth.high) == pytest.approx((-back.high, -back.low))
 
 
 def test_no_difference_is_told_from_no_cases():
-    with pytest.raises(MetricError, match="found 0 of 0"):
-        proportion_change((0, 0), (1, 2))
+    with pytest.raises(MetricError, match="needs cases"):
+        _change((0, 0), (1, 2))
 
 
-def test_the_change_of_auc_has_the_spread_that_new_samples_show(phantom, write_run):
+def test_the_change_of_auc_has_the_spread_that_new_samples_show(black, write_run):
     generator = np.random.default_rng(1)
     labels = np.arange(200) % 2
 
@@ -159,29 +176,29 @@ def test_the_change_of_auc_has_the_spread_that_new_samples_show(phantom, write_r
         return metrics.probabilities(1.5 * labels + generator.normal(size=200))
 
     areas = [metrics.auc(labels, sample()) for _ in range(400)]
-    run = _study_of(phantom, write_run, (labels, sample()), (labels, sample())).ran[0].run
-    change = shift.auc_change(run)
+    study = _study_of(black, write_run, (labels, sample()), (labels, sample()))
+    change = shift.auc_change(study, study.ran[0].run)
     reach = (change.high - change.low) / 2
     assert reach == pytest.approx(1.96 * np.sqrt(2) * np.std(areas), rel=0.2)
     assert change.low < 0 < change.high
 
 
-def test_scores_that_all_moved_alike_are_mended_by_a_threshold(phantom, write_run):
+def test_scores_that_all_moved_alike_are_mended_by_a_threshold(black, write_run):
     labels = [0] * 10 + [1] * 10
     val = np.r_[np.linspace(0.05, 0.3, 10), np.linspace(0.5, 0.7, 10)]
-    study = _study_of(phantom, write_run, (labels, val), (labels, val + 0.2))
+    study = _study_of(black, write_run, (labels, val), (labels, val + 0.2))
     found = shift.loss(study.ran[0].run)
     assert found.promised.specificity == 1
     assert found.total == pytest.approx(found.of_threshold) == pytest.approx(0.4)
     assert found.of_ranking == 0
 
 
-def test_normal_images_ranked_among_pneumonias_are_mended_by_none(phantom, write_run):
+def test_normal_images_ranked_among_pneumonias_are_mended_by_none(black, write_run):
     labels = [0] * 10 + [1] * 10
     val = np.r_[np.linspace(0.05, 0.3, 10), np.linspace(0.5, 0.7, 10)]
     test = val.copy()
     test[:4] = 0.95
-    found = shift.loss(_study_of(phantom, write_run, (labels, val), (labels, test)).ran[0].run)
+    found = shift.loss(_study_of(black, write_run, (labels, val), (labels, test)).ran[0].run)
     assert found.total == pytest.approx(found.of_ranking) == pytest.approx(0.4)
     assert found.of_threshold == 0
 

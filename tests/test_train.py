@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from pneumo.base import paths
-from pneumo.data import Split
+from pneumo.data import Split, stratified
 from pneumo.training import train as training
 from pneumo.training.loop import DivergedError
 from pneumo.training.models import build
@@ -135,13 +135,13 @@ def test_predictions_stand_in_the_order_of_the_data(reference, phantom):
 )
 def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share, seed):
     count = max(4, int(share * len(labels)))
-    kept = training.stratified(labels, count, seed)
+    kept = stratified(labels, count, seed)
     assert (np.diff(kept) > 0).all()
     for label in (0, 1):
         members = int((labels == label).sum())
         wanted = min(members, max(2, round(count * members / len(labels))))
         assert int((labels[kept] == label).sum()) == wanted
-    np.testing.assert_array_equal(kept, training.stratified(labels, count, seed))
+    np.testing.assert_array_equal(kept, stratified(labels, count, seed))
 
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99"])

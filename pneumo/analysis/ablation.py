@@ -107,7 +107,8 @@ def _row(study: Study, model: Model) -> Row:
             for split in SPLITS
         },
         difference={
-            split: mean_difference(labels[split], ours[split], theirs[split]) for split in SPLITS
+            split: mean_difference(labels[split], ours[split], theirs[split], study.groups(split))
+            for split in SPLITS
         }
         if ablation.change
         else {},

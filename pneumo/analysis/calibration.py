@@ -32,9 +32,10 @@ def part(study: Study) -> Part:
     )
 
 
-def reading(run: Run, split: str = "test", scaled: bool = True) -> Reading:
+def reading(study: Study, run: Run, split: str = "test", scaled: bool = True) -> Reading:
     """What a run's probabilities for a split are worth."""
-    return calibration.read(run.predictions[split].labels, logits_of(run, split, scaled))
+    labels = run.predictions[split].labels
+    return calibration.read(labels, logits_of(run, split, scaled), study.groups(split))
 
 
 def at_known_prevalence(study: Study, model: Model) -> Reading:
@@ -43,7 +44,7 @@ def at_known_prevalence(study: Study, model: Model) -> Reading:
     shifted = calibration.to_prevalence(
         logits_of(model.run), presumed_prevalence(study), float(labels.mean())
     )
-    return calibration.read(labels, shifted)
+    return calibration.read(labels, shifted, study.groups("test"))
 
 
 def presumed_prevalence(study: Study) -> float:
@@ -51,7 +52,7 @@ def presumed_prevalence(study: Study) -> float:
     return float(study.data.train.labels.mean())
 
 
-def summary(model: Model) -> dict[str, Any]:
+def summary(study: Study, model: Model) -> dict[str, Any]:
     """A model's temperature and, by split, its readings before and after, averaged over the seeds.
 
     A mean over a slope that is infinite in some seed is infinite or NaN.
@@ -61,7 +62,9 @@ def summary(model: Model) -> dict[str, Any]:
         "bins": BINS,
         **{
             split: {
-                when: _mean([_flat(reading(run, split, when == "after")) for run in model.runs])
+                when: _mean(
+                    [_flat(reading(study, run, split, when == "after")) for run in model.runs]
+                )
                 for when in ("before", "after")
             }
             for split in ("val", "test")
@@ -71,10 +74,10 @@ def summary(model: Model) -> dict[str, Any]:
 
 def _answer(study: Study) -> Calibration:
     best = selection.best(study)
-    means = summary(best)
+    means = summary(study, best)
     before, after = (means["test"][when]["ece"] for when in ("before", "after"))
     as_given, scaled, told = (
-        reading(best.run, scaled=False), reading(best.run), at_known_prevalence(study, best)
+        reading(study, best.run, scaled=False), reading(study, best.run), at_known_prevalence(study, best)
     )  # fmt: skip
     return Calibration(
         bins=BINS,
@@ -115,7 +118,7 @@ def _reliability(study: Study) -> Iterator[dict[str, Any]]:
             for name, scaled in SCALED.items():
                 logits = logits_of(run, "test", scaled)
                 own = {"model": model.name, "seed": run.seed, "probabilities": name}
-                for one in calibration.reliability(labels, logits):
+                for one in calibration.reliability(labels, logits, study.groups("test")):
                     yield own | {"chart": "reliability", "from": np.nan, "to": np.nan} | asdict(one)
                 if run is model.run:
                     counts, _ = np.histogram(metrics.probabilities(logits), EDGES)
@@ -127,7 +130,7 @@ def _reliability(study: Study) -> Iterator[dict[str, Any]]:
 
 def _by_split(study: Study) -> Iterator[dict[str, Any]]:
     for model in study.ran:
-        found = summary(model)
+        found = summary(study, model)
         for split in ("val", "test"):
             for name, scaled in SCALED.items():
                 yield {

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy import stats
 
 from pneumo.analysis import (
     ablation,
@@ -18,9 +17,9 @@ from pneumo.analysis import (
 )
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim, Verdict
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.comparison import mean_difference
-from pneumo.study import ensemble, selection
+from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
 from pneumo.study.temperature import temperature
 
@@ -31,6 +30,8 @@ FLIP_MARGIN = 0.01
 # Probabilities are only said to be right where their slope and their mean error surely lie within these.
 FACE_VALUE_SLOPES = (0.8, 1.25)
 FACE_VALUE_ERROR = 0.05
+# As the evidence names the test of two proportions, whose counts are divided by the design effects.
+_CHI = "Rao and Scott's χ² test"
 
 
 def decide(study: Study) -> tuple[Claim, ...]:
@@ -41,16 +42,16 @@ def decide(study: Study) -> tuple[Claim, ...]:
 def _imbalanced(study: Study) -> list[Claim]:
     counts = study.data.counts()["train"]
     positive, total = counts[study.about.positive], sum(counts.values())
-    test = stats.binomtest(positive, total)
-    low, high = metrics.wilson(positive, total)
+    share = clusters.proportion(study.data.train.labels == 1, study.groups("train"))
+    decided = share.low > 0.5 or share.high < 0.5
     return [
         Claim(
             "training-set-imbalanced",
             "The training set is imbalanced.",
-            _verdict(test.pvalue, abs(positive / total - 0.5)),
+            "supported" if decided else "inconclusive",
             f"{positive:,} of {total:,} training images {study.about.shows} "
-            f"({_percent(positive / total)}, 95 % interval {_percent(low)} to {_percent(high)}); "
-            f"binomial test against one half, {_p(test.pvalue)}",
+            f"({_percent(share.value)}, Wilson's 95 % interval {_percent(share.low)} to "
+            f"{_percent(share.high)}, which {'excludes' if decided else 'includes'} one half)",
         )
     ]
 
@@ -59,11 +60,10 @@ def _accuracy_misleads(study: Study) -> list[Claim]:
     model = selection.best(study)
     counts = model.confusion(HALF)
     missed, alarms = 1 - counts.sensitivity, 1 - counts.specificity
-    table = [
-        [counts.false_negative, counts.true_positive],
-        [counts.false_positive, counts.true_negative],
-    ]
-    p_value = float(stats.fisher_exact(table).pvalue)
+    test = model.run.predictions["test"]
+    groups, sick = study.groups("test"), test.labels == 1
+    called = test.probabilities >= metrics.HALF
+    p_value = clusters.change(~called[sick], groups[sick], called[~sick], groups[~sick]).p_value
     return [
         Claim(
             "accuracy-misleads",
@@ -72,7 +72,7 @@ def _accuracy_misleads(study: Study) -> list[Claim]:
             _verdict(p_value, abs(missed - alarms)),
             f"{model.title} at 0.5: {_percent(missed)} of {study.about.positive} cases missed, "
             f"{_percent(alarms)} of {study.about.negative} cases called {study.about.positive}, "
-            f"behind one accuracy of {counts.accuracy:.3f}; Fisher's exact test, {_p(p_value)}",
+            f"behind one accuracy of {counts.accuracy:.3f}; {_CHI}, {_p(p_value)}",
         )
     ]
 
@@ -87,7 +87,9 @@ def _transfer_helps(study: Study) -> list[Claim]:
             continue
         tuned = found[name]
         ours, theirs = tuned.run.predictions["test"], scratch.run.predictions["test"]
-        test = metrics.delong(ours.labels, ours.probabilities, theirs.probabilities)
+        test = clusters.delong(
+            ours.labels, ours.probabilities, theirs.probabilities, study.groups("test")
+        )
         low, high = test.interval()
         verdict = _verdict(test.p_value, test.difference)
         evidence = (
@@ -121,7 +123,7 @@ def _beats_baselines(study: Study) -> list[Claim]:
     ours = model.run.predictions["test"]
     truth = model.run.predictions["val"].labels
     rival = max(baselines.predictions(study), key=lambda baseline: metrics.auc(truth, baseline.val))
-    test = metrics.delong(ours.labels, ours.probabilities, rival.test)
+    test = clusters.delong(ours.labels, ours.probabilities, rival.test, study.groups("test"))
     low, high = test.interval()
     return [
         Claim(
@@ -139,11 +141,11 @@ def _screening_recall(study: Study) -> list[Claim]:
     model = selection.best(study)
     counts = model.confusion(SCREENING)
     positives = counts.true_positive + counts.false_negative
-    low, high = metrics.wilson(counts.true_positive, positives)
+    recall = operating_points.rates_of(study, model, SCREENING)["sensitivity"]
     verdict: Verdict = "inconclusive"
-    if low >= SCREENING_RECALL:
+    if recall.low >= SCREENING_RECALL:
         verdict = "supported"
-    elif high < SCREENING_RECALL:
+    elif recall.high < SCREENING_RECALL:
         verdict = "refuted"
     return [
         Claim(
@@ -152,7 +154,7 @@ def _screening_recall(study: Study) -> list[Claim]:
             verdict,
             f"{model.title} at the threshold of {SCREENING.title}: {counts.true_positive} of {positives} "
             f"{study.about.positive} cases found, {counts.sensitivity:.3f} (Wilson's 95 % interval "
-            f"{low:.3f} to {high:.3f}), with {counts.false_positive} false alarms",
+            f"{recall.low:.3f} to {recall.high:.3f}), with {counts.false_positive} false alarms",
         )
     ]
 
@@ -160,11 +162,7 @@ def _screening_recall(study: Study) -> list[Claim]:
 def _validation_keeps_its_promise(study: Study) -> list[Claim]:
     model = selection.best(study)
     promised, kept = model.confusion(YOUDEN, "val"), model.confusion(YOUDEN, "test")
-    table = [
-        [promised.true_negative, promised.false_positive],
-        [kept.true_negative, kept.false_positive],
-    ]
-    p_value = float(stats.fisher_exact(table).pvalue)
+    p_value = shift.rate_change(study, model.run, 0).p_value
     # The claim is that nothing is lost; a significant loss refutes it, none leaves it open.
     verdict: Verdict = "inconclusive"
     if p_value < SIGNIFICANCE:
@@ -175,7 +173,7 @@ def _validation_keeps_its_promise(study: Study) -> list[Claim]:
             "The threshold chosen on validation keeps its specificity on the test set.",
             verdict,
             f"{model.title}: specificity {promised.specificity:.3f} on validation, "
-            f"{kept.specificity:.3f} on test; Fisher's exact test, {_p(p_value)}",
+            f"{kept.specificity:.3f} on test; {_CHI}, {_p(p_value)}",
         )
     ]
 
@@ -215,11 +213,7 @@ def _threshold_mends_shift(study: Study) -> list[Claim]:
     if found.total <= 0:
         return []
     promised, mended = found.promised, found.rechosen
-    table = [
-        [promised.true_negative, promised.false_positive],
-        [mended.true_negative, mended.false_positive],
-    ]
-    p_value = float(stats.fisher_exact(table).pvalue)
+    p_value = shift.rate_change(study, model.run, 0, shift.mending(model.run)).p_value
     return [
         Claim(
             "threshold-mends-shift",
@@ -228,7 +222,7 @@ def _threshold_mends_shift(study: Study) -> list[Claim]:
             f"{model.title}: specificity {promised.specificity:.3f} on validation; on test "
             f"{found.kept.specificity:.3f} at the same threshold and {mended.specificity:.3f} at the one "
             f"that keeps the promised sensitivity, read off the test set; promised against re-chosen, "
-            f"Fisher's exact test, {_p(p_value)}",
+            f"{_CHI}, {_p(p_value)}",
         )
     ]
 
@@ -248,7 +242,7 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
             f"Mean relative fall of AUC: {_percent(falls[second].degradation.value)} from random weights, "
             f"{_percent(falls[first].degradation.value)} from {study.model(first).title}; difference "
             f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to "
-            f"{100 * found.high:.1f}), paired bootstrap over cases",
+            f"{100 * found.high:.1f}), paired bootstrap over {study.units}",
         )
     ]
 
@@ -287,6 +281,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
         study.data.test.labels,
         np.array([run.predictions["test"].logits for run in together.runs]),
         np.array([run.predictions["test"].logits for run in model.runs]),
+        study.groups("test"),
     )
     return [
         Claim(
@@ -341,7 +336,7 @@ def _mistakes_are_shared(study: Study) -> list[Claim]:
 def _calibrated_after_temperature(study: Study) -> list[Claim]:
     """A test that finds nothing is no proof: support also needs intervals that leave little room."""
     model = selection.best(study)
-    readings = [calibration.reading(run) for run in model.runs]
+    readings = [calibration.reading(study, run) for run in model.runs]
     first = readings[0]
     fit = first.recalibration
     slopes, error = fit.slope, first.mean_error
@@ -392,7 +387,7 @@ def _attends_to_lungs(study: Study) -> list[Claim]:
             "The model attends to the lung fields.",
             _beyond_zero(found.low - found.uniform, found.high - found.uniform),
             f"{model.title}: {_percent(found.mean)} of Grad-CAM's evidence lies in the lung fields "
-            f"(95 % interval {_percent(found.low)} to {_percent(found.high)}, bootstrap over test images), "
+            f"(95 % interval {_percent(found.low)} to {_percent(found.high)}, bootstrap over {study.units}), "
             f"which cover {_percent(found.uniform)} of the image; Wilcoxon's signed-rank test, "
             f"{_p(found.p_value)}",
         )
@@ -412,9 +407,9 @@ def _saliency_depends_on_weights(study: Study) -> list[Claim]:
             "The heat maps depend on what the network has learned.",
             _beyond_zero(sanity_checks.ALIKE - high, sanity_checks.ALIKE - low),
             f"{model.title} with all weights drawn anew: rank correlation with the trained maps "
-            f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {found.images} test "
-            f"images), where maps above {sanity_checks.ALIKE:g} would count as alike and random ones have "
-            f"{found.chance:.2f}",
+            f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {study.units}), "
+            f"of {found.images} test images, where maps above {sanity_checks.ALIKE:g} would count as alike "
+            f"and random ones have {found.chance:.2f}",
         )
     ]
 

@@ -5,14 +5,15 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumo.analysis.cache import once
 from pneumo.analysis.intervals import sample
 from pneumo.record import Estimate
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters
 from pneumo.statistics.comparison import holm
 from pneumo.statistics.intervals import bootstrap
-from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
 
 SIGNIFICANCE = 0.05
 
@@ -25,6 +26,7 @@ class Pair:
     second: str
     difference: Estimate  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
     delong: float  # p-values, each corrected over all pairs
+    # Of the exact test that exchanges both models' calls patient by patient; McNemar's without patients.
     mcnemar_half: float  # at a threshold of 0.5
     mcnemar_youden: float  # at each model's own threshold
 
@@ -52,29 +54,34 @@ def pair(study: Study, first: str, second: str) -> Pair:
 
 @once
 def _computed(study: Study) -> list[dict[str, Any]]:
-    rows = [_compare(first, second) for first, second in combinations(study.ran, 2)]
+    groups = study.groups("test")
+    rows = [_compare(first, second, groups) for first, second in combinations(study.ran, 2)]
     for name in ("delong", "mcnemar_half", "mcnemar_youden"):
         for row, corrected in zip(rows, holm([row[name] for row in rows]), strict=True):
             row[name] = corrected
     return rows
 
 
-def _compare(first: Model, second: Model) -> dict[str, Any]:
+def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> dict[str, Any]:
     """One pair, p-values not yet corrected."""
     samples = [sample(model, (HALF,)) for model in (first, second)]
-    found = bootstrap(samples, lambda values: (values[0] - values[1])[:1])
+    found = bootstrap(samples, lambda values: (values[0] - values[1])[:1], groups=groups)
     ours, theirs = first.run.predictions["test"], second.run.predictions["test"]
     labels = ours.labels
-    calls = {
-        rule: [model.run.predictions["test"].probabilities >= threshold(model.run, rule)
-               for model in (first, second)]
+
+    def right(model: Model, rule: Rule) -> NDArray[np.bool_]:
+        called = model.run.predictions["test"].probabilities >= threshold(model.run, rule)
+        return np.asarray(called == labels)
+
+    half, youden = (
+        clusters.paired_change(right(first, rule), right(second, rule), groups).p_value
         for rule in (HALF, YOUDEN)
-    }  # fmt: skip
+    )
     return {
         "first": first.name,
         "second": second.name,
         "difference": [float(np.squeeze(bound)) for bound in found],
-        "delong": metrics.delong(labels, ours.probabilities, theirs.probabilities).p_value,
-        "mcnemar_half": metrics.mcnemar(labels, *calls[HALF]),
-        "mcnemar_youden": metrics.mcnemar(labels, *calls[YOUDEN]),
+        "delong": clusters.delong(labels, ours.probabilities, theirs.probabilities, groups).p_value,
+        "mcnemar_half": half,
+        "mcnemar_youden": youden,
     }

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pneumo.analysis.calibration import SCALED, presumed_prevalence
 from pneumo.record import Part, frame
 from pneumo.record.decisions import Decisions, Example, Stretch, Ward
-from pneumo.statistics import calibration, metrics
+from pneumo.statistics import calibration, clusters, metrics
 from pneumo.statistics import decision_curves as curves
 from pneumo.statistics.decision_curves import THRESHOLDS
 from pneumo.study import selection
-from pneumo.study.study import RULES, YOUDEN, Model, Study
+from pneumo.study.study import RULES, YOUDEN, Model, Rule, Study, threshold
 from pneumo.study.temperature import logits_of
 
 # Prevalences at which predictive values are tabled: from a screening programme to a selected collection.
@@ -35,9 +35,9 @@ def part(study: Study) -> Part:
         {"decisions": _answer(study, best)},
         figures={
             "fig-decision-curve": frame(list(_curves(study)), runs=runs),
-            "fig-predictive-values": frame(list(_values(best)), runs=[best.run.label]),
+            "fig-predictive-values": frame(list(_values(study, best)), runs=[best.run.label]),
         },
-        tables={"tbl-prevalence": frame(list(_by_prevalence(best)), runs=[best.run.label])},
+        tables={"tbl-prevalence": frame(list(_by_prevalence(study, best)), runs=[best.run.label])},
     )
 
 
@@ -90,10 +90,17 @@ def _answer(study: Study, best: Model) -> Decisions:
             prevalence=EXAMPLE,
             called=among.called,
             missed=among.missed,
-            ppv=curves.predictive_values(counts, EXAMPLE)[0],
+            ppv=curves.predictive_values(counts, EXAMPLE, _effects(study, best, YOUDEN))[0],
             ppv_here=counts.precision,
         ),
     )
+
+
+def _effects(study: Study, model: Model, rule: Rule) -> tuple[float, float]:
+    """The design effects of a model's two rates on test, first seed."""
+    test = model.run.predictions["test"]
+    called = test.probabilities >= threshold(model.run, rule)
+    return clusters.design_effects(test.labels, called, study.groups("test"))
 
 
 def _prevalence(study: Study) -> float:
@@ -109,23 +116,24 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
                 model.name: decision_curve(study, model, prevalence, scaled) for model in study.ran
             }
             for strategy, benefit in strategies.items():
-                for threshold, value in zip(THRESHOLDS, benefit, strict=True):
+                for level, value in zip(THRESHOLDS, benefit, strict=True):
                     yield {
                         "population": "shifted" if prevalence else "test set",
                         "prevalence": share,
                         "probabilities": name,
                         "strategy": strategy,
-                        "threshold": float(threshold),
+                        "threshold": float(level),
                         "net benefit": float(value),
                     }
 
 
-def _values(model: Model) -> Iterator[dict[str, Any]]:
+def _values(study: Study, model: Model) -> Iterator[dict[str, Any]]:
     """Predictive values over prevalence, one after the other."""
     for place, name in enumerate(("PPV", "NPV")):
         for rule in RULES:
+            counts, effects = model.confusion(rule), _effects(study, model, rule)
             for prevalence in np.geomspace(PREVALENCES[0], PREVALENCES[-1], 61):
-                found = curves.predictive_values(model.confusion(rule), float(prevalence))[place]
+                found = curves.predictive_values(counts, float(prevalence), effects)[place]
                 yield {
                     "metric": name,
                     "rule": rule.name,
@@ -134,11 +142,11 @@ def _values(model: Model) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _by_prevalence(model: Model) -> Iterator[dict[str, Any]]:
+def _by_prevalence(study: Study, model: Model) -> Iterator[dict[str, Any]]:
     for rule in RULES:
-        counts = model.confusion(rule)
+        counts, effects = model.confusion(rule), _effects(study, model, rule)
         for prevalence in PREVALENCES:
-            ppv, npv = curves.predictive_values(counts, prevalence)
+            ppv, npv = curves.predictive_values(counts, prevalence, effects)
             among = curves.frequencies(counts, prevalence, AMONG)
             yield {
                 "rule": rule.name,

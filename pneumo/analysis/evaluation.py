@@ -161,7 +161,7 @@ def _pair(pair: comparison.Pair) -> dict[str, Any]:
 
 def _points(study: Study) -> Iterator[tuple[Model, operating_points.OperatingPoint]]:
     for model in ensemble.compared(study):
-        for point in operating_points.points(model):
+        for point in operating_points.points(study, model):
             yield model, point
 
 
@@ -187,7 +187,7 @@ def _with_rates(
 def _promises(study: Study) -> Iterator[dict[str, Any]]:
     """What validation promised at each threshold chosen on it, and what the test set kept, first seeds."""
     for model in study.ran:
-        for point in operating_points.points(model):
+        for point in operating_points.points(study, model):
             for name in ("sensitivity", "specificity") if point.rule.chosen_on else ():
                 yield {
                     "model": model.name, "rule": point.rule.name, "rate": name,

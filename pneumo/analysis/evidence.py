@@ -14,6 +14,7 @@ from scipy.stats import wilcoxon
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
 from pneumo.record.interpretability import Evidence, Share
+from pneumo.statistics import clusters
 from pneumo.study import study as study_module
 from pneumo.study.study import YOUDEN, Model, Study
 
@@ -141,17 +142,21 @@ def mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> ND
 
 
 def attention(study: Study, model: Model) -> dict[str, Share]:
-    """A model's :class:`Share` of each region, over all test images."""
-    found, maps = {}, evidence(model)
+    """A model's :class:`Share` of each region, over all test images.
+
+    Means are compared with the even map by Wilcoxon's signed-rank test, of patients' means.
+    """
+    found, maps, groups = {}, evidence(model), study.groups("test")
     for region, mask in regions(study).items():
         values, uniform = mean_shares(maps, mask), float(mask.mean())
-        known = values[np.isfinite(values)]
+        finite = np.isfinite(values)
+        known = clusters.means(values[finite], groups[finite])
         tested = bool(len(known)) and bool((known != uniform).any())
-        mean, low, high = mean_interval(values)
+        mean, low, high = mean_interval(values, groups)
         found[region] = Share(
             region, mean, low, high, uniform,
             p_value=float(wilcoxon(known - uniform).pvalue) if tested else float("nan"),
-            blank=len(values) - len(known),
+            blank=int((~finite).sum()),
         )  # fmt: skip
     return found
 

@@ -1,18 +1,20 @@
 """95 % intervals of every metric: bootstrap over test cases, and over seeds where there are several.
 
-Cases are drawn within their class, since the test set's class counts are its makers' choice; all seeds of
-a model see the same drawn cases. Thresholds are not chosen anew: validation fixed them.
+Cases are drawn within their class, since the test set's class counts are its makers' choice, and by patient
+where patients are known; all seeds of a model see the same drawn cases. Thresholds are not chosen anew:
+validation fixed them.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumo.analysis import baselines
 from pneumo.analysis.cache import once
 from pneumo.record import Estimate
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.intervals import Sample, bootstrap, cut
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, RULES, Model, Rule, Study, threshold
@@ -36,7 +38,7 @@ def intervals(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
     """
     return {
         name: {
-            rule: {metric: Estimate(*map(_number, bounds)) for metric, bounds in values.items()}
+            rule: {metric: estimate(bounds) for metric, bounds in values.items()}
             for rule, values in rules.items()
         }
         for name, rules in _computed(study).items()
@@ -48,29 +50,36 @@ Bounds = dict[str, dict[str, list[float | None]]]
 
 @once
 def _computed(study: Study) -> dict[str, Bounds]:
-    found = {model.name: _of(sample(model), RULES) for model in ensemble.compared(study)}
+    groups = study.groups("test")
+    found = {model.name: of(sample(model), RULES, groups) for model in ensemble.compared(study)}
     if study.ran:
         labels = study.data.test.labels
         half = np.array([[metrics.HALF]])
         for baseline in baselines.predictions(study):
-            found[baseline.name] = _of(cut(labels, baseline.test[None], half), (HALF,))
+            found[baseline.name] = of(cut(labels, baseline.test[None], half), (HALF,), groups)
     return found
 
 
-def _of(cases: Sample, rules: Sequence[Rule]) -> Bounds:
-    positives, negatives = cases.wins.shape[1:]
-    sizes = {"accuracy": positives + negatives, "recall": positives, "specificity": negatives}
-    rows = np.stack(bootstrap([cases], lambda values: values[0]), axis=1)  # (K, 3)
+def of(cases: Sample, rules: Sequence[Rule], groups: NDArray[np.int64]) -> Bounds:
+    """Mean and interval of each metric at each rule, drawn by these patients (N,); None where undefined."""
+    labels = cases.labels
+    patients = {
+        "accuracy": groups,
+        "recall": groups[labels == 1],
+        "specificity": groups[labels == 0],
+    }
+    rows = np.stack(bootstrap([cases], lambda values: values[0], groups=groups), axis=1)  # (K, 3)
     found: Bounds = {}
     for place, rule in enumerate(rules):
         values: dict[str, Any] = dict(zip(("auc", "brier"), rows[:2], strict=True))
         at = rows[2 + 5 * place : 2 + 5 * (place + 1)]
         values |= dict(zip(_AT_THRESHOLD, at, strict=True))
-        for name, total in sizes.items():
+        for name, own in patients.items():
             mean, low, high = values[name]
             if low == high:
                 # Every resample gives the same share, 0 or 1: the bootstrap has nothing to go by.
-                values[name] = np.array([mean, *metrics.wilson(round(mean * total), total)])
+                share = clusters.proportion(np.full(len(own), mean == 1), own)
+                values[name] = np.array([mean, share.low, share.high])
         found[rule.name] = {
             name: [float(x) if np.isfinite(x) else None for x in values[name]]
             for name in metrics.NAMES
@@ -78,5 +87,6 @@ def _of(cases: Sample, rules: Sequence[Rule]) -> Bounds:
     return found
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def estimate(bounds: list[float | None]) -> Estimate:
+    """Mean and ends, NaN where there are none."""
+    return Estimate(*(float("nan") if value is None else value for value in bounds))

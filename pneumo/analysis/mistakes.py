@@ -11,6 +11,7 @@ from pneumo import data
 from pneumo.analysis.cache import once
 from pneumo.record import Frame, Part, frame, images
 from pneumo.record.mistakes import GROUPS, Mistakes
+from pneumo.statistics import clusters
 from pneumo.study import selection
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
@@ -186,8 +187,9 @@ def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
 def chance_of_sharing(study: Study) -> float:
     """How often models with independent mistakes would share as many cases as these do (Youden's threshold).
 
-    A permutation test: each model's mistakes are dealt out anew among the cases of the same class, and the
-    cases that all models call wrongly are counted. The estimate of p is never 0 (Phipson & Smyth 2010).
+    A permutation test: each model's mistakes are dealt out anew among the cases of the same class, those of a
+    patient together, to a patient with as many cases. The cases that all models call wrongly are counted. The
+    estimate of p is never 0 (Phipson & Smyth 2010).
 
     Returns:
         The one-sided p-value, in (0, 1]; 1 with a single model.
@@ -198,10 +200,12 @@ def chance_of_sharing(study: Study) -> float:
     errors = np.array([wrong(model.run) for model in study.ran])  # (M, N)
     shared = np.zeros(RESAMPLES, int)
     for label in (0, 1):
-        members = errors[:, truth(study) == label]  # (M, n)
-        for resample in range(RESAMPLES):
-            dealt = generator.permuted(members[1:], axis=1)
-            shared[resample] += (dealt.all(axis=0) & members[0]).sum()
+        own = truth(study) == label
+        members, groups = errors[:, own], study.groups("test")[own]  # (M, n), (n,)
+        together = np.repeat(members[:1], RESAMPLES, axis=0)  # (R, n)
+        for model in members[1:]:
+            together &= model[clusters.deal(groups, RESAMPLES, generator)]
+        shared += together.sum(axis=1)
     observed = len(missed_by_all(study))
     return float((1 + (shared >= observed).sum()) / (1 + RESAMPLES))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.robustness import Robustness as Answer
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.study import questions
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
@@ -105,7 +105,7 @@ def robustness(study: Study) -> dict[str, Robustness]:
 
     The degradation is relative to the model's own clean AUC; MedMNIST-C's errors are relative to an
     AlexNet of its authors on images of 224 pixels, which would say nothing here. Its interval is the
-    percentile bootstrap's, over test cases drawn within their class.
+    percentile bootstrap's, over test cases drawn within their class, by patient.
     """
     return {
         name: Robustness(
@@ -168,10 +168,9 @@ def _computed(study: Study) -> dict[str, Any]:
         labels = model.run.predictions["test"].labels[indices]
         if drawn is None:
             # The same cases for all models, so that they can be compared case by case.
-            drawn = [
-                generator.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float32)
-                for n in ((labels == 1).sum(), (labels == 0).sum())
-            ]
+            groups = study.groups("test")[indices]
+            weights = clusters.draw(labels, groups, RESAMPLES, generator)
+            drawn = [weights[:, labels == label] for label in (1, 0)]
         clean = model.run.predictions["test"].logits[indices]
         stacked = np.concatenate([clean[None], logits.reshape(-1, len(labels))])
         areas = _areas(stacked, labels, drawn)  # (1 + C·5, 1 + B)

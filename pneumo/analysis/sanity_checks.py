@@ -14,8 +14,10 @@ from scipy.integrate import trapezoid
 
 from pneumo.record import Estimate, Frame, Part, frame, images
 from pneumo.record.interpretability import Agreement, SanityChecks
+from pneumo.statistics import clusters
 from pneumo.study import questions, selection
 from pneumo.study.study import Model, Study
+from pneumo.training.removal import REMOVAL_IMAGES, some
 from pneumo.training.similarity import WINDOW, random_maps, rank_correlation, structural_similarity
 
 # A rank correlation above which two maps of one image would be read the same way.
@@ -82,22 +84,25 @@ def part(study: Study) -> Part:
     )
 
 
-def mean_interval(values: NDArray[np.floating], seed: int = 0) -> tuple[float, float, float]:
-    """The mean and its 95 % interval, by the percentile bootstrap over images (Efron & Tibshirani 1993).
+def mean_interval(
+    values: NDArray[np.floating], groups: NDArray[np.int64]
+) -> tuple[float, float, float]:
+    """The mean and its 95 % interval, by the percentile bootstrap over patients (Davison & Hinkley 1997).
 
     Args:
         values: one an image, (N,); what is not a number is left out.
-        seed: of the resampling.
+        groups: the patient of each image, (N,).
 
     Returns:
         Mean, low, high; NaN where nothing is left.
     """
-    known = np.asarray(values, dtype=np.float64)
-    known = known[np.isfinite(known)]
+    finite = np.isfinite(values)
+    known = np.asarray(values, dtype=np.float64)[finite]
     if not len(known):
         return (float("nan"),) * 3
-    drawn = np.random.default_rng(seed).integers(0, len(known), (_RESAMPLES, len(known)))
-    low, high = np.percentile(known[drawn].mean(axis=1), (2.5, 97.5))
+    one_kind = np.zeros(len(known), np.uint8)
+    weights = clusters.draw(one_kind, groups[finite], _RESAMPLES, np.random.default_rng(0))
+    low, high = np.percentile((weights @ known) / weights.sum(axis=1), (2.5, 97.5))
     return float(known.mean()), float(low), float(high)
 
 
@@ -167,7 +172,7 @@ def cascade(study: Study, model: Model) -> Cascade:
         stages=found["stages"].tolist(),
         rank=sizes.mean(axis=(0, 2)),
         structure=found["structure"].mean(axis=(0, 2)),
-        left=mean_interval(sizes[:, -1].mean(axis=0)),
+        left=mean_interval(sizes[:, -1].mean(axis=0), study.groups("test")[found["images"]]),
         chance=float(np.abs(found["random_rank"]).mean()),
         images=sizes.shape[2],
         draws=sizes.shape[0],
@@ -178,7 +183,9 @@ def removal(study: Study, model: Model) -> Removal:
     """What removing pixels does to the calls of a model's first seed."""
     found = questions.read(model.run, "saliency", study.profile)
     removed, curves = found["removed"], found["curves"]
-    gaps = tuple(mean_interval(gap(removed, each)) for each in curves)
+    removed_from = some(study.data.test.labels, found["indices"], *REMOVAL_IMAGES)
+    groups = study.groups("test")[removed_from]
+    gaps = tuple(mean_interval(gap(removed, each), groups) for each in curves)
     return Removal(removed, curves.mean(axis=-1), gaps, curves.shape[-1])
 
 

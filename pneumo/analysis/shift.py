@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import logit
 
@@ -20,13 +20,15 @@ from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.answers import Counts
 from pneumo.record.shift import Loss, Shift, TwoSample
-from pneumo.statistics import metrics
-from pneumo.statistics.comparison import holm, proportion_change
-from pneumo.study.study import YOUDEN, Study, threshold
+from pneumo.statistics import clusters, metrics
+from pneumo.statistics.clusters import Change
+from pneumo.statistics.comparison import holm
+from pneumo.study.study import YOUDEN, Study, evaluate, threshold
 from pneumo.training.runs import Run
 
 FOLDS = 5
 RESAMPLES = 999
+SCORE_RESAMPLES = 4999  # of the permutation tests of scores, which are many and cheap
 # The strength of the L2 penalty; between a tenth and ten times of it the AUCs move by a hundredth or two.
 PENALTY = 1000.0
 BINS = 24  # of a histogram of scores
@@ -89,26 +91,31 @@ def part(study: Study) -> Part:
 
 
 def two_sample(
-    first: NDArray[np.uint8], second: NDArray[np.uint8], resamples: int = RESAMPLES
+    first: NDArray[np.uint8],
+    second: NDArray[np.uint8],
+    patients: NDArray[np.int64],
+    resamples: int = RESAMPLES,
 ) -> TwoSample:
     """The classifier two-sample test (Lopez-Paz & Oquab 2017): can the groups be told apart?
 
     A linear classifier learns from four fifths of the images which group an image comes from, and ranks the
     last fifth by it; the mean AUC of the five turns is the statistic. It sees the means of two by two pixels
     and is fitted by penalised least squares, so that all dealings of the permutation test are fitted at
-    once. They deal the groups out anew within each fifth; p counts the true one too (Phipson & Smyth 2010).
-    The interval is that of a cross-validated AUC (LeDell, Petersen & van der Laan 2015).
+    once. A patient's images are in one fifth. Dealings exchange whole patients with as many images within a
+    fifth (Winkler et al. 2015); p counts the true one too (Phipson & Smyth 2010). The interval is that of a
+    cross-validated AUC (LeDell, Petersen & van der Laan 2015), with Obuchowski's (1997) variance.
 
     Args:
         first: images (N, H, W).
         second: images (M, H, W).
+        patients: of each image, (N + M,).
         resamples: dealings of the permutation test.
 
     Raises:
         MetricError: a group has too few images for each fifth to hold two.
     """
     from sklearn.linear_model import Ridge
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
@@ -120,11 +127,13 @@ def two_sample(
         )
     features = _coarse(np.concatenate([first, second]))
     group = np.repeat([0, 1], counts)
-    folds = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(features, group))
+    division = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    folds = list(division.split(features, group, patients))
     generator = np.random.default_rng(0)
     dealt = np.repeat(group[:, None], 1 + resamples, axis=1)  # (N + M, 1 + R), the truth first
     for _, held_out in folds:
-        dealt[held_out, 1:] = generator.permuted(dealt[held_out, 1:], axis=0)
+        order = clusters.deal(patients[held_out], resamples, generator)  # (R, n)
+        dealt[held_out, 1:] = group[held_out][order].T
     areas, variance = np.zeros(1 + resamples), 0.0
     for learned, held_out in folds:
         model = make_pipeline(StandardScaler(), Ridge(PENALTY))
@@ -132,8 +141,8 @@ def two_sample(
         with threadpool_limits(1):
             scores = model.fit(features[learned], dealt[learned]).predict(features[held_out])
         areas += _aucs(dealt[held_out], scores) / FOLDS
-        own = metrics.probabilities(scores[:, 0])
-        variance += _auc_error(group[held_out], own) ** 2 / FOLDS**2
+        error = clusters.auc_error(group[held_out], scores[:, 0], patients[held_out])
+        variance += error**2 / FOLDS**2
     auc, reach = float(areas[0]), float(stats.norm.ppf(0.975) * np.sqrt(variance))
     # Sums of the same numbers in another order differ in their last digit.
     as_far = int((areas[1:] >= auc - 1e-9).sum())
@@ -155,54 +164,65 @@ def two_samples(study: Study) -> dict[tuple[str, str], TwoSample]:
 def scores(study: Study) -> list[ScoreShift]:
     """Whether each model's scores of a class are distributed alike on validation and test, first seeds.
 
-    Kolmogorov and Smirnov's test on the logits (Smirnov 1948), adjusted over models and classes after
-    Holm (1979).
+    Kolmogorov and Smirnov's distance of the logits (Smirnov 1948), and the p-value of a permutation test that
+    exchanges whole patients between the splits, adjusted over models and classes after Holm (1979).
     """
-    rows = []
+    rows, patients = [], study.groups("val", "test")
     for model in study.ran:
         val, test = (model.run.predictions[split] for split in ("val", "test"))
+        classes = np.r_[val.labels, test.labels]
         for label, name in enumerate(study.about.classes):
             pair = val.logits[val.labels == label], test.logits[test.labels == label]
-            found = stats.ks_2samp(*pair)
             val_median, test_median = (float(np.median(logits)) for logits in pair)
-            moved = float(found.statistic), float(found.pvalue)
+            moved = _distance(*pair, patients[classes == label])
             rows.append(ScoreShift(model.name, name, val_median, test_median, *moved))
     adjusted = holm([row.p_value for row in rows])
     return [replace(row, p_value=p_value) for row, p_value in zip(rows, adjusted, strict=True)]
 
 
-def auc_change(run: Run) -> Estimate:
+def auc_change(study: Study, run: Run) -> Estimate:
     """AUC on test less AUC on validation, with the normal interval of two independent AUCs.
 
-    Each has the standard error of DeLong, DeLong & Clarke-Pearson (1988).
+    Each has Obuchowski's (1997) standard error, which is that of DeLong, DeLong & Clarke-Pearson (1988) where
+    each image is a patient of its own.
     """
     (val, val_error), (test, test_error) = (
         (
             metrics.auc(found.labels, found.probabilities),
-            _auc_error(found.labels, found.probabilities),
+            clusters.auc_error(found.labels, found.probabilities, study.groups(split)),
         )
-        for found in (run.predictions["val"], run.predictions["test"])
+        for split, found in run.predictions.items()
+        if split in ("val", "test")
     )
     reach = float(stats.norm.ppf(0.975)) * float(np.hypot(val_error, test_error))
     return Estimate(test - val, test - val - reach, test - val + reach)
 
 
-def sensitivity_change(run: Run) -> Estimate:
-    """Sensitivity at Youden's threshold, on test less on validation."""
-    found = loss(run)
-    return proportion_change(
-        (found.promised.true_positive, found.promised.false_negative),
-        (found.kept.true_positive, found.kept.false_negative),
-    )
+def rate_change(study: Study, run: Run, label: int, after: float | None = None) -> Change:
+    """Sensitivity (label 1) or specificity (label 0) on test less on validation.
+
+    Args:
+        study: tells the patients.
+        run: called at Youden's threshold.
+        label: the class whose cases are counted.
+        after: the threshold on test, where it is another.
+    """
+    chosen = threshold(run, YOUDEN)
+    samples: list[NDArray[Any]] = []
+    for split, at in (("val", chosen), ("test", chosen if after is None else after)):
+        found = run.predictions[split]
+        own = found.labels == label
+        samples += [
+            (found.probabilities[own] >= at) == bool(label),
+            study.groups(split)[own],
+        ]
+    return clusters.change(*samples)
 
 
-def specificity_change(run: Run) -> Estimate:
-    """Specificity at Youden's threshold, on test less on validation."""
-    found = loss(run)
-    return proportion_change(
-        (found.promised.true_negative, found.promised.false_positive),
-        (found.kept.true_negative, found.kept.false_positive),
-    )
+def mending(run: Run) -> float:
+    """The threshold that keeps on test the sensitivity that validation promised, read off the test set."""
+    test, promised = run.predictions["test"], evaluate(run, YOUDEN, "val")["recall"]
+    return metrics.sensitivity_threshold(test.labels, test.probabilities, promised)
 
 
 def loss(run: Run) -> Loss:
@@ -214,9 +234,8 @@ def loss(run: Run) -> Loss:
     chosen = threshold(run, YOUDEN)
     val, test = (run.predictions[split] for split in ("val", "test"))
     promised = metrics.confusion(val.labels, val.probabilities, chosen)
-    oracle = metrics.sensitivity_threshold(test.labels, test.probabilities, promised.sensitivity)
     kept_counts = metrics.confusion(test.labels, test.probabilities, chosen)
-    rechosen = metrics.confusion(test.labels, test.probabilities, oracle)
+    rechosen = metrics.confusion(test.labels, test.probabilities, mending(run))
     return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
 
 
@@ -231,9 +250,12 @@ def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     for label, name in enumerate(study.about.classes):
         train, val, test = (splits[s].images[splits[s].labels == label] for s in SPLITS)
         pairs = ((np.concatenate([train, val]), test), (train, val))
+        own = np.concatenate([splits[s].labels == label for s in SPLITS])
+        patients = study.groups(*SPLITS)[own]
         for comparison, pair in zip(COMPARISONS, pairs, strict=True):
+            count = sum(map(len, pair))
             if min(map(len, pair)) >= 2 * FOLDS:
-                found[comparison][name] = vars(two_sample(*pair))
+                found[comparison][name] = vars(two_sample(*pair, patients[:count]))
     return found
 
 
@@ -273,14 +295,14 @@ def _mean_images(study: Study) -> Frame:
 
 
 def _changes(study: Study) -> Iterator[dict[str, Any]]:
-    measures = {
-        "AUC": auc_change,
-        "sensitivity": sensitivity_change,
-        "specificity": specificity_change,
-    }
     for model in study.ran:
-        for name, measure in measures.items():
-            yield {"model": model.name, "metric": name, **vars(measure(model.run))}
+        found = {
+            "AUC": auc_change(study, model.run),
+            "sensitivity": rate_change(study, model.run, 1).estimate,
+            "specificity": rate_change(study, model.run, 0).estimate,
+        }
+        for name, change in found.items():
+            yield {"model": model.name, "metric": name, **vars(change)}
 
 
 def _losses(losses: Mapping[str, Loss]) -> Iterator[dict[str, Any]]:
@@ -313,6 +335,17 @@ def _aucs(labels: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.
     return np.asarray((ranks - ones * (ones + 1) / 2) / (ones * (len(labels) - ones)))
 
 
-def _auc_error(labels: ArrayLike, probabilities: NDArray[np.float64]) -> float:
-    """DeLong's standard error of one AUC: a classifier that knows nothing has none of its own."""
-    return metrics.delong(labels, probabilities, np.full(len(probabilities), 0.5)).standard_error
+def _distance(
+    first: NDArray[np.float64], second: NDArray[np.float64], patients: NDArray[np.int64]
+) -> tuple[float, float]:
+    """The largest gap between two distribution functions, and its p-value by exchange of whole patients."""
+    every = np.r_[first, second]
+    order = np.argsort(every, kind="stable")
+    last = np.r_[np.diff(every[order]) > 0, True]  # of each run of equal scores
+    steps = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+    dealt = clusters.deal(patients, SCORE_RESAMPLES, np.random.default_rng(0))
+    gaps = np.abs(np.cumsum(np.vstack([steps, steps[dealt]])[:, order], axis=1)[:, last]).max(
+        axis=1
+    )
+    as_far = int((gaps[1:] >= gaps[0] - 1e-9).sum())
+    return float(gaps[0]), (1 + as_far) / (1 + SCORE_RESAMPLES)

@@ -141,8 +141,8 @@ def _model(study: Study, model: Model, bounds: dict[str, dict[str, Estimate]]) -
         ),
         test=bounds[YOUDEN.name],
         test_at_half=bounds[HALF.name],
-        operating_points=[_point(point) for point in operating_points.points(model)],
-        calibration=calibration.summary(model),
+        operating_points=[_point(point) for point in operating_points.points(study, model)],
+        calibration=calibration.summary(study, model),
         robustness=_robustness(study, model),
         name=model.name,
         title=model.title,
@@ -173,7 +173,7 @@ def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
 
 
 def _point(point: OperatingPoint) -> answers.OperatingPoint:
-    """Counts and rates are the first seed's, with Wilson's intervals, ratios' by the log method."""
+    """Counts and rates are the first seed's."""
     return answers.OperatingPoint(
         id=point.rule.name,
         rule=point.rule.title,

@@ -1,6 +1,6 @@
 """Images and labels from a file, a cache, a download or a drawing, and what is known of each set."""
 
-from pneumo.data.datasets import SPLITS, Dataset, Part, Rows, Split, load, part
+from pneumo.data.datasets import SPLITS, Dataset, Part, Rows, Split, load, part, stratified
 from pneumo.data.descriptions import DataError, Description
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "Split",
     "load",
     "part",
+    "stratified",
 ]

@@ -177,6 +177,17 @@ def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
     return Part(Rows(cases.images, places), cases.labels[places])
 
 
+def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
+    """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for label in (0, 1):
+        members = np.flatnonzero(labels == label)
+        share = max(2, round(count * len(members) / len(labels)))
+        chosen.append(generator.permutation(members)[:share])
+    return np.sort(np.concatenate(chosen))
+
+
 @cache
 def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
     """The drawn stand-in for a set: its classes in about its ratio, at its size, from a fixed seed."""

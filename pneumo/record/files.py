@@ -68,6 +68,11 @@ class Record:
         return self.results.get(key) is not None
 
     @property
+    def units(self) -> str:
+        """What intervals and tests over cases draw, leave out and exchange: patients where they are known."""
+        return "patients" if self.has("patients") else "cases"
+
+    @property
     def profile(self) -> answers.Profile:
         """What was trained."""
         return self.answer("study", answers.Profile)

@@ -1,7 +1,7 @@
 """Whether a probability means what it says: reliability, Brier's parts, recalibration, temperature.
 
 Throughout, `labels` are integers (N,) with 1 for the positive class, and `logits` floats (N,), finite; their
-logistic function is the probability of that class.
+logistic function is the probability of that class. `groups` are the cases' patients, integers (N,).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from scipy.special import logit, xlogy
 
 from pneumo.base.estimate import Estimate
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import MetricError
 
 BINS = 10
@@ -30,7 +30,7 @@ class Bin:
     count: int
     predicted: float  # their mean probability
     observed: float  # the share of positive cases among them
-    low: float  # Wilson's 95 % interval of that share
+    low: float  # Wilson's 95 % interval of that share, of as many cases as the patients tell of
     high: float
 
 
@@ -69,7 +69,9 @@ class Reading:
     mean_error: Estimate  # observed − predicted
 
 
-def reliability(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:
+def reliability(
+    labels: ArrayLike, logits: ArrayLike, groups: ArrayLike, bins: int = BINS
+) -> tuple[Bin, ...]:
     """Bins of equal count, by rising probability, each with its mean probability and observed share.
 
     Equal probabilities share a bin, so that the order of cases decides nothing; ties can leave fewer bins.
@@ -79,13 +81,13 @@ def reliability(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> tuple
     """
     truth, scores = _checked(labels, logits)
     chance = metrics.probabilities(scores)
-    places = _places(chance, bins)
+    places, patients = _places(chance, bins), np.asarray(groups)
     found = []
     for place in np.unique(places):
         members = places == place
-        positive, count = int(truth[members].sum()), int(members.sum())
-        low, high = metrics.wilson(positive, count)
-        found.append(Bin(count, float(chance[members].mean()), positive / count, low, high))
+        share = clusters.proportion(truth[members], patients[members])
+        predicted = float(chance[members].mean())
+        found.append(Bin(int(members.sum()), predicted, share.value, share.low, share.high))
     return tuple(found)
 
 
@@ -149,10 +151,13 @@ def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
     )
 
 
-def recalibrate(labels: ArrayLike, logits: ArrayLike) -> Recalibration:
+def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Recalibration:
     """Calibration intercept and slope, and the test of both (Cox 1958; Miller, Hui & Tierney 1991).
 
-    Logits that are all the same have no slope; what is tested then is their one probability.
+    Logits that are all the same have no slope; what is tested then is their one probability. Where patients
+    have several images, both estimates vary more than those from as many patients (Liang & Zeger 1986): the
+    slope's variance is multiplied by that ratio, and the statistic divided by the ratios' mean (Rao & Scott
+    1984), neither below 1.
 
     Raises:
         MetricError: no cases, lengths differ, labels outside 0 and 1, logits that are not finite, or only
@@ -183,10 +188,16 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike) -> Recalibration:
         return np.asarray((design.T * (chance * (1 - chance))) @ design)
 
     found = optimize.minimize(loss, np.zeros(2), jac=True, hess=curvature, method="trust-exact")
-    slope = float(found.x[1] / scale)
-    error = float(np.sqrt(np.linalg.inv(curvature(found.x))[1, 1]) / scale)
+    slope, inverse = float(found.x[1] / scale), np.linalg.inv(curvature(found.x))
+    residuals = (design * (truth - metrics.probabilities(design @ found.x))[:, None]).T  # (2, N)
+    alone, clustered = (
+        inverse @ clusters.spread(residuals, patients) @ inverse
+        for patients in (np.arange(len(truth)), groups)
+    )
+    error = float(np.sqrt(inverse[1, 1] * max(1.0, clustered[1, 1] / alone[1, 1])) / scale)
     reach = float(stats.norm.ppf(0.975)) * error
-    statistic = max(0.0, 2 * (-found.fun - at_face_value))
+    effect = max(1.0, float(np.trace(np.linalg.solve(alone, clustered))) / 2)
+    statistic = max(0.0, 2 * (-found.fun - at_face_value)) / effect
     p_value = float(stats.chi2.sf(statistic, 2))
     return Recalibration(
         float(found.x[0] - slope * centre), Estimate(slope, slope - reach, slope + reach), p_value
@@ -224,7 +235,7 @@ def to_prevalence(logits: ArrayLike, presumed: float, actual: float) -> NDArray[
     return np.asarray(np.asarray(logits, float) + logit(actual) - logit(presumed))
 
 
-def read(labels: ArrayLike, logits: ArrayLike) -> Reading:
+def read(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reading:
     """Everything that is said of one split's probabilities.
 
     Raises:
@@ -233,11 +244,12 @@ def read(labels: ArrayLike, logits: ArrayLike) -> Reading:
     truth, scores = _both_classes(labels, logits)
     errors = truth - metrics.probabilities(scores)
     mean = float(errors.mean())
-    reach = float(stats.norm.ppf(0.975) * errors.std(ddof=1) / np.sqrt(len(errors)))
+    variance = clusters.spread((errors - mean)[None], groups)[0, 0]
+    reach = float(stats.norm.ppf(0.975) * np.sqrt(variance) / len(errors))
     return Reading(
         brier=brier(truth, scores),
         calibration_error=calibration_error(truth, scores),
-        recalibration=recalibrate(truth, scores),
+        recalibration=recalibrate(truth, scores, groups),
         predicted=float((truth - errors).mean()),
         observed=float(truth.mean()),
         mean_error=Estimate(mean, mean - reach, mean + reach),

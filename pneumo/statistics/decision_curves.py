@@ -114,11 +114,19 @@ def better_range(
     return float(levels[first]), float(levels[beyond - 1])
 
 
-def predictive_values(counts: Confusion, prevalence: float) -> tuple[Estimate, Estimate]:
+def predictive_values(
+    counts: Confusion, prevalence: float, effects: tuple[float, float] = (1.0, 1.0)
+) -> tuple[Estimate, Estimate]:
     """Positive and negative predictive value at a prevalence, by Bayes' rule from the counts' two rates.
 
     The intervals are the logit intervals of Mercaldo, Lau & Zhou (2007) for a known prevalence. Where a rate
     is 0 or 1 they do not exist, and the same authors' adjusted ones are taken, widened to hold the value.
+
+    Args:
+        counts: of calls.
+        prevalence: in (0, 1).
+        effects: the design effects of both rates, as `clusters.design_effects` gives them: counts are divided
+            by them (Rao & Scott 1992).
 
     Raises:
         MetricError: a class has no cases, or the prevalence lies outside (0, 1).
@@ -130,8 +138,14 @@ def predictive_values(counts: Confusion, prevalence: float) -> tuple[Estimate, E
     if not 0 < prevalence < 1:
         raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
     odds = prevalence / (1 - prevalence)
-    called_sick = (counts.true_positive, sick, counts.false_positive, well)
-    called_well = (counts.true_negative, well, counts.false_negative, sick)
+    found, missed, of_sick = (
+        n / effects[0] for n in (counts.true_positive, counts.false_negative, sick)
+    )
+    cleared, alarms, of_well = (
+        n / effects[1] for n in (counts.true_negative, counts.false_positive, well)
+    )
+    called_sick = (found, of_sick, alarms, of_well)
+    called_well = (cleared, of_well, missed, of_sick)
     return _predictive(*called_sick, odds), _predictive(*called_well, 1 / odds)
 
 
@@ -161,14 +175,14 @@ def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.fl
     return thresholds / (1 - thresholds)
 
 
-def _predictive(right: int, of: int, wrong: int, among: int, odds: float) -> Estimate:
+def _predictive(right: float, of: float, wrong: float, among: float, odds: float) -> Estimate:
     """The share of right calls among all calls, from `right` of `of` and `wrong` of `among`, at prior odds.
 
     Its logit is the log of odds · (right / of) / (wrong / among).
     """
     if not right and not wrong:
         return Estimate(np.nan)
-    first, second = float(of), float(among)
+    first, second = of, among
     hits, slips = right / first, wrong / second
     value = hits * odds / (hits * odds + slips)
     z = float(stats.norm.ppf(0.975))

@@ -75,20 +75,6 @@ class Confusion:
         return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
 
 
-@dataclass(frozen=True)
-class DeLong:
-    """Two correlated AUCs compared: their difference, its standard error and two-sided p-value."""
-
-    difference: float
-    standard_error: float
-    p_value: float
-
-    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The normal interval of the difference."""
-        reach = float(stats.norm.ppf(0.5 + confidence / 2)) * self.standard_error
-        return self.difference - reach, self.difference + reach
-
-
 def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
     """The logistic function of logits (N,), in [0, 1]."""
     return np.asarray(expit(np.asarray(logits, dtype=np.float64)))
@@ -196,40 +182,6 @@ def precision_recall(
     return np.r_[found / found[0], 0.0], np.r_[found / (found + alarms), 1.0]
 
 
-def delong(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> DeLong:
-    """DeLong's test for two AUCs on the same cases (DeLong, DeLong & Clarke-Pearson 1988).
-
-    Computed from mid-ranks in O(N log N) after Sun & Xu (2014).
-
-    Args:
-        labels: (N,).
-        first: probabilities of the one model, (N,).
-        second: of the other, (N,).
-
-    Returns:
-        The difference first − second. Equal predictions give a standard error of 0 and p = 1.
-
-    Raises:
-        MetricError: as :func:`auc`, or a class has fewer than two cases.
-    """
-    both = []
-    for scores in (first, second):
-        truth, checked = _both_classes(labels, scores)
-        counts = np.bincount(truth, minlength=2)
-        if min(counts) < 2:
-            raise MetricError(
-                f"DeLong's test needs two cases of each class; found {counts[1]} and {counts[0]}"
-            )
-        both.append([found[0] for found in placements(truth, checked[None])])
-    (p1, n1), (p2, n2) = both
-    variance = np.var(p1 - p2, ddof=1) / len(p1) + np.var(n1 - n2, ddof=1) / len(n1)
-    difference, error = float(p1.mean() - p2.mean()), float(np.sqrt(variance))
-    p_value = 1.0 if error == 0 else float(2 * stats.norm.sf(abs(difference) / error))
-    if error == 0 and difference != 0:
-        p_value = 0.0
-    return DeLong(difference, error, p_value)
-
-
 def placements(
     labels: NDArray[Any], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -250,25 +202,35 @@ def placements(
     return by_positive, by_negative
 
 
-def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927).
+def wilson(successes: float, total: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927); counts need not be whole.
 
     Raises:
         MetricError: `total` is not positive, or `successes` is not between 0 and `total`.
     """
     if not (total > 0 and 0 <= successes <= total):
         raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
-    interval = stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    missed = total - successes
+    centre = (successes + z**2 / 2) / (total + z**2)
+    reach = z / (total + z**2) * float(np.sqrt(successes * missed / total + z**2 / 4))
+    # At the ends the interval reaches 0 or 1, but for rounding.
+    return (centre - reach if successes else 0.0), (centre + reach if missed else 1.0)
 
 
 def likelihood_ratio_intervals(
-    counts: Confusion, confidence: float = 0.95
+    counts: Confusion, effects: tuple[float, float] = (1.0, 1.0), confidence: float = 0.95
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Intervals of the positive and the negative likelihood ratio, by the log method (Simel et al. 1991).
 
     Where a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), else the
     logarithm would not be defined.
+
+    Args:
+        counts: of calls.
+        effects: the design effects of sensitivity and specificity, as `clusters.design_effects` gives them:
+            counts are divided by them (Rao & Scott 1992).
+        confidence: in (0, 1).
 
     Raises:
         MetricError: a class has no cases.
@@ -285,6 +247,7 @@ def likelihood_ratio_intervals(
         raise MetricError(f"both classes are needed; found {positives} and {negatives} cases")
     if not cells.all():
         cells += 0.5
+    cells /= effects
     totals = cells.sum(axis=0)
     reach = float(stats.norm.ppf(0.5 + confidence / 2))
     found = []
@@ -293,25 +256,6 @@ def likelihood_ratio_intervals(
         error = np.sqrt(1 / sick - 1 / totals[0] + 1 / well - 1 / totals[1])
         found.append((float(np.exp(centre - reach * error)), float(np.exp(centre + reach * error))))
     return found[0], found[1]
-
-
-def mcnemar(labels: ArrayLike, first: ArrayLike, second: ArrayLike) -> float:
-    """McNemar's exact test: is the one model right where the other is wrong, beyond chance (McNemar 1947)?
-
-    Args:
-        labels: (N,).
-        first: the one model's calls, booleans (N,).
-        second: the other's, (N,).
-
-    Returns:
-        The two-sided p-value; 1 where the models are right on the same cases.
-    """
-    truth = np.asarray(labels) == 1
-    one, other = np.asarray(first, bool) == truth, np.asarray(second, bool) == truth
-    only_one, only_other = int((one & ~other).sum()), int((other & ~one).sum())
-    if not only_one + only_other:
-        return 1.0
-    return float(stats.binomtest(only_one, only_one + only_other).pvalue)
 
 
 def _counts_by_threshold(

@@ -1,15 +1,19 @@
 """Operating points: thresholds fixed before the test set was opened, what they promised, and what they kept.
 
-Rates are the first seed's, with Wilson's interval; several seeds show in `thresholds`.
+Rates are the first seed's, with Wilson's interval of as many cases as the patients' images tell of; several
+seeds show in `thresholds`.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pneumo.base.errors import PneumoError
 from pneumo.base.estimate import Estimate
-from pneumo.statistics import metrics
+from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import Confusion
-from pneumo.study.study import RULES, Model, Rule
+from pneumo.study.study import RULES, Model, Rule, Study, threshold
 
 
 class RuleError(PneumoError):
@@ -24,16 +28,10 @@ class OperatingPoint:
     thresholds: tuple[float, ...]  # of every seed
     promised: Confusion  # on validation
     kept: Confusion  # on test
-
-    @property
-    def rates(self) -> dict[str, Estimate]:
-        """Sensitivity, specificity, predictive values and likelihood ratios on the test set."""
-        return rates(self.kept)
-
-    @property
-    def promised_rates(self) -> dict[str, Estimate]:
-        """The same on validation."""
-        return rates(self.promised)
+    rates: dict[
+        str, Estimate
+    ]  # on test: sensitivity, specificity, predictive values, likelihood ratios
+    promised_rates: dict[str, Estimate]  # the same on validation
 
     def shortfall(self, name: str) -> float:
         """What the test set kept less what validation promised, for a name of :attr:`rates`."""
@@ -52,7 +50,7 @@ def find_rule(name: str) -> Rule:
     raise RuleError(f"no rule is called {name!r}; there are: {', '.join(r.name for r in RULES)}")
 
 
-def points(model: Model) -> tuple[OperatingPoint, ...]:
+def points(study: Study, model: Model) -> tuple[OperatingPoint, ...]:
     """A model's operating points, one a rule."""
     return tuple(
         OperatingPoint(
@@ -60,29 +58,42 @@ def points(model: Model) -> tuple[OperatingPoint, ...]:
             tuple(model.thresholds(rule)),
             model.confusion(rule, "val"),
             model.confusion(rule, "test"),
+            rates_of(study, model, rule),
+            rates_of(study, model, rule, "val"),
         )
         for rule in RULES
     )
 
 
-def rates(counts: Confusion) -> dict[str, Estimate]:
-    """Rates of a confusion matrix: Wilson's intervals for shares, the log method's for ratios.
+def rates_of(study: Study, model: Model, rule: Rule, split: str = "test") -> dict[str, Estimate]:
+    """The :func:`rates` of a model's first seed at the rule's operating point."""
+    found = model.run.predictions[split]
+    called = found.probabilities >= threshold(model.run, rule)
+    return rates(found.labels, called, study.groups(split))
+
+
+def rates(
+    labels: NDArray[np.uint8], called: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> dict[str, Estimate]:
+    """Rates of calls: Wilson's intervals for shares, the log method's for ratios.
+
+    Args:
+        labels: (N,).
+        called: whether each case is called positive, (N,).
+        groups: its patient, (N,).
 
     Raises:
         MetricError: a class has no cases.
     """
-    positive_ratio, negative_ratio = metrics.likelihood_ratio_intervals(counts)
+    sick = labels == 1
+    counts = metrics.confusion(labels, called.astype(float), metrics.HALF)
+    effects = clusters.design_effects(labels, called, groups)
+    positive, negative = metrics.likelihood_ratio_intervals(counts, effects)
     return {
-        "sensitivity": _share(counts.true_positive, counts.false_negative),
-        "specificity": _share(counts.true_negative, counts.false_positive),
-        "ppv": _share(counts.true_positive, counts.false_positive),
-        "npv": _share(counts.true_negative, counts.false_negative),
-        "lr_positive": Estimate(counts.likelihood_ratio_positive, *positive_ratio),
-        "lr_negative": Estimate(counts.likelihood_ratio_negative, *negative_ratio),
+        "sensitivity": clusters.proportion(called[sick], groups[sick]),
+        "specificity": clusters.proportion(~called[~sick], groups[~sick]),
+        "ppv": clusters.proportion(sick[called], groups[called]),
+        "npv": clusters.proportion(~sick[~called], groups[~called]),
+        "lr_positive": Estimate(counts.likelihood_ratio_positive, *positive),
+        "lr_negative": Estimate(counts.likelihood_ratio_negative, *negative),
     }
-
-
-def _share(part: int, rest: int) -> Estimate:
-    if not part + rest:
-        return Estimate(float("nan"))
-    return Estimate(part / (part + rest), *metrics.wilson(part, part + rest))

@@ -191,7 +191,7 @@ def report(
                 "condition": study.about.condition,
             },
         },
-        "operating_point": _operating_point(model, rule),
+        "operating_point": _operating_point(study, model, rule),
         "images": [
             {
                 "file": _name(file),
@@ -229,9 +229,9 @@ def complaints(found: dict[str, Any]) -> list[str]:
     return [*warnings, *(found["warnings"] if found["images"] else []), *unreadable]
 
 
-def _operating_point(model: Model, rule: Rule) -> dict[str, Any]:
+def _operating_point(study: Study, model: Model, rule: Rule) -> dict[str, Any]:
     labels = model.run.predictions["test"].labels
-    rates = operating_points.rates(model.confusion(rule))
+    rates = operating_points.rates_of(study, model, rule)
     return {
         "rule": rule.name,
         "title": rule.title,

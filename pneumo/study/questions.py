@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, storage
 from pneumo.base.errors import PneumoError
-from pneumo.data import Dataset
+from pneumo.data import Dataset, stratified
 from pneumo.training import runs
 from pneumo.training.recipes import Profile
 from pneumo.training.runs import Run
@@ -148,8 +148,6 @@ def load_network(run: Run, device: str = "auto") -> "Classifier":
 
 
 def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:
-    from pneumo.training.train import stratified
-
     labels = dataset.test.labels
     if profile.probed_images is None or profile.probed_images >= len(labels):
         return np.arange(len(labels))

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumo import data
 from pneumo.base import checksums, keys, paths
 from pneumo.base.errors import PneumoError
-from pneumo.data import Dataset, descriptions
+from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
 from pneumo.study import executors, jobs, questions
@@ -162,6 +163,36 @@ class Study:
     def audit(self) -> Audit:
         """What the audit of the data finds."""
         return audit(self.data)
+
+    @property
+    def units(self) -> str:
+        """What intervals and tests over cases draw, leave out and exchange: patients where they are known."""
+        return "cases" if self.data.origins is None else "patients"
+
+    def groups(self, *splits: str) -> NDArray[np.int64]:
+        """The patient of each image of these splits, one after the other, (N,).
+
+        Where nobody knows the patients, each image has a number of its own.
+
+        Args:
+            splits: any of "train", "val", "test", and "held" for the training images that judge ablations.
+        """
+        found = np.concatenate([self._patients(name) for name in splits])
+        return np.where(found < 0, -1 - np.arange(len(found)), found)
+
+    def _patients(self, split: str) -> NDArray[np.int64]:
+        """Their numbers, (N,); -1 where unknown."""
+        if split == "held":
+            return self._patients("train")[self._held]
+        origins = self.data.origins
+        if origins is None:
+            return np.full(len(self.data.splits[split].labels), -1)
+        return origins[split].patients
+
+    @cached_property
+    def _held(self) -> NDArray[np.int64]:
+        """Indices of the training images that are held out."""
+        return held_out.divide(self.data.train)[1].images.places
 
     def model(self, name: str) -> Model:
         """The model, control or ablation of the recipe called `name`.

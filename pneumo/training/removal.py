@@ -14,9 +14,20 @@ from scipy.ndimage import zoom
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import splu
 
+from pneumo.data import stratified
+
 # Of the imputation, as published: neighbours over an edge weigh twice those over a corner, and the noise's
 # standard deviation is a hundredth of the grey range.
 EDGE, CORNER, NOISE = 1 / 6, 1 / 12, 0.01
+# Of the test images asked about, how many have pixels removed, at most, and what share.
+REMOVAL_IMAGES = (64, 0.5)
+
+
+def some(
+    labels: NDArray[np.uint8], indices: NDArray[np.int64], most: int, share: float
+) -> NDArray[np.int64]:
+    """A share of the images at `indices`, at most so many, with the classes in their ratio."""
+    return indices[stratified(labels[indices], min(most, round(share * len(indices))), seed=0)]
 
 
 def order(maps: NDArray[np.floating], side: int) -> NDArray[np.int64]:

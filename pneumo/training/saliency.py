@@ -17,15 +17,14 @@ from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import Recipe
-from pneumo.training.removal import impute, order
+from pneumo.training.removal import REMOVAL_IMAGES, impute, order, some
 from pneumo.training.runs import Run
 from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
-from pneumo.training.train import stratified
 
 SEED = 0
 DRAWS = 3  # of random weights: one could be alike by luck
 # Test images, and the share of those asked about that they are at most.
-CASCADE_IMAGES, REMOVAL_IMAGES = (32, 0.25), (64, 0.5)
+CASCADE_IMAGES = (32, 0.25)
 REMOVED = (0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the pixels
 MAPS = ("Grad-CAM", "random map", "centre map")
 ORDERS = ("most relevant first", "least relevant first")
@@ -70,10 +69,7 @@ def probe(
         pixels; `curves` (3, 2, K + 1, M), the probability of the call for each of MAPS and ORDERS.
     """
     labels, images = dataset.test.labels, dataset.test.images
-    removed, shown = (
-        indices[stratified(labels[indices], min(most, round(share * len(indices))), SEED)]
-        for most, share in (REMOVAL_IMAGES, CASCADE_IMAGES)
-    )
+    removed, shown = (some(labels, indices, *size) for size in (REMOVAL_IMAGES, CASCADE_IMAGES))
     return {
         "images": shown,
         **cascade(model, run.recipe, images[shown]),

@@ -16,7 +16,7 @@ from torch import nn
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
-from pneumo.data import Dataset, Part, Split, part
+from pneumo.data import Dataset, Part, Split, part, stratified
 from pneumo.data.held_out import divide
 from pneumo.data.origins import Origins
 from pneumo.training import runs
@@ -107,17 +107,6 @@ def find_device(name: str) -> torch.device:
 def use_threads(count: int) -> None:
     """Compute with `count` threads in this process."""
     torch.set_num_threads(count)
-
-
-def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
-    """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
-    generator = np.random.default_rng(seed)
-    chosen = []
-    for label in (0, 1):
-        members = np.flatnonzero(labels == label)
-        share = max(2, round(count * len(members) / len(labels)))
-        chosen.append(generator.permutation(members)[:share])
-    return np.sort(np.concatenate(chosen))
 
 
 def shuffled(cases: Cases, seed: int) -> Cases:

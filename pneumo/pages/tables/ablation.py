@@ -28,8 +28,9 @@ def ablations(record: Record) -> Table:
             cells.append(["", *(interval(one, 3, sign=True) for one in found)])
     seeds = rows[0].seeds if rows else 0
     more = (
-        ", below them 95 % intervals over cases and seeds (DeLong's variance and the seeds' [@delong1988; "
-        "@gallas2006]), not corrected for being many; bold where they exclude zero"
+        f", below them 95 % intervals over {record.units} and seeds (DeLong's variance and the seeds' "
+        "[@delong1988; @obuchowski1997; @gallas2006]), not corrected for being many; bold where they exclude "
+        "zero"
         if seeds > 1
         else ""
     )

@@ -46,11 +46,11 @@ def comparison(record: Record) -> Table:
         rows.append(["", "", *(interval(_estimate(row)).replace("0.", ".") for row in found)])
     seeds = len(record.profile.seeds)
     over = (
-        f"means over {seeds} seeds, intervals below. Intervals: BCa bootstrap over test cases, drawn within "
-        "their class, and over seeds. "
+        f"means over {seeds} seeds, intervals below. Intervals: BCa bootstrap over test "
+        f"{record.units}, drawn within their class, and over seeds. "
         if seeds > 1
-        else "one seed, intervals below. Intervals: BCa bootstrap over test cases, drawn within their class; "
-        "they do not hold the change that another seed would bring. "
+        else f"one seed, intervals below. Intervals: BCa bootstrap over test {record.units}, drawn within "
+        "their class; they do not hold the change that another seed would bring. "
     )
     together = record.models.get("ensemble")
     each = f", {seeds} seeds each" if seeds > 1 else ""
@@ -63,9 +63,9 @@ def comparison(record: Record) -> Table:
         f"model | parameters > | {' | '.join(f'{title} >' for title in _METRICS.values())}",
         rows,
         f"All models on the test set at a threshold of 0.5; {over}For Brier less is better, for all others "
-        f"more. {ensemble}† AUC and ‡ accuracy differ from {record.best.title}’s beyond chance (DeLong's and "
-        f"McNemar's test{', first seeds' if seeds > 1 else ''}, Holm's correction over all pairs). "
-        + " ".join(f"{_not_run(model)}." for model in record.not_run),
+        f"more. {ensemble}† AUC and ‡ accuracy differ from {record.best.title}’s beyond chance (DeLong's "
+        f"and the exact test of @tbl-pairs{', first seeds' if seeds > 1 else ''}, Holm's correction over all "
+        "pairs). " + " ".join(f"{_not_run(model)}." for model in record.not_run),
         numbers.runs,
     )
 
@@ -106,15 +106,16 @@ def pairs(record: Record) -> Table:
         ]
         for row in numbers.rows()
     ]
-    over = f"mean over {seeds} seeds, 95 % interval over cases and seeds" if seeds > 1 else (
-        "95 % interval over cases"
+    over = f"mean over {seeds} seeds, 95 % interval over {record.units} and seeds" if seeds > 1 else (
+        f"95 % interval over {record.units}"
     )  # fmt: skip
     return table(
-        "first | second | difference of AUC > | 95 % interval > | DeLong > | McNemar at 0.5 > "
-        "| McNemar at Youden >",
+        "first | second | difference of AUC > | 95 % interval > | DeLong > | exact at 0.5 > "
+        "| exact at Youden >",
         rows,
-        f"Every pair of models on the test set. Difference: first less second, {over}. P-values: "
-        f"{'first seeds, ' if seeds > 1 else ''}corrected over all pairs.",
+        f"Every pair of models on the test set. Difference: first less second, {over}. P-values of "
+        "DeLong's test and of the exact test of paired calls: "
+        f"{'first seeds, ' if seeds > 1 else ''}counting {record.units}, corrected over all pairs.",
         numbers.runs,
     )
 
@@ -157,7 +158,8 @@ def operating_points(record: Record) -> Table:
         "model | chosen by | threshold > | TP > | FN > | FP > | TN > | sensitivity > | specificity >",
         rows,
         f"Operating points on the test set{_first_seed(record)}: counts of true and false positives and "
-        "negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927].",
+        f"negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927], counting "
+        f"{record.units}.",
         numbers.runs,
     )
 
@@ -177,7 +179,7 @@ def predictive_values(record: Record) -> Table:
         "model | chosen by | PPV > | NPV > | LR+ > | LR− >",
         rows,
         "Predictive values at the test set's prevalence, with Wilson's 95 % interval, and likelihood ratios, "
-        f"with the log method's{_first_seed(record, '; ')}.",
+        f"with the log method's, counting {record.units}{_first_seed(record, '; ')}.",
         numbers.runs,
     )
 

@@ -39,8 +39,8 @@ def scores(record: Record) -> Table:
         "model | parameters > | seeds > | AUC > | Brier >",
         rows,
         f"The reference study's models on the test set of {record.about.title}: means over the seeds with 95 "
-        "% intervals (BCa bootstrap over test cases, drawn within their class, and over seeds [@efron1987]). "
-        "A higher AUC is better, a lower Brier score is better.",
+        f"% intervals (BCa bootstrap over test {record.units}, drawn within their class, and over seeds "
+        "[@efron1987]). A higher AUC is better, a lower Brier score is better.",
     )
 
 

@@ -29,7 +29,7 @@ def means(record: Record) -> Table:
         rows,
         f"AUC and accuracy at 0.5 as images are and under corruptions; {answer.images} test images, {seeds}"
         "mean over thirteen corruptions and five severities. Relative fall of AUC with its 95 % bootstrap "
-        "interval over cases; corruption with the lowest mean AUC.",
+        f"interval over {record.units}; corruption with the lowest mean AUC.",
         numbers.runs,
     )
 

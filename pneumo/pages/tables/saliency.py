@@ -30,7 +30,7 @@ def removal(record: Record) -> Table:
         "model | Grad-CAM > | random map > | centre map >",
         rows,
         "Mean height between the curves of @fig-road, least relevant first minus most relevant first, with "
-        "95 % intervals (bootstrap over images). Above zero the map's order is worth something.",
+        f"95 % intervals (bootstrap over {record.units}). Above zero the map's order is worth something.",
         record.table("tbl-road").runs,
     )
 
@@ -57,9 +57,9 @@ def attention(record: Record) -> Table:
         "| blank maps >",
         rows,
         "Share of Grad-CAM's evidence for the call in each region, mean over test images with its 95 % "
-        f"interval (bootstrap){seeds}; p of Wilcoxon's signed-rank test against the even map, which compares "
-        "the middle of the images' shares and not their mean. Blank maps, which show no evidence for the "
-        "call, have no share.",
+        f"interval (bootstrap over {record.units}){seeds}; p of Wilcoxon's signed-rank test against the even "
+        f"map, which compares the middle of the {record.units}' shares and not their mean. Blank maps, which "
+        "show no evidence for the call, have no share.",
         record.table("tbl-attention").runs,
     )
 

@@ -46,7 +46,7 @@ def tests(record: Record) -> Table:
         rows,
         "How well a classifier on the pixels tells two sets of images apart, class by class: AUC over five "
         f"turns, its interval [@ledell2015], and the p-value of a permutation test with {resamples} "
-        "dealings. Development is training and validation together.",
+        f"dealings of whole {record.units}. Development is training and validation together.",
     )
 
 
@@ -69,7 +69,7 @@ def scores(record: Record) -> Table:
         "model | class | median logit, validation > | median logit, test > | distance > | p, adjusted >",
         rows,
         f"Scores on validation and on test{_seed(record)}: medians, the distance of Kolmogorov and Smirnov, "
-        "and its p-value after Holm's adjustment.",
+        f"and its p-value by exchange of {record.units}, after Holm's adjustment.",
         numbers.runs,
     )
 
