@@ -25,6 +25,8 @@ from pneumo.training.runs import Predictions
 FOLDS = 5  # of patients, for thresholds that are chosen there
 ADULT = 18
 BANDS = ((0, ADULT), (ADULT, 40), (40, 65), (65, np.inf))  # of age in years, from and below
+# A film taken from the front is most often of somebody in bed, one from behind of somebody who can stand.
+VIEWS = ("AP", "PA")
 LEAST = 10  # images of each class that a group needs for rates; of fewer the counts alone are given
 
 Bools = NDArray[np.bool_]
@@ -155,12 +157,14 @@ def _judge(
     # Test images are cases of their own, behind those of the set.
     apart = np.concatenate([clusters, clusters.max() + 1 + np.arange(test.shape[1])])
     own = [calibration.recalibrate(labels, one) for one in logits]
+    within_view, view_told = _views(found, logits, clusters)
     return Asked(
         auc=there.estimate(clusters),
         **vars(points[YOUDEN.name]),
         here=intervals.intervals(study)[model.name][HALF.name]["auc"],
         change=there.less(here).estimate(apart),
-        within_view=_within_view(found, logits, clusters),
+        within_view=within_view,
+        view_told=view_told,
         operating_points=points,
         local=_rates(labels, chosen, clusters),
         regained=_regained(labels, chosen, calls[YOUDEN.name], clusters),
@@ -192,15 +196,29 @@ def _regained(
     return (new - old).estimate(clusters)
 
 
-def _within_view(found: answers.External, logits: Floats, clusters: NDArray[np.int64]) -> Estimate:
-    """The AUC over pairs of films of one view; NaN where no view is known, or none has both classes."""
+def _views(
+    found: answers.External, logits: Floats, clusters: NDArray[np.int64]
+) -> tuple[Estimate, Estimate]:
+    """The AUC over pairs of films of one view, and how well scores tell views of one class apart."""
     views = np.array(found.known.get("view", ("",) * len(found.files)))
-    known = views != ""
+    known, taken = views != "", np.isin(views, VIEWS)
+    within = _area(found.labels, logits, views, known, clusters)
+    return within, _area((views == VIEWS[0]) * 1, logits, found.labels, taken, clusters)
+
+
+def _area(
+    labels: NDArray[Any],
+    logits: Floats,
+    strata: NDArray[Any],
+    among: Bools,
+    clusters: NDArray[np.int64],
+) -> Estimate:
+    """An AUC within strata; NaN where there is no pair."""
     try:
-        area = influence.auc(found.labels[known], logits[:, known], views[known])
+        found = influence.auc(labels[among], logits[:, among], strata[among])
     except metrics.MetricError:
         return Estimate(np.nan)
-    return area.estimate(clusters[known])
+    return found.estimate(clusters[among])
 
 
 def _years(found: answers.External) -> Floats:
@@ -283,7 +301,7 @@ def _changes(study: Study) -> Iterator[dict[str, Any]]:
     for name, found in asked(study).items():
         for model, judged in found.models.items():
             row: dict[str, Any] = {"set": name, "model": model}
-            for measure in ("here", "auc", "change", "within_view", "slope"):
+            for measure in ("here", "auc", "change", "within_view", "view_told", "slope"):
                 row |= _ends(measure, getattr(judged, measure))
             observed = found.counts[study.about.positive] / found.images
             row |= {

@@ -24,6 +24,7 @@ class Asked:
     here: Mean  # AUC on the study's own test set
     change: Estimate  # AUC there less here
     within_view: Estimate  # AUC over pairs of films of one view; NaN where no view is known
+    view_told: Estimate  # AUC of the scores for AP against PA films of one class
     operating_points: dict[str, Rates]  # by the rule's id, at the study's thresholds
     local: Rates  # at thresholds chosen there, each judged on patients that it was not chosen on
     regained: (
