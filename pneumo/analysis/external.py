@@ -48,6 +48,7 @@ def part(study: Study) -> Part:
         },
         tables={
             "tbl-external": frame(list(_changes(study)), runs=runs),
+            "tbl-external-calibration": frame(list(_calibrations(study)), runs=runs),
             "tbl-external-points": frame(list(_points(study)), runs=runs),
             "tbl-external-groups": frame(list(_groups(study, sets)), runs=runs),
         },
@@ -118,7 +119,6 @@ def _describe(study: Study, found: answers.External) -> External:
     numbers = patients(found)
     both = set(numbers[found.labels == 1]) & set(numbers[found.labels == 0])
     known = PATIENT in found.known
-    counts = np.bincount(found.labels, minlength=2).tolist()
     return External(
         images=len(found.labels),
         unreadable=found.unreadable,
@@ -126,11 +126,20 @@ def _describe(study: Study, found: answers.External) -> External:
             model.name: _judge(study, model, found, numbers) for model in ensemble.compared(study)
         },
         key=found.key,
-        counts=dict(zip(study.about.classes, counts, strict=True)),
+        counts=_by_class(study, found.labels),
         patients=len(set(numbers)) if known else None,
         in_both_classes=len(both) if known else None,
         ages=_ages(_years(found)),
+        views={
+            group: _by_class(study, found.labels[members])
+            for kind, group, members in _grouped(found)
+            if kind == "view"
+        },
     )
+
+
+def _by_class(study: Study, labels: NDArray[np.uint8]) -> dict[str, int]:
+    return dict(zip(study.about.classes, np.bincount(labels, minlength=2).tolist(), strict=True))
 
 
 def _ages(years: Floats) -> Ages | None:
@@ -154,9 +163,10 @@ def _judge(
     there = influence.auc(labels, logits)
     test = np.array([run.predictions["test"].logits for run in model.runs])
     here = influence.auc(study.data.test.labels, test)
-    # Test images are cases of their own, behind those of the set.
-    apart = np.concatenate([clusters, clusters.max() + 1 + np.arange(test.shape[1])])
-    own = [calibration.recalibrate(labels, one) for one in logits]
+    # The test set's patients are others: their numbers follow.
+    own = study.data.origins["test"].groups if study.data.origins else np.arange(test.shape[1])
+    apart = np.concatenate([clusters, clusters.max() + 1 + own])
+    fits = [calibration.recalibrate(labels, one) for one in logits]
     within_view, view_told = _views(found, logits, clusters)
     return Asked(
         auc=there.estimate(clusters),
@@ -169,7 +179,7 @@ def _judge(
         local=_rates(labels, chosen, clusters),
         regained=_regained(labels, chosen, calls[YOUDEN.name], clusters),
         predicted=float(probabilities.mean()),
-        intercept=float(np.mean([one.intercept for one in own])),
+        intercept=float(np.mean([one.intercept for one in fits])),
         slope=influence.slope(labels, logits).estimate(clusters),
     )
 
@@ -292,7 +302,7 @@ def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
     for name, found in sets.items():
         for model in study.ran:
             there = Predictions(found.of(model)[0], found.labels)
-            both = {"test": model.run.predictions["test"], name: there}
+            both = {"here": model.run.predictions["test"], "there": there}
             for row in histograms(model, study.about.classes, both):
                 yield {"set": name} | row
 
@@ -301,15 +311,19 @@ def _changes(study: Study) -> Iterator[dict[str, Any]]:
     for name, found in asked(study).items():
         for model, judged in found.models.items():
             row: dict[str, Any] = {"set": name, "model": model}
-            for measure in ("here", "auc", "change", "within_view", "view_told", "slope"):
+            for measure in ("here", "auc", "change", "within_view", "view_told"):
                 row |= _ends(measure, getattr(judged, measure))
-            observed = found.counts[study.about.positive] / found.images
-            row |= {
-                "intercept": judged.intercept,
-                "predicted": judged.predicted,
-                "observed": observed,
-            }
             yield row
+
+
+def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
+    for name, found in asked(study).items():
+        observed = found.counts[study.about.positive] / found.images
+        for model, judged in found.models.items():
+            yield {
+                "set": name, "model": model, "predicted": judged.predicted, "observed": observed,
+                "intercept": judged.intercept, **_ends("slope", judged.slope),
+            }  # fmt: skip
 
 
 def _points(study: Study) -> Iterator[dict[str, Any]]:

@@ -58,3 +58,4 @@ class External:
     patients: int | None  # None: not known, so that each image counts as one
     in_both_classes: int | None  # patients
     ages: Ages | None
+    views: dict[str, dict[str, int]]  # images by view and class; of those whose view is known
