@@ -3,6 +3,12 @@
 import csv
 import io
 import json
+import os
+import re
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -11,35 +17,45 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 
 from pneumo import record as records
-from pneumo.analysis import writing
+from pneumo.analysis import claims
+from pneumo.analysis import external as analysis
+from pneumo.base import paths
 from pneumo.commands.main import main
 from pneumo.data import labelled
 from pneumo.data.descriptions import PNEUMONIA
 from pneumo.data.labelled import LabelledError
+from pneumo.pages import fragments
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.tables import TABLES
+from pneumo.record import Estimate
 from pneumo.record.external import External
 from pneumo.statistics import metrics
+from pneumo.study import external, leftovers
 from pneumo.study import study as study_module
 from pneumo.study.study import YOUDEN
 
 COUNT = 40  # images of the phantom's test split that stand for another hospital's
 
 
-@pytest.fixture
-def hospital(phantom, tmp_path):
+def make_hospital(phantom, folder):
     """A CSV with images beside it, two of a patient, one of them as DICOM."""
-    folder = tmp_path / "Second Hospital"
     (folder / "images").mkdir(parents=True)
     lines = ["file,label,Patient,age,view,comment"]
-    for number, (image, label) in enumerate(
-        zip(phantom.test.images[:COUNT], phantom.test.labels, strict=False)
-    ):
+    for number, image in enumerate(phantom.test.images[:COUNT]):
         name = f"{number}.{'dcm' if number == 0 else 'png'}"
         save(image, folder / "images" / name)
+        label = PNEUMONIA.classes[phantom.test.labels[number]].upper()
         view = "AP" if number % 3 else "PA"
-        lines.append(f"{name},{PNEUMONIA.classes[label].upper()},p{number // 2},{number},{view},x")
+        lines.append(f"{name},{label},p{number // 2},{number},{view},x")
     path = folder / "labels.csv"
     path.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def hospital(phantom, tmp_path):
+    """Images of another hospital."""
+    return make_hospital(phantom, tmp_path / "Second Hospital")
 
 
 def save(image, path):
@@ -57,6 +73,11 @@ def save(image, path):
     film.HighBit, film.PixelRepresentation = 7, 0
     film.PixelData = image.tobytes()
     film.save_as(path, enforce_file_format=True)
+
+
+def study_of(study):
+    """The same study from the store, where it knows nothing yet."""
+    return study_module.load(study.profile.name, "phantom")
 
 
 def rows(content):
@@ -139,84 +160,204 @@ def test_what_is_no_set_is_refused_in_one_sentence(content, said, hospital):
     assert str(hospital) in str(raised.value)
 
 
-@pytest.fixture
-def asked(study, store, hospital, capsys):
-    """Runs `pneumo external` on the tests' study, in a store of its own: exit status, output, errors."""
-
-    def ask(*arguments):
-        status = main(["external", str(hospital), *arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return ask
-
-
-def test_the_command_asks_every_run_and_the_record_says_what_it_prints(
-    asked, study, store, hospital, phantom
-):
-    with hospital.open("a") as file:
+@pytest.fixture(scope="module")
+def told(study, home, phantom, tmp_path_factory):
+    """What `pneumo external` says of a CSV with one bad line: exit status, output, errors; and the record."""
+    folder = tmp_path_factory.mktemp("told")
+    for name in ("runs", "probes", "studies"):
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(home / name, folder / "home" / name, ignore=hidden, copy_function=os.link)
+    path = make_hospital(phantom, folder / "Second Hospital")
+    with path.open("a") as file:
         file.write("gone.png,normal,p1,1,AP,x\n")
-    status, out, err = asked("--json", "--data", "phantom")
-    assert status == 1
-    assert f"{hospital}, line {COUNT + 2}: {hospital.parent / 'gone.png'}: expected an image" in err
-    found = json.loads(out)["second-hospital"]
-    record = records.read(store / "records" / study.profile.name)
-    assert record.results["external"] == {"second-hospital": found}
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("PNEUMO_HOME", str(folder / "home"))
+        patch.setenv("PNEUMO_PROFILE", study.profile.name)
+        status = main(["external", str(path), "--json", "--data", "phantom"])
+    record = records.read(folder / "home" / "records" / study.profile.name)
+    return SimpleNamespace(
+        status=status,
+        out=out.getvalue(),
+        err=err.getvalue(),
+        path=path,
+        record=record,
+        home=folder / "home",
+    )
+
+
+def test_the_command_prints_what_the_record_says(told, study):
+    assert told.status == 1
+    missing = told.path.parent / "gone.png"
+    assert f"pneumo: {told.path}, line {COUNT + 2}: {missing}: expected an image" in told.err
+    found = json.loads(told.out)["second-hospital"]
+    assert told.record.results["external"] == {"second-hospital": found}
     assert (found["images"], found["unreadable"], found["patients"]) == (COUNT, 1, COUNT // 2)
-    names = [model.name for model in study.ran]
-    assert list(found["models"]) == [*names, "ensemble"]
-    labels = phantom.test.labels[:COUNT]
+    assert list(found["models"]) == [*(model.name for model in study.ran), "ensemble"]
+    assert "external-holds" in told.record.claims
+    assert not [path for path in leftovers.find(told.home) if path.parent.name == "external"]
+
+
+def test_every_seed_is_asked_and_its_mean_reported(told, study, phantom):
+    labels, record = phantom.test.labels[:COUNT], told.record
+    found = record.results["external"]["second-hospital"]
     for model in study.ran:
         said = [run.predictions["test"].probabilities[:COUNT] for run in model.runs]
-        kept = [
-            rows(record.read(f"external/second-hospital/{model.name}-s{run.seed}.csv"))
-            for run in model.runs
-        ]
-        assert [float(row["probability"]) for row in kept[1]] == pytest.approx(said[1], abs=1e-6)
-        assert [row["label"] == "pneumonia" for row in kept[0]] == (labels == 1).tolist()
-        assert kept[0][0]["file"] == "0.dcm"
+        for run, one in zip(model.runs, said, strict=True):
+            kept = rows(record.read(f"external/second-hospital/{model.name}-s{run.seed}.csv"))
+            assert [float(row["probability"]) for row in kept] == pytest.approx(one, abs=1e-6)
+            assert [row["label"] == "pneumonia" for row in kept] == (labels == 1).tolist()
+            assert kept[0]["file"] == "0.dcm"
         own = found["models"][model.name]
         assert {"mean", "low", "high"} == set(own["auc"]) == set(own["sensitivity"])
         expected = np.mean([metrics.auc(labels, one) for one in said])
         assert own["auc"]["mean"] == pytest.approx(expected)
+        assert own["change"]["value"] == pytest.approx(expected - own["here"]["mean"])
         rates = [
             metrics.confusion(labels, one, limit)
             for one, limit in zip(said, model.thresholds(YOUDEN), strict=True)
         ]
         assert own["sensitivity"]["mean"] == pytest.approx(np.mean([c.sensitivity for c in rates]))
         assert own["specificity"]["mean"] == pytest.approx(np.mean([c.specificity for c in rates]))
-        assert own["change"]["value"] == pytest.approx(expected - own["here"]["mean"])
-    facts = rows(record.read("external/second-hospital/labels.csv"))
+
+
+def test_the_record_names_no_patient(told):
+    facts = rows(told.record.read("external/second-hospital/labels.csv"))
     assert list(facts[0]) == ["file", "label", "patient", "age", "view"]
     assert [row["patient"] for row in facts[:3]] == ["0", "0", "1"]
-    assert (
-        record.answer("external", dict[str, External])["second-hospital"].ages.oldest == COUNT - 1
-    )
-    (claim,) = [one for one in record.claims.values() if one.id == "external-holds"]
-    assert claim.verdict in ("supported", "refuted", "inconclusive")
+    found = told.record.answer("external", dict[str, External])["second-hospital"]
+    assert (found.ages.youngest, found.ages.oldest, found.ages.children) == (0, COUNT - 1, 18)
+    assert sum(found.views["AP"].values()) + sum(found.views["PA"].values()) == COUNT
 
 
-def test_a_set_is_asked_about_once_and_stays_in_the_record(
-    asked, study, store, hospital, monkeypatch
-):
+@pytest.mark.parametrize("shown", [FIGURES, TABLES], ids=["figures", "tables"])
+def test_the_page_shows_what_the_record_holds(shown, told):
+    anchors = [anchor for anchor in shown if "external" in anchor]
+    kind = "figures" if shown is FIGURES else "tables"
+    assert anchors
+    for anchor in anchors:
+        assert shown[anchor](told.record).caption
+        assert f"{kind}/{anchor}.csv" in told.record.sums
+
+
+def test_the_page_says_what_was_found_and_without_images_how_to_ask(told, record):
+    sets = told.record.answer("external", dict[str, External])
+    for fragment in ("external", "external-thresholds", "external-shift", "external-limits"):
+        assert "second-hospital" in fragments.render(told.record, fragment, sets=sets)
+    assert record.results["external"] == {}
+    assert "pneumo external FOLDER_OR_CSV" in fragments.render(record, "external", sets={})
+    for fragment in ("external-thresholds", "external-shift"):
+        assert not fragments.render(record, fragment, sets={}).strip()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_set_is_asked_about_once_and_stays_known(study, hospital, monkeypatch):
+    found = labelled.read(hospital, 28, PNEUMONIA)
     for name in "ab":
-        assert asked("--data", "phantom", "--name", name)[0] == 0
-    before = {path.name: path.read_bytes() for path in (store / "external").iterdir()}
+        external.ask(study, name, found)
 
     def refuse(*_):
         raise AssertionError("the networks were asked again")
 
     monkeypatch.setattr("pneumo.study.questions.load_network", refuse)
-    assert asked("--data", "phantom", "--name", "b")[0] == 0
-    assert {path.name: path.read_bytes() for path in (store / "external").iterdir()} == before
-    # A label that is put right asks for nothing new.
-    text = hospital.read_text("utf-8")
-    hospital.write_text(text.replace("1.png,NORMAL", "1.png,PNEUMONIA"), "utf-8")
-    assert asked("--data", "phantom", "--name", "b")[0] == 0
-    # A study that is written again keeps its sets.
-    record = writing.write(study_module.load(study.profile.name, "phantom"))
-    assert list(record.results["external"]) == ["a", "b"]
-    # Other images are other questions.
-    save(np.zeros((28, 28), np.uint8) + 200, hospital.parent / "images" / "1.png")
+    done = study_of(study)
+    first = external.kept(done)
+    assert list(first) == list(analysis.part(done).answers["external"]) == ["a", "b"]
+    again = external.ask(done, "b", replace(found, labels=1 - found.labels))
+    assert (again.labels == 1 - first["b"].labels).all()
+    assert all((again.logits[run] == said).all() for run, said in first["b"].logits.items())
+    # Other images are another question, and other runs know of none.
     with pytest.raises(AssertionError, match="asked again"):
-        asked("--data", "phantom", "--name", "b")
+        external.ask(done, "b", replace(found, images=255 - found.images))
+    assert external.kept(replace(done, models=done.models[1:])) == {}
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("name", ["", "a b", "../a", "A", "a--b", "a.b"])
+def test_a_name_that_would_be_no_file_is_refused(name, study, hospital):
+    with pytest.raises(external.ExternalError, match="single hyphens, found"):
+        external.ask(study_of(study), name, labelled.read(hospital, 28, PNEUMONIA))
+
+
+def test_a_damaged_answer_is_named(study, store, hospital):
+    done = study_of(study)
+    external.ask(done, "made", labelled.read(hospital, 28, PNEUMONIA))
+    (path,) = (store / "external").iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(external.ExternalError, match=f"{path.name} is damaged"):
+        external.kept(done)
+
+
+@pytest.mark.usefixtures("store")
+def test_patients_with_many_images_widen_intervals(study, hospital):
+    """Four copies of each image tell no more than one, once they are said to be of one patient."""
+    found = labelled.read(hospital, 28, PNEUMONIA)
+    many = replace(
+        found,
+        images=np.repeat(found.images, 4, axis=0),
+        labels=np.repeat(found.labels, 4),
+        files=tuple(str(number) for number in range(4 * COUNT)),
+    )
+    widths = []
+    for known in ({}, {"patient": tuple(str(number // 4) for number in range(4 * COUNT))}):
+        external.ask(study_of(study), "made", replace(many, known=known))
+        asked = analysis.asked(study_of(study))["made"].models["ensemble"]
+        widths.append(asked.auc.high - asked.auc.low)
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
+
+
+def test_thresholds_from_there_are_judged_on_other_patients():
+    """Scores that tell nothing seem to tell something at a threshold chosen on themselves."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60).astype(np.uint8)
+    patients = np.arange(120) // 3
+    flattered, honest = [], []
+    for _ in range(40):
+        scores = generator.random((1, 120))
+        at = metrics.youden_threshold(labels, scores[0])
+        for found, calls in (
+            (flattered, scores >= at),
+            (honest, analysis.locally(labels, scores, patients)),
+        ):
+            found.append(calls[0, labels == 1].mean() - calls[0, labels == 0].mean())
+    assert np.mean(flattered) > 0.1
+    assert abs(np.mean(honest)) < 0.05
+
+
+def test_no_local_threshold_without_two_classes_elsewhere():
+    assert (
+        analysis.locally(np.array([0, 0, 1], np.uint8), np.ones((1, 3)), np.array([0, 1, 1]))
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.04, 0.03, "supported"),
+        (-0.2, -0.06, "refuted"),
+        (-0.2, -0.04, "inconclusive"),
+    ],
+)
+def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
+    low, high, expected, study, told, monkeypatch
+):
+    assert claims._external_holds(study) == []
+    (found,) = told.record.answer("external", dict[str, External]).values()
+    change = Estimate((low + high) / 2, low, high)
+    models = {name: replace(one, change=change) for name, one in found.models.items()}
+    monkeypatch.setattr(analysis, "asked", lambda _: {"made": replace(found, models=models)})
+    (claim,) = claims._external_holds(study)
+    assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
+    assert "on the images of made" in claim.finding
+
+
+def test_the_public_films_that_the_project_lists_can_be_asked_about():
+    with (paths.root() / "report" / "external" / "nih" / "labels.csv").open(
+        encoding="utf-8"
+    ) as file:
+        listed = list(csv.DictReader(file))
+    assert list(listed[0]) == ["file", "label", *labelled.KNOWN]
+    assert {row["label"] for row in listed} == set(PNEUMONIA.classes)
+    assert all(re.fullmatch(r"\d{8}_\d{3}\.png", row["file"]) for row in listed)
+    assert len({row["file"] for row in listed}) == len(listed)

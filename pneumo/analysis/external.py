@@ -166,18 +166,23 @@ def _judge(
     # The test set's patients are others: their numbers follow.
     own = study.data.origins["test"].groups if study.data.origins else np.arange(test.shape[1])
     apart = np.concatenate([clusters, clusters.max() + 1 + own])
+    regained = Estimate(np.nan)
+    if chosen is not None:
+        gain = _index(labels, chosen) - _index(labels, calls[YOUDEN.name])
+        regained = gain.estimate(clusters)
     fits = [calibration.recalibrate(labels, one) for one in logits]
     within_view, view_told = _views(found, logits, clusters)
     return Asked(
         auc=there.estimate(clusters),
-        **vars(points[YOUDEN.name]),
+        sensitivity=points[YOUDEN.name].sensitivity,
+        specificity=points[YOUDEN.name].specificity,
         here=intervals.intervals(study)[model.name][HALF.name]["auc"],
         change=there.less(here).estimate(apart),
         within_view=within_view,
         view_told=view_told,
         operating_points=points,
         local=_rates(labels, chosen, clusters),
-        regained=_regained(labels, chosen, calls[YOUDEN.name], clusters),
+        regained=regained,
         predicted=float(probabilities.mean()),
         intercept=float(np.mean([one.intercept for one in fits])),
         slope=influence.slope(labels, logits).estimate(clusters),
@@ -186,24 +191,17 @@ def _judge(
 
 def _rates(labels: NDArray[np.uint8], calls: Bools | None, clusters: NDArray[np.int64]) -> Rates:
     if calls is None:
-        return Rates(Estimate(np.nan), Estimate(np.nan))
+        return Rates(*(Estimate(np.nan),) * 3)
     return Rates(
         influence.proportion(calls, labels == 1, clusters),
         influence.proportion(~calls, labels == 0, clusters),
+        _index(labels, calls).estimate(clusters),
     )
 
 
-def _regained(
-    labels: NDArray[np.uint8], chosen: Bools | None, given: Bools, clusters: NDArray[np.int64]
-) -> Estimate:
-    """Sensitivity and specificity together: of the one kind of calls less of the other."""
-    if chosen is None:
-        return Estimate(np.nan)
-    new, old = (
-        influence.share(calls, labels == 1) + influence.share(~calls, labels == 0)
-        for calls in (chosen, given)
-    )
-    return (new - old).estimate(clusters)
+def _index(labels: NDArray[np.uint8], calls: Bools) -> influence.Measured:
+    """Youden's index: sensitivity less the share of false alarms."""
+    return influence.share(calls, labels == 1) - influence.share(calls, labels == 0)
 
 
 def _views(
@@ -327,23 +325,19 @@ def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _points(study: Study) -> Iterator[dict[str, Any]]:
-    """Rates at the study's thresholds and at those chosen there; what the latter give back."""
-    none = Estimate(np.nan)
+    """Rates at the study's thresholds and at those chosen there."""
     for name, found in asked(study).items():
         for model, judged in found.models.items():
             own = {"set": name, "model": model}
             for rule, rates in judged.operating_points.items():
-                yield own | {"threshold": rule} | _flat(rates) | _ends("regained", none)
-            yield (
-                own
-                | {"threshold": "local"}
-                | _flat(judged.local)
-                | _ends("regained", judged.regained)
-            )
+                yield own | {"threshold": rule} | _flat(rates)
+            yield own | {"threshold": "local"} | _flat(judged.local)
 
 
 def _flat(rates: Rates) -> dict[str, float]:
-    return _ends("sensitivity", rates.sensitivity) | _ends("specificity", rates.specificity)
+    return {
+        key: value for name, rate in vars(rates).items() for key, value in _ends(name, rate).items()
+    }
 
 
 def _ends(name: str, found: Estimate) -> dict[str, float]:

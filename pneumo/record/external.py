@@ -12,6 +12,7 @@ class Rates:
 
     sensitivity: Mean
     specificity: Mean
+    index: Mean  # Youden's: sensitivity + specificity - 1; 0 is no better than chance
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,7 @@ class Asked:
     view_told: Estimate  # AUC of the scores for AP against PA films of one class
     operating_points: dict[str, Rates]  # by the rule's id, at the study's thresholds
     local: Rates  # at thresholds chosen there, each judged on patients that it was not chosen on
-    regained: (
-        Estimate  # sensitivity + specificity: local less those at Youden's threshold of validation
-    )
+    regained: Estimate  # Youden's index: local less that at the threshold of validation
     predicted: float  # mean probability
     intercept: float  # of the outcome on the logit: 0 is right
     slope: Estimate  # 1 is right

@@ -29,10 +29,6 @@ class Measured:
         """The difference on the same cases, seed by seed."""
         return Measured(self.values - other.values, self.influences - other.influences)
 
-    def __add__(self, other: "Measured") -> "Measured":
-        """The sum on the same cases, seed by seed."""
-        return Measured(self.values + other.values, self.influences + other.influences)
-
     def less(self, other: "Measured") -> "Measured":
         """The difference from the same seeds' measure on other cases, which follow those of this one."""
         both = np.concatenate([self.influences, -other.influences], axis=1)

@@ -20,8 +20,7 @@ def changes(record: Record) -> Table:
     numbers = record.table("tbl-external")
     rows = [
         [
-            row["set"],
-            record.models[row["model"]].title,
+            _named(record, row),
             *(_estimate(row, name) for name in ("here", "auc")),
             _estimate(row, "change", sign=True),
             *(_estimate(row, name) for name in ("within_view", "view_told")),
@@ -29,7 +28,7 @@ def changes(record: Record) -> Table:
         for row in numbers.rows()
     ]
     return table(
-        "set | model | AUC, test set > | AUC there > | change > | pairs of one view > | AP from PA >",
+        "model | AUC, test set > | AUC there > | change > | pairs of one view > | AP from PA >",
         rows,
         "AUC on the test set and on images from elsewhere, and the change; AUC over pairs of films of one "
         "view; and how well the same scores tell films taken from the front (AP) from films taken from "
@@ -44,21 +43,20 @@ def points(record: Record) -> Table:
     numbers = record.table("tbl-external-points")
     rows = [
         [
-            row["set"],
-            record.models[row["model"]].title,
+            _named(record, row),
             _SHOWN[row["threshold"]],
             *(_estimate(row, name) for name in ("sensitivity", "specificity")),
-            _estimate(row, "regained", sign=True),
+            _estimate(row, "index", sign=True),
         ]
         for row in numbers.rows()
         if row["threshold"] in _SHOWN
     ]
     return table(
-        "set | model | threshold | sensitivity > | specificity > | regained >",
+        "model | threshold | sensitivity > | specificity > | Youden's index >",
         rows,
         "Sensitivity and specificity elsewhere, at thresholds fixed on validation and at thresholds chosen "
-        "there, where each patient is judged at one that other patients chose. Regained: the sum of both "
-        "rates less that at Youden's threshold of validation. Means over the seeds with 95 % intervals.",
+        "there, where each patient is judged at one that other patients chose; and Youden's index, the sum "
+        "of both less one, which is 0 for calls by chance. Means over the seeds with 95 % intervals.",
         numbers.runs,
     )
 
@@ -68,17 +66,16 @@ def calibration(record: Record) -> Table:
     numbers = record.table("tbl-external-calibration")
     rows = [
         [
-            row["set"],
-            record.models[row["model"]].title,
+            _named(record, row),
             number(row["predicted"]),
             number(row["observed"]),
             number(row["intercept"], 2),
-            _estimate(row, "slope", 2),
+            _estimate(row, "slope", 2, sign=True),
         ]
         for row in numbers.rows()
     ]
     return table(
-        "set | model | mean probability > | share observed > | intercept > | slope >",
+        "model | mean probability > | share observed > | intercept > | slope >",
         rows,
         f"Probabilities of {record.about.finding} elsewhere, as the networks give them: their mean beside "
         "the share observed, and the regression of the outcome on the logit. Right are an intercept of 0 and "
@@ -93,17 +90,18 @@ def groups(record: Record) -> Table:
     numbers, about = record.table("tbl-external-groups"), record.about
     rows = [
         [
-            row["set"], row["kind"], plain(row["group"]), count(row["negative"]), count(row["positive"]),
+            row["kind"], plain(row["group"]) + _of(record, row),
+            count(row["negative"]), count(row["positive"]),
             *(_estimate(row, name) for name in ("auc", "sensitivity", "specificity")),
         ]
         for row in numbers.where(model=record.best.name).rows()
     ]  # fmt: skip
     return table(
-        f"set | by | group | {about.negative} > | {about.positive} > | AUC > | sensitivity > | specificity >",
+        f"by | group | {about.negative} > | {about.positive} > | AUC > | sensitivity > | specificity >",
         rows,
         f"{record.best.title} on images from elsewhere by age in years, sex and view, where they are known: "
         "images of each class, AUC, and sensitivity and specificity at the threshold that Youden's J chose "
-        f"on validation. Means over the seeds with 95 % intervals; a {DASH} where a class has too few images.",
+        f"on validation. Means over the seeds with 95 % intervals; a {DASH} where a class has few images.",
         numbers.runs,
     )
 
@@ -114,6 +112,15 @@ TABLES = {
     "tbl-external-calibration": calibration,
     "tbl-external-groups": groups,
 }
+
+
+def _named(record: Record, row: Mapping[str, Any]) -> str:
+    return record.models[row["model"]].title + _of(record, row)
+
+
+def _of(record: Record, row: Mapping[str, Any]) -> str:
+    """The set of a row, where there are several."""
+    return f", {row['set']}" if len(record.results["external"]) > 1 else ""
 
 
 def _estimate(row: Mapping[str, Any], name: str, digits: int = 3, sign: bool = False) -> str:
