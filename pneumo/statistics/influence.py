@@ -4,6 +4,9 @@ To first order each case moves a measure by its influence. Added up within clust
 variance over clusters: for an AUC that of Obuchowski (1997), for a regression the sandwich of Liang & Zeger
 (1986), and, where each case is a cluster of its own, DeLong's (1988) and Huber's. Seeds add the variance of
 their mean, as readers do (Gallas 2006).
+
+Unlike the bootstrap of :mod:`pneumo.statistics.intervals`, this needs no table of all pairs of cases, so that
+a set can be large.
 """
 
 from dataclasses import dataclass
