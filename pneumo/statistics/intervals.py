@@ -1,7 +1,7 @@
 """The bootstrap over test cases, and over seeds where there are several, of every metric at once.
 
-Cases are drawn within their class, since the test set's class counts are its makers' choice; all seeds of
-a model see the same drawn cases.
+Cases are drawn within their class, since the test set's class counts are its makers' choice, and whole
+patients with all their images where patients are known; all seeds of a model see the same drawn cases.
 """
 
 import warnings
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+
+from pneumo.statistics import clusters
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -27,6 +29,7 @@ class Sample:
         NDArray[np.float64], NDArray[np.float64]
     ]  # (S, R, P) and (S, R, Q), calls at each rule
     squares: tuple[NDArray[np.float64], NDArray[np.float64]]  # (S, P) and (S, Q), squared errors
+    labels: NDArray[np.uint8]  # (N,), of all cases
 
 
 def cut(
@@ -42,6 +45,7 @@ def cut(
             (negative[:, None] >= thresholds[..., None]).astype(float),
         ),
         squares=((1 - positive) ** 2, negative**2),
+        labels=labels,
     )
 
 
@@ -83,34 +87,48 @@ def bootstrap(
     samples: Sequence[Sample],
     combine: Callable[[list[NDArray[np.float64]]], NDArray[np.float64]],
     resamples: int = RESAMPLES,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The stratified BCa bootstrap (Efron 1987) of what is made of several models' metrics.
+
+    Whole patients are drawn, within `clusters.strata` (Davison & Hinkley 1997, section 3.8), and left out by
+    the jackknife that BCa asks for.
 
     Args:
         samples: of one model, or of several on the same cases.
         combine: makes (K, B) of each model's metrics, (2 + 5·R, B), averaged over the drawn seeds.
         resamples: how many.
+        groups: the patient of each case, (N,); None where each is a patient of its own.
 
     Returns:
         The statistic and the bounds of its 95 % interval, each (K,). Where BCa is not defined, the percentile
         interval stands in; where the statistic never varies, both bounds are its value.
     """
-    count = samples[0].wins.shape[1:]
+    labels = samples[0].labels
+    if groups is None:
+        groups = np.arange(len(labels))
+    strata = clusters.strata(labels, groups)
+    patients = np.unique(groups, return_inverse=True)[1]  # (N,)
     seeds = [len(each.wins) for each in samples]
-    # A single seed can't be drawn anew.
-    drawn = [np.arange(n) for n in seeds if n > 1] + [np.arange(n) for n in count]
+    # A single seed, or a single patient of a kind, can't be drawn anew.
+    drawn = [np.arange(n) for n in seeds if n > 1]
+    drawn += [np.arange(len(members)) for members in strata if len(members) > 1]
 
     def statistic(*indices: NDArray[np.int64], axis: int = -1) -> NDArray[np.float64]:
         del axis  # SciPy names it; it is always the last
         flat = [index.reshape(-1, index.shape[-1]) for index in indices]
-        *of_seeds, positive, negative = (
-            _weights(index, len(whole)) for index, whole in zip(flat, drawn, strict=True)
-        )
+        weights = [_weights(index, len(whole)) for index, whole in zip(flat, drawn, strict=True)]
+        of_seeds = [weights.pop(0).T for n in seeds if n > 1]  # (S, B) each
+        of_patients = np.ones((len(flat[0]), patients.max() + 1))
+        for members in strata:
+            if len(members) > 1:
+                of_patients[:, members] = weights.pop(0)
+        positive, negative = (of_patients[:, patients[labels == label]] for label in (1, 0))
         found = []
         for each, n in zip(samples, seeds, strict=True):
             values = measure(each, positive, negative)  # (K, S, B)
-            weights = of_seeds.pop(0).T if n > 1 else np.ones((1, 1))  # (S, B)
-            found.append((values * weights).sum(axis=1) / weights.sum(axis=0))
+            often = of_seeds.pop(0) if n > 1 else np.ones((1, 1))  # (S, B)
+            found.append((values * often).sum(axis=1) / often.sum(axis=0))
         combined = combine(found)  # (K, B)
         return combined.reshape(-1, *indices[0].shape[:-1])
 

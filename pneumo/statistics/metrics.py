@@ -250,16 +250,20 @@ def placements(
     return by_positive, by_negative
 
 
-def wilson(successes: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927).
+def wilson(successes: float, total: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The score interval of a proportion (Wilson 1927); counts need not be whole.
 
     Raises:
         MetricError: `total` is not positive, or `successes` is not between 0 and `total`.
     """
     if not (total > 0 and 0 <= successes <= total):
         raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
-    interval = stats.binomtest(successes, total).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    missed = total - successes
+    centre = (successes + z**2 / 2) / (total + z**2)
+    reach = z / (total + z**2) * float(np.sqrt(successes * missed / total + z**2 / 4))
+    # At the ends the interval reaches 0 or 1, but for rounding.
+    return (centre - reach if successes else 0.0), (centre + reach if missed else 1.0)
 
 
 def likelihood_ratio_intervals(

@@ -1,0 +1,207 @@
+"""Clustered cases: the plain forms where every case is alone, published examples, and simulation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pneumo.statistics import clusters, metrics
+from pneumo.statistics.intervals import bootstrap, cut
+
+# Weil's (1970) litters of rats, as in Rao & Scott (1992, table 1): pups that survived, of all.
+CONTROL = ((13, 12, 9, 9, 8, 8, 12, 11, 9, 9, 8, 11, 4, 5, 7, 7),
+           (13, 12, 9, 9, 8, 8, 13, 12, 10, 10, 9, 13, 5, 7, 10, 10))  # fmt: skip
+TREATED = ((12, 11, 10, 9, 10, 9, 9, 8, 8, 4, 7, 4, 5, 3, 3, 0),
+           (12, 11, 10, 9, 11, 10, 10, 9, 9, 5, 9, 7, 10, 6, 10, 7))  # fmt: skip
+
+
+def pups(litters):
+    """Each pup's survival and litter."""
+    hits = [np.arange(size) < alive for alive, size in zip(*litters, strict=True)]
+    return np.concatenate(hits), np.repeat(np.arange(len(hits)), litters[1])
+
+
+def patients(seed, count=100, alike=0.6, shift=1.0, mixed=0.0):
+    """Labels, scores and groups of patients with one to four images each; `alike` is their correlation."""
+    generator = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(count), generator.integers(1, 5, count))
+    labels = (groups % 2).astype(np.uint8)
+    turned = generator.random(len(groups)) < mixed
+    labels[turned] = 1 - labels[turned]
+    own = generator.normal(size=count)[groups] * np.sqrt(alike)
+    rest = generator.normal(size=(2, len(groups))) * np.sqrt(1 - alike)
+    return labels, own + rest + shift * labels, groups
+
+
+def alone(groups):
+    return np.arange(len(groups))
+
+
+@given(st.integers(0, 1000))
+def test_delong_is_the_plain_one_where_every_image_is_a_patient(seed):
+    labels, scores, groups = patients(seed, 12)
+    found = clusters.delong(labels, *scores, alone(groups))
+    plain = metrics.delong(labels, *metrics.probabilities(scores))
+    assert vars(found) == pytest.approx(vars(plain))
+
+
+def test_copies_of_every_image_tell_no_more_than_one():
+    labels, scores, _ = patients(1, 60)
+    three = np.repeat(np.arange(len(labels)), 3)
+    single = clusters.auc(labels, scores[0], alone(labels))
+    copied = clusters.auc(labels[three], scores[0][three], three)
+    assert vars(copied) == pytest.approx(vars(single))
+    one, other = (clusters.delong(labels[p], *scores[:, p], p) for p in (alone(labels), three))
+    assert vars(one) == pytest.approx(vars(other))
+
+
+def test_the_cross_term_of_patients_with_both_classes_is_that_of_the_jackknife():
+    labels, scores, groups = patients(2, 300, alike=0.8, mixed=0.5)
+    found = clusters.auc(labels, scores[0], groups)
+    left_out = [
+        metrics.placements(labels[groups != one], scores[:1, groups != one])[0].mean()
+        for one in range(300)
+    ]
+    error = np.sqrt(299**2 / 300 * np.var(left_out, ddof=1))
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.02)
+    # A patient whose images all score high has its cases ranked well and its others badly: that cancels out.
+    apart = clusters.auc(labels, scores[0], groups * 2 + labels)
+    assert found.high - found.low < 0.9 * (apart.high - apart.low)
+
+
+@pytest.mark.parametrize("mixed", [0.0, 0.5])
+def test_intervals_of_clustered_aucs_hold_the_truth_as_often_as_they_say(mixed):
+    truth, held, plain = stats.norm.cdf(1 / np.sqrt(2)), 0, 0
+    for seed in range(1000):
+        labels, scores, groups = patients(seed, 120, mixed=mixed)
+        found = clusters.auc(labels, scores[0], groups)
+        held += found.low <= truth <= found.high
+        found = clusters.auc(labels, scores[0], alone(groups))
+        plain += found.low <= truth <= found.high
+    assert 930 <= held <= 970
+    if not mixed:
+        assert plain < 900
+
+
+def test_the_design_effects_of_weils_litters_are_the_published_ones():
+    for litters, published in ((CONTROL, 1.232495), (TREATED, 3.952861)):
+        hits, groups = pups(litters)
+        # Rao & Scott divide by p(1 − p) / n, and here n − 1 is in the place of n.
+        n = len(hits)
+        assert clusters.design_effect(hits, groups) == pytest.approx(published * (n - 1) / n)
+
+
+def test_the_test_of_weils_litters_is_that_of_the_divided_counts():
+    (ours, litters), (theirs, others) = pups(CONTROL), pups(TREATED)
+    found = clusters.change(ours, litters, theirs, others)
+    table = []
+    for hits, published in ((ours, 1.232495), (theirs, 3.952861)):
+        effect = published * (len(hits) - 1) / len(hits)
+        table.append([hits.sum() / effect, (~hits).sum() / effect])
+    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
+
+
+HITS = st.lists(st.booleans(), min_size=2, max_size=40)
+
+
+@given(HITS, HITS)
+def test_proportions_of_single_images_are_the_textbooks(first, second):
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    one, other = np.array(first), np.array(second)
+    share = clusters.proportion(one, alone(one))
+    assert (share.low, share.high) == pytest.approx(metrics.wilson(one.sum(), len(one)))
+    found = clusters.change(one, alone(one), other, alone(other))
+    ends = confint_proportions_2indep(
+        other.sum(), len(other), one.sum(), len(one), method="newcomb", compare="diff"
+    )
+    assert (found.estimate.low, found.estimate.high) == pytest.approx(ends, abs=1e-9)
+    table = [[hits.sum(), (~hits).sum()] for hits in (one, other)]
+    if all(map(sum, zip(*table, strict=True))):
+        plain = stats.chi2_contingency(table, correction=False).pvalue
+        assert found.p_value == pytest.approx(plain)
+    else:
+        assert found.p_value == 1
+
+
+def test_where_all_images_are_hits_each_patient_counts_about_once():
+    hits, groups = np.ones(30, bool), np.repeat(np.arange(10), 3)
+    assert clusters.proportion(hits, groups).low == pytest.approx(metrics.wilson(10, 10)[0])
+    assert clusters.proportion(hits[:3], groups[:3]).low == pytest.approx(metrics.wilson(1, 1)[0])
+
+
+def test_intervals_of_clustered_proportions_hold_the_truth_as_often_as_they_say():
+    cutoff, shares, changes, paired, false = stats.norm.ppf(0.8), 0, 0, 0, 0
+    for seed in range(1000):
+        _, scores, groups = patients(seed, 100, shift=0)
+        _, others, strangers = patients(5000 + seed, 60, shift=0)
+        found = clusters.proportion(scores[0] < cutoff, groups)
+        shares += found.low <= 0.8 <= found.high
+        found = clusters.change(scores[0] < cutoff, groups, others[0] < cutoff, strangers)
+        changes += found.estimate.low <= 0 <= found.estimate.high
+        found = clusters.paired_change(scores[0] < cutoff, scores[1] < 0, groups)
+        paired += found.estimate.low <= 0.3 <= found.estimate.high
+        false += clusters.paired_change(*(scores < cutoff), groups).p_value < 0.05
+    for held in (shares, changes, paired):
+        assert 930 <= held <= 970
+    assert 20 <= false <= 60
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_the_paired_test_of_single_images_is_mcnemars(cases):
+    labels, first, second = (np.array(column) for column in zip(*cases, strict=True))
+    found = clusters.paired_change(first == labels, second == labels, alone(labels))
+    assert found.p_value == pytest.approx(metrics.mcnemar(labels, first, second))
+
+
+@given(st.integers(0, 1000))
+def test_the_paired_test_counts_every_way_to_exchange_the_two(seed):
+    generator = np.random.default_rng(seed)
+    groups = np.sort(generator.integers(0, 8, 20))
+    first, second = generator.random((2, 20)) < 0.6
+    sums = np.bincount(groups, first.astype(int) - second)
+    ways = [abs(np.dot(signs, sums)) for signs in itertools.product((1, -1), repeat=len(sums))]
+    expected = np.mean(np.array(ways) >= abs(sums.sum()) - 1e-9)
+    assert clusters.paired_change(first, second, groups).p_value == pytest.approx(expected)
+
+
+def test_the_bootstrap_of_patients_agrees_with_the_formula_and_is_wider_than_that_of_images():
+    labels, scores, groups = patients(3, 300, alike=0.8)
+    cases = cut(labels, scores[:1], np.array([[0.5]]))
+    value, low, high = (x[0] for x in bootstrap([cases], lambda v: v[0], groups=groups))
+    expected = clusters.auc(labels, scores[0], groups)
+    assert (value, low, high) == pytest.approx(
+        (expected.value, expected.low, expected.high), abs=0.008
+    )
+    _, narrow, wide = (x[0] for x in bootstrap([cases], lambda v: v[0]))
+    assert high - low > 1.2 * (wide - narrow)
+
+
+def test_the_bootstrap_of_patients_with_one_image_is_that_of_images():
+    labels, scores, _ = patients(4, 60)
+    cases = cut(labels, scores[:1], np.array([[0.5]]))
+    plain = bootstrap([cases], lambda v: v[0], 300)
+    single = bootstrap([cases], lambda v: v[0], 300, groups=alone(labels))
+    np.testing.assert_array_equal(plain, single)
+
+
+def test_whole_patients_are_drawn_within_their_kind():
+    labels, _, groups = patients(5, 40, mixed=0.3)
+    weights = clusters.draw(labels, groups, 50, np.random.default_rng(0))
+    for members in clusters.strata(labels, groups):
+        drawn = np.array([weights[:, groups == one].T for one in members], dtype=object)
+        assert all((own == own[:1]).all() for own in drawn)
+        assert (sum(own[0] for own in drawn) == len(members)).all()
+
+
+def test_dealing_exchanges_whole_patients():
+    groups = np.array([3, 3, 0, 1, 1, 2, 5, 5, 5])
+    dealt = clusters.deal(groups, 200, np.random.default_rng(0))
+    assert (np.sort(dealt, axis=1) == np.arange(9)).all()
+    # The two patients with two images change places, as do the two with one; the third has no partner.
+    assert {tuple(row) for row in dealt[:, [0, 1, 3, 4]]} == {(0, 1, 3, 4), (3, 4, 0, 1)}
+    assert {tuple(row) for row in dealt[:, [2, 5]]} == {(2, 5), (5, 2)}
+    assert (dealt[:, 6:] == [6, 7, 8]).all()
