@@ -6,31 +6,31 @@ import statsmodels.api as sm
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from pneumo.statistics import influence, metrics
+from pneumo.statistics import clusters, influence, metrics
 from pneumo.statistics.metrics import MetricError
 
 
-def drawn(seed, patients=60, each=3, alike=1.0, skill=1.0, seeds=1):
+def drawn(seed, count=60, each=3, alike=1.0, skill=1.0, seeds=1):
     """Labels, scores (S, N) and patients, whose images are alike; one patient in five has both classes."""
     generator = np.random.default_rng(seed)
-    numbers = np.repeat(np.arange(patients), each)
-    labels = generator.integers(0, 2, patients)[numbers]
+    numbers = np.repeat(np.arange(count), each)
+    labels = generator.integers(0, 2, count)[numbers]
     mixed = numbers % 5 == 0
     labels[mixed] = generator.integers(0, 2, mixed.sum())
-    own = alike * generator.normal(size=patients)[numbers]
+    own = alike * generator.normal(size=count)[numbers]
     noise = generator.normal(size=(seeds, len(numbers)))
     return labels.astype(np.uint8), skill * labels + own + noise, numbers
 
 
-def variance_by_obuchowski(labels, scores, clusters):
+def variance_by_obuchowski(labels, scores, patients):
     """As written in the paper, patient by patient (Obuchowski 1997, equations 4 to 6)."""
     x, y = scores[labels == 1], scores[labels == 0]
     won = (x[:, None] > y) + 0.5 * (x[:, None] == y)
     area, m, n = won.mean(), len(x), len(y)
-    names = np.unique(clusters)
+    names = np.unique(patients)
     v10, v01 = won.mean(axis=1) - area, won.mean(axis=0) - area
-    by_x = [v10[clusters[labels == 1] == name].sum() for name in names]
-    by_y = [v01[clusters[labels == 0] == name].sum() for name in names]
+    by_x = [v10[patients[labels == 1] == name].sum() for name in names]
+    by_y = [v01[patients[labels == 0] == name].sum() for name in names]
     k = len(names)
     s10, s01, s11 = (
         k / (k - 1) * np.dot(*pair) for pair in ((by_x, by_x), (by_y, by_y), (by_x, by_y))
@@ -39,16 +39,16 @@ def variance_by_obuchowski(labels, scores, clusters):
 
 
 def test_the_variance_of_an_auc_is_obuchowskis():
-    labels, scores, clusters = drawn(0)
+    labels, scores, patients = drawn(0)
     found = influence.auc(labels, scores)
     assert found.values == pytest.approx([roc_auc_score(labels, scores[0])])
-    expected = variance_by_obuchowski(labels, scores[0], clusters)
-    assert found.variance(clusters) == pytest.approx(expected)
-    assert found.variance(clusters) > 1.5 * found.variance(np.arange(len(labels)))
+    expected = variance_by_obuchowski(labels, scores[0], patients)
+    assert found.variance(patients) == pytest.approx(expected)
+    assert found.variance(patients) > 1.5 * found.variance(np.arange(len(labels)))
 
 
 def test_cases_of_their_own_give_delongs_error():
-    labels, scores, _ = drawn(1, patients=200, each=1)
+    labels, scores, _ = drawn(1, count=200, each=1)
     found = influence.auc(labels, scores).estimate(np.arange(200))
     against = metrics.delong(labels, metrics.probabilities(scores[0]), np.full(200, 0.5))
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * against.standard_error, rel=0.01)
@@ -61,22 +61,22 @@ def test_intervals_over_patients_cover_the_truth():
     )  # scores differ by 1, with a standard deviation of 2 of the difference
     covered = np.zeros(2)
     for seed in range(400):
-        labels, scores, clusters = drawn(seed)
-        area = influence.auc(labels, scores).estimate(clusters)
-        share = influence.proportion(scores > 0, labels == 0, clusters)
+        labels, scores, patients = drawn(seed)
+        area = influence.auc(labels, scores).estimate(patients)
+        share = influence.proportion(scores > 0, labels == 0, patients)
         covered += area.low < truth < area.high, share.low < 0.5 < share.high
     assert (np.abs(covered / 400 - 0.95) < 0.03).all()
 
 
 def test_seeds_widen_an_interval_and_their_mean_narrows_it():
-    labels, scores, clusters = drawn(2, seeds=5)
+    labels, scores, patients = drawn(2, seeds=5)
     together = influence.auc(labels, scores)
     alone = influence.auc(labels, scores[:1])
     same = influence.auc(labels, np.repeat(scores[:1], 5, axis=0))
-    assert same.variance(clusters) == pytest.approx(alone.variance(clusters))
+    assert same.variance(patients) == pytest.approx(alone.variance(patients))
     over_cases = influence.Measured(together.values[:1], together.influences.mean(axis=0)[None])
-    assert together.variance(clusters) == pytest.approx(
-        over_cases.variance(clusters) + together.values.var(ddof=1) / 5
+    assert together.variance(patients) == pytest.approx(
+        over_cases.variance(patients) + together.values.var(ddof=1) / 5
     )
 
 
@@ -119,10 +119,10 @@ def test_shares_of_independent_cases_have_wilsons_interval():
 
 
 def test_the_slope_has_the_clustered_sandwich_of_statsmodels():
-    labels, scores, clusters = drawn(6, patients=120)
-    found = influence.slope(labels, scores).estimate(clusters)
+    labels, scores, patients = drawn(6, count=120)
+    found = influence.slope(labels, scores).estimate(patients)
     model = sm.Logit(labels, sm.add_constant(scores[0]))
-    fit = model.fit(disp=0, cov_type="cluster", cov_kwds={"groups": clusters})
+    fit = model.fit(disp=0, cov_type="cluster", cov_kwds={"groups": patients})
     assert found.value == pytest.approx(fit.params[1], rel=1e-4)
     assert found.high - found.value == pytest.approx(1.96 * fit.bse[1], rel=0.02)
 
@@ -130,3 +130,13 @@ def test_the_slope_has_the_clustered_sandwich_of_statsmodels():
 def test_separated_classes_have_no_slope():
     labels = np.array([0, 0, 1, 1], np.uint8)
     assert not influence.slope(labels, np.array([[0.0, 1, 2, 3]])).estimate(np.arange(4)).known
+
+
+def test_one_seed_has_the_intervals_of_clustered_cases():
+    labels, scores, patients = drawn(7)
+    ours = influence.auc(labels, scores).estimate(patients)
+    assert vars(ours) == pytest.approx(vars(clusters.auc(labels, scores[0], patients)), abs=0.002)
+    called, normal = scores > 0, labels == 0
+    ours = influence.proportion(called, normal, patients)
+    theirs = clusters.proportion(called[0, normal], patients[normal])
+    assert vars(ours) == pytest.approx(vars(theirs), abs=0.002)

@@ -109,11 +109,8 @@ def proportion(
     found = share(called, among)
     p, variance = float(found.values.mean()), found.variance(clusters)
     count = len(np.unique(np.asarray(clusters)[among]))
-    effective = min(p * (1 - p) / variance, int(among.sum())) if variance > 0 else count
-    centre = (p + _REACH**2 / (2 * effective)) / (1 + _REACH**2 / effective)
-    reach = _REACH / (1 + _REACH**2 / effective)
-    reach *= float(np.sqrt(p * (1 - p) / effective + _REACH**2 / (4 * effective**2)))
-    return Estimate(p, max(0.0, centre - reach), min(1.0, centre + reach))
+    effective = min(p * (1 - p) / variance, float(among.sum())) if variance > 0 else count
+    return Estimate(p, *metrics.wilson(p * effective, effective))
 
 
 def slope(labels: NDArray[np.uint8], logits: NDArray[np.float64]) -> Measured:
