@@ -10,6 +10,7 @@ from pneumo.analysis import (
     calibration,
     comparison,
     evidence,
+    external,
     mistakes,
     robustness,
     sanity_checks,
@@ -27,6 +28,8 @@ SIGNIFICANCE = 0.05
 SCREENING_RECALL = 0.98
 # The loss of AUC beyond which a flip in training would no longer be called safe.
 FLIP_MARGIN = 0.01
+# A review of external validations calls a fall of AUC by this much modest (Yu, Mohajer & Eng 2022).
+EXTERNAL_MARGIN = 0.05
 # Probabilities are only said to be right where their slope and their mean error surely lie within these.
 FACE_VALUE_SLOPES = (0.8, 1.25)
 FACE_VALUE_ERROR = 0.05
@@ -414,6 +417,40 @@ def _saliency_depends_on_weights(study: Study) -> list[Claim]:
     ]
 
 
+def _external_holds(study: Study) -> list[Claim]:
+    """The best model on images from elsewhere against itself on the test set, where it loses most."""
+    model = selection.best(study)
+    sets = {name: found.models[model.name] for name, found in external.asked(study).items()}
+    if not sets:
+        return []
+    name = min(sets, key=lambda name: sets[name].change.value)
+    here, there, change = sets[name].here.value, sets[name].auc.value, sets[name].change
+    both = f"from {here:.3f} on the test set to {there:.3f} on the images of {name}"
+    verdict: Verdict = "inconclusive"
+    finding = f"AUC goes {both}; whether that is less than {EXTERNAL_MARGIN:g} is open."
+    if change.low > -EXTERNAL_MARGIN:
+        verdict = "supported"
+        finding = f"AUC goes {both}, which is less than {EXTERNAL_MARGIN:g}."
+    elif change.high < -EXTERNAL_MARGIN:
+        verdict = "refuted"
+        finding = f"AUC falls {both}."
+    return [
+        Claim(
+            "external-holds",
+            f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
+            verdict,
+            f"{model.title}, {len(model.runs)} {'seed' if len(model.runs) == 1 else 'seeds'}: change in AUC "
+            f"{_signed(change.value)} (95 % interval {_signed(change.low)} to {_signed(change.high)})",
+            finding=finding,
+            seeds=len(model.runs),
+            margin=-EXTERNAL_MARGIN,
+            estimate=change.value,
+            low=change.low,
+            high=change.high,
+        )
+    ]
+
+
 _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _imbalanced,
     _accuracy_misleads,
@@ -431,6 +468,7 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _calibrated_after_temperature,
     _attends_to_lungs,
     _saliency_depends_on_weights,
+    _external_holds,
 )
 
 

@@ -2,7 +2,7 @@
 a threshold is worth.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +23,8 @@ from pneumo.record.shift import Loss, Shift, TwoSample
 from pneumo.statistics import clusters, metrics
 from pneumo.statistics.clusters import Change
 from pneumo.statistics.comparison import holm
-from pneumo.study.study import YOUDEN, Study, evaluate, threshold
-from pneumo.training.runs import Run
+from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
+from pneumo.training.runs import Predictions, Run
 
 FOLDS = 5
 RESAMPLES = 999
@@ -239,6 +239,24 @@ def loss(run: Run) -> Loss:
     return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
 
 
+def histograms(
+    model: Model, classes: Sequence[str], sets: Mapping[str, Predictions]
+) -> Iterator[dict[str, Any]]:
+    """A model's scores by class and set: how many cases lie in each of :data:`BINS` bins, first seed."""
+    every = np.concatenate([found.logits for found in sets.values()])
+    edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
+    chosen = float(logit(threshold(model.run, YOUDEN)))
+    for label, name in enumerate(classes):
+        for split, found in sets.items():
+            own = found.logits[found.labels == label]
+            counts = np.histogram(own, edges)[0]
+            for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
+                yield {
+                    "model": model.name, "class": name, "split": split, "low": low, "high": high,
+                    "cases": int(count), "share": count / max(1, len(own)), "threshold": chosen,
+                }  # fmt: skip
+
+
 @once
 def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
     # A comparison sees thumbnails: of larger images no class is copied whole.
@@ -260,21 +278,9 @@ def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
 
 
 def _histograms(study: Study) -> Iterator[dict[str, Any]]:
-    """Each model's scores by class and split: how many cases lie in each of :data:`BINS` bins."""
     for model in study.ran:
-        predictions = model.run.predictions
-        every = np.concatenate([predictions[split].logits for split in ("val", "test")])
-        edges = np.linspace(every.min() - 1e-6, every.max() + 1e-6, BINS + 1)
-        chosen = float(logit(threshold(model.run, YOUDEN)))
-        for label, name in enumerate(study.about.classes):
-            for split in ("val", "test"):
-                own = predictions[split].logits[predictions[split].labels == label]
-                counts = np.histogram(own, edges)[0]
-                for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True):
-                    yield {
-                        "model": model.name, "class": name, "split": split, "low": low, "high": high,
-                        "cases": int(count), "share": count / max(1, len(own)), "threshold": chosen,
-                    }  # fmt: skip
+        sets = {split: model.run.predictions[split] for split in ("val", "test")}
+        yield from histograms(model, study.about.classes, sets)
 
 
 def _mean_images(study: Study) -> Frame:

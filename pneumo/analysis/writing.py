@@ -17,6 +17,7 @@ from pneumo.analysis import (
     duplicates,
     evaluation,
     evidence,
+    external,
     grad_cam,
     mistakes,
     patients,
@@ -53,6 +54,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     data_audit.part,
     duplicates.part,
     seeds.part,
+    external.part,
 )
 
 
@@ -93,6 +95,7 @@ def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
             for kind, split in (("predictions", "test"), ("validation", "val")):
                 name = f"{kind}/{model.name}-s{run.seed}.csv"
                 yield name, files.table_bytes(_predictions(study, run, split))
+    yield from external.contents(study)
     for model in study.all:
         for run in model.runs:
             if model not in study.ablations and run.history:

@@ -11,7 +11,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.base.storage import told
 
 COMMANDS = (
-    "data", "train", "study", "predict", "pretrain", "reference", "diff", "verify", "clean",
+    "data", "train", "study", "predict", "external", "pretrain", "reference", "diff", "verify", "clean",
 )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 
-# Folders of the store whose entries are named after the run that they belong to.
-_OF_RUNS = ("runs", "probes")
+# Folders of the store whose entries are named after the run, or the answer, that they belong to.
+_OF_RUNS = ("runs", "probes", "external")
 
 
 def find(home: Path | None = None) -> dict[Path, int]:
@@ -40,12 +40,14 @@ def remove(found: Iterable[Path]) -> None:
 
 
 def _needed(store: Path) -> set[str]:
-    """The labels of all runs that a record was made from."""
+    """The labels of all runs that a record was made from, and of its answers about images from elsewhere."""
     labels: set[str] = set()
     for path in (store / "records").glob("*/results.json"):
         try:
             content = json.loads(path.read_bytes())
             labels.update(run["run"] for run in content["provenance"]["runs"])
+            sets = content.get("external") or {}
+            labels.update(f"{name}-{found['key']}" for name, found in sets.items())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PneumoError(
                 f"{path} is damaged ({type(error).__name__}); run its study again or delete it"

@@ -1,6 +1,9 @@
 """How scores and mean images of the test set differ from those of development."""
 
+from collections.abc import Mapping
+
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -8,7 +11,7 @@ from pneumo.pages import style
 from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import number, signed
 from pneumo.pages.showing import Shown
-from pneumo.record import Record
+from pneumo.record import Frame, Record
 from pneumo.record.shift import Shift
 
 _REACH = 0.15  # of the grey scale: full colour in a difference image
@@ -18,32 +21,7 @@ def shift_scores(record: Record) -> Shown:
     """Each model's scores of each class on validation and on test, with the threshold that was chosen."""
     numbers, about = record.figure("fig-shift-scores"), record.about
     found = record.answer("shift", Shift)
-    names = numbers.distinct("model")
-    canvas = style.figure(record, height=3.5)
-    grid = canvas.subplots(2, len(names), squeeze=False, sharex="col")
-    for column, name in enumerate(names):
-        for row, label in enumerate(about.classes):
-            axes, colour = style.plot(grid[row, column]), style.class_colours(record)[label]
-            own = numbers.where(**{"model": name, "class": label})
-            val, test = (own.where(split=split) for split in ("val", "test"))
-            edges = np.append(val["low"], val["high"][-1])
-            axes.stairs(test["share"], edges, fill=True, color=colour, alpha=0.45)
-            axes.stairs(val["share"], edges, color=style.INK)
-            axes.axvline(own["threshold"][0], color=style.INK, linewidth=1, linestyle=":")
-            axes.set_yticks([])
-            axes.grid(visible=False)
-            axes.spines["left"].set_visible(False)
-            axes.tick_params(labelsize=style.SMALL)
-            if column == 0:
-                axes.set_ylabel(label, color=colour)
-        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
-        grid[1, column].set_xlabel("logit", fontsize=style.TEXT)
-    handles = [
-        Line2D([], [], color=style.INK, label="validation"),
-        Patch(color=style.GREY, alpha=0.45, label="test"),
-        Line2D([], [], color=style.INK, linestyle=":", label="threshold chosen on validation"),
-    ]
-    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    canvas = score_grid(record, numbers, {"val": "validation", "test": "test"})
     seeds = ", first seed" if len(record.profile.seeds) > 1 else ""
     caption = (
         f"Scores (logits) of {about.negative} cases, above, and of {about.positive} cases, below, for every "
@@ -57,6 +35,44 @@ def shift_scores(record: Record) -> Shown:
         f"against test, these differ beyond chance: {differ}."
     )
     return Shown(canvas, caption, alt, numbers.runs)
+
+
+def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figure:
+    """Histograms of scores, a column a model and a row a class: the first set an outline, the second filled.
+
+    Args:
+        record: what the models and classes are of.
+        numbers: rows by model, class and split.
+        sets: the two splits, with what the legend calls them.
+    """
+    names = numbers.distinct("model")
+    canvas = style.figure(record, height=3.5)
+    grid = canvas.subplots(2, len(names), squeeze=False, sharex="col")
+    for column, name in enumerate(names):
+        for row, label in enumerate(record.about.classes):
+            axes, colour = style.plot(grid[row, column]), style.class_colours(record)[label]
+            own = numbers.where(**{"model": name, "class": label})
+            first, second = (own.where(split=split) for split in sets)
+            edges = np.append(first["low"], first["high"][-1])
+            axes.stairs(second["share"], edges, fill=True, color=colour, alpha=0.45)
+            axes.stairs(first["share"], edges, color=style.INK)
+            axes.axvline(own["threshold"][0], color=style.INK, linewidth=1, linestyle=":")
+            axes.set_yticks([])
+            axes.grid(visible=False)
+            axes.spines["left"].set_visible(False)
+            axes.tick_params(labelsize=style.SMALL)
+            if column == 0:
+                axes.set_ylabel(label, color=colour)
+        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+        grid[1, column].set_xlabel("logit", fontsize=style.TEXT)
+    before, after = sets.values()
+    handles = [
+        Line2D([], [], color=style.INK, label=before),
+        Patch(color=style.GREY, alpha=0.45, label=after),
+        Line2D([], [], color=style.INK, linestyle=":", label="threshold chosen on validation"),
+    ]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    return canvas
 
 
 def shift_images(record: Record) -> Shown:

@@ -1,0 +1,344 @@
+"""Whether what the networks learned holds elsewhere: labelled images of another hospital.
+
+Numbers are means over a model's seeds. Their intervals take patients and seeds as drawn by chance
+(:mod:`pneumo.statistics.influence`); where patients are not known, each image counts as one.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.analysis import intervals
+from pneumo.analysis.cache import once
+from pneumo.analysis.shift import histograms
+from pneumo.data.labelled import AGE, PATIENT
+from pneumo.record import Estimate, Part, files, frame
+from pneumo.record.external import Ages, Asked, External, Rates
+from pneumo.statistics import calibration, influence, metrics
+from pneumo.study import ensemble
+from pneumo.study import external as answers
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.training.runs import Predictions
+
+FOLDS = 5  # of patients, for thresholds that are chosen there
+ADULT = 18
+BANDS = ((0, ADULT), (ADULT, 40), (40, 65), (65, np.inf))  # of age in years, from and below
+# A film taken from the front is most often of somebody in bed, one from behind of somebody who can stand.
+VIEWS = ("AP", "PA")
+LEAST = 10  # images of each class that a group needs for rates; of fewer the counts alone are given
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the figures and tables of the page on other hospitals."""
+    sets = answers.kept(study)
+    if not sets:
+        return Part({"external": {}})
+    runs = [run.label for model in study.ran for run in model.runs]
+    first = [model.run.label for model in study.ran]
+    return Part(
+        {"external": asked(study)},
+        figures={
+            "fig-external": frame(list(_curves(study, sets)), runs=first),
+            "fig-external-scores": frame(list(_scores(study, sets)), runs=first),
+        },
+        tables={
+            "tbl-external": frame(list(_changes(study)), runs=runs),
+            "tbl-external-calibration": frame(list(_calibrations(study)), runs=runs),
+            "tbl-external-points": frame(list(_points(study)), runs=runs),
+            "tbl-external-groups": frame(list(_groups(study, sets)), runs=runs),
+        },
+    )
+
+
+def contents(study: Study) -> Iterator[tuple[str, bytes]]:
+    """Files of a record: what is known of each set's images, and each run's probabilities.
+
+    File names are as given, and patients are numbered anew.
+    """
+    for name, found in answers.kept(study).items():
+        labels = [study.about.classes[label] for label in found.labels]
+        known = dict(found.known)
+        if PATIENT in known:
+            known[PATIENT] = tuple(map(str, patients(found)))
+        rows = zip(found.files, labels, *known.values(), strict=True)
+        yield f"external/{name}/labels.csv", files.table_bytes([("file", "label", *known), *rows])
+        for model in ensemble.compared(study):
+            for run, logits in zip(model.runs, found.of(model), strict=True):
+                said = map(repr, metrics.probabilities(logits).tolist())
+                table = [
+                    ("file", "label", "probability"),
+                    *zip(found.files, labels, said, strict=True),
+                ]
+                yield f"external/{name}/{model.name}-s{run.seed}.csv", files.table_bytes(table)
+
+
+def patients(found: answers.External) -> NDArray[np.int64]:
+    """A number for each image's patient, (N,), in the order in which they are met; else one an image."""
+    names = found.known.get(PATIENT, found.files)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names])
+
+
+@once
+def asked(study: Study) -> dict[str, External]:
+    """What a record says of every set that the study's networks were asked about, by name."""
+    return {name: _describe(study, found) for name, found in answers.kept(study).items()}
+
+
+def locally(
+    labels: NDArray[np.uint8], probabilities: Floats, clusters: NDArray[np.int64]
+) -> Bools | None:
+    """Calls (S, N) at thresholds chosen there by Youden's J, none on a patient whom it then judges.
+
+    Patients are dealt into :data:`FOLDS` parts by a fixed seed, those with the finding apart from the others;
+    each part is judged at the threshold of all other parts. None where a part leaves but one class.
+    """
+    generator = np.random.default_rng(0)
+    positive = set(clusters[labels == 1].tolist())
+    part_of: dict[int, int] = {}
+    for group in (sorted(positive), sorted(set(clusters.tolist()) - positive)):
+        dealt = generator.permutation(group).tolist()
+        part_of |= {patient: place % FOLDS for place, patient in enumerate(dealt)}
+    places = np.array([part_of[patient] for patient in clusters.tolist()])
+    calls = np.zeros(probabilities.shape, dtype=bool)
+    for fold in range(FOLDS):
+        judged = places == fold
+        if len(set(labels[~judged].tolist())) < 2:
+            return None
+        for own, found in zip(calls, probabilities, strict=True):
+            own[judged] = found[judged] >= metrics.youden_threshold(labels[~judged], found[~judged])
+    return calls
+
+
+def _describe(study: Study, found: answers.External) -> External:
+    numbers = patients(found)
+    both = set(numbers[found.labels == 1]) & set(numbers[found.labels == 0])
+    known = PATIENT in found.known
+    return External(
+        images=len(found.labels),
+        unreadable=found.unreadable,
+        models={
+            model.name: _judge(study, model, found, numbers) for model in ensemble.compared(study)
+        },
+        key=found.key,
+        counts=_by_class(study, found.labels),
+        patients=len(set(numbers)) if known else None,
+        in_both_classes=len(both) if known else None,
+        ages=_ages(_years(found)),
+        views={
+            group: _by_class(study, found.labels[members])
+            for kind, group, members in _grouped(found)
+            if kind == "view"
+        },
+    )
+
+
+def _by_class(study: Study, labels: NDArray[np.uint8]) -> dict[str, int]:
+    return dict(zip(study.about.classes, np.bincount(labels, minlength=2).tolist(), strict=True))
+
+
+def _ages(years: Floats) -> Ages | None:
+    known = years[np.isfinite(years)]
+    if not len(known):
+        return None
+    youngest, median, oldest = np.quantile(known, (0, 0.5, 1)).tolist()
+    return Ages(len(known), youngest, median, oldest, int((known < ADULT).sum()))
+
+
+def _judge(
+    study: Study, model: Model, found: answers.External, clusters: NDArray[np.int64]
+) -> Asked:
+    labels, logits = found.labels, found.of(model)
+    probabilities = metrics.probabilities(logits)  # (S, N)
+    calls = {
+        rule.name: probabilities >= np.array(model.thresholds(rule))[:, None] for rule in RULES
+    }
+    points = {name: _rates(labels, own, clusters) for name, own in calls.items()}
+    chosen = locally(labels, probabilities, clusters)
+    there = influence.auc(labels, logits)
+    test = np.array([run.predictions["test"].logits for run in model.runs])
+    here = influence.auc(study.data.test.labels, test)
+    # The test set's patients are others: their numbers follow.
+    own = study.data.origins["test"].groups if study.data.origins else np.arange(test.shape[1])
+    apart = np.concatenate([clusters, clusters.max() + 1 + own])
+    regained = Estimate(np.nan)
+    if chosen is not None:
+        gain = _index(labels, chosen) - _index(labels, calls[YOUDEN.name])
+        regained = gain.estimate(clusters)
+    fits = [calibration.recalibrate(labels, one, clusters) for one in logits]
+    within_view, view_told = _views(found, logits, clusters)
+    return Asked(
+        auc=there.estimate(clusters),
+        sensitivity=points[YOUDEN.name].sensitivity,
+        specificity=points[YOUDEN.name].specificity,
+        here=intervals.intervals(study)[model.name][HALF.name]["auc"],
+        change=there.less(here).estimate(apart),
+        within_view=within_view,
+        view_told=view_told,
+        operating_points=points,
+        local=_rates(labels, chosen, clusters),
+        regained=regained,
+        predicted=float(probabilities.mean()),
+        intercept=float(np.mean([one.intercept for one in fits])),
+        slope=influence.slope(labels, logits).estimate(clusters),
+    )
+
+
+def _rates(labels: NDArray[np.uint8], calls: Bools | None, clusters: NDArray[np.int64]) -> Rates:
+    if calls is None:
+        return Rates(*(Estimate(np.nan),) * 3)
+    return Rates(
+        influence.proportion(calls, labels == 1, clusters),
+        influence.proportion(~calls, labels == 0, clusters),
+        _index(labels, calls).estimate(clusters),
+    )
+
+
+def _index(labels: NDArray[np.uint8], calls: Bools) -> influence.Measured:
+    """Youden's index: sensitivity less the share of false alarms."""
+    return influence.share(calls, labels == 1) - influence.share(calls, labels == 0)
+
+
+def _views(
+    found: answers.External, logits: Floats, clusters: NDArray[np.int64]
+) -> tuple[Estimate, Estimate]:
+    """The AUC over pairs of films of one view, and how well scores tell views of one class apart."""
+    views = np.array(found.known.get("view", ("",) * len(found.files)))
+    known, taken = views != "", np.isin(views, VIEWS)
+    within = _area(found.labels, logits, views, known, clusters)
+    return within, _area((views == VIEWS[0]) * 1, logits, found.labels, taken, clusters)
+
+
+def _area(
+    labels: NDArray[Any],
+    logits: Floats,
+    strata: NDArray[Any],
+    among: Bools,
+    clusters: NDArray[np.int64],
+) -> Estimate:
+    """An AUC within strata; NaN where there is no pair."""
+    try:
+        found = influence.auc(labels[among], logits[:, among], strata[among])
+    except metrics.MetricError:
+        return Estimate(np.nan)
+    return found.estimate(clusters[among])
+
+
+def _years(found: answers.External) -> Floats:
+    """Ages (N,), NaN where they are not known."""
+    given = found.known.get(AGE, ("",) * len(found.files))
+    return np.array([float(age) if age else np.nan for age in given])
+
+
+def _grouped(found: answers.External) -> Iterator[tuple[str, str, Bools]]:
+    """Kind, name and images (N,) of every group that has images."""
+    years = _years(found)
+    for low, high in BANDS:
+        name = f"{low}–{high - 1}" if np.isfinite(high) else f"{low} and more"
+        yield "age", name, (low <= years) & (years < high)
+    for kind in ("sex", "view"):
+        given = np.array(found.known.get(kind, ("",) * len(found.files)))
+        for name in np.unique(given[given != ""]).tolist():
+            yield kind, name, given == name
+
+
+def _groups(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
+    """Each model's AUC, and its rates at Youden's threshold of validation, in each group."""
+    for name, found in sets.items():
+        clusters = patients(found)
+        groups = [one for one in _grouped(found) if one[2].any()]
+        for model in ensemble.compared(study):
+            logits = found.of(model)
+            limits = np.array(model.thresholds(YOUDEN))[:, None]
+            for kind, group, members in groups:
+                labels, own = found.labels[members], clusters[members]
+                normal, positive = np.bincount(labels, minlength=2).tolist()
+                row: dict[str, Any] = {
+                    "set": name, "model": model.name, "kind": kind, "group": group,
+                    "negative": normal, "positive": positive,
+                }  # fmt: skip
+                area, rates = Estimate(np.nan), _rates(labels, None, own)
+                if min(normal, positive) >= LEAST:
+                    calls = metrics.probabilities(logits[:, members]) >= limits
+                    area = influence.auc(labels, logits[:, members]).estimate(own)
+                    rates = _rates(labels, calls, own)
+                yield row | _ends("auc", area) | _flat(rates)
+
+
+def _curves(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
+    """ROC curves here and there, first seeds, and every AUC with its interval."""
+    for name, found in sets.items():
+        for model in ensemble.compared(study):
+            own = {"set": name, "model": model.name}
+            there = Predictions(found.of(model)[0], found.labels)
+            for where, said in (("here", model.run.predictions["test"]), ("there", there)):
+                curve = zip(*metrics.roc(said.labels, said.probabilities), strict=True)
+                for x, y in curve if model in study.ran else ():
+                    place = {
+                        "false positive rate": round(float(x), 6),
+                        "sensitivity": round(float(y), 6),
+                    }
+                    yield (
+                        own
+                        | {"where": where, "kind": "roc"}
+                        | place
+                        | _ends("auc", Estimate(np.nan))
+                    )
+            judged = asked(study)[name].models[model.name]
+            for where, area in (("here", judged.here), ("there", judged.auc)):
+                place = {"false positive rate": np.nan, "sensitivity": np.nan}
+                yield own | {"where": where, "kind": "auc"} | place | _ends("auc", area)
+
+
+def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
+    """Scores of test and of each set, first seeds, as a histogram by model and class."""
+    for name, found in sets.items():
+        for model in study.ran:
+            there = Predictions(found.of(model)[0], found.labels)
+            both = {"here": model.run.predictions["test"], "there": there}
+            for row in histograms(model, study.about.classes, both):
+                yield {"set": name} | row
+
+
+def _changes(study: Study) -> Iterator[dict[str, Any]]:
+    for name, found in asked(study).items():
+        for model, judged in found.models.items():
+            row: dict[str, Any] = {"set": name, "model": model}
+            for measure in ("here", "auc", "change", "within_view", "view_told"):
+                row |= _ends(measure, getattr(judged, measure))
+            yield row
+
+
+def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
+    for name, found in asked(study).items():
+        observed = found.counts[study.about.positive] / found.images
+        for model, judged in found.models.items():
+            yield {
+                "set": name, "model": model, "predicted": judged.predicted, "observed": observed,
+                "intercept": judged.intercept, **_ends("slope", judged.slope),
+            }  # fmt: skip
+
+
+def _points(study: Study) -> Iterator[dict[str, Any]]:
+    """Rates at the study's thresholds and at those chosen there."""
+    for name, found in asked(study).items():
+        for model, judged in found.models.items():
+            own = {"set": name, "model": model}
+            for rule, rates in judged.operating_points.items():
+                yield own | {"threshold": rule} | _flat(rates)
+            yield own | {"threshold": "local"} | _flat(judged.local)
+
+
+def _flat(rates: Rates) -> dict[str, float]:
+    return {
+        key: value for name, rate in vars(rates).items() for key, value in _ends(name, rate).items()
+    }
+
+
+def _ends(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.value, f"{name} low": found.low, f"{name} high": found.high}

@@ -1,0 +1,82 @@
+"""`pneumo external`: asks a finished study's models about labelled images from elsewhere."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pneumo.base.errors import printable
+from pneumo.commands import options, terminal
+
+if TYPE_CHECKING:
+    from pneumo.base.estimate import Estimate
+
+
+def add(commands: Any) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "external",
+        help="ask a finished study's models about labelled images from another hospital",
+        epilog="Example: pneumo external hospital/labels.csv --profile paper",
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument(
+        "path",
+        type=Path,
+        metavar="FOLDER_OR_CSV",
+        help="a folder with one folder a class, or a CSV with the columns file and label, and where they are "
+        "known patient, age, sex and view",
+    )
+    parser.add_argument("--name", help="of the set; without it: its folder's")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
+    )
+    options.add_set(parser)
+    options.add_profile(parser)
+    options.add_device(parser)
+
+
+def run(chosen: argparse.Namespace) -> int:
+    """Run it; the exit status."""
+    from pneumo.data import labelled
+    from pneumo.record import plain
+    from pneumo.record.external import External
+    from pneumo.study import external, study
+
+    done = study.load(chosen.profile, chosen.data, dataset=chosen.dataset, size=chosen.size)
+    name = external.name_of(chosen.path) if chosen.name is None else chosen.name
+    found = labelled.read(chosen.path, done.data.size, done.about)
+    for line in (*found.warnings, *found.faults):
+        _tell(line)
+    external.ask(done, name, found, chosen.device)
+    from pneumo.analysis import writing  # whose libraries take seconds
+
+    _tell(f"writing the record to {study.record_folder(done)}")
+    record = writing.write(done)
+    if chosen.json:
+        print(json.dumps({name: record.results["external"][name]}, indent=1))
+    else:
+        asked = plain.from_plain(External, record.results["external"][name])
+        titles = {model.name: model.title for model in record.models.values()}
+        print(f"{name}: {asked.images:,} images, {asked.unreadable:,} left out")
+        rows = (
+            (titles[model], *map(_cell, (one.here, one.auc, one.sensitivity, one.specificity)))
+            for model, one in asked.models.items()
+        )
+        heading = "model | AUC here > | AUC there > | sensitivity > | specificity >"
+        terminal.console().print(terminal.grid(heading, rows))
+        print("Sensitivity and specificity at the threshold that Youden's J chose on validation.")
+    return 1 if found.faults else 0
+
+
+def _tell(line: str) -> None:
+    print(f"pneumo: {printable(line)}", file=sys.stderr)
+
+
+def _cell(found: "Estimate") -> str:
+    low, high = terminal.number(found.low, 3), terminal.number(found.high, 3)
+    return f"{terminal.number(found.value, 3)} ({low}–{high})"

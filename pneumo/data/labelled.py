@@ -1,0 +1,179 @@
+"""Labelled image files from elsewhere: a folder with a sub-folder a class, or a CSV that names files.
+
+What cannot be used is listed with its line or file; the rest is read.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pneumo.base.errors import PneumoError
+from pneumo.data import radiographs
+from pneumo.data.descriptions import Description
+from pneumo.data.radiographs import RadiographError
+
+FILE, LABEL, PATIENT, AGE = "file", "label", "patient", "age"
+KNOWN = (PATIENT, AGE, "sex", "view")  # what a CSV may say of an image besides
+IMAGES = "images"  # a folder beside a CSV in which its files are looked for, too
+OLDEST = 120  # years
+FEWEST = 2  # images of a class: of one, nobody can say what chance does
+
+
+class LabelledError(PneumoError):
+    """A folder or a CSV without labelled images."""
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The N images that could be read, with their labels and what is known of them."""
+
+    images: NDArray[np.uint8]  # (N, S, S), prepared as the set's own were
+    labels: NDArray[np.uint8]  # (N,), 1 for the class that is looked for
+    files: tuple[str, ...]  # (N,), as given
+    known: Mapping[
+        str, tuple[str, ...]
+    ]  # (N,) each, of KNOWN those that are there; empty: not known
+    faults: tuple[str, ...]  # why the others were left out, a line each: where, what, what to do
+    warnings: tuple[str, ...]  # what speaks against images being like the set's, a line each
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: str  # a line of a CSV, or a file
+    paths: tuple[Path, ...]  # where the image may lie, the likeliest first
+    cells: Mapping[str, str]
+
+
+class _FaultError(Exception):
+    """Why a row is left out."""
+
+
+def read(path: Path, size: int, about: Description) -> Labelled:
+    """The labelled images of a folder or a CSV.
+
+    Args:
+        path: a folder that holds a folder for each class, called as the class is in upper or lower case;
+            or a CSV in UTF-8 with the columns ``file`` and ``label`` and, where they are known, ``patient``,
+            ``age`` in years, ``sex`` and ``view``. Files are looked for beside the CSV, and in ``images/``
+            there.
+        size: side of the images, in pixels.
+        about: the set whose classes and preparation are meant.
+
+    Raises:
+        LabelledError: there is no such folder or CSV, a column is missing, or fewer than :data:`FEWEST`
+            images of a class can be read; then the message names the first fault.
+    """
+    found, images, faults, warnings = [], [], [], []
+    first: dict[Path, str] = {}  # where a file was met first
+    for row in _in_folder(path) if path.is_dir() else _in_csv(path):
+        file = _find(row.paths)
+        try:
+            label = _label(row.cells, about)
+            made = radiographs.read(file, size, about)
+            met = first.setdefault(file.resolve(), row.place)
+            _require(met == row.place, f"the same file as {met}; remove one of them")
+        except (_FaultError, RadiographError) as error:
+            faults.append(
+                str(error) if str(error).startswith(row.place) else f"{row.place}: {error}"
+            )
+        else:
+            found.append((label, row.cells))
+            images.append(made.image)
+            warnings += [f"{file}: {words}" for words in made.warnings]
+    counts = np.bincount([label for label, _ in found], minlength=2)
+    if min(counts) < FEWEST:
+        words = (
+            f"{path}: expected {FEWEST} readable images of each class or more, found {counts[0]} of "
+            f"{about.negative} and {counts[1]} of {about.positive}"
+        )
+        raise LabelledError("; the first fault: ".join([words, *faults[:1]]))
+    return Labelled(
+        np.stack(images),
+        np.array([label for label, _ in found], np.uint8),
+        tuple(cells[FILE] for _, cells in found),
+        {
+            name: tuple(cells[name] for _, cells in found)
+            for name in KNOWN
+            if all(name in cells for _, cells in found)
+        },
+        tuple(faults),
+        tuple(warnings),
+    )
+
+
+def _in_folder(folder: Path) -> Iterator[_Row]:
+    """Every file below a folder's sub-folders; their names are the labels. Hidden ones are none."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if (
+            path.is_file()
+            and len(name.parts) > 1
+            and not any(p.startswith(".") for p in name.parts)
+        ):
+            yield _Row(str(path), (path,), {FILE: name.as_posix(), LABEL: name.parts[0]})
+
+
+def _in_csv(path: Path) -> Iterator[_Row]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            header = [name.strip().lower() for name in next(lines, [])]
+            for name in (FILE, LABEL):
+                if header.count(name) != 1:
+                    raise LabelledError(
+                        f"{path}: expected a CSV with one column `{name}` in its first line, found "
+                        f"{', '.join(header) or 'nothing'}; separate columns by commas"
+                    )
+            for cells in lines:
+                if cells:
+                    own = dict(zip(header, map(str.strip, cells), strict=False))
+                    folders = path.parent, path.parent / IMAGES
+                    yield _Row(
+                        f"{path}, line {lines.line_num}",
+                        tuple(folder / own[FILE] for folder in folders),
+                        {
+                            name: own.get(name, "")
+                            for name in (FILE, LABEL, *KNOWN)
+                            if name in header
+                        },
+                    )
+    except OSError as error:
+        raise LabelledError(
+            f"{path}: expected a folder or a CSV, found none that can be read ({error.strerror})"
+        ) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LabelledError(f"{path}: expected a CSV in UTF-8 ({error}); save it as one") from None
+
+
+def _find(paths: tuple[Path, ...]) -> Path:
+    try:
+        return next((path for path in paths if path.is_file()), paths[0])
+    except OSError:  # no file can have this name, as who reads it will say
+        return paths[0]
+
+
+def _label(cells: Mapping[str, str], about: Description) -> int:
+    """A row's label, once its cells are found in order."""
+    for name in (FILE, LABEL, PATIENT):
+        _require(cells.get(name) != "", f"no {name}; fill in the cell")
+    age = cells.get(AGE) or "0"
+    try:
+        _require(0 <= float(age) <= OLDEST, f"expected an age of 0 to {OLDEST} years, found {age}")
+    except ValueError:
+        raise _FaultError(
+            f"expected an age in years, found {age!r}; leave unknown ones empty"
+        ) from None
+    given = cells[LABEL]
+    names = [name.casefold() for name in about.classes]
+    known = " or ".join(about.classes)
+    _require(given.casefold() in names, f"expected the label {known}, found {given!r}")
+    return names.index(given.casefold())
+
+
+def _require(holds: bool, words: str) -> None:
+    if not holds:
+        raise _FaultError(words)

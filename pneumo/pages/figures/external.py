@@ -1,0 +1,100 @@
+"""How well the models rank images from elsewhere, and how they score them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from pneumo.pages import style
+from pneumo.pages.figures.shift import score_grid
+from pneumo.pages.numbers import number, percent
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.external import External
+
+_SHIFT = 0.14  # between intervals of one model
+
+
+def curves(record: Record) -> Shown:
+    """Every model's AUC here and in each set, and the ROC curves of one set after the other."""
+    numbers, sets = record.figure("fig-external"), record.answer("external", dict[str, External])
+    canvas = style.figure(record, height=3.6)
+    areas, *charts = (style.plot(axes) for axes in canvas.subplots(1, 1 + len(sets)))
+    models = list(next(iter(sets.values())).models)
+    colours = [style.INK, *style.MODELS[3:], *style.MODELS[1:3]]
+    for place, (name, colour) in enumerate(zip(("test set", *sets), colours, strict=False)):
+        own = numbers.where(kind="auc", set=name if place else next(iter(sets)))
+        own = own.where(where="there" if place else "here")
+        rows = np.arange(len(models)) + (place - len(sets) / 2) * _SHIFT
+        ends = np.abs(np.stack([own["auc low"], own["auc high"]]) - own["auc"])
+        areas.errorbar(own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=name)
+    titles = (record.models[name].title.replace(" (", "\n(") for name in models)
+    areas.set_yticks(range(len(models)), list(titles), fontsize=style.SMALL)
+    areas.axvline(0.5, color=style.PALE, linewidth=1, zorder=0)
+    areas.invert_yaxis()
+    areas.set(xlabel="AUC")
+    areas.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize=style.SMALL)
+    looks = style.model_styles(record)
+    for axes, name in zip(charts, sets, strict=True):
+        for model in numbers.where(kind="roc").distinct("model"):
+            for where, faded in (("here", 0.35), ("there", 1)):
+                curve = numbers.where(kind="roc", set=name, model=model, where=where)
+                axes.plot(
+                    curve["false positive rate"], curve["sensitivity"],
+                    **looks[model], linewidth=1.4, alpha=faded,
+                )  # fmt: skip
+        axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
+        axes.set(xlabel="1 − specificity", ylabel="sensitivity", title=name, aspect="equal")
+    handles = [
+        Line2D([], [], **looks[model], label=record.models[model].title)
+        for model in numbers.where(kind="roc").distinct("model")
+    ]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.SMALL)
+    caption = (
+        "Left, AUC of every model on the test set and on images from elsewhere, mean over the seeds with "
+        "95 % intervals; the pale line is a model that knows nothing. Right, ROC curves of images from "
+        f"elsewhere, and pale those of the test set{_first(record)}."
+    )
+    told = "; ".join(f"on {name} {_stretch(one.auc.value for one in found.models.values())}"
+                     for name, found in sets.items())  # fmt: skip
+    here = _stretch(one.here.value for one in next(iter(sets.values())).models.values())
+    alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {told}."
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+def scores(record: Record) -> Shown:
+    """Each model's scores of each class on the test set and on the first set from elsewhere."""
+    numbers, sets = (
+        record.figure("fig-external-scores"),
+        record.answer("external", dict[str, External]),
+    )
+    name, about = next(iter(sets)), record.about
+    shown = numbers.where(set=name)
+    canvas = score_grid(record, shown, {"here": "test set", "there": name})
+    caption = (
+        f"Scores (logits) of {about.negative} images, above, and of {about.positive} images, below, for "
+        f"every model{_first(record)}: the test set as an outline, {name} filled, each with the same area. "
+        "The dotted line is the threshold that Youden's J chose on validation; what lies to its right is "
+        f"called {about.positive}."
+    )
+    alarms = "; ".join(
+        f"{record.models[model].title} {percent(1 - found.specificity.value, 0)}"
+        for model, found in sets[name].models.items()
+    )
+    alt = (
+        f"A grid of histograms, a column a model. Share of {about.negative} images of {name} to the right of "
+        f"the threshold: {alarms}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+FIGURES = {"fig-external": curves, "fig-external-scores": scores}
+
+
+def _stretch(values: Iterable[float]) -> str:
+    known = sorted(values)
+    return f"{number(known[0], 2)} to {number(known[-1], 2)}"
+
+
+def _first(record: Record) -> str:
+    return ", first seed" if len(record.profile.seeds) > 1 else ""

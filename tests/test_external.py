@@ -1,0 +1,362 @@
+"""Labelled images from elsewhere: what is read, asked, kept, and said of them in a record."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import FileDataset, FileMetaDataset
+
+from pneumo import record as records
+from pneumo.analysis import claims
+from pneumo.analysis import external as analysis
+from pneumo.base import paths
+from pneumo.commands.main import main
+from pneumo.data import labelled
+from pneumo.data.descriptions import PNEUMONIA
+from pneumo.data.labelled import LabelledError
+from pneumo.pages import fragments
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.tables import TABLES
+from pneumo.record import Estimate
+from pneumo.record.external import External
+from pneumo.statistics import metrics
+from pneumo.study import external, leftovers
+from pneumo.study import study as study_module
+from pneumo.study.study import YOUDEN
+
+COUNT = 40  # images of the phantom's test split that stand for another hospital's
+
+
+def make_hospital(phantom, folder):
+    """A CSV with images beside it, two of a patient, one of them as DICOM."""
+    (folder / "images").mkdir(parents=True)
+    lines = ["file,label,Patient,age,view,comment"]
+    for number, image in enumerate(phantom.test.images[:COUNT]):
+        name = f"{number}.{'dcm' if number == 0 else 'png'}"
+        save(image, folder / "images" / name)
+        label = PNEUMONIA.classes[phantom.test.labels[number]].upper()
+        view = "AP" if number % 3 else "PA"
+        lines.append(f"{name},{label},p{number // 2},{number},{view},x")
+    path = folder / "labels.csv"
+    path.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def hospital(phantom, tmp_path):
+    """Images of another hospital."""
+    return make_hospital(phantom, tmp_path / "Second Hospital")
+
+
+def save(image, path):
+    if path.suffix == ".png":
+        Image.fromarray(image).save(path)
+        return
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    film = FileDataset(path, {}, file_meta=meta, preamble=bytes(128))
+    film.SOPClassUID, film.Modality = pydicom.uid.ComputedRadiographyImageStorage, "CR"
+    film.SOPInstanceUID = pydicom.uid.generate_uid()
+    film.PhotometricInterpretation, film.SamplesPerPixel = "MONOCHROME2", 1
+    film.Rows, film.Columns = image.shape
+    film.BitsAllocated = film.BitsStored = 8
+    film.HighBit, film.PixelRepresentation = 7, 0
+    film.PixelData = image.tobytes()
+    film.save_as(path, enforce_file_format=True)
+
+
+def study_of(study):
+    """The same study from the store, where it knows nothing yet."""
+    return study_module.load(study.profile.name, "phantom")
+
+
+def rows(content):
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def test_a_csv_is_read_as_the_set_was_made(hospital, phantom):
+    found = labelled.read(hospital, 28, PNEUMONIA)
+    assert (found.images == phantom.test.images[:COUNT]).all()
+    assert (found.labels == phantom.test.labels[:COUNT]).all()
+    assert list(found.known) == ["patient", "age", "view"]
+    assert found.known["patient"][:3] == ("p0", "p0", "p1")
+    assert found.faults == ()
+
+
+def test_a_folder_a_class_is_a_set_too(hospital, phantom, tmp_path):
+    for number, label in enumerate(phantom.test.labels[:COUNT]):
+        (path,) = (hospital.parent / "images").glob(f"{number}.*")
+        place = tmp_path / "made" / PNEUMONIA.classes[label].title()
+        place.mkdir(parents=True, exist_ok=True)
+        path.rename(place / path.name)
+    (tmp_path / "made" / "Normal" / ".DS_Store").write_text("hidden")
+    (tmp_path / "made" / "normal" / "notes.txt").parent.mkdir(exist_ok=True)
+    (tmp_path / "made" / "normal" / "notes.txt").write_text("no image")
+    (tmp_path / "made" / "README").write_text("in no class")
+    found = labelled.read(tmp_path / "made", 28, PNEUMONIA)
+    assert sorted(found.labels) == sorted(phantom.test.labels[:COUNT])
+    assert found.known == {}
+    (fault,) = found.faults
+    assert fault.startswith(f"{tmp_path / 'made' / 'normal' / 'notes.txt'}: expected an image")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("gone.png,normal,a,1", "expected an image or a DICOM file, found nothing of that name"),
+        ("text.png,normal,a,1", "expected an image (PNG, JPEG, TIFF, …) or DICOM, found neither"),
+        ("1.png,covid,a,1", "expected the label normal or pneumonia, found 'covid'"),
+        ("1.png,,a,1", "no label; fill in the cell"),
+        (",normal,a,1", "no file; fill in the cell"),
+        ("1.png,normal,,1", "no patient; fill in the cell"),
+        ("1.png", "no label; fill in the cell"),
+        ("1.png,normal,a,old", "expected an age in years, found 'old'; leave unknown ones empty"),
+        ("1.png,normal,a,414", "expected an age of 0 to 120 years, found 414"),
+        ("1.png,normal,a,nan", "expected an age of 0 to 120 years, found nan"),
+        ("2.png,normal,a,1", "the same file as"),
+        (f"{'x' * 300}.png,normal,a,1", "File name too long"),
+        ("a\0b.png,normal,a,1", "found nothing of that name"),
+    ],
+)
+def test_a_bad_row_is_named_by_its_line_and_the_rest_is_read(row, said, hospital):
+    good = [f"{number}.png,{label},a,{age}" for number, (label, age) in enumerate(
+        [("pneumonia", ""), ("normal", 3), ("normal", 0), ("pneumonia", 70)], start=2)]  # fmt: skip
+    hospital.write_text("\n".join(["file,label,patient,age", *good[:2], row, *good[2:]]))
+    (hospital.parent / "text.png").write_text("no image")
+    found = labelled.read(hospital, 28, PNEUMONIA)
+    assert found.files == ("2.png", "3.png", "4.png", "5.png")
+    (fault,) = found.faults
+    assert fault.startswith(f"{hospital}, line 4: ")
+    assert said in fault
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "one column `file` in its first line, found nothing"),
+        (b"file;label\n1.png;normal\n", "found file;label; separate columns by commas"),
+        (b"file,file,label\n", "one column `file`"),
+        (b"file\n1.png\n", "one column `label`"),
+        (b"file,label\n1.png,normal\n2.png,x\n", "found 1 of normal and 0 of pneumonia; the first fault: "),
+        (b"\xff\xfe", "expected a CSV in UTF-8"),
+        (None, "found none that can be read (No such file or directory)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_set_is_refused_in_one_sentence(content, said, hospital):
+    hospital.unlink() if content is None else hospital.write_bytes(content)
+    with pytest.raises(LabelledError) as raised:
+        labelled.read(hospital, 28, PNEUMONIA)
+    assert said in str(raised.value)
+    assert str(hospital) in str(raised.value)
+
+
+@pytest.fixture(scope="module")
+def told(study, home, phantom, tmp_path_factory):
+    """What `pneumo external` says of a CSV with one bad line: exit status, output, errors; and the record."""
+    folder = tmp_path_factory.mktemp("told")
+    for name in ("runs", "probes", "studies"):
+        hidden = shutil.ignore_patterns(".*")
+        shutil.copytree(home / name, folder / "home" / name, ignore=hidden, copy_function=os.link)
+    path = make_hospital(phantom, folder / "Second Hospital")
+    with path.open("a") as file:
+        file.write("gone.png,normal,p1,1,AP,x\n")
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("PNEUMO_HOME", str(folder / "home"))
+        patch.setenv("PNEUMO_PROFILE", study.profile.name)
+        status = main(["external", str(path), "--json", "--data", "phantom"])
+    record = records.read(folder / "home" / "records" / study.profile.name)
+    return SimpleNamespace(
+        status=status,
+        out=out.getvalue(),
+        err=err.getvalue(),
+        path=path,
+        record=record,
+        home=folder / "home",
+    )
+
+
+def test_the_command_prints_what_the_record_says(told, study):
+    assert told.status == 1
+    missing = told.path.parent / "gone.png"
+    assert f"pneumo: {told.path}, line {COUNT + 2}: {missing}: expected an image" in told.err
+    found = json.loads(told.out)["second-hospital"]
+    assert told.record.results["external"] == {"second-hospital": found}
+    assert (found["images"], found["unreadable"], found["patients"]) == (COUNT, 1, COUNT // 2)
+    assert list(found["models"]) == [*(model.name for model in study.ran), "ensemble"]
+    assert "external-holds" in told.record.claims
+    assert not [path for path in leftovers.find(told.home) if path.parent.name == "external"]
+
+
+def test_every_seed_is_asked_and_its_mean_reported(told, study, phantom):
+    labels, record = phantom.test.labels[:COUNT], told.record
+    found = record.results["external"]["second-hospital"]
+    for model in study.ran:
+        said = [run.predictions["test"].probabilities[:COUNT] for run in model.runs]
+        for run, one in zip(model.runs, said, strict=True):
+            kept = rows(record.read(f"external/second-hospital/{model.name}-s{run.seed}.csv"))
+            assert [float(row["probability"]) for row in kept] == pytest.approx(one, abs=1e-6)
+            assert [row["label"] == "pneumonia" for row in kept] == (labels == 1).tolist()
+            assert kept[0]["file"] == "0.dcm"
+        own = found["models"][model.name]
+        assert {"mean", "low", "high"} == set(own["auc"]) == set(own["sensitivity"])
+        expected = np.mean([metrics.auc(labels, one) for one in said])
+        assert own["auc"]["mean"] == pytest.approx(expected)
+        assert own["change"]["value"] == pytest.approx(expected - own["here"]["mean"])
+        rates = [
+            metrics.confusion(labels, one, limit)
+            for one, limit in zip(said, model.thresholds(YOUDEN), strict=True)
+        ]
+        assert own["sensitivity"]["mean"] == pytest.approx(np.mean([c.sensitivity for c in rates]))
+        assert own["specificity"]["mean"] == pytest.approx(np.mean([c.specificity for c in rates]))
+
+
+def test_the_record_names_no_patient(told):
+    facts = rows(told.record.read("external/second-hospital/labels.csv"))
+    assert list(facts[0]) == ["file", "label", "patient", "age", "view"]
+    assert [row["patient"] for row in facts[:3]] == ["0", "0", "1"]
+    found = told.record.answer("external", dict[str, External])["second-hospital"]
+    assert (found.ages.youngest, found.ages.oldest, found.ages.children) == (0, COUNT - 1, 18)
+    assert sum(found.views["AP"].values()) + sum(found.views["PA"].values()) == COUNT
+
+
+@pytest.mark.parametrize("shown", [FIGURES, TABLES], ids=["figures", "tables"])
+def test_the_page_shows_what_the_record_holds(shown, told):
+    anchors = [anchor for anchor in shown if "external" in anchor]
+    kind = "figures" if shown is FIGURES else "tables"
+    assert anchors
+    for anchor in anchors:
+        assert shown[anchor](told.record).caption
+        assert f"{kind}/{anchor}.csv" in told.record.sums
+
+
+def test_the_page_says_what_was_found_and_without_images_how_to_ask(told, record):
+    sets = told.record.answer("external", dict[str, External])
+    for fragment in ("external", "external-thresholds", "external-shift", "external-limits"):
+        assert "second-hospital" in fragments.render(told.record, fragment, sets=sets)
+    assert record.results["external"] == {}
+    assert "pneumo external FOLDER_OR_CSV" in fragments.render(record, "external", sets={})
+    for fragment in ("external-thresholds", "external-shift"):
+        assert not fragments.render(record, fragment, sets={}).strip()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_set_is_asked_about_once_and_stays_known(study, hospital, monkeypatch):
+    found, done = labelled.read(hospital, 28, PNEUMONIA), study_of(study)
+    for name in "ab":
+        external.ask(done, name, found)
+
+    def refuse(*_):
+        raise AssertionError("the networks were asked again")
+
+    monkeypatch.setattr("pneumo.study.questions.load_network", refuse)
+    first = external.kept(done)
+    assert list(first) == list(external.kept(study_of(study))) == ["a", "b"]
+    again = external.ask(done, "b", replace(found, labels=1 - found.labels))
+    assert (again.labels == 1 - first["b"].labels).all()
+    assert all((again.logits[run] == said).all() for run, said in first["b"].logits.items())
+    # Other images are another question, and other runs know of none.
+    with pytest.raises(AssertionError, match="asked again"):
+        external.ask(done, "b", replace(found, images=255 - found.images))
+    assert external.kept(replace(done, models=done.models[1:])) == {}
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("name", ["", "a b", "../a", "A", "a--b", "a.b"])
+def test_a_name_that_would_be_no_file_is_refused(name, study, hospital):
+    with pytest.raises(external.ExternalError, match="single hyphens, found"):
+        external.ask(study_of(study), name, labelled.read(hospital, 28, PNEUMONIA))
+
+
+def test_a_damaged_answer_is_named(study, store, hospital):
+    done = study_of(study)
+    external.ask(done, "made", labelled.read(hospital, 28, PNEUMONIA))
+    (path,) = (store / "external").iterdir()
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(external.ExternalError, match=f"{path.name} is damaged"):
+        external.kept(done)
+
+
+@pytest.mark.usefixtures("store")
+def test_patients_with_many_images_widen_intervals(study, hospital):
+    """Four copies of each image tell no more than one, once they are said to be of one patient."""
+    found = labelled.read(hospital, 28, PNEUMONIA)
+    many = replace(
+        found,
+        images=np.repeat(found.images, 4, axis=0),
+        labels=np.repeat(found.labels, 4),
+        files=tuple(str(number) for number in range(4 * COUNT)),
+    )
+    widths = []
+    for known in ({}, {"patient": tuple(str(number // 4) for number in range(4 * COUNT))}):
+        external.ask(study_of(study), "made", replace(many, known=known))
+        asked = analysis.asked(study_of(study))["made"].models["ensemble"]
+        widths.append(asked.auc.high - asked.auc.low)
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
+
+
+def test_thresholds_from_there_are_judged_on_other_patients():
+    """Scores that tell nothing seem to tell something at a threshold chosen on themselves."""
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60).astype(np.uint8)
+    patients = np.arange(120) // 3
+    flattered, honest = [], []
+    for _ in range(40):
+        scores = generator.random((1, 120))
+        at = metrics.youden_threshold(labels, scores[0])
+        for found, calls in (
+            (flattered, scores >= at),
+            (honest, analysis.locally(labels, scores, patients)),
+        ):
+            found.append(calls[0, labels == 1].mean() - calls[0, labels == 0].mean())
+    assert np.mean(flattered) > 0.1
+    assert abs(np.mean(honest)) < 0.05
+
+
+def test_no_local_threshold_without_two_classes_elsewhere():
+    assert (
+        analysis.locally(np.array([0, 0, 1], np.uint8), np.ones((1, 3)), np.array([0, 1, 1]))
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.04, 0.03, "supported"),
+        (-0.2, -0.06, "refuted"),
+        (-0.2, -0.04, "inconclusive"),
+    ],
+)
+def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
+    low, high, expected, study, told, monkeypatch
+):
+    assert claims._external_holds(study) == []
+    (found,) = told.record.answer("external", dict[str, External]).values()
+    change = Estimate((low + high) / 2, low, high)
+    models = {name: replace(one, change=change) for name, one in found.models.items()}
+    monkeypatch.setattr(analysis, "asked", lambda _: {"made": replace(found, models=models)})
+    (claim,) = claims._external_holds(study)
+    assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
+    assert "on the images of made" in claim.finding
+
+
+def test_the_public_films_that_the_project_lists_can_be_asked_about():
+    with (paths.root() / "report" / "external" / "nih" / "labels.csv").open(
+        encoding="utf-8"
+    ) as file:
+        listed = list(csv.DictReader(file))
+    assert list(listed[0]) == ["file", "label", *labelled.KNOWN]
+    assert {row["label"] for row in listed} == set(PNEUMONIA.classes)
+    assert all(re.fullmatch(r"\d{8}_\d{3}\.png", row["file"]) for row in listed)
+    assert len({row["file"] for row in listed}) == len(listed)
