@@ -50,7 +50,8 @@ def test_the_variance_of_an_auc_is_obuchowskis():
 def test_cases_of_their_own_give_delongs_error():
     labels, scores, _ = drawn(1, count=200, each=1)
     found = influence.auc(labels, scores).estimate(np.arange(200))
-    against = metrics.delong(labels, metrics.probabilities(scores[0]), np.full(200, 0.5))
+    chance = metrics.probabilities(scores[0])
+    against = clusters.delong(labels, chance, np.full(200, 0.5), np.arange(200))
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * against.standard_error, rel=0.01)
 
 
