@@ -5,7 +5,7 @@
 # returns the first series, whichever file was named. Two chest films of two patients in one folder are two series, so
 # every name gives the same picture. imageio.v2.imread on the same names is right.
 #
-# Seen: a.dcm holds 11, b.dcm holds 22; v3 gives 11 for both, v2 gives 11 and 22.
+# Seen: a.dcm holds 11, b.dcm holds 22; v3 gives 11 for both (or 22, as the identifiers sort), v2 gives 11 and 22.
 # Expected: the pixels of the named file.
 # Why it matters: chest radiographs are one-image series and lie in one folder by the thousand. Each label is then paired
 # with one and the same image; the shape is right and nothing is raised.
@@ -53,5 +53,6 @@ for version, imread in (("v3", imageio.v3.imread), ("v2", imageio.v2.imread)):
     with contextlib.redirect_stdout(io.StringIO()):  # a progress bar
         seen[version] = [int(imread(f"films/{name}.dcm")[0, 0]) for name in "ab"]
 print(seen)
-assert seen == {"v3": [11, 11], "v2": [11, 22]}
+assert seen["v2"] == [11, 22]
+assert seen["v3"] in ([11, 11], [22, 22])  # which is first depends on the random identifiers
 PYTHON
