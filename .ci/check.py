@@ -21,7 +21,8 @@ from report.engine import check  # noqa: E402
 
 ANCHORS = {
     "index": ["fig-summary", "tbl-summary"],
-    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit"],
+    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit",
+             "tbl-origins", "fig-recipe"],
     "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
     "transfer": ["fig-transfer-curves", "tbl-comparison"],
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-pairs", "tbl-operating-points", "tbl-promise",
