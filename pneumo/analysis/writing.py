@@ -19,6 +19,7 @@ from pneumo.analysis import (
     evidence,
     external,
     grad_cam,
+    kinds,
     mistakes,
     origins,
     patients,
@@ -26,6 +27,7 @@ from pneumo.analysis import (
     sanity_checks,
     seeds,
     shift,
+    sizes,
     summary,
     trainings,
 )
@@ -49,6 +51,8 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     sanity_checks.part,
     evidence.part,
     evaluation.part,
+    kinds.part,
+    sizes.part,
     mistakes.part,
     shift.part,
     patients.part,
@@ -109,11 +113,14 @@ def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
 
 
 def _labels(study: Study) -> Iterator[Iterable[object]]:
-    yield "split", "index", "label", "sha256"
+    """Of images larger than thumbnails there is a column more: the thumbnail of the same film."""
+    films = study.data.thumbnails if study.data.size != files.SIDE else {}
+    yield "split", "index", "label", "sha256", *(["film"] if films else [])
     for name in ("val", "test"):
         split = study.data.splits[name]
         for index, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
-            yield name, index, int(label), images.digest(image)
+            film = [images.digest(films[name][index])] if films else []
+            yield name, index, int(label), images.digest(image), *film
 
 
 def _predictions(study: Study, run: Run, split: str) -> Iterator[tuple[int, str]]:
