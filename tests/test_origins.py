@@ -114,7 +114,7 @@ def test_the_published_origins_are_counted_as_the_readme_of_the_data_counts_them
 def test_unknown_images_share_no_patient_and_are_no_patient():
     kinds, patients = np.array(["", "virus"]), np.array([-1, 3])
     split = origins.Origins(kinds, patients, np.ones(2))
-    counted = origins.count({name: split for name in data.SPLITS})
+    counted = origins.count(dict.fromkeys(data.SPLITS, split))
     assert counted.known == 3
     assert counted.patients == {"train": 1, "val": 1, "test": 1}
     assert counted.validation_images_sharing == counted.test_images_sharing == 1
