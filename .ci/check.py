@@ -21,11 +21,14 @@ from report.engine import check  # noqa: E402
 
 ANCHORS = {
     "index": ["fig-summary", "tbl-summary"],
-    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit"],
+    "data": ["fig-examples", "fig-class-balance", "fig-augmentation", "tbl-data", "tbl-audit",
+             "tbl-origins", "fig-recipe"],
     "simple-cnn": ["fig-cnn-architecture", "fig-cnn-curves"],
     "transfer": ["fig-transfer-curves", "tbl-comparison"],
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-pairs", "tbl-operating-points", "tbl-promise",
+                   "fig-kinds", "tbl-kinds",
                    "fig-errors", "fig-missed-by-all", "fig-mean-images"],
+    "size": ["tbl-published", "tbl-goals"],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
     "external": ["sec-external", "sec-external-limits"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration", "threshold-explorer",
@@ -44,7 +47,7 @@ OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
 # What has no numbers in the record: guidelines, claims (they are in results.json), what tests and benchmarks
 # measured, the reference record's own, one image under corruptions, and the captions' ids.
 OF_NO_RECORD = re.compile(
-    r"tbl-(tripod|claim|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
+    r"tbl-(tripod|claim|published|goals|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
 )
 REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet",

@@ -6,8 +6,12 @@ import numpy as np
 import torch
 
 from pneumo import data
-from pneumo.data import datasets, origins
+from pneumo.analysis.origins import steps
+from pneumo.commands import main as cli
+from pneumo.data import datasets, origins, radiographs
 from pneumo.data.origins import KINDS
+from pneumo.pages import fragments
+from pneumo.record.origins import Origins
 from pneumo.training.augmentation import LEAST_SEEN, reframing
 from pneumo.training.recipes import CONTROLS, RECIPES, find_recipe
 
@@ -84,3 +88,70 @@ def test_a_recipe_without_the_added_fields_keeps_its_key():
     assert "framing" not in fields["augmentation"]
     assert CONTROLS["simple-cnn-unshared-patients"].to_dict()["unshared_patients"]
     assert find_recipe("simple-cnn-held-out-framing").to_dict()["augmentation"]["framing"]
+
+
+def test_the_published_origins_are_counted_as_the_readme_of_the_data_counts_them():
+    """Built from the table itself, so that it needs no image: each row is an image."""
+    rows = {name: [] for name in data.SPLITS}
+    for by_split in origins._table().values():
+        for name, found in by_split.items():
+            rows[name] += found
+    counted = origins.count(
+        {
+            name: origins.Origins(*(np.array(column) for column in zip(*own, strict=True)))
+            for name, own in rows.items()
+        }
+    )
+    assert counted.known == 5856
+    assert counted.patients == {"train": 2502, "val": 465, "test": 431}
+    assert list(counted.kinds["train"].values()) == [1214, 2273, 1221]
+    assert list(counted.kinds["test"].values()) == [234, 242, 148]
+    assert counted.validation_images_sharing == 372
+    assert counted.validation_images_sharing_within_kind == 256
+    assert counted.test_images_sharing == 0
+
+
+def test_unknown_images_share_no_patient_and_are_no_patient():
+    kinds, patients = np.array(["", "virus"]), np.array([-1, 3])
+    split = origins.Origins(kinds, patients, np.ones(2))
+    counted = origins.count(dict.fromkeys(data.SPLITS, split))
+    assert counted.known == 3
+    assert counted.patients == {"train": 1, "val": 1, "test": 1}
+    assert counted.validation_images_sharing == counted.test_images_sharing == 1
+
+
+def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
+    told = record.answer("origins", Origins)
+    assert told.known == record.data.total()
+    assert set(record.results["origins"]) >= {
+        "known", "patients", "validation_images_sharing", "kinds"
+    }  # fmt: skip
+    assert cli.main(["data", "--data", "phantom"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{told.validation_images_sharing} validation images share a patient" in printed
+    assert f"{told.validation_images_sharing_within_kind} counted within one kind" in printed
+    for name, kinds in told.kinds.items():
+        numbers = [name, *map(str, kinds.values()), str(told.patients[name])]
+        assert numbers in [line.split() for line in printed.splitlines()]
+
+
+def test_of_breasts_no_origins_are_known(capsys):
+    assert cli.main(["data", "--data", "phantom", "--dataset", "breastmnist"]) == 0
+    assert "the origins of these images are unknown" in capsys.readouterr().out
+
+
+def test_images_that_the_table_does_not_know_are_counted_and_said(record):
+    told = record.answer("origins", Origins)
+    some = replace(told, known=told.known - 3)
+    assert "3 images are not among the published ones" in fragments.render(
+        record, "origins", origins=some
+    )
+    assert "Each of the" in fragments.render(record, "origins", origins=told)
+    assert "is not known here" in fragments.render(record, "origins", origins=None)
+
+
+def test_the_steps_that_are_drawn_are_those_that_a_film_goes_through(tmp_path):
+    drawn = steps()
+    drawn["film"].save(tmp_path / "film.png")
+    assert np.array_equal(radiographs.read(tmp_path / "film.png").image, drawn["stored"])
+    assert not np.array_equal(drawn["resized"], drawn["stored"])

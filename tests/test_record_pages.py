@@ -51,8 +51,16 @@ def test_what_is_shown_has_its_numbers_in_the_record(anchor, record):
     assert computed.is_file() or anchor in NO_NUMBERS
 
 
-# What is made of the answers in results.json, or of files beside the record.
-NO_NUMBERS = {"fig-corruptions", "tbl-claim", "tbl-claims", "tbl-tripod"}
+# What is made of the answers in results.json, or of files beside the record; and what needs a larger study.
+NO_NUMBERS = {
+    "fig-corruptions",
+    "tbl-claim",
+    "tbl-claims",
+    "tbl-tripod",
+    "tbl-published",
+    "tbl-goals",
+}
+NO_NUMBERS |= {"fig-size", "tbl-size"}
 
 
 def test_a_figure_is_printed_with_both_drawings_caption_and_mark(

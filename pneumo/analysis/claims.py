@@ -11,6 +11,7 @@ from pneumo.analysis import (
     comparison,
     evidence,
     external,
+    kinds,
     mistakes,
     robustness,
     sanity_checks,
@@ -18,6 +19,7 @@ from pneumo.analysis import (
 )
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim, Verdict
+from pneumo.record.kinds import PNEUMONIAS
 from pneumo.statistics import clusters, metrics
 from pneumo.statistics.comparison import mean_difference
 from pneumo.study import ensemble, operating_points, selection
@@ -35,6 +37,8 @@ FACE_VALUE_SLOPES = (0.8, 1.25)
 FACE_VALUE_ERROR = 0.05
 # As the evidence names the test of two proportions, whose counts are divided by the design effects.
 _CHI = "Rao and Scott's χ² test"
+# One film in twenty: what a reader of the two kinds' sensitivities would begin to act on.
+KINDS_MARGIN = 0.05
 
 
 def decide(study: Study) -> tuple[Claim, ...]:
@@ -451,6 +455,47 @@ def _external_holds(study: Study) -> list[Claim]:
     ]
 
 
+def _kinds_differ(study: Study) -> list[Claim]:
+    """Sensitivity for bacterial films less that for viral ones, against a margin to either side."""
+    found = kinds.by_kind(study)
+    if not found:
+        return []
+    model = selection.best(study)
+    own = found[model.name]
+    change = kinds.differences(own)[YOUDEN.name]
+    verdict: Verdict = "inconclusive"
+    if change.low > KINDS_MARGIN or change.high < -KINDS_MARGIN:
+        verdict = "supported"
+    elif change.low > -KINDS_MARGIN and change.high < KINDS_MARGIN:
+        verdict = "refuted"
+    rates = [own[kind][YOUDEN.name]["recall"].value for kind in PNEUMONIAS]
+    more, less = ("bacterial", "viral") if change.value > 0 else ("viral", "bacterial")
+    points = f"{100 * KINDS_MARGIN:g} percentage points"
+    return [
+        Claim(
+            "kinds-differ",
+            f"Sensitivity for bacterial and for viral films differs by more than {points}.",
+            verdict,
+            f"{model.title} at the threshold of {YOUDEN.title}: {_percent(rates[0])} of bacterial films "
+            f"found, {_percent(rates[1])} of viral ones, means over {len(model.runs)} "
+            f"{'seed' if len(model.runs) == 1 else 'seeds'}; difference {_signed(100 * change.value, 1)} "
+            f"points (95 % interval by patient {_signed(100 * change.low, 1)} to "
+            f"{_signed(100 * change.high, 1)})",
+            finding={
+                "supported": f"More {more} than {less} films are found, by more than {points}.",
+                "refuted": f"Bacterial and viral films are found about equally often, within {points}.",
+                "inconclusive": f"Whether bacterial and viral films are found equally often within {points} "
+                "is open.",
+            }[verdict],
+            seeds=len(model.runs),
+            margin=KINDS_MARGIN,
+            estimate=change.value,
+            low=change.low,
+            high=change.high,
+        )
+    ]
+
+
 _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _imbalanced,
     _accuracy_misleads,
@@ -469,6 +514,7 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     _attends_to_lungs,
     _saliency_depends_on_weights,
     _external_holds,
+    _kinds_differ,
 )
 
 

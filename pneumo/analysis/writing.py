@@ -19,12 +19,15 @@ from pneumo.analysis import (
     evidence,
     external,
     grad_cam,
+    kinds,
     mistakes,
+    origins,
     patients,
     robustness,
     sanity_checks,
     seeds,
     shift,
+    sizes,
     summary,
     trainings,
 )
@@ -48,10 +51,13 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     sanity_checks.part,
     evidence.part,
     evaluation.part,
+    kinds.part,
+    sizes.part,
     mistakes.part,
     shift.part,
     patients.part,
     data_audit.part,
+    origins.part,
     duplicates.part,
     seeds.part,
     external.part,
@@ -107,11 +113,14 @@ def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
 
 
 def _labels(study: Study) -> Iterator[Iterable[object]]:
-    yield "split", "index", "label", "sha256"
+    """Of images larger than thumbnails there is a column more: the thumbnail of the same film."""
+    films = study.data.thumbnails if study.data.size != files.SIDE else {}
+    yield "split", "index", "label", "sha256", *(["film"] if films else [])
     for name in ("val", "test"):
         split = study.data.splits[name]
         for index, (image, label) in enumerate(zip(split.images, split.labels, strict=True)):
-            yield name, index, int(label), images.digest(image)
+            film = [images.digest(films[name][index])] if films else []
+            yield name, index, int(label), images.digest(image), *film
 
 
 def _predictions(study: Study, run: Run, split: str) -> Iterator[tuple[int, str]]:

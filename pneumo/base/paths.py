@@ -76,9 +76,12 @@ def reference(label: str = "") -> Path:
     """The folder of the reference study's numbers, which need not be there.
 
     Args:
-        label: of a data set and size, as :func:`pneumo.data.descriptions.label` gives it.
+        label: of a data set and size, as :func:`pneumo.data.descriptions.label` gives it; the name of
+            PneumoniaMNIST is left out.
     """
-    return root() / "report" / "-".join(filter(None, ("reference", label)))
+    return (
+        root() / "report" / "-".join(filter(None, ("reference", label.removeprefix(f"{DATASET}-"))))
+    )
 
 
 def guidelines() -> Path:
@@ -89,3 +92,8 @@ def guidelines() -> Path:
 def citation() -> Path:
     """The folder of the forms in which the report's pages tell how it is cited."""
     return root() / "report" / "citation"
+
+
+def published() -> Path:
+    """The file of the results that others published, and of the project's goals."""
+    return root() / "report" / "published.toml"

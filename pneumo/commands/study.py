@@ -113,17 +113,21 @@ def _is_current(asked: Any, labels: set[str]) -> bool:
     """Whether the record there is was made from these runs by this version."""
     from pneumo import __version__
     from pneumo.analysis import ANALYSIS_VERSION
-    from pneumo.record import RecordError, read
+    from pneumo.record import RecordError, files, finding, read
     from pneumo.study.study import record_folder
 
     try:
         record = read(record_folder(asked))
     except RecordError:
         return False
-    made = record.provenance
+    made, found = record.provenance, None
+    if asked.data.size == files.SIDE and not asked.data.is_phantom:
+        found = finding.larger(asked.profile.name, record.data.dataset, record.test_digests())
+    compared = (record.results.get("sizes") or {}).get("record")
     return (
         made.pneumo == __version__
         and record.results.get("analysis_version") == ANALYSIS_VERSION
         and record.data.order == asked.data.order
+        and compared == (found and found.sums[files.RESULTS])
         and {run.run for run in made.runs} == labels
     )

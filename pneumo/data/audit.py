@@ -1,11 +1,12 @@
 """What a data set holds: cases by class, exact copies within splits and across them, contradicting labels."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from pneumo.base.errors import printable
+from pneumo.data import origins
 from pneumo.data.datasets import SPLITS, Dataset
 
 
@@ -58,27 +59,61 @@ def audit(dataset: Dataset) -> Audit:
 
 
 def report_lines(dataset: Dataset) -> list[str]:
-    """What `pneumo data` prints: the set, source, fingerprint, counts and the audit."""
+    """What `pneumo data` prints: the set, source, fingerprint, counts, the audit and the origins."""
     found, about = audit(dataset), dataset.about
     published = "published" if dataset.published else "not known to be published"
     titles = [*about.classes, "total", "distinct", "duplicates"]
-    widths = [max(8, len(title) + 2) for title in titles]
     lines = [
         f"data set     {about.title}",
         f"source       {dataset.source} ({printable(dataset.location)})",
         f"fingerprint  {dataset.fingerprint} ({published})",
         f"size         {dataset.size}×{dataset.size} pixels",
         "",
-        f"{'split':<8}" + "".join(f"{title:>{w}}" for title, w in zip(titles, widths, strict=True)),
+        *_columns(
+            titles,
+            {
+                name: [*counts.values(), split.images, split.distinct, split.duplicates]
+                for (name, counts), split in zip(
+                    dataset.counts().items(), found.splits, strict=True
+                )
+            },
+        ),
+        "",
+        *(
+            f"{count:,} images are in both {first} and {second}"
+            for (first, second), count in found.shared.items()
+        ),
+        f"{found.label_conflicts:,} images have copies with different labels",
+        "",
+        *_origins(dataset),
     ]
-    for (name, counts), split in zip(dataset.counts().items(), found.splits, strict=True):
-        cells = [*counts.values(), split.images, split.distinct, split.duplicates]
-        row = "".join(f"{cell:>{w},}" for cell, w in zip(cells, widths, strict=True))
-        lines.append(f"{name:<8}{row}")
-    lines.append("")
-    lines += [
-        f"{count:,} images are in both {first} and {second}"
-        for (first, second), count in found.shared.items()
-    ]
-    lines.append(f"{found.label_conflicts:,} images have copies with different labels")
     return [*lines, *(["", "synthetic phantom, not medical data"] if dataset.is_phantom else [])]
+
+
+def _origins(dataset: Dataset) -> list[str]:
+    """Kinds and patients by split, and how many images share a patient."""
+    if dataset.origins is None:
+        return ["the origins of these images are unknown: no table has their patients"]
+    found = origins.count(dataset.origins)
+    total = sum(len(split.labels) for split in dataset.splits.values())
+    return [
+        *_columns(
+            [*origins.KINDS, "patients"],
+            {name: [*found.kinds[name].values(), found.patients[name]] for name in SPLITS},
+        ),
+        "",
+        f"{total - found.known:,} images are not in the table of origins",
+        f"{found.validation_images_sharing:,} validation images share a patient with training, "
+        f"{found.validation_images_sharing_within_kind:,} counted within one kind",
+        f"{found.test_images_sharing:,} test images share a patient with training or validation",
+    ]
+
+
+def _columns(titles: Sequence[str], rows: Mapping[str, Sequence[int]]) -> list[str]:
+    """Numbers by split under their titles, a line a split."""
+    widths = [max(8, len(title) + 2) for title in titles]
+    lines = [f"{'split':<8}" + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True))]
+    for name, numbers in rows.items():
+        cells = (f"{number:>{w},}" for number, w in zip(numbers, widths, strict=True))
+        lines.append(f"{name:<8}" + "".join(cells))
+    return lines

@@ -101,14 +101,16 @@ class Dataset:
             return None
         if self.is_phantom:
             return origins.invented({name: split.labels for name, split in self.splits.items()})
-        images = {name: split.images for name, split in self.splits.items()}
-        if self.size != DEFAULT_SIZE:
-            images = self._thumbnails()
-        found = origins.look_up(images)
+        found = origins.look_up(self.thumbnails)
         return found if any(split.known.any() for split in found.values()) else None
 
-    def _thumbnails(self) -> dict[str, NDArray[np.uint8]]:
-        """The same films at 28 pixels; empty where they are not at hand."""
+    @cached_property
+    def thumbnails(self) -> dict[str, NDArray[np.uint8]]:
+        """The same films at 28 pixels, (N, 28, 28) by split; empty where they are not at hand."""
+        if self.size == DEFAULT_SIZE:
+            return {name: split.images for name, split in self.splits.items()}
+        if self.is_phantom or self.about is not PNEUMONIA:
+            return {}
         name = file_name(self.about, DEFAULT_SIZE)
         for folder in (Path(self.location).parent, Path.home() / ".medmnist"):
             with suppress(DataError):

@@ -45,6 +45,39 @@ class Origins:
         return np.unique(own, return_inverse=True)[1].astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Counts:
+    """How many images, kinds and patients a set has, and how many images share a patient across splits."""
+
+    known: int  # images that the table knows
+    patients: dict[str, int]  # distinct ones, by split
+    kinds: dict[str, dict[str, int]]  # images by split and kind
+    validation_images_sharing: int  # their patient is in training, too
+    validation_images_sharing_within_kind: int  # and there with an image of the same kind
+    test_images_sharing: int  # their patient is in training or validation, too
+
+
+def count(found: Mapping[str, Origins]) -> Counts:
+    """Count what is known of a set's images, by split train, val and test."""
+    train, val, test = (found[name] for name in ("train", "val", "test"))
+    developed = np.concatenate([train.patients, val.patients])
+    pairs = set(zip(train.patients.tolist(), train.kinds.tolist(), strict=True))
+    own = zip(val.patients[val.known].tolist(), val.kinds[val.known].tolist(), strict=True)
+    return Counts(
+        known=sum(int(split.known.sum()) for split in found.values()),
+        patients={
+            name: len(np.unique(split.patients[split.known])) for name, split in found.items()
+        },
+        kinds={
+            name: {kind: int((split.kinds == kind).sum()) for kind in KINDS}
+            for name, split in found.items()
+        },
+        validation_images_sharing=int(np.isin(val.patients[val.known], train.patients).sum()),
+        validation_images_sharing_within_kind=sum(pair in pairs for pair in own),
+        test_images_sharing=int(np.isin(test.patients[test.known], developed).sum()),
+    )
+
+
 def look_up(splits: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
     """The origins of images by their bytes.
 

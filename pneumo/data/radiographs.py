@@ -148,11 +148,10 @@ def _prepare(
     if grey.size == (size, size) and aspect == 1:
         image = np.array(grey)
     else:
-        square = _centre(grey, aspect)
-        small = square.resize((size, size), Image.Resampling.BILINEAR)
+        square = centre(grey, aspect)
+        small = shrink(square, size)
         if about and not is_assumed(about, size):
-            small.save(stored := io.BytesIO(), "JPEG", quality=75)
-            small = Image.open(stored)
+            small = as_jpeg(small)
         image = np.array(small)
         if about:
             short, long = sorted((grey.width, grey.height * aspect))
@@ -165,12 +164,23 @@ def _prepare(
     return image
 
 
-def _centre(image: Image.Image, aspect: float = 1) -> Image.Image:
+def centre(image: Image.Image, aspect: float = 1) -> Image.Image:
     """The largest centred square of an image whose pixels are `aspect` times as high as wide."""
     side = min(image.width, image.height * aspect)
     width, height = max(1, round(side)), max(1, round(side / aspect))
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)
     return image.crop((left, top, left + width, top + height))
+
+
+def shrink(square: Image.Image, size: int) -> Image.Image:
+    """A square at `size` pixels a side."""
+    return square.resize((size, size), Image.Resampling.BILINEAR)
+
+
+def as_jpeg(image: Image.Image) -> Image.Image:
+    """An image as PneumoniaMNIST's thumbnails are after they were stored as JPEG of quality 75."""
+    image.save(stored := io.BytesIO(), "JPEG", quality=75)
+    return Image.open(stored)
 
 
 def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Image, float]:
@@ -231,7 +241,7 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "black"), layer)
     if image.mode not in ("1", "L"):
         image = image.convert("RGB")
-        regions = np.asarray(_centre(image).resize((28, 28), Image.Resampling.BOX)).astype(int)
+        regions = np.asarray(centre(image).resize((28, 28), Image.Resampling.BOX)).astype(int)
         if about and np.ptp(regions, axis=2).max() > MOST_COLOUR:
             warn(f"in colour: a {about.kind} is grey")
     if about and image.mode != "1":

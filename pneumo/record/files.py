@@ -22,6 +22,7 @@ from pneumo.record.frames import Frame
 T = TypeVar("T")
 
 SCHEMA = 2
+SIDE = 28  # of thumbnails, in pixels
 RESULTS, SUMS, MAPS, LABELS = "results.json", "SHA256SUMS", "maps.npz", "labels.csv"
 # What may lie beside a reference record in its folder, each with a checksum of its own.
 BESIDE = ("bench.json", "promises.json", "requirements.txt")
@@ -186,6 +187,12 @@ class Record:
     def test_digests(self) -> list[str]:
         """The SHA-256 of every test image, in order."""
         return [str(value) for value in self.labels.where(split="test")["sha256"]]
+
+    def films(self) -> list[str]:
+        """The SHA-256 of every test film at 28 pixels, in order; empty where it is not known."""
+        test = self.labels.where(split="test")
+        name = "sha256" if self.data.size == SIDE else "film"
+        return [str(value) for value in test[name]] if name in test.columns else []
 
     def read(self, name: str) -> bytes:
         """The bytes of a file, which are those that its checksum is of.

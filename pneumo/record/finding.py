@@ -2,12 +2,15 @@
 
 import os
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pneumo.base import paths
-from pneumo.record.files import RecordError
+from pneumo.record.files import Record, RecordError, read
 
 DEFAULT_PROFILE = "standard"
+LARGER = 64  # the side of the images that thumbnails are compared with, in pixels
 
 
 def folder() -> Path:
@@ -39,6 +42,23 @@ def folder() -> Path:
         if value
     )
     raise RecordError(f"no finished study in {found}; run `pneumo study{options}`")
+
+
+def larger(profile: str, dataset: str, films: Sequence[str]) -> Record | None:
+    """The record of the same profile on the same test films at 64 pixels: one's own, or the reference.
+
+    Args:
+        profile: its name.
+        dataset: as MedMNIST calls it.
+        films: SHA-256 of every test image at 28 pixels, in order.
+    """
+    label = paths.label(dataset, LARGER)
+    for path in (paths.record(profile, label), paths.reference(label)):
+        with suppress(RecordError):
+            found = read(path)
+            if found.profile.name == profile and found.films() == list(films):
+                return found
+    return None
 
 
 def profiles() -> list[str]:

@@ -1,13 +1,15 @@
 """What the images are: examples, class balance, augmentation."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
 from pneumo.pages.fragments import render
 from pneumo.pages.numbers import percent
 from pneumo.pages.showing import Shown
-from pneumo.record import Record
+from pneumo.record import Frame, Record
 from pneumo.record.data_audit import DataAudit
 
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
@@ -111,8 +113,57 @@ def augmentation(record: Record) -> Shown:
     return Shown(canvas, caption, alt, runs)
 
 
+def recipe(record: Record) -> Shown:
+    """A drawn film with its square, the square at 28 pixels, the same after JPEG, and what JPEG changed."""
+    numbers = record.figure("fig-recipe")
+    film, resized, stored = (
+        _grey(numbers.where(step=step)) for step in ("film", "resized", "stored")
+    )
+    height, width = film.shape
+    side = min(height, width)
+    changed = stored.astype(int) - resized
+    reach = int(np.abs(changed).max()) or 1
+    canvas = style.unmarked(height=1.75)
+    ratios = [width / height, 1, 1, 1]
+    grid = canvas.subplots(1, 4, gridspec_kw={"width_ratios": ratios})
+    for axes, image, title in zip(
+        grid,
+        (film, resized, stored),
+        (
+            f"drawn film, {width}×{height}",
+            f"its square at {len(resized)}×{len(resized)}",
+            "as JPEG",
+        ),
+        strict=False,
+    ):
+        show(axes, image)
+        axes.set_title(title)
+    corner = ((width - side) / 2 - 0.5, (height - side) / 2 - 0.5)
+    grid[0].add_patch(
+        Rectangle(corner, side, side, fill=False, edgecolor=style.OVER_PICTURE, linewidth=1.5)
+    )
+    style.picture(grid[3]).imshow(changed, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    grid[3].set_title(f"what JPEG changed\n±{reach} of 255")
+    return Shown(
+        canvas,
+        "The steps by which a film became a thumbnail, on a drawn film, which is nobody's: the centred "
+        "square of a wide film leaves its sides out; bilinear resizing; JPEG of quality 75, and what it "
+        "changed, red brighter and blue darker.",
+        f"A drawn chest {width} pixels wide and {height} high with its centred square marked, the square at "
+        f"{len(resized)} pixels, the same after JPEG, and the difference. {percent(1 - side / width)} of the "
+        f"film's width is left out; JPEG changes grey levels by {np.abs(changed).mean():.1f} of 255 on "
+        f"average and by {reach} at most.",
+    )
+
+
+def _grey(pixels: Frame) -> NDArray[np.uint8]:
+    """An image (H, W) from its pixels in order."""
+    return pixels["grey"].reshape(int(pixels["row"][-1]) + 1, -1).astype(np.uint8)
+
+
 FIGURES = {
     "fig-examples": examples,
     "fig-class-balance": class_balance,
     "fig-augmentation": augmentation,
+    "fig-recipe": recipe,
 }

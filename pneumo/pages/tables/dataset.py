@@ -59,4 +59,23 @@ def augmentations(record: Record) -> Table:
     )
 
 
-TABLES = {"tbl-data": data_counts, "tbl-audit": audit, "tbl-augmentation": augmentations}
+def origins(record: Record) -> Table:
+    """Kinds and patients by split."""
+    columns = ("normal", "bacteria", "virus", "unknown", "patients", "most of one patient")
+    rows = [
+        [row["split"], *(count(row[name]) for name in columns)]
+        for row in record.table("tbl-origins").rows()
+    ]
+    return table(
+        "split | normal > | bacterial > | viral > | unknown > | patients > | most of one patient >",
+        rows,
+        "Images by kind, as the names of the published files have it, and their patients.",
+    )
+
+
+TABLES = {
+    "tbl-data": data_counts,
+    "tbl-audit": audit,
+    "tbl-augmentation": augmentations,
+    "tbl-origins": origins,
+}

@@ -1,0 +1,63 @@
+"""What others published on a set, and the goals of this project: the entries of ``report/published.toml``."""
+
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from pneumo.base import paths
+from pneumo.base.errors import PneumoError
+
+
+class PublishedError(PneumoError):
+    """The file is missing or damaged."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A published model on a set's test images; accuracy is at a threshold of 0.5."""
+
+    dataset: str
+    source: str  # its key in the bibliography
+    model: str
+    size: int  # side of the images, in pixels
+    auc: float
+    accuracy: float
+    selected_on: str  # the split that the model was chosen on
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a model should at least reach on the test set."""
+
+    dataset: str
+    size: int
+    of: str  # "best", the single model that validation names, or "ensemble"
+    auc: float
+    accuracy: float  # at the threshold that validation chose
+
+
+def results(dataset: str) -> list[Result]:
+    """The published results on a set.
+
+    Raises:
+        PublishedError: the file is missing or damaged.
+    """
+    return [found for found in _entries("result", Result) if found.dataset == dataset]
+
+
+def goals(dataset: str) -> list[Goal]:
+    """The goals for a set.
+
+    Raises:
+        PublishedError: as :func:`results`.
+    """
+    return [found for found in _entries("goal", Goal) if found.dataset == dataset]
+
+
+def _entries(key: str, kind: Any) -> list[Any]:
+    path = paths.published()
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [kind(**entry) for entry in content[key]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PublishedError(f"{path} is damaged ({type(error).__name__}: {error})") from None

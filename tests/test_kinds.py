@@ -1,0 +1,118 @@
+"""Bacterial and viral films apart: counts made by hand, a published interval, and every verdict."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from pneumo.analysis import claims, kinds
+from pneumo.data.origins import Origins
+from pneumo.pages import fragments
+from pneumo.pages.tables import TABLES
+from pneumo.record import Estimate
+from pneumo.record.kinds import PNEUMONIAS, Kinds
+from pneumo.statistics import metrics
+from pneumo.statistics.clusters import difference
+from pneumo.study.study import RULES, Model, Study, threshold
+from pneumo.training.recipes import RECIPES, Profile
+
+
+@pytest.fixture
+def study_of(black, write_run):
+    """A study of one model on 40 normal films and films of both kinds, of which it misses so many."""
+
+    def make(bacteria, virus, missed_bacteria, missed_virus, alone=True):
+        labels = [0] * 40 + [1] * (bacteria + virus)
+        scores = [0.1 + 0.001 * i for i in range(40)]
+        for count, missed in ((bacteria, missed_bacteria), (virus, missed_virus)):
+            scores += [0.2] * missed + [0.9] * (count - missed)
+        val = ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
+        run = write_run(RECIPES["simple-cnn"], val, (labels, scores))
+        data = black(val, (labels, scores))
+        named = np.array(["normal"] * 40 + ["bacteria"] * bacteria + ["virus"] * virus)
+        patients = np.arange(len(named)) // (1 if alone else 4)
+        vars(data)["origins"] = {"test": Origins(named, patients, np.ones(len(named)))}
+        return Study(Profile("made", (), (0,)), data, (Model(run.recipe, 1, (run,)),))
+
+    return make
+
+
+def claim_of(study):
+    (claim,) = claims._kinds_differ(study)
+    return claim
+
+
+def test_each_kind_is_counted_as_by_hand(study):
+    found = kinds.by_kind(study)
+    test = study.data.origins["test"]
+    for model in study.ran:
+        for kind in PNEUMONIAS:
+            against_normals = (test.kinds == kind) | (study.data.test.labels == 0)
+            areas, shares = [], {rule.name: [] for rule in RULES}
+            for run in model.runs:
+                said = run.predictions["test"].probabilities
+                own = study.data.test.labels[against_normals]
+                areas.append(roc_auc_score(own, said[against_normals]))
+                for rule in RULES:
+                    shares[rule.name].append(
+                        np.mean(said[test.kinds == kind] >= threshold(run, rule))
+                    )
+            rules = found[model.name][kind]
+            assert rules["half"]["auc"].value == pytest.approx(np.mean(areas))
+            for name, values in shares.items():
+                assert rules[name]["recall"].value == pytest.approx(np.mean(values))
+
+
+def test_the_difference_of_two_wilson_intervals_is_newcombes_published_one():
+    """Newcombe 1998, Table II, method 10: 56 of 70 less 48 of 80, and 10 of 10 less 0 of 10."""
+    for (x, n), (y, m), expected in (
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((10, 10), (0, 10), (0.6075, 1.0000)),
+    ):
+        one, other = (Estimate(a / b, *metrics.wilson(a, b)) for a, b in ((x, n), (y, m)))
+        found = difference(one, other)
+        assert (found.low, found.high) == pytest.approx(expected, abs=5e-5)
+
+
+def test_kinds_that_are_found_differently_beyond_the_margin_differ(study_of):
+    claim = claim_of(study_of(200, 200, missed_bacteria=0, missed_virus=60))
+    assert claim.verdict == "supported"
+    assert claim.finding.startswith("More bacterial than viral")
+    assert claim.low > claim.margin
+    assert claim_of(study_of(200, 200, 60, 0)).finding.startswith("More viral than bacterial")
+
+
+def test_kinds_that_are_found_alike_do_not_differ_by_the_margin(study_of):
+    claim = claim_of(study_of(400, 400, missed_bacteria=4, missed_virus=5))
+    assert claim.verdict == "refuted"
+    assert -claim.margin < claim.low < claim.high < claim.margin
+
+
+def test_too_few_films_leave_it_open_and_the_words_do_not_say_that_they_are_alike(study_of):
+    claim = claim_of(study_of(20, 20, missed_bacteria=1, missed_virus=1))
+    assert claim.verdict == "inconclusive"
+    assert "open" in claim.finding
+
+
+def test_several_films_of_a_patient_widen_the_interval(study_of):
+    alone, together = (claim_of(study_of(200, 200, 0, 60, alone=alone)) for alone in (True, False))
+    assert together.high - together.low > 1.2 * (alone.high - alone.low)
+
+
+def test_where_kinds_are_unknown_nothing_is_said_of_them(study_of):
+    study = study_of(20, 20, 1, 1)
+    vars(study.data)["origins"] = None
+    assert kinds.part(study).answers == {"kinds": None}
+    assert claims._kinds_differ(study) == []
+
+
+def test_the_page_says_missed_films_and_where_the_kinds_are_from(record):
+    found, shown = record.answer("kinds", Kinds), TABLES["tbl-kinds"](record)
+    models = [model for model in record.models.values() if model.ran]
+    assert len(shown.rows) == len(models) * (1 + len(RULES))
+    for row in record.table("tbl-kinds").rows():
+        if row["rule"] != "auc":
+            missed = (1 - row["value"]) * found.images[row["kind"]]
+            assert row["missed"] == pytest.approx(missed)
+    text = fragments.render(record, "kinds")
+    assert "published file names" in text
+    assert record.claims["kinds-differ"].finding in text
