@@ -27,6 +27,7 @@ ANCHORS = {
     "evaluation": ["fig-confusion", "fig-roc-pr", "tbl-pairs", "tbl-operating-points", "tbl-promise",
                    "fig-errors", "fig-missed-by-all", "fig-mean-images"],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
+    "framing": ["sec-framing", "sec-framing-crop", "sec-framing-limits"],
     "external": ["sec-external", "sec-external-limits"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration", "threshold-explorer",
                    "threshold-data"],

@@ -116,6 +116,15 @@ def is_assumed(about: Description, size: int) -> bool:
     return (about.name, size) != (PNEUMONIA.name, 28)
 
 
+def shrink(square: Image.Image, size: int, about: Description | None) -> NDArray[np.uint8]:
+    """A square of a film as its set stores it, uint8 (size, size); :func:`read` says how."""
+    small = square.resize((size, size), Image.Resampling.BILINEAR)
+    if about and not is_assumed(about, size):
+        small.save(stored := io.BytesIO(), "JPEG", quality=75)
+        small = Image.open(stored)
+    return np.array(small)
+
+
 def require(holds: bool, words: str) -> None:
     """Refuse a file for what it is, unless the condition holds.
 
@@ -149,11 +158,7 @@ def _prepare(
         image = np.array(grey)
     else:
         square = _centre(grey, aspect)
-        small = square.resize((size, size), Image.Resampling.BILINEAR)
-        if about and not is_assumed(about, size):
-            small.save(stored := io.BytesIO(), "JPEG", quality=75)
-            small = Image.open(stored)
-        image = np.array(small)
+        image = shrink(square, size, about)
         if about:
             short, long = sorted((grey.width, grey.height * aspect))
             if long > LONGEST * short:
