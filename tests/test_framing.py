@@ -88,7 +88,9 @@ def test_the_smooth_share_is_the_kernels_weighted_mean():
     for row, own in zip(weights, found[0], strict=True):
         kernel = row * stats.norm.pdf(covariate, 0.3, 0.4)
         assert own[0] == pytest.approx((kernel * hits[0]).sum() / kernel.sum())
-        assert own[1] == pytest.approx(hits[0, covariate.argmax()], abs=0.01)  # hardly but the nearest
+        assert own[1] == pytest.approx(
+            hits[0, covariate.argmax()], abs=0.01
+        )  # hardly but the nearest
 
 
 def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whole():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from pneumo.analysis import ablation, shift
 from pneumo.analysis.cache import once
@@ -424,12 +425,10 @@ def _mean(values: Floats, weights: Floats) -> Any:
 
 def _clustered_mean(values: Floats, groups: NDArray[np.int64]) -> Estimate:
     """A mean with the normal interval in which a patient's films count together."""
-    patients = np.unique(groups, return_inverse=True)[1]
-    sums = np.bincount(patients, values - values.mean())
-    reach = 1.96 * float(np.sqrt(len(sums) / max(1, len(sums) - 1) * (sums**2).sum()) / len(values))
-    return Estimate(
-        float(values.mean()), float(values.mean()) - reach, float(values.mean()) + reach
-    )
+    mean = float(values.mean())
+    error = np.sqrt(clusters.spread((values - mean)[None], groups)[0, 0]) / len(values)
+    reach = float(stats.norm.ppf(0.975) * error)
+    return Estimate(mean, mean - reach, mean + reach)
 
 
 def _long(row: dict[str, Any], name: str) -> dict[str, Any]:

@@ -134,8 +134,8 @@ def doses(record: Record) -> Table:
         "model | class | films > | logits per 10 % > | points more called >",
         rows,
         f"Test films cropped tighter: change of the logit per 10 % of the side, down to {number(gentle, 1)} "
-        f"of it, and how many percentage points more are called {record.about.positive} at {number(gentle, 1)} "
-        f"and Youden's threshold: {_SEEDS}.",
+        f"of it, and how many percentage points more are called {record.about.positive} there, "
+        f"at Youden's threshold: {_SEEDS}.",
         numbers.runs,
     )
 
