@@ -187,6 +187,11 @@ def slopes(study: Study) -> dict[str, dict[str, Floats]]:
     return found
 
 
+def cut(found: Estimate) -> Estimate:
+    """An estimate of a share or an AUC, with its interval cut to [0, 1]."""
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+
+
 def _answer(study: Study) -> Framing:
     known = {name: _films(study, name) for name in study.data.splits}
     areas = {name: clusters.auc(one.labels, one.ratios, one.groups) for name, one in known.items()}
@@ -200,7 +205,7 @@ def _answer(study: Study) -> Framing:
         },
         edges=list(EDGES),
         caliper=CALIPER,
-        told_wide={name: over_cases_and_seeds(own) for name, own in told_wide(study).items()},
+        told_wide={name: cut(over_cases_and_seeds(own)) for name, own in told_wide(study).items()},
         falls=falls(study),
         apart=apart(study),
     )
@@ -276,7 +281,9 @@ def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
         found = {"raw": raw, "like ratio": like, "adjusted": adjusted,
                  "like ratio less raw": like - raw, "adjusted less raw": adjusted - raw}  # fmt: skip
         for name, values in found.items():
-            yield {"model": model.name, "auc": name, **vars(over_cases_and_seeds(values))}
+            estimated = over_cases_and_seeds(values)
+            shown = estimated if "less" in name else cut(estimated)
+            yield {"model": model.name, "auc": name, **vars(shown)}
 
 
 def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float, float]]:
@@ -328,11 +335,11 @@ def _doses(study: Study) -> Iterator[dict[str, Any]]:
             own = weights * (labels == label)
             for place, factor in enumerate(FACTORS):
                 moved = over_cases_and_seeds(_mean(logits[:, place] - logits[:, 0], own))
-                share = over_cases_and_seeds(_mean(called[:, place], own))
+                share = cut(over_cases_and_seeds(_mean(called[:, place], own)))
                 yield {
                     "model": model.name, "class": name, "factor": factor, "change": moved.value,
                     "low": moved.low, "high": moved.high, "called": share.value,
-                    "called low": max(0.0, share.low), "called high": min(1.0, share.high),
+                    "called low": share.low, "called high": share.high,
                 }  # fmt: skip
 
 
@@ -382,7 +389,7 @@ def _mended(study: Study) -> Iterator[dict[str, Any]]:
             "narrow": _specificity(model, YOUDEN, test, test.normal & narrow),
             "wide": _specificity(model, YOUDEN, test, test.normal & wide),
             "gap": over_cases_and_seeds(narrow_less_wide),
-            "told wide": over_cases_and_seeds(told),
+            "told wide": cut(over_cases_and_seeds(told)),
         }
         for name, value in found.items():
             yield {"model": row.model, "change": row.change, "name": name, **vars(value)}

@@ -29,7 +29,7 @@ def decide(study: Study) -> list[Claim]:
 def _uses_framing(study: Study, model: Model) -> Claim:
     """Both have to lie beyond their margins: what is seen in films as they are, and what cropping does."""
     about, wide = study.about, framing.told_wide(study)[model.name]
-    seen = over_cases_and_seeds(wide)
+    seen = framing.cut(over_cases_and_seeds(wide))
     told = (
         f"the score of {model.title} tells the wider half of the {about.negative} test films from the "
         f"narrower with an AUC of {_told(seen)}, margin {TOLD_WIDE:g}"
