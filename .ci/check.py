@@ -30,6 +30,7 @@ ANCHORS = {
                    "fig-errors", "fig-missed-by-all", "fig-mean-images"],
     "size": ["tbl-published", "tbl-goals"],
     "shift": ["fig-shift-images", "tbl-shift", "tbl-near-duplicates"],
+    "framing": ["sec-framing", "sec-framing-crop", "sec-framing-limits"],
     "external": ["sec-external", "sec-external-limits"],
     "usefulness": ["fig-reliability", "fig-decision-curve", "tbl-calibration", "threshold-explorer",
                    "threshold-data"],

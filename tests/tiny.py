@@ -30,6 +30,7 @@ TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images
 # Before anything splits off: what is imported late, and what drawing the phantom imports.
 for name in (
     "study.corruptions",
+    "study.framing",
     "study.predict",
     "training.grad_cam",
     "training.pretrain",

@@ -108,17 +108,34 @@ class Dataset:
     def thumbnails(self) -> dict[str, NDArray[np.uint8]]:
         """The same films at 28 pixels, (N, 28, 28) by split; empty where they are not at hand."""
         if self.size == DEFAULT_SIZE:
-            return {name: split.images for name, split in self.splits.items()}
-        if self.is_phantom or self.about is not PNEUMONIA:
-            return {}
-        name = file_name(self.about, DEFAULT_SIZE)
+            films = self.splits
+        else:
+            films = {} if self.is_phantom else self._films_at(DEFAULT_SIZE)
+        return {name: split.images for name, split in films.items()}
+
+    @cached_property
+    def larger(self) -> dict[str, Split] | None:
+        """The same films with more pixels a side, for crops that stay as sharp as these; None without any.
+
+        Read from MedMNIST's file of the next size that lies beside the data's, or in its cache. The phantom
+        is drawn anew: its images are no films.
+        """
+        for size in sorted(size for size in self.about.md5 if size > self.size):
+            if self.is_phantom:
+                return phantom(size, self.about).splits
+            if found := self._films_at(size):
+                return found
+        return None
+
+    def _films_at(self, size: int) -> dict[str, Split]:
+        """The same films at another size; empty where they are not at hand."""
+        name = file_name(self.about, size)
         for folder in (Path(self.location).parent, Path.home() / ".medmnist"):
             with suppress(DataError):
-                small = read(folder / name, DEFAULT_SIZE, self.about)
-                if all(
-                    origins.same_films(self.splits[key].images, small[key].images) for key in SPLITS
-                ):
-                    return {key: split.images for key, split in small.items()}
+                found = read(folder / name, size, self.about)
+                large, small = (found, self.splits) if size > self.size else (self.splits, found)
+                if all(origins.same_films(large[key].images, small[key].images) for key in SPLITS):
+                    return found
         return {}
 
     @property

@@ -116,6 +116,12 @@ def is_assumed(about: Description, size: int) -> bool:
     return (about.name, size) != (PNEUMONIA.name, 28)
 
 
+def stored(square: Image.Image, size: int, about: Description | None) -> NDArray[np.uint8]:
+    """A square of a film as its set stores it, uint8 (size, size); :func:`read` says how."""
+    small = shrink(square, size)
+    return np.array(as_jpeg(small) if about and not is_assumed(about, size) else small)
+
+
 def require(holds: bool, words: str) -> None:
     """Refuse a file for what it is, unless the condition holds.
 
@@ -149,10 +155,7 @@ def _prepare(
         image = np.array(grey)
     else:
         square = centre(grey, aspect)
-        small = shrink(square, size)
-        if about and not is_assumed(about, size):
-            small = as_jpeg(small)
-        image = np.array(small)
+        image = stored(square, size, about)
         if about:
             short, long = sorted((grey.width, grey.height * aspect))
             if long > LONGEST * short:

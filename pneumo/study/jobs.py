@@ -138,7 +138,7 @@ def complete(
         executor: where. Nothing is started if nothing is missing.
         dataset: the data.
         wanted: the runs.
-        profile: its models are probed, each at its first seed; None: no probes.
+        profile: its models are probed; None: no probes.
         home: the run store's folder; None for the project's.
         device: what to compute on.
         listeners: receive the runs' progress, one each, or none at all.
@@ -157,7 +157,7 @@ def complete(
         """The probes that the run still needs."""
         found[place] = run
         finished(run)
-        if not profile or run.recipe.name not in profile.recipes or run.seed != profile.seeds[0]:
+        if not profile or run.recipe.name not in profile.recipes:
             return []
         return [(run, name) for name in questions.wanted(run, profile)]
 

@@ -1,7 +1,7 @@
 """What a trained network is asked after its training, kept as arrays so that no page needs the network.
 
 A probe costs too many passes through a network for a page, and is no part of a run: it may be thought up
-later and asked of runs that are long finished. Each is asked of a model's first seed.
+later and asked of runs that are long finished. Each is asked of a model's first seed, some of every seed.
 """
 
 import io
@@ -28,7 +28,12 @@ SCHEMA = 2
 PROBES_VERSION = 1  # raise it by hand when the answers of a probe change
 # Each is a module that holds `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are
 # the test images to ask about.
-PROBES = {"corruptions": "pneumo.study.corruptions", "saliency": "pneumo.training.saliency"}
+PROBES = {
+    "corruptions": "pneumo.study.corruptions",
+    "saliency": "pneumo.training.saliency",
+    "framing": "pneumo.study.framing",
+}
+OF_EVERY_SEED = ("framing",)  # the others take too long for that
 
 
 class ProbeError(PneumoError):
@@ -49,13 +54,13 @@ def path(run: Run, name: str, profile: Profile) -> Path:
 
 
 def missing(run: Run, profile: Profile) -> list[str]:
-    """The probes whose answers are not there yet."""
-    return [name for name in PROBES if not path(run, name, profile).is_file()]
+    """The probes that the run's seed is asked and whose answers are not there yet."""
+    return [name for name in _asked_of(run, profile) if not path(run, name, profile).is_file()]
 
 
 def wanted(run: Run, profile: Profile) -> list[str]:
     """The probes whose answers are not there yet, or damaged: those are taken away, which is said."""
-    for name in PROBES:
+    for name in _asked_of(run, profile):
         file = path(run, name, profile)
         try:
             if file.is_file():
@@ -145,6 +150,10 @@ def load_network(run: Run, device: str = "auto") -> "Classifier":
     model = build(run.recipe)
     model.load_state_dict(load(run.read(runs.WEIGHTS)))
     return model.to(find_device(device)).eval()
+
+
+def _asked_of(run: Run, profile: Profile) -> list[str]:
+    return [name for name in PROBES if run.seed == profile.seeds[0] or name in OF_EVERY_SEED]
 
 
 def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:

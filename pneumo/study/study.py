@@ -431,9 +431,9 @@ def _load_model(
         if not path.is_dir():
             raise StudyError(_missing(path, again))
         found.append(runs.load(path))
-    lacking = questions.missing(found[0], profile) if recipe.name in profile.recipes else []
-    if lacking:
-        raise StudyError(f"{found[0].label} lacks its probe {lacking[0]}; {again}")
+    for run in found if recipe.name in profile.recipes else ():
+        for lacking in questions.missing(run, profile):
+            raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
     return Model(recipe, entry["parameters"], tuple(found))
 
 

@@ -1,0 +1,445 @@
+"""Whether the networks take a shortcut by how a film was framed: its width to height before it was cropped.
+
+Measured on the test set, provoked by cropping the same films tighter, and, in the ablations that change
+framing in training, mended or not. All seeds; intervals draw patients and, of means, seeds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from pneumo.analysis import ablation, shift
+from pneumo.analysis.cache import once
+from pneumo.data.thumbnails import thumbnails
+from pneumo.record import Estimate, Part, frame
+from pneumo.record.framing import Fall, Framing
+from pneumo.record.shift import TwoSample
+from pneumo.statistics import adjusted_roc, clusters, metrics
+from pneumo.statistics.adjusted_roc import over_cases_and_seeds
+from pneumo.study import questions
+from pneumo.study.framing import FACTORS
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
+from pneumo.training.recipes import ABLATIONS
+
+RESAMPLES = 2000
+EDGES = (
+    1.15,
+    1.30,
+    1.45,
+)  # of the bins of width to height: about the quarters of the normal test films
+CALIPER = 0.05  # ratios that differ by less: a tenth of the range that most films lie in
+GRID = 41  # points of a smooth curve
+LEAST = 10  # normal films of a split whose ratio must be known for anything to be said
+MATCHES = 3  # films of development for each of test, where they are compared at like ratio
+# Films with and without pneumonia differ in ratio (1.46 and 1.23 on average in training) as a crop to 0.84
+# of the width would make them: what is tighter than 0.8 no longer stands for how films are framed.
+GENTLE = 0.8
+RULES = (HALF, YOUDEN)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Films:
+    """The images of a split whose ratio is known, (n,) each."""
+
+    places: NDArray[np.int64]  # in the split
+    labels: NDArray[np.uint8]
+    ratios: Floats
+    groups: NDArray[np.int64]  # patients
+    weights: Floats  # (1 + B, n): the sample, and resamples by patient
+
+    @property
+    def normal(self) -> NDArray[np.bool_]:
+        """Which of them are negative, (n,)."""
+        return np.asarray(self.labels == 0)
+
+
+def part(study: Study) -> Part:
+    """The answers, and the numbers behind the figures and tables of the page on framing."""
+    known = films(study)
+    runs = tuple(run.label for model in study.ran for run in model.runs)
+    mended = tuple(run.label for model in _mends(study) for run in model.runs)
+    cropped = list(_doses(study))
+    return Part(
+        {"framing": replace(_answer(study) if known else Framing(), **_crops(study))},
+        figures={
+            "fig-framing-specificity": frame(list(_curves(study)) if known else [], runs=runs),
+            "fig-framing-dose": frame(cropped, runs=runs),
+        },
+        tables={
+            "tbl-framing-ratios": frame(list(_ratios(study)) if known else []),
+            "tbl-framing-specificity": frame(list(_bins(study)) if known else [], runs=runs),
+            "tbl-framing-auc": frame(list(_adjusted(study)) if known else [], runs=runs),
+            "tbl-framing-fall": frame(
+                [
+                    {"model": name, **_long(vars(found), "explained")}
+                    for name, found in (falls(study) if known else {}).items()
+                ],
+                runs=runs,
+            ),
+            "tbl-framing-apart": frame(
+                [
+                    {"films": name, **vars(found)}
+                    for name, found in (apart(study) if known else {}).items()
+                ]
+            ),
+            "tbl-framing-dose": frame(list(_slopes(study)), runs=runs),
+            "tbl-framing-mend": frame(list(_mended(study)) if known else [], runs=mended),
+        },
+    )
+
+
+@once
+def films(study: Study) -> dict[str, Films] | None:
+    """By split, the images whose ratio is known; None where a split has too few that are normal."""
+    if study.data.origins is None:
+        return None
+    found = {}
+    for number, (name, split) in enumerate(study.data.splits.items()):
+        ratios = study.data.origins[name].ratios
+        places = np.flatnonzero(np.isfinite(ratios))
+        labels, groups = split.labels[places], study.groups(name)[places]
+        if (labels == 0).sum() < LEAST or (labels == 1).sum() < LEAST:
+            return None
+        # Nothing is drawn from training: what is said of it is one AUC and one mean.
+        draws = RESAMPLES if name != "train" else 0
+        weights = adjusted_roc.resample(labels, groups, draws, seed=number)
+        found[name] = Films(places, labels, ratios[places], groups, weights)
+    return found
+
+
+@once
+def told_wide(study: Study) -> dict[str, Floats]:
+    """How well each score tells the wider half of the normal test films from the narrower, (S, 1 + B)."""
+    test = _films(study, "test")
+    return {
+        model.name: _wide_auc(test, _logits(model, "test", test)[:, test.normal])
+        for model in study.ran
+    }
+
+
+@once
+def falls(study: Study) -> dict[str, Fall]:
+    """How much of each model's fall of specificity from validation to test goes with framing."""
+    found = {}
+    for model in study.ran:
+        explained, lost, rates = fall(study, model)
+        found[model.name] = Fall(*rates, adjusted_roc.ratio(explained, lost))
+    return found
+
+
+@once
+def apart(study: Study) -> dict[str, TwoSample]:
+    """Whether a classifier tells normal films of development from those of test: all, and at like ratio.
+
+    Fewer films are harder to tell apart, so that as many drawn at random stand beside those of like ratio.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    images, ratios, patients = [], [], []
+    for name, split in study.data.splits.items():  # training, validation, test
+        one = _films(study, name)
+        images.append(thumbnails(split.images[one.places[one.normal]]))
+        ratios.append(one.ratios[one.normal])
+        patients.append(one.groups[one.normal])
+    pixels, numbers = np.concatenate(images), np.concatenate(patients)
+    count = len(pixels) - len(images[-1])  # of development
+    distance = np.abs(ratios[-1][:, None] - np.concatenate(ratios[:-1]))
+    like: list[int] = []
+    matched: list[int] = []
+    for _ in range(MATCHES):
+        ours, theirs = linear_sum_assignment(distance)
+        near = distance[ours, theirs] <= CALIPER
+        matched += ours[near].tolist()
+        like += theirs[near].tolist()
+        distance[:, theirs] = 1e3  # each is taken once
+    tested = count + np.unique(matched).astype(np.int64)
+    drawn = np.random.default_rng(0).permutation(count)[: len(like)]
+    pairs = {
+        "all": (np.arange(count), np.arange(count, len(pixels))),
+        "drawn at random": (drawn, tested),
+        "of like ratio": (np.array(like, np.int64), tested),
+    }
+    return {
+        name: shift.two_sample(pixels[first], pixels[second], numbers[np.r_[first, second]])
+        for name, (first, second) in pairs.items()
+        if min(len(first), len(second)) >= 2 * shift.FOLDS
+    }
+
+
+@once
+def slopes(study: Study) -> dict[str, dict[str, Floats]]:
+    """Change of the logit per 10 % tighter, down to :data:`GENTLE`, by model and class, (S, 1 + B)."""
+    steps = (1 - np.array([factor for factor in FACTORS if factor >= GENTLE])) / 0.1
+    centred = steps - steps.mean()
+    found: dict[str, dict[str, Floats]] = {}
+    for model, logits, labels, weights in _cropped(study):
+        own = np.tensordot(centred / (centred**2).sum(), logits[:, : len(steps)], (0, 1))  # (S, n)
+        found[model.name] = {
+            name: _mean(own, weights * (labels == label))
+            for label, name in enumerate(study.about.classes)
+        }
+    return found
+
+
+def cut(found: Estimate) -> Estimate:
+    """An estimate of a share or an AUC, with its interval cut to [0, 1]."""
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
+
+
+def _answer(study: Study) -> Framing:
+    known = {name: _films(study, name) for name in study.data.splits}
+    areas = {name: clusters.auc(one.labels, one.ratios, one.groups) for name, one in known.items()}
+    return Framing(
+        auc={name: area.value for name, area in areas.items()},
+        auc_intervals=areas,
+        normal_means={
+            row["split"]: Estimate(row["value"], row["low"], row["high"])
+            for row in _ratios(study)
+            if row["class"] == study.about.negative
+        },
+        edges=list(EDGES),
+        caliper=CALIPER,
+        told_wide={name: cut(over_cases_and_seeds(own)) for name, own in told_wide(study).items()},
+        falls=falls(study),
+        apart=apart(study),
+    )
+
+
+def _crops(study: Study) -> dict[str, Any]:
+    """The answer's fields on crops, which need no known ratios."""
+    asked = next(_cropped(study), None)
+    return {
+        "factors": list(FACTORS),
+        "gentle": GENTLE,
+        "films": {
+            name: int((asked[2] == label).sum()) for label, name in enumerate(study.about.classes)
+        }
+        if asked
+        else {},
+        "slopes": {
+            name: over_cases_and_seeds(found[study.about.negative])
+            for name, found in slopes(study).items()
+        },
+    }
+
+
+def _ratios(study: Study) -> Iterator[dict[str, Any]]:
+    """Mean ratio by split and class, with its 95 % interval by patient."""
+    for split in study.data.splits:
+        one = _films(study, split)
+        for label, name in enumerate(study.about.classes):
+            own = one.labels == label
+            yield {"split": split, "class": name, "films": int(own.sum()),
+                   **vars(_clustered_mean(one.ratios[own], one.groups[own]))}  # fmt: skip
+
+
+def _curves(study: Study) -> Iterator[dict[str, Any]]:
+    """Specificity over ratio: where most normal test films lie, a smooth curve and its pointwise interval."""
+    test = _films(study, "test")
+    ratios = test.ratios[test.normal]
+    first, last = np.quantile(ratios, [0.03, 0.97])
+    at = np.linspace(first, last, GRID)
+    width = adjusted_roc.bandwidth(ratios)
+    for model in study.ran:
+        for rule in RULES:
+            spared = ~_called(model, rule, "test", test)[:, test.normal]
+            curves = adjusted_roc.smooth_share(
+                spared.mean(axis=0, keepdims=True), ratios, at, width, test.weights[:, test.normal]
+            )[0]  # (1 + B, X)
+            low, high = np.percentile(curves[1:], [2.5, 97.5], axis=0)
+            for row in zip(at, curves[0], low, high, strict=True):
+                names = ("ratio", "value", "low", "high")
+                yield {"model": model.name, "rule": rule.name, **dict(zip(names, row, strict=True))}
+
+
+def _bins(study: Study) -> Iterator[dict[str, Any]]:
+    test = _films(study, "test")
+    for model in study.ran:
+        for rule in RULES:
+            for number in range(len(EDGES) + 1):
+                own = test.normal & (np.digitize(test.ratios, EDGES) == number)
+                yield {
+                    "model": model.name, "rule": rule.name, "bin": number, "films": int(own.sum()),
+                    **vars(_specificity(model, rule, test, own)),
+                }  # fmt: skip
+
+
+def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
+    """Each model's AUC as it is, of pairs of like ratio, and adjusted; and the differences from the first."""
+    test = _films(study, "test")
+    for model in study.ran:
+        scores = _logits(model, "test", test)
+        raw = adjusted_roc.weighted_auc(test.labels, scores, test.weights)
+        like = adjusted_roc.weighted_auc(test.labels, scores, test.weights, test.ratios, CALIPER)
+        adjusted = adjusted_roc.adjusted_auc(test.labels, scores, test.ratios, test.weights)
+        found = {"raw": raw, "like ratio": like, "adjusted": adjusted,
+                 "like ratio less raw": like - raw, "adjusted less raw": adjusted - raw}  # fmt: skip
+        for name, values in found.items():
+            estimated = over_cases_and_seeds(values)
+            shown = estimated if "less" in name else cut(estimated)
+            yield {"model": model.name, "auc": name, **vars(shown)}
+
+
+def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float, float]]:
+    """The part of the fall that goes with framing, and the fall, (S, 1 + B); and the three specificities.
+
+    Each normal film of validation is stood for by the test films of like ratio (direct standardisation).
+    """
+    val, test = _films(study, "val"), _films(study, "test")
+    spared = {
+        name: (~_called(model, YOUDEN, name, one)[:, one.normal]).astype(np.float64)
+        for name, one in (("val", val), ("test", test))
+    }
+    ours, theirs = val.weights[:, val.normal], test.weights[:, test.normal]
+    ratios = test.ratios[test.normal]
+    at_validations = adjusted_roc.smooth_share(
+        spared["test"], ratios, val.ratios[val.normal], adjusted_roc.bandwidth(ratios), theirs
+    )  # (S, 1 + B, V)
+    standardised = (at_validations * ours).sum(axis=2) / ours.sum(axis=1)
+    promised, kept = _mean(spared["val"], ours), _mean(spared["test"], theirs)
+    rates = [float(values[:, 0].mean()) for values in (promised, kept, standardised)]
+    return standardised - kept, promised - kept, (rates[0], rates[1], rates[2])
+
+
+def _cropped(study: Study) -> Iterator[tuple[Model, Floats, NDArray[np.uint8], Floats]]:
+    """Of each model that was asked: the cropped films' logits (S, F, n), labels (n,), weights (1 + B, n)."""
+    for model in study.ran:
+        if any("framing" in questions.missing(run, study.profile) for run in model.runs):
+            continue
+        answers = [questions.read(run, "framing", study.profile) for run in model.runs]
+        if any(not len(answer["logits"]) for answer in answers):
+            continue
+        indices = answers[0]["indices"]
+        labels = study.data.test.labels[indices]
+        groups = study.groups("test")[indices]
+        yield (
+            model,
+            np.array([answer["logits"] for answer in answers]),
+            labels,
+            adjusted_roc.resample(labels, groups, RESAMPLES),
+        )
+
+
+def _doses(study: Study) -> Iterator[dict[str, Any]]:
+    """By model, class and crop: mean change of the logit, and the share called positive, with intervals."""
+    for model, logits, labels, weights in _cropped(study):
+        thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
+        called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
+        for label, name in enumerate(study.about.classes):
+            own = weights * (labels == label)
+            for place, factor in enumerate(FACTORS):
+                moved = over_cases_and_seeds(_mean(logits[:, place] - logits[:, 0], own))
+                share = cut(over_cases_and_seeds(_mean(called[:, place], own)))
+                yield {
+                    "model": model.name, "class": name, "factor": factor, "change": moved.value,
+                    "low": moved.low, "high": moved.high, "called": share.value,
+                    "called low": share.low, "called high": share.high,
+                }  # fmt: skip
+
+
+def _slopes(study: Study) -> Iterator[dict[str, Any]]:
+    tightest = FACTORS.index(GENTLE)
+    for model, logits, labels, weights in _cropped(study):
+        thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
+        called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
+        for label, name in enumerate(study.about.classes):
+            slope = over_cases_and_seeds(slopes(study)[model.name][name])
+            more = _mean(called[:, tightest] - called[:, 0], weights * (labels == label))
+            found = {"slope": slope, "called": over_cases_and_seeds(more)}
+            yield {"model": model.name, "class": name, "films": int((labels == label).sum()),
+                   **_long(_long(found, "slope"), "called")}  # fmt: skip
+
+
+def _mends(study: Study) -> list[Model]:
+    """The ablations that change framing in training, each model's baseline before them."""
+    found: list[Model] = []
+    for model in study.ablations:
+        varied = model.recipe.augmentation
+        row = ABLATIONS[model.name]
+        if model.ran and row.change and (varied.framing or varied.zoom):
+            baseline = study.model(row.baseline)
+            found += [baseline] * (baseline not in found) + [model]
+    return found
+
+
+def _mended(study: Study) -> Iterator[dict[str, Any]]:
+    """What the ablations that change framing do to AUC, and to specificity in narrow and in wide films."""
+    test = _films(study, "test")
+    changed = {row.name: row for row in ablation.rows(study)}
+    narrow, wide = test.ratios < EDGES[0], test.ratios >= EDGES[-1]
+    none = Estimate(float("nan"))
+    for model in _mends(study):
+        row = changed[model.name]
+        spared = (~_called(model, YOUDEN, "test", test)).astype(np.float64)
+        narrow_less_wide = _mean(spared, test.weights * (test.normal & narrow)) - _mean(
+            spared, test.weights * (test.normal & wide)
+        )
+        told = _wide_auc(test, _logits(model, "test", test)[:, test.normal])
+        found = {
+            **{
+                f"{split} auc": row.difference.get(split, none) for split in ("val", "held", "test")
+            },
+            "specificity": _specificity(model, YOUDEN, test, test.normal),
+            "narrow": _specificity(model, YOUDEN, test, test.normal & narrow),
+            "wide": _specificity(model, YOUDEN, test, test.normal & wide),
+            "gap": over_cases_and_seeds(narrow_less_wide),
+            "told wide": cut(over_cases_and_seeds(told)),
+        }
+        for name, value in found.items():
+            yield {"model": row.model, "change": row.change, "name": name, **vars(value)}
+
+
+def _films(study: Study, split: str) -> Films:
+    found = films(study)
+    assert found  # asked only where they are known
+    return found[split]
+
+
+def _wide_auc(test: Films, scores: Floats) -> Floats:
+    """The AUC of scores of the normal films (S, n) for lying above their median ratio, (S, 1 + B)."""
+    ratios = test.ratios[test.normal]
+    wide = (ratios > np.median(ratios)).astype(np.uint8)
+    return adjusted_roc.weighted_auc(wide, scores, test.weights[:, test.normal])
+
+
+def _logits(model: Model, split: str, known: Films) -> Floats:
+    return np.array([run.predictions[split].logits[known.places] for run in model.runs])
+
+
+def _called(model: Model, rule: Rule, split: str, known: Films) -> NDArray[np.bool_]:
+    """Whether each seed calls each film positive, (S, n)."""
+    found = [run.predictions[split].probabilities[known.places] for run in model.runs]
+    return np.array(found) >= np.array(model.thresholds(rule))[:, None]
+
+
+def _specificity(model: Model, rule: Rule, test: Films, own: NDArray[np.bool_]) -> Estimate:
+    """Over the seeds' calls of some films; a patient's calls are one cluster."""
+    spared = ~_called(model, rule, "test", test)[:, own]
+    return clusters.proportion(spared.ravel(), np.tile(test.groups[own], len(spared)))
+
+
+def _mean(values: Floats, weights: Floats) -> Any:
+    """Weighted means of rows (S, n) by resample, (S, B)."""
+    with np.errstate(invalid="ignore"):  # a resample without any of a few films
+        return values @ weights.T / weights.sum(axis=1)
+
+
+def _clustered_mean(values: Floats, groups: NDArray[np.int64]) -> Estimate:
+    """A mean with the normal interval in which a patient's films count together."""
+    mean = float(values.mean())
+    error = np.sqrt(clusters.spread((values - mean)[None], groups)[0, 0]) / len(values)
+    reach = float(stats.norm.ppf(0.975) * error)
+    return Estimate(mean, mean - reach, mean + reach)
+
+
+def _long(row: dict[str, Any], name: str) -> dict[str, Any]:
+    """A row whose estimate has become three cells."""
+    found = row[name]
+    ends = {name: found.value, f"{name} low": found.low, f"{name} high": found.high}
+    return {key: value for key, value in row.items() if key != name} | ends

@@ -1,0 +1,95 @@
+"""How false alarms follow the shape of a film, and what cropping the same films tighter does."""
+
+from pneumo.pages import style
+from pneumo.pages.figures.pictures import two_lines
+from pneumo.pages.numbers import number, percent, plural, signed
+from pneumo.pages.showing import Shown
+from pneumo.record import Record
+from pneumo.record.framing import Framing
+
+_RULES = {"youden": ("at Youden's threshold", "-"), "half": ("at 0.5", "--")}
+
+
+def specificity(record: Record) -> Shown:
+    """Each model's specificity over width to height, smooth, at two thresholds."""
+    numbers, about = record.figure("fig-framing-specificity"), record.about
+    names = numbers.distinct("model")
+    canvas = style.figure(record, height=2.4)
+    grid = canvas.subplots(1, max(1, len(names)), sharey=True, squeeze=False)[0]
+    looks, ends = style.model_styles(record), []
+    for axes, name in zip(grid, names, strict=False):
+        style.plot(axes).set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+        for rule, (title, dash) in _RULES.items():
+            own, colour = numbers.where(model=name, rule=rule), looks[name]["color"]
+            axes.plot(own["ratio"], own["value"], dash, color=colour, label=title, linewidth=1.4)
+            if rule == "youden":
+                axes.fill_between(own["ratio"], own["low"], own["high"], color=colour, alpha=0.2)
+                first, last = (number(float(own["value"][place]), 2) for place in (0, -1))
+                ends.append(f"{record.models[name].title} from {first} to {last}")
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("width to height", fontsize=style.TEXT)
+        axes.tick_params(labelsize=style.SMALL)
+    grid[0].set_ylabel("specificity")
+    handles, labels = grid[0].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    caption = (
+        f"Share of {about.negative} test films that are called so, over the film's width to height: a smooth "
+        "curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at Youden's "
+        "threshold, from a bootstrap by patient; the dashed line is at 0.5."
+    )
+    alt = (
+        f"{plural(len(names), 'line chart')} of specificity at Youden's threshold against width to height. "
+        f"From the narrowest films to the widest it goes: {'; '.join(ends)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+def dose(record: Record) -> Shown:
+    """What tighter crops of the same negative films do to their scores and to their calls."""
+    numbers, about = record.figure("fig-framing-dose"), record.about
+    framing = record.answer("framing", Framing)
+    own = numbers.where(**{"class": about.negative})
+    canvas = style.figure(record, height=2.9)
+    left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
+    ends = []
+    for name, look in style.model_styles(record).items():
+        line = own.where(model=name)
+        if not len(line):
+            continue
+        title = record.models[name].title
+        left.plot(line["factor"], line["change"], **look, label=title)
+        left.fill_between(
+            line["factor"], line["low"], line["high"], color=look["color"], alpha=0.15
+        )
+        right.plot(line["factor"], line["called"], **look)
+        right.fill_between(
+            line["factor"], line["called low"], line["called high"], color=look["color"], alpha=0.15
+        )
+        gentle = line.where(factor=framing.gentle)
+        ends.append(
+            f"{title} by {signed(float(gentle['change'][0]), 2)}, with {percent(gentle['called'][0], 0)} "
+            f"called {about.positive} instead of {percent(line['called'][0], 0)}"
+        )
+    left.axhline(0, color=style.GREY, linewidth=0.9)
+    left.set_ylabel("change of the logit")
+    right.set_ylabel(f"share called {about.positive}")
+    for axes in (left, right):
+        axes.axvline(framing.gentle, color=style.GREY, linewidth=0.9, linestyle=":")
+        axes.set_xlabel("share of the side that is seen")
+        axes.set_xlim(1.01, min(framing.factors, default=0.5) - 0.01)  # tighter to the right
+    canvas.legend(loc="outside lower center", ncols=3)
+    count = framing.films.get(about.negative, 0)
+    caption = (
+        f"The same {plural(count, f'{about.negative} test film')} cropped tighter and tighter: mean change "
+        f"of the logit against the whole square (left), and share called {about.positive} at Youden's "
+        "threshold (right). Means over seeds, with 95 % intervals over patients and seeds. Crops beyond the "
+        "dotted line are tighter than films differ by of themselves."
+    )
+    alt = (
+        f"Two line charts, a line a model. Cropped to {number(framing.gentle, 1)} of the side, logits "
+        f"change: {'; '.join(ends)}."
+    )
+    return Shown(canvas, caption, alt, numbers.runs)
+
+
+FIGURES = {"fig-framing-specificity": specificity, "fig-framing-dose": dose}

@@ -1,0 +1,60 @@
+"""The same films cropped tighter and tighter: whether a network's answer depends on how a film was framed.
+
+The centred square of a wide film shows less of the chest, as a tighter crop does. The reverse can't be tried:
+what lies outside the square was never stored.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pneumo.data import Dataset
+from pneumo.data.descriptions import Description
+from pneumo.data.radiographs import stored
+from pneumo.training.runs import Run
+
+if TYPE_CHECKING:
+    from pneumo.training.models import Classifier
+
+# Share of the side that is seen. The whole square goes the way of the crops, so that nothing else differs.
+FACTORS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6)
+
+
+def crop(
+    images: NDArray[np.uint8], factor: float, size: int, about: Description
+) -> NDArray[np.uint8]:
+    """The centred square of each film, prepared as its set was made.
+
+    Args:
+        images: films with more pixels than wanted, uint8 (N, S, S).
+        factor: share of the side that is kept, in (0, 1].
+        size: side of the result, in pixels.
+        about: the set.
+
+    Returns:
+        uint8 (N, size, size).
+    """
+    whole = images.shape[-1]
+    side = round(factor * whole)
+    left = round((whole - side) / 2)
+    box = (left, left, left + side, left + side)
+    return np.stack([stored(Image.fromarray(each).crop(box), size, about) for each in images])
+
+
+def probe(
+    model: "Classifier", run: Run, dataset: Dataset, indices: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
+    """What a network says of the test films in crops of each of :data:`FACTORS`.
+
+    Returns:
+        `logits` float (F, n), in that order; (0, n) where the films are not at hand with more pixels.
+    """
+    from pneumo.training.loop import predict
+
+    if dataset.larger is None:
+        return {"logits": np.empty((0, len(indices)))}
+    films = dataset.larger["test"].images[indices]
+    cropped = (crop(films, factor, dataset.size, dataset.about) for factor in FACTORS)
+    return {"logits": np.array([predict(model, run.recipe, images) for images in cropped])}

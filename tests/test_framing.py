@@ -1,0 +1,233 @@
+"""Framing: statistics against simulation and other code, crops against films, and what pages say of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from pneumo.analysis import framing, framing_claims
+from pneumo.data import datasets
+from pneumo.pages.figures import FIGURES
+from pneumo.pages.tables import TABLES
+from pneumo.record.framing import Framing
+from pneumo.statistics import adjusted_roc
+from pneumo.study import framing as crops
+from pneumo.study import questions
+
+
+def cases(seed, count=400, skill=1.0, by_covariate=2.0, spread=0.0, apart=0.5):
+    """Labels, scores (1, N) and a covariate that goes with both."""
+    generator = np.random.default_rng(seed)
+    labels = (np.arange(count) % 2).astype(np.uint8)
+    covariate = generator.uniform(0, 1, count) + apart * labels
+    noise = generator.normal(size=count) * (1 + spread * covariate)
+    return labels, (skill * labels + by_covariate * covariate + noise)[None], covariate
+
+
+def test_the_adjusted_auc_is_that_of_cases_and_controls_with_the_same_covariate():
+    labels, scores, covariate = cases(1, 40_000)
+    found = adjusted_roc.adjusted_auc(labels, scores, covariate, np.ones((1, len(labels))))
+    # Given the covariate, scores differ by 1 standard deviation: Φ(1 / √2).
+    assert found[0, 0] == pytest.approx(stats.norm.cdf(1 / np.sqrt(2)), abs=0.005)
+    assert roc_auc_score(labels, scores[0]) > found[0, 0] + 0.08
+
+
+def test_the_adjusted_auc_holds_where_scores_spread_more_at_some_covariates():
+    labels, scores, covariate = cases(2, 60_000, spread=2.0)
+    found = adjusted_roc.adjusted_auc(labels, scores, covariate, np.ones((1, len(labels))))
+    truth = stats.norm.cdf(1 / (np.sqrt(2) * (1 + 2 * covariate[labels == 1]))).mean()
+    assert found[0, 0] == pytest.approx(truth, abs=0.006)
+
+
+def test_the_adjusted_auc_of_weights_is_that_of_cases_written_out_so_often():
+    labels, scores, covariate = cases(3, 60)
+    often = np.random.default_rng(0).integers(0, 3, len(labels))
+    rows = np.repeat(np.arange(len(labels)), often)
+    written = adjusted_roc.adjusted_auc(
+        labels[rows], scores[:, rows], covariate[rows], np.ones((1, len(rows)))
+    )
+    weighted = adjusted_roc.adjusted_auc(labels, scores, covariate, often[None].astype(float))
+    assert weighted[0, 0] == pytest.approx(written[0, 0])
+
+
+def test_an_interval_of_the_adjusted_auc_covers_the_truth_about_as_often_as_it_says():
+    truth, covered = stats.norm.cdf(1 / np.sqrt(2)), 0
+    for seed in range(100):
+        labels, scores, covariate = cases(seed, 120)
+        weights = adjusted_roc.resample(labels, np.arange(120), 200, seed)
+        values = adjusted_roc.adjusted_auc(labels, scores, covariate, weights)
+        found = adjusted_roc.over_cases_and_seeds(values)
+        covered += found.low <= truth <= found.high
+    assert covered >= 88  # of a binomial of 0.95 less than one in 200 is lower
+
+
+def test_the_auc_of_like_pairs_counts_the_pairs_within_the_caliper():
+    labels, scores, covariate = cases(4, 80)
+    positive, negative = np.flatnonzero(labels), np.flatnonzero(labels == 0)
+    won = [
+        scores[0, i] > scores[0, j]
+        for i in positive
+        for j in negative
+        if abs(covariate[i] - covariate[j]) <= 0.1
+    ]
+    weights = np.ones((1, 80))
+    found = adjusted_roc.weighted_auc(labels, scores, weights, covariate, 0.1)
+    assert found[0, 0] == pytest.approx(np.mean(won))
+    every = adjusted_roc.weighted_auc(labels, scores, weights)
+    assert every[0, 0] == pytest.approx(roc_auc_score(labels, scores[0]))
+
+
+def test_the_smooth_share_is_the_kernels_weighted_mean():
+    generator = np.random.default_rng(5)
+    covariate, hits = generator.normal(size=50), generator.integers(0, 2, (1, 50)).astype(float)
+    weights = generator.integers(1, 4, (2, 50)).astype(float)
+    found = adjusted_roc.smooth_share(hits, covariate, np.array([0.3, 40.0]), 0.4, weights)
+    for row, own in zip(weights, found[0], strict=True):
+        kernel = row * stats.norm.pdf(covariate, 0.3, 0.4)
+        assert own[0] == pytest.approx((kernel * hits[0]).sum() / kernel.sum())
+        assert own[1] == pytest.approx(
+            hits[0, covariate.argmax()], abs=0.01
+        )  # hardly but the nearest
+
+
+def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whole():
+    generator, covered = np.random.default_rng(6), 0
+    for _ in range(300):
+        centre = generator.multivariate_normal([0.3, 1.0], [[0.02, 0.01], [0.01, 0.04]])
+        drawn = generator.multivariate_normal(centre, [[0.02, 0.01], [0.01, 0.04]], 2000)
+        part, whole = np.concatenate([centre[None], drawn]).T[:, None]
+        found = adjusted_roc.ratio(part, whole)
+        covered += found.low <= 0.3 <= found.high
+    assert 273 <= covered <= 297
+    found = adjusted_roc.ratio(part, whole - whole[0, 0] + 0.1)
+    assert np.isfinite(found.value)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_few_seeds_that_disagree_widen_an_interval():
+    drawn = np.random.default_rng(7).normal(0.5, 0.01, (1, 500))
+    alike = np.repeat(np.c_[0.5, drawn], 3, axis=0)
+    apart = alike + np.array([[-0.1], [0.0], [0.1]])
+    narrow, wide = map(adjusted_roc.over_cases_and_seeds, (alike, apart))
+    assert narrow.high - narrow.value == pytest.approx(1.96 * drawn.std(ddof=1), rel=0.01)
+    # Little but the seeds' mean is uncertain: Student's t with hardly more than two degrees of freedom.
+    assert wide.high - wide.value == pytest.approx(stats.t.ppf(0.975, 2) * 0.1 / 3**0.5, rel=0.1)
+
+
+def test_a_crop_is_the_centred_square_made_small_as_the_set_was(phantom):
+    films = datasets.phantom(64).test.images[:3]
+    whole = crops.crop(films, 1.0, 28, phantom.about)
+    half = crops.crop(films, 0.5, 28, phantom.about)
+    assert whole.shape == half.shape == (3, 28, 28)
+    for film, tight in zip(films, half, strict=True):
+        plain = Image.fromarray(film[16:48, 16:48]).resize((28, 28), Image.Resampling.BILINEAR)
+        assert np.abs(np.asarray(plain, float) - tight).mean() < 5  # but for JPEG's loss
+        assert (np.asarray(plain) != tight).any()
+
+
+def test_larger_films_are_found_beside_the_data_and_only_if_they_are_the_same(phantom, tmp_path):
+    def write(name, splits):
+        arrays = {f"{key}_images": split.images for key, split in splits.items()}
+        labels = {f"{key}_labels": split.labels[:, None] for key, split in splits.items()}
+        np.savez(tmp_path / name, **arrays, **labels)
+
+    def enlarged(images):
+        return np.stack([np.asarray(Image.fromarray(each).resize((64, 64))) for each in images])
+
+    write("pneumoniamnist.npz", phantom.splits)
+    small = datasets.load(28, str(tmp_path / "pneumoniamnist.npz"))
+    assert small.larger is None
+    large = {
+        key: replace(split, images=enlarged(split.images)) for key, split in phantom.splits.items()
+    }
+    write("pneumoniamnist_64.npz", large)
+    found = replace(small).larger
+    np.testing.assert_array_equal(found["test"].images, large["test"].images)
+    other = {key: replace(split, images=split.images[::-1]) for key, split in large.items()}
+    write("pneumoniamnist_64.npz", other)
+    assert replace(small).larger is None
+
+
+def test_every_seed_is_asked_about_crops_and_an_empty_answer_is_kept(study):
+    for model in study.ran:
+        for run in model.runs:
+            answer = questions.read(run, "framing", study.profile)
+            assert answer["logits"].shape == (len(crops.FACTORS), len(answer["indices"]))
+    lost = replace(study.data, source="file", location="/nowhere/pneumoniamnist.npz")
+    answer = crops.probe(None, study.ran[0].run, lost, np.arange(4))
+    assert answer["logits"].shape == (0, 4)
+
+
+@pytest.fixture
+def taught(study, monkeypatch):
+    """The study, as if its networks answered by the films' ratios alone, in predictions and crops."""
+
+    def make(weight, dose, fall=0.0):
+        origin = study.data.origins
+        for model in study.ran:
+            for run in model.runs:
+                noise = np.random.default_rng(run.seed)
+                for name in ("val", "test"):
+                    found = run.predictions[name]
+                    ratios = origin[name].ratios
+                    logits = weight * (ratios - 1.35) / 0.18 + 2 * found.labels - 1
+                    logits = logits + noise.normal(size=len(logits)) + fall * (name == "test")
+                    monkeypatch.setitem(run.predictions, name, replace(found, logits=logits))
+        answers = questions.read
+
+        def read(run, name, profile):
+            answer = answers(run, name, profile)
+            steps = (1 - np.array(crops.FACTORS))[:, None] / 0.1
+            noise = np.random.default_rng(run.seed).normal(size=len(answer["indices"]))
+            return {**answer, "logits": dose * steps + noise}
+
+        monkeypatch.setattr(framing.questions, "read", read)
+        return replace(study)  # without what is known of the study
+
+    return make
+
+
+def _decided(study):
+    return {claim.id: claim for claim in framing_claims.decide(study)}
+
+
+@pytest.mark.parametrize(
+    ("weight", "dose", "expected"),
+    [(3.0, 0.5, "supported"), (3.0, 0.0, "refuted"), (-2.0, 0.5, "refuted")],
+)
+def test_networks_use_framing_where_both_what_is_seen_and_what_is_provoked_say_so(
+    weight, dose, expected, taught
+):
+    found = _decided(taught(weight, dose))["uses-framing"]
+    assert found.verdict == expected
+    assert found.finding != found.text
+
+
+def test_a_fall_that_has_nothing_to_do_with_framing_is_not_explained_by_it(taught):
+    found = _decided(taught(0.0, 0.0, fall=2.0))["framing-explains-fall"]
+    assert found.verdict == "refuted"
+    assert found.high < 0.5
+
+
+def test_a_set_whose_films_have_no_known_shape_claims_nothing_of_it(study):
+    unknown = replace(study, data=replace(study.data, source="file", location="/nowhere/a.npz"))
+    assert framing_claims.decide(unknown) == []
+    answer = framing.part(unknown).answers["framing"]
+    assert not answer.known
+    assert sum(answer.films.values()) == study.profile.probed_images
+
+
+def test_the_record_has_the_ratios_auc_and_pages_show_all_of_it(record, study):
+    answer = record.answer("framing", Framing)
+    ratios, labels = study.data.origins["test"].ratios, study.data.test.labels
+    assert answer.auc["test"] == pytest.approx(roc_auc_score(labels, ratios))
+    assert record.results["framing"]["auc"].keys() == {"train", "val", "test"}
+    for anchor in ("fig-framing-specificity", "fig-framing-dose"):
+        shown = FIGURES[anchor](record)
+        assert len(shown.alt) > 80
+        assert shown.runs
+    for anchor in (name for name in TABLES if name.startswith("tbl-framing")):
+        assert TABLES[anchor](record).rows or anchor == "tbl-framing-mend"
