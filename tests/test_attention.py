@@ -75,13 +75,16 @@ def test_evidence_speaks_for_the_call_that_was_made(study):
         )
 
 
-def test_the_p_value_is_the_librarys_on_the_images_shares(study):
+def test_the_p_value_is_the_librarys_on_the_patients_mean_shares(study):
     model = study.model("simple-cnn")
     found = evidence.attention(study, model)
     for region, mask in evidence.regions(study).items():
         values = evidence.mean_shares(evidence.evidence(model), mask)
-        known = values[np.isfinite(values)]
-        assert found[region].p_value == wilcoxon(known - mask.mean()).pvalue
+        finite = np.isfinite(values)
+        known, groups = values[finite], study.groups("test")[finite]
+        patients = [known[groups == one].mean() for one in np.unique(groups)]
+        expected = wilcoxon(np.array(patients) - mask.mean()).pvalue
+        assert found[region].p_value == pytest.approx(expected)
         assert found[region].low <= found[region].mean == known.mean() <= found[region].high
         assert found[region].blank == np.isnan(values).sum()
 

@@ -108,15 +108,15 @@ def test_a_model_that_cannot_be_asked_is_refused(name, said, study):
         predict.find_model(study, name)
 
 
-def test_rates_that_are_not_defined_are_null(study, pictures, write_run):
+def test_rates_that_are_not_defined_are_null(study, pictures, write_run, black):
     run = study.model("simple-cnn").run
-    nobody = write_run(run.recipe, ([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2]))
+    cases = ([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2])
+    nobody = write_run(run.recipe, *cases)
     shutil.copy(run.path / WEIGHTS, nobody.path)
     nobody.manifest["files"][WEIGHTS] = run.manifest["files"][WEIGHTS]
     model = replace(study.model("simple-cnn"), runs=(nobody,))
-    found = strict(
-        predict.to_json(predict.report(replace(study, models=(model,)), pictures, rule=HALF))
-    )
+    made = replace(study, models=(model,), data=black(*cases))
+    found = strict(predict.to_json(predict.report(made, pictures, rule=HALF)))
     assert found["operating_point"]["ppv"] == {"value": None, "low": None, "high": None}
     assert found["operating_point"]["npv"]["value"] == 0.5
     assert "PPV          not defined" in shown(found)

@@ -103,6 +103,22 @@ def test_groups_too_small_to_learn_from_are_refused():
         _told(_images(40, 1), _images(9, 2))
 
 
+def test_patients_with_several_images_are_no_shift():
+    once = _images(60, 7)
+    patients = np.repeat(np.arange(60), 4)
+    images = once[patients]
+    told = shift.two_sample(images[:160], images[160:], patients)
+    assert told.p_value > 0.05
+    # Taken for 240 patients, the same 60 are known again.
+    assert _told(images[:160], images[160:]).p_value < 0.05
+
+
+def test_patients_too_few_to_learn_from_are_refused():
+    patients = np.repeat(np.arange(15), 8)
+    with pytest.raises(MetricError, match="fewer than two patients"):
+        shift.two_sample(_images(80, 1), _images(40, 2), patients)
+
+
 def test_a_study_compares_each_class_and_has_a_control(study):
     found = shift.two_samples(study)
     assert list(found) == [(pair, name) for pair in shift.COMPARISONS for name in PNEUMONIA.classes]

@@ -37,7 +37,7 @@ EXTERNAL_MARGIN = 0.05
 FACE_VALUE_SLOPES = (0.8, 1.25)
 FACE_VALUE_ERROR = 0.05
 # As the evidence names the test of two proportions, whose counts are divided by the design effects.
-_CHI = "Rao and Scott's χ² test"
+_CHI = "Rao and Scott's χ² test over"
 # One film in twenty: what a reader of the two kinds' sensitivities would begin to act on.
 KINDS_MARGIN = 0.05
 
@@ -80,7 +80,7 @@ def _accuracy_misleads(study: Study) -> list[Claim]:
             _verdict(p_value, abs(missed - alarms)),
             f"{model.title} at 0.5: {_percent(missed)} of {study.about.positive} cases missed, "
             f"{_percent(alarms)} of {study.about.negative} cases called {study.about.positive}, "
-            f"behind one accuracy of {counts.accuracy:.3f}; {_CHI}, {_p(p_value)}",
+            f"behind one accuracy of {counts.accuracy:.3f}; {_CHI} {study.units}, {_p(p_value)}",
         )
     ]
 
@@ -102,7 +102,8 @@ def _transfer_helps(study: Study) -> list[Claim]:
         verdict = _verdict(test.p_value, test.difference)
         evidence = (
             f"Test AUC of {tuned.title} minus {scratch.title}: {_signed(test.difference)} "
-            f"(95 % interval {_signed(low)} to {_signed(high)}), DeLong's test, {_p(test.p_value)}"
+            f"(95 % interval {_signed(low)} to {_signed(high)}), DeLong's test over {study.units}, "
+            f"{_p(test.p_value)}"
         )
         if len(tuned.runs) > 1:
             # Several seeds say more than the first: the interval over cases and seeds decides.
@@ -140,7 +141,7 @@ def _beats_baselines(study: Study) -> list[Claim]:
             _verdict(test.p_value, test.difference),
             f"Test AUC of {model.title} minus that of the {rival.title.lower()}: "
             f"{_signed(test.difference)} (95 % interval {_signed(low)} to {_signed(high)}), "
-            f"DeLong's test, {_p(test.p_value)}",
+            f"DeLong's test over {study.units}, {_p(test.p_value)}",
         )
     ]
 
@@ -181,7 +182,7 @@ def _validation_keeps_its_promise(study: Study) -> list[Claim]:
             "The threshold chosen on validation keeps its specificity on the test set.",
             verdict,
             f"{model.title}: specificity {promised.specificity:.3f} on validation, "
-            f"{kept.specificity:.3f} on test; {_CHI}, {_p(p_value)}",
+            f"{kept.specificity:.3f} on test; {_CHI} {study.units}, {_p(p_value)}",
         )
     ]
 
@@ -230,7 +231,7 @@ def _threshold_mends_shift(study: Study) -> list[Claim]:
             f"{model.title}: specificity {promised.specificity:.3f} on validation; on test "
             f"{found.kept.specificity:.3f} at the same threshold and {mended.specificity:.3f} at the one "
             f"that keeps the promised sensitivity, read off the test set; promised against re-chosen, "
-            f"{_CHI}, {_p(p_value)}",
+            f"{_CHI} {study.units}, {_p(p_value)}",
         )
     ]
 
@@ -365,7 +366,7 @@ def _calibrated_after_temperature(study: Study) -> list[Claim]:
         f"{model.title}, temperature {temperature(model.run):.2f}: "
         f"{_percent(first.predicted)} {study.about.finding} expected on the test set, "
         f"{_percent(first.observed)} observed; {slope} where 1 is right; likelihood-ratio test of "
-        f"calibration, {_p(fit.p_value)}"
+        f"calibration over {study.units}, {_p(fit.p_value)}"
     )
     if len(readings) > 1:
         rejected = sum(one.recalibration.p_value < SIGNIFICANCE for one in readings)

@@ -78,7 +78,7 @@ def of(cases: Sample, rules: Sequence[Rule], groups: NDArray[np.int64]) -> Bound
             mean, low, high = values[name]
             if low == high:
                 # Every resample gives the same share, 0 or 1: the bootstrap has nothing to go by.
-                share = clusters.proportion(np.full(len(own), mean == 1), own)
+                share = clusters.proportion(np.arange(len(own)) < round(mean * len(own)), own)
                 values[name] = np.array([mean, share.low, share.high])
         found[rule.name] = {
             name: [float(x) if np.isfinite(x) else None for x in values[name]]

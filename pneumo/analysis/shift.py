@@ -3,6 +3,7 @@ a threshold is worth.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,7 +113,7 @@ def two_sample(
         resamples: dealings of the permutation test.
 
     Raises:
-        MetricError: a group has too few images for each fifth to hold two.
+        MetricError: a group has too few images, or patients, for each fifth to hold two.
     """
     from sklearn.linear_model import Ridge
     from sklearn.model_selection import StratifiedGroupKFold
@@ -129,6 +130,12 @@ def two_sample(
     group = np.repeat([0, 1], counts)
     division = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     folds = list(division.split(features, group, patients))
+    for _, held_out in folds:
+        for one in (0, 1):
+            if len(np.unique(patients[held_out][group[held_out] == one])) < 2:
+                raise metrics.MetricError(
+                    f"a fifth of {counts[one]} images has fewer than two patients"
+                )
     generator = np.random.default_rng(0)
     dealt = np.repeat(group[:, None], 1 + resamples, axis=1)  # (N + M, 1 + R), the truth first
     for _, held_out in folds:
@@ -151,7 +158,7 @@ def two_sample(
 
 
 def two_samples(study: Study) -> dict[tuple[str, str], TwoSample]:
-    """:func:`two_sample` by comparison and class; without those for which there are too few images."""
+    """:func:`two_sample` by comparison and class; without those for which there are too few patients."""
     found = _two_samples(study)
     return {
         (comparison, name): TwoSample(**found[comparison][name])
@@ -271,9 +278,8 @@ def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
         own = np.concatenate([splits[s].labels == label for s in SPLITS])
         patients = study.groups(*SPLITS)[own]
         for comparison, pair in zip(COMPARISONS, pairs, strict=True):
-            count = sum(map(len, pair))
-            if min(map(len, pair)) >= 2 * FOLDS:
-                found[comparison][name] = vars(two_sample(*pair, patients[:count]))
+            with suppress(metrics.MetricError):
+                found[comparison][name] = vars(two_sample(*pair, patients[: sum(map(len, pair))]))
     return found
 
 

@@ -58,7 +58,7 @@ def reliability(record: Record) -> Shown:
         f"Reliability on the test set, a panel a model: the observed share of {about.finding} against "
         f"the mean probability in {record.answer('calibration', Calibration).bins} bins of equally many "
         "cases, hollow as the network gives it, filled after temperature scaling on validation, with "
-        f"Wilson's 95 % intervals, counting {record.units}. Probabilities of points "
+        f"Wilson's 95 % intervals over {record.units}. Probabilities of points "
         f"below the diagonal are too high. {others}"
         "Below: how many cases get each probability, outlined before and filled after scaling."
     )

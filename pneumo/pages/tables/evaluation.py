@@ -115,7 +115,7 @@ def pairs(record: Record) -> Table:
         rows,
         f"Every pair of models on the test set. Difference: first less second, {over}. P-values of "
         "DeLong's test and of the exact test of paired calls: "
-        f"{'first seeds, ' if seeds > 1 else ''}counting {record.units}, corrected over all pairs.",
+        f"{'first seeds, ' if seeds > 1 else ''}over {record.units}, corrected over all pairs.",
         numbers.runs,
     )
 
@@ -158,7 +158,7 @@ def operating_points(record: Record) -> Table:
         "model | chosen by | threshold > | TP > | FN > | FP > | TN > | sensitivity > | specificity >",
         rows,
         f"Operating points on the test set{_first_seed(record)}: counts of true and false positives and "
-        f"negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927], counting "
+        f"negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927] over "
         f"{record.units}.",
         numbers.runs,
     )
@@ -179,7 +179,7 @@ def predictive_values(record: Record) -> Table:
         "model | chosen by | PPV > | NPV > | LR+ > | LR− >",
         rows,
         "Predictive values at the test set's prevalence, with Wilson's 95 % interval, and likelihood ratios, "
-        f"with the log method's, counting {record.units}{_first_seed(record, '; ')}.",
+        f"with the log method's, over {record.units}{_first_seed(record, '; ')}.",
         numbers.runs,
     )
 
