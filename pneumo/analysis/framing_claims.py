@@ -51,10 +51,10 @@ def _uses_framing(study: Study, model: Model) -> Claim:
         parts, key=lambda one: (one[0].value - one[2]) / (one[0].high - one[0].value + 1e-12)
     )
     findings = {
-        "supported": "The networks use framing: they call the same film more often "
-        f"{about.positive} when it is cropped tighter.",
-        "refuted": "The networks hardly use framing.",
-        "inconclusive": "Whether the networks use framing stays open.",
+        "supported": f"{model.title} uses framing: the same film cropped tighter gets a higher score of "
+        f"{about.positive}.",
+        "refuted": f"{model.title} hardly uses framing.",
+        "inconclusive": f"Whether {model.title} uses framing stays open.",
     }
     return Claim(
         "uses-framing",
