@@ -24,7 +24,7 @@ def main(imports: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     for statement in ("import ipykernel.kernelapp", "import ipykernel.debugger", *imports):
         with suppress(Exception):  # a module that is missing or fails is told of by its page
-            exec(statement, {})
+            exec(statement, {})  # noqa: S102 - as the page itself will
     del sys.modules["debugpy"]
     gc.freeze()  # the garbage collector of a fork would copy every page of memory
     gc.set_threshold(
