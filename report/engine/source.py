@@ -85,7 +85,7 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
                 break
         else:
             raise at(path, 1, "the front matter is never closed with ---")
-    reader = _Reader(path, metadata, (path,), {path: tuple(lines)}, [])
+    reader = _Reader(path, metadata, (path.resolve(),), {path: tuple(lines)}, [])
     pieces = reader.read(lines[start:], start + 1)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
@@ -219,14 +219,14 @@ class _Reader:
         path = self.path.parent / name
         if not is_file(path):
             raise at(self.path, number, f"included file {name} is not there")
-        if path.resolve() in {known.resolve() for known in self.including}:
+        including = (*self.including, path.resolve())
+        if including[-1] in self.including:
             raise at(self.path, number, f"{name} includes itself")
         self.inclusions.append(path)
         if len(self.inclusions) > MOST_INCLUSIONS:
             raise at(self.path, number, f"a page includes no more than {MOST_INCLUSIONS:,} files")
         lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
-        including = (*self.including, path)
         reader = _Reader(path, self.metadata, including, self.files, self.inclusions)
         self.pieces += reader.read(lines, 1)
 
