@@ -29,7 +29,7 @@ def main(imports: list[str]) -> None:
     gc.freeze()  # the garbage collector of a fork would copy every page of memory
     gc.set_threshold(
         100_000
-    )  # and it takes a seventh of a figure's time, in a process of a few seconds
+    )  # it takes a seventh of a figure's time, in a process of a few seconds
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leave no zombies
     own = os.getpid()
     for line in requests:

@@ -51,9 +51,8 @@ class Page:
     path: Path
     front_matter: Mapping[str, Any]
     pieces: tuple[Piece, ...] = field(repr=False)
-    files: Mapping[Path, tuple[str, ...]] = field(
-        repr=False
-    )  # its lines and its inclusions', for errors
+    # Its lines and its inclusions', for errors.
+    files: Mapping[Path, tuple[str, ...]] = field(repr=False)
 
     def where(self, text: str) -> tuple[Path, int] | None:
         """The first file and line that hold `text`."""
@@ -200,11 +199,8 @@ class _Reader:
             elif name == "include":
                 self._include(argument, number)
             else:
-                raise at(
-                    self.path,
-                    number,
-                    f"unknown shortcode {name!r}; known: include, meta, pagebreak",
-                )
+                problem = f"unknown shortcode {name!r}; known: include, meta, pagebreak"
+                raise at(self.path, number, problem)
         self.pieces.append(_unescaped(text[place:]))
 
     def _meta(self, key: str, number: int) -> str:
