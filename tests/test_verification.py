@@ -38,15 +38,9 @@ def kept(real, tmp_path_factory):
     return writing.write(real, tmp_path_factory.mktemp("kept") / "reference")
 
 
-@pytest.fixture(scope="module")
-def file(study, tmp_path_factory):
-    """The phantom's images as a file of data, which is no phantom to whoever reads it."""
-    path = tmp_path_factory.mktemp("data") / "pneumoniamnist.npz"
-    arrays = {}
-    for name, split in study.data.splits.items():
-        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
-    np.savez(path, **arrays)
-    return str(path)
+@pytest.fixture
+def file(phantom_file):
+    return str(phantom_file)
 
 
 def made(folder, labels, scored, keys=("0" * 12,), fingerprint="f") -> Record:
