@@ -90,13 +90,21 @@ def phantom() -> Dataset:
 
 
 @pytest.fixture
-def arrays(phantom: Dataset) -> dict[str, NDArray[np.uint8]]:
+def arrays(phantom_file: Path) -> dict[str, NDArray[np.uint8]]:
     """A valid file's content: the phantom's, in MedMNIST's format."""
-    content = {}
+    with np.load(phantom_file) as content:
+        return dict(content)
+
+
+@pytest.fixture(scope="session")
+def phantom_file(phantom: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The phantom as MedMNIST's own file, which is no phantom to whoever reads it."""
+    path = tmp_path_factory.mktemp("medmnist") / "pneumoniamnist.npz"
+    arrays = {}
     for name, split in phantom.splits.items():
-        content[f"{name}_images"] = split.images.copy()
-        content[f"{name}_labels"] = split.labels[:, None].copy()
-    return content
+        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""A listener for trainings in this process."""
+"""What tests of trainings share: a listener in this process, and when two runs are the same."""
+
+import numpy as np
 
 
 class Ear:
@@ -21,3 +23,10 @@ class Ear:
     def epoch(self, row):
         """Keep the row."""
         self.rows.append(row)
+
+
+def assert_same_bits(run, other):
+    """Both trainings ended with the same predictions, to the bit."""
+    assert run.predictions.keys() == other.predictions.keys()
+    for split, predictions in run.predictions.items():
+        np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from benchmarks import large, speed
-from benchmarks.large import Many
 from benchmarks.speed import Row
 from pneumo.base import paths
 from pneumo.pages.tables import TABLES
@@ -77,10 +76,3 @@ def test_the_report_shows_the_speeds_that_the_reference_keeps(record, tmp_path, 
     monkeypatch.setattr(paths, "reference", lambda: tmp_path)
     assert TABLES["tbl-speed"](record).rows == (("an epoch", "0.50 ×", "≥ 0.90 ×", "**no**"),)
     assert TABLES["tbl-speed-tried"](record).rows == (("a trick", "1.25 ×"),)
-
-
-@pytest.mark.slow
-def test_a_training_on_many_images_says_what_it_took():
-    found = large.train(Many(28, (("train", 1600), ("val", 32), ("test", 32))))
-    assert set(found) == {"memory", "load", "rate", "growth"}
-    assert all(value > 0 for value in found.values())

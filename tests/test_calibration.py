@@ -16,10 +16,8 @@ from sklearn.metrics import brier_score_loss, log_loss
 
 from pneumo.analysis import calibration as analysis
 from pneumo.pages.tables import TABLES
-from pneumo.record.calibration import Calibration
 from pneumo.statistics import calibration, metrics
 from pneumo.statistics.metrics import MetricError
-from pneumo.study import selection
 from pneumo.study.study import Model
 from pneumo.study.temperature import logits_of, temperature
 from pneumo.training.recipes import RECIPES
@@ -111,13 +109,6 @@ def test_the_calibration_error_is_the_bins_mean_distance():
     assert calibration.calibration_error(labels, logits, 2) == pytest.approx((0.2 + 0.4) / 2)
 
 
-@given(cases(), st.integers(1, 12))
-def test_the_calibration_error_lies_between_the_mean_error_and_one(data, count):
-    labels, logits = data
-    error = calibration.calibration_error(labels, logits, count)
-    assert abs((labels - expit(logits)).mean()) - 1e-12 <= error <= 1
-
-
 def test_chance_alone_gives_true_probabilities_about_the_error_that_is_expected_of_it():
     found = [calibration.calibration_error(*drawn(count=600, seed=seed)[:2]) for seed in range(40)]
     expected = calibration.calibration_error_by_chance(drawn(count=600)[1])
@@ -168,11 +159,6 @@ def test_true_probabilities_are_rejected_as_often_as_the_level_says():
     assert stats.kstest(p_values, "uniform").pvalue > 0.01
 
 
-def test_bent_probabilities_are_rejected():
-    for intercept, slope in ((-1, 1), (0, 0.6)):
-        assert recalibrate(*drawn(intercept, slope)).p_value < 0.001
-
-
 @given(cases(), st.floats(0.2, 5))
 def test_a_temperature_scales_the_slope_and_leaves_the_intercept(data, temperature):
     labels, logits = data
@@ -211,12 +197,6 @@ def test_logits_that_are_all_the_same_are_tested_as_one_probability():
     assert math.isnan(right.slope.value)
     assert right.p_value == pytest.approx(1)
     assert wrong.p_value < 0.001
-
-
-@pytest.mark.parametrize("truth", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_what_was_done_to_true_logits(truth):
-    labels, logits = drawn(count=20000)
-    assert calibration.fit_temperature(labels, logits * truth) == pytest.approx(truth, rel=0.05)
 
 
 @given(cases(), st.floats(0.06, 19))
@@ -345,19 +325,6 @@ def test_a_run_is_told_the_prevalence_of_the_test_set(study):
     moved = logits_of(model.run) + logit(share) - logit(presumed)
     assert told.observed == pytest.approx(share)
     assert told.predicted == pytest.approx(expit(moved).mean())
-
-
-def test_what_is_said_of_the_best_model_comes_back_from_a_record(study, record):
-    back = record.answer("calibration", Calibration)
-    best = selection.best(study)
-    for scaled, found in ((False, back.as_given), (True, back.scaled)):
-        own = analysis.reading(study, best.run, scaled=scaled)
-        assert found.predicted == own.predicted
-        assert found.mean_error == own.mean_error
-        assert found.ece == own.calibration_error
-        assert found.slope.known == math.isfinite(own.recalibration.slope.value)
-    means = analysis.summary(study, best)
-    assert back.ece_after == means["test"]["after"]["ece"]
 
 
 @pytest.mark.parametrize(

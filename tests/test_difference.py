@@ -231,28 +231,10 @@ def test_the_command_prints_strict_json(written, capsys, content):
 
     assert main(["diff", "--json", str(written("before")), str(written("after", change))]) == 1
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    was = scores(content)["auc"]["mean"]
-    assert found == {
-        "made_from": [],
-        "claims": [
-            {
-                "name": content["claims"][0]["id"],
-                "text": content["claims"][0]["text"],
-                "before": "supported",
-                "after": "refuted",
-            }
-        ],
-        "models": [],
-        "metrics": [
-            {
-                "model": "simple-cnn",
-                "block": "test",
-                "metric": "auc",
-                "before": was,
-                "after": None,
-            }
-        ],
-    }
+    claim, was = content["claims"][0], scores(content)["auc"]["mean"]
+    told = {"name": claim["id"], "text": claim["text"], "before": "supported", "after": "refuted"}
+    moved = {"model": "simple-cnn", "block": "test", "metric": "auc", "before": was, "after": None}
+    assert found == {"made_from": [], "claims": [told], "models": [], "metrics": [moved]}
 
 
 def test_the_command_allows_what_it_is_told_to_allow(written):

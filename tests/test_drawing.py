@@ -1,4 +1,4 @@
-"""Drawings: SVG for light pages and dark ones, in which pictures stay what they are."""
+"""Figures and tables: made from a record alone, and drawn as SVG for light pages and dark ones."""
 
 import io
 import re
@@ -10,17 +10,38 @@ from PIL import Image
 
 from pneumo.pages import drawing, style
 from pneumo.pages.figures import FIGURES
+from pneumo.pages.tables import TABLES
 
 # What a dark page may show as a light one does: it lies over a picture.
 UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}
+# What is of other images, of a larger study or of the reference is drawn where those are tested.
+ELSEWHERE = re.compile("external|size|reference")
 PICTURE = re.compile(r'data:image/png;base64,([^"]+)')
 
 
 @pytest.fixture(scope="module")
 def drawings(record):
-    """Every figure of the record as SVG, by its anchor; the phantom has no larger study."""
-    drawn = FIGURES.keys() - {"fig-size"}
+    """Every figure of the record as SVG, by its anchor."""
+    drawn = [one for one in FIGURES if not ELSEWHERE.search(one)]
     return {anchor: drawing.draw(FIGURES[anchor](record).canvas) for anchor in drawn}
+
+
+@pytest.mark.parametrize("anchor", [one for one in FIGURES if not ELSEWHERE.search(one)])
+def test_a_figure_needs_no_images_and_states_numbers(anchor, record, unseen):
+    shown, without = FIGURES[anchor](record), FIGURES[anchor](unseen)
+    without.canvas.draw_without_rendering()
+    assert shown.caption == without.caption
+    assert not {"nan", "None", "|"} & set(f"{shown.caption} {shown.alt}".split())
+    assert set(shown.runs) <= {run.run for run in record.provenance.runs}
+
+
+@pytest.mark.parametrize("anchor", [one for one in TABLES if not ELSEWHERE.search(one)])
+def test_a_table_is_made_from_a_record_alone(anchor, unseen):
+    made = TABLES[anchor](unseen)
+    cells = [cell for row in made.rows for cell in row]
+    assert cells
+    assert not [cell for cell in cells if cell in ("nan", "None") or "|" in cell or "\n" in cell]
+    assert set(made.runs) <= {run.run for run in unseen.provenance.runs}
 
 
 def test_every_colour_of_a_figure_has_one_for_dark_pages(drawings):

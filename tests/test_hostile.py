@@ -1,6 +1,5 @@
 """Text and files from outside: only ever text, whatever stands in them, and weights are only numbers."""
 
-import ast
 import io
 import json
 import pickle
@@ -22,7 +21,7 @@ from pneumo.commands import predict as command
 from pneumo.commands.progress import Display
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
-from pneumo.pages import explorer, fragments, showing
+from pneumo.pages import fragments, showing
 from pneumo.pages.tables import TABLES
 from pneumo.record import Record
 from pneumo.study import predict
@@ -36,47 +35,22 @@ HOSTILE = (
 )
 MARKUP = re.compile(r"<(script|img|svg|iframe|a)\b", re.IGNORECASE)
 
-SOURCES = [
-    path
-    for folder in ("pneumo", "report")
-    for path in sorted((paths.root() / folder).rglob("*.py"))
-]
-# What is called, by the end of its name, and what makes it safe: an argument, or the one file that may.
-ONLY = {
-    "torch.load": ("weights_only", True),
-    "load_state_dict_from_url": ("weights_only", True),
-    "np.load": ("allow_pickle", False),
-    "savez_compressed": ("allow_pickle", False),
-}
-# Code of our own that runs in a kernel's process before pages do.
-ALLOWED = {("forkserver.py", "exec")}
-NEVER = re.compile(
-    r"^(eval|exec|__import__)$|^(pickle|marshal|shelve|dill|joblib|cloudpickle)\.|\.read_pickle$|^yaml\.(?!safe_|compose$|parse$|SafeLoader$|MarkedYAMLError$)"
-    r"|^os\.(system|popen|exec\w*|spawn\w*)$|^runpy\.|\.?extractall$|^jinja2\.Environment$|^Environment$"
-)  # fmt: skip
-
-
-def calls(path):
-    """Every call in a source file: its line, the name of what is called, its named arguments."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            name = ast.unparse(node.func)
-            yield node.lineno, name, {one.arg: ast.unparse(one.value) for one in node.keywords}
+READING = re.compile(r"(?:torch|np)\.load\(.*")
 
 
 @pytest.mark.promise("hostile", "survived")
-def test_nothing_that_could_run_what_it_reads_is_called():
-    for path in SOURCES:
-        for line, name, given in calls(path):
-            where = f"{path.name}:{line} {name}"
-            if (path.name, name) not in ALLOWED:
-                assert not NEVER.search(name), where
-            assert given.get("shell", "False") == "False", where
-            for end, (argument, value) in ONLY.items():
-                if name == end or name.endswith(f".{end}"):
-                    assert given.get(argument) == str(value), where
-            if name.startswith("yaml.") and "Loader" in given:
-                assert given["Loader"] == "yaml.SafeLoader", where
+def test_weights_and_arrays_are_read_without_what_could_run():
+    """As `ruff` says of pickles, `eval`, YAML, templates and shells."""
+    read = [
+        call
+        for folder in ("pneumo", "report")
+        for path in (paths.root() / folder).rglob("*.py")
+        for call in READING.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert read
+    assert not [
+        call for call in read if not re.search("weights_only=True|allow_pickle=False", call)
+    ]
 
 
 class Shell:
@@ -199,17 +173,6 @@ def test_nothing_that_a_manifest_says_becomes_markup(hostile, storm):
         assert [tag for tag in MARKUP.findall(html) if tag.lower() != "a"] == []
         assert "<strong>b</strong>" not in html
         assert 'class="d' not in html
-
-
-@pytest.mark.promise("hostile", "survived")
-def test_nothing_ends_the_element_that_a_script_reads():
-    element = explorer.embed("x", {"title": HOSTILE, "more": "<!-- <script>"})
-    inner = element.removeprefix('<script type="application/json" id="x">').removesuffix(
-        "</script>"
-    )
-    assert "<" not in inner
-    assert "\u2028" not in inner
-    assert json.loads(inner)["title"] == HOSTILE
 
 
 @pytest.mark.promise("hostile", "survived")

@@ -7,37 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from matplotlib.text import Text
 
-from pneumo.analysis import evidence, grad_cam, mistakes, sanity_checks, shift
-from pneumo.pages.figures import networks, pictures, saliency
-from pneumo.pages.figures import shift as shift_figures
-from pneumo.pages.tables import saliency as saliency_tables
-from pneumo.pages.tables import shift as shift_tables
+from pneumo.analysis import grad_cam, mistakes
+from pneumo.pages.figures import networks, pictures
 from pneumo.record import images
-from pneumo.record.interpretability import Evidence, Explained, SanityChecks
-from pneumo.record.shift import Shift
+from pneumo.record.interpretability import Explained
 from pneumo.study import selection
-from pneumo.study.study import HALF, YOUDEN, Model
-from pneumo.training.recipes import RECIPES
-
-FIGURES = networks.FIGURES | saliency.FIGURES | shift_figures.FIGURES
-TABLES = saliency_tables.TABLES | shift_tables.TABLES
-
-
-@pytest.mark.parametrize("anchor", FIGURES)
-def test_each_figure_draws_from_the_record_with_and_without_images(anchor, record, unseen):
-    seen, without = FIGURES[anchor](record), FIGURES[anchor](unseen)
-    assert seen.runs or anchor == "fig-shift-images"
-    assert seen.caption == without.caption
-    assert any(character.isdigit() for character in seen.alt)
-    for shown in (seen, without):
-        shown.canvas.draw_without_rendering()
-
-
-@pytest.mark.parametrize("anchor", TABLES)
-def test_each_table_is_made_from_the_record_alone(anchor, unseen):
-    made = TABLES[anchor](unseen)
-    assert made.rows
-    assert made.caption
+from pneumo.study.study import YOUDEN
 
 
 def test_the_record_holds_the_first_seeds_maps_and_filters(study, record):
@@ -50,23 +25,6 @@ def test_the_record_holds_the_first_seeds_maps_and_filters(study, record):
         assert maps.dtype == np.float16
         np.testing.assert_allclose(maps, explained.maps, rtol=2**-10, atol=1e-7)
         np.testing.assert_array_equal(record.maps[f"filters/{model.name}"], explained.filters)
-
-
-def test_answers_are_read_as_they_were_found(study, record):
-    explained = record.answer("explained", dict[str, Explained])
-    checks, shares = (
-        record.answer("sanity_checks", SanityChecks),
-        record.answer("evidence", Evidence),
-    )
-    moved = record.answer("shift", Shift)
-    assert checks.agreements == sanity_checks.agreements(study)
-    samples = shift.two_samples(study)
-    assert moved.apart["normal"] == samples["development and test", "normal"]
-    for model in study.ran:
-        assert explained[model.name] == grad_cam.explained(model)
-        assert checks.chance[model.name] == sanity_checks.cascade(study, model).chance
-        assert shares.shares[model.name] == evidence.attention(study, model)
-        assert moved.losses[model.name] == shift.loss(model.run)
 
 
 def test_maps_in_which_nothing_speaks_for_the_call_are_counted(study):
@@ -86,17 +44,6 @@ def test_smooth_kernels_are_told_from_random_ones():
     noise = np.random.default_rng(0).normal(size=(500, 3, 3))
     assert abs(grad_cam.neighbour_correlation(noise)) < 0.05
     assert np.isnan(grad_cam.neighbour_correlation(np.ones((2, 3, 3))))
-
-
-def test_calls_are_grouped_and_the_surest_come_first(write_run):
-    test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
-    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
-    assert {group: list(found) for group, found in mistakes.groups(model, HALF).items()} == {
-        "true positive": [0, 1, 6],
-        "true negative": [4, 5],
-        "false positive": [3],
-        "false negative": [2],
-    }
 
 
 def test_the_cases_shown_are_the_surest_of_each_group(study, record):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ears import assert_same_bits
 from profiles import PROFILE
 
 from pneumo.data import Split
@@ -47,12 +48,6 @@ def common(phantom, tmp_path):
 def made(finished, phantom):
     """A training, and its run as a worker sends it."""
     return jobs.want(TINY, 0, phantom, None), jobs._packed(finished)
-
-
-def assert_same_bits(run, other):
-    assert run.key == other.key
-    for split, predictions in run.predictions.items():
-        np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
 
 
 @pytest.mark.promise("same", "found")
@@ -115,6 +110,7 @@ def test_a_worker_recognises_the_shared_store_by_a_file_in_it(common, tmp_path, 
 
 def test_a_run_that_came_back_is_published_whole(made, finished, tmp_path):
     run = jobs._published(*made, tmp_path)
+    assert run.key == finished.key
     assert_same_bits(run, finished)
     assert run.path.parent == tmp_path / "runs"
     assert jobs._published(*made, tmp_path).path == run.path, "a second time changes nothing"

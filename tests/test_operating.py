@@ -105,12 +105,6 @@ def test_validation_keeps_the_sensitivity_that_was_asked_for(study):
             assert points[rule].promised.sensitivity >= rule.sensitivity
 
 
-def test_the_shortfall_is_what_was_kept_less_what_was_promised(study):
-    for point in operating_points.points(study, study.ran[0]):
-        expected = point.kept.sensitivity - point.promised.sensitivity
-        assert point.shortfall("sensitivity") == pytest.approx(expected)
-
-
 def test_rules_are_found_by_name():
     assert [operating_points.find_rule(rule.name) for rule in RULES] == list(RULES)
     with pytest.raises(operating_points.RuleError, match="'nonsense'; there are: half, youden"):

@@ -23,7 +23,6 @@ TEMPLATES = {
     for path in (paths.templates() / "fragments").rglob("*.md.j2")
 }
 SHOWN = re.compile(r"""(?:figure|table)\(\w+, "((?:fig|tbl)-[\w-]+)"\)""")
-ANCHORS = sorted({anchor for text in TEXT.values() for anchor in SHOWN.findall(text)})
 EVERYTHING = "\n".join((*TEXT.values(), *TEMPLATES.values()))
 
 
@@ -39,28 +38,6 @@ def test_every_reference_in_a_page_leads_to_something_shown():
     known = FIGURES.keys() | TABLES.keys()
     for name, text in (*TEXT.items(), *TEMPLATES.items()):
         assert set(re.findall(r"@((?:fig|tbl)-[a-z0-9-]*[a-z0-9])", text)) <= known, name
-
-
-# Those of images from elsewhere are drawn in `test_external`.
-@pytest.mark.parametrize(
-    "anchor", [one for one in ANCHORS if not re.search("reference|external", one)]
-)
-def test_what_is_shown_has_its_numbers_in_the_record(anchor, record):
-    kind = "figures" if anchor.startswith("fig-") else "tables"
-    computed = record.path / kind / f"{anchor}.csv"
-    assert computed.is_file() or anchor in NO_NUMBERS
-
-
-# What is made of the answers in results.json, or of files beside the record; and what needs a larger study.
-NO_NUMBERS = {
-    "fig-corruptions",
-    "tbl-claim",
-    "tbl-claims",
-    "tbl-tripod",
-    "tbl-published",
-    "tbl-goals",
-}
-NO_NUMBERS |= {"fig-size", "tbl-size"}
 
 
 def test_a_figure_is_printed_with_both_drawings_caption_and_mark(

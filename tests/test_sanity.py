@@ -56,14 +56,6 @@ def test_a_trained_map_is_wholly_like_itself_and_random_ones_are_not(study):
         assert low <= mean <= high
 
 
-def test_every_map_of_the_removal_has_its_gap(study):
-    for model in study.ran:
-        found = sanity_checks.removal(study, model)
-        assert found.curves.shape == (3, 2, len(found.removed))
-        assert len(found.gaps) == 3
-        assert all(low <= mean <= high for mean, low, high in found.gaps)
-
-
 def test_maps_are_held_against_seeds_the_control_and_chance(study):
     found = sanity_checks.agreements(study)
     assert list(found) == ["another seed", "shuffled labels", "random map"]

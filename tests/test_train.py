@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ears import Ear
+from ears import Ear, assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -40,11 +40,6 @@ def reference(phantom, tmp_path_factory):
 
 def logits(run):
     return {split: run.predictions[split].logits for split in ("val", "test")}
-
-
-def assert_same_bits(one, other):
-    for split, values in logits(one).items():
-        np.testing.assert_array_equal(values, logits(other)[split])
 
 
 @pytest.mark.promise("same", "survived")

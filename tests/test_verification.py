@@ -13,13 +13,12 @@ from scipy.special import expit
 
 from pneumo.analysis import seeds, verification, writing
 from pneumo.analysis.seeds import Scored
-from pneumo.analysis.verification import ASKED, ERROR, VerificationError
+from pneumo.analysis.verification import ERROR, VerificationError
 from pneumo.commands import verify as command
 from pneumo.commands.main import main
 from pneumo.data.descriptions import PNEUMONIA
 from pneumo.record import Part, Record, RecordError, answers, write
 from pneumo.record.files import table_bytes
-from pneumo.statistics import metrics
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 from pneumo.training import runs
 from pneumo.training.recipes import RECIPES, Profile
@@ -39,15 +38,9 @@ def kept(real, tmp_path_factory):
     return writing.write(real, tmp_path_factory.mktemp("kept") / "reference")
 
 
-@pytest.fixture(scope="module")
-def file(study, tmp_path_factory):
-    """The phantom's images as a file of data, which is no phantom to whoever reads it."""
-    path = tmp_path_factory.mktemp("data") / "pneumoniamnist.npz"
-    arrays = {}
-    for name, split in study.data.splits.items():
-        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels[:, None]}
-    np.savez(path, **arrays)
-    return str(path)
+@pytest.fixture
+def file(phantom_file):
+    return str(phantom_file)
 
 
 def made(folder, labels, scored, keys=("0" * 12,), fingerprint="f") -> Record:
@@ -152,11 +145,6 @@ def test_its_side_is_what_its_results_say(kept, real):
         mean = (model.test_at_half if one.rule is HALF else model.test)[one.metric].value
         assert one.reference == pytest.approx(mean, nan_ok=True)
         assert one.here == pytest.approx(one.reference, nan_ok=True)
-
-
-def test_every_metric_is_asked_for_at_both_thresholds_if_they_move_it():
-    assert len(ASKED) == len(set(ASKED)) == 2 * len(metrics.NAMES) - 2
-    assert {metric for metric, rule in ASKED if rule is HALF} == set(metrics.NAMES)
 
 
 @pytest.mark.slow

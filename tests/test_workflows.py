@@ -1,4 +1,4 @@
-"""What GitHub runs: the README's commands, by actions that are pinned, with no right that is not needed."""
+"""What GitHub runs: actions that are pinned, with no right that is not needed."""
 
 import re
 
@@ -13,10 +13,6 @@ JOBS = {name: yaml.safe_load(text)["jobs"] for name, text in TEXTS.items()}
 STEPS = {
     name: [step for job in jobs.values() for step in job["steps"]] for name, jobs in JOBS.items()
 }
-DOCUMENTED = "".join(
-    path.read_text(encoding="utf-8")
-    for path in (*paths.root().glob("*.md"), *(paths.root() / "docs").glob("*.md"))
-)
 
 each_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 
@@ -43,17 +39,3 @@ def test_rights_are_to_read_and_only_the_deployment_has_more(name):
 def test_no_token_is_left_behind_by_the_checkout(name):
     steps = [one for one in STEPS[name] if "actions/checkout@" in one.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in steps)
-
-
-@each_workflow
-def test_the_commands_are_documented(name):
-    for step in STEPS[name]:
-        command = step.get("run", "").partition(" -- ")[0]
-        if command.startswith("python -m nox"):
-            assert re.search(rf"{re.escape(command)}(?![\w-])", DOCUMENTED), command
-
-
-def test_what_must_not_be_published_stops_before_it_is_handed_on():
-    steps = JOBS["pages"]["build"]["steps"]
-    looked = next(i for i, step in enumerate(steps) if "nox -s publish" in step.get("run", ""))
-    assert "upload-pages-artifact@" in steps[looked + 1]["uses"]

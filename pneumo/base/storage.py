@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import RawIOBase
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -84,9 +84,7 @@ def write(path: Path, content: bytes | Writer) -> None:
                 temporary.unlink()
             raise
         finally:
-            with suppress(
-                OSError
-            ):  # what could not be written is tried once more, and said already
+            with suppress(OSError):  # which is said already
                 file.close()
 
 
@@ -277,28 +275,14 @@ def _is_above(name: object, path: Path | str | None) -> bool:
     return bool(name and path) and Path(str(name)) in Path(str(path)).parents
 
 
-class _Scale(RawIOBase):
-    """A file that keeps nothing of what is written but how much it is."""
-
-    weight = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, content: Any) -> int:
-        count = memoryview(content).nbytes
-        self.weight += count
-        return count
-
-
 def _size(put: Writer) -> int:
     """How many bytes a file will have; 0 where that can't be found out."""
-    scale = _Scale()
+    measured = BytesIO()
     try:
-        put(cast(IO[bytes], scale))
+        put(measured)
     except Exception:
         return 0
-    return scale.weight
+    return measured.getbuffer().nbytes
 
 
 def _open_alone(path: Path) -> IO[bytes]:

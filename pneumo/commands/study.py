@@ -80,7 +80,8 @@ def _tell_leftovers() -> None:
     if found := leftovers.find():
         size = sum(found.values()) / 1e6
         print(
-            f"{len(found)} folders and files ({size:,.1f} MB) are of no record; `pneumo clean` lists them"
+            f"{len(found)} folders and files ({size:,.1f} MB) are of no record, or of an older version; "
+            "`pneumo clean` lists them"
         )
 
 

@@ -1,4 +1,4 @@
-"""What lies in the run store and belongs to no finished study: other recipes, seeds or versions."""
+"""What lies in the run store and is of no use: runs of no finished study, and of older versions."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
+from pneumo.training import runs
 
 # Folders of the store whose entries are named after the run, or the answer, that they belong to.
 _OF_RUNS = ("runs", "probes", "external")
@@ -15,13 +16,15 @@ _OF_RUNS = ("runs", "probes", "external")
 def find(home: Path | None = None) -> dict[Path, int]:
     """Every folder or file that no record needs, with its size in bytes.
 
-    A run is needed while a record in ``.pneumo/records`` names it. A training that was interrupted is kept.
+    A run is needed while a record in ``.pneumo/records`` names it and this version can read it. A training
+    that was interrupted is kept.
 
     Raises:
         PneumoError: a record cannot be read, so that nobody knows what it needs.
     """
     store = home or paths.home()
-    needed = _needed(store)
+    other = runs.of_other_versions(store).items()
+    needed = _needed(store) - {path.name for path, schema in other if schema < runs.SCHEMA}
     found = {}
     for name in _OF_RUNS:
         for path in sorted((store / name).glob("[!.]*")):

@@ -6,7 +6,6 @@ seconds, and to find that nothing is missing takes none.
 """
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -287,8 +286,6 @@ def run(
     if not only:
         path = _record_path(chosen.name, found.about, found.size, home)
         runs.write_sealed(path, _record(study))
-    if left := _left(home):
-        notice(left)
     return study
 
 
@@ -446,20 +443,6 @@ def _missing(path: Path, again: str) -> str:
             return f"run {path.name} is missing, and {other.name} {told}"
     return (
         f"run {path.name} is missing (another recipe, seed, order of images or version?); {again}"
-    )
-
-
-def _left(home: Path | None) -> str:
-    """That runs of older versions take room, and how it is got back; nothing where there are none."""
-    old = [path for path, schema in runs.of_other_versions(home).items() if schema < runs.SCHEMA]
-    if not old:
-        return ""
-    size = sum(file.lstat().st_size for path in old for file in path.iterdir()) / 1e6
-    folders = " ".join(shlex.quote(path.name) for path in old)
-    count = "1 run" if len(old) == 1 else f"{len(old)} runs"
-    return (
-        f"{count} of an older version of pneumo, {size:,.0f} MB, can be read no more; "
-        f"to free the room: cd {shlex.quote(str(old[0].parent))} && rm -r {folders}"
     )
 
 

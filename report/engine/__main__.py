@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
@@ -94,10 +94,8 @@ def _set_environment(chosen: argparse.Namespace) -> None:
 
 def choose(engine: str) -> Engine:
     """The engine to use; "auto" takes Quarto where it answers and is new enough."""
-    if engine == "quarto":
-        return "quarto"
-    if engine == "portable":
-        return "portable"
+    if engine in ("quarto", "portable"):
+        return cast(Engine, engine)
     program = quarto.find()
     if program and (quarto.version(program) or ()) >= quarto.OLDEST:
         return "quarto"
@@ -114,19 +112,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", help="pneumoniamnist or breastmnist; else PNEUMO_DATASET")
     parser.add_argument("--size", help="28, 64, 128 or 224 pixels; else PNEUMO_SIZE")
     parser.add_argument("--data", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA")
-    parser.add_argument(
-        "--record", type=Path, help="the folder of a record to draw; else PNEUMO_RECORD"
-    )
-    parser.add_argument(
-        "--output", type=Path, help="the site's folder, instead of the project's own"
-    )
+    parser.add_argument("--record", type=Path, help="of which folder; else PNEUMO_RECORD")
+    parser.add_argument("--output", type=Path, help="the site's folder; else the project's own")
     parser.add_argument("--templates", type=Path, default=ROOT / "templates" / "site")
-    parser.add_argument(
-        "--fresh", action="store_true", help="run every cell, whatever earlier builds have kept"
-    )
-    parser.add_argument(
-        "--no-study", action="store_true", help="render a book that reports no study"
-    )
+    parser.add_argument("--fresh", action="store_true", help="run every cell, whatever is kept")
+    parser.add_argument("--no-study", action="store_true", help="a book that reports no study")
     return parser
 
 

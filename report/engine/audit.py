@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, product
 from pathlib import Path
@@ -57,10 +57,9 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
     with _served(site) as address, sync_playwright() as player:
         started = player.chromium.launch(executable_path=browser, args=list(OPTIONS))
         for scheme, width in product(SCHEMES, WIDTHS):
+            window = {"width": width, "height": 900}
             context = started.new_context(
-                viewport={"width": width, "height": 900},
-                color_scheme=scheme,
-                reduced_motion="reduce",
+                viewport=window, color_scheme=scheme, reduced_motion="reduce"
             )
             page = context.new_page()
             page.set_default_timeout(1000 * PATIENCE)
@@ -116,11 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if browser := find_browser():
         looks.append(problems(site, browser))
     else:
-        names = ", ".join(BROWSERS)
-        print(
-            f"No look in a browser: CHROMIUM names none, and on the path is none of {names}",
-            file=sys.stderr,
-        )
+        missing = f"CHROMIUM names none, and on the path is none of {', '.join(BROWSERS)}"
+        print(f"No look in a browser: {missing}", file=sys.stderr)
     status = 0
     for problem in chain.from_iterable(looks):  # minutes: each is told when it is found
         print(printable(f"{site}: {problem}"), file=sys.stderr)
@@ -131,25 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _listen(page: Any, address: str) -> list[str]:
     """What goes wrong on a page from now on, in a list that fills."""
     heard: list[str] = []
-    page.on(
-        "console",
-        lambda said: heard.append(f"console: {said.text}") if said.type == "error" else None,
-    )
-    page.on("pageerror", lambda error: heard.append(f"script: {error.message}"))
-    page.on(
-        "request",
-        lambda asked: (
-            None
-            if asked.url.startswith((address, "data:", "blob:"))
-            else heard.append(f"asks another host: {asked.url}")
-        ),
-    )
-    page.on(
-        "response",
-        lambda answer: (
-            heard.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
-        ),
-    )
+
+    def on(event: str, is_wrong: Callable[[Any], bool], words: str) -> None:
+        page.on(event, lambda one: heard.append(words.format(one)) if is_wrong(one) else None)
+
+    own = (address, "data:", "blob:")
+    on("console", lambda said: bool(said.type == "error"), "console: {0.text}")
+    on("pageerror", lambda _: True, "script: {0.message}")
+    on("request", lambda asked: not asked.url.startswith(own), "asks another host: {0.url}")
+    on("response", lambda answer: bool(answer.status >= 400), "{0.status}: {0.url}")
     return heard
 
 

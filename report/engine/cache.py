@@ -25,15 +25,8 @@ SCHEMA = 4  # of what is kept: an entry of another one is as good as none
 RECORD = "PNEUMO_RECORD"  # the variable that names a record's folder
 ROOT = Path(__file__).resolve().parents[2]
 _UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
-_COUNTING = (
-    "QUARTO_PROFILE",
-    "LANG",
-    "LANGUAGE",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LC_NUMERIC",
-    "LC_TIME",
-    "TZ",
+_COUNTING = re.compile(
+    r"QUARTO_PROFILE|LANG(UAGE)?|LC_(ALL|CTYPE|NUMERIC|TIME)|TZ|PNEUMO_(?!HOME$).+"
 )
 _LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
 # What cells draw beside the pages, each named by its content.
@@ -117,11 +110,7 @@ def sources(project: Path, site: Path, templates: Path) -> str:
 
 def environment() -> str:
     """A digest of Python, the versions of what is installed, and the environment variables that count."""
-    variables = {
-        name: value
-        for name, value in os.environ.items()
-        if name in _COUNTING or (name.startswith("PNEUMO_") and name != "PNEUMO_HOME")
-    }
+    variables = {name: value for name, value in os.environ.items() if _COUNTING.fullmatch(name)}
     system = SCHEMA, sys.version, platform.platform()
     return key_of(*system, installed(), sorted(variables.items()))
 

@@ -23,32 +23,16 @@ from pneumo.record import RecordError, check, read
 from report.engine.finish import BUILD
 
 # What a page shows only if a template, a reference or a number was not filled in.
-LEFT_BEHIND = {
-    sign: re.compile(pattern)
-    for sign, pattern in {
-        "{{": r"\{\{",
-        "{%": r"\{%",
-        "?@": r"\?@",
-        "```": r"```",
-        "nan": r"(?<![a-z])nan(?![a-z])",
-        "Traceback": r"\bTraceback\b",
-    }.items()
-}
+_LEFT_BEHIND = re.compile(r"\{\{|\{%|\?@|```|(?<![a-z])nan(?![a-z])|\bTraceback\b")
 # What a page may weigh with the files that are its own, in bytes: the frame's are every page's, of a figure's
 # two renderings a reader sees one, and what is hidden belongs to a gallery.
 HEAVIEST = 600_000
 _SHARED = "site_libs/"
 _UNSEEN = ".dark-content, [hidden]"
-_NEIGHBOURS = {
-    "prev",
-    "next",
-    "canonical",
-    "alternate",
-}  # what a link in the head leads to, and does not load
+# What a link in the head leads to, and does not load.
+_NEIGHBOURS = {"prev", "next", "canonical", "alternate"}
 # Where a page names a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
-
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 # A number by itself: no part of a word or a version. A sign belongs to it, a dash between two does not.
 _NUMBER = re.compile(r"(?<![\w.,/])−?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?![\w/]|[.,]\d)")
@@ -117,9 +101,8 @@ def problems(site: Path) -> Iterator[str]:
         yield "index.html is missing"
     ids = {name: page.ids for name, page in pages.items()}
     for page in pages.values():
-        for sign, pattern in LEFT_BEHIND.items():
-            if pattern.search(page.text):
-                yield f"{page.name} shows {sign!r}"
+        for sign in sorted(set(_LEFT_BEHIND.findall(page.text))):
+            yield f"{page.name} shows {sign!r}"
         yield from _form(page)
         heavy = weight(page, site)
         if heavy > HEAVIEST:
@@ -228,7 +211,7 @@ def _form(page: Page) -> Iterator[str]:
         if count > 1:
             yield f"{page.name} has {count} elements of the id {name}"
     above = 0
-    for heading in page.main.find_all(_HEADINGS):
+    for heading in page.main.find_all(re.compile("h[1-6]")):
         level = int(heading.name[1])
         if level > above + 1:
             yield f"{page.name}: {heading.get_text(' ').strip()!r} is h{level} below h{above}"

@@ -24,6 +24,7 @@ import yaml
 from pneumo.base import paths, storage, streams
 from pneumo.base.errors import PneumoError
 from report.engine.config import Author, read_book
+from report.engine.plain import read_text
 
 # Keys of the bibliography: what the report stands on, and asks to be cited with it.
 SOURCES = ("yang2023", "kermany2018")
@@ -125,6 +126,9 @@ def cff(citation: Citation) -> str:
 
 def zenodo(citation: Citation) -> str:
     """`.zenodo.json`, from which Zenodo describes a release that it archives."""
+    related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
+    related += [(citation.site_url, "isDocumentedBy", "url")]
+    related += [(citation.repo_url, "isSupplementTo", "url")]
     content = {
         "upload_type": "software",
         "title": citation.title,
@@ -144,17 +148,9 @@ def zenodo(citation: Citation) -> str:
         "keywords": list(citation.keywords),
         "doi": citation.doi,
         "related_identifiers": [
-            {"identifier": source["DOI"], "relation": "references", "scheme": "doi"}
-            for source in citation.sources
-            if "DOI" in source
-        ]
-        + [
-            {"identifier": url, "relation": relation, "scheme": "url"}
-            for url, relation in (
-                (citation.site_url, "isDocumentedBy"),
-                (citation.repo_url, "isSupplementTo"),
-            )
-            if url
+            {"identifier": identifier, "relation": relation, "scheme": scheme}
+            for identifier, relation, scheme in related
+            if identifier
         ],
     }
     return json.dumps(_kept(**content), ensure_ascii=False, indent=2) + "\n"
@@ -202,13 +198,10 @@ def header(citation: Citation) -> str:
         if citation.pdf:
             tags.append(("citation_pdf_url", citation.site_url + citation.pdf))
     lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
+    described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
     # A script ends at the first `</`, whatever stands around it.
-    described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1).replace(
-        "<", r"\u003c"
-    )
-    return (
-        "\n".join([*lines, f'<script type="application/ld+json">\n{described}\n</script>']) + "\n"
-    )
+    script = described.replace("<", r"\u003c")
+    return "\n".join([*lines, f'<script type="application/ld+json">\n{script}\n</script>', ""])
 
 
 FORMS: Mapping[str, Callable[[Citation], str]] = {
@@ -240,11 +233,11 @@ def behind(project: Path) -> list[str]:
         CitationError, RenderError: as :func:`read`.
     """
     citation = read(project)
+    forms = {project / name: (name, form(citation)) for name, form in FORMS.items()}
     return [
         name
-        for name, form in FORMS.items()
-        if not (project / name).is_file()
-        or (project / name).read_text(encoding="utf-8") != form(citation)
+        for path, (name, text) in forms.items()
+        if not path.is_file() or read_text(path) != text
     ]
 
 
@@ -266,9 +259,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"citation: {error}", file=sys.stderr)
         return 1
     for name in found:
-        print(
-            f"citation: {name} is behind: run `python -m report.engine.citation`", file=sys.stderr
-        )
+        told = "is behind: run `python -m report.engine.citation`"
+        print(f"citation: {name} {told}", file=sys.stderr)
     return 1 if found else 0
 
 

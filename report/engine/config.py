@@ -391,10 +391,10 @@ def _author(entry: Any) -> Author:
     if not isinstance(entry, dict):
         raise ValueError(f"an author is a name or what is known of one; found {entry}")
     unknown = [key for key in entry if key not in _OF_AN_AUTHOR]
-    if unknown or not entry.get("name"):
-        raise ValueError(
-            f"unknown {unknown[0]!r} of an author" if unknown else "an author without a name"
-        )
+    if unknown:
+        raise ValueError(f"unknown {unknown[0]!r} of an author")
+    if not entry.get("name"):
+        raise ValueError("an author without a name")
     name, given, family = _name(entry["name"])
     places = entry.get("affiliations") or entry.get("affiliation") or []
     return Author(
@@ -484,9 +484,7 @@ def _date(value: object) -> str:
 
 
 def _list(value: object) -> list[str]:
-    return (
-        [str(item) for item in value] if isinstance(value, list) else [str(value)] if value else []
-    )
+    return list(map(str, value if isinstance(value, list) else [value] if value else []))
 
 
 def _files(path: Path, value: object, *keys: str) -> tuple[Path, ...]:

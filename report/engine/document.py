@@ -29,7 +29,6 @@ _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOT
 _NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
-
 _UNKNOWN = "unknown kind of label {!r}; known: fig, tbl, sec, eq"
 
 
@@ -43,7 +42,6 @@ class Target:
     title: list[Node]  # of a section; empty for all else
     page: str  # the page's name without its ending
     is_chapter: bool = False
-
     is_appendix: bool = False
 
     @property
@@ -76,9 +74,8 @@ class Chapter:
     """A page on its way to the reader: its tree, with floats and headings numbered."""
 
     executed: Executed
-    place: (
-        str | None
-    )  # "3" or "A", which its figures' numbers begin with; None for one that is not counted
+    # "3" or "A", which its figures' numbers begin with; None for one that is not counted.
+    place: str | None
     number: str | None  # the same where headings show it
     id: str
     title: list[Node]

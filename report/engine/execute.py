@@ -1,9 +1,9 @@
 """Runs the cells of pages in Jupyter kernels; outputs that an earlier build kept are not made again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -97,22 +97,16 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
         resources={"metadata": {"path": str(folder)}},
     )
     try:
-        with _begun(client, steps[0].path, kernels):
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
+            except RuntimeError as error:  # it died, or never spoke
+                problem = f"the page's Python process did not begin ({error})"
+                raise at(steps[0].path, None, problem) from None
             client.group = getattr(manager.provisioner, "pgid", None)
             return [_outputs(client, step) for step in steps]
     finally:
         end_group(client.group)
-
-
-@contextmanager
-def _begun(client: "_Client", path: Path, kernels: Kernels) -> Iterator[None]:
-    """A kernel that answers, for the page at `path`."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
-        except RuntimeError as error:  # it died, or never spoke
-            raise at(path, None, f"the page's Python process did not begin ({error})") from None
-        yield
 
 
 class _Client(NotebookClient):

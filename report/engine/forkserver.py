@@ -24,12 +24,12 @@ def main(imports: list[str]) -> None:
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     for statement in ("import ipykernel.kernelapp", "import ipykernel.debugger", *imports):
         with suppress(Exception):  # a module that is missing or fails is told of by its page
-            exec(statement, {})
+            exec(statement, {})  # noqa: S102 - as the page itself will
     del sys.modules["debugpy"]
     gc.freeze()  # the garbage collector of a fork would copy every page of memory
     gc.set_threshold(
         100_000
-    )  # and it takes a seventh of a figure's time, in a process of a few seconds
+    )  # it takes a seventh of a figure's time, in a process of a few seconds
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leave no zombies
     own = os.getpid()
     for line in requests:

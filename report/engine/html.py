@@ -241,10 +241,8 @@ class _Writer(tree.Writer):
         if number:
             sign = f'<span class="header-section-number">{number}</span> '
             inlines = [tree.raw_inline("html", sign), *inlines]
-        # The page's one heading of the first level is its title; below it the book's front page has
-        # sections.
-        level = 2 if level == 1 else level
-        return {"t": "Header", "c": [level, [identifier, classes, []], inlines]}
+        # The page's one heading of the first level is its title; the book's front page has sections below.
+        return {"t": "Header", "c": [max(level, 2), [identifier, classes, []], inlines]}
 
     def change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
@@ -283,24 +281,18 @@ def image(node: Node) -> str:
     (identifier, classes, pairs), text, (source, _) = node["c"]
     given = dict(pairs)
     alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
-    parts = [f'src="{escaping.escape(source)}"']
-    names = escaping.escape(" ".join(["img-fluid", "figure-img", *classes]))
-    parts.append(f'class="{names}"')
-    if identifier:
-        parts.append(f'id="{escaping.escape(identifier)}"')
-    if "fig-alt" in given or "alt" in given:
-        parts.append(f'alt="{escaping.escape(alt)}"')
-    if "loading" in given:
-        parts.append(f'loading="{escaping.escape(given["loading"])}"')
-    styles = []
-    for name in ("width", "height"):
-        value = given.get(name, "")
-        if value.isdecimal():
-            parts.append(f'{name}="{value}"')
-        elif value:
-            styles.append(f"{name}: {escaping.escape(value)}")
-    if styles:
-        parts.append(f'style="{"; ".join(styles)}"')
+    sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
+    styles = [f"{name}: {value}" for name, value in sizes.items() if not value.isdecimal()]
+    said = {
+        "src": source,
+        "class": " ".join(["img-fluid", "figure-img", *classes]),
+        "id": identifier or None,
+        "alt": alt if "fig-alt" in given or "alt" in given else None,
+        "loading": given.get("loading"),
+        **{name: value for name, value in sizes.items() if value.isdecimal()},
+        "style": "; ".join(styles) or None,
+    }
+    parts = [f'{k}="{escaping.escape(v)}"' for k, v in said.items() if v is not None]
     return f"<img {' '.join(parts)}>"
 
 

@@ -170,15 +170,13 @@ class _Cell:
             alts = []  # as with Quarto: one text is not every panel's
         if options.get("fig-cap") and self.kind != "fig":
             if count != 1:
-                problem = f"one fig-cap and {count} figures: the cell needs a label fig-…"
-                raise self.fault(problem)
+                raise self.fault(f"one fig-cap and {count} figures: the cell needs a label fig-…")
             captions = _texts(options["fig-cap"])
         images = []
         for place, (source, shape) in enumerate(pictures):
             caption = captions[place] if captions else ""
-            attributes = (
-                f"#{self.label}-{place + 1} {shape}" if options.get("fig-subcap") else shape
-            )
+            label = f"#{self.label}-{place + 1} " if options.get("fig-subcap") else ""
+            attributes = f"{label}{shape}"
             if alts:
                 attributes += f' fig-alt="{_attribute(alts[min(place, len(alts) - 1)])}"'
             images.append(f"![{caption}]({source}){{{attributes}}}")

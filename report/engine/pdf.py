@@ -11,15 +11,13 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from urllib.parse import unquote
 
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from report.engine import tree
 from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.document import NAMES, Chapter, Document
 from report.engine.errors import RenderError, about
 from report.engine.html import WEB, arguments, metadata, reference_text
+from report.engine.plain import templates_in
 from report.engine.tree import Node
 
 _POINTS = 0.75  # of a CSS pixel
@@ -139,20 +137,11 @@ def write_typst(
     options.append("--syntax-highlighting=idiomatic")  # Typst colours code itself
     with about(book.folder / "_quarto.yml"):
         body = tree.write(blocks, options, metadata(book, None))
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Typst's own brackets and signs are none of Jinja's.
-        block_start_string="<%",
-        block_end_string="%>",
-        variable_start_string="<<",
-        variable_end_string=">>",
-        comment_start_string="<#",
-        comment_end_string="#>",
-        autoescape=False,
-    )
+    # Typst's own brackets and signs are none of Jinja's.
+    environment = templates_in(
+        templates, block_start_string="<%", block_end_string="%>", variable_start_string="<<",
+        variable_end_string=">>", comment_start_string="<#", comment_end_string="#>",
+    )  # fmt: skip
     environment.filters["string"] = string
     template = environment.get_template("report.typ.j2")
     # Typst knows languages without their regions.
@@ -318,9 +307,8 @@ class _Writer(tree.Writer):
             return _inline(self._image(node))
         if node["t"] == "Link":
             return self._local_link(node)
-        if node["t"] == "Str" and _FIELD.match(
-            node["c"]
-        ):  # Typst would read a field of what is before
+        if node["t"] == "Str" and _FIELD.match(node["c"]):
+            # Typst would read a field of what is before.
             return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
         for name in node["c"][0][1] if node["t"] == "Span" else ():
             if name.startswith("verdict-"):

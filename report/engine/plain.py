@@ -1,10 +1,12 @@
-"""Reads files as text and YAML as plain values, and says by file and line why one is neither."""
+"""Reads files as text, YAML as plain values, and templates; says by file and line why one is none of them."""
 
 import re
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from report.engine.errors import about, at
 
@@ -41,6 +43,14 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def templates_in(folder: Path, **options: Any) -> ImmutableSandboxedEnvironment:
+    """The templates of a folder, which change nothing of what they are given and lack none of it."""
+    return ImmutableSandboxedEnvironment(
+        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, **options,
+    )  # fmt: skip
 
 
 class _Refused(yaml.MarkedYAMLError):

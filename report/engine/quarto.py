@@ -50,9 +50,8 @@ def require() -> Path:
     program = find()
     oldest = ".".join(map(str, OLDEST))
     if program is None:
-        raise RenderError(
-            f"Quarto is not installed: get version {oldest} or newer, or use --engine portable"
-        )
+        problem = f"get version {oldest} or newer, or use --engine portable"
+        raise RenderError(f"Quarto is not installed: {problem}")
     found = version(program) or ()
     if found < OLDEST:
         number = ".".join(map(str, found))

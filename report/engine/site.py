@@ -11,8 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from jinja2 import FileSystemLoader, StrictUndefined
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from pneumo.base import storage
@@ -24,7 +22,7 @@ from report.engine.errors import RenderError, about, at
 from report.engine.execute import execute
 from report.engine.outputs import Executed
 from report.engine.pdf import write_pdf
-from report.engine.plain import is_file, read_text
+from report.engine.plain import is_file, read_text, templates_in
 from report.engine.source import read_page
 
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
@@ -106,14 +104,7 @@ def _write_pages(
     folder: Path, document: Document, files: dict[str, bytes], book: Book, templates: Path
 ) -> None:
     search: list[dict[str, str]] = []
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(templates),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.j2")
+    template = templates_in(templates, autoescape=True).get_template("page.html.j2")
     bodies = tree.each(partial(html.write_body, document=document, book=book), document.chapters)
     for place, (chapter, body) in enumerate(zip(document.chapters, bodies, strict=True)):
         with about(chapter.page.path):

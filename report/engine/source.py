@@ -51,9 +51,8 @@ class Page:
     path: Path
     front_matter: Mapping[str, Any]
     pieces: tuple[Piece, ...] = field(repr=False)
-    files: Mapping[Path, tuple[str, ...]] = field(
-        repr=False
-    )  # its lines and its inclusions', for errors
+    # Its lines and its inclusions', for errors.
+    files: Mapping[Path, tuple[str, ...]] = field(repr=False)
 
     def where(self, text: str) -> tuple[Path, int] | None:
         """The first file and line that hold `text`."""
@@ -85,7 +84,7 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
                 break
         else:
             raise at(path, 1, "the front matter is never closed with ---")
-    reader = _Reader(path, metadata, (path,), {path: tuple(lines)}, [])
+    reader = _Reader(path, metadata, (path.resolve(),), {path: tuple(lines)}, [])
     pieces = reader.read(lines[start:], start + 1)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
@@ -200,11 +199,8 @@ class _Reader:
             elif name == "include":
                 self._include(argument, number)
             else:
-                raise at(
-                    self.path,
-                    number,
-                    f"unknown shortcode {name!r}; known: include, meta, pagebreak",
-                )
+                problem = f"unknown shortcode {name!r}; known: include, meta, pagebreak"
+                raise at(self.path, number, problem)
         self.pieces.append(_unescaped(text[place:]))
 
     def _meta(self, key: str, number: int) -> str:
@@ -219,14 +215,14 @@ class _Reader:
         path = self.path.parent / name
         if not is_file(path):
             raise at(self.path, number, f"included file {name} is not there")
-        if path.resolve() in {known.resolve() for known in self.including}:
+        including = (*self.including, path.resolve())
+        if including[-1] in self.including:
             raise at(self.path, number, f"{name} includes itself")
         self.inclusions.append(path)
         if len(self.inclusions) > MOST_INCLUSIONS:
             raise at(self.path, number, f"a page includes no more than {MOST_INCLUSIONS:,} files")
         lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
-        including = (*self.including, path)
         reader = _Reader(path, self.metadata, including, self.files, self.inclusions)
         self.pieces += reader.read(lines, 1)
 

@@ -42,18 +42,11 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     command = [pypandoc.get_pandoc_path(), *arguments]
     try:
         result = subprocess.run(
-            command,
-            input=text,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-            timeout=TIME_LIMIT,
+            command, input=text, capture_output=True, encoding="utf-8", timeout=TIME_LIMIT
         )
     except subprocess.TimeoutExpired:
-        problem = (
-            f"pandoc: did not end within {TIME_LIMIT} seconds; look for brackets within brackets"
-        )
-        raise ToolError(problem) from None
+        problem = f"did not end within {TIME_LIMIT} seconds; look for brackets within brackets"
+        raise ToolError(f"pandoc: {problem}") from None
     if result.returncode:
         words = " ".join(result.stderr.split())
         raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
@@ -319,10 +312,7 @@ class Writer(ABC):
 
 @cache
 def _api_version() -> list[int]:
-    version: list[int] = json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))[
-        "pandoc-api-version"
-    ]
-    return version
+    return list(json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))["pandoc-api-version"])
 
 
 _caches: list[Cache] = []

@@ -12,7 +12,6 @@ from conftest import TEMPLATES, read
 from PIL import Image
 
 from report.engine import execute, pdf, site, tree
-from report.engine.__main__ import main
 from report.engine.config import read_book
 from report.engine.errors import RenderError
 from report.engine.source import MOST_INCLUSIONS, read_page
@@ -189,32 +188,6 @@ def test_pandoc_and_typst_are_stopped_and_the_page_is_named(write, monkeypatch):
     with pytest.raises(RenderError, match=r"^index.qmd: pandoc: did not end within"):
         site.render(project, TEMPLATES)
     assert [path.name for path in project.parent.iterdir()] == ["project"]
-
-
-@survived
-def test_the_site_that_stands_stays_as_it_was_when_a_page_is_refused(
-    write, tmp_path, capsys, monkeypatch
-):
-    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "store"))
-    project = write(one="# One\n\nfirst words\n")
-    options = [
-        str(project),
-        "--engine",
-        "portable",
-        "--no-study",
-        "--output",
-        str(tmp_path / "out"),
-    ]
-    assert main(options) == 0
-    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    write(one="# One\n\n::: {.callout-note}\nsecond words\n")
-    capsys.readouterr()
-    assert main(options) == 1
-    assert re.fullmatch(r"report.engine: \S*one.qmd:3: .*never closed.*\n", capsys.readouterr().err)
-    assert {
-        path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
-    } == before
-    assert {path.name for path in tmp_path.iterdir()} == {"project", "store", "out"}
 
 
 @found

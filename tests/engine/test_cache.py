@@ -73,58 +73,35 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def test_nothing_runs_and_nothing_is_written_where_nothing_changed(build, project):
+def test_cells_run_again_where_what_they_depend_on_changed_and_never_else(
+    build, project, monkeypatch
+):
     page = project / "_book" / "one.html"
     before = page.stat().st_mtime_ns, page.stat().st_ino
     assert build() == []
     assert (page.stat().st_mtime_ns, page.stat().st_ino) == before
-
-
-def test_other_prose_is_rendered_without_running_a_cell(build, project):
     edit(project / "one.qmd", "Words.", "Other words.")
     assert build() == []
-    assert "Other words." in html(project, "one")
-    assert "<code>2</code>" in html(project, "one")
-    assert "Sum: 42." in html(project, "one")
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "shown"),
-    [("1 + 1", "1 + 2", "<code>3</code>"), ("6 * 7", "6 * 6", "Sum: 36.")],
-)
-def test_another_cell_or_expression_runs_its_page_alone(build, project, before, after, shown):
-    edit(project / "one.qmd", before, after)
-    assert build() == ["one"]
-    assert shown in html(project, "one")
-
-
-def test_another_size_of_a_figure_runs_its_page(build, project):
-    edit(project / "one.qmd", "with open", "#| fig-width: 3\nwith open")
-    assert build() == ["one"]
-
-
-def test_a_file_of_the_project_that_is_another_now_runs_all_pages(build, project):
+    for shown in ("Other words.", "<code>2</code>", "Sum: 42."):
+        assert shown in html(project, "one")
+    for before, after, shown in (
+        ("1 + 1", "1 + 2", "<code>3</code>"),
+        ("6 * 7", "6 * 6", "Sum: 36."),
+        ("with open", "#| fig-width: 3\nwith open", "Sum: 36."),
+    ):
+        edit(project / "one.qmd", before, after)
+        assert build() == ["one"]
+        assert shown in html(project, "one")
     (project / "numbers.csv").write_text("43")
     assert build() == ["one", "two"]
     assert "<code>43</code>" in html(project, "two")
-
-
-def test_another_variable_that_counts_runs_all_pages_and_the_old_one_none(build, monkeypatch):
     monkeypatch.setenv("PNEUMO_PROFILE", "paper")
     assert build() == ["one", "two"]
     monkeypatch.delenv("PNEUMO_PROFILE")
+    (project / "_book" / "two.html").write_text("somebody touched it")
     assert build() == []
-
-
-def test_everything_runs_where_it_is_asked_for(build):
+    assert "<code>43</code>" in html(project, "two")
     assert build("--fresh") == ["one", "two"]
-    assert build() == []
-
-
-def test_a_site_that_somebody_touched_is_built_again(build, project):
-    (project / "_book" / "two.html").write_text("gone")
-    assert build() == []
-    assert "<code>41</code>" in html(project, "two")
 
 
 def test_the_package_its_templates_and_what_is_installed_are_parts_of_a_key(

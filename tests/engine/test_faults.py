@@ -14,7 +14,9 @@ from forks import Job
 pytestmark = pytest.mark.slow
 
 SEED = 21  # of the moments
-BEFORE_A_LOOK_AT_THE_DISK, BEFORE_A_NAME, AT_A_TIME = 8, 3, 4
+WAYS = (
+    ["at"] * 8 + ["renaming"] * 3 + ["after"] * 4
+)  # before a look at the disk or a name, at a time
 CELL = "# One\n\n{words}\n\n```{{python}}\n{code}\n```\n"
 PROSE = "# Two\n\n" + 40 * "Many words that stand in no other page, and a $x^2$.\n\n"
 WAITING = """\
@@ -72,7 +74,7 @@ def assert_no_litter(tmp_path: Path, temporary: Path) -> None:
 
 @pytest.mark.promise("killed", "survived")
 def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
-    build, write, tmp_path, temporary, faults
+    build, write, tmp_path, temporary, storm
 ):
     site, chance = tmp_path / "place" / "site", random.Random(SEED)
     old = content(site)
@@ -81,10 +83,8 @@ def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
     new = content(tmp_path / "undisturbed")
     assert old.keys() == new.keys()
     assert old != new
-    ways = ["at"] * BEFORE_A_LOOK_AT_THE_DISK + ["renaming"] * BEFORE_A_NAME + ["after"] * AT_A_TIME
-    chance.shuffle(ways)
     latest = {"at": end.looks, "renaming": 12, "after": end.seconds}
-    for way in ways:
+    for way in storm(WAYS, 3):
         end = None
         while end is None or not end.killed:
             moment = chance.uniform(0, latest[way])
@@ -101,7 +101,6 @@ def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
     (end,) = build()
     assert (end.status, content(site) == new) == (0, True), end.err
     assert_no_litter(tmp_path, temporary)
-    faults(len(ways))
 
 
 @pytest.mark.promise("killed", "survived")

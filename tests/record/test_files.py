@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,16 +161,6 @@ def test_dataclasses_come_back_as_they_were_with_numbers_that_are_not_defined(tm
     assert told["inner"]["a"]["metrics"]["f1"] == {"mean": None, "low": None, "high": None}
     assert told["lowest"] is None
     assert repr(found.answer("asked", Outer)) == repr(asked)
-
-
-def test_pages_import_nothing_that_computes():
-    script = (
-        "import sys, pneumo.pages, pneumo.pages.figures, pneumo.pages.tables; print(*sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    computing = {"torch", "torchvision", "scipy", "sklearn", "statsmodels", "captum"}
-    assert not computing & set(done.stdout.split())
 
 
 def test_a_record_stands_by_itself(record, tmp_path):
