@@ -14,8 +14,8 @@ from pneumo.pages.tables import TABLES
 
 # What a dark page may show as a light one does: it lies over a picture.
 UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}
-# What is of other images, of a larger study or of the reference is drawn where those are tested.
-ELSEWHERE = re.compile("external|size|reference")
+# What is of other images, a larger study, other framing or the reference is drawn where those are tested.
+ELSEWHERE = re.compile("external|size|framing-mend|reference")
 PICTURE = re.compile(r'data:image/png;base64,([^"]+)')
 
 
