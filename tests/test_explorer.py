@@ -9,6 +9,7 @@ import subprocess
 import matplotlib
 import numpy as np
 import pytest
+from calls import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,18 +29,6 @@ SCRIPT = paths.root() / "report" / "explorer.js"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
 COUNTS = st.integers(0, 60)
-
-
-def counted(counts):
-    """The rates of calls with these counts, every case a patient of its own."""
-    calls = [
-        counts.true_positive,
-        counts.false_negative,
-        counts.false_positive,
-        counts.true_negative,
-    ]
-    labels, called = np.repeat([1, 1, 0, 0], calls), np.repeat([True, False, True, False], calls)
-    return operating_points.rates(labels, called, np.arange(len(labels)))
 
 
 def unpacked(packed):

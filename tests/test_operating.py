@@ -2,8 +2,8 @@
 
 import math
 
-import numpy as np
 import pytest
+from calls import counted
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats.contingency import relative_risk
@@ -17,18 +17,6 @@ from pneumo.study.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99
 # livers and 32 of 86 normal ones have an abnormal scan.
 LIVER = Confusion(true_positive=231, false_negative=27, false_positive=32, true_negative=54)
 COUNTS = st.integers(0, 60)
-
-
-def counted(counts):
-    """The rates of calls with these counts, every case a patient of its own."""
-    calls = [
-        counts.true_positive,
-        counts.false_negative,
-        counts.false_positive,
-        counts.true_negative,
-    ]
-    labels, called = np.repeat([1, 1, 0, 0], calls), np.repeat([True, False, True, False], calls)
-    return operating_points.rates(labels, called, np.arange(len(labels)))
 
 
 def test_the_rates_of_a_published_example():

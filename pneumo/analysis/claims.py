@@ -18,6 +18,7 @@ from pneumo.analysis import (
     sanity_checks,
     shift,
 )
+from pneumo.analysis.verdicts import beyond, seeds
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim, Verdict
 from pneumo.record.kinds import PNEUMONIAS
@@ -108,7 +109,7 @@ def _transfer_helps(study: Study) -> list[Claim]:
         if len(tuned.runs) > 1:
             # Several seeds say more than the first: the interval over cases and seeds decides.
             mean = comparison.pair(study, name, scratch.name).difference
-            verdict = _beyond_zero(mean.low, mean.high)
+            verdict = beyond(mean.low, mean.high)
             evidence = (
                 f"Test AUC of {tuned.title} minus {scratch.title}, mean over {len(tuned.runs)} seeds: "
                 f"{_signed(mean.value)} (95 % interval over cases and seeds {_signed(mean.low)} to "
@@ -247,7 +248,7 @@ def _pretraining_is_more_robust(study: Study) -> list[Claim]:
         Claim(
             "pretraining-is-more-robust",
             "Pretraining makes ResNet18 more robust to corruptions.",
-            _beyond_zero(found.low, found.high),
+            beyond(found.low, found.high),
             f"Mean relative fall of AUC: {_percent(falls[second].degradation.value)} from random weights, "
             f"{_percent(falls[first].degradation.value)} from {study.model(first).title}; difference "
             f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to "
@@ -263,11 +264,7 @@ def _flip_is_safe(study: Study) -> list[Claim]:
     if row is None:
         return []
     difference = row.difference["test"]
-    verdict: Verdict = "inconclusive"
-    if difference.low > -FLIP_MARGIN:
-        verdict = "supported"
-    elif difference.high < -FLIP_MARGIN:
-        verdict = "refuted"
+    verdict = beyond(difference.low, difference.high, -FLIP_MARGIN)
     return [
         Claim(
             "flip-is-safe",
@@ -296,7 +293,7 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
         Claim(
             "ensemble-beats-best",
             "All runs together beat the best model alone.",
-            _beyond_zero(found.low, found.high),
+            beyond(found.low, found.high),
             f"Test AUC of the ensemble of {sum(len(each.runs) for each in study.ran)} runs minus the mean of "
             f"{model.title}: {_signed(found.value)} (95 % interval {_signed(found.low)} to "
             f"{_signed(found.high)})",
@@ -316,7 +313,7 @@ def _held_out_foretells_test(study: Study) -> list[Claim]:
         Claim(
             "held-out-foretells-test",
             "What helps on the held-out training images helps on the test set.",
-            _beyond_zero(found.low, found.high),
+            beyond(found.low, found.high),
             f"Rank correlation of the differences in AUC on both, over "
             f"{sum(not row.is_baseline for row in changes)} ablations: "
             f"{_signed(found.rank_correlation, 2)} (95 % interval {_signed(found.low, 2)} to "
@@ -394,7 +391,7 @@ def _attends_to_lungs(study: Study) -> list[Claim]:
         Claim(
             "attends-to-lungs",
             "The model attends to the lung fields.",
-            _beyond_zero(found.low - found.uniform, found.high - found.uniform),
+            beyond(found.low - found.uniform, found.high - found.uniform),
             f"{model.title}: {_percent(found.mean)} of Grad-CAM's evidence lies in the lung fields "
             f"(95 % interval {_percent(found.low)} to {_percent(found.high)}, bootstrap over {study.units}), "
             f"which cover {_percent(found.uniform)} of the image; Wilcoxon's signed-rank test, "
@@ -414,7 +411,7 @@ def _saliency_depends_on_weights(study: Study) -> list[Claim]:
         Claim(
             "saliency-depends-on-weights",
             "The heat maps depend on what the network has learned.",
-            _beyond_zero(sanity_checks.ALIKE - high, sanity_checks.ALIKE - low),
+            beyond(sanity_checks.ALIKE - high, sanity_checks.ALIKE - low),
             f"{model.title} with all weights drawn anew: rank correlation with the trained maps "
             f"{mean:.2f} in size (95 % interval {low:.2f} to {high:.2f}, bootstrap over {study.units}), "
             f"of {found.images} test images, where maps above {sanity_checks.ALIKE:g} would count as alike "
@@ -432,20 +429,18 @@ def _external_holds(study: Study) -> list[Claim]:
     name = min(sets, key=lambda name: sets[name].change.value)
     here, there, change = sets[name].here.value, sets[name].auc.value, sets[name].change
     both = f"from {here:.3f} on the test set to {there:.3f} on the images of {name}"
-    verdict: Verdict = "inconclusive"
-    finding = f"AUC goes {both}; whether that is less than {EXTERNAL_MARGIN:g} is open."
-    if change.low > -EXTERNAL_MARGIN:
-        verdict = "supported"
-        finding = f"AUC goes {both}, which is less than {EXTERNAL_MARGIN:g}."
-    elif change.high < -EXTERNAL_MARGIN:
-        verdict = "refuted"
-        finding = f"AUC falls {both}."
+    verdict = beyond(change.low, change.high, -EXTERNAL_MARGIN)
+    finding = {
+        "supported": f"AUC goes {both}, which is less than {EXTERNAL_MARGIN:g}.",
+        "refuted": f"AUC falls {both}.",
+        "inconclusive": f"AUC goes {both}; whether that is less than {EXTERNAL_MARGIN:g} is open.",
+    }[verdict]
     return [
         Claim(
             "external-holds",
             f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
             verdict,
-            f"{model.title}, {len(model.runs)} {'seed' if len(model.runs) == 1 else 'seeds'}: change in AUC "
+            f"{model.title}, {seeds(model)}: change in AUC "
             f"{_signed(change.value)} (95 % interval {_signed(change.low)} to {_signed(change.high)})",
             finding=finding,
             seeds=len(model.runs),
@@ -479,8 +474,8 @@ def _kinds_differ(study: Study) -> list[Claim]:
             f"Sensitivity for bacterial and for viral films differs by more than {points}.",
             verdict,
             f"{model.title} at the threshold of {YOUDEN.title}: {_percent(rates[0])} of bacterial films "
-            f"found, {_percent(rates[1])} of viral ones, means over {len(model.runs)} "
-            f"{'seed' if len(model.runs) == 1 else 'seeds'}; difference {_signed(100 * change.value, 1)} "
+            f"found, {_percent(rates[1])} of viral ones, means over {seeds(model)}; "
+            f"difference {_signed(100 * change.value, 1)} "
             f"points (95 % interval by patient {_signed(100 * change.low, 1)} to "
             f"{_signed(100 * change.high, 1)})",
             finding={
@@ -526,13 +521,6 @@ def _verdict(p_value: float, effect: float) -> Verdict:
     if p_value >= SIGNIFICANCE or effect == 0:
         return "inconclusive"
     return "supported" if effect > 0 else "refuted"
-
-
-def _beyond_zero(low: float, high: float) -> Verdict:
-    """An interval wholly above zero, wholly below, or around it."""
-    if low > 0:
-        return "supported"
-    return "refuted" if high < 0 else "inconclusive"
 
 
 def _percent(share: float) -> str:

@@ -213,7 +213,7 @@ def _answer(study: Study) -> Framing:
 
 def _crops(study: Study) -> dict[str, Any]:
     """The answer's fields on crops, which need no known ratios."""
-    asked = next(_cropped(study), None)
+    asked = next(iter(_cropped(study)), None)
     return {
         "factors": list(FACTORS),
         "gentle": GENTLE,
@@ -307,8 +307,10 @@ def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float
     return standardised - kept, promised - kept, (rates[0], rates[1], rates[2])
 
 
-def _cropped(study: Study) -> Iterator[tuple[Model, Floats, NDArray[np.uint8], Floats]]:
+@once
+def _cropped(study: Study) -> list[tuple[Model, Floats, NDArray[np.uint8], Floats]]:
     """Of each model that was asked: the cropped films' logits (S, F, n), labels (n,), weights (1 + B, n)."""
+    found = []
     for model in study.ran:
         if any("framing" in questions.missing(run, study.profile) for run in model.runs):
             continue
@@ -318,12 +320,9 @@ def _cropped(study: Study) -> Iterator[tuple[Model, Floats, NDArray[np.uint8], F
         indices = answers[0]["indices"]
         labels = study.data.test.labels[indices]
         groups = study.groups("test")[indices]
-        yield (
-            model,
-            np.array([answer["logits"] for answer in answers]),
-            labels,
-            adjusted_roc.resample(labels, groups, RESAMPLES),
-        )
+        logits = np.array([answer["logits"] for answer in answers])
+        found.append((model, logits, labels, adjusted_roc.resample(labels, groups, RESAMPLES)))
+    return found
 
 
 def _doses(study: Study) -> Iterator[dict[str, Any]]:

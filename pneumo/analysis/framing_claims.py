@@ -3,6 +3,7 @@
 import numpy as np
 
 from pneumo.analysis import framing
+from pneumo.analysis.verdicts import beyond, seeds
 from pneumo.record import Estimate
 from pneumo.record.answers import Claim, Verdict
 from pneumo.statistics import adjusted_roc
@@ -40,7 +41,7 @@ def _uses_framing(study: Study, model: Model) -> Claim:
         moved = over_cases_and_seeds(cropped)
         parts.append((moved, cropped, SLOPE))
         told += f"; the same films cropped 10 % tighter move its logit by {_told(moved)}, margin {SLOPE:g}"
-    verdicts = [_verdict(found, margin) for found, _, margin in parts]
+    verdicts = [beyond(found.low, found.high, margin) for found, _, margin in parts]
     verdict: Verdict = "inconclusive"
     if "refuted" in verdicts:
         verdict = "refuted"
@@ -60,7 +61,7 @@ def _uses_framing(study: Study, model: Model) -> Claim:
         "uses-framing",
         "The networks use framing beyond what disease explains.",
         verdict,
-        f"{told[0].upper()}{told[1:]} (means over {_seeds(model)}, 95 % intervals by patient)"
+        f"{told[0].upper()}{told[1:]} (means over {seeds(model)}, 95 % intervals by patient)"
         + ("" if cropped is not None else "; no larger images were at hand to crop the films"),
         finding=findings[verdict],
         seeds=len(model.runs),
@@ -76,7 +77,7 @@ def _uses_framing(study: Study, model: Model) -> Claim:
 def _explains_fall(study: Study, model: Model) -> Claim:
     explained, lost, _ = framing.fall(study, model)
     found = framing.falls(study)[model.name]
-    verdict = _verdict(found.explained, MOST)
+    verdict = beyond(found.explained.low, found.explained.high, MOST)
     share = found.explained
     findings = {
         "supported": "Most of the fall in specificity goes with framing.",
@@ -92,7 +93,7 @@ def _explains_fall(study: Study, model: Model) -> Claim:
         "framing-explains-fall",
         "Framing explains most of the fall in specificity.",
         verdict,
-        f"{model.title}, mean over {_seeds(model)}: specificity {found.promised:.3f} on validation, "
+        f"{model.title}, mean over {seeds(model)}: specificity {found.promised:.3f} on validation, "
         f"{found.kept:.3f} on test, {found.standardised:.3f} on test weighted to the ratios of validation: "
         f"{100 * share.value:.0f} % of the fall ({ends}); margin {100 * MOST:.0f} %",
         finding=findings[verdict],
@@ -106,15 +107,5 @@ def _explains_fall(study: Study, model: Model) -> Claim:
     )
 
 
-def _verdict(found: Estimate, margin: float) -> Verdict:
-    if found.low > margin:
-        return "supported"
-    return "refuted" if found.high < margin else "inconclusive"
-
-
 def _told(found: Estimate) -> str:
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
-
-
-def _seeds(model: Model) -> str:
-    return f"{len(model.runs)} {'seed' if len(model.runs) == 1 else 'seeds'}"

@@ -29,15 +29,7 @@ def add(commands: Any) -> None:
         "known patient, age, sex and view",
     )
     parser.add_argument("--name", help="of the set; without it: its folder's")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
-    )
-    options.add_set(parser)
-    options.add_profile(parser)
-    options.add_device(parser)
+    options.add_asking(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -32,6 +32,19 @@ def add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_asking(parser: argparse.ArgumentParser) -> None:
+    """What commands take that ask a finished study's networks."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--data",
+        metavar="PATH",
+        help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
+    )
+    add_set(parser)
+    add_profile(parser)
+    add_device(parser)
+
+
 def add_training(parser: argparse.ArgumentParser) -> None:
     """What every training takes."""
     add_data(parser)

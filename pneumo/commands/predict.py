@@ -27,15 +27,7 @@ def add(commands: Any) -> None:
         default="youden",
         help="of the threshold: youden (default), half, sensitivity-95 or sensitivity-99",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument(
-        "--data",
-        metavar="PATH",
-        help="what the study must be of; without it: PNEUMO_DATA, or whatever it was made from",
-    )
-    options.add_set(parser)
-    options.add_profile(parser)
-    options.add_device(parser)
+    options.add_asking(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:

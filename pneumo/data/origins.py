@@ -40,9 +40,7 @@ class Origins:
     @property
     def groups(self) -> NDArray[np.int64]:
         """A number for each patient, (N,), in 0 … G - 1; an unknown image is a patient of its own."""
-        strangers = ~self.known
-        own = np.where(strangers, -1 - np.arange(len(self.patients)), self.patients)
-        return np.unique(own, return_inverse=True)[1].astype(np.int64)
+        return np.unique(told_apart(self.patients), return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,11 @@ def count(found: Mapping[str, Origins]) -> Counts:
         validation_images_sharing_within_kind=sum(pair in pairs for pair in own),
         test_images_sharing=int(np.isin(test.patients[test.known], developed).sum()),
     )
+
+
+def told_apart(patients: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The patients (N,) with a negative number of its own for each image of an unknown one, which is -1."""
+    return np.where(patients < 0, -1 - np.arange(len(patients)), patients)
 
 
 def look_up(splits: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:

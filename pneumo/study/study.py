@@ -22,6 +22,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
+from pneumo.data.origins import told_apart
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
 from pneumo.training.listener import Listener
@@ -176,8 +177,7 @@ class Study:
         Args:
             splits: any of "train", "val", "test", and "held" for the training images that judge ablations.
         """
-        found = np.concatenate([self._patients(name) for name in splits])
-        return np.where(found < 0, -1 - np.arange(len(found)), found)
+        return told_apart(np.concatenate([self._patients(name) for name in splits]))
 
     def _patients(self, split: str) -> NDArray[np.int64]:
         """Their numbers, (N,); -1 where unknown."""

@@ -1,0 +1,17 @@
+"""Calls made of counts, and their rates."""
+
+import numpy as np
+
+from pneumo.study import operating_points
+
+
+def counted(counts):
+    """The rates of calls with these counts, every case a patient of its own."""
+    calls = [
+        counts.true_positive,
+        counts.false_negative,
+        counts.false_positive,
+        counts.true_negative,
+    ]
+    labels, called = np.repeat([1, 1, 0, 0], calls), np.repeat([True, False, True, False], calls)
+    return operating_points.rates(labels, called, np.arange(len(labels)))
