@@ -139,7 +139,7 @@ def test_the_page_shows_both_sizes_and_which_goals_were_met(real_study, make_lar
     for row in goals:
         assert row[-1] == ("yes" if float(row[4]) >= float(row[3].removeprefix("≥ ")) else "no")
     assert "64×64" in fragments.render(written, "size", sizes=answer)
-    assert "no such films" in fragments.render(record, "size", sizes=None)
+    assert "no case is there twice" in fragments.render(record, "size", sizes=None)
     assert "--size 64" in fragments.render(written, "size", sizes=None)
 
 
