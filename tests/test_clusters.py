@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pneumo.statistics import clusters, metrics
-from pneumo.statistics.intervals import bootstrap, cut
 
 # Weil's (1970) litters of rats, as in Rao & Scott (1992, table 1): pups that survived, of all.
 CONTROL = ((13, 12, 9, 9, 8, 8, 12, 11, 9, 9, 8, 11, 4, 5, 7, 7),
@@ -168,26 +167,6 @@ def test_the_paired_test_counts_every_way_to_exchange_the_two(seed):
     ways = [abs(np.dot(signs, sums)) for signs in itertools.product((1, -1), repeat=len(sums))]
     expected = np.mean(np.array(ways) >= abs(sums.sum()) - 1e-9)
     assert clusters.paired_change(first, second, groups).p_value == pytest.approx(expected)
-
-
-def test_the_bootstrap_of_patients_agrees_with_the_formula_and_is_wider_than_that_of_images():
-    labels, scores, groups = patients(3, 300, alike=0.8)
-    cases = cut(labels, scores[:1], np.array([[0.5]]))
-    value, low, high = (x[0] for x in bootstrap([cases], lambda v: v[0], groups=groups))
-    expected = clusters.auc(labels, scores[0], groups)
-    assert (value, low, high) == pytest.approx(
-        (expected.value, expected.low, expected.high), abs=0.008
-    )
-    _, narrow, wide = (x[0] for x in bootstrap([cases], lambda v: v[0]))
-    assert high - low > 1.2 * (wide - narrow)
-
-
-def test_the_bootstrap_of_patients_with_one_image_is_that_of_images():
-    labels, scores, _ = patients(4, 60)
-    cases = cut(labels, scores[:1], np.array([[0.5]]))
-    plain = bootstrap([cases], lambda v: v[0], 300)
-    single = bootstrap([cases], lambda v: v[0], 300, groups=alone(labels))
-    np.testing.assert_array_equal(plain, single)
 
 
 def test_whole_patients_are_drawn_within_their_kind():

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from pneumo.analysis.cache import once
@@ -17,8 +16,8 @@ from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
 from pneumo.record.plain import from_plain, to_plain
-from pneumo.statistics import metrics
-from pneumo.statistics.comparison import mean_difference
+from pneumo.statistics import influence
+from pneumo.statistics.influence import Measured
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
 
@@ -93,8 +92,7 @@ def _long(found: Sequence[Row]) -> list[dict[str, Any]]:
 def _row(study: Study, model: Model) -> Row:
     ablation = ABLATIONS[model.name]
     baseline = study.model(ablation.baseline)
-    ours, theirs = _scores(model), _scores(baseline)
-    labels = {split: model.run.predictions[split].labels for split in SPLITS}
+    ours, theirs = _areas(model), _areas(baseline)
     return Row(
         name=model.name,
         model=study.model(ablation.model).title,
@@ -102,12 +100,9 @@ def _row(study: Study, model: Model) -> Row:
         seeds=len(model.runs),
         epochs=model.recipe.frozen_epochs + model.recipe.epochs,
         seconds=float(np.median([row["seconds"] for run in model.runs for row in run.history])),
-        auc={
-            split: float(metrics.placements(labels[split], ours[split])[0].mean())
-            for split in SPLITS
-        },
+        auc={split: area.value for split, area in ours.items()},
         difference={
-            split: mean_difference(labels[split], ours[split], theirs[split], study.groups(split))
+            split: ours[split].apart(theirs[split]).estimate(study.groups(split))
             for split in SPLITS
         }
         if ablation.change
@@ -115,8 +110,12 @@ def _row(study: Study, model: Model) -> Row:
     )
 
 
-def _scores(model: Model) -> dict[str, NDArray[np.float64]]:
-    """Logits by split, (S, N)."""
+def _areas(model: Model) -> dict[str, Measured]:
+    """The AUC by split, mean over the seeds."""
     return {
-        split: np.array([run.predictions[split].logits for run in model.runs]) for split in SPLITS
+        split: influence.auc(
+            model.run.predictions[split].labels,
+            np.array([run.predictions[split].logits for run in model.runs]),
+        )
+        for split in SPLITS
     }

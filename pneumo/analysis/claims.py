@@ -22,8 +22,7 @@ from pneumo.analysis.verdicts import beyond, seeds
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim, Verdict
 from pneumo.record.kinds import PNEUMONIAS
-from pneumo.statistics import clusters, metrics
-from pneumo.statistics.comparison import mean_difference
+from pneumo.statistics import clusters, influence, metrics
 from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
 from pneumo.study.temperature import temperature
@@ -283,12 +282,12 @@ def _ensemble_beats_best(study: Study) -> list[Claim]:
     if together is None or len(study.ran) < 2:
         return []
     model = selection.best(study)
-    found = mean_difference(
-        study.data.test.labels,
-        np.array([run.predictions["test"].logits for run in together.runs]),
-        np.array([run.predictions["test"].logits for run in model.runs]),
-        study.groups("test"),
+    labels = study.data.test.labels
+    ours, theirs = (
+        influence.auc(labels, np.array([run.predictions["test"].logits for run in each.runs]))
+        for each in (together, model)
     )
+    found = ours.apart(theirs).estimate(study.groups("test"))
     return [
         Claim(
             "ensemble-beats-best",

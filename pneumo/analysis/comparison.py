@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis.cache import once
-from pneumo.analysis.intervals import sample
+from pneumo.analysis.intervals import scores
 from pneumo.record import Estimate
-from pneumo.statistics import clusters
+from pneumo.statistics import clusters, influence
 from pneumo.statistics.comparison import holm
-from pneumo.statistics.intervals import bootstrap
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
 
 SIGNIFICANCE = 0.05
@@ -24,17 +22,25 @@ class Pair:
 
     first: str
     second: str
-    difference: Estimate  # of AUC, first − second, mean over the seeds; cases and seeds drawn anew
+    difference: Estimate  # of AUC, first − second, mean over the seeds, over cases and seeds
     delong: float  # p-values, each corrected over all pairs
     # Of the exact test that exchanges both models' calls patient by patient; McNemar's without patients.
     mcnemar_half: float  # at a threshold of 0.5
     mcnemar_youden: float  # at each model's own threshold
 
 
+@once
 def pairs(study: Study) -> tuple[Pair, ...]:
     """All pairs of the models that ran, in the study's order."""
+    groups = study.groups("test")
+    found = [_compare(first, second, groups) for first, second in combinations(study.ran, 2)]
+    columns = zip(
+        *((one.delong, one.mcnemar_half, one.mcnemar_youden) for one in found), strict=True
+    )
+    adjusted = zip(*map(holm, columns), strict=True)
     return tuple(
-        Pair(**{**row, "difference": Estimate(*row["difference"])}) for row in _computed(study)
+        replace(one, delong=p, mcnemar_half=at_half, mcnemar_youden=at_youden)
+        for one, (p, at_half, at_youden) in zip(found, adjusted, strict=True)
     )
 
 
@@ -52,22 +58,11 @@ def pair(study: Study, first: str, second: str) -> Pair:
     raise KeyError(f"no comparison of {first} and {second}")
 
 
-@once
-def _computed(study: Study) -> list[dict[str, Any]]:
-    groups = study.groups("test")
-    rows = [_compare(first, second, groups) for first, second in combinations(study.ran, 2)]
-    for name in ("delong", "mcnemar_half", "mcnemar_youden"):
-        for row, corrected in zip(rows, holm([row[name] for row in rows]), strict=True):
-            row[name] = corrected
-    return rows
-
-
-def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> dict[str, Any]:
+def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> Pair:
     """One pair, p-values not yet corrected."""
-    samples = [sample(model, (HALF,)) for model in (first, second)]
-    found = bootstrap(samples, lambda values: (values[0] - values[1])[:1], groups=groups)
     ours, theirs = first.run.predictions["test"], second.run.predictions["test"]
     labels = ours.labels
+    one, other = (influence.auc(labels, scores(model)) for model in (first, second))
 
     def right(model: Model, rule: Rule) -> NDArray[np.bool_]:
         called = model.run.predictions["test"].probabilities >= threshold(model.run, rule)
@@ -77,11 +72,11 @@ def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> dict[str
         clusters.paired_change(right(first, rule), right(second, rule), groups).p_value
         for rule in (HALF, YOUDEN)
     )
-    return {
-        "first": first.name,
-        "second": second.name,
-        "difference": [float(np.squeeze(bound)) for bound in found],
-        "delong": clusters.delong(labels, ours.probabilities, theirs.probabilities, groups).p_value,
-        "mcnemar_half": half,
-        "mcnemar_youden": youden,
-    }
+    return Pair(
+        first.name,
+        second.name,
+        one.apart(other).estimate(groups),
+        clusters.delong(labels, ours.probabilities, theirs.probabilities, groups).p_value,
+        half,
+        youden,
+    )

@@ -173,7 +173,7 @@ def _judge(
     fits = [calibration.recalibrate(labels, one, clusters) for one in logits]
     within_view, view_told = _views(found, logits, clusters)
     return Asked(
-        auc=there.estimate(clusters),
+        auc=there.bounded(clusters),
         sensitivity=points[YOUDEN.name].sensitivity,
         specificity=points[YOUDEN.name].specificity,
         here=intervals.intervals(study)[model.name][HALF.name]["auc"],
@@ -193,8 +193,8 @@ def _rates(labels: NDArray[np.uint8], calls: Bools | None, clusters: NDArray[np.
     if calls is None:
         return Rates(*(Estimate(np.nan),) * 3)
     return Rates(
-        influence.proportion(calls, labels == 1, clusters),
-        influence.proportion(~calls, labels == 0, clusters),
+        influence.share(calls, labels == 1).bounded(clusters),
+        influence.share(~calls, labels == 0).bounded(clusters),
         _index(labels, calls).estimate(clusters),
     )
 
@@ -226,7 +226,7 @@ def _area(
         found = influence.auc(labels[among], logits[:, among], strata[among])
     except metrics.MetricError:
         return Estimate(np.nan)
-    return found.estimate(clusters[among])
+    return found.bounded(clusters[among])
 
 
 def _years(found: answers.External) -> Floats:
@@ -265,7 +265,7 @@ def _groups(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
                 area, rates = Estimate(np.nan), _rates(labels, None, own)
                 if min(normal, positive) >= LEAST:
                     calls = metrics.probabilities(logits[:, members]) >= limits
-                    area = influence.auc(labels, logits[:, members]).estimate(own)
+                    area = influence.auc(labels, logits[:, members]).bounded(own)
                     rates = _rates(labels, calls, own)
                 yield row | _ends("auc", area) | _flat(rates)
 

@@ -12,10 +12,10 @@ from pneumo.analysis import intervals
 from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.kinds import PNEUMONIAS, Kinds
+from pneumo.statistics import influence
 from pneumo.statistics.clusters import difference
-from pneumo.statistics.intervals import cut
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, RULES, Study, threshold
+from pneumo.study.study import HALF, RULES, Study
 
 # By model and kind, then by rule: AUC against normal films, and sensitivity, of all seeds.
 Found = dict[str, dict[str, dict[str, dict[str, Estimate]]]]
@@ -53,16 +53,16 @@ def by_kind(study: Study) -> Found:
         return {}
     labels, found = study.data.test.labels, Found()
     for model in ensemble.compared(study):
-        scores = np.array([run.predictions["test"].probabilities for run in model.runs])
-        thresholds = np.array([[threshold(run, rule) for rule in RULES] for run in model.runs])
-        found[model.name] = {}
+        scores, found[model.name] = intervals.scores(model), {}
         for kind in PNEUMONIAS:
             own = (labels == 0) | (kinds == kind)
-            cases = cut(labels[own], scores[:, own], thresholds)
-            found[model.name][kind] = {
-                rule: {name: intervals.estimate(values[name]) for name in ("auc", "recall")}
-                for rule, values in intervals.of(cases, RULES, groups[own]).items()
-            }
+            found[model.name][kind] = {}
+            for rule in RULES:
+                chosen = model.thresholds(rule)
+                values = influence.evaluate(labels[own], scores[:, own], chosen)
+                found[model.name][kind][rule.name] = {
+                    name: values[name].bounded(groups[own]) for name in ("auc", "recall")
+                }
     return found
 
 

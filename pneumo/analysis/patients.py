@@ -10,7 +10,7 @@ from pneumo.analysis import intervals
 from pneumo.data import SPLITS
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.patients import Control, Fall, Patients
-from pneumo.statistics.intervals import cut
+from pneumo.statistics import influence
 from pneumo.study.study import YOUDEN, Model, Study, threshold
 
 METRICS = ("auc", "recall", "specificity")
@@ -85,23 +85,19 @@ def _of(
     labels = model.run.predictions[split].labels[members]
     if len(np.unique(labels)) < 2:
         return {name: Estimate(float("nan")) for name in METRICS}
-    cases = cut(
-        labels,
-        np.array([run.predictions[split].probabilities[members] for run in model.runs]),
-        np.array([[threshold(run, YOUDEN)] for run in model.runs]),
-    )
-    found = intervals.of(cases, (YOUDEN,), study.groups(split)[members])[YOUDEN.name]
-    return {name: intervals.estimate(found[name]) for name in METRICS}
+    chosen = [threshold(run, YOUDEN) for run in model.runs]
+    found = influence.evaluate(labels, intervals.scores(model, split)[:, members], chosen)
+    groups = study.groups(split)[members]
+    return {name: found[name].bounded(groups) for name in METRICS}
 
 
 def _costs(study: Study) -> Iterator[dict[str, Any]]:
     """The width of each interval on test, of images drawn one by one and of patients."""
     for model in study.ran:
-        cases = intervals.sample(model, (YOUDEN,))
-        alone = intervals.of(cases, (YOUDEN,), np.arange(len(cases.labels)))[YOUDEN.name]
-        by_patient = intervals.intervals(study)[model.name][YOUDEN.name]
+        found, groups = intervals.measured(model), study.groups("test")
         for name in METRICS:
-            image, patient = intervals.estimate(alone[name]), by_patient[name]
+            image = found[name].bounded(np.arange(len(groups)))
+            patient = found[name].bounded(groups)
             yield {
                 "model": model.name, "metric": name, "value": patient.value,
                 "by image": image.high - image.low, "by patient": patient.high - patient.low,

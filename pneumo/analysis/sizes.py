@@ -6,22 +6,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.intervals import sample
+from pneumo.analysis.intervals import measured
 from pneumo.record import Part, Record, files, finding, frame
 from pneumo.record.images import digest
 from pneumo.record.sizes import Sizes
-from pneumo.statistics.intervals import Sample, bootstrap, cut
+from pneumo.statistics import influence
+from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Study
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
 
-RULES = (HALF, YOUDEN)
-# What is compared, and its place among what the bootstrap measures at RULES.
 METRICS = (
-    ("auc", HALF, 0),
-    ("accuracy", HALF, 2),
-    ("accuracy", YOUDEN, 7),
-    ("recall", YOUDEN, 9),
-    ("specificity", YOUDEN, 10),
+    ("auc", HALF),
+    ("accuracy", HALF),
+    ("accuracy", YOUDEN),
+    ("recall", YOUDEN),
+    ("specificity", YOUDEN),
 )
 
 
@@ -51,7 +50,7 @@ def compare(study: Study, larger: Record) -> Part:
     rows = [
         {"model": model.name, **row}
         for model in compared
-        for row in _differences(sample(model, RULES), _sample(larger, model.name), groups)
+        for row in _differences(model, larger, groups)
     ]
     numbers = frame(rows, runs=[run.label for model in study.ran for run in model.runs])
     areas = [row for row in rows if row["metric"] == "auc"]
@@ -68,34 +67,35 @@ def compare(study: Study, larger: Record) -> Part:
 
 
 def _differences(
-    small: Sample, large: Sample, groups: NDArray[np.int64]
+    model: Model, larger: Record, groups: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
     """Each metric at both sizes, means over the seeds, and larger less smaller with its interval.
 
-    Both are asked about the same drawn patients; seeds are drawn for each. Where no resample differs, the
-    bootstrap has nothing to go by, and there is no interval.
+    Cases are the same, networks are others. Where no case is judged otherwise there is no interval.
     """
-    values, low, high = bootstrap(
-        [small, large], lambda both: np.concatenate([*both, both[1] - both[0]]), groups=groups
-    )
-    fixed = low == high
-    low[fixed] = high[fixed] = np.nan
-    count = len(values) // 3
-    for metric, rule, place in METRICS:
+    at = {
+        rule: (measured(model, rule), _measured(larger, model.name, rule))
+        for rule in (HALF, YOUDEN)
+    }
+    for metric, rule in METRICS:
+        small, large = (found[metric] for found in at[rule])
+        difference = large.apart(small).estimate(groups)
+        known = difference.low < difference.high
         yield {
             "metric": metric,
             "rule": rule.name,
-            "smaller": values[place],
-            "larger": values[count + place],
-            "difference": values[2 * count + place],
-            "low": low[2 * count + place],
-            "high": high[2 * count + place],
+            "smaller": small.value,
+            "larger": large.value,
+            "difference": difference.value,
+            "low": difference.low if known else np.nan,
+            "high": difference.high if known else np.nan,
         }
 
 
-def _sample(larger: Record, name: str) -> Sample:
-    """A model's test predictions in a record, seed by seed."""
+def _measured(larger: Record, name: str, rule: Rule) -> dict[str, Measured]:
+    """A model's metrics as a record's predictions and thresholds give them."""
     model = larger.models[name]
-    scores = np.array([larger.probabilities(name, seed) for seed in model.seeds])
-    thresholds = np.array([model.point(rule.name).thresholds for rule in RULES]).T
-    return cut(larger.test_labels(), scores, thresholds)
+    probabilities = np.array([larger.probabilities(name, seed) for seed in model.seeds])
+    return influence.evaluate(
+        larger.test_labels(), probabilities, model.point(rule.name).thresholds
+    )

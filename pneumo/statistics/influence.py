@@ -1,12 +1,13 @@
-"""Means over seeds of what is measured on cases that come in clusters, as the films of one patient do.
+"""What is measured on cases that come in clusters, as the films of one patient do, by several networks.
 
 To first order each case moves a measure by its influence. Added up within clusters, influences give the
 variance over clusters: for an AUC that of Obuchowski (1997), for a regression the sandwich of Liang & Zeger
-(1986), and, where each case is a cluster of its own, DeLong's (1988) and Huber's. Seeds add the variance of
-their mean, as readers do (Gallas 2006).
+(1986), and, where each case is a cluster of its own, DeLong's (1988) and Huber's. Networks are drawn by
+chance, too: the variance of their mean is added, as that of readers is (Gallas 2006). It holds some of the
+first, so intervals are too wide rather than too narrow.
 
-Unlike the bootstrap of :mod:`pneumo.statistics.intervals`, this needs no table of all pairs of cases, so that
-a set can be large.
+Networks are few, so quantiles are those of Student's t, with the degrees of freedom of Satterthwaite (1946).
+Class counts are the makers' choice of a test set, and fixed.
 """
 
 from dataclasses import dataclass
@@ -16,49 +17,113 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from pneumo.base.estimate import Estimate
-from pneumo.statistics import calibration, metrics
+from pneumo.statistics import calibration, clusters, metrics
 
-_REACH = float(stats.norm.ppf(0.975))
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A measure of S seeds on N cases."""
+    """A measure on N cases, as the mean over the seeds of one model, or a difference of such means."""
 
-    values: NDArray[np.float64]  # (S,)
-    influences: NDArray[np.float64]  # (S, N), which add up to 0 over the cases
+    values: tuple[Floats, ...]  # (S,) of each model that enters; their means add up to the measure
+    influence: Floats  # (N,) of each case, mean over the seeds; they add up to 0
+    among: tuple[Bools, ...] = ()  # (N,) each: the cases that a share is of; both classes of an AUC
+
+    @property
+    def value(self) -> float:
+        """The measure itself; NaN where it is not defined for a seed."""
+        return float(sum(own.mean() for own in self.values))
+
+    def __neg__(self) -> "Measured":
+        return Measured(tuple(-own for own in self.values), -self.influence, self.among)
 
     def __sub__(self, other: "Measured") -> "Measured":
-        """The difference on the same cases, seed by seed."""
-        return Measured(self.values - other.values, self.influences - other.influences)
-
-    def less(self, other: "Measured") -> "Measured":
-        """The difference from the same seeds' measure on other cases, which follow those of this one."""
-        both = np.concatenate([self.influences, -other.influences], axis=1)
-        return Measured(self.values - other.values, both)
-
-    def estimate(self, clusters: ArrayLike) -> Estimate:
-        """The mean over seeds with its normal 95 % interval.
-
-        Args:
-            clusters: the number of each case's cluster, (N,).
-        """
-        mean, reach = float(self.values.mean()), _REACH * float(np.sqrt(self.variance(clusters)))
-        return Estimate(mean, mean - reach, mean + reach)
-
-    def variance(self, clusters: ArrayLike) -> float:
-        """The variance of the mean over seeds; NaN where all cases are of one cluster."""
-        sums = _sums(self.influences.mean(axis=0), clusters)
-        seeds = len(self.values)
-        between = float(np.var(self.values, ddof=1)) / seeds if seeds > 1 else 0.0
-        return (
-            float((sums**2).sum()) * len(sums) / (len(sums) - 1) + between
-            if len(sums) > 1
-            else np.nan
+        """The difference of two measures of the same networks on the same cases, seed by seed."""
+        values = zip(self.values, other.values, strict=True)
+        return Measured(
+            tuple(ours - theirs for ours, theirs in values), self.influence - other.influence
         )
 
+    def less(self, other: "Measured") -> "Measured":
+        """The difference from the same networks' measure on other cases, which follow those of this one."""
+        values = zip(self.values, other.values, strict=True)
+        both = np.concatenate([self.influence, -other.influence])
+        return Measured(tuple(ours - theirs for ours, theirs in values), both)
 
-def auc(labels: NDArray[np.uint8], scores: NDArray[np.float64], strata: ArrayLike = 0) -> Measured:
+    def apart(self, other: "Measured") -> "Measured":
+        """The difference from other networks' measure on the same cases."""
+        return Measured(self.values + (-other).values, self.influence - other.influence)
+
+    def variance(self, groups: ArrayLike) -> float:
+        """Over clusters and networks; NaN where all cases are of one cluster.
+
+        Args:
+            groups: the number of each case's cluster, (N,).
+        """
+        return sum(variance for variance, _ in self._variances(groups))
+
+    def quantile(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> float:
+        """How many standard errors an interval reaches to either side."""
+        return float(stats.t.ppf(0.5 + confidence / 2, self._freedom(groups)))
+
+    def estimate(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
+        """The measure, and as far to either side as chance may have moved it; for differences."""
+        reach = self.quantile(groups, confidence) * float(np.sqrt(self.variance(groups)))
+        return Estimate(self.value, self.value - reach, self.value + reach)
+
+    def bounded(self, groups: ArrayLike) -> Estimate:
+        """A share or an AUC with the interval of Wilson (1927), which stays in [0, 1] and has a width there.
+
+        It is of as many independent cases as would vary as much (Korn & Graubard 1998; for an AUC, Kottas,
+        Kuss & Zapf 2014), and of no more than there are. Where nothing varies at 0 or 1, each cluster counts
+        as one case, of an AUC those of the class that has fewer. Without an interval where class counts
+        alone fix the value.
+        """
+        p, variance = self.value, self.variance(groups)
+        if np.isnan(p):
+            return Estimate(np.nan)
+        if variance > 0 and 0 < p < 1:
+            count = p * (1 - p) / variance
+            if len(self.among) == 1:
+                count = min(count, float(self.among[0].sum()))
+            count *= (stats.norm.ppf(0.5 + CONFIDENCE / 2) / self.quantile(groups)) ** 2
+        elif p in (0, 1) and self.among:
+            patients = np.asarray(groups)
+            count = float(min(len(np.unique(patients[own])) for own in self.among))
+        else:
+            return Estimate(p)
+        return Estimate(p, *metrics.wilson(p * count, count))
+
+    def p_value(self, groups: ArrayLike, margin: float = 0.0) -> float:
+        """Two-sided, of the measure being the margin."""
+        error = float(np.sqrt(self.variance(groups)))
+        if not error:
+            return float(self.value == margin)
+        return float(2 * stats.t.sf(abs(self.value - margin) / error, self._freedom(groups)))
+
+    def _variances(self, groups: ArrayLike) -> list[tuple[float, int]]:
+        """Each source's variance, with its degrees of freedom: of the cases, and of each model's seeds."""
+        patients = np.unique(np.asarray(groups), return_inverse=True)[1]
+        of_cases = float(clusters.spread(self.influence[None], patients)[0, 0])
+        freedom = int(patients.max())
+        # Sums of influences that cancel out leave a rest in the last digit.
+        found = [(of_cases if of_cases > 1e-24 else 0.0, freedom)] if freedom else [(np.nan, 1)]
+        return found + [
+            (float(np.var(own, ddof=1)) / len(own), len(own) - 1)
+            for own in self.values
+            if len(own) > 1
+        ]
+
+    def _freedom(self, groups: ArrayLike) -> float:
+        found = [(variance, freedom) for variance, freedom in self._variances(groups) if variance]
+        total = sum(variance for variance, _ in found)
+        return total**2 / sum(v**2 / freedom for v, freedom in found) if found else np.inf
+
+
+def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> Measured:
     """The AUC; with strata, the share of pairs of one stratum that are ranked right.
 
     Args:
@@ -84,36 +149,66 @@ def auc(labels: NDArray[np.uint8], scores: NDArray[np.float64], strata: ArrayLik
     if not pairs:
         raise metrics.MetricError("no two cases of different classes are in one stratum")
     areas = right / pairs
-    return Measured(areas, weights * (influences - areas[:, None]) / pairs)
+    influence = (weights * (influences - areas[:, None])).mean(axis=0) / pairs
+    return Measured((areas,), influence, (labels == 1, labels == 0))
 
 
-def share(called: NDArray[np.bool_], among: NDArray[np.bool_]) -> Measured:
+def ratio(part: NDArray[np.generic], whole: NDArray[np.generic], labels: ArrayLike = 0) -> Measured:
+    """The sum of one number of each case over that of another; NaN where the latter is 0.
+
+    Args:
+        part: (S, N), a row a seed, or booleans.
+        whole: likewise.
+        labels: (N,), where the cases of each class are as many as they are by choice.
+    """
+    tops, bottoms = part.astype(np.float64), whole.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        values = tops.sum(axis=1) / bottoms.sum(axis=1)
+        each = (tops - values[:, None] * bottoms) / bottoms.sum(axis=1, keepdims=True)
+    influence = each.mean(axis=0)
+    classes = np.broadcast_to(np.asarray(labels), influence.shape)
+    for one in np.unique(classes):
+        influence[classes == one] -= influence[classes == one].mean()
+    return Measured((values,), influence, (np.asarray(bottoms.any(axis=0)),))
+
+
+def share(called: Bools, among: Bools) -> Measured:
     """The share of cases that are called: sensitivity among the positive, false alarms among the negative.
 
     Args:
         called: (S, N).
         among: (N,), the cases that count.
     """
-    shares = called[:, among].mean(axis=1)
-    return Measured(shares, among * (called - shares[:, None]) / among.sum())
+    return ratio(called & among, np.broadcast_to(among, called.shape))
 
 
-def proportion(
-    called: NDArray[np.bool_], among: NDArray[np.bool_], clusters: ArrayLike
-) -> Estimate:
-    """:func:`share` with Wilson's interval for as many cases as the variance says are independent.
+def evaluate(
+    labels: NDArray[np.integer], probabilities: Floats, thresholds: ArrayLike
+) -> dict[str, Measured]:
+    """Each of `metrics.NAMES`, mean over the seeds.
 
-    After Korn & Graubard (1998), who put the effective sample size into an interval for shares near 0 and 1.
-    Where nothing varies, each cluster counts as one case.
+    Args:
+        labels: (N,), both classes among them.
+        probabilities: (S, N), a row a seed, in [0, 1].
+        thresholds: (S,), at and above which a case is called positive.
     """
-    found = share(called, among)
-    p, variance = float(found.values.mean()), found.variance(clusters)
-    count = len(np.unique(np.asarray(clusters)[among]))
-    effective = min(p * (1 - p) / variance, float(among.sum())) if variance > 0 else count
-    return Estimate(p, *metrics.wilson(p * effective, effective))
+    positive = labels == 1
+    called = probabilities >= np.asarray(thresholds)[:, None]  # (S, N)
+    every, found = np.ones_like(called), called & positive
+    squares = ratio((probabilities - labels) ** 2, every, labels)
+    return {
+        "accuracy": ratio(called == positive, every, labels),
+        "auc": auc(labels, probabilities),
+        "precision": ratio(found, called, labels),
+        "recall": share(called, positive),
+        "specificity": share(~called, ~positive),
+        "f1": ratio(2 * found, 1 * called + positive, labels),
+        # A mean of squares varies less than a share, so no count of cases bounds it.
+        "brier": Measured(squares.values, squares.influence),
+    }
 
 
-def slope(labels: NDArray[np.uint8], logits: NDArray[np.float64]) -> Measured:
+def slope(labels: NDArray[np.integer], logits: Floats) -> Measured:
     """The calibration slope: of the logistic regression of the outcome on the logit; NaN where there is none.
 
     Args:
@@ -133,10 +228,4 @@ def slope(labels: NDArray[np.uint8], logits: NDArray[np.float64]) -> Measured:
         influences.append(
             np.linalg.solve(curvature, pull)[1] if known else np.full(len(scores), np.nan)
         )
-    return Measured(np.array(values), np.array(influences))
-
-
-def _sums(influences: NDArray[np.float64], clusters: ArrayLike) -> NDArray[np.float64]:
-    """Each cluster's influence, (K,)."""
-    _, places = np.unique(np.asarray(clusters), return_inverse=True)
-    return np.asarray(np.bincount(places.ravel(), weights=influences), float)
+    return Measured((np.array(values),), np.mean(influences, axis=0))
