@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from pneumo.analysis.cache import once
+from pneumo.analysis.verdicts import Held
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
 from pneumo.record.plain import from_plain, to_plain
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
+from pneumo.study.cache import once
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
 
@@ -62,6 +63,14 @@ def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
     centre = np.arctanh(np.clip(rho, -0.999999, 0.999999))
     low, high = np.tanh([centre - reach, centre + reach])
     return Agreement(split, rho, float(low), float(high), float(found.pvalue))
+
+
+def hold_agreement(found: Agreement, changes: int, margin: float) -> Held:
+    """A correlation against its margin, on the scale of Fisher's z, with Bonett & Wright's error."""
+    error = np.sqrt((1 + found.rank_correlation**2 / 2) / (changes - 3))
+    apart = np.arctanh(np.clip(found.rank_correlation, -0.999999, 0.999999)) - np.arctanh(margin)
+    ends = Estimate(found.rank_correlation, found.low, found.high)
+    return Held(ends, margin, float(2 * stats.norm.sf(abs(apart) / error)))
 
 
 @once

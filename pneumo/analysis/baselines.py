@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import once
 from pneumo.data import Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
+from pneumo.study.cache import once
 from pneumo.study.study import Study
 
 # The inverse strength of the L2 penalty; of four powers of ten the best on validation.

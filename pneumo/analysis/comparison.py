@@ -6,11 +6,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import once
 from pneumo.analysis.intervals import scores
 from pneumo.record import Estimate
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.comparison import holm
+from pneumo.study.cache import once
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
 
 SIGNIFICANCE = 0.05

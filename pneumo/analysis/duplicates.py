@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pneumo.analysis.cache import once
 from pneumo.analysis.data_audit import image_row
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Part, frame
 from pneumo.record.duplicates import Duplicates
 from pneumo.statistics import metrics
+from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Study, evaluate, threshold
 from pneumo.training.runs import Run
 

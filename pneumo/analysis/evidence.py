@@ -14,7 +14,8 @@ from scipy.stats import wilcoxon
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
 from pneumo.record.interpretability import Evidence, Share
-from pneumo.statistics import clusters
+from pneumo.statistics import clusters, influence
+from pneumo.statistics.influence import Measured
 from pneumo.study import study as study_module
 from pneumo.study.study import YOUDEN, Model, Study
 
@@ -37,10 +38,25 @@ def part(study: Study) -> Part:
         for name, by_region in found.items()
         for share in by_region.values()
     ]
+    even, inside, groups = float("nan"), {}, study.groups("test")
+    if study.about.has_lungs:
+        even = even_share(study)
+        inside = {
+            model.name: {call: one.estimate(groups) for call, one in in_lungs(study, model).items()}
+            for model in models
+        }
+    by_call = [
+        {"model": name, "call": call, "even map": even, **vars(share)}
+        for name, calls in inside.items()
+        for call, share in calls.items()
+    ]
     return Part(
-        {"evidence": Evidence(names(study), asked(study), RADIUS, BORDER, found)},
+        {"evidence": Evidence(names(study), asked(study), RADIUS, BORDER, found, even, inside)},
         figures={"fig-attention-masks": frame(list(_cells(pictures)), runs=runs)},
-        tables={"tbl-attention": frame(shares, runs=runs)},
+        tables={
+            "tbl-attention": frame(shares, runs=runs),
+            "tbl-lungs": frame(by_call, runs=runs),
+        },
     )
 
 
@@ -158,6 +174,35 @@ def attention(study: Study, model: Model) -> dict[str, Share]:
             p_value=float(wilcoxon(known - uniform).pvalue) if tested else float("nan"),
             blank=int((~finite).sum()),
         )  # fmt: skip
+    return found
+
+
+def even_share(study: Study) -> float:
+    """The lung fields' share of the thorax, which an even map has there."""
+    masks = regions(study)
+    return float(masks["lungs"].sum() / masks["thorax"].sum())
+
+
+def in_lungs(study: Study, model: Model) -> dict[str, Measured]:
+    """The share of the thorax's evidence in the lung fields, by call.
+
+    Without calls for which no map has evidence.
+    """
+    masks, classes = regions(study), study.about.classes
+    inside, whole, calls = [], [], []
+    for run, maps in zip(model.runs, evidence(model), strict=True):
+        lungs, thorax = (
+            (maps * coverage(masks[name], (maps.shape[1], maps.shape[2]))).sum(axis=(1, 2))
+            for name in ("lungs", "thorax")
+        )
+        whole.append(thorax > 0)
+        inside.append(lungs / np.where(thorax > 0, thorax, 1))
+        calls.append(run.predictions["test"].probabilities >= study_module.threshold(run, YOUDEN))
+    found = {}
+    for label, name in enumerate(classes):
+        own = np.array(whole) & (np.array(calls) == bool(label))  # (S, N)
+        if own.any(axis=1).all():
+            found[name] = influence.ratio(np.array(inside) * own, own)
     return found
 
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis import intervals
-from pneumo.analysis.cache import once
 from pneumo.analysis.shift import histograms
 from pneumo.data.labelled import AGE, PATIENT
 from pneumo.record import Estimate, Part, files, frame
@@ -19,6 +18,7 @@ from pneumo.record.external import Ages, Asked, External, Rates
 from pneumo.statistics import calibration, influence, metrics
 from pneumo.study import ensemble
 from pneumo.study import external as answers
+from pneumo.study.cache import once
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.training.runs import Predictions
 

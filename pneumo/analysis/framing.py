@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pneumo.analysis import ablation, shift
-from pneumo.analysis.cache import once
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.framing import Fall, Framing
@@ -21,6 +20,7 @@ from pneumo.record.shift import TwoSample
 from pneumo.statistics import adjusted_roc, clusters, metrics
 from pneumo.statistics.adjusted_roc import over_cases_and_seeds
 from pneumo.study import questions
+from pneumo.study.cache import once
 from pneumo.study.framing import FACTORS
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
 from pneumo.training.recipes import ABLATIONS

@@ -6,11 +6,11 @@ Cases count by patient where patients are known. Thresholds are not chosen anew:
 import numpy as np
 
 from pneumo.analysis import baselines
-from pneumo.analysis.cache import once
 from pneumo.record import Estimate
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Floats, Measured
 from pneumo.study import ensemble
+from pneumo.study.cache import once
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Rule, Study, threshold
 
 

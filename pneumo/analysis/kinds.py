@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from pneumo.analysis import intervals
-from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.kinds import PNEUMONIAS, Kinds
 from pneumo.statistics import influence
 from pneumo.statistics.clusters import difference
 from pneumo.study import ensemble
+from pneumo.study.cache import once
 from pneumo.study.study import HALF, RULES, Study
 
 # By model and kind, then by rule: AUC against normal films, and sensitivity, of all seeds.

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.analysis.cache import once
 from pneumo.record import Frame, Part, frame, images
 from pneumo.record.mistakes import GROUPS, Mistakes
 from pneumo.statistics import clusters
 from pneumo.study import selection
+from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 from pneumo.training.runs import Run
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.cache import once
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.robustness import Robustness as Answer
 from pneumo.statistics import clusters, metrics
 from pneumo.study import questions
+from pneumo.study.cache import once
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 

@@ -13,7 +13,6 @@ from scipy import stats
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.analysis.cache import once
 from pneumo.analysis.comparison import SIGNIFICANCE
 from pneumo.analysis.mistakes import mean_image
 from pneumo.data import SPLITS, Split
@@ -21,9 +20,11 @@ from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.answers import Counts
 from pneumo.record.shift import Loss, Shift, TwoSample
-from pneumo.statistics import clusters, metrics
+from pneumo.statistics import adjusted_roc, clusters, metrics
+from pneumo.statistics.adjusted_roc import Floats
 from pneumo.statistics.clusters import Change
 from pneumo.statistics.comparison import holm
+from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
 from pneumo.training.runs import Predictions, Run
 
@@ -244,6 +245,48 @@ def loss(run: Run) -> Loss:
     kept_counts = metrics.confusion(test.labels, test.probabilities, chosen)
     rechosen = metrics.confusion(test.labels, test.probabilities, mending(run))
     return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
+
+
+def mending_over_seeds(study: Study, model: Model) -> tuple[Floats, Floats]:
+    """How much specificity is lost from validation to test, and what a threshold would leave of the loss.
+
+    The latter is the specificity on test at the promised sensitivity, less the promised one. Patients of both
+    splits are drawn, and the threshold is read off each drawn test set.
+
+    Returns:
+        (S, 1 + B) each, as :mod:`pneumo.statistics.adjusted_roc` has them.
+    """
+    weights = {
+        split: adjusted_roc.resample(
+            model.run.predictions[split].labels, study.groups(split), RESAMPLES, seed
+        )
+        for seed, split in enumerate(("val", "test"))
+    }
+    lost, left = [], []
+    for run in model.runs:
+        rates = {}
+        for split, drawn in weights.items():
+            found = run.predictions[split]
+            called = found.probabilities >= threshold(run, YOUDEN)
+            for label in (0, 1):
+                own = drawn[:, found.labels == label]
+                hits = called[found.labels == label] == bool(label)
+                rates[split, label] = own @ hits / own.sum(axis=1)
+        test, drawn = run.predictions["test"], weights["test"]
+        positive, negative = (np.flatnonzero(test.labels == label) for label in (1, 0))
+        falling = positive[np.argsort(-test.probabilities[positive], kind="stable")]
+        reached = np.cumsum(drawn[:, falling], axis=1) / drawn[:, falling].sum(
+            axis=1, keepdims=True
+        )
+        last = (reached < rates["val", 1][:, None] - 1e-9).sum(axis=1).clip(max=len(falling) - 1)
+        rising = negative[np.argsort(test.probabilities[negative], kind="stable")]
+        below = np.searchsorted(test.probabilities[rising], test.probabilities[falling[last]])
+        shares = np.cumsum(drawn[:, rising], axis=1) / drawn[:, rising].sum(axis=1, keepdims=True)
+        shares = np.concatenate([np.zeros((len(shares), 1)), shares], axis=1)
+        mended = np.take_along_axis(shares, below[:, None], axis=1)[:, 0]
+        lost.append(rates["val", 0] - rates["test", 0])
+        left.append(mended - rates["val", 0])
+    return np.array(lost), np.array(left)
 
 
 def histograms(

@@ -102,6 +102,7 @@ def _profile(study: Study) -> answers.Profile:
         probed_images=profile.probed_images,
         best=selection.best(study).name if study.ran else None,
         second=selection.second(study).name if study.ran else None,
+        tied=[model.name for model in selection.tied(study)] if study.ran else [],
     )
 
 

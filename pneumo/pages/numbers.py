@@ -4,6 +4,7 @@ import math
 import re
 
 from pneumo.record import Estimate
+from pneumo.record.answers import Claim
 from pneumo.record.decisions import Stretch
 
 DASH = "–"
@@ -58,6 +59,22 @@ def duration(seconds: float) -> str:
     """Seconds as minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def told(claim: Claim, cite: str = "") -> str:
+    """What was found of a claim and on what evidence, then the claim as it was asked with its verdict.
+
+    Args:
+        claim: of a record.
+        cite: references for the evidence, in Markdown.
+    """
+    evidence = f"{claim.evidence} {cite}".rstrip()
+    return f"**{claim.finding or claim.text}** {evidence}. Asked: *{claim.text}* {verdict(claim)}"
+
+
+def verdict(claim: Claim) -> str:
+    """A claim's verdict, marked for the style sheet."""
+    return f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}"
 
 
 def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = False) -> str:

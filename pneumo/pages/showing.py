@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from pneumo.base.errors import PneumoError
 from pneumo.pages import drawing
+from pneumo.pages.numbers import told
 from pneumo.pages.style import PHANTOM
 from pneumo.record import Record, finding, read
 
@@ -102,13 +103,8 @@ def table_markdown(record: Record, anchor: str) -> str:
 
 
 def claim(record: Record, identifier: str) -> Markdown:
-    """What was found of a claim, its verdict and its evidence, for an inline expression."""
-    found = record.claims[identifier]
-    text = (
-        f"**{found.finding or found.text}** [{found.verdict}]{{.verdict .verdict-{found.verdict}}} "
-        f"{found.evidence}"
-    )
-    return Markdown(text)  # type: ignore[no-untyped-call]
+    """What was found of a claim, as :func:`pneumo.pages.numbers.told`, for an inline expression."""
+    return md(told(record.claims[identifier]))
 
 
 def md(text: str) -> Markdown:

@@ -161,8 +161,10 @@ class Profile:
     epochs_share: float
     train_images: int | None
     probed_images: int | None
-    best: str | None  # the model with the highest AUC on validation
+    best: str | None  # the smallest of those that validation cannot tell from the best
     second: str | None  # the model that is shown beside it
+    # Whose AUC on validation cannot be told from the highest, that one first.
+    tied: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

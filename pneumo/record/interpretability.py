@@ -1,6 +1,7 @@
 """What the networks look at, and what checks of their heat maps find, as a record says it."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pneumo.base.estimate import Estimate
@@ -69,3 +70,6 @@ class Evidence:
     radius: float  # of the disc, in shares of the image's side
     border: int  # pixels at each side
     shares: dict[str, dict[str, Share]]  # by model and region
+    # Of the evidence in the thorax, the part in the lung fields: an even map's, and by model and call.
+    even_in_lungs: float = math.nan
+    in_lungs: dict[str, dict[str, Estimate]] = field(default_factory=dict)

@@ -114,8 +114,8 @@ def smooth_share(
     return np.asarray(sums / (weights @ kernel))
 
 
-def over_cases_and_seeds(values: Floats) -> Estimate:
-    """The mean over runs with its 95 % interval; cases and seeds are both a matter of chance.
+def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
+    """The mean over runs with its interval; cases and seeds are both a matter of chance.
 
     The bootstrap's variance of the mean, plus the variance of a mean over the seeds (Gallas 2006), which
     holds some of the first: the interval is too wide rather than too narrow. Student's t with the degrees of
@@ -123,9 +123,10 @@ def over_cases_and_seeds(values: Floats) -> Estimate:
 
     Args:
         values: (S, 1 + B), in the first column those of the sample.
+        confidence: 0.95 for a 95 % interval.
     """
     mean, variance, freedom = _moments(values)
-    reach = float(stats.t.ppf(0.975, freedom) * np.sqrt(variance))
+    reach = float(stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance))
     return Estimate(mean, mean - reach, mean + reach)
 
 

@@ -82,20 +82,23 @@ class Measured:
         as one case, of an AUC those of the class that has fewer. Without an interval where class counts
         alone fix the value.
         """
+        count, fixed = self.cases(groups)
+        p = self.value
+        if fixed or np.isnan(p):
+            return Estimate(p)
+        return Estimate(p, *metrics.wilson(p * count, count))
+
+    def cases(self, groups: ArrayLike) -> tuple[float, bool]:
+        """As how many independent cases a share varies, and whether class counts alone fix it."""
         p, variance = self.value, self.variance(groups)
-        if np.isnan(p):
-            return Estimate(np.nan)
         if variance > 0 and 0 < p < 1:
             count = p * (1 - p) / variance
             if len(self.among) == 1:
                 count = min(count, float(self.among[0].sum()))
-            count *= (stats.norm.ppf(0.5 + CONFIDENCE / 2) / self.quantile(groups)) ** 2
-        elif p in (0, 1) and self.among:
-            patients = np.asarray(groups)
-            count = float(min(len(np.unique(patients[own])) for own in self.among))
-        else:
-            return Estimate(p)
-        return Estimate(p, *metrics.wilson(p * count, count))
+            return count * (stats.norm.ppf(0.975) / self.quantile(groups)) ** 2, False
+        patients = np.asarray(groups)
+        count = min((len(np.unique(patients[own])) for own in self.among), default=0)
+        return float(count), p not in (0, 1) or not count
 
     def p_value(self, groups: ArrayLike, margin: float = 0.0) -> float:
         """Two-sided, of the measure being the margin."""

@@ -46,11 +46,11 @@ def comparison(record: Record) -> Table:
         rows.append(["", "", *(interval(_estimate(row)).replace("0.", ".") for row in found)])
     seeds = len(record.profile.seeds)
     over = (
-        f"means over {seeds} seeds, intervals below. Intervals: BCa bootstrap over test "
-        f"{record.units}, drawn within their class, and over seeds. "
+        f"means over {seeds} seeds, intervals below. Intervals are over test "
+        f"{record.units} and seeds, with the class counts as they are. "
         if seeds > 1
-        else f"one seed, intervals below. Intervals: BCa bootstrap over test {record.units}, drawn within "
-        "their class; they do not hold the change that another seed would bring. "
+        else f"one seed, intervals below. Intervals are over test {record.units}, with the class counts as "
+        "they are; they do not hold the change that another seed would bring. "
     )
     together = record.models.get("ensemble")
     each = f", {seeds} seeds each" if seeds > 1 else ""

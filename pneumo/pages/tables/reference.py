@@ -1,6 +1,7 @@
 """The reference record's numbers, alone and beside those of the record that a site is drawn from."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import (
@@ -15,6 +16,7 @@ from pneumo.pages.numbers import (
     signed,
 )
 from pneumo.pages.references import compare, reference
+from pneumo.pages.tables import training
 from pneumo.record import Record
 from pneumo.record.answers import Model
 
@@ -39,8 +41,8 @@ def scores(record: Record) -> Table:
         "model | parameters > | seeds > | AUC > | Brier >",
         rows,
         f"The reference study's models on the test set of {record.about.title}: means over the seeds with 95 "
-        f"% intervals (BCa bootstrap over test {record.units}, drawn within their class, and over seeds "
-        "[@efron1987]). A higher AUC is better, a lower Brier score is better.",
+        f"% intervals (over test {record.units} and seeds [@korn1998; @gallas2006])"
+        ". A higher AUC is better, a lower Brier score is better.",
     )
 
 
@@ -56,18 +58,8 @@ def points(record: Record) -> Table:
 
 def claims(record: Record) -> Table:
     """Every claim as this record's numbers decide it."""
-    rows = [
-        [
-            plain(claim.finding or claim.text),
-            f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}",
-            plain(claim.evidence),
-        ]
-        for claim in record.claims.values()
-    ]
-    return table(
-        "claim | verdict | evidence",
-        rows,
-        "Every claim, as the reference study's numbers decide it.",
+    return replace(
+        training.claims(record), caption="Every claim, as the reference study's numbers decide it."
     )
 
 

@@ -1,5 +1,7 @@
 """What the checks of the heat maps find, in numbers."""
 
+import math
+
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, p_value, signed
 from pneumo.record import Estimate, Record
@@ -64,4 +66,30 @@ def attention(record: Record) -> Table:
     )
 
 
-TABLES = {"tbl-saliency-agreement": agreements, "tbl-road": removal, "tbl-attention": attention}
+def lungs(record: Record) -> Table:
+    """Of the evidence in the thorax, the share in the lung fields, by model and call."""
+    found = record.answer("evidence", Evidence)
+    classes = record.about.classes
+    rows = [
+        [
+            record.models[name].title,
+            *(estimate(calls.get(call, Estimate(math.nan)), 1, 1, scale=100) for call in classes),
+        ]
+        for name, calls in found.in_lungs.items()
+    ]
+    return table(
+        f"model | {' | '.join(f'calls of {call} (%) >' for call in classes)}",
+        rows,
+        "Of Grad-CAM's evidence in the thorax, the share that lies in the lung fields, by the network's "
+        f"call: mean over test images and seeds, with 95 % intervals over {record.units} and seeds. An even "
+        f"map has {number(100 * found.even_in_lungs, 1)} % there.",
+        record.table("tbl-lungs").runs,
+    )
+
+
+TABLES = {
+    "tbl-saliency-agreement": agreements,
+    "tbl-road": removal,
+    "tbl-attention": attention,
+    "tbl-lungs": lungs,
+}

@@ -1,8 +1,11 @@
 """How the models were trained, from what, and where: recipes, runs, weights, versions."""
 
+import math
+
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import DASH, code, count, duration, plain
-from pneumo.record import Record
+from pneumo.pages.numbers import DASH, code, count, duration, number, p_value, plain, verdict
+from pneumo.record import Estimate, Record
+from pneumo.record.answers import Claim
 
 
 def recipes(record: Record) -> Table:
@@ -87,19 +90,37 @@ def runs(record: Record) -> Table:
 
 
 def claims(record: Record) -> Table:
-    """Every claim with its verdict and the evidence."""
-    rows = [
-        [
-            claim.finding or claim.text,
-            f"[{claim.verdict}]{{.verdict .verdict-{claim.verdict}}}",
-            claim.evidence,
-        ]
-        for claim in record.claims.values()
-    ]
+    """Every claim with its verdict and the numbers that decide it."""
+    rows = [_claim(claim) for claim in record.claims.values()]
     used = list(dict.fromkeys(run for claim in record.claims.values() for run in claim.runs))
     return table(
-        "claim | verdict | evidence", rows, "Every claim with the test that decides it.", used
+        "finding, and the claim as asked | verdict | estimate > | 95 % interval > | margin > | seeds > "
+        "| p > | p, corrected >",
+        rows,
+        "Every claim with the number that decides it: supported where the interval lies above the margin, "
+        "refuted where it lies below. p is two-sided, of the number being the margin; Holm's correction is "
+        "over all claims. Losses are negative. A claim of several parts stands or falls with the weakest.",
+        used,
     )
+
+
+def _claim(claim: Claim) -> list[str]:
+    def shown(value: float | None) -> str:
+        return number(value, 2 if value is not None and abs(value) >= 1 else 3)
+
+    found = Estimate(
+        *(math.nan if x is None else x for x in (claim.estimate, claim.low, claim.high))
+    )
+    ends = DASH if math.isnan(found.low) else f"{shown(found.low)} to {shown(found.high)}"
+    return [
+        f"**{plain(claim.finding or claim.text)}** Asked: *{plain(claim.text)}*",
+        verdict(claim),
+        shown(claim.estimate),
+        ends,
+        shown(claim.margin),
+        DASH if claim.seeds is None else str(claim.seeds),
+        *(DASH if p is None else p_value(p) for p in (claim.p, claim.p_adjusted)),
+    ]
 
 
 TABLES = {

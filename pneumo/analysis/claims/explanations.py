@@ -1,0 +1,90 @@
+"""Claims about heat maps: where the evidence lies, and whether it depends on what was learned."""
+
+from pneumo.analysis import evidence, sanity_checks
+from pneumo.analysis.verdicts import decided, hold, hold_interval, over, percent, weakest
+from pneumo.record import Estimate
+from pneumo.record.answers import Claim
+from pneumo.study import selection
+from pneumo.study.study import Study
+
+
+def attends_to_lungs(study: Study) -> list[Claim]:
+    """The share of the thorax's evidence in the lung fields, by model and call, against an even map's.
+
+    Any map lies mostly in the thorax, where the chest is, so only what lies there is counted.
+    """
+    models = [model for model in study.ran if evidence.explained(model)]
+    if not study.about.has_lungs or not models:
+        return []
+    shares = {model.name: evidence.in_lungs(study, model) for model in models}
+    count = sum(map(len, shares.values()))
+    if not count:
+        return []
+    even, groups = evidence.even_share(study), study.groups("test")
+    parts = {
+        (model.title, call): hold(measured, groups, even, count)
+        for model in models
+        for call, measured in shares[model.name].items()
+    }
+    held = weakest(parts.values())
+    below = [part.found.high < even for part in parts.values()]
+    (title, call), lowest = min(parts.items(), key=lambda item: item[1].found.value)
+    least = f"{title} has {percent(lowest.found.value)} in calls of {call}"
+    each = "; ".join(
+        f"{model.title}: "
+        + ", ".join(f"{call} {percent(one.value)}" for call, one in shares[model.name].items())
+        for model in models
+    )
+    return [
+        decided(
+            "attends-to-lungs",
+            "The models attend to the lung fields: within the thorax, these hold more of the evidence than "
+            "an even map would put there, for each model and each call.",
+            held,
+            {
+                "supported": "Within the thorax, every model's evidence lies in the lung fields more than an "
+                "even map's.",
+                "refuted": f"Within the thorax, the lung fields hold less evidence than an even map's "
+                f"{percent(even)} in {sum(below)} of {count} comparisons; {least}.",
+                "inconclusive": "Whether evidence lies in the lung fields more than an even map's "
+                f"{percent(even)} is open; {least}.",
+            },
+            f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
+            f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "
+            f"below, in standard errors: {percent(held.found.value)} (95 % interval for all {count} at once "
+            f"{percent(held.found.low)} to {percent(held.found.high)})",
+            models,
+            seeds=min(len(model.runs) for model in models),
+        )
+    ]
+
+
+def depends_on_weights(study: Study) -> list[Claim]:
+    """The cascade's end: maps of a network that never learned against those of the trained one."""
+    model = selection.best(study)
+    if not sanity_checks.asked(study, model):
+        return []
+    found = sanity_checks.cascade(study, model)
+    mean, low, high = found.left
+    held = hold_interval(Estimate(1 - mean, 1 - high, 1 - low), 1 - sanity_checks.ALIKE)
+    return [
+        decided(
+            "saliency-depends-on-weights",
+            "The heat maps depend on what the network has learned: with all weights drawn anew they are "
+            f"unlike, by more than {1 - sanity_checks.ALIKE:g} on the scale of 1 less rank correlation.",
+            held,
+            {
+                "supported": "The heat maps depend on what the network has learned: with random weights they "
+                f"correlate with the trained ones at {mean:.2f}.",
+                "refuted": "The heat maps hardly depend on what the network has learned: with random weights "
+                f"they correlate with the trained ones at {mean:.2f}.",
+                "inconclusive": "Whether the heat maps depend on what the network has learned is open: with "
+                f"random weights they correlate with the trained ones at {mean:.2f}.",
+            },
+            f"{model.title}, one network alone, all weights drawn anew: size of the rank correlation with "
+            f"the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, over {study.units}), "
+            f"of {found.images} test images; random maps have {found.chance:.2f}",
+            [model],
+            seeds=1,
+        )
+    ]

@@ -1,0 +1,357 @@
+"""Claims about what the models reach on the test set, against one another and against simpler means."""
+
+from functools import reduce
+
+import numpy as np
+
+from pneumo.analysis import ablation, baselines, intervals, kinds, mistakes
+from pneumo.analysis.verdicts import (
+    AUC_MARGIN,
+    RATE_MARGIN,
+    Held,
+    decided,
+    ends,
+    hold,
+    hold_interval,
+    hold_share,
+    hold_size,
+    over,
+    percent,
+    points,
+    signed,
+    weakest,
+)
+from pneumo.record.ablation import JUDGE
+from pneumo.record.answers import Claim
+from pneumo.record.kinds import PNEUMONIAS
+from pneumo.statistics import influence, metrics
+from pneumo.statistics.influence import Measured
+from pneumo.study import ensemble, selection
+from pneumo.study.study import HALF, SCREENING, YOUDEN, Model, Study
+
+RULE_OUT_RECALL = 0.98  # what the rule promises on validation, less a film in a hundred
+# A correlation that is called medium (Cohen 1988).
+RANK_MARGIN = 0.3
+# Of the test cases: beyond those that independent mistakes would share.
+SHARED_MARGIN = 0.01
+
+
+def accuracy_misleads(study: Study) -> list[Claim]:
+    """Either direction makes accuracy a poor summary, so only the size of the difference decides."""
+    model, about = selection.best(study), study.about
+    found = intervals.measured(model, HALF)
+    recall, specificity = found["recall"], found["specificity"]
+    held = hold_size(recall - specificity, study.groups("test"), RATE_MARGIN)
+    missed, alarms = 1 - recall.value, 1 - specificity.value
+    both = (
+        f"{percent(missed)} of {about.positive} cases are missed, {percent(alarms)} of {about.negative} "
+        f"cases are called {about.positive}"
+    )
+    return [
+        decided(
+            "accuracy-misleads",
+            f"Accuracy alone misleads: the two kinds of mistake differ by more than {_margin(RATE_MARGIN)}.",
+            held,
+            {
+                "supported": f"One accuracy hides two error rates: at 0.5 {both}.",
+                "refuted": f"Both kinds of mistake are about equally frequent at 0.5: {both}.",
+                "inconclusive": f"How far the two kinds of mistake differ at 0.5 is open: {both}.",
+            },
+            f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
+            f"by {points(held.found)}",
+            [model],
+        )
+    ]
+
+
+def pretraining_helps(study: Study) -> list[Claim]:
+    """ResNet18 from each pretraining against ResNet18 from random weights."""
+    found = {model.name: model for model in study.ran}
+    scratch = found.get("resnet18-scratch")
+    claims = []
+    for name in ("resnet18-imagenet", "resnet18-tiny-imagenet"):
+        if scratch is None or name not in found:
+            continue
+        tuned = found[name]
+        difference = _area(tuned).apart(_area(scratch))
+        held = hold(difference, study.groups("test"), AUC_MARGIN)
+        claims.append(
+            decided(
+                f"{name}-beats-scratch",
+                f"{tuned.title} beats ResNet18 trained from scratch by more than {AUC_MARGIN:g} of AUC.",
+                held,
+                _ranks(tuned.title, "ResNet18 from random weights", held),
+                f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: {ends(held.found)}",
+                [tuned, scratch],
+                seeds=len(tuned.runs),
+            )
+        )
+    return claims
+
+
+def beats_baselines(study: Study) -> list[Claim]:
+    """The best model against the strongest of the trivial baselines, both named by validation."""
+    model = selection.best(study)
+    validation, test = (model.run.predictions[split].labels for split in ("val", "test"))
+    rival = max(
+        baselines.predictions(study), key=lambda baseline: metrics.auc(validation, baseline.val)
+    )
+    difference = _area(model).apart(influence.auc(test, rival.test[None]))
+    held = hold(difference, study.groups("test"), AUC_MARGIN)
+    rival_title = rival.title[0].lower() + rival.title[1:]
+    return [
+        decided(
+            "beats-trivial-baselines",
+            f"The best network beats every trivial baseline by more than {AUC_MARGIN:g} of AUC.",
+            held,
+            _ranks(model.title, f"the {rival_title}", held),
+            f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
+            f"{ends(held.found)}",
+            [model],
+        )
+    ]
+
+
+def ensemble_beats_each(study: Study) -> list[Claim]:
+    """The mean of all runs against the runs of each model; the one it beats by least decides."""
+    together = ensemble.combine(study)
+    if together is None or len(study.ran) < 2:
+        return []
+    groups, ours = study.groups("test"), _area(together)
+    parts = {
+        model.name: hold(ours.apart(_area(model)), groups, AUC_MARGIN, len(study.ran))
+        for model in study.ran
+    }
+    held = weakest(parts.values())
+    rival = next(model for model in study.ran if parts[model.name] is held)
+    each = "; ".join(f"{model.title} {ends(parts[model.name].found)}" for model in study.ran)
+    return [
+        decided(
+            "ensemble-beats-best",
+            f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC.",
+            held,
+            {
+                "supported": f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
+                "refuted": f"The ensemble does not beat {rival.title}: AUC differs by "
+                f"{signed(held.found.value)}.",
+                "inconclusive": f"Whether the ensemble beats {rival.title} by {AUC_MARGIN:g} is open: "
+                f"AUC differs by {signed(held.found.value)}.",
+            },
+            f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
+            f"mean of each model, intervals for all of them at once: {each}",
+            study.ran,
+            seeds=min(len(model.runs) for model in study.ran),
+        )
+    ]
+
+
+def rule_out_recall(study: Study) -> list[Claim]:
+    """Sensitivity at the rule-out point; what it costs is told with it."""
+    model, about = selection.best(study), study.about
+    kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
+    held = hold_share(kept["recall"], study.groups("test"), RULE_OUT_RECALL)
+    cost = (
+        f"at a specificity of {percent(kept['specificity'].value)}, where validation promised "
+        f"{percent(promised['specificity'].value)}"
+    )
+    found = f"Sensitivity at the rule-out point is {percent(held.found.value)}"
+    counts = " ".join(
+        f"{model_counts.false_negative}"
+        for model_counts in (
+            metrics.confusion(
+                run.predictions["test"].labels, run.predictions["test"].probabilities, limit
+            )
+            for run, limit in zip(model.runs, model.thresholds(SCREENING), strict=True)
+        )
+    )
+    cases = int(study.data.test.labels.sum())
+    return [
+        decided(
+            "screening-recall",
+            f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}.",
+            held,
+            {
+                "supported": f"{found}, {cost}.",
+                "refuted": f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
+                "inconclusive": f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
+            },
+            f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
+            f"{ends(held.found, sign=False)}; of {cases} {about.positive} cases missed, by seed: {counts}",
+            [model],
+        )
+    ]
+
+
+def flip_is_safe(study: Study) -> list[Claim]:
+    """SimpleCNN with flips against the same without: non-inferiority within a margin."""
+    row = next((r for r in ablation.rows(study) if r.name == "simple-cnn-held-out-flips"), None)
+    if row is None:
+        return []
+    held = hold_interval(row.difference["test"], -AUC_MARGIN)
+    change = signed(held.found.value)
+    return [
+        decided(
+            "flip-is-safe",
+            f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
+            held,
+            {
+                "supported": f"Flips in training cost next to nothing: AUC changes by {change}.",
+                "refuted": f"Flips in training cost AUC: {change}.",
+                "inconclusive": f"Whether flips cost {AUC_MARGIN:g} of AUC or more is open: {change}.",
+            },
+            f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
+            f"{'seed' if row.seeds == 1 else 'seeds'} each: {ends(held.found)}",
+            [model for model in study.ablations if model.name == row.name],
+        )
+    ]
+
+
+def held_out_foretells_test(study: Study) -> list[Claim]:
+    """Whether changes that help on the images that choices are made by help on test, too."""
+    changes = ablation.rows(study)
+    found = ablation.agreement(changes, JUDGE)
+    if found is None:
+        return []
+    held = ablation.hold_agreement(found, sum(not row.is_baseline for row in changes), RANK_MARGIN)
+    plain = ablation.agreement(changes, "val")
+    beside = f"; of validation and test {signed(plain.rank_correlation, 2)}" if plain else ""
+    rho = signed(found.rank_correlation, 2)
+    return [
+        decided(
+            "held-out-foretells-test",
+            "What helps on the held-out training images helps on the test set: rank correlation above "
+            f"{RANK_MARGIN:g}.",
+            held,
+            {
+                "supported": f"What helps on the held-out images tends to help on test: {rho}.",
+                "refuted": f"What helps on the held-out images tells little of what helps on test: {rho}.",
+                "inconclusive": "Whether what helps on the held-out images helps on test is open: "
+                f"{rho}.",
+            },
+            f"Rank correlation of the differences in AUC on both, over "
+            f"{sum(not row.is_baseline for row in changes)} ablations of "
+            f"{min(row.seeds for row in changes)} or more seeds: {ends(held.found, 2)}{beside}",
+            seeds=min(row.seeds for row in changes),
+        )
+    ]
+
+
+def mistakes_are_shared(study: Study) -> list[Claim]:
+    """How many more cases all models miss than they would if their mistakes were independent in a class."""
+    if len(study.ran) < 2:
+        return []
+    excess, shared, expected = _shared(study)
+    held = hold(excess, study.groups("test"), SHARED_MARGIN)
+    told = (
+        f"{shared:.1f} test cases are called wrongly by all {len(study.ran)} models, {expected:.1f} "
+        "expected by chance"
+    )
+    count = len(excess.values[0])
+    return [
+        decided(
+            "mistakes-are-shared",
+            "The models share mistakes: beyond chance, they all err on more than "
+            f"{percent(SHARED_MARGIN)} of the cases.",
+            held,
+            {
+                "supported": f"The models err on the same cases: {told}.",
+                "refuted": f"The models hardly share mistakes beyond chance: {told}.",
+                "inconclusive": f"Whether the models share mistakes is open: {told}.",
+            },
+            f"Share of the test cases that all models call wrongly, less that of independent mistakes within "
+            f"a class, mean over {count} {'seed' if count == 1 else 'seeds'}: {points(held.found)}; "
+            f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
+            study.ran,
+            seeds=count,
+        )
+    ]
+
+
+def kinds_differ(study: Study) -> list[Claim]:
+    """Sensitivity for bacterial films against that for viral ones, to either side."""
+    if not kinds.by_kind(study):
+        return []
+    model = selection.best(study)
+    assert study.data.origins
+    of = study.data.origins["test"].kinds
+    labels = study.data.test.labels
+    called = intervals.scores(model) >= np.array(model.thresholds(YOUDEN))[:, None]
+    shares = [influence.share(called, (labels == 1) & (of == kind)) for kind in PNEUMONIAS]
+    held = hold_size(shares[0] - shares[1], study.groups("test"), RATE_MARGIN)
+    rates = (
+        f"{percent(shares[0].value)} of bacterial films, {percent(shares[1].value)} of viral ones"
+    )
+    return [
+        decided(
+            "kinds-differ",
+            "Sensitivity for bacterial and for viral films differs by more than "
+            f"{_margin(RATE_MARGIN)}.",
+            held,
+            {
+                "supported": f"Bacterial and viral films are not found equally often: {rates}.",
+                "refuted": "Bacterial and viral films are found about equally often, within "
+                f"{_margin(RATE_MARGIN)}: {rates}.",
+                "inconclusive": "Whether bacterial and viral films are found equally often is open: "
+                f"{rates}.",
+            },
+            f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
+            f"{points(held.found)}",
+            [model],
+        )
+    ]
+
+
+def _area(model: Model) -> Measured:
+    """The AUC on test, mean over the seeds."""
+    logits = np.array([run.predictions["test"].logits for run in model.runs])
+    return influence.auc(model.run.predictions["test"].labels, logits)
+
+
+def _ranks(ours: str, theirs: str, held: Held) -> str:
+    """What an AUC less another says, in words."""
+    change = signed(held.found.value)
+    if held.verdict == "supported":
+        return f"{ours} ranks the test cases better than {theirs}: AUC {change}."
+    if held.found.high < 0:
+        return f"{ours} ranks the test cases worse than {theirs}: AUC {change}."
+    if held.verdict == "refuted":
+        return f"{ours} ranks the test cases no better than {theirs}: AUC {change}."
+    return (
+        f"Whether {ours} ranks the test cases better than {theirs} by {held.margin:g} is open: "
+        f"AUC {change}."
+    )
+
+
+def _shared(study: Study) -> tuple[Measured, float, float]:
+    """The share of cases that all models miss less that by chance; and both as counts, means over seeds.
+
+    Each seed's models are taken together. By chance, a class has the product of the models' error rates.
+    """
+    labels = mistakes.truth(study)
+    excesses, influences, counts = [], [], []
+    for runs in zip(*(model.runs for model in study.ran), strict=False):
+        wrong = np.array([mistakes.wrong(run) for run in runs])  # (M, N)
+        every = wrong.all(axis=0).astype(float)
+        chance, own = np.zeros(len(labels)), every.copy()
+        for label in np.unique(labels):
+            members = labels == label
+            rates = wrong[:, members].mean(axis=1)
+            chance[members] = reduce(np.multiply, rates)
+            own[members] -= every[members].mean()
+            for one, rate in zip(wrong, rates, strict=True):
+                others = chance[members] / rate if rate else 0.0
+                own[members] -= others * (one[members] - rate)
+        excesses.append(every.mean() - chance.mean())
+        influences.append(own / len(labels))
+        counts.append((every.sum(), chance.sum()))
+    shared, expected = np.mean(counts, axis=0)
+    excess = Measured((np.array(excesses),), np.mean(influences, axis=0))
+    return excess, float(shared), float(expected)
+
+
+def _margin(share: float) -> str:
+    return f"{100 * share:g} percentage points"
+
+
+def _p(value: float) -> str:
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

@@ -1,0 +1,173 @@
+"""Claims about what changes from validation to test, to another hospital, and on corrupted images."""
+
+from pneumo.analysis import external, intervals, robustness, shift
+from pneumo.analysis.verdicts import (
+    AUC_MARGIN,
+    RATE_MARGIN,
+    TOLD_APART,
+    decided,
+    ends,
+    hold,
+    hold_interval,
+    hold_values,
+    over,
+    percent,
+    points,
+    signed,
+)
+from pneumo.record import Estimate
+from pneumo.record.answers import Claim
+from pneumo.study import selection
+from pneumo.study.study import YOUDEN, Study
+
+# A review of external validations calls a fall of AUC by this much modest (Yu, Mohajer & Eng 2022).
+EXTERNAL_MARGIN = 0.05
+
+
+def specificity_is_kept(study: Study) -> list[Claim]:
+    """Specificity on test less on validation: non-inferiority within a margin."""
+    model = selection.best(study)
+    test, promised = (
+        intervals.measured(model, YOUDEN, split)["specificity"] for split in ("test", "val")
+    )
+    held = hold(test.less(promised), study.groups("test", "val"), -RATE_MARGIN)
+    both = f"{promised.value:.2f} on validation, {test.value:.2f} on test"
+    return [
+        decided(
+            "validation-predicts-specificity",
+            "The threshold chosen on validation keeps its specificity on the test set, within "
+            f"{100 * RATE_MARGIN:g} percentage points.",
+            held,
+            {
+                "supported": f"Specificity holds: {both}.",
+                "refuted": f"Specificity does not hold: {both}.",
+                "inconclusive": f"Whether specificity holds is open: {both}.",
+            },
+            f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
+            f"{points(held.found)}",
+            [model],
+        )
+    ]
+
+
+def test_is_shifted(study: Study) -> list[Claim]:
+    """Whether a classifier tells the normal images of development from those of the test set."""
+    found = shift.two_samples(study)
+    told, dealt = (
+        found.get((comparison, study.about.negative)) for comparison in shift.COMPARISONS
+    )
+    if told is None:
+        return []
+    held = hold_interval(Estimate(told.auc, told.low, told.high), TOLD_APART)
+    negative = study.about.negative
+    control = (
+        f"; as a control, validation from training: {dealt.auc:.3f} "
+        f"({dealt.low:.3f} to {dealt.high:.3f})"
+        if dealt is not None
+        else ""
+    )
+    return [
+        decided(
+            "test-is-shifted",
+            f"The test set's {negative} images differ from those of development: a classifier tells them "
+            f"apart with an AUC above {TOLD_APART:g}.",
+            held,
+            {
+                "supported": f"The test set's {negative} images differ from those of development: a simple "
+                f"classifier tells them apart with an AUC of {told.auc:.2f}.",
+                "refuted": f"A simple classifier hardly tells the test set's {negative} images from those of "
+                "development.",
+                "inconclusive": f"Whether the test set's {negative} images differ from those of development "
+                "is open.",
+            },
+            f"AUC of a linear classifier between {told.second:,} {negative} test images and {told.first:,} "
+            f"of development, cross-validated: {ends(held.found, sign=False)}{control}",
+        )
+    ]
+
+
+def threshold_mends_shift(study: Study) -> list[Claim]:
+    """The promised specificity against what the best threshold would keep at the promised sensitivity."""
+    model = selection.best(study)
+    lost, mended = shift.mending_over_seeds(study, model)
+    fall = float(lost[:, 0].mean())
+    if fall <= 0:
+        return []
+    held = hold_values(mended, -RATE_MARGIN)
+    of = f"of {100 * fall:.1f} points lost, {-100 * held.found.value:.1f} would stay lost"
+    return [
+        decided(
+            "threshold-mends-shift",
+            "A threshold chosen anew could give the promised specificity back, within "
+            f"{100 * RATE_MARGIN:g} percentage points.",
+            held,
+            {
+                "supported": "Another threshold would give the promised specificity back.",
+                "refuted": f"Another threshold would not give the promised specificity back: {of}.",
+                "inconclusive": "Whether another threshold would give the promised specificity back is open: "
+                f"{of}.",
+            },
+            f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
+            f"read off the test set, less that promised on validation: {points(held.found)}",
+            [model],
+        )
+    ]
+
+
+def external_holds(study: Study) -> list[Claim]:
+    """The best model on images from elsewhere against itself on the test set, where it loses most."""
+    model = selection.best(study)
+    sets = {name: found.models[model.name] for name, found in external.asked(study).items()}
+    if not sets:
+        return []
+    name = min(sets, key=lambda name: sets[name].change.value)
+    here, there = sets[name].here.value, sets[name].auc.value
+    held = hold_interval(sets[name].change, -EXTERNAL_MARGIN)
+    both = f"from {here:.3f} on the test set to {there:.3f} on the images of {name}"
+    return [
+        decided(
+            "external-holds",
+            f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
+            held,
+            {
+                "supported": f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
+                "refuted": f"AUC falls {both}.",
+                "inconclusive": f"AUC goes {both}; whether it falls by {EXTERNAL_MARGIN:g} is open.",
+            },
+            f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
+            [model],
+        )
+    ]
+
+
+def pretraining_is_more_robust(study: Study) -> list[Claim]:
+    """ResNet18 from Tiny ImageNet against the same from random weights, under corruptions."""
+    first, second = "resnet18-tiny-imagenet", "resnet18-scratch"
+    less = robustness.less_degraded(study, first, second)
+    if less is None:
+        return []
+    held = hold_interval(less, AUC_MARGIN)
+    tuned, scratch = study.model(first), study.model(second)
+    change = f"{signed(100 * less.value, 1)} points"
+    falls = robustness.robustness(study)
+    return [
+        decided(
+            "pretraining-is-more-robust",
+            f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
+            f"{100 * AUC_MARGIN:g} percentage point.",
+            held,
+            {
+                "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
+                "refuted": "Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
+                f"{change}.",
+                "inconclusive": "Whether pretraining makes ResNet18 more robust is open: the fall of AUC "
+                f"differs by {change}.",
+            },
+            f"One network each, so this says nothing of other seeds: mean relative fall of AUC "
+            f"{percent(falls[second].degradation.value)} from random weights, "
+            f"{percent(falls[first].degradation.value)} from {tuned.title}; difference {points(less)}, "
+            f"paired bootstrap over {study.units}",
+            [tuned, scratch],
+            seeds=1,
+        )
+    ]
