@@ -17,8 +17,8 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 
 from pneumo import record as records
-from pneumo.analysis import claims
 from pneumo.analysis import external as analysis
+from pneumo.analysis.claims import transport
 from pneumo.base import paths
 from pneumo.commands.main import main
 from pneumo.data import labelled
@@ -341,12 +341,12 @@ def test_no_local_threshold_without_two_classes_elsewhere():
 def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     low, high, expected, study, told, monkeypatch
 ):
-    assert claims._external_holds(study) == []
+    assert transport.external_holds(study) == []
     (found,) = told.record.answer("external", dict[str, External]).values()
     change = Estimate((low + high) / 2, low, high)
     models = {name: replace(one, change=change) for name, one in found.models.items()}
     monkeypatch.setattr(analysis, "asked", lambda _: {"made": replace(found, models=models)})
-    (claim,) = claims._external_holds(study)
+    (claim,) = transport.external_holds(study)
     assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
     assert "on the images of made" in claim.finding
 

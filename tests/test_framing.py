@@ -8,7 +8,8 @@ from PIL import Image
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from pneumo.analysis import framing, framing_claims
+from pneumo.analysis import framing
+from pneumo.analysis.claims import framing as framing_claims
 from pneumo.data import datasets
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pneumo.analysis import claims, kinds
+from pneumo.analysis import kinds
+from pneumo.analysis.claims import performance
 from pneumo.data.origins import Origins
 from pneumo.pages import fragments
 from pneumo.pages.tables import TABLES
@@ -30,14 +31,17 @@ def study_of(black, write_run):
         data = black(val, (labels, scores))
         named = np.array(["normal"] * 40 + ["bacteria"] * bacteria + ["virus"] * virus)
         patients = np.arange(len(named)) // (1 if alone else 4)
-        vars(data)["origins"] = {"test": Origins(named, patients, np.ones(len(named)))}
+        vars(data)["origins"] = {
+            "val": Origins(np.array(["normal"] * 2 + ["virus"] * 2), np.arange(4), np.ones(4)),
+            "test": Origins(named, patients, np.ones(len(named))),
+        }
         return Study(Profile("made", (), (0,)), data, (Model(run.recipe, 1, (run,)),))
 
     return make
 
 
 def claim_of(study):
-    (claim,) = claims._kinds_differ(study)
+    (claim,) = performance.kinds_differ(study)
     return claim
 
 
@@ -102,7 +106,7 @@ def test_where_kinds_are_unknown_nothing_is_said_of_them(study_of):
     study = study_of(20, 20, 1, 1)
     vars(study.data)["origins"] = None
     assert kinds.part(study).answers == {"kinds": None}
-    assert claims._kinds_differ(study) == []
+    assert performance.kinds_differ(study) == []
 
 
 def test_the_page_says_missed_films_and_where_the_kinds_are_from(record):

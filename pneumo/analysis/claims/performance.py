@@ -278,6 +278,7 @@ def kinds_differ(study: Study) -> list[Claim]:
     called = intervals.scores(model) >= np.array(model.thresholds(YOUDEN))[:, None]
     shares = [influence.share(called, (labels == 1) & (of == kind)) for kind in PNEUMONIAS]
     held = hold_size(shares[0] - shares[1], study.groups("test"), RATE_MARGIN)
+    more, less = ("bacterial", "viral")[:: 1 if shares[0].value > shares[1].value else -1]
     rates = (
         f"{percent(shares[0].value)} of bacterial films, {percent(shares[1].value)} of viral ones"
     )
@@ -288,7 +289,7 @@ def kinds_differ(study: Study) -> list[Claim]:
             f"{_margin(RATE_MARGIN)}.",
             held,
             {
-                "supported": f"Bacterial and viral films are not found equally often: {rates}.",
+                "supported": f"More {more} than {less} films are found: {rates}.",
                 "refuted": "Bacterial and viral films are found about equally often, within "
                 f"{_margin(RATE_MARGIN)}: {rates}.",
                 "inconclusive": "Whether bacterial and viral films are found equally often is open: "
