@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import logit
 
 from pneumo.record import Frame, Part, frame
 from pneumo.statistics import metrics
@@ -14,6 +15,7 @@ from pneumo.study import ensemble
 from pneumo.study.study import HALF, YOUDEN, Study, threshold
 
 RULES = (HALF, YOUDEN)
+_EDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,43 @@ def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tupl
     reach = stats.t.ppf(0.5 + confidence / 2, len(sample) - 1) * np.std(sample, ddof=1)
     reach *= math.sqrt(1 / runs + 1 / len(sample))
     return float(sample.mean() - reach), float(sample.mean() + reach)
+
+
+def detectable(
+    values: ArrayLike, runs: int = 1, confidence: float = 0.95, power: float = 0.8
+) -> float:
+    """The change of a mean that lies outside :func:`expected` with this probability; NaN as there."""
+    sample = np.asarray(values, dtype=np.float64)
+    if len(sample) < 2:
+        return math.nan
+    tails = stats.t.ppf([0.5 + confidence / 2, power], len(sample) - 1).sum()
+    return float(tails * np.std(sample, ddof=1) * math.sqrt(1 / runs + 1 / len(sample)))
+
+
+def distances(
+    runs: Mapping[int, NDArray[np.float64]], reference: Mapping[int, NDArray[np.float64]]
+) -> list[float]:
+    """How far each run lies, case by case, from the mean of the reference's other seeds.
+
+    The root mean square of differences of logits. A run of the same seed is left out, so that a run trained
+    again lies as far as the first time. NaN with fewer than two seeds.
+
+    Args:
+        runs: by seed, probabilities of the same cases, (N,).
+        reference: likewise.
+    """
+    logits = {seed: _logits(found) for seed, found in reference.items()}
+    found = []
+    for seed, own in runs.items():
+        others = [theirs for other, theirs in logits.items() if other != seed]
+        centre = np.mean(others, axis=0) if others else np.nan
+        found.append(float(np.sqrt(np.mean((_logits(own) - centre) ** 2))))
+    return found
+
+
+def _logits(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of probabilities as a record keeps them, which may have been rounded to 0 or 1."""
+    return np.asarray(logit(np.clip(probabilities, _EDGE, 1 - _EDGE)))
 
 
 def _curves(labels: NDArray[np.uint8], scored: Sequence[Scored], runs: Sequence[str]) -> Frame:

@@ -1,34 +1,36 @@
 """Trains the reference study anew, or a part of it, and compares its numbers with the reference record.
 
 Equal bits are not required: another processor, or another number of threads, adds in another order, and a
-training amplifies that. Instead, a model's mean over the seeds has to lie in the prediction interval that the
-reference's seeds give for the mean of new runs (`seeds.expected`). Bonferroni's correction covers all numbers
-at once: at most about one faithful rebuild in twenty fails somewhere. The distance of each run from the same
-run of the reference is reported, and decides nothing.
+training amplifies that. Instead, new runs have to be what further seeds would be. Three numbers of each model
+are held against the spread of the reference's seeds (`seeds.expected`): how far the runs lie from the others
+case by case, which nearly any change of a training moves, and the mean AUC and accuracy. Bonferroni's
+correction covers all of them at once: at most about one faithful rebuild in twenty fails somewhere. Each says
+how large a change it would find. The distance of each run from the same run of the reference is reported, and
+decides nothing.
 """
 
 import json
 import math
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pneumo import data
 from pneumo.analysis import seeds as spread
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
-from pneumo.record import Record, check, read
+from pneumo.record import Part, Record, check, frame, read
 from pneumo.statistics import metrics
-from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
+from pneumo.statistics.influence import Floats
+from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 from pneumo.training import runs
-from pneumo.training.recipes import Profile, Recipe, find_profile
+from pneumo.training.recipes import ABLATIONS, Profile, Recipe, find_profile
 from pneumo.training.runs import Run
 
 if TYPE_CHECKING:
@@ -41,13 +43,10 @@ ERROR = 0.05  # how often a faithful rebuild may fail, over all of its numbers
 # How far another count of threads may move a test image's logit, for the order in which is added is another.
 SAME_WEIGHTS = 1e-4  # a finished network's
 FEW_EPOCHS = 0.25  # after two or three epochs; later a training ends where another seed's would
-SCORES = ("auc", "brier")  # which no threshold moves
 ROUNDED = 1e-5  # how far a converted reference's predictions may be rounded
-# Each metric with the rules at which it is compared.
-ASKED = (
-    *((metric, HALF) for metric in metrics.NAMES),
-    *((metric, YOUDEN) for metric in metrics.NAMES if metric not in SCORES),
-)
+DISTANCE = "distance"  # from the other seeds, case by case
+ASKED = (DISTANCE, "auc", "accuracy")  # at 0.5
+POWER = 0.8  # with which a change is found that a number says it would find
 
 
 class VerificationError(PneumoError):
@@ -56,15 +55,15 @@ class VerificationError(PneumoError):
 
 @dataclass(frozen=True)
 class Number:
-    """A model's metric at a rule's threshold, with where its mean over the seeds may lie."""
+    """One of :data:`ASKED` of a model, with where it may lie for new runs."""
 
     model: str  # the recipe's name
-    rule: Rule
     metric: str
-    reference: float  # mean over all of the reference's seeds
+    reference: float  # mean over all of the reference's seeds; of distances the geometric mean
     here: float
     low: float  # NaN where the reference has too few seeds to say
     high: float
+    finds: float  # the change that is found with a probability of POWER; of distances the factor
 
     @property
     def decided(self) -> bool:
@@ -195,13 +194,14 @@ def compare(kept: Record, study: Study, found: frozenset[str] = frozenset()) -> 
         found: the keys of those runs that were not trained for this.
     """
     confidence = 1 - ERROR / (len(ASKED) * len(study.ran))
-    one_image = _one_image(kept.test_labels())
     return Verification(
         reference=kept,
         numbers=tuple(
-            _number(kept, model, rule, metric, one_image[metric], confidence)
+            _distance(kept, model, confidence)
+            if metric == DISTANCE
+            else _number(kept, model, metric, confidence)
             for model in study.ran
-            for metric, rule in ASKED
+            for metric in ASKED
         ),
         runs=tuple(
             _nearness(kept, model.name, run, run.key not in found)
@@ -211,16 +211,44 @@ def compare(kept: Record, study: Study, found: frozenset[str] = frozenset()) -> 
     )
 
 
+def planted(study: Study) -> Part:
+    """The numbers behind `tbl-planted`: whether a changed training would be found.
+
+    Each ablation is one, on purpose. It is held against its baseline as a rebuild is against the reference,
+    by distance alone.
+    """
+    rows = []
+    for model in study.ablations:
+        ablation = ABLATIONS[model.name]
+        baseline = study.model(ablation.baseline)
+        if not (ablation.change and model.ran and baseline.ran):
+            continue
+        reference = {run.seed: run.predictions["test"].probabilities for run in baseline.runs}
+        found = _judged(model, reference, 1 - ERROR / len(ASKED))
+        rows.append(
+            {
+                "model": study.model(ablation.model).title,
+                "change": ablation.change,
+                "seeds": len(model.runs),
+                "factor": found.here / found.reference,
+                "low": found.low / found.reference,
+                "high": found.high / found.reference,
+                "found": not found.agrees if found.decided else None,
+            }
+        )
+    runs = [run.label for model in study.ablations for run in model.runs]
+    return Part(tables={"tbl-planted": frame(rows, runs=runs)})
+
+
 def to_json(found: Verification) -> str:
     """A verification as one strict JSON object in ASCII; what is not defined is null."""
     numbers = [
         {
             "model": one.model,
-            "rule": one.rule.name,
             "metric": one.metric,
             **{
                 name: value if math.isfinite(value := getattr(one, name)) else None
-                for name in ("reference", "here", "low", "high")
+                for name in ("reference", "here", "low", "high", "finds")
             },
             "agrees": one.agrees if one.decided else None,
         }
@@ -282,31 +310,39 @@ def _weights(recipe: Recipe, given: Path | None) -> "Weights | None":
         ) from None
 
 
-def _number(
-    kept: Record, model: Model, rule: Rule, metric: str, one_image: float, confidence: float
-) -> Number:
-    own = kept.table("tbl-reference-seeds").where(model=model.name, rule=rule.name, metric=metric)
-    low, high = spread.expected(own["value"], len(model.runs), confidence)
-    slack = one_image + ROUNDED
-    here, mean = model.mean(rule)[metric], float(np.mean(own["value"]))
-    return Number(model.name, rule, metric, mean, here, low - slack, high + slack)
+def _number(kept: Record, model: Model, metric: str, confidence: float) -> Number:
+    own = kept.table("tbl-reference-seeds").where(model=model.name, rule=HALF.name, metric=metric)
+    values, count = own["value"], len(model.runs)
+    low, high = spread.expected(values, count, confidence)
+    # Seeds that all miss the same images have no spread, and a count moves in steps.
+    slack = ROUNDED + (1 / len(kept.test_labels()) if metric == "accuracy" else 0.0)
+    return Number(
+        model.name,
+        metric,
+        float(np.mean(values)),
+        model.mean(HALF)[metric],
+        low - slack,
+        high + slack,
+        spread.detectable(values, count, confidence, POWER),
+    )
 
 
-def _one_image(labels: NDArray[np.uint8]) -> dict[str, float]:
-    """About how much one test image more or less is worth in each metric, which is the least tolerance.
+def _distance(kept: Record, model: Model, confidence: float) -> Number:
+    known = kept.models[model.name]
+    reference = {seed: kept.probabilities(model.name, seed) for seed in known.seeds}
+    return _judged(model, reference, confidence)
 
-    Seeds that all miss the same images have no spread, and a count moves in steps.
-    """
-    positive, everything = int(labels.sum()), len(labels)
-    return {
-        "accuracy": 1 / everything,
-        "auc": 0.0,
-        "precision": 1 / positive,
-        "recall": 1 / positive,
-        "specificity": 1 / (everything - positive),
-        "f1": 1 / positive,
-        "brier": 0.0,
-    }
+
+def _judged(model: Model, reference: Mapping[int, Floats], confidence: float) -> Number:
+    """Distances on the scale of logarithms, since none is negative."""
+    here = {run.seed: run.predictions["test"].probabilities for run in model.runs}
+    before, after = (
+        np.log(np.maximum(spread.distances(runs, reference), ROUNDED)) for runs in (reference, here)
+    )
+    low, high = spread.expected(before, len(after), confidence)
+    factor = spread.detectable(before, len(after), confidence, POWER)
+    centres = float(before.mean()), float(after.mean())
+    return Number(model.name, DISTANCE, *np.exp([*centres, low, high, factor]).tolist())
 
 
 def _nearness(kept: Record, name: str, run: Run, trained: bool) -> Nearness:

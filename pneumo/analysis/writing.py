@@ -31,6 +31,7 @@ from pneumo.analysis import (
     sizes,
     summary,
     trainings,
+    verification,
 )
 from pneumo.base import storage
 from pneumo.record import Part, Record, files, images
@@ -63,6 +64,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     duplicates.part,
     seeds.part,
     external.part,
+    verification.planted,
 )
 
 

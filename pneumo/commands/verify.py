@@ -74,7 +74,7 @@ def show(found: "Verification", console: "Console | None" = None) -> None:
     """Print a verification as two tables, runs first, and what it comes to."""
     from rich.text import Text
 
-    from pneumo.analysis.verification import SCORES
+    from pneumo.analysis.verification import DISTANCE, POWER
 
     out = terminal.console(console)
     out.print(
@@ -97,15 +97,17 @@ def show(found: "Verification", console: "Console | None" = None) -> None:
     words = {True: "agrees", False: "OUTSIDE"}
     out.print(
         terminal.grid(
-            "model | threshold | metric | reference > | expected | here > | verdict",
+            f"model | number | reference > | expected | here > | finds ({100 * POWER:.0f} %) > | verdict",
             (
                 [
                     one.model,
-                    "any" if one.metric in SCORES else one.rule.short,
                     one.metric,
                     terminal.number(one.reference),
                     f"{one.low:.4f} to {one.high:.4f}" if one.decided else terminal.DASH,
                     terminal.number(one.here),
+                    terminal.DASH
+                    if not one.decided
+                    else f"{'× ' if one.metric == DISTANCE else '± '}{terminal.number(one.finds)}",
                     words[one.agrees] if one.decided else "no tolerance",
                 ]
                 for one in found.numbers

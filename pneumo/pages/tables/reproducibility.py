@@ -54,7 +54,33 @@ def guarantees(_: Record) -> Table:
     )
 
 
+def planted(record: Record) -> Table:
+    """What `pneumo verify` would say of each ablation, were its baseline the reference."""
+    source = record.table("tbl-planted")
+    words = {1: "found", 0: "**not found**"}
+    rows = [
+        [
+            str(row["model"]),
+            str(row["change"]),
+            f"{row['seeds']:.0f}",
+            f"× {number(row['factor'], 2)}",
+            f"{number(row['low'], 2)} to {number(row['high'], 2)}",
+            words.get(row["found"], DASH),
+        ]
+        for row in source.rows()
+    ]
+    return table(
+        "model | change | seeds > | distance > | expected > | verdict",
+        rows,
+        "Changes of a training, each an ablation, as `pneumo verify` would judge them were the unchanged "
+        "training the reference: how far the runs lie from the unchanged ones case by case, as a multiple of "
+        "how far those lie from one another, and where further seeds would lie.",
+        source.runs,
+    )
+
+
 TABLES = {
+    "tbl-planted": planted,
     "tbl-speed": with_goal,
     "tbl-speed-tried": without_goal,
     "tbl-promises": guarantees,
