@@ -54,6 +54,13 @@ def part(study: Study) -> Part:
                 agreements=alike,
                 removal_images=max((one.images for one in removals.values()), default=0),
                 gaps=gaps,
+                beyond={
+                    name: {
+                        map_: Estimate(*found)
+                        for map_, found in zip(MAPS[1:], one.beyond, strict=True)
+                    }
+                    for name, one in removals.items()
+                },
             )
         },
         figures={
@@ -158,6 +165,9 @@ class Removal(NamedTuple):
     gaps: tuple[
         tuple[float, float, float], ...
     ]  # a map's least minus most relevant first, see `gap`
+    beyond: tuple[
+        tuple[float, float, float], ...
+    ]  # the first map's gap less another's, image by image
     images: int
 
 
@@ -185,8 +195,10 @@ def removal(study: Study, model: Model) -> Removal:
     removed, curves = found["removed"], found["curves"]
     removed_from = some(study.data.test.labels, found["indices"], *REMOVAL_IMAGES)
     groups = study.groups("test")[removed_from]
-    gaps = tuple(mean_interval(gap(removed, each), groups) for each in curves)
-    return Removal(removed, curves.mean(axis=-1), gaps, curves.shape[-1])
+    own, *others = (gap(removed, each) for each in curves)
+    gaps = tuple(mean_interval(each, groups) for each in (own, *others))
+    beyond = tuple(mean_interval(own - each, groups) for each in others)
+    return Removal(removed, curves.mean(axis=-1), gaps, beyond, curves.shape[-1])
 
 
 def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:

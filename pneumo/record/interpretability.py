@@ -39,6 +39,8 @@ class SanityChecks:
     agreements: dict[str, Agreement]  # of SimpleCNN's maps with those of others
     removal_images: int
     gaps: dict[str, dict[str, Estimate]]  # and by map: least minus most relevant pixels first
+    # Of Grad-CAM less that of another map, image by image.
+    beyond: dict[str, dict[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
