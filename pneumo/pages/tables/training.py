@@ -99,7 +99,8 @@ def claims(record: Record) -> Table:
         rows,
         "Every claim with the number that decides it: supported where the interval lies above the margin, "
         "refuted where it lies below. p is two-sided, of the number being the margin; Holm's correction is "
-        "over all claims. Losses are negative. A claim of several parts stands or falls with the weakest.",
+        "over all claims, and a verdict whose corrected p is above 0.05 would not stand with it. Losses are "
+        "negative. A claim of several parts stands or falls with the weakest.",
         used,
     )
 
