@@ -46,9 +46,10 @@ ANCHORS = {
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
 # What has no numbers in the record: guidelines, claims (they are in results.json), what tests and benchmarks
-# measured, the reference record's own, one image under corruptions, and the captions' ids.
+# measured, the reference record's own, a few images of another figure, one image under corruptions, and the
+# captions' ids.
 OF_NO_RECORD = re.compile(
-    r"tbl-(tripod|claim|published|goals|claims|promises|speed.*|reference.*)|fig-(reference|corruptions)|.*-caption-text"
+    r"tbl-(front|tripod|claim|published|goals|claims|promises|speed.*|reference.*)|fig-(front|reference|corruptions)|.*-caption-text"
 )
 REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pneumo.base import paths
-from pneumo.record import Estimate, Record, read
+from pneumo.record import Estimate, Record, difference, read
 from pneumo.record.ablation import Row
 
 RULE, BLOCK = "half", "test_at_half"  # where two records are compared
@@ -87,6 +87,12 @@ def compare(record: Record, other: Record) -> list[Compared]:
             here = getattr(model, BLOCK)[metric]
             found.append(Compared(model.name, metric, mean, here, Estimate(mean.value, *ends)))
     return found
+
+
+def otherwise(record: Record, other: Record) -> list[difference.Change]:
+    """The claims that both records decide, and decide differently: `before` is the other's verdict."""
+    found = difference.compare(difference.told(other.results), difference.told(record.results))
+    return [change for change in found.claims if change.before and change.after]
 
 
 def shared_runs(record: Record, other: Record) -> int:

@@ -88,7 +88,7 @@ def load(path: Path) -> Told:
     file = path / RESULTS if path.is_dir() else path
     try:
         content = files.parse(file.read_bytes(), older=(1,))
-        return _told(content)
+        return told(content)
     except FileNotFoundError:
         raise RecordError(
             f"no {RESULTS} at {path}: expected that file, or a folder with it"
@@ -99,6 +99,26 @@ def load(path: Path) -> Told:
         raise RecordError(f"{file} {error.told('make the record again')}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RecordError(f"{file} is damaged ({type(error).__name__}: {error})") from None
+
+
+def told(content: Mapping[str, Any]) -> Told:
+    """What is compared of the content of a `results.json`."""
+    return Told(
+        made_from={
+            "profile": str(content["profile"]),
+            "fingerprint of the data": str(content["data"]["fingerprint"]),
+        },
+        claims={claim["id"]: str(claim["verdict"]) for claim in content["claims"]},
+        texts={claim["id"]: str(claim["text"]) for claim in content["claims"]},
+        models={name: str(model["status"]) for name, model in content["models"].items()},
+        means={
+            (name, block, metric): _mean(value)
+            for name, model in content["models"].items()
+            if model["status"] == "ok"
+            for block in BLOCKS
+            for metric, value in model[block].items()
+        },
+    )
 
 
 def compare(before: Told, after: Told, tolerance: float = ROUNDING) -> Difference:
@@ -132,25 +152,6 @@ def to_json(found: Difference) -> str:
         "metrics": [asdict(one) for one in found.metrics],
     }
     return json.dumps(content, indent=1, allow_nan=False)
-
-
-def _told(content: Mapping[str, Any]) -> Told:
-    return Told(
-        made_from={
-            "profile": str(content["profile"]),
-            "fingerprint of the data": str(content["data"]["fingerprint"]),
-        },
-        claims={claim["id"]: str(claim["verdict"]) for claim in content["claims"]},
-        texts={claim["id"]: str(claim["text"]) for claim in content["claims"]},
-        models={name: str(model["status"]) for name, model in content["models"].items()},
-        means={
-            (name, block, metric): _mean(value)
-            for name, model in content["models"].items()
-            if model["status"] == "ok"
-            for block in BLOCKS
-            for metric, value in model[block].items()
-        },
-    )
 
 
 def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Change, ...]:

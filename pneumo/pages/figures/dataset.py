@@ -1,5 +1,7 @@
 """What the images are: examples, class balance, augmentation."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.data_audit import DataAudit
 
+EACH = 4  # images of each class on the front page
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
 _NO_IMAGES = "No images are at hand."
 
@@ -44,6 +47,31 @@ def examples(record: Record) -> Shown:
         f"The mean grey level of those shown is {means[0]:.0f} of 255 above and {means[1]:.0f} below; at "
         f"{size}×{size} pixels only coarse shapes are left."
     )
+    return Shown(canvas, caption, alt)
+
+
+def front(record: Record) -> Shown:
+    """One row of training images: the first of each class among those that the page on the data shows."""
+    about, chosen = record.about, record.figure("fig-examples")
+    caption = (
+        f"What the networks see: training images at their own {record.data.size}×{record.data.size} pixels, "
+        f"{about.negative} on the left, {about.positive} on the right. @fig-examples shows more."
+    )
+    if record.images is None:
+        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+    canvas = style.figure(record, height=1.2)
+    halves: Any = canvas.subfigures(1, 2)
+    for label, (half, name) in enumerate(zip(halves, about.classes, strict=True)):
+        half.set_facecolor("none")
+        colour = style.class_colours(record)[name]
+        half.supxlabel(name, color=colour, fontsize=style.LARGE + 1)  # read on a phone, too
+        found = (record.images.find(str(digest)) for digest in chosen.where(label=label)["sha256"])
+        images = iter([image for image in found if image is not None][:EACH])
+        for axes in half.subplots(1, EACH):
+            style.picture(axes)
+            if (image := next(images, None)) is not None:
+                show(axes, image)
+    alt = f"A row of {2 * EACH} training images: {EACH} {about.negative}, then {EACH} {about.positive}."
     return Shown(canvas, caption, alt)
 
 
@@ -162,6 +190,7 @@ def _grey(pixels: Frame) -> NDArray[np.uint8]:
 
 
 FIGURES = {
+    "fig-front": front,
     "fig-examples": examples,
     "fig-class-balance": class_balance,
     "fig-augmentation": augmentation,

@@ -118,13 +118,42 @@ def difference(record: Record) -> Table:
     )
 
 
+def front(record: Record) -> Table:
+    """What the best model of the reference and of this record promised on validation and kept on test."""
+    both = [found for found in (reference(record), record) if found]
+    rows = [
+        [title, *(cell for found in both for cell in _promise(found.best, metric))]
+        for title, metric in (
+            ("sensitivity", "recall"),
+            ("specificity", "specificity"),
+            ("AUC", "auc"),
+        )
+    ]
+    models = " and ".join(
+        f"{found.best.title} ({where})"
+        for found, where in zip(both, ("reference", "here")[-len(both) :], strict=True)
+    )
+    return table(
+        f"what{' | reference: validation > | test >' if len(both) > 1 else ''} | here: validation > | test >",
+        rows,
+        f"The best model on validation at a threshold of 0.5: {models}. Means over the seeds, 95 % intervals "
+        "in brackets.",
+        record.best.runs,
+    )
+
+
 TABLES = {
+    "tbl-front": front,
     "tbl-reference": scores,
     "tbl-reference-points": points,
     "tbl-reference-claims": claims,
     "tbl-reference-origin": origin,
     "tbl-reference-difference": difference,
 }
+
+
+def _promise(model: Model, metric: str) -> tuple[str, str]:
+    return number(model.validation_at_half[metric]), estimate(model.test_at_half[metric])
 
 
 def _points(model: Model) -> Iterator[list[str]]:

@@ -1,0 +1,68 @@
+"""The front page: one sentence that was found, chosen by a verdict, and this build beside the reference."""
+
+from dataclasses import replace
+
+import pytest
+
+from pneumo.base import paths
+from pneumo.pages import fragments, references
+from pneumo.pages.tables import TABLES
+from pneumo.record import read
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return read(paths.reference())
+
+
+def decided(record, **verdicts):
+    """The record as if these claims had come out so; elsewhere, so that it is not the reference."""
+    claims = [
+        claim | {"verdict": verdicts.get(claim["id"].replace("-", "_"), claim["verdict"])}
+        for claim in record.results["claims"]
+    ]
+    results = record.results | {"claims": claims}
+    return replace(record, path=record.path.parent, results=results, sums={})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        ("supported", "promised is kept there."),
+        ("refuted", "promised is not kept there."),
+        ("inconclusive", "cannot be decided."),
+    ],
+)
+def test_the_finding_says_what_the_verdict_is(kept, verdict, told):
+    record = decided(kept, validation_predicts_specificity=verdict)
+    words = fragments.render(record, "finding")
+    assert told in words
+    assert words.count(".**") == 1
+    assert f"{record.best.test_at_half['auc'].value:.2f}" in words
+
+
+def test_a_build_that_finds_the_opposite_says_so_on_the_front_page(kept):
+    before = kept.claims["accuracy-misleads"]
+    assert before.verdict != "refuted"
+    record = decided(kept, accuracy_misleads="refuted")
+    changes = references.otherwise(record, kept)
+    assert [change.name for change in changes] == ["accuracy-misleads"]
+    words = fragments.render(record, "front", kept=kept, otherwise=changes)
+    assert f"{before.text}* (refuted here, {before.verdict} there)" in words
+
+
+def test_a_build_of_its_own_is_a_second_column(kept):
+    table = TABLES["tbl-front"](decided(kept))
+    assert [name.partition(":")[0] for name in table.columns] == [
+        "what",
+        "reference",
+        "test",
+        "here",
+        "test",
+    ]
+    assert all(row[1:3] == row[3:5] for row in table.rows)
+
+
+def test_the_abstract_says_whose_images_these_are(kept):
+    words = fragments.render(kept, "abstract")
+    assert kept.about.people in words
