@@ -13,7 +13,7 @@ from pneumo.analysis import sizes, writing
 from pneumo.analysis.intervals import intervals
 from pneumo.base import paths
 from pneumo.data import Split
-from pneumo.pages import fragments, published
+from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record import Record, files, finding
@@ -141,11 +141,3 @@ def test_the_page_shows_both_sizes_and_which_goals_were_met(real_study, make_lar
     assert "64×64" in fragments.render(written, "size", sizes=answer)
     assert "no case is there twice" in fragments.render(record, "size", sizes=None)
     assert "--size 64" in fragments.render(written, "size", sizes=None)
-
-
-def test_published_results_name_a_source_in_the_bibliography():
-    library = (paths.root() / "report" / "references.bib").read_text(encoding="utf-8")
-    found = published.results("pneumoniamnist")
-    assert found
-    assert all(f"{{{one.source}," in library for one in found)
-    assert published.results("breastmnist") == []

@@ -12,7 +12,7 @@ from scipy.special import logit
 from pneumo.record import Frame, Part, frame
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Study, threshold
+from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 
 RULES = (HALF, YOUDEN)
 _EDGE = 1e-6
@@ -31,20 +31,22 @@ class Scored:
 
 def part(study: Study) -> Part:
     """The numbers that another study is compared with, should this one become the reference."""
-    return frames(
-        study.data.test.labels,
-        [
-            Scored(
-                model.name,
-                run.seed,
-                run.predictions["test"].probabilities,
-                {rule.name: threshold(run, rule) for rule in RULES},
-                run.label,
-            )
-            for model in ensemble.compared(study)
-            for run in model.runs
-        ],
-    )
+    return frames(study.data.test.labels, every_run(ensemble.compared(study)))
+
+
+def every_run(models: Sequence[Model]) -> list[Scored]:
+    """Every run of these models."""
+    return [
+        Scored(
+            model.name,
+            run.seed,
+            run.predictions["test"].probabilities,
+            {rule.name: threshold(run, rule) for rule in RULES},
+            run.label,
+        )
+        for model in models
+        for run in model.runs
+    ]
 
 
 def frames(labels: NDArray[np.uint8], scored: Sequence[Scored]) -> Part:

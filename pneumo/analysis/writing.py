@@ -20,6 +20,7 @@ from pneumo.analysis import (
     external,
     framing,
     grad_cam,
+    hindsight,
     kinds,
     mistakes,
     origins,
@@ -63,6 +64,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     origins.part,
     duplicates.part,
     seeds.part,
+    hindsight.part,
     external.part,
     verification.planted,
 )

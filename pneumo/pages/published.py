@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pneumo.base import paths
@@ -20,9 +21,14 @@ class Result:
     source: str  # its key in the bibliography
     model: str
     size: int  # side of the images, in pixels
-    auc: float
+    pretraining: str
     accuracy: float
-    selected_on: str  # the split that the model was chosen on
+    seeds: str
+    selected_on: str  # the split that the epoch was chosen on
+    code: str  # "public" or "closed"
+    checked: str  # against what, and what could not be
+    looked_up: date
+    auc: float | None = None
 
 
 @dataclass(frozen=True)

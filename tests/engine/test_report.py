@@ -117,7 +117,7 @@ def test_every_float_says_that_its_images_are_drawn_and_has_a_picture_for_light_
 WITHOUT_RUNS = {
     "fig-examples", "fig-class-balance", "fig-corruptions", "fig-near-duplicates", "fig-shift-images",
     "fig-front", "fig-recipe", "tbl-audit", "tbl-augmentation", "tbl-claim", "tbl-data", "tbl-framing-apart",
-    "tbl-framing-ratios", "tbl-goals", "tbl-near-duplicates", "tbl-origins", "tbl-published",
+    "tbl-framing-ratios", "tbl-goals", "tbl-near-duplicates", "tbl-origins",
     "tbl-planted-copies", "tbl-promises", "tbl-recipes", "tbl-runs", "tbl-shift", "tbl-speed",
     "tbl-speed-tried", "tbl-tripod",
 }  # fmt: skip

@@ -1,6 +1,5 @@
-"""Two values of each model side by side, of kinds of pneumonia and of sizes; results of others, and goals."""
+"""Two values of each model side by side: of kinds of pneumonia, and of sizes."""
 
-from pneumo.pages import published
 from pneumo.pages.figures.paired import SIZES
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, plural
@@ -66,65 +65,10 @@ def sizes(record: Record) -> Table:
     )
 
 
-def results(record: Record) -> Table:
-    """What others reached on the same test set."""
-    rows = [
-        [
-            found.model,
-            f"{found.size}",
-            number(found.auc),
-            number(found.accuracy),
-            found.selected_on,
-            f"[@{found.source}]",
-        ]
-        for found in published.results(record.data.dataset)
-    ]
-    return table(
-        "model | pixels > | AUC > | accuracy > | chosen on | source",
-        rows,
-        "Published results of models that were chosen without the test set, over several seeds; accuracy at "
-        "a threshold of 0.5.",
-    )
-
-
-def goals(record: Record) -> Table:
-    """What this project set out to reach, and what it reached."""
-    rows = []
-    for goal in published.goals(record.data.dataset):
-        for metric, wanted in (("auc", goal.auc), ("accuracy", goal.accuracy)):
-            name, reached = _reached(record, goal, metric)
-            verdict = DASH if reached is None else "yes" if reached >= wanted else "no"
-            rows.append(
-                [f"{goal.size}", name, SIZES[metric, "youden" if metric == "accuracy" else "half"],
-                 f"≥ {wanted:g}", number(reached), verdict]
-            )  # fmt: skip
-    return table(
-        "pixels > | model | metric | goal > | reached > | met",
-        rows,
-        "The goals that were set before the last trainings, and the mean over the seeds that was reached; "
-        "accuracy is at the threshold of Youden's J on validation.",
-    )
-
-
 TABLES = {
     "tbl-kinds": kinds,
     "tbl-size": sizes,
-    "tbl-published": results,
-    "tbl-goals": goals,
 }
-
-
-def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, float | None]:
-    """The model that a goal is about, and its mean over the seeds; None where it was not trained."""
-    larger = record.answer("sizes", Sizes) if record.has("sizes") else None
-    name = "ensemble" if goal.of == "ensemble" else str(record.profile.best)
-    if goal.size == record.data.size and name in record.models:
-        return record.models[name].title, record.models[name].test[metric].value
-    if larger and goal.size == larger.size and goal.of == "best":
-        rule = "half" if metric == "auc" else "youden"
-        own = record.table("tbl-size").where(model=larger.best, metric=metric, rule=rule)
-        return record.models[str(larger.best)].title, float(own["larger"][0])
-    return "ensemble" if goal.of == "ensemble" else "best on validation", None
 
 
 def _estimate(row: dict[str, float]) -> str:

@@ -1,0 +1,131 @@
+"""Results of others beside this report's, what choosing on the test set would have given, and the goals."""
+
+from collections.abc import Iterator
+
+from pneumo.pages import published
+from pneumo.pages.figures.paired import SIZES
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, count, number, plain
+from pneumo.record import Record
+from pneumo.record.sizes import Sizes
+
+
+def results(record: Record) -> Table:
+    """What others reached on the same test set, and this report's models."""
+    found = published.results(record.data.dataset)
+    rows = [
+        [
+            f"{one.model} [@{one.source}]",
+            f"{one.size}",
+            one.pretraining,
+            number(one.auc),
+            number(one.accuracy),
+            one.seeds,
+            one.selected_on,
+            one.code,
+            f"{one.looked_up}: {one.checked}",
+        ]
+        for one in found
+    ]
+    return table(
+        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | looked up",
+        [*rows, *_write_up(record), *_own(record)],
+        "Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5; of "
+        "several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a "
+        "source with many models the best at a size is listed, which is itself a choice by the test set.",
+        [label for model in _shown(record) for label in record.models[model].runs],
+    )
+
+
+def hindsight(record: Record) -> Table:
+    """Each model's accuracy as it is reported, and as choosing on the test set would have made it."""
+    numbers = record.table("tbl-hindsight")
+    rows = [
+        [record.models[row.pop("model")].title, count(row.pop("seeds")), *map(number, row.values())]
+        for row in numbers.rows()
+    ]
+    return table(
+        "model | seeds > | threshold by validation > | at 0.5 > | best seed at 0.5 > | best threshold > | "
+        "best threshold and seed > | AUC > | AUC, best seed >",
+        rows,
+        "Accuracy and AUC on the test set as they are reported, the mean over the seeds, and what choosing "
+        "the seed, the threshold or both **on the test set** would have made of them. The last are no "
+        "results. The epoch was never chosen, and test metrics were not kept by epoch.",
+        numbers.runs,
+    )
+
+
+def goals(record: Record) -> Table:
+    """What this project set out to reach, and what it reached."""
+    rows = []
+    for goal in published.goals(record.data.dataset):
+        for metric, wanted in (("auc", goal.auc), ("accuracy", goal.accuracy)):
+            name, reached = _reached(record, goal, metric)
+            verdict = DASH if reached is None else "yes" if reached >= wanted else "no"
+            rows.append(
+                [f"{goal.size}", name, SIZES[metric, "youden" if metric == "accuracy" else "half"],
+                 f"≥ {wanted:g}", number(reached), verdict]
+            )  # fmt: skip
+    return table(
+        "pixels > | model | metric | goal > | reached > | met",
+        rows,
+        "The goals that were set before the last trainings, and the mean over the seeds that was reached; "
+        "accuracy is at the threshold of Youden's J on validation.",
+    )
+
+
+TABLES = {
+    "tbl-published": results,
+    "tbl-hindsight": hindsight,
+    "tbl-goals": goals,
+}
+
+
+def _shown(record: Record) -> list[str]:
+    """The models of this record that stand beside those of others: the one that validation names, and all."""
+    return [name for name in (record.profile.best, "ensemble") if name in record.models]
+
+
+def _own(record: Record) -> Iterator[list[str]]:
+    for name in _shown(record):
+        model = record.models[name]
+        pretraining = plain(model.pretrained["name"]) if model.pretrained else "none"
+        yield [
+            f"**{model.title}, this report**",
+            f"{record.data.size}",
+            DASH if name == "ensemble" else pretraining,
+            number(model.test_at_half["auc"].value),
+            number(model.test_at_half["accuracy"].value),
+            f"{len(record.profile.seeds)}",
+            "not chosen",
+            "public",
+            "@sec-reproducibility",
+        ]
+
+
+def _write_up(record: Record) -> Iterator[list[str]]:
+    """The best model of the write-up that this began with, where it is of the same images."""
+    reported = record.results.get("write_up") or {}
+    for name in sorted(reported, key=lambda one: reported[one]["accuracy"])[-1:]:
+        row = reported[name]
+        yield [
+            f"{record.models[name].title}, the write-up that this began with",
+            f"{record.data.size}",
+            "ImageNet" if "imagenet" in name else "none",
+            number(row["auc"]),
+            number(row["accuracy"]),
+            *["not said"] * 4,
+        ]
+
+
+def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, float | None]:
+    """The model that a goal is about, and its mean over the seeds; None where it was not trained."""
+    larger = record.answer("sizes", Sizes) if record.has("sizes") else None
+    name = "ensemble" if goal.of == "ensemble" else str(record.profile.best)
+    if goal.size == record.data.size and name in record.models:
+        return record.models[name].title, record.models[name].test[metric].value
+    if larger and goal.size == larger.size and goal.of == "best":
+        rule = "half" if metric == "auc" else "youden"
+        own = record.table("tbl-size").where(model=larger.best, metric=metric, rule=rule)
+        return record.models[str(larger.best)].title, float(own["larger"][0])
+    return "ensemble" if goal.of == "ensemble" else "best on validation", None
