@@ -33,7 +33,7 @@ def results(record: Record) -> Table:
         "Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5; of "
         "several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a "
         "source with many models the best at a size is listed, which is itself a choice by the test set.",
-        [label for model in _shown(record) for label in record.models[model].runs],
+        [label for model in record.ran for label in model.runs],
     )
 
 
