@@ -1,8 +1,9 @@
 """How the report is cited: one description of it, in each of the forms in which it is asked for.
 
 What is said comes from `report/_quarto.yml` (title, authors, date, description, addresses, DOI), from
-`pyproject.toml` (version, licence, keywords) and, for the data, from the bibliography.
-`python -m report.engine.citation` writes the files of :data:`FORMS`; `--check` says which are behind.
+`pyproject.toml` (version, licence, keywords), for the data from the bibliography, and for what was found
+from the reference record. `python -m report.engine.citation` writes the files; `--check` says which are
+behind.
 """
 
 import argparse
@@ -11,52 +12,28 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pypandoc
-import yaml
 
 from pneumo.base import paths, storage, streams
 from pneumo.base.errors import PneumoError
-from report.engine.config import Author, read_book
+from pneumo.record import Record
+from pneumo.record import read as record_of
+from report.engine import citation_forms, metadata
+from report.engine.citation_forms import Citation
+from report.engine.config import read_book
 from report.engine.plain import read_text
 
 # Keys of the bibliography: what the report stands on, and asks to be cited with it.
 SOURCES = ("yang2023", "kermany2018")
-# BibTeX counts braces, also those behind a backslash, and ends at a quotation mark that stands in none.
-_TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", '"': '{"}',
-    "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
-})  # fmt: skip
 
 
 class CitationError(PneumoError):
     """A project that can't be cited: something is not said, or said in two ways."""
-
-
-@dataclass(frozen=True)
-class Citation:
-    """What one needs to know to cite the report."""
-
-    name: str  # the package's, and the key in BibTeX
-    title: str  # with the subtitle
-    description: str
-    authors: tuple[Author, ...]
-    date: date
-    version: str
-    license: str  # as SPDX names it
-    keywords: tuple[str, ...]
-    lang: str
-    doi: str
-    site_url: str  # ends with a slash, or is empty
-    repo_url: str
-    pdf: str | None  # the file's name
-    sources: tuple[Mapping[str, Any], ...]  # works of the bibliography, as CSL JSON
 
 
 def read(project: Path) -> Citation:
@@ -92,6 +69,8 @@ def read(project: Path) -> Citation:
         date=published,
         version=package["version"],
         license=package["license"],
+        python=package.get("requires-python", ""),
+        requires=tuple(package.get("dependencies", ())),
         keywords=tuple(package.get("keywords", ())),
         lang=book.lang,
         doi=book.doi,
@@ -102,141 +81,47 @@ def read(project: Path) -> Citation:
     )
 
 
-def cff(citation: Citation) -> str:
-    """`CITATION.cff` in version 1.2.0 of the Citation File Format."""
-    content = _kept(**{
-        "cff-version": "1.2.0",
-        "message": "Please cite the report together with the data that it stands on.",
-        "type": "software",
-        "title": citation.title,
-        "abstract": citation.description,
-        "authors": [_cff_author(author) for author in citation.authors],
-        "version": citation.version,
-        "date-released": citation.date,
-        "license": citation.license,
-        "keywords": list(citation.keywords),
-        "doi": citation.doi,
-        "url": citation.site_url,
-        "repository-code": citation.repo_url,
-        "references": [_cff_reference(source) for source in citation.sources],
-    })  # fmt: skip
-    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
-    return f"# Written by `python -m report.engine.citation`.\n{text}"
-
-
-def zenodo(citation: Citation) -> str:
-    """`.zenodo.json`, from which Zenodo describes a release that it archives."""
-    related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
-    related += [(citation.site_url, "isDocumentedBy", "url")]
-    related += [(citation.repo_url, "isSupplementTo", "url")]
-    content = {
-        "upload_type": "software",
-        "title": citation.title,
-        "description": f"<p>{escape(citation.description, quote=False)}</p>",
-        "creators": [
-            _kept(
-                name=_inverted(author),
-                affiliation="; ".join(author.affiliations),
-                orcid=author.orcid,
-            )
-            for author in citation.authors
-        ],
-        "version": citation.version,
-        "publication_date": citation.date.isoformat(),
-        "license": citation.license,
-        "access_right": "open",
-        "keywords": list(citation.keywords),
-        "doi": citation.doi,
-        "related_identifiers": [
-            {"identifier": identifier, "relation": relation, "scheme": scheme}
-            for identifier, relation, scheme in related
-            if identifier
-        ],
-    }
-    return json.dumps(_kept(**content), ensure_ascii=False, indent=2) + "\n"
-
-
-def bibtex(citation: Citation) -> str:
-    """An entry for BibTeX."""
-    fields = {
-        "title": f"{{{citation.title.translate(_TEX)}}}",  # as it stands, whatever the style
-        "author": " and ".join(
-            f"{{{author.name.translate(_TEX)}}}"
-            if not author.family
-            else _inverted(author).translate(_TEX)
-            for author in citation.authors
-        ),
-        "year": str(citation.date.year),
-        "month": str(citation.date.month),
-        "note": f"Reproducible report, software version {citation.version}".translate(_TEX),
-        "doi": citation.doi,
-        "url": citation.site_url or citation.repo_url,
-    }
-    # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
-    lines = [
-        f'  {name:<6} = "{" ".join(value.split())}"' for name, value in fields.items() if value
-    ]
-    return f"@misc{{{citation.name},\n" + ",\n".join(lines) + "\n}\n"
-
-
-def header(citation: Citation) -> str:
-    """What stands in the head of every page: Highwire's tags, and schema.org's description."""
-    tags: list[tuple[str, str]] = [("citation_title", citation.title)]
-    for author in citation.authors:
-        tags.append(("citation_author", author.name))
-        tags += [("citation_author_institution", place) for place in author.affiliations]
-        tags += [("citation_author_orcid", _orcid_url(author))] if author.orcid else []
-    tags += [
-        ("citation_publication_date", f"{citation.date:%Y/%m/%d}"),
-        ("citation_language", citation.lang),
-        ("citation_abstract", citation.description),
-        *(("citation_keywords", keyword) for keyword in citation.keywords),
-        ("citation_doi", citation.doi),
-    ]
-    if citation.site_url:  # these must be whole addresses
-        tags.append(("citation_fulltext_html_url", citation.site_url))
-        if citation.pdf:
-            tags.append(("citation_pdf_url", citation.site_url + citation.pdf))
-    lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
-    described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
-    # A script ends at the first `</`, whatever stands around it.
-    script = described.replace("<", r"\u003c")
-    return "\n".join([*lines, f'<script type="application/ld+json">\n{script}\n</script>', ""])
-
-
+# The files, by what each is made from: the citation alone, or the reference record beside it.
 FORMS: Mapping[str, Callable[[Citation], str]] = {
-    "CITATION.cff": cff,
-    ".zenodo.json": zenodo,
-    "report/citation/header.html": header,
-    "report/citation/pneumo.bib": bibtex,
+    "CITATION.cff": citation_forms.cff,
+    ".zenodo.json": citation_forms.zenodo,
+    "codemeta.json": metadata.codemeta,
+    "report/citation/header.html": citation_forms.header,
+    "report/citation/pneumo.bib": citation_forms.bibtex,
+}
+OF_THE_RECORD: Mapping[str, Callable[[Citation, Record], str]] = {
+    "report/citation/croissant.json": metadata.croissant,
+    "report/citation/model-card.md": metadata.model_card,
 }
 
 
 def write(project: Path) -> None:
-    """Write the files of :data:`FORMS` in a checkout.
+    """Write the files of :data:`FORMS`, and where there is a reference record, :data:`OF_THE_RECORD`.
 
     Raises:
         CitationError, RenderError: as :func:`read`.
+        RecordError: the reference record is damaged.
     """
-    for name in FORMS:  # the project's file names some of them, so they must be there to read it
+    for name in (
+        *FORMS,
+        *OF_THE_RECORD,
+    ):  # the project's file names some, so they must be there to read it
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
-    citation = read(project)
-    for name, form in FORMS.items():
-        (project / name).write_text(form(citation), encoding="utf-8")
+    for name, text in _texts(project):
+        (project / name).write_text(text, encoding="utf-8")
 
 
 def behind(project: Path) -> list[str]:
     """Which of the files are not there, or not what :func:`write` would write.
 
     Raises:
-        CitationError, RenderError: as :func:`read`.
+        CitationError, RenderError, RecordError: as :func:`write`.
     """
-    citation = read(project)
-    forms = {project / name: (name, form(citation)) for name, form in FORMS.items()}
+    texts = {project / name: (name, text) for name, text in _texts(project)}
     return [
         name
-        for path, (name, text) in forms.items()
+        for path, (name, text) in texts.items()
         if not path.is_file() or read_text(path) != text
     ]
 
@@ -264,6 +149,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found else 0
 
 
+def _texts(project: Path) -> Iterator[tuple[str, str]]:
+    """Each file's name and what it should hold."""
+    citation = read(project)
+    for name, form in FORMS.items():
+        yield name, form(citation)
+    reference = project / "report" / "reference"
+    if reference.is_dir():
+        record = record_of(reference)
+        for name, made in OF_THE_RECORD.items():
+            yield name, made(citation, record)
+
+
 def _sources(bibliography: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
     entries = {
         entry["id"]: entry
@@ -276,89 +173,6 @@ def _sources(bibliography: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
         for key in SOURCES
         if key in entries
     )
-
-
-def _schema_org(citation: Citation) -> dict[str, Any]:
-    doi = f"https://doi.org/{citation.doi}" if citation.doi else ""
-    pdf = citation.site_url + citation.pdf if citation.site_url and citation.pdf else ""
-    return _kept(
-        **{"@context": "https://schema.org", "@type": "Report", "@id": doi},
-        name=citation.title,
-        abstract=citation.description,
-        author=[_schema_org_author(author) for author in citation.authors],
-        datePublished=citation.date.isoformat(),
-        version=citation.version,
-        license=f"https://spdx.org/licenses/{citation.license}",
-        keywords=list(citation.keywords),
-        inLanguage=citation.lang,
-        isAccessibleForFree=True,
-        url=citation.site_url,
-        encoding=pdf
-        and {"@type": "MediaObject", "contentUrl": pdf, "encodingFormat": "application/pdf"},
-        isBasedOn=[
-            _kept(
-                **{"@type": "ScholarlyArticle"},
-                name=source["title"],
-                **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
-            )
-            for source in citation.sources
-        ],
-    )
-
-
-def _schema_org_author(author: Author) -> dict[str, Any]:
-    places = [{"@type": "Organization", "name": place} for place in author.affiliations]
-    return _kept(
-        **{"@type": "Person" if author.family else "Organization", "@id": _orcid_url(author)},
-        name=author.name,
-        givenName=author.given,
-        familyName=author.family,
-        affiliation=places,
-        url=author.url,
-    )
-
-
-def _cff_author(author: Author) -> dict[str, Any]:
-    names = {"family-names": author.family, "given-names": author.given}
-    return _kept(
-        **(names if author.family else {"name": author.name}),
-        affiliation="; ".join(author.affiliations) if author.family else "",
-        orcid=_orcid_url(author),
-        email=author.email,
-        website=author.url,
-    )
-
-
-def _cff_reference(source: Mapping[str, Any]) -> dict[str, Any]:
-    authors = [
-        _kept(**{"family-names": person.get("family"), "given-names": person.get("given"),
-                 "name": person.get("literal")})
-        for person in source["author"]
-    ]  # fmt: skip
-    # A list of authors that ends with "others" names not all of them; the format has no word for that.
-    return _kept(
-        type="article",
-        title=source["title"],
-        authors=[one for one in authors if one != {"name": "others"}],
-        journal=source.get("container-title"),
-        volume=source.get("volume"),
-        year=source["issued"]["date-parts"][0][0],
-        doi=source.get("DOI"),
-    )
-
-
-def _kept(**fields: Any) -> dict[str, Any]:
-    """What has a value: what is not known is left out, never made up."""
-    return {name: value for name, value in fields.items() if value}
-
-
-def _inverted(author: Author) -> str:
-    """Family name first; an organisation's name as it is."""
-    return f"{author.family}, {author.given}" if author.given else author.family or author.name
-
-
-def _orcid_url(author: Author) -> str:
-    return f"https://orcid.org/{author.orcid}" if author.orcid else ""
 
 
 if __name__ == "__main__":

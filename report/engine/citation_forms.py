@@ -1,0 +1,241 @@
+"""The forms in which one asks how the report is cited: CFF, Zenodo's, BibTeX, and a page's head."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from typing import Any
+
+import yaml
+
+from report.engine.config import Author
+
+# BibTeX counts braces, also those behind a backslash, and ends at a quotation mark that stands in none.
+_TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", '"': '{"}',
+    "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What one needs to know to cite the report."""
+
+    name: str  # the package's, and the key in BibTeX
+    title: str  # with the subtitle
+    description: str
+    authors: tuple[Author, ...]
+    date: date
+    version: str
+    license: str  # an SPDX expression
+    python: str  # the versions that it runs on
+    requires: tuple[str, ...]  # the packages that it needs
+    keywords: tuple[str, ...]
+    lang: str
+    doi: str
+    site_url: str  # ends with a slash, or is empty
+    repo_url: str
+    pdf: str | None  # the file's name
+    sources: tuple[Mapping[str, Any], ...]  # works of the bibliography, as CSL JSON
+
+    @property
+    def licenses(self) -> list[str]:
+        """The licences of which a user chooses one; empty for an expression that joins or changes some."""
+        names = self.license.strip("()").split(" OR ")
+        return [] if any(" " in name for name in names) else names
+
+
+def cff(citation: Citation) -> str:
+    """`CITATION.cff` in version 1.2.0 of the Citation File Format."""
+    content = kept(**{
+        "cff-version": "1.2.0",
+        "message": "Please cite the report together with the data that it stands on.",
+        "type": "software",
+        "title": citation.title,
+        "abstract": citation.description,
+        "authors": [_cff_author(author) for author in citation.authors],
+        "version": citation.version,
+        "date-released": citation.date,
+        "license": _one_or_more(citation.licenses),
+        "keywords": list(citation.keywords),
+        "doi": citation.doi,
+        "url": citation.site_url,
+        "repository-code": citation.repo_url,
+        "references": [_cff_reference(source) for source in citation.sources],
+    })  # fmt: skip
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    return f"# Written by `nox -s cite`.\n{text}"
+
+
+def zenodo(citation: Citation) -> str:
+    """`.zenodo.json`, from which Zenodo describes a release that it archives."""
+    related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
+    related += [(citation.site_url, "isDocumentedBy", "url")]
+    related += [(citation.repo_url, "isSupplementTo", "url")]
+    content = {
+        "upload_type": "software",
+        "title": citation.title,
+        "description": f"<p>{escape(citation.description, quote=False)}</p>",
+        "creators": [
+            kept(
+                name=_inverted(author),
+                affiliation="; ".join(author.affiliations),
+                orcid=author.orcid,
+            )
+            for author in citation.authors
+        ],
+        "version": citation.version,
+        "publication_date": citation.date.isoformat(),
+        "license": citation.licenses[0] if len(citation.licenses) == 1 else "",
+        "access_right": "open",
+        "keywords": list(citation.keywords),
+        "doi": citation.doi,
+        "related_identifiers": [
+            {"identifier": identifier, "relation": relation, "scheme": scheme}
+            for identifier, relation, scheme in related
+            if identifier
+        ],
+    }
+    return json.dumps(kept(**content), ensure_ascii=False, indent=2) + "\n"
+
+
+def bibtex(citation: Citation) -> str:
+    """An entry for BibTeX."""
+    fields = {
+        "title": f"{{{citation.title.translate(_TEX)}}}",  # as it stands, whatever the style
+        "author": " and ".join(
+            f"{{{author.name.translate(_TEX)}}}"
+            if not author.family
+            else _inverted(author).translate(_TEX)
+            for author in citation.authors
+        ),
+        "year": str(citation.date.year),
+        "month": str(citation.date.month),
+        "note": f"Reproducible report, software version {citation.version}".translate(_TEX),
+        "doi": citation.doi,
+        "url": citation.site_url or citation.repo_url,
+    }
+    # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
+    lines = [
+        f'  {name:<6} = "{" ".join(value.split())}"' for name, value in fields.items() if value
+    ]
+    return f"@misc{{{citation.name},\n" + ",\n".join(lines) + "\n}\n"
+
+
+def header(citation: Citation) -> str:
+    """What stands in the head of every page: Highwire's tags, and schema.org's description."""
+    tags: list[tuple[str, str]] = [("citation_title", citation.title)]
+    for author in citation.authors:
+        tags.append(("citation_author", author.name))
+        tags += [("citation_author_institution", place) for place in author.affiliations]
+        tags += [("citation_author_orcid", orcid_url(author))] if author.orcid else []
+    tags += [
+        ("citation_publication_date", f"{citation.date:%Y/%m/%d}"),
+        ("citation_language", citation.lang),
+        ("citation_abstract", citation.description),
+        *(("citation_keywords", keyword) for keyword in citation.keywords),
+        ("citation_doi", citation.doi),
+    ]
+    if citation.site_url:  # these must be whole addresses
+        tags.append(("citation_fulltext_html_url", citation.site_url))
+        if citation.pdf:
+            tags.append(("citation_pdf_url", citation.site_url + citation.pdf))
+    lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
+    described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
+    # A script ends at the first `</`, whatever stands around it.
+    script = described.replace("<", r"\u003c")
+    return "\n".join([*lines, f'<script type="application/ld+json">\n{script}\n</script>', ""])
+
+
+def _schema_org(citation: Citation) -> dict[str, Any]:
+    doi = f"https://doi.org/{citation.doi}" if citation.doi else ""
+    pdf = citation.site_url + citation.pdf if citation.site_url and citation.pdf else ""
+    return kept(
+        **{"@context": "https://schema.org", "@type": "Report", "@id": doi},
+        name=citation.title,
+        abstract=citation.description,
+        author=[schema_org_author(author) for author in citation.authors],
+        datePublished=citation.date.isoformat(),
+        version=citation.version,
+        license=license_urls(citation),
+        keywords=list(citation.keywords),
+        inLanguage=citation.lang,
+        isAccessibleForFree=True,
+        url=citation.site_url,
+        encoding=pdf
+        and {"@type": "MediaObject", "contentUrl": pdf, "encodingFormat": "application/pdf"},
+        isBasedOn=[
+            kept(
+                **{"@type": "ScholarlyArticle"},
+                name=source["title"],
+                **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
+            )
+            for source in citation.sources
+        ],
+    )
+
+
+def schema_org_author(author: Author) -> dict[str, Any]:
+    places = [{"@type": "Organization", "name": place} for place in author.affiliations]
+    return kept(
+        **{"@type": "Person" if author.family else "Organization", "@id": orcid_url(author)},
+        name=author.name,
+        givenName=author.given,
+        familyName=author.family,
+        affiliation=places,
+        url=author.url,
+    )
+
+
+def _cff_author(author: Author) -> dict[str, Any]:
+    names = {"family-names": author.family, "given-names": author.given}
+    return kept(
+        **(names if author.family else {"name": author.name}),
+        affiliation="; ".join(author.affiliations) if author.family else "",
+        orcid=orcid_url(author),
+        email=author.email,
+        website=author.url,
+    )
+
+
+def _cff_reference(source: Mapping[str, Any]) -> dict[str, Any]:
+    authors = [
+        kept(**{"family-names": person.get("family"), "given-names": person.get("given"),
+                 "name": person.get("literal")})
+        for person in source["author"]
+    ]  # fmt: skip
+    # A list of authors that ends with "others" names not all of them; the format has no word for that.
+    return kept(
+        type="article",
+        title=source["title"],
+        authors=[one for one in authors if one != {"name": "others"}],
+        journal=source.get("container-title"),
+        volume=source.get("volume"),
+        year=source["issued"]["date-parts"][0][0],
+        doi=source.get("DOI"),
+    )
+
+
+def license_urls(citation: Citation) -> str | list[str]:
+    """Where SPDX has the text of each licence; the expression where no list of them says the same."""
+    urls = [f"https://spdx.org/licenses/{name}" for name in citation.licenses]
+    return _one_or_more(urls) or citation.license
+
+
+def _one_or_more(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def kept(**fields: Any) -> dict[str, Any]:
+    """What has a value: what is not known is left out, never made up."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def _inverted(author: Author) -> str:
+    """Family name first; an organisation's name as it is."""
+    return f"{author.family}, {author.given}" if author.given else author.family or author.name
+
+
+def orcid_url(author: Author) -> str:
+    return f"https://orcid.org/{author.orcid}" if author.orcid else ""

@@ -1,0 +1,234 @@
+"""What machines read of the software, the data and the models: CodeMeta, Croissant, a Hugging Face card.
+
+Nothing is said here a second time: the words are the report's own fragments, the numbers the record's.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from pneumo.pages import fragments
+from pneumo.pages.numbers import estimate
+from pneumo.record import Record
+from pneumo.record.answers import Model
+from pneumo.record.data_audit import DataAudit
+from pneumo.record.framing import Framing
+from report.engine.citation_forms import Citation, bibtex, kept, license_urls, schema_org_author
+
+_DATA_LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+_FILES = "https://zenodo.org/records/10519652"  # where MedMNIST's files are
+_CITED = re.compile(r" ?\[@[^\]]*\]|[*`]")
+_POINTS = re.compile(r"@(sec|tbl|fig)-")  # of a sentence that makes no sense outside the report
+# Names of Hugging Face, by those of the record.
+_METRICS = {"auc": "roc_auc", "accuracy": "accuracy", "recall": "recall", "specificity": "specificity",
+            "precision": "precision", "f1": "f1", "brier": "brier_score"}  # fmt: skip
+# What Croissant 1.1 asks every file to begin with.
+_CROISSANT: Mapping[str, Any] = {
+    "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
+    "dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "description": {"@container": "@language"}, "name": {"@container": "@language"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{name: f"cr:{name}" for name in (
+        "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field",
+        "fileProperty", "fileObject", "fileSet", "format", "includes", "isArray", "isLiveDataset",
+        "jsonPath", "key", "md5",
+        "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate",
+        "separator", "source", "subField", "transform",
+    )},
+}  # fmt: skip
+
+
+def codemeta(citation: Citation) -> str:
+    """`codemeta.json`, version 3: the software."""
+    content = kept(
+        **{"@context": "https://w3id.org/codemeta/3.0", "@type": "SoftwareSourceCode"},
+        identifier=f"https://doi.org/{citation.doi}" if citation.doi else citation.name,
+        name=citation.title,
+        alternateName=citation.name,
+        description=citation.description,
+        author=[schema_org_author(author) for author in citation.authors],
+        version=citation.version,
+        datePublished=citation.date.isoformat(),
+        license=license_urls(citation),
+        keywords=list(citation.keywords),
+        programmingLanguage="Python",
+        runtimePlatform=f"Python {citation.python}" if citation.python else "",
+        softwareRequirements=list(citation.requires),
+        codeRepository=citation.repo_url,
+        url=citation.site_url,
+        referencePublication=[
+            kept(
+                **{"@type": "ScholarlyArticle"},
+                name=source["title"],
+                **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
+            )
+            for source in citation.sources
+        ],
+    )
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def croissant(citation: Citation, record: Record) -> str:
+    """The data as Croissant 1.1 with its responsible-AI part: the file of images, and the cases' list."""
+    about, data = record.about, record.data
+    said = {name: text for name, text in _sheet(record).items() if text}
+    source = citation.sources[0]
+    audit = record.answer("data_audit", DataAudit)
+    framing = record.answer("framing", Framing)
+    limits = fragments.render(record, "data-limits", audit=audit)
+    content = kept(
+        **{"@context": dict(_CROISSANT), "@type": "sc:Dataset"},
+        conformsTo=["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
+        name=about.title,
+        description=f"{said['Motivation']} {data.total()} images of {data.size}×{data.size} pixels.",
+        license=_DATA_LICENCE,
+        url="https://medmnist.com/",
+        citeAs=f"https://doi.org/{source['DOI']}" if "DOI" in source else source["title"],
+        creator=[
+            {"@type": "sc:Person", "name": f"{person.get('given', '')} {person['family']}".strip()}
+            for person in source["author"]
+            if "family" in person
+        ],
+        datePublished=str(source["issued"]["date-parts"][0][0]),
+        version="2.0.0",
+        keywords=list(citation.keywords),
+        distribution=[
+            _file(
+                "images", f"{about.name}.npz", f"{_FILES}/files/{about.name}.npz", "application/zip",
+                md5=record.results["about"]["md5"][str(data.size)],
+            ),
+            _file(
+                "cases", "labels.csv", "../record/labels.csv", "text/csv", sha256=record.sums["labels.csv"]
+            ),
+        ],
+        recordSet=[
+            {
+                "@type": "cr:RecordSet", "@id": "case", "name": "case",
+                "description": "Label and SHA-256 of every validation and test image.",
+                "field": [
+                    {
+                        "@type": "cr:Field", "@id": f"case/{name}", "name": name, "description": told,
+                        "dataType": kind,
+                        "source": {"fileObject": {"@id": "cases"}, "extract": {"column": name}},
+                    }
+                    for name, told, kind in (
+                        ("split", "val or test", "sc:Text"),
+                        ("index", "its number in the split's array, from 0", "sc:Integer"),
+                        ("label", f"0 for {about.negative}, 1 for {about.positive}", "sc:Integer"),
+                        ("sha256", "of the image's bytes, row by row", "sc:Text"),
+                    )
+                ],
+            }
+        ],
+        **{
+            "rai:dataCollection": said["Collection"],
+            "rai:dataCollectionType": "Secondary Data Analysis",
+            "rai:dataPreprocessingProtocol": said["Preprocessing and labels"],
+            "rai:dataAnnotationProtocol": _plain(fragments.render(record, "labels")),
+            "rai:dataUseCases": said["Uses"],
+            "rai:dataLimitations": list(filter(None, map(_plain, re.split(r"\n+\* ", limits)))),
+            "rai:dataBiases": _plain(fragments.render(record, "framing", framing=framing)),
+            "rai:personalSensitiveInformation": _plain(fragments.render(record, "ethics")),
+            "rai:dataReleaseMaintenancePlan": said["Maintenance"],
+        },
+    )  # fmt: skip
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def model_card(citation: Citation, record: Record) -> str:
+    """A model card as Hugging Face reads it, with every model's results on the test set."""
+    about = record.about
+    models = [model for model in record.models.values() if model.ran]
+    head = kept(
+        license=(citation.licenses or ["other"])[0].lower(),
+        library_name=citation.name,
+        pipeline_tag="image-classification",
+        tags=[*citation.keywords, "not-for-clinical-use"],
+        datasets=[about.name],
+        metrics=sorted(_METRICS.values()),
+        **{"model-index": [_results(record, model) for model in models]},
+    )
+    rows = [
+        f"| {model.title} | {len(model.seeds)} | "
+        + " | ".join(
+            estimate(model.test_at_half[name]) for name in ("auc", "recall", "specificity")
+        )
+        + " |"
+        for model in models
+    ]
+    body = [
+        f"# {citation.title}",
+        f"{len(models)} models of one {about.image} each give the probability of {about.finding}. "
+        f"No weights come with this card: `pneumo study` trains them.",
+        "## Intended use",
+        "To teach, and as a baseline on the same data. "
+        + _plain(fragments.render(record, "conclusion")),
+        "## Out of scope",
+        "Any decision about a person. " + _plain(fragments.render(record, "out-of-scope")),
+        "## Data",
+        _sheet(record)["Collection"],
+        "## Results",
+        f"On the {record.data.total('test')} test images of {about.title} at a threshold of 0.5: means over "
+        "the seeds, 95 % intervals.",
+        "| model | seeds | AUC | sensitivity | specificity |\n|:--|--:|--:|--:|--:|\n"
+        + "\n".join(rows),
+        "## Ethics",
+        _plain(fragments.render(record, "ethics")),
+        "## Citation",
+        f"```bibtex\n{bibtex(citation)}```",
+    ]
+    text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=110)
+    return f"---\n{text}---\n\n" + "\n\n".join(body) + "\n"
+
+
+def _results(record: Record, model: Model) -> dict[str, Any]:
+    """A model's entry in the index of Hugging Face."""
+    data = record.data
+    return {
+        "name": model.title,
+        "results": [
+            {
+                "task": {"type": "image-classification"},
+                "dataset": {
+                    "name": f"{record.about.title}, {data.size}×{data.size}",
+                    "type": data.dataset,
+                    "split": "test",
+                },
+                "metrics": [
+                    {
+                        "type": _METRICS[name],
+                        "value": round(found.value, 4),
+                        "name": f"{name} at 0.5",
+                    }
+                    for name, found in model.test_at_half.items()
+                ],
+            }
+        ],
+    }
+
+
+def _file(identifier: str, name: str, url: str, kind: str, **digest: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject", "@id": identifier, "name": name, "contentUrl": url,
+        "encodingFormat": kind, **digest,
+    }  # fmt: skip
+
+
+def _sheet(record: Record) -> dict[str, str]:
+    """The data sheet's paragraphs by what each is about."""
+    text = fragments.render(record, "data-sheet")
+    found = re.findall(r"^\*\*(.+?)\.\*\* (.+)$", text, flags=re.MULTILINE)
+    return {name: _plain(words) for name, words in found}
+
+
+def _plain(text: str) -> str:
+    """Markdown as plain sentences, without citations and without those that point into the report."""
+    sentences = re.split(r"(?<=[.:]) +", " ".join(text.split()))
+    told = " ".join(one for one in sentences if not _POINTS.search(one))
+    return _CITED.sub("", told).strip(" *")
