@@ -41,7 +41,7 @@ ANCHORS = {
     "cases": ["fig-divided", "case-explorer", "case-data", "case-sheets"],
     "reproducibility": ["tbl-runs", "tbl-claims", "tbl-promises"],
     "reference": ["fig-reference", "sec-reference-difference"],
-    "guidelines": ["tbl-tripod", "tbl-claim"],
+    "guidelines": ["tbl-tripod", "tbl-tripod-abstract", "tbl-stard", "tbl-claim", "tbl-probast"],
     "model-card": ["sec-data-sheet"],
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
@@ -50,7 +50,7 @@ OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
 # measured, the reference record's own, a few images of another figure, one image under corruptions, and the
 # captions' ids.
 OF_NO_RECORD = re.compile(
-    r"tbl-(front|tripod|claim|published|goals|claims|promises|speed.*|reference.*)|fig-(front|reference|corruptions)|.*-caption-text"
+    r"tbl-(front|tripod.*|stard|probast|claim|published|goals|claims|promises|speed.*|reference.*)|fig-(front|reference|corruptions)|.*-caption-text"
 )
 REFERENCE = ROOT / "report" / "reference" / "results.json"
 MODELS = ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet",

@@ -6,11 +6,20 @@ import pytest
 
 from pneumo.base import paths
 from pneumo.pages import guidelines
-from pneumo.pages.guidelines import NAMES, STATUSES, GuidelineError
+from pneumo.pages.guidelines import JUDGEMENTS, NAMES, REPORTING, STATUSES, GuidelineError
 from pneumo.pages.tables import TABLES
 
-# As published: Collins et al. 2024, Tejani et al. 2024.
+# As published: Collins et al. 2024, Sounderajah et al. 2025, Tejani et al. 2024, Moons et al. 2025.
+DOMAINS = {"1": "123", "2": "1234", "3": "1234"}
 PUBLISHED = {
+    "tripod-ai-abstracts": {str(number): "" for number in range(1, 14)},
+    "stard-ai": {str(number): "" for number in range(1, 41)}
+    | {"15": "abcd", "16": "abc", "17": "ab", "26": "ab", "40": "ab"},
+    "probast-ai": {
+        f"{part}{domain}": tuple(f".{number}" for number in numbers)
+        for part, analysis in (("D", "12345"), ("E", "1234567"))
+        for domain, numbers in (DOMAINS | {"4": analysis}).items()
+    },
     "tripod-ai": {
         "1": "", "2": "", "3": "abc", "4": "", "5": "ab", "6": "abc", "7": "", "8": "abc", "9": "abc",
         "10": "", "11": "", "12": "abcdefg", "13": "", "14": "", "15": "", "16": "", "17": "",
@@ -61,9 +70,12 @@ def test_every_published_item_is_there_once_and_in_order(name, found):
 def test_every_item_has_a_topic_a_question_and_a_status(found):
     for item in found.items:
         assert item.topic
-        assert item.asks.endswith(".")
+        assert item.asks[-1] in ".?"
         assert item.status in STATUSES.values()
-    assert sum(found.count(status) for status in STATUSES.values()) == len(found.items)
+    kinds = {item.status for item in found.items}
+    judged = set(JUDGEMENTS.values()) | {"not applicable"}
+    assert kinds <= (judged if found.name.startswith("PROBAST") else set(REPORTING.values()))
+    assert found.count(*STATUSES.values()) == len(found.items)
 
 
 def test_every_answer_points_somewhere_that_is_there(found):
@@ -75,7 +87,7 @@ def test_every_answer_points_somewhere_that_is_there(found):
 
 def test_what_is_not_reported_or_does_not_apply_has_a_reason(found):
     for item in found.items:
-        if item.status != "reported":
+        if item.status in ("not reported", "not applicable"):
             assert len(item.words.split()) > 3, item.number
             assert not item.words.endswith("."), item.number
 
@@ -87,11 +99,15 @@ def test_no_answer_holds_a_number_of_the_study(found):
 
 
 def test_the_table_shows_status_and_reason(name, found, record):
-    rows = TABLES["tbl-tripod" if name == "tripod-ai" else "tbl-claim"](record).rows
+    anchors = dict(
+        zip(NAMES, ("tripod", "tripod-abstract", "stard", "claim", "probast"), strict=True)
+    )
+    rows = TABLES[f"tbl-{anchors[name]}"](record).rows
     assert [row[0].split()[0] for row in rows] == [item.number for item in found.items]
     for row, item in zip(rows, found.items, strict=True):
         assert "{" not in row[2]
-        assert row[2].startswith("**Not ") == (item.status != "reported")
+        assert row[2].startswith("**Not ") == (item.status in ("not reported", "not applicable"))
+        assert row[2].startswith("**") == (item.status != "reported")
 
 
 ITEM = '[[item]]\nnumber = "1"\ntopic = "t"\nasks = "a."\n'

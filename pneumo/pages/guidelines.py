@@ -11,13 +11,18 @@ from typing import Any
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 
-NAMES = ("tripod-ai", "claim-2024")
-# What an item says, and how it is then counted.
-STATUSES = {
-    "answer": "reported",
-    "missing": "not reported",
-    "not_applicable": "not applicable",
+NAMES = ("tripod-ai", "tripod-ai-abstracts", "stard-ai", "claim-2024", "probast-ai")
+# What an item of a list for reports says, and how it is then counted.
+REPORTING = {"answer": "reported", "missing": "not reported", "not_applicable": "not applicable"}
+# What a question of a list for judgement is answered with.
+JUDGEMENTS = {
+    "yes": "yes",
+    "probably_yes": "probably yes",
+    "probably_no": "probably no",
+    "no": "no",
+    "no_information": "no information",
 }
+STATUSES = REPORTING | JUDGEMENTS
 
 
 class GuidelineError(PneumoError):
@@ -42,9 +47,9 @@ class Guideline:
     name: str
     items: tuple[Item, ...]
 
-    def count(self, status: str) -> int:
-        """How many items have a status."""
-        return sum(item.status == status for item in self.items)
+    def count(self, *statuses: str) -> int:
+        """How many items have one of these."""
+        return sum(item.status in statuses for item in self.items)
 
 
 def load(name: str, folder: Path | None = None) -> Guideline:
@@ -56,7 +61,7 @@ def load(name: str, folder: Path | None = None) -> Guideline:
 
     Raises:
         GuidelineError: the file is missing or damaged, an item is missing, there twice or out of order,
-            or one does not have exactly one of an answer, a gap and a reason why it does not apply.
+            or one does not have exactly one of :data:`STATUSES`.
     """
     path = (folder or paths.guidelines()) / f"{name}.toml"
     try:

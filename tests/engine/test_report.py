@@ -119,7 +119,7 @@ WITHOUT_RUNS = {
     "fig-front", "fig-recipe", "tbl-audit", "tbl-augmentation", "tbl-claim", "tbl-data", "tbl-framing-apart",
     "tbl-framing-ratios", "tbl-goals", "tbl-near-duplicates", "tbl-origins",
     "tbl-planted-copies", "tbl-promises", "tbl-recipes", "tbl-runs", "tbl-shift", "tbl-speed",
-    "tbl-speed-tried", "tbl-tripod",
+    "tbl-speed-tried", "tbl-tripod", "tbl-tripod-abstract", "tbl-stard", "tbl-probast",
 }  # fmt: skip
 
 

@@ -20,10 +20,15 @@ def guideline(record: Record, name: str) -> Table:
 
 TABLES = {
     "tbl-tripod": partial(guideline, name="tripod-ai"),
+    "tbl-tripod-abstract": partial(guideline, name="tripod-ai-abstracts"),
+    "tbl-stard": partial(guideline, name="stard-ai"),
     "tbl-claim": partial(guideline, name="claim-2024"),
+    "tbl-probast": partial(guideline, name="probast-ai"),
 }
 
 
 def _here(record: Record, item: Item) -> str:
     words = fragments.fill(record, item.words)
+    if item.status in guidelines.JUDGEMENTS.values():
+        return f"**{item.status.capitalize()}.** {words}"
     return words if item.status == "reported" else f"**{item.status.capitalize()}:** {words}."

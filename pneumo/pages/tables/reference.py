@@ -136,8 +136,8 @@ def front(record: Record) -> Table:
     return table(
         f"what{' | reference: validation > | test >' if len(both) > 1 else ''} | here: validation > | test >",
         rows,
-        f"The best model on validation at a threshold of 0.5: {models}. Means over the seeds, 95 % intervals "
-        "in brackets.",
+        f"The model that each shows first, at a threshold of 0.5: {models}. Means over the seeds, 95 % "
+        "intervals in brackets.",
         record.best.runs,
     )
 
