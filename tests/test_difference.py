@@ -97,13 +97,13 @@ def test_a_metric_that_moves_is_told_and_no_other(block, metric, compared, conte
 
 def test_a_verdict_that_changes_is_told_with_its_sentence(compared, content):
     claim = content["claims"][0]
-    assert claim["verdict"] == "supported"
+    assert claim["verdict"] != "refuted"
 
     def refute(told):
         told["claims"][0]["verdict"] = "refuted"
 
     found = compared(refute)
-    assert found.claims == (Change(claim["id"], "supported", "refuted"),)
+    assert found.claims == (Change(claim["id"], claim["verdict"], "refuted"),)
     assert claim["text"] in shown(found)
 
 
@@ -113,7 +113,8 @@ def test_claims_that_appear_and_vanish_are_told(compared, content):
 
     found = compared(turn)
     gone = content["claims"][0]
-    assert found.claims == (Change("new", None, "supported"), Change(gone["id"], "supported", None))
+    verdict = gone["verdict"]
+    assert found.claims == (Change("new", None, verdict), Change(gone["id"], verdict, None))
     text = shown(found)
     assert "The moon is round." in text
     assert gone["text"] in text
@@ -232,7 +233,8 @@ def test_the_command_prints_strict_json(written, capsys, content):
     assert main(["diff", "--json", str(written("before")), str(written("after", change))]) == 1
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     claim, was = content["claims"][0], scores(content)["auc"]["mean"]
-    told = {"name": claim["id"], "text": claim["text"], "before": "supported", "after": "refuted"}
+    told = {"name": claim["id"], "text": claim["text"]}
+    told |= {"before": claim["verdict"], "after": "refuted"}
     moved = {"model": "simple-cnn", "block": "test", "metric": "auc", "before": was, "after": None}
     assert found == {"made_from": [], "claims": [told], "models": [], "metrics": [moved]}
 

@@ -139,6 +139,10 @@ class Record:
         """
         return self._frame("tables", anchor)
 
+    def has_table(self, anchor: str) -> bool:
+        """Whether there are numbers of a table; those of later questions are missing in earlier records."""
+        return f"tables/{anchor}.csv" in self.sums
+
     def _frame(self, folder: str, anchor: str) -> Frame:
         name = f"{folder}/{anchor}.csv"
         if name not in self.sums:

@@ -59,7 +59,9 @@ def points(record: Record) -> Table:
 def claims(record: Record) -> Table:
     """Every claim as this record's numbers decide it."""
     return replace(
-        training.claims(record), caption="Every claim, as the reference study's numbers decide it."
+        training.claims(record),
+        caption="Every claim, as the reference study's numbers decide it.",
+        runs=(),  # they are of another record than the site's, whose pages have no rows of them
     )
 
 
