@@ -105,12 +105,12 @@ _MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-fold",
          "cell-inline")  # fmt: skip
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "Div": ("layout-ncol", "fig-cap", "tbl-cap", "when-format", "unless-format", "title", "collapse",
-            "appearance", "summary", "state"),
+            "appearance"),
     "Image": ("width", "height", "fig-alt", "alt"),
 }  # fmt: skip
 VALUES = {
     "when-format": FORMATS, "unless-format": FORMATS, "collapse": ("true", "false"),
-    "appearance": ("default", "simple", "minimal"), "state": ("open", "closed"),
+    "appearance": ("default", "simple", "minimal"),
 }  # fmt: skip
 _QUARTOS_CLASSES = re.compile(
     r"(callout|column|content|panel|cell|code|quarto|layout|tbl|fig|margin|lightbox|nav|tab|d|g|g-col|col|row|"
@@ -152,6 +152,8 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
             yield name, f"class {name!r}; known: {', '.join(CLASSES.get(kind, ())) or 'none'}"
     names = ATTRIBUTES.get(kind, ())
     for name, value in pairs.items():
+        if "cell-fold" in classes and name in ("summary", "state"):
+            continue
         if name not in names and (is_code or _QUARTOS_ATTRIBUTES.fullmatch(name)):
             yield name, f"attribute {name!r}; known: {', '.join(names) or 'none'}"
         elif name in names and value not in VALUES.get(name, (value,)):
@@ -196,7 +198,7 @@ def table() -> str:
     names = {"Div": "div", "Span": "span", "Header": "heading", "Image": "image"}
     for kind, name in names.items():
         marks = [f".{one}" for one in CLASSES.get(kind, ())]
-        marks += [one for one in ATTRIBUTES.get(kind, ()) if one not in ("summary", "state")]
+        marks += ATTRIBUTES.get(kind, ())
         rows.append((name, _codes(marks)))
     return "".join(f"| {where} | {what} |\n" for where, what in rows)
 

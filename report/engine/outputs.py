@@ -118,7 +118,7 @@ class _Cell:
             wrong = "fig-subcap takes a label that begins with fig-"
         caption = str(own.get("tbl-cap") or "")
         if _MARKED.match(caption) or "\n" in caption:
-            wrong = "Quarto loses a table's caption that begins as a list or ends with a line break"
+            wrong = "Quarto loses a table's caption that begins as a list or has several lines"
         if wrong:
             raise self.fault(wrong)
 

@@ -121,8 +121,10 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
         for chapter in document.chapters:
             if slugs and chapter.slug == slugs[-1]:
                 picture = re.search(r'image\("/([^"]+)"', above[-1])
-                text = picture[1] if picture else above[-1].strip()
-                return chapter.error(text or chapter.slug, f"Typst: {said}")
+                near = re.findall(r"[^\W_][\w-]+", " ".join(above[-8:]))
+                texts = [picture[1] if picture else above[-1].strip(), *reversed(near)]
+                text = next(filter(chapter.executed.has, filter(None, texts)), chapter.slug)
+                return chapter.error(text, f"Typst: {said}")
     return RenderError(f"Typst: {said}")
 
 

@@ -201,8 +201,11 @@ class _Reader:
         count = 0
         while count < len(body) and body[count].startswith("#|"):
             count += 1
-        text = "".join(row[2:].removeprefix(" ") + "\n" for row in body[:count])
+        text = "\n".join(row[2:].removeprefix(" ") for row in body[:count])
         options = read_cell_options(text, self.path, line)
+        if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
+            number = line + text.count("\n", 0, folded.start())
+            raise at(self.path, number, "Quarto loses a caption that ends a line; write tbl-cap: >-")
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
     def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
