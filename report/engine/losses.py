@@ -57,7 +57,7 @@ def shown(html: str) -> str:
     html = _SCRIPTS.sub("", html)
     for tag in _TAG.finditer(html):
         if not depth:
-            texts.append(html[place : tag.start()])
+            texts += [html[place : tag.start()], " "]
         place = tag.end()
         closes, name, rest = tag[1], tag[2].lower(), tag[3]
         alone = name in _EMPTY or rest.endswith("/")
@@ -78,8 +78,6 @@ def _compare(chapter: Chapter, before: str, behind: str, where: str) -> None:
     words = sorted(lost or more, key=lambda word: (chapter.executed.has(word), len(word)))
     word = words[-1] if words else ""
     sign = {"\u16a0": "a picture", "\u16a1": "a formula"}.get(word, repr(word))
-    import os, sys
-    if os.environ.get("DEBUGL"): print(lost, more, file=sys.stderr)
     raise chapter.error(word, f"{sign} is {'lost' if lost else 'doubled'} {where}")
 
 
@@ -126,8 +124,9 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
                 if (web or not callout[1]) and (not simple or callout[1])
                 else ""
             )
-            content = [callout[1], callout[2]]
+            content = [callout[1], {"t": "Space"}, callout[2]]
         yield from _said(node.get("caption"), chapter, document, format_)
+        yield " "
         yield from _said(content, chapter, document, format_)
         yield "\n"
 
