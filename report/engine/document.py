@@ -21,7 +21,9 @@ _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOT
 _HTML_TABLE = re.compile(r"<table.*</table>\s*(<p>[^<]*</p>)?", re.DOTALL)
 _ANNOTATION = re.compile(r"(#|//|--|%|;)\s*<\d+>\s*$", re.MULTILINE)
 # What pandoc's Typst writes otherwise than its MathML: wide, small, beside instead of below, or not at all.
-_UNEVEN = re.compile(r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))")
+_UNEVEN = re.compile(
+    r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))"
+)
 # What pandoc shows as it is written where it was meant for something else.
 _MEANT = {
     r":{3,}": "this ::: is shown as text; it begins at the left margin, with an empty line above",
@@ -221,7 +223,9 @@ def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
             problem = "LaTeX is in none of the formats; write mathematics between dollars"
             raise error(text, f"{problem}; found {text}")
         elif kind == "Math" and (found := _UNEVEN.search(node["c"][1])):
-            raise error(found[0], f"{found[0]} is not the same on paper and on the web; write it without")
+            raise error(
+                found[0], f"{found[0]} is not the same on paper and on the web; write it without"
+            )
         elif kind == "CodeBlock" and classes and (found := _ANNOTATION.search(node["c"][1])):
             raise error(found[0], "unknown annotation of code; write a comment")
         elif kind == "Image":

@@ -20,7 +20,7 @@ _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
 _SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
 _UNCLOSED = re.compile(r"(?<![\\`])`\{python\}\s")
 # A cell that stands in a quotation, a list or a definition.
-_WITHIN = re.compile(r"^\s*(?:(?:[-*+>:~]|\(?\w{1,4}[.)])[\s>]*)+(?:`{3,}|~{3,})\s*\{[a-z]")
+_WITHIN = re.compile(r"^(?:[-*+>:\s]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})\s*\{[a-z]")
 _TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>\s*$", re.I)
 _RULE = re.compile(r"^---\s*$")
 _END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
@@ -205,7 +205,9 @@ class _Reader:
         options = read_cell_options(text, self.path, line)
         if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
             number = line + text.count("\n", 0, folded.start())
-            raise at(self.path, number, "Quarto loses a caption that ends a line; write tbl-cap: >-")
+            raise at(
+                self.path, number, "Quarto loses a caption that ends a line; write tbl-cap: >-"
+            )
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
     def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
@@ -228,6 +230,9 @@ class _Reader:
                 self.divs.pop()
             else:
                 raise at(self.path, number, "this ::: closes a div that was never opened")
+        if line.startswith("#") and "{{<" in line and "{#" not in line:
+            problem = "a heading with a shortcode needs an id of its own, since Quarto's is another each time"
+            raise at(self.path, number, problem)
         # Expressions are code spans, so spans are walked through and all else is looked at.
         place = 0
         for start, end in _code_spans(line):

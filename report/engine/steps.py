@@ -45,7 +45,8 @@ def __inline(value):
         def __repr__(self):
             return text
         def _repr_markdown_(self):
-            return re.sub(r"([!-/:-@\\[-`{-~])", r"\\\\\\1", text)
+            escaped = re.sub(r"([!-/:-@\\[-`{-~])", r"\\\\\\1", text)
+            return escaped if isinstance(value, str) else re.sub(r"\\\\(['\"])", r"\\1", escaped)
     return Text()
 """
 

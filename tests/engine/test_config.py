@@ -115,7 +115,7 @@ def test_today_is_the_date_of_the_build(project):
 
 def test_a_footer_is_a_text_or_its_parts(project):
     assert read_book(project(MINIMAL + "  page-footer: All\n")).footer == "All"
-    parts = "  page-footer: {left: L, right: R, border: true}\n"
+    parts = "  page-footer: {left: L, right: R}\n"
     assert read_book(project(MINIMAL + parts)).footer == "L R"
 
 
@@ -124,11 +124,6 @@ def test_options_for_all_formats_are_below_those_of_one(project):
     book = read_book(project(MINIMAL + more))
     assert (book.html["toc"], book.typst["toc"]) == (True, False)
     assert book.pdf == "book.pdf"
-
-
-def test_a_header_for_quartos_own_pdf_is_let_be(project):
-    more = "format:\n  typst: {include-in-header: {text: '#show figure: smallcaps'}}\n"
-    assert read_book(project(MINIMAL + more)).pdf == "book.pdf"
 
 
 @pytest.fixture

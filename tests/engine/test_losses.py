@@ -77,7 +77,12 @@ def test_a_page_of_all_kinds_keeps_its_words_and_ids(project):
 # Where in the writers something gets lost, and what the build then ends with.
 LOSSES = [
     (html._Writer, "_tabset", lambda nodes: nodes[:-3], ":20: 'Water' is lost on the web"),
-    (html._Writer, "_callout", lambda nodes: [*nodes, *nodes], ":8: 'Harbour' is doubled on the web"),
+    (
+        html._Writer,
+        "_callout",
+        lambda nodes: [*nodes, *nodes],
+        ":8: 'Harbour' is doubled on the web",
+    ),
     (html._Writer, "_panel", lambda nodes: nodes[1:-1], ":23: the id 'pair' is lost on the web"),
     (html._Writer, "_float", lambda nodes: nodes[:1], "is lost on the web"),
     (pdf._Writer, "_panel", lambda nodes: nodes[:3], "'Right' is lost on paper"),
@@ -100,7 +105,12 @@ def test_what_a_writer_loses_or_doubles_ends_the_build_with_its_line(
 @pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
     ("lost", "words"),
-    [("<em>words</em>", "'words'"), ("A note.", "'note'"), ("<td>west</td>", "'west'"), ("lamp", "a picture")],
+    [
+        ("<em>words</em>", "'words'"),
+        ("A note.", "'note'"),
+        ("<td>west</td>", "'west'"),
+        ("lamp", "a picture"),
+    ],
 )
 def test_what_pandoc_loses_ends_the_build_with_its_line(project, refusal, monkeypatch, lost, words):
     pandoc = tree.pandoc
