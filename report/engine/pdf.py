@@ -287,6 +287,8 @@ class _Writer(tree.Writer):
         name = None if node["is_panel"] else LABELS[node["kind"]]
         figure = self._figure(body, node["caption"], kind, node["number"], name)
         figure[-1]["c"].append(_inline(f" <{node['id']}>"))
+        if any(part["t"] in ("Table", "CodeBlock") for part in tree.every(node["c"])):
+            figure[0] = _raw("#figure(placement: none, [")  # what floats is not broken over pages
         return figure
 
     def _figure(

@@ -45,8 +45,8 @@ def __inline(value):
         def __repr__(self):
             return text
         def _repr_markdown_(self):
-            escaped = re.sub(r"([!-/:-@\\[-`{-~])", r"\\\\\\1", text)
-            return escaped if isinstance(value, str) else re.sub(r"\\\\(['\"])", r"\\1", escaped)
+            signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # quotes of a repr are set as such
+            return re.sub(rf"([{signs}\\[-`{{-~])", r"\\\\\\1", text)
     return Text()
 """
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pneumo.base import paths
+from report.engine import known
 from report.engine.config import Author, read_book
 from report.engine.errors import RenderError
 
@@ -239,3 +241,8 @@ def test_windows_line_ends_change_nothing(project):
     path = folder / "_quarto.yml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert read_book(folder).title == "T"
+
+
+def test_the_documentation_lists_what_the_engine_knows():
+    """`python -m report.engine.known` writes it."""
+    assert known.table() in (paths.root() / "docs" / "rendering.md").read_text(encoding="utf-8")

@@ -109,16 +109,15 @@ def test_what_a_writer_loses_or_doubles_ends_the_build_with_its_line(
         ("<em>words</em>", "'words'"),
         ("A note.", "'note'"),
         ("<td>west</td>", "'west'"),
-        ("lamp", "a picture"),
+        ("<img", "a picture"),
     ],
 )
 def test_what_pandoc_loses_ends_the_build_with_its_line(project, refusal, monkeypatch, lost, words):
     pandoc = tree.pandoc
-    replaced = {"lamp": "<img "}.get(lost, lost)
-    monkeypatch.setattr(
-        tree, "pandoc",
-        lambda given, text: (
-            pandoc(given, text).replace(replaced, "<hr " if lost == "lamp" else "") if "html5" in given else pandoc(given, text)
-        ),
-    )  # fmt: skip
+
+    def losing(arguments, text):
+        written = pandoc(arguments, text)
+        return written.replace(lost, "<hr" * (lost == "<img")) if "html5" in arguments else written
+
+    monkeypatch.setattr(tree, "pandoc", losing)
     assert f"{words} is lost on the web" in refusal(one=PAGE)
