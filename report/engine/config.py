@@ -1,6 +1,5 @@
 """Reads `_quarto.yml` with its profiles, front matter and cell options; refuses by line what is not known."""
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,94 +11,27 @@ import yaml
 
 from pneumo.record import finding
 from report.engine.errors import RenderError, at
+from report.engine.known import (
+    ADDRESS,
+    CELL,
+    FOOTER,
+    FRONT_MATTER,
+    NOT_READ,
+    PROJECT,
+    fits,
+    in_words,
+    written,
+)
 from report.engine.plain import is_file, read_text
 from report.engine.plain import read_yaml as load
 
-# What each part of the project's file may hold: a dictionary goes on below, a tuple gives the values, a word
-# is one of _KINDS. What is IGNORED is for Quarto alone and changes nothing that this engine makes.
-IGNORED = "anything"
-TEXT, FLAG, NUMBER, NAMES = "a text", "true or false", "a number", "a text or a list of texts"
-LABEL, ADDRESS = "letters, digits, - and _", "an address that begins with http:// or https://"
-_KINDS: dict[str, tuple[type, ...]] = {
-    IGNORED: (object,),
-    TEXT: (str, int, float, date),
-    FLAG: (bool,),
-    NUMBER: (int, float),
-    NAMES: (str, list),
-    LABEL: (str,),
-    ADDRESS: (str,),
-    "a list of files": (list,),
-    "a text or its parts": (str, dict),
-    "a name or a list of authors": (str, dict, list),
-    "a file, a text or a list of them": (str, dict, list),
-}
-_FIGURES = {"fig-format": ("retina", "png", "svg")} | dict.fromkeys(
-    ("fig-dpi", "fig-width", "fig-height"), NUMBER
-)
-_CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG, "number-depth": NUMBER}
-_FOLDING = {"code-fold": (True, False, "show"), "code-summary": TEXT}
-_SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
-            "eval": FLAG}  # fmt: skip
-# Outputs are kept by all that they depend on, of which Quarto's own `freeze` and `cache` know a part.
-_EXECUTE = (
-    _SHOWING
-    | {"enabled": FLAG}
-    | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
-)
-# The look is that of our own page frame, and maths is MathML, which needs no script.
-_HTML = {"css": NAMES, "include-in-header": "a file, a text or a list of them", "lightbox": (False,),
-         **_CONTENTS, **_FIGURES, **_FOLDING} | dict.fromkeys(
-    ("theme", "toc-title", "toc-location", "code-tools", "code-copy", "code-overflow", "smooth-scroll",
-     "html-math-method", "link-external-newwindow", "link-external-icon", "respect-user-color-scheme",
-     "anchor-sections", "grid", "mainfont", "fontsize", "linestretch", "highlight-style", "citations-hover",
-     "footnotes-hover", "crossrefs-hover"), IGNORED
-)  # fmt: skip
-# Quarto is told of the files that lay the PDF out; here they are templates.
-_TYPST = {"papersize": TEXT, **_CONTENTS, **_FIGURES} | dict.fromkeys(
-    ("margin", "mainfont", "fontsize", "section-numbering", "columns", "keep-typ", "linestretch",
-     "include-in-header", "template-partials", "filters", "citeproc"), IGNORED
-)  # fmt: skip
-_BOOK = dict.fromkeys(
-    ("title", "subtitle", "date", "description", "abstract", "output-file", "license", "doi"), TEXT
-) | dict.fromkeys(("repo-url", "site-url"), ADDRESS) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {
-    "author": "a name or a list of authors", "chapters": "a list of files", "appendices": "a list of files",
-    "page-footer": "a text or its parts"
-} | dict.fromkeys(
-    ("page-navigation", "search", "sidebar", "downloads", "favicon", "cover-image", "sharing", "reader-mode",
-     "repo-actions", "date-format", "google-scholar"), IGNORED
-)  # fmt: skip
-_PROJECT: dict[str, Any] = {
-    "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
-                "render": IGNORED, "preview": IGNORED, "post-render": IGNORED},
-    "book": _BOOK,
-    "profile": {"default": NAMES},
-    "bibliography": NAMES,
-    "csl": TEXT,
-    "lang": TEXT,
-    "format": {"html": _HTML, "typst": _TYPST},
-    "execute": _EXECUTE,
-    "jupyter": IGNORED,
-    "engine": ("jupyter",),
-    "number-sections": FLAG,
-    "toc": FLAG,
-    "google-scholar": IGNORED,
-}  # fmt: skip
 _NAME = ("given", "family", "literal")
 _OF_AN_AUTHOR = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
 _SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
 # What is in a page's address, in a label on paper, and in a file's name on any system.
 _NAME_OF_FILE = re.compile(r"[\w][\w.-]*")
 _DOI = re.compile(r"(10\.\d{4,9}/[^\s\"'<>{}`\\]+)?")
-_ADDRESS = re.compile(r"(https?://[^\s\"'<>`\\]+)?")
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
-_FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
-    **_CONTENTS, "execute": _EXECUTE, "jupyter": IGNORED, "engine": ("jupyter",)
-}  # fmt: skip
-CELL_OPTIONS = {
-    **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES
-} | {"label": LABEL} | dict.fromkeys(
-    ("fig-cap", "tbl-cap"), TEXT
-) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -155,9 +87,11 @@ def read_book(folder: Path) -> Book:
         RenderError: no `_quarto.yml`, one that is no YAML, or one that asks for what is not known here.
     """
     path = folder / "_quarto.yml"
+    for name in filter(lambda name: (folder / name).exists(), NOT_READ):
+        raise at(folder / name, None, "Quarto reads this, and the portable engine does not")
     raw: Any = {}
     for file in project_files(folder):
-        raw = _merged(raw, read_yaml(read_text(file), file, 1, _PROJECT))
+        raw = _merged(raw, read_yaml(read_text(file), file, 1, PROJECT))
     project, book = raw.get("project") or {}, raw.get("book") or {}
     if project.get("type") != "book":
         raise _fault(path, "this engine renders projects of type book", "project")
@@ -169,9 +103,7 @@ def read_book(folder: Path) -> Book:
     html, typst = shared | _options(formats, "html"), shared | _options(formats, "typst")
     footer = book.get("page-footer") or ""
     if isinstance(footer, dict):
-        footer = " ".join(
-            str(footer[part]) for part in ("left", "center", "right") if part in footer
-        )
+        footer = " ".join(str(footer[part]) for part in FOOTER if part in footer)
     for name in _list(raw.get("bibliography")):
         if not name.endswith(".bib"):
             problem = f"the bibliography is BibTeX, in a .bib file; found {name}"
@@ -221,12 +153,12 @@ def read_book(folder: Path) -> Book:
 
 def read_front_matter(text: str, path: Path, line: int) -> dict[str, Any]:
     """A page's front matter, which begins in `line`."""
-    return read_yaml(text, path, line, _FRONT_MATTER)
+    return read_yaml(text, path, line, FRONT_MATTER)
 
 
 def read_cell_options(text: str, path: Path, line: int) -> dict[str, Any]:
     """A cell's `#|` options, without the signs, the first of which stands in `line`."""
-    return read_yaml(text, path, line, CELL_OPTIONS, "cell option")
+    return read_yaml(text, path, line, CELL, "cell option")
 
 
 def read_yaml(
@@ -255,7 +187,7 @@ def project_files(folder: Path) -> list[Path]:
     path = folder / "_quarto.yml"
     if not path.is_file():
         raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    own = read_yaml(read_text(path), path, 1, _PROJECT).get("profile") or {}
+    own = read_yaml(read_text(path), path, 1, PROJECT).get("profile") or {}
     # As with Quarto, of profiles that disagree the first one counts: it is merged last.
     names = [*reversed(finding.profiles() or _list(own.get("default")))]
     return [path, *filter(is_file, (folder / f"_quarto-{name}.yml" for name in names))]
@@ -315,40 +247,14 @@ def _refuse_unknown(
     for key, below in node.value:
         line = first_line + key.start_mark.line
         if not isinstance(key.value, str) or key.value not in known:
-            names = ", ".join(sorted(known))
+            names = ", ".join(sorted(filter(None, known)))
             raise at(path, line, f"unknown {kind} {key.value!r}; known: {names}")
         wanted, value = known[key.value], content[key.value]
         if isinstance(wanted, Mapping) and isinstance(below, yaml.MappingNode):
             _refuse_unknown(below, value, path, first_line, wanted, kind)
-        elif value is not None and not _fits(value, wanted):
-            words = _words(wanted)
-            raise at(path, line, f"{kind} {key.value!r} takes {words}; found {_written(value)}")
-
-
-def _fits(value: object, wanted: object) -> bool:
-    if isinstance(wanted, Mapping):
-        return value == "default"  # of a format
-    if isinstance(wanted, tuple):
-        return any(value == one and type(value) is type(one) for one in wanted)
-    if not isinstance(value, _KINDS[str(wanted)]):
-        return False
-    if wanted == NUMBER:
-        # To Python a truth value is a number, to YAML it is not.
-        return not isinstance(value, bool) and math.isfinite(float(str(value)))
-    if wanted == LABEL:
-        return bool(re.fullmatch(r"[\w:.-]*", str(value)))
-    return wanted != ADDRESS or bool(_ADDRESS.fullmatch(str(value)))
-
-
-def _words(wanted: object) -> str:
-    if isinstance(wanted, tuple):
-        return " or ".join(map(_written, wanted))
-    return "options of its own" if isinstance(wanted, Mapping) else str(wanted)
-
-
-def _written(value: object) -> str:
-    """A value as YAML writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        elif value is not None and not fits(value, wanted):
+            words = in_words(wanted)
+            raise at(path, line, f"{kind} {key.value!r} takes {words}; found {written(value)}")
 
 
 def _pages(path: Path, raw: Mapping[str, Any], key: str) -> tuple[Path, ...]:
@@ -444,7 +350,7 @@ def _parts_of_name(name: str) -> tuple[str, str]:
 
 
 def _url(value: object) -> str | None:
-    if value is not None and not _ADDRESS.fullmatch(str(value)):
+    if value is not None and not fits(value, ADDRESS):
         raise ValueError(f"{value!r} is not {ADDRESS}")
     return None if value is None else str(value)
 

@@ -10,26 +10,30 @@ from typing import Any
 from report.engine import tree
 from report.engine.config import Book
 from report.engine.errors import RenderError, about, at
+from report.engine.known import FOREIGN, LABELS, unknown
 from report.engine.outputs import Executed
 from report.engine.source import Page
 from report.engine.tree import Node
 
-NAMES = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
-_REFERENCE = re.compile(r"^(fig|tbl|sec|eq)-")
+_REFERENCE = re.compile(rf"^({'|'.join(LABELS)})-")
 _LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
-# Quarto numbers these too; no page of ours has any.
-_FOREIGN = re.compile(
-    r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg|nte|tip|wrn|imp|cau)-|^(Fig|Tbl|Sec|Eq)-"
-)
-# A div can be for a format; Quarto's other conditions are not known here.
-_CONDITION = re.compile(r"^(when|unless)-")
-_FORMATS = ("html", "html5", "typst", "pdf")
-_CALLOUT = re.compile(r"^callout-(?!note$|tip$|important$|warning$|caution$)")
 _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
+_HTML_TABLE = re.compile(r"<table.*</table>\s*(<p>[^<]*</p>)?", re.DOTALL)
+_ANNOTATION = re.compile(r"(#|//|--|%|;)\s*<\d+>\s*$", re.MULTILINE)
+# What pandoc's Typst writes otherwise than its MathML: wide, small, beside instead of below, or not at all.
+_UNEVEN = re.compile(
+    r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))"
+)
+# What pandoc shows as it is written where it was meant for something else.
+_MEANT = {
+    r":{3,}": "this ::: is shown as text; it begins at the left margin, with an empty line above",
+    r".*\[\^[^\]\s]+\]": "this note is nowhere written",
+    r".*\]\[[^\]\s]*\]": "this link is nowhere defined",
+}
 _NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
-_UNKNOWN = "unknown kind of label {!r}; known: fig, tbl, sec, eq"
+_UNKNOWN = f"unknown kind of label {{!r}}; known: {', '.join(LABELS)}"
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,14 @@ class Target:
     page: str  # the page's name without its ending
     is_chapter: bool = False
     is_appendix: bool = False
+    is_uncounted: bool = False  # a section without a number on a page whose sections have some
 
     @property
     def name(self) -> str:
         """What it is called in a reference."""
         if self.is_chapter:
             return "Appendix" if self.is_appendix else "Chapter"
-        return NAMES[self.kind]
+        return LABELS[self.kind]
 
     @property
     def text(self) -> str:
@@ -157,7 +162,8 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
     page = executed.page
     front_matter = page.front_matter
     is_index = page.path == book.chapters[0]
-    blocks = tree.rewrite(tree.read_markdown(executed.markdown), _html_tables)
+    blocks = tree.rewrite(tree.read_markdown(executed.markdown), _read_further)
+    _refuse_unknown(blocks, executed)
     heads = [block for block in blocks if block["t"] == "Header" and block["c"][0] == 1]
     identifier = ""
     classes: list[str] = []
@@ -195,12 +201,52 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
     )
 
 
-def _html_tables(node: Node) -> list[Node] | None:
-    """Tables that are written in HTML, read, so that paper can show them too."""
+def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
+    """Refuse what Quarto would make something of, or pandoc nothing, and this engine neither."""
+
+    def error(text: str, problem: str) -> RenderError:
+        return at(*executed.where(text), problem)
+
+    for node in tree.every(blocks):
+        kind, (_, classes, pairs) = node["t"], tree.attributes(node)
+        for name, problem in unknown(kind, classes, pairs):
+            name = next(
+                (f"{sign}{name}" for sign in (".", "") if executed.has(f"{sign}{name}")), name
+            )
+            raise error(name, f"unknown {problem}")
+        if kind == "Str":
+            for pattern, problem in _MEANT.items():
+                if re.match(pattern, node["c"]):
+                    raise error(node["c"], problem)
+        elif kind in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
+            text = node["c"][1].partition("\n")[0]
+            problem = "LaTeX is in none of the formats; write mathematics between dollars"
+            raise error(text, f"{problem}; found {text}")
+        elif kind == "Math" and (found := _UNEVEN.search(node["c"][1])):
+            raise error(
+                found[0], f"{found[0]} is not the same on paper and on the web; write it without"
+            )
+        elif kind == "CodeBlock" and classes and (found := _ANNOTATION.search(node["c"][1])):
+            raise error(found[0], "unknown annotation of code; write a comment")
+        elif kind == "Image":
+            for name in ("width", "height"):
+                length = tree.LENGTH.fullmatch(pairs.get(name, "1px"))
+                if not length or (name == "height" and length[2] == "%"):
+                    problem = f"{name} is like 300, 50%, 3in or 8cm; found {pairs[name]!r}"
+                    raise error(pairs[name], problem)
+
+
+def _read_further(node: Node) -> list[Node] | None:
+    """What pandoc leaves to its reader: HTML tables, so that paper shows them, too, and linked figures."""
     if node["t"] == "RawBlock" and node["c"][0] == "html":
         text = _AROUND_TABLES.sub("", node["c"][1]).strip()
-        if text.startswith("<table") and text.endswith("</table>"):
+        if _HTML_TABLE.fullmatch(text):
             return tree.read_html(text)
+    if node["t"] == "Para" and [part["t"] for part in node["c"]] == ["Link"]:
+        (link,) = node["c"]
+        if [part["t"] for part in link["c"][1]] == ["Image"] and link["c"][1][0]["c"][1]:
+            caption = [None, [{"t": "Plain", "c": link["c"][1][0]["c"][1]}]]
+            return [{"t": "Figure", "c": [["", [], []], caption, [{"t": "Plain", "c": [link]}]]}]
     if node["t"] == "Div" and "cell-html" in node["c"][0][1] and node["c"][1]:
         *shown, plain = node["c"][1]
         if any(block["t"] == "Table" for block in shown):
@@ -224,12 +270,13 @@ class _Numbering:
         """Number the chapter, in place."""
         chapter = self.chapter
         if chapter.id.startswith("sec-"):
-            self._define(chapter.id, "sec", chapter.number, chapter.title, is_chapter=True)
+            self._define(
+                chapter.id, "sec", chapter.number, chapter.title, is_chapter=True,
+                is_uncounted=chapter.place is None,
+            )  # fmt: skip
         chapter.blocks = self._blocks(chapter.blocks)
         for node in tree.every(chapter.blocks):
-            label, classes, _ = tree.attributes(node)
-            if node["t"] == "Span" and {"content-visible", "content-hidden"} & set(classes):
-                raise chapter.error("{.content-", "a condition is a div's here, and no span's")
+            label, _, _ = tree.attributes(node)
             if node["t"] == "Str" and (found := _LABEL.match(node["c"])):
                 label = found[1]
             elif not label.startswith(("fig-", "tbl-")) or label in self.targets:
@@ -245,7 +292,7 @@ class _Numbering:
         identifier, classes, pairs = tree.attributes(node)
         kind, hyphen, _ = identifier.partition("-")
         kind = kind if hyphen else ""
-        if _FOREIGN.match(identifier):
+        if FOREIGN.match(identifier):
             raise self.chapter.error(identifier, _UNKNOWN.format(identifier))
         if node["t"] == "Header":
             return self._heading(node)
@@ -262,11 +309,14 @@ class _Numbering:
 
     def _div(self, node: Node, kind: str) -> Node:
         identifier, classes, pairs = tree.attributes(node)
-        wrong = [name for name in pairs if name.startswith("layout") and name != "layout-ncol"]
-        wrong += [name for name in pairs if _CONDITION.match(name) and pairs[name] not in _FORMATS]
-        wrong += [name for name in classes if _CALLOUT.match(name) and "callout" not in classes]
-        if wrong:
-            raise self.chapter.error(wrong[0], f"unknown {wrong}")
+        if "panel-tabset" in classes and not (node["c"][1] and node["c"][1][0]["t"] == "Header"):
+            raise self.chapter.error(
+                "panel-tabset", "a tabset begins with the heading of its first tab"
+            )
+        if "title" in pairs and node["c"][1] and node["c"][1][0]["t"] == "Header":
+            raise self.chapter.error(
+                pairs["title"], "two titles, an attribute and a heading; leave one"
+            )
         self._columns(pairs)
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
@@ -280,16 +330,10 @@ class _Numbering:
         # The headings of tabs and callouts are titles: only below them are there sections.
         titles = "panel-tabset" in classes or any(name.startswith("callout-") for name in classes)
         parts = [
-            block
-            if titles and block["t"] == "Header" and self._is_title(block, blocks)
-            else self._block(block)
+            block if titles and tree.is_title(block, blocks) else self._block(block)
             for block in blocks
         ]
         return {"t": "Div", "c": [node["c"][0], parts]}
-
-    def _is_title(self, header: Node, blocks: list[Node]) -> bool:
-        """Whether a heading is of the level with which its tabset or callout begins."""
-        return blocks[0]["t"] == "Header" and bool(header["c"][0] == blocks[0]["c"][0])
 
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
@@ -301,7 +345,8 @@ class _Numbering:
             number = ".".join([self.chapter.number, *map(str, self.sections[1:level])])
         # The front page keeps its own heading, which is defined as the chapter's.
         if identifier.startswith("sec-") and identifier != self.chapter.id:
-            self._define(identifier, "sec", number, title)
+            uncounted = "unnumbered" in classes or bool(self.chapter.number)
+            self._define(identifier, "sec", number, title, is_uncounted=uncounted)
         if "unlisted" not in classes:
             self.chapter.toc.append(
                 {"id": identifier, "level": level, "number": number, "title": title}
@@ -367,7 +412,7 @@ class _Numbering:
 
     def _define(
         self, identifier: str, kind: str, number: str | None, title: list[Node] | None = None,
-        is_chapter: bool = False,
+        is_chapter: bool = False, is_uncounted: bool = False,
     ) -> None:  # fmt: skip
         if identifier in self.targets:
             first = self.targets[identifier].page
@@ -378,7 +423,7 @@ class _Numbering:
             raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
             identifier, kind, number, title or [], self.chapter.slug, is_chapter,
-            self.chapter.is_appendix,
+            self.chapter.is_appendix, is_uncounted,
         )  # fmt: skip
 
 
@@ -392,7 +437,7 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
     if node["t"] != "Cite":
         return None
     cited = [citation["citationId"] for citation in node["c"][0]]
-    for name in filter(_FOREIGN.match, cited):
+    for name in filter(FOREIGN.match, cited):
         raise chapter.error(f"@{name}", _UNKNOWN.format(name))
     if not any(_REFERENCE.match(name) for name in cited):
         return None
@@ -402,14 +447,20 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
         if not _REFERENCE.match(name):
             problem = f"references and citations can't share one bracket: {', '.join(cited)}"
             raise chapter.error(f"@{name}", problem)
-        if name not in document.targets:
+        target = document.targets.get(name)
+        if target is None:
             raise chapter.error(f"@{name}", f"cross-reference to @{name}, which is nowhere defined")
+        if target.number is None and target.is_uncounted:
+            problem = f"{name} has no number; link to it as [words](#{name})"
+            raise chapter.error(f"@{name}", problem)
+        if citation["citationSuffix"]:
+            problem = "Quarto drops what is behind a label in brackets; write it behind the bracket"
+            raise chapter.error(f"@{name}", problem)
         # [-@fig-a] is its bare number, [Panel @fig-a] goes by another name.
         prefix = tree.text_of(citation["citationPrefix"]).strip()
         bare = citation["citationMode"]["t"] == "SuppressAuthor"
         inlines += [{"t": "Str", "c": ","}, {"t": "Space"}] if place else []
-        inlines.append({"t": "Reference", "id": name, "name": "" if bare else prefix or None})
-        inlines += citation["citationSuffix"]
+        inlines.append({"t": "Reference", "id": name, "name": prefix or ("" if bare else None)})
     return inlines
 
 

@@ -1,17 +1,20 @@
 """Writes a numbered chapter as HTML with Quarto's class names."""
 
 import html as escaping
+import re
 from pathlib import PurePosixPath
 from typing import Any
 
 from report.engine import tree
 from report.engine.config import Book
-from report.engine.document import NAMES, Chapter, Document, Target
+from report.engine.document import Chapter, Document
 from report.engine.errors import about
+from report.engine.known import LABELS
 from report.engine.outputs import size_of
 from report.engine.plain import read_text
 from report.engine.tree import Node
 
+_PAGE = re.compile(r"""(\shref=["'][^"':]+)\.qmd(["'#])""")
 WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 
@@ -28,7 +31,7 @@ def write_inlines(inlines: list[Node]) -> str:
     """A heading's or a caption's words."""
     if not inlines:
         return ""
-    return tree.write([{"t": "Plain", "c": inlines}], ["-t", "html5"], {}).strip()
+    return tree.write([{"t": "Plain", "c": inlines}], ["-t", "html5", "--mathml"], {}).strip()
 
 
 def arguments(book: Book) -> list[str]:
@@ -100,23 +103,24 @@ class _Writer(tree.Writer):
         return [self.words(tree.within(node, self.blocks))]
 
     def _special_div(self, node: Node) -> list[Node] | None:
-        _, classes, pairs = tree.attributes(node)
+        identifier, classes, pairs = tree.attributes(node)
         content = node["c"][1]
         callout = tree.callout(node)
         if callout:
-            return self._callout(callout, classes, pairs)
+            return self._callout(callout, identifier, classes, pairs)
         if "panel-tabset" in classes:
-            return self._tabset(content)
+            return self._tabset(content, identifier)
         if "cell-fold" in classes:
             state = " open" if pairs.get("state") == "open" else ""
             summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
             opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
             return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
-            return self.blocks(content) if tree.is_visible(node, "html") else []
+            visible = self.blocks(content) if tree.is_visible(node, "html") else []
+            return [{"t": "Div", "c": [[identifier, [], []], visible]}] if identifier else visible
         columns = tree.columns(pairs)
         if columns:
-            return self._panel(content, columns)
+            return self._panel(content, columns, identifier)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
             lazy = tree.rewrite(content, self._put_off)
@@ -134,22 +138,22 @@ class _Writer(tree.Writer):
             known |= size_of(read_text(drawing))
         return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
 
-    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
+    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> list[Node]:
         """Blocks side by side."""
         cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
-        opening = f'<div class="quarto-layout-panel" style="--columns: {columns}">'
+        opening = f'<div{_id(identifier)} class="quarto-layout-panel" style="--columns: {columns}">'
         return [_raw(opening), *cells, _raw("</div>")]
 
     def _callout(
-        self, callout: tree.Callout, classes: list[str], pairs: dict[str, str]
+        self, callout: tree.Callout, identifier: str, classes: list[str], pairs: dict[str, str]
     ) -> list[Node]:
-        kind, title, content = callout
+        kind, title, content, heading = callout
         simple = pairs.get("appearance") in ("simple", "minimal")
         more = escaping.escape(" ".join(c for c in classes if not c.startswith("callout-")))
         style = escaping.escape(pairs.get("appearance", "default"))
         outer = f"callout callout-style-{style} callout-{kind}"
         outer += "" if simple and not title else " callout-titled"
-        parts = [_raw(f'<div class="{outer} {more}">'.replace(' ">', '">'))]
+        parts = [_raw(f'<div{_id(identifier)} class="{outer} {more}">'.replace(' ">', '">'))]
         collapsible = "collapse" in pairs
         self.callouts += 1
         body_id = f"callout-{self.callouts}"
@@ -165,44 +169,48 @@ class _Writer(tree.Writer):
                 f'<i class="callout-icon"></i></div><div class="callout-title-container">{name}'
             )
             text = self.inlines(title or tree.words(kind.capitalize()))
-            parts.append(_line(opening, text, "</div></div>"))
+            named = f"<span{_id(heading)}>" if heading else ""
+            parts.append(_line(opening, named, text, "</span>" if named else "", "</div></div>"))
         wrap = f'<div id="{body_id}" class="callout-collapse">' if collapsible else ""
         parts.append(_raw(f'{wrap}<div class="callout-body-container callout-body">'))
         closing = "</div></div>" + ("</div>" if collapsible else "")
         return [*parts, *self.blocks(content), _raw(closing)]
 
-    def _tabset(self, blocks: list[Node]) -> list[Node]:
-        tabs: list[tuple[list[Node], list[Node]]] = []
+    def _tabset(self, blocks: list[Node], identifier: str) -> list[Node]:
+        tabs: list[tuple[Node, list[Node]]] = []
         for block in blocks:
-            if block["t"] == "Header":
-                tabs.append((block["c"][2], []))
-            elif tabs:
+            if tree.is_title(block, blocks):
+                tabs.append((block, []))
+            else:
                 tabs[-1][1].append(block)
         self.tabsets += 1
         bar: list[str | list[Node]] = []
         panes: list[Node] = []
-        for place, (title, content) in enumerate(tabs, start=1):
+        for place, (head, content) in enumerate(tabs, start=1):
             name = f"tabset-{self.tabsets}-{place}"
             active = " active" if place == 1 else ""
             bar += [
                 f'<li class="nav-item" role="presentation"><a class="nav-link{active}" role="tab" '
                 f'id="{name}-tab" href="#{name}" aria-controls="{name}" '
                 f'aria-selected="{str(place == 1).lower()}">',
-                self.inlines(title),
+                self.inlines(head["c"][2]),
                 "</a></li>",
             ]
             opening = (
                 f'<div id="{name}" class="tab-pane{active}" role="tabpanel" '
                 f'aria-labelledby="{name}-tab">'
             )
-            panes += [_raw(opening), *self.blocks(content), _raw("</div>")]
-        opening = '<div class="panel-tabset"><ul class="nav nav-tabs" role="tablist">'
-        head = _line(opening, *bar, '</ul><div class="tab-content">')
-        return [head, *panes, _raw("</div></div>")]
+            named = [_raw(f"<div{_id(head['c'][1][0])}></div>")]
+            panes += [_raw(opening), *named, *self.blocks(content), _raw("</div>")]
+        opening = (
+            f'<div{_id(identifier)} class="panel-tabset"><ul class="nav nav-tabs" role="tablist">'
+        )
+        line = _line(opening, *bar, '</ul><div class="tab-content">')
+        return [line, *panes, _raw("</div></div>")]
 
     def _float(self, node: Node) -> list[Node]:
         identifier, kind, number = node["id"], node["kind"], node["number"]
-        label = number if node["is_panel"] else f"{NAMES[kind]}\N{NO-BREAK SPACE}{number}"
+        label = number if node["is_panel"] else f"{LABELS[kind]}\N{NO-BREAK SPACE}{number}"
         if node["caption"]:
             label += " " if node["is_panel"] else ": "
         place = "top" if kind == "tbl" else "bottom"
@@ -212,24 +220,25 @@ class _Writer(tree.Writer):
         )
         caption = _line(opening, self.inlines(node["caption"]), "</figcaption>")
         columns = node["columns"]
+        body = tree.rewrite(node["c"], _without_words)
         content = [
             _raw(f'<div aria-describedby="{identifier}-caption-text">'),
-            *(self._panel(node["c"], columns) if columns else self.blocks(node["c"])),
+            *(self._panel(body, columns) if columns else self.blocks(body)),
             _raw("</div>"),
         ]
         start = (
             f'<div id="{identifier}" class="quarto-float quarto-figure quarto-figure-center anchored">\n'
             f'<figure class="quarto-float quarto-float-{kind} figure">'
         )
-        body = [caption, *content] if kind == "tbl" else [*content, caption]
-        return [_raw(start), *body, _raw("</figure>\n</div>")]
+        parts = [caption, *content] if kind == "tbl" else [*content, caption]
+        return [_raw(start), *parts, _raw("</figure>\n</div>")]
 
     def _plain_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
         caption = self.inlines(tree.inlines(node["c"][1][1]))
         return [
             _raw('<div class="quarto-figure"><figure class="figure">'),
-            *self.blocks(node["c"][2]),
+            *self.blocks(tree.rewrite(node["c"][2], _without_words)),
             _line("<figcaption>", caption, "</figcaption>"),
             _raw("</figure></div>"),
         ]
@@ -253,6 +262,8 @@ class _Writer(tree.Writer):
             return [opening, *node["c"], tree.raw_inline("html", number)]
         if node["t"] == "Image":
             return tree.raw_inline("html", image(node))
+        if node["t"] in ("RawInline", "RawBlock") and node["c"][0] == "html":
+            return {"t": node["t"], "c": ["html", _PAGE.sub(r"\1.html\2", node["c"][1])]}
         if node["t"] == "Link":
             attributes_, text, (url, title) = node["c"]
             return {"t": "Link", "c": [attributes_, text, [web_address(url), title]]}
@@ -260,25 +271,42 @@ class _Writer(tree.Writer):
 
     def _reference(self, node: Node) -> str:
         target = self.document.targets[node["id"]]
-        # From a page without numbers Quarto names a section by its title.
-        by_title = target.kind == "sec" and self.chapter.number is None
-        text = target.heading if by_title else reference_text(target, node["name"])
+        text = reference_text(node, self.document, self.chapter)
         address = "" if target.page == self.chapter.slug else f"{target.page}.html"
         if not target.is_chapter or not address:
             address += f"#{target.id}"
         return f'<a href="{address}" class="quarto-xref">{escaping.escape(text)}</a>'
 
 
-def reference_text(target: Target, name: str | None) -> str:
-    """A reference's words: its own, those it was given in brackets, or the bare number."""
+def reference_text(node: Node, document: Document, chapter: Chapter | None) -> str:
+    """A reference's words: its own, those it was given in brackets, or the bare number.
+
+    Args:
+        node: the reference.
+        document: what it can point to.
+        chapter: the web's page on which it stands; None for paper.
+    """
+    target, name = document.targets[node["id"]], node["name"]
+    if chapter and target.kind == "sec" and chapter.number is None:
+        return target.heading  # from a page without numbers Quarto names a section by its title
     if name is None or target.number is None:
         return target.text
     return f"{name}\N{NO-BREAK SPACE}{target.number}" if name else target.number
 
 
+def _id(identifier: str) -> str:
+    """An id as an attribute, where there is one."""
+    return f' id="{escaping.escape(identifier)}"' if identifier else ""
+
+
+def _without_words(node: Node) -> Node | None:
+    """A figure's picture without the words that are its caption."""
+    return {"t": "Image", "c": [node["c"][0], [], node["c"][2]]} if node["t"] == "Image" else None
+
+
 def image(node: Node) -> str:
     """An image as HTML, with the alternative text that `fig-alt` gives, or its caption's words."""
-    (identifier, classes, pairs), text, (source, _) = node["c"]
+    (identifier, classes, pairs), text, (source, title) = node["c"]
     given = dict(pairs)
     alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
     sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
@@ -287,7 +315,8 @@ def image(node: Node) -> str:
         "src": source,
         "class": " ".join(["img-fluid", "figure-img", *classes]),
         "id": identifier or None,
-        "alt": alt if "fig-alt" in given or "alt" in given else None,
+        "alt": alt if alt or "fig-alt" in given or "alt" in given else None,
+        "title": title or None,
         "loading": given.get("loading"),
         **{name: value for name, value in sizes.items() if value.isdecimal()},
         "style": "; ".join(styles) or None,

@@ -11,11 +11,20 @@ from xml.etree import ElementTree
 from pneumo.base import paths
 from report.engine.config import Book
 from report.engine.errors import RenderError, at
+from report.engine.known import FOREIGN, LABELS
 from report.engine.source import Cell, Inline, Page
 from report.engine.steps import PREPARING, options_of, steps_of
 
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What steers a terminal: colours, the cursor, links, character sets.
+COLOUR = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z=>^-~])"
+)
 _LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
+_PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
+_SHOWN = {*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain"}
+_STYLED = re.compile(r"#T_\w+[^{}<]*\{|\sstyle=\"(?!text-align: \w+;?\")|\s(bgcolor|color)=")
+# What Quarto reads as a list or a heading in a table's caption, and loses.
+_MARKED = re.compile(r"(\(?(\d+|[a-zA-Z]|[ivxlcdm]+|#|@\w*)[.)]|[-+*]|#{1,6}|>)\s")
 _PIXELS_A_POINT = 4 / 3
 Outputs = list[list[dict[str, Any]]]  # a list a piece of code
 _REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as Quarto, which names matplotlib's
@@ -30,6 +39,10 @@ class Executed:
     markdown: str
     files: Mapping[str, bytes]  # by path relative to the site
     printed: tuple[tuple[str, Cell | Inline], ...] = ()  # what came out of each cell, for errors
+
+    def has(self, text: str) -> bool:
+        """Whether the page or what its cells print holds a text."""
+        return bool(self.page.where(text)) or any(text in output for output, _ in self.printed)
 
     def where(self, text: str) -> tuple[Path, int | None]:
         """The file and line in which `text` stands, or those of the cell that printed it."""
@@ -92,6 +105,22 @@ class _Cell:
         self.label = str(self.options.get("label") or "")
         self.kind = self.label.partition("-")[0]
         self.as_is = self.options.get("output") == "asis"
+        own, wrong = cell.options, ""
+        if FOREIGN.match(self.label):
+            wrong = f"unknown kind of label {self.label!r}; known: {', '.join(LABELS)}"
+        for name in own:
+            kind = name[:3]
+            if name in ("fig-cap", "tbl-cap") and self.kind in ("fig", "tbl") and kind != self.kind:
+                wrong = f"{name} and a label that begins with {self.kind}-; one of them is wrong"
+        if "tbl-cap" in own and self.kind != "tbl":
+            wrong = "a table's caption takes a label that begins with tbl-"
+        if "fig-subcap" in own and self.kind != "fig":
+            wrong = "fig-subcap takes a label that begins with fig-"
+        caption = str(own.get("tbl-cap") or "")
+        if _MARKED.match(caption) or "\n" in caption:
+            wrong = "Quarto loses a table's caption that begins as a list or has several lines"
+        if wrong:
+            raise self.fault(wrong)
 
     def fault(self, problem: str) -> RenderError:
         """An error in this cell."""
@@ -106,6 +135,8 @@ class _Cell:
         if options.get("output", True) is not False:
             shown.append(self._outputs(outputs))
         body = "\n\n".join(part for part in shown if part)
+        if "{{<" in body:
+            raise self.fault("a shortcode in what the cell shows, which Quarto replaces")
         if not body:
             return "\n"
         if self.as_is:  # headings in it are the page's own
@@ -125,6 +156,10 @@ class _Cell:
         """All outputs in their order, as a numbered figure or table where the label asks for one."""
         if any(map(_is_picture, outputs)):
             outputs = [output for output in outputs if not _is_repr(output)]
+        elif outputs:
+            for name in ("fig-cap", "fig-alt", "fig-subcap", "layout-ncol"):
+                if self.cell.options.get(name) and self.kind != "fig":
+                    raise self.fault(f"{name} is a figure's, and the cell shows none")
         try:
             pictures = [self._store(output) for output in outputs if _is_picture(output)]
         except (ValueError, TypeError, AttributeError) as error:
@@ -135,6 +170,7 @@ class _Cell:
         tables: list[str] = []
         for output in outputs:
             if _is_picture(output):
+                self._refuse_kinds(output["data"])
                 if together:
                     parts += [self._group(images)] if images else []
                     images = []
@@ -204,32 +240,49 @@ class _Cell:
         stem = f"{self.label or 'cell'}-output-{page.count}"
         path = f"{page.page.path.stem}_files/figure-html/{stem}"
         data = output["data"]
-        if "image/svg+xml" in data:
-            drawing = _text(data["image/svg+xml"])
-            if not _is_drawing(drawing):
+        kinds = [kind for kind in _PICTURES if kind in data]
+        for kind in kinds:
+            text = _text(data[kind])
+            if kind == "image/svg+xml" and not _is_drawing(text):
                 raise self.fault("the cell shows an SVG that is none")
-            page.files[f"{path}.svg"] = drawing.encode()
-        if "image/png" not in data:
-            size = size_of(drawing)
-            return f"{path}.svg", " ".join(f'{name}="{value}"' for name, value in size.items())
-        page.files[f"{path}.png"] = base64.b64decode(_text(data["image/png"]))
-        size = (output.get("metadata") or {}).get("image/png", {})
-        return f"{path}.png", " ".join(f'{name}="{int(value)}"' for name, value in size.items())
+            content = text.encode() if kind == "image/svg+xml" else base64.b64decode(text)
+            page.files[f"{path}.{_PICTURES[kind]}"] = content
+        chosen = kinds[0]  # an SVG beside it is paper's
+        size = (output.get("metadata") or {}).get(chosen, {})
+        if chosen == "image/svg+xml":
+            size = size_of(_text(data[chosen]))
+        attributes = " ".join(f'{name}="{int(float(value))}"' for name, value in size.items())
+        return f"{path}.{_PICTURES[chosen]}", attributes
 
     def _display(self, data: Mapping[str, Any]) -> str:
         """A displayed object in the richest form that both the web and paper can show."""
+        self._refuse_kinds(data)
         if "text/markdown" in data or "text/latex" in data:
             body = _text(data.get("text/markdown", data.get("text/latex")))
             return body if self.as_is else _shown(body)
         plain = _text(data.get("text/plain", ""))
         if "text/html" in data:
             # Of HTML paper shows tables alone; what else there is, it shows as text.
-            html = _fenced(_text(data["text/html"]), "{=html}")
+            html = _text(data["text/html"])
+            if "<table" in html and _STYLED.search(html):
+                raise self.fault(
+                    "the cell shows a table with colours or styles, which paper would lose"
+                )
+            html = _fenced(html, "{=html}")
             text = _fenced(plain, "{.cell-plain}")
             return _shown(f"{html}\n\n{text}", ".cell-html")
         if not plain:
             raise self.fault(f"the cell shows {', '.join(data)}, which no page can hold")
         return plain if self.as_is else _verbatim(plain, "display")
+
+    def _refuse_kinds(self, data: Mapping[str, Any]) -> None:
+        """An object that Quarto would show in a way that this engine does not know, or by its HTML."""
+        foreign = [kind for kind in data if kind not in _SHOWN]
+        if "text/html" in data:
+            foreign += [kind for kind in data if kind not in ("text/html", "text/plain")]
+        if foreign:
+            problem = "which no page can hold; show HTML, Markdown or a picture alone"
+            raise self.fault(f"the cell shows {', '.join(data)}, {problem}")
 
 
 def _is_drawing(text: str) -> bool:
@@ -259,7 +312,7 @@ def _words(data: Mapping[str, Any], inline: Inline) -> str:
 
 def _is_picture(output: Any) -> bool:
     data = output.get("data", {})
-    return "image/png" in data or "image/svg+xml" in data
+    return not _PICTURES.keys().isdisjoint(data)
 
 
 def _is_repr(output: Any) -> bool:

@@ -11,15 +11,17 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from urllib.parse import unquote
 
-from report.engine import tree
+from report.engine import losses, tree
 from report.engine.cache import Cache, key_of
 from report.engine.config import Book
-from report.engine.document import NAMES, Chapter, Document
+from report.engine.document import Chapter, Document
 from report.engine.errors import RenderError, about
 from report.engine.html import WEB, arguments, metadata, reference_text
+from report.engine.known import LABELS
 from report.engine.plain import templates_in
 from report.engine.tree import Node
 
+_NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _POINTS = 0.75  # of a CSS pixel
 # Divs for which the layout has a function.
 _CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
@@ -39,7 +41,6 @@ except (RuntimeError, typst.TypstError) as error:
 # A layout names several fonts, of which the first that is there is taken.
 _HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # what follows in the source is of the page that is named behind it
-_LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELD = re.compile(r"\.\w")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -120,8 +121,10 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
         for chapter in document.chapters:
             if slugs and chapter.slug == slugs[-1]:
                 picture = re.search(r'image\("/([^"]+)"', above[-1])
-                text = picture[1] if picture else above[-1].strip()
-                return chapter.error(text or chapter.slug, f"Typst: {said}")
+                near = re.findall(r"[^\W_][\w-]+", " ".join(above[-8:]))
+                texts = [picture[1] if picture else above[-1].strip(), *reversed(near)]
+                text = next(filter(chapter.executed.has, filter(None, texts)), chapter.slug)
+                return chapter.error(text, f"Typst: {said}")
     return RenderError(f"Typst: {said}")
 
 
@@ -175,6 +178,7 @@ class _Writer(tree.Writer):
         self.document, self.book, self.files, self.folder = document, book, files, folder
         self.here = document.chapters[0]
         self.in_panel = False
+        self.in_sentence = False
         self.labels = {
             chapter.slug: chapter.id or f"page-{chapter.slug}" for chapter in document.chapters
         }
@@ -193,7 +197,8 @@ class _Writer(tree.Writer):
         if chapter.place and chapter.number:
             place = chapter.place
             before = int(place) - 1 if place.isdigit() else ascii_uppercase.index(place)
-            result.append(_raw(f"#counter(heading).update({before})"))
+            # The front page's own heading is the book's title.
+            result.append(_raw(f"#counter(heading).update({before + chapter.is_index})"))
         if chapter.place == "A":
             result.append(_raw('#set heading(numbering: "A.1")'))
         if not chapter.is_index:
@@ -203,7 +208,9 @@ class _Writer(tree.Writer):
             if chapter.page.front_matter.get("subtitle"):
                 words = tree.read_inlines(str(chapter.page.front_matter["subtitle"]))
                 result.append({"t": "Para", "c": self.inlines(words)})
-        return result + self.blocks(chapter.blocks)
+        blocks = self.blocks(chapter.blocks)
+        losses.check_paper(chapter, self.document, blocks)
+        return result + blocks
 
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
@@ -222,13 +229,18 @@ class _Writer(tree.Writer):
         if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
             name = "source" if "cell-code" in classes else "output"
             return self._wrapped(f"#cell-{name}[", [node], "]")
+        if kind in ("Para", "Plain"):
+            self.in_sentence = any(part["t"] not in _NO_WORDS for part in node["c"])
+            words = self.words(node)
+            self.in_sentence = False
+            return [words]
         return [self.words(tree.within(node, self.blocks))]
 
     def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
         content = list(node["c"][1])
         callout = tree.callout(node)
         if callout:
-            kind, title, body = callout
+            kind, title, body, _ = callout
             words = self.inlines(title or tree.words(kind.capitalize()))
             opening = _inline(f'#callout(kind: "{kind}", title: [')
             head = {"t": "Para", "c": [opening, *words, _inline("], body: [")]}
@@ -272,9 +284,11 @@ class _Writer(tree.Writer):
         kind = f"{'sub' if node['is_panel'] else ''}float-{node['kind']}"
         columns = node["columns"]
         body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
-        name = None if node["is_panel"] else NAMES[node["kind"]]
+        name = None if node["is_panel"] else LABELS[node["kind"]]
         figure = self._figure(body, node["caption"], kind, node["number"], name)
         figure[-1]["c"].append(_inline(f" <{node['id']}>"))
+        if any(part["t"] in ("Table", "CodeBlock") for part in tree.every(node["c"])):
+            figure[0] = _raw("#figure(placement: none, [")  # what floats is not broken over pages
         return figure
 
     def _figure(
@@ -296,7 +310,7 @@ class _Writer(tree.Writer):
 
     def change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
-            words = reference_text(self.document.targets[node["id"]], node["name"])
+            words = reference_text(node, self.document, None)
             return _link(node["id"], tree.words(words))
         if node["t"] == "Equation":
             opening = f'#math.equation(block: true, numbering: _ => "({node["number"]})", ['
@@ -345,16 +359,27 @@ class _Writer(tree.Writer):
             (self.folder / chosen).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / chosen).write_bytes(original.read_bytes())
         alt = given.get("fig-alt") or tree.text_of(text)
-        width = given.get("width", "")
-        size = ""
-        for name in ("width", "height"):
-            if length := _LENGTH.fullmatch(given.get(name, "")):
-                points = f"{float(length[1]) * _POINTS:.1f}pt"
-                size += f", {name}: {points if length[2] == 'px' else length[0]}"
-        if width.isdecimal() and not chosen.endswith(".svg"):  # a drawing has its size in points
-            wide = int(width) * _POINTS >= _TEXT_WIDTH or self.in_panel
-            size = f", width: {'100%' if wide else f'{int(width) * _POINTS:.1f}pt'}"
-        return f"#image({string('/' + chosen)}, alt: {string(alt)}{size})"
+        sizes = self._sizes(given, chosen)
+        if len(sizes) == 2:
+            sizes["fit"] = '"stretch"'  # as a browser does
+        more = "".join(f", {name}: {value}" for name, value in sizes.items())
+        picture = f"image({string('/' + chosen)}, alt: {string(alt)}{more})"
+        return f"#box({picture})" if self.in_sentence else f"#{picture}"
+
+    def _sizes(self, given: Mapping[str, str], source: str) -> dict[str, str]:
+        """Width and height of a picture; of what a cell drew the width, and of its drawings neither."""
+        sizes = {}
+        for name in ("width",) if source in self.files else ("width", "height"):
+            length = tree.LENGTH.fullmatch(given.get(name, ""))
+            if not length or (source in self.files and source.endswith(".svg")):
+                continue
+            sizes[name] = length[0]
+            if length[2] in (None, "px"):
+                points = float(length[1]) * _POINTS
+                wide = (name == "width" and "height" not in given) or source in self.files
+                wide = wide and (points >= _TEXT_WIDTH or self.in_panel)
+                sizes[name] = "100%" if wide else f"{points:.1f}pt"
+        return sizes
 
 
 def _own_id(chapter: Chapter, identifier: str) -> str:

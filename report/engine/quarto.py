@@ -80,7 +80,8 @@ def render(
         RenderError: Quarto is not there, too old, or fails.
     """
     program = require()
-    output = (output or read_book(project).output).resolve()
+    book = read_book(project)
+    output = (output or book.output).resolve()
     # Quarto looks at a page's own file, not at what the page includes.
     included = [path.read_bytes() for path in sorted(project.rglob("_*.qmd"))]
     _thaw(project, key_of(inputs(project, output), included, version(program)), fresh)
@@ -89,9 +90,12 @@ def render(
         # A page that is not frozen runs in a new kernel, and not in one that has run another one.
         command += ["--no-cache", "--metadata", "freeze:auto", "--no-execute-daemon"]
         environment = {**os.environ, "QUARTO_PYTHON": sys.executable}
-        result = subprocess.run(command, env=environment, check=False)
-        if result.returncode:
-            raise RenderError(f"quarto render ended with status {result.returncode}; see above")
+        # A call for each format: of two at once Quarto renders every page for each of them, and over again.
+        for name in book.metadata.get("format") or ("html",):
+            options = ["--to", name, "--no-clean"]
+            result = subprocess.run([*command, *options], env=environment, check=False)
+            if result.returncode:
+                raise RenderError(f"quarto render ended with status {result.returncode}; see above")
         if finish:
             finish(building)
     return output

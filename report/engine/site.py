@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from markupsafe import Markup
 
 from pneumo.base import storage
-from report.engine import html, tree
+from report.engine import html, losses, tree
 from report.engine.cache import Cache
 from report.engine.config import Book, place_of, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
@@ -25,6 +25,7 @@ from report.engine.pdf import write_pdf
 from report.engine.plain import is_file, read_text, templates_in
 from report.engine.source import read_page
 
+_FILES = re.compile(r"""\s(?:src|href|poster)=["']([^"'#?]+)""")  # that HTML names
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 
 
@@ -108,6 +109,7 @@ def _write_pages(
     bodies = tree.each(partial(html.write_body, document=document, book=book), document.chapters)
     for place, (chapter, body) in enumerate(zip(document.chapters, bodies, strict=True)):
         with about(chapter.page.path):
+            losses.check_page(chapter, document, body)
             text = template.render(_context(document, place, book, body))
         (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
         search += _search_entries(chapter)
@@ -124,6 +126,9 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
     for chapter in document.chapters:
         shown = {image["c"][2][0]: "picture" for image in tree.every(chapter.blocks, "Image")}
         linked = {link["c"][2][0]: "file" for link in tree.every(chapter.blocks, "Link")}
+        for node in tree.every(chapter.blocks):
+            if node["t"] in ("RawBlock", "RawInline") and node["c"][0] == "html":
+                linked |= dict.fromkeys(_FILES.findall(node["c"][1]), "file")
         for name in {**linked, **shown}:
             source = file_of(name, book.folder)
             if name in files:
@@ -198,7 +203,9 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
         "number": f"Appendix {chapter.number} —" if chapter.is_appendix else chapter.number,
         "title": Markup.escape(book.title) if chapter.is_index else title,
         "description": front_matter.get("description") or book.description,
-        "subtitle": front_matter.get("subtitle") or "",
+        "subtitle": Markup(
+            html.write_inlines(tree.read_inlines(str(front_matter.get("subtitle") or "")))
+        ),
         "is_index": chapter.is_index,
         "toc": _toc(chapter, depth) if options.get("toc", True) else [],
         "body": Markup(body),

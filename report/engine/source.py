@@ -8,16 +8,23 @@ from typing import Any
 
 from report.engine.config import read_cell_options, read_front_matter
 from report.engine.errors import at
+from report.engine.known import SHORTCODES
 from report.engine.plain import is_file, read_text
 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
 _CELL = re.compile(r"^\{python\}\s*$")
 _DIV = re.compile(r"^\s*(:{3,})\s*(.*)$")
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
+# Quarto runs expressions in longer code spans, too, and those of other languages where it can.
+_OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
+_SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
 _UNCLOSED = re.compile(r"(?<![\\`])`\{python\}\s")
-_QUOTED_CELL = re.compile(r"^\s*(?:>|[-*+]\s+>)[>\s]*(?:`{3,}|~{3,})\s*\{python")
+# A cell that stands in a quotation, a list or a definition.
+_WITHIN = re.compile(r"^(?:[-*+>:\s]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})\s*\{[a-z]")
+_TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>\s*$", re.I)
 _RULE = re.compile(r"^---\s*$")
 _END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
+_INDENTED = "a cell begins at the left margin, and stands in no list, quotation or definition"
 MOST_INCLUSIONS = 1000  # of one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
@@ -104,6 +111,7 @@ class _Reader:
         self.inclusions = inclusions  # all of the page's so far
         self.pieces: list[Piece] = []
         self.divs: list[int] = []  # the lines of the divs that are open
+        self.comment: int | None = None  # the line of the comment that is open
 
     def read(self, lines: list[str], first: int) -> list[Piece]:
         place = 0
@@ -111,13 +119,20 @@ class _Reader:
             fence = _FENCE.match(lines[place])
             if _RULE.match(lines[place]):
                 self._refuse_metadata(lines, place, first)
-            if fence:
+            if self.comment is not None:
+                self._comment(lines[place], first + place)
+                place += 1
+            elif _TABLE.match(lines[place]):
+                place = self._table(lines, place, first)
+            elif fence:
                 place = self._fenced(lines, place, first, fence)
             else:
                 self._prose(lines[place], first + place)
                 place += 1
         if self.divs:
             raise at(self.path, self.divs[-1], "this div is never closed with :::")
+        if self.comment is not None:
+            raise at(self.path, self.comment, "this comment is never closed with -->")
         return self.pieces
 
     def _fenced(self, lines: list[str], place: int, first: int, fence: re.Match[str]) -> int:
@@ -130,20 +145,69 @@ class _Reader:
         if end == len(lines):
             raise at(self.path, first + place, "this block of code is never closed")
         body = lines[place + 1 : end]
+        if _CELL.match(info) and fence[1]:
+            raise at(self.path, first + place, _INDENTED)
         if _CELL.match(info):
             self._cell(body, first + place + 1)
-        elif re.match(r"^\{\w+\}", info) or info.startswith("{python"):
+        elif re.match(r"^\{\{?[a-zA-Z]", info):
             raise at(self.path, first + place, f"cells are {{python}} here; found {info}")
         else:
-            self.pieces.append("\n".join(lines[place : end + 1]) + "\n")
+            if "shortcodes" not in info:
+                self._refuse_shortcodes(body, first + place + 1)
+            info = re.sub(r"\s*\bshortcodes=(\"false\"|false)", "", fence[3])
+            text = [f"{fence[1]}{marks}{info}", *body, lines[end]]
+            self.pieces.append(_unescaped("\n".join(text)) + "\n")
+        return end + 1
+
+    def _refuse_shortcodes(self, code: list[str], line: int) -> None:
+        """Quarto replaces shortcodes in code, too."""
+        for number, text in enumerate(code, start=line):
+            if next(_shortcodes(text), None):
+                problem = "a shortcode in code, which Quarto replaces; show one as {{{< … >}}}"
+                raise at(self.path, number, problem)
+
+    def _comment(self, line: str, number: int) -> None:
+        """A line that begins within a comment, of which nothing is run or replaced."""
+        if re.match(r"\s*(`{3,}|~{3,})\s*\{python", line):
+            raise at(self.path, number, "a cell in a comment, which Quarto runs; take it out")
+        text, end, behind = line.partition("-->")
+        self.pieces.append(text + (end or "\n"))
+        if end:
+            self.comment = None
+            self._prose(behind, number)
+
+    def _table(self, lines: list[str], place: int, first: int) -> int:
+        """A table in HTML, which is read as HTML alone; gives the place behind it."""
+        end = place
+        while end < len(lines) and not _END_OF_TABLE.search(lines[end]):
+            end += 1
+        if end == len(lines):
+            raise at(
+                self.path, first + place, "this table is never closed with </table> at a line's end"
+            )
+        for number, line in enumerate(lines[place : end + 1], start=first + place):
+            if "`{python}" in line or "{{<" in line:
+                problem = (
+                    "an HTML table holds no expressions and shortcodes here; print it by a cell"
+                )
+                raise at(self.path, number, problem)
+        self.pieces.append(
+            "\n".join(["", "```````{=html}", *lines[place : end + 1], "```````", "", ""])
+        )
         return end + 1
 
     def _cell(self, body: list[str], line: int) -> None:
+        self._refuse_shortcodes(body, line)
         count = 0
         while count < len(body) and body[count].startswith("#|"):
             count += 1
         text = "\n".join(row[2:].removeprefix(" ") for row in body[:count])
         options = read_cell_options(text, self.path, line)
+        if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
+            number = line + text.count("\n", 0, folded.start())
+            raise at(
+                self.path, number, "Quarto loses a caption that ends a line; write tbl-cap: >-"
+            )
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
     def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
@@ -156,8 +220,8 @@ class _Reader:
             raise at(self.path, first + place, problem)
 
     def _prose(self, line: str, number: int) -> None:
-        if _QUOTED_CELL.match(line):
-            raise at(self.path, number, "a cell in a quotation is not run; take it out of there")
+        if _WITHIN.match(line):
+            raise at(self.path, number, _INDENTED)
         div = _DIV.match(line)
         if div:
             if div[2].rstrip(" :"):
@@ -166,21 +230,39 @@ class _Reader:
                 self.divs.pop()
             else:
                 raise at(self.path, number, "this ::: closes a div that was never opened")
+        if line.startswith("#") and "{{<" in line and "{#" not in line:
+            problem = "a heading with a shortcode needs an id of its own, since Quarto's is another each time"
+            raise at(self.path, number, problem)
         # Expressions are code spans, so spans are walked through and all else is looked at.
         place = 0
         for start, end in _code_spans(line):
+            if (opened := line.find("<!--", place, start)) >= 0:
+                self._open_comment(line, place, opened, number)
+                return
             self._shortcodes(line[place:start], number)
-            expression = _INLINE.fullmatch(line[start:end])
+            code, place = line[start:end], end
+            expression = _INLINE.fullmatch(code)
+            if not expression and _OTHER_INLINE.match(code):
+                problem = "expressions are `{python} …` here; show one as `{{python}} …`"
+                raise at(self.path, number, f"{problem}; found {code}")
+            self._refuse_shortcodes([code], number)
             self.pieces.append(
                 Inline(expression[1].strip(), self.path, number)
                 if expression
-                else _unescaped(line[start:end])
+                else _SHOWN_INLINE.sub(r"\1\2", _unescaped(code))
             )
-            place = end
+        if (opened := line.find("<!--", place)) >= 0:
+            self._open_comment(line, place, opened, number)
+            return
         if _UNCLOSED.search(line, place):
             problem = "this expression is never closed with ` in the line in which it begins"
             raise at(self.path, number, problem)
         self._shortcodes(line[place:] + "\n", number)
+
+    def _open_comment(self, line: str, place: int, opened: int, number: int) -> None:
+        self._shortcodes(line[place:opened] + "<!--", number)
+        self.comment = number
+        self._comment(line[opened + 4 :], number)
 
     def _shortcodes(self, text: str, number: int) -> None:
         place = 0
@@ -199,7 +281,7 @@ class _Reader:
             elif name == "include":
                 self._include(argument, number)
             else:
-                problem = f"unknown shortcode {name!r}; known: include, meta, pagebreak"
+                problem = f"unknown shortcode {name!r}; known: {', '.join(SHORTCODES)}"
                 raise at(self.path, number, problem)
         self.pieces.append(_unescaped(text[place:]))
 
@@ -212,7 +294,8 @@ class _Reader:
         return str(value)
 
     def _include(self, name: str, number: int) -> None:
-        path = self.path.parent / name
+        # As with Quarto, seen from the page, whoever includes it.
+        path = self.including[0].parent / name.lstrip("/")
         if not is_file(path):
             raise at(self.path, number, f"included file {name} is not there")
         including = (*self.including, path.resolve())

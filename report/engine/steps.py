@@ -31,17 +31,22 @@ __set_up({formats})
 del __set_up
 """
 _SIZE = "__import__('matplotlib').rcParams['figure.figsize'] = ({width}, {height})"
-# A string is text, whatever signs stand in it; Markdown is Markdown, as with Quarto.
+# A string is text, whatever signs stand in it; Markdown is Markdown, and all else its repr, as with Quarto.
 _INLINE = """
 def __inline(value):
     import re
+    from IPython.lib.pretty import pretty
     if hasattr(value, "_repr_markdown_"):
         return value
+    if any(hasattr(value, f"_repr_{kind}_") for kind in ("html", "latex", "svg", "png", "mimebundle")):
+        raise TypeError(f"an expression in a sentence gives words; this one gives a {type(value).__name__}")
+    text = value if isinstance(value, str) else pretty(value)
     class Text:
         def __repr__(self):
-            return str(value)
+            return text
         def _repr_markdown_(self):
-            return re.sub(r"([!-/:-@\\[-`{-~])", r"\\\\\\1", str(value))
+            signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # quotes of a repr are set as such
+            return re.sub(rf"([{signs}\\[-`{{-~])", r"\\\\\\1", text)
     return Text()
 """
 

@@ -16,6 +16,7 @@ import pypandoc
 
 from report.engine.cache import Cache, key_of
 from report.engine.errors import ToolError
+from report.engine.known import CALLOUTS
 
 Node = dict[str, Any]
 Attributes = tuple[str, list[str], dict[str, str]]
@@ -25,6 +26,7 @@ TIME_LIMIT = 120  # seconds that pandoc may take for a page
 AT_ONCE = 2  # pages that it is asked about side by side
 # What a page says of itself it says at its top, and there it is read by us: what else looks like it is text.
 MARKDOWN = "markdown-yaml_metadata_block-pandoc_title_block"
+LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)?")  # of a picture
 _COLUMNS = re.compile(r"[1-9][0-9]?")
 
 
@@ -260,27 +262,30 @@ def every(node: Any, kind: str | None = None) -> Iterator[Node]:
             yield from every(value, kind)
 
 
-CALLOUTS = ("note", "tip", "important", "warning", "caution")
-Callout = tuple[str, list[Node], list[Node]]
+Callout = tuple[str, list[Node], list[Node], str]
 
 
 def callout(div: Node) -> Callout | None:
-    """A callout's kind, its title and its content; None for another div."""
+    """A callout's kind, title, content and the id of its title; None for another div."""
     _, classes, pairs = attributes(div)
     kind = next((c[8:] for c in classes if c.startswith("callout-") and c[8:] in CALLOUTS), None)
     if kind is None:
         return None
     content = list(div["c"][1])
     if content and content[0]["t"] == "Header":
-        return kind, content[0]["c"][2], content[1:]
-    return kind, read_inlines(pairs["title"]) if "title" in pairs else [], content
+        return kind, content[0]["c"][2], content[1:], content[0]["c"][1][0]
+    return kind, read_inlines(pairs["title"]) if "title" in pairs else [], content, ""
+
+
+def is_title(block: Node, blocks: list[Node]) -> bool:
+    """Whether a block is a heading of the level with which its tabset or callout begins."""
+    return block["t"] == blocks[0]["t"] == "Header" and bool(block["c"][0] == blocks[0]["c"][0])
 
 
 def is_visible(div: Node, format_: str) -> bool:
     """Whether a conditional div shows in a format, html or typst."""
     _, classes, pairs = attributes(div)
-    names = {"html": ("html", "html5"), "typst": ("typst", "pdf")}[format_]
-    applies = pairs.get("when-format", format_) in names and pairs.get("unless-format") not in names
+    applies = pairs.get("when-format", format_) == format_ != pairs.get("unless-format")
     return applies if "content-visible" in classes else not applies
 
 

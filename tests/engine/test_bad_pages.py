@@ -111,7 +111,7 @@ def test_a_bomb_is_refused_wherever_there_is_yaml(write, monkeypatch):
         ("It is ``x`` and `{python} 1\n+ 1`\n", 1, "this expression is never closed with `"),
         ("x {{< meta book.title\n>}}\n", 1, "this shortcode is never closed with >}}"),
         ("x\n\n---\ntitle: T\n---\n", 3, "front matter stands at the top of a page"),
-        ("> x\n> ```{python}\n> 1\n> ```\n", 2, "a cell in a quotation is not run"),
+        ("> x\n> ```{python}\n> 1\n> ```\n", 2, "and stands in no list, quotation or definition"),
         ("```{python}\n#| label: fig-a b\n```\n", 2, "'label' takes letters, digits, - and _"),
         ("```{python}\n#| fig-width: .nan\n```\n", 2, "'fig-width' takes a number; found nan"),
     ],

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pneumo.base import paths
+from report.engine import known
 from report.engine.config import Author, read_book
 from report.engine.errors import RenderError
 
@@ -115,7 +117,7 @@ def test_today_is_the_date_of_the_build(project):
 
 def test_a_footer_is_a_text_or_its_parts(project):
     assert read_book(project(MINIMAL + "  page-footer: All\n")).footer == "All"
-    parts = "  page-footer: {left: L, right: R, border: true}\n"
+    parts = "  page-footer: {left: L, right: R}\n"
     assert read_book(project(MINIMAL + parts)).footer == "L R"
 
 
@@ -124,11 +126,6 @@ def test_options_for_all_formats_are_below_those_of_one(project):
     book = read_book(project(MINIMAL + more))
     assert (book.html["toc"], book.typst["toc"]) == (True, False)
     assert book.pdf == "book.pdf"
-
-
-def test_a_header_for_quartos_own_pdf_is_let_be(project):
-    more = "format:\n  typst: {include-in-header: {text: '#show figure: smallcaps'}}\n"
-    assert read_book(project(MINIMAL + more)).pdf == "book.pdf"
 
 
 @pytest.fixture
@@ -244,3 +241,8 @@ def test_windows_line_ends_change_nothing(project):
     path = folder / "_quarto.yml"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert read_book(folder).title == "T"
+
+
+def test_the_documentation_lists_what_the_engine_knows():
+    """`python -m report.engine.known` writes it."""
+    assert known.table() in (paths.root() / "docs" / "rendering.md").read_text(encoding="utf-8")

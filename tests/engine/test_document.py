@@ -19,7 +19,7 @@ def texts(folder, *names):
     document, _ = read(folder)
     last = document.chapters[-1]
     found = {node["id"]: node for node in tree.every(last.blocks, "Reference")}
-    return [html.reference_text(document.targets[name], found[name]["name"]) for name in names]
+    return [html.reference_text(found[name], document, None) for name in names]
 
 
 def numbers(folder, page):
@@ -53,10 +53,6 @@ def test_a_reference_in_brackets_can_have_another_name_or_none(write):
     assert texts(folder, "fig-a") == ["Panel\xa01.1"]
     folder = write(one=f"# One\n\n{PICTURE}\n[-@fig-a]\n")
     assert texts(folder, "fig-a") == ["1.1"]
-
-
-def test_words_behind_a_reference_in_brackets_stay(write):
-    assert "</a>, left</p>" in body(write(one=f"# One\n\n{PICTURE}\n[@fig-a, left]\n"), "one")
 
 
 def test_numbers_stop_at_the_depth_asked_for(write):
@@ -141,18 +137,33 @@ def test_a_table_in_html_is_read_as_a_table(write):
     ("page", "line", "words"),
     [
         ("# One\n\nSee @fig-none.\n", 3, "cross-reference to @fig-none, which is nowhere defined"),
+        ("# One\n\n[x]{.d-none}\n", 3, "unknown class 'd-none'; known: aside"),
+        ("# One\n\n::: {.list-table}\n- - x\n:::\n", 3, "unknown class 'list-table'"),
+        ("# One\n\n[x]{style='color: red'}\n", 3, "unknown attribute 'style'"),
+        ("# One\n\n```{.python filename=a.py}\nx\n```\n", 3, "unknown attribute 'filename'"),
+        ("# One\n\n```python\nx = 1 # <1>\n```\n", 4, "unknown annotation of code"),
+        ("# One\n\n## A {.content-visible when-format=html}\n", 3, "unknown class 'content-visible'"),
+        ("# One\n\n![C](p.png){width=wide}\n", 3, "width is like 300, 50%, 3in or 8cm; found 'wide'"),
+        ("# One\n\n\\begin{align}x\\end{align}\n", 3, "LaTeX is in none of the formats"),
+        ("# One\n\nA $a\\!b$.\n", 3, "not the same on paper and on the web"),
+        ("# One\n\nWords\n::: {.a}\nx\n:::\n", 4, "this ::: is shown as text"),
+        ("# One\n\nA[^b].\n", 3, "this note is nowhere written"),
+        ("# One\n\n[a][nowhere]\n", 3, "this link is nowhere defined"),
+        ("# One\n\n::: {.panel-tabset}\nx\n\n## A\n:::\n", 3, "a tabset begins with the heading"),
+        ("# One\n\n## A {.unnumbered #sec-a}\n\n@sec-a\n", 5, "sec-a has no number"),
+        (f"# One\n\n{PICTURE}\n[@fig-a, left]\n", 5, "Quarto drops what is behind a label"),
         ("# One\n\n[@fig-a; @someone]\n\n" + PICTURE, 3, "can't share one bracket"),
         (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' stands twice; first on page one"),
-        ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "unknown ['callout-danger']"),
-        ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown ['layout-nrow']"),
+        ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "class 'callout-danger'; known: callout-note"),
+        ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown attribute 'layout-nrow'; known: layout-ncol"),
         ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "layout-ncol is a number from 1 to 99; found 'two'"),
-        ('# One\n\n::: {.content-visible when-format="docx"}\nx\n:::\n', 3, "unknown ['when-format']"),
-        ('# One\n\n::: {.content-visible when-profile="a"}\nx\n:::\n', 3, "unknown ['when-profile']"),
+        ('# One\n\n::: {.content-visible when-format="docx"}\nx\n:::\n', 3, "when-format='docx'; known"),
+        ('# One\n\n::: {.content-visible when-profile="a"}\nx\n:::\n', 3, "unknown attribute 'when-profile'"),
         ("# One\n\n::: {#thm-x}\nx\n:::\n", 3, "unknown kind of label 'thm-x'; known: fig, tbl, sec, eq"),
         ("# One\n\nWords ![C](p.png){#fig-in} here.\n", 3, "fig-in labels what can't be numbered"),
         ("# One\n\nWords {#eq-none}\n", 3, "eq-none labels what can't be numbered"),
         ("# One\n\nSee @Fig-a.\n", 3, "unknown kind of label 'Fig-a'; known: fig, tbl, sec, eq"),
-        ("# One\n\n[x]{.content-hidden when-format=html}\n", 3, "a condition is a div's here"),
+        ("# One\n\n[x]{.content-hidden when-format=html}\n", 3, "unknown class 'content-hidden'"),
         ("# One\n\n::: {#tip-x .callout-tip}\nx\n:::\n", 3, "unknown kind of label 'tip-x'"),
         ("# One\n\nA $\\textcolor{red}{y}$.\n", 3, "can't be read: unexpected control sequence \\textcolor"),
         ("# One\n\nA.\n\n[^a]: Words.\n", 5, "Note with key 'a' defined but not used"),

@@ -250,7 +250,7 @@ def test_a_picture_is_as_wide_and_high_as_it_says_on_the_web_and_on_paper(write)
     styles = [one["style"] for one in page.find_all("img")]
     assert styles == ["width: 3in; height: 40px", "height: 1.5em"]
     text = pdf.write_typst(*read(folder), TEMPLATES, {}, folder)
-    assert 'alt: "x", width: 3in, height: 30.0pt)' in text
+    assert 'alt: "x", width: 3in, height: 30.0pt, fit: "stretch")' in text
     assert 'alt: "x", height: 1.5em)' in text
 
 

@@ -23,6 +23,8 @@ frozen = Path(sys.argv[2], "_freeze", "index")
 print("frozen" if frozen.is_dir() else "run", file=open("ran.txt", "a"))
 frozen.mkdir(exist_ok=True)
 folder = Path(sys.argv[sys.argv.index("--output-dir") + 1])
+(folder / f"{{sys.argv[sys.argv.index('--to') + 1]}}.txt").touch()
+assert "--no-clean" in sys.argv, sys.argv
 (folder / "index.html").write_text(f"rendered {{sys.argv[2]}} for {{os.environ['QUARTO_PYTHON']}}")
 sys.exit({status})
 """
@@ -92,13 +94,14 @@ def test_asking_for_quarto_where_there_is_none_says_what_to_do(without, write, c
 def test_quarto_renders_into_a_new_folder_that_replaces_the_old(play, write, tmp_path, monkeypatch):
     play()
     monkeypatch.chdir(tmp_path)
-    project = write()
+    project = write("  typst: default\n")
     old = tmp_path / "site"
     old.mkdir()
     (old / "stale.html").touch()
     assert main([str(project), "--no-study", "--engine", "quarto", "--output", str(old)]) == 0
     assert (old / "index.html").read_text() == f"rendered {project} for {sys.executable}"
     assert not (old / "stale.html").exists()
+    assert sorted(path.stem for path in old.glob("*.txt")) == ["html", "typst"]
 
 
 def test_what_quarto_keeps_is_used_until_something_changes_that_quarto_does_not_see(

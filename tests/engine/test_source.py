@@ -44,7 +44,8 @@ def test_a_page_falls_into_front_matter_prose_cells_and_expressions(page, newlin
 
 
 def test_listings_and_code_spans_are_left_alone(page):
-    text = "`{{< meta book.title >}}` and ``a ` b``\n\n```python\n::: {{< none >}}\n```\n"
+    text = "`{ {< meta >}}` and ``a ` b``\n\n```python\n::: {x}\n`{python} 1`\n```\n"
+    text += "<!-- {{< none >}}\n:::\n-->\n"
     assert prose(page(text)).strip() == text.strip()
 
 
@@ -83,6 +84,21 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
          "takes true or false or asis; found verbatim"),
         ("```{python}\n#| just words\n```\n", "page.qmd:2", "cell options are `name: value`"),
         ("```{python}\n#| label: [a\n```\n", "page.qmd:2", "not YAML"),
+        ("x `{{< meta book.title >}}`\n", "page.qmd:1", "a shortcode in code, which Quarto replaces"),
+        ("```python\n\n{{< none >}}\n```\n", "page.qmd:3", "a shortcode in code"),
+        ("```{python}\n{{< include a.py >}}\n```\n", "page.qmd:2", "a shortcode in code"),
+        ("1. x\n\n   ```{python}\n   1\n   ```\n", "page.qmd:3", "a cell begins at the left margin"),
+        ("- ```{python}\n  1\n  ```\n", "page.qmd:1", "a cell begins at the left margin"),
+        ("a\n: ```{python}\n", "page.qmd:2", "a cell begins at the left margin"),
+        ("```{ojs echo=false}\n```\n", "page.qmd:1", "cells are {python} here"),
+        ("```{{python}}\n```\n", "page.qmd:1", "cells are {python} here"),
+        ("x `` `{python} 1` ``\n", "page.qmd:1", "show one as `{{python}} …`"),
+        ("x\n`{r} 1`\n", "page.qmd:2", "expressions are `{python} …` here"),
+        ("x <!-- a\n", "page.qmd:1", "this comment is never closed with -->"),
+        ("<!--\n```{python}\n1\n```\n-->\n", "page.qmd:2", "a cell in a comment, which Quarto runs"),
+        ("<table>\n<tr><td>`{python} 1`</td></tr>\n</table>\n", "page.qmd:2", "an HTML table holds no"),
+        ("<table>\n<tr>\n", "page.qmd:1", "this table is never closed with </table>"),
+        ("```{python}\n#| label: tbl-a\n#| tbl-cap: >\n#|   A.\n1\n```\n", "page.qmd:3", "tbl-cap: >-"),
         ("::: {.x}\n:::: {.y}\n::::\n", "page.qmd:1", "never closed"),
         ("words\n:::\n", "page.qmd:2", "closes a div that was never opened"),
         ("{{< video a.mp4 >}}\n", "page.qmd:1", "unknown shortcode 'video'; known: include, meta, pagebreak"),
