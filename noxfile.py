@@ -1,4 +1,4 @@
-"""The tasks of this project: `nox -l` lists them, `nox -s NAME -- OPTIONS` runs one."""
+"""Tasks of this project, such as `nox -s report`. Options follow `--`: `nox -s report -- --help`."""
 
 import argparse
 import json
@@ -18,10 +18,10 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 QUARTO = "quarto-cli>=1.9"
 QUARTO_HOST = "https://github.com/quarto-dev/quarto-cli"
 OLDEST = PROJECT["project"]["requires-python"].removeprefix(">=")
-# The reference record, the packages that it was made with, and where those can be installed.
+# The reference record, and the packages that it was made with.
 REFERENCE = Path("report/reference")
 LOCK = REFERENCE / "requirements.txt"
-TRAIN = "train"  # the extra that training needs; drawing a record does not
+TRAIN = "train"  # the extra that training needs; drawing a record does not need it
 # Exit statuses of `pneumo study --check`.
 CURRENT, NO_DATA, LACKING = 0, 3, 4
 LOCKED_FOR = "Python 3.11 on Linux x86_64"
@@ -32,16 +32,16 @@ print(f"Python {'.'.join(python_version_tuple()[:2])} on {system()} {machine()}"
 
 
 def unlocked(session: nox.Session) -> tuple[list[str], bool]:
-    """The options behind `--` without --locked, and whether it or PNEUMO_LOCKED was given."""
+    """Return the options after `--` without --locked, and whether --locked or PNEUMO_LOCKED was given."""
     options = [option for option in session.posargs if option != "--locked"]
     wanted = os.environ.get("PNEUMO_LOCKED", "") not in ("", "0")
     return options, wanted or len(options) < len(session.posargs)
 
 
 def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
-    """Install this project, editable, with dependency groups and, where TRAIN is named, that extra.
+    """Install this project, editable, with dependency groups, and with the extra TRAIN if it is named.
 
-    With `locked`, install what LOCK pins and nothing else.
+    If `locked`, install only what LOCK pins.
     """
     if not locked:
         own = ".[train]" if TRAIN in groups else "."
@@ -51,27 +51,28 @@ def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
     here = str(session.run_install("python", "-c", TELL, silent=True)).strip()
     if here != LOCKED_FOR:
         session.error(
-            f"{LOCK} is for {LOCKED_FOR}, here is {here}: leave --locked out, or change that"
+            f"--locked needs {LOCKED_FOR}, this is {here}; leave it out, or use that system"
         )
-    # Another build of torch has other checksums than those pinned.
+    # Other builds of torch have other checksums.
     session.install("--require-hashes", "-r", str(LOCK), env={"UV_TORCH_BACKEND": None})
     session.install("--no-deps", "-e", ".")
 
 
 @nox.session
 def report(session: nox.Session) -> None:
-    """Build _site/; train what is missing first (-- --profile, --data, --record, --engine, …)."""
+    """Build _site/; train what is missing first (-- --help lists the options)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     if options.engine in ("auto", "quarto"):
         offer_quarto(session)
     prepare_record(session, options)
+    session.log("drawing the pages: about a minute the first time")
     session.run("python", "-m", "report.engine", *options.site)
 
 
 @nox.session
 def preview(session: nox.Session) -> None:
-    """Serve _site/ on this machine and rebuild it on change (options of report, and --port)."""
+    """Build and serve _site/, and rebuild it when a file changes (options of report, and --port)."""
     options = report_options(session)
     install(session, "pages", locked=options.locked)
     prepare_record(session, options)
@@ -80,7 +81,7 @@ def preview(session: nox.Session) -> None:
 
 @nox.session
 def study(session: nox.Session) -> None:
-    """Train what is missing and write the record; build no pages (options of `pneumo study`, --locked)."""
+    """Train what is missing and write the record, without pages (options of `pneumo study`, --locked)."""
     options, locked = unlocked(session)
     install(session, TRAIN, locked=locked)
     session.run("pneumo", "study", *options)
@@ -88,7 +89,7 @@ def study(session: nox.Session) -> None:
 
 @nox.session
 def verify(session: nox.Session) -> None:
-    """Train the reference study again and compare its numbers (options of `pneumo verify`, --locked)."""
+    """Train the reference study again and compare all numbers (options of `pneumo verify`, --locked)."""
     options, locked = unlocked(session)
     install(session, TRAIN, locked=locked)
     session.run("pneumo", "verify", *options)
@@ -96,7 +97,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory as ratios, write bench.json (-- --only ID…, --output FILE)."""
+    """Measure speed and memory as ratios, and write bench.json (-- --only ID…, --output FILE)."""
     install(session, "pages", TRAIN)
     session.install("-e", ".[dask]")
     session.run("python", "-m", "benchmarks", *session.posargs)
@@ -104,14 +105,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def cite(session: nox.Session) -> None:
-    """Write every form of the citation from _quarto.yml and pyproject.toml (-- --check: compare)."""
+    """Write all forms of the citation from _quarto.yml and pyproject.toml (-- --check: only compare)."""
     install(session, "pages")
     session.run("python", "-m", "report.engine.citation", *session.posargs)
 
 
 @nox.session
 def publish(session: nox.Session) -> None:
-    """Check whether _site/ may be published (-- FOLDER); see docs/publishing.md."""
+    """Check whether _site/ may be published (-- FOLDER)."""
     install(session, "publish")
     folders = [option for option in session.posargs if option != "--check"]  # it only checks
     session.run("python", "-m", "report.engine.check", "--publish", *folders)
@@ -119,7 +120,7 @@ def publish(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Check _site/, its HTML, and its pages in an installed Chromium (-- FOLDER)."""
+    """Check _site/, its HTML, and its pages in Chromium (-- FOLDER)."""
     install(session, "audit", "publish")
     site = session.posargs[0] if session.posargs else "_site"
     session.run("python", "-m", "report.engine.check", site)
@@ -128,21 +129,21 @@ def audit(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests (options of pytest; -- --cov: with branch coverage)."""
+    """Run the tests (options of pytest; --cov measures branch coverage)."""
     install(session, "tests", TRAIN)
     run_tests(session)
 
 
 @nox.session
 def promises(session: nox.Session) -> None:
-    """Run the tests of every guarantee and count injected faults (options of pytest)."""
+    """Test every guarantee and count injected faults (options of pytest)."""
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 
 
 @nox.session(python=OLDEST, venv_backend="uv")
 def lowest(session: nox.Session) -> None:
-    """Run the quick tests with the lowest versions that pyproject.toml allows (options of pytest)."""
+    """Run the quick tests with the lowest versions of all dependencies (options of pytest)."""
     session.env["UV_RESOLUTION"] = "lowest-direct"
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "not slow")
@@ -150,7 +151,7 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv", reuse_venv=False)
 def package(session: nox.Session) -> None:
-    """Build wheel and source into dist/, check them, and use the wheel in an empty environment."""
+    """Build wheel and source in dist/, and use the wheel in an empty environment."""
     shutil.rmtree("dist", ignore_errors=True)
     session.run("uv", "build", "--out-dir", "dist", external=True)
     built = sorted(str(path.resolve()) for path in Path("dist").glob("pneumo-*"))
@@ -167,7 +168,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def security(session: nox.Session) -> None:
-    """Look for known vulnerabilities in the pinned packages (options of pip-audit)."""
+    """Search the pinned packages for known vulnerabilities (options of pip-audit)."""
     session.install(*nox.project.dependency_groups(PROJECT, "security"))
     # Strict: a package that the advisory service does not know fails, too.
     options = ["--strict", "--require-hashes", "--disable-pip", "-r", str(LOCK)]
@@ -176,7 +177,7 @@ def security(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv")
 def lock(session: nox.Session) -> None:
-    """Pin the packages of the reference study again, with as few changes as possible (-- --upgrade)."""
+    """Pin the packages of the reference study again, with few changes (-- --upgrade)."""
     results = json.loads((LOCK.parent / "results.json").read_text(encoding="utf-8"))
     used = {
         f"{name}=={version}"
@@ -197,7 +198,7 @@ def lock(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Give the portable engine random pages, for ten minutes (-- MINUTES)."""
+    """Give the portable engine random pages for ten minutes (-- MINUTES)."""
     install(session, "tests", TRAIN)
     session.env["FUZZ_MINUTES"] = session.posargs[0] if session.posargs else "10"
     session.run("pytest", "-n", "0", "tests/engine/test_fuzz.py")
@@ -214,8 +215,8 @@ def lint(session: nox.Session) -> None:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """Run pytest with these options and those behind `--`, a file a worker."""
-    # Tests must not depend on the data or the run store of whoever runs them.
+    """Run pytest with these options and those after `--`; the tests of a file share a worker."""
+    # Tests must not depend on the data or the run store of the user.
     for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
         session.env[name] = None
     workers = str(min(4, os.cpu_count() or 1))
@@ -223,27 +224,43 @@ def run_tests(session: nox.Session, *options: str) -> None:
 
 
 def report_options(session: nox.Session) -> argparse.Namespace:
-    """The options behind `--`; `.training` are those of `pneumo study`, `.site` the engine's."""
+    """Parse the options after `--`; `.training` has those of `pneumo study`, `.site` the engine's."""
     parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
-    parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
-    parser.add_argument("--profile", help="smoke, standard or paper")
-    parser.add_argument("--dataset", metavar="NAME", help="pneumoniamnist or breastmnist")
-    parser.add_argument("--size", metavar="N", help="28, 64, 128 or 224 pixels")
-    parser.add_argument("--data", metavar="PATH", help="a .npz, its folder, or 'phantom'")
+    parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto",
+        help="what renders the pages; auto takes Quarto where it is installed or can be",
+    )  # fmt: skip
+    parser.add_argument("--profile", help="smoke, standard (default) or paper; else PNEUMO_PROFILE")
+    parser.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="pneumoniamnist (default) or breastmnist; else PNEUMO_DATASET",
+    )
+    parser.add_argument(
+        "--size", metavar="N", help="28 (default), 64, 128 or 224 pixels; else PNEUMO_SIZE"
+    )
+    parser.add_argument(
+        "--data", metavar="PATH", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA"
+    )
     parser.add_argument(
         "--record",
         metavar="FOLDER",
         default=os.environ.get("PNEUMO_RECORD"),
-        help="draw this record; train nothing",
+        help="draw this record, and train nothing; else PNEUMO_RECORD",
     )
-    parser.add_argument("--weights", metavar="FILE", help="ImageNet weights of ResNet18")
+    parser.add_argument(
+        "--weights", metavar="FILE", help="ImageNet weights of ResNet18; else PNEUMO_WEIGHTS"
+    )
     parser.add_argument("--device", help="auto, cpu, cuda, …")
     parser.add_argument(
-        "--executor", metavar="WHERE", help="auto, serial, process:N or dask:ADDRESS"
+        "--executor", metavar="WHERE", help="auto (default), serial, process:N or dask:ADDRESS"
     )
-    parser.add_argument("--fresh", action="store_true", help="run every cell again")
-    parser.add_argument("--locked", action="store_true", help=f"install what {LOCK} pins")
-    parser.add_argument("--port", default="4200", help="of preview")
+    parser.add_argument("--fresh", action="store_true", help="run every cell of the pages again")
+    parser.add_argument(
+        "--locked",
+        action="store_true",
+        help="install the packages of the reference study; else PNEUMO_LOCKED",
+    )
+    parser.add_argument("--port", default="4200", help="of preview, 4200 by default")
     given, locked = unlocked(session)
     options = parser.parse_args(given)
     options.locked = locked
@@ -263,7 +280,7 @@ def report_options(session: nox.Session) -> argparse.Namespace:
 
 
 def prepare_record(session: nox.Session, options: argparse.Namespace) -> None:
-    """Make the record that pages are drawn from, unless one is given. Only this needs TRAIN."""
+    """Make the record that pages are drawn from, unless one is given. Only this step needs TRAIN."""
     if options.record:
         return
     check = [f"{session.bin}/pneumo", "study", "--check", *options.training]
@@ -274,24 +291,26 @@ def prepare_record(session: nox.Session, options: argparse.Namespace) -> None:
         if getattr(options, name) or os.environ.get(f"PNEUMO_{name.upper()}")
     ]
     if status == NO_DATA and not chosen:
-        session.log("no data and no network: the site is drawn from the reference record")
+        session.log("neither data nor a network: drawing the reference record")
         options.site.append(f"--record={REFERENCE}")
     elif status == LACKING:
         install(session, TRAIN, locked=options.locked)
         session.run("pneumo", "study", *options.training)
     elif status == NO_DATA:
-        session.error(f"no data for the {chosen[0]} that is asked for; --record FOLDER needs none")
+        session.error(
+            f"no data for this {chosen[0]}; name them with --data, or draw a record with --record"
+        )
     elif status != CURRENT:
-        session.error("no site was built")
+        session.error("no site was built; the line above says why")
 
 
 def offer_quarto(session: nox.Session) -> None:
-    """Install quarto-cli if Quarto is missing and its host answers; otherwise go on without it."""
+    """Install quarto-cli if Quarto is missing and its host answers."""
     if shutil.which("quarto") or (Path(session.bin) / "quarto").exists():
         return
     python = f"{session.bin}/python"
     if subprocess.run([python, "-m", "pneumo.base.network", QUARTO_HOST], check=False).returncode:
-        return  # and the engine says so
+        return  # the engine prints that it renders
     installer = ["uv", "pip", "install", "--python", python]
     if not shutil.which("uv"):
         installer = [python, "-m", "pip", "install"]

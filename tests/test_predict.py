@@ -119,7 +119,7 @@ def test_rates_that_are_not_defined_are_null(study, pictures, write_run, black):
     found = strict(predict.to_json(predict.report(made, pictures, rule=HALF)))
     assert found["operating_point"]["ppv"] == {"value": None, "low": None, "high": None}
     assert found["operating_point"]["npv"]["value"] == 0.5
-    assert "PPV          not defined" in shown(found)
+    assert "PPV          undefined" in shown(found)
 
 
 def shown(found, **options):

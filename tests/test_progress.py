@@ -85,4 +85,6 @@ def test_several_runs_have_a_bar_each_and_one_for_all_that_counts_finished_runs(
     written = shown(True, two_runs_of_three)
     assert all(name in written for name in ("imagenet s1", "imagenet s2", "all runs"))
     lines = shown(False, two_runs_of_three).splitlines()
-    assert [line for line in lines if "epoch" not in line] == ["2 of 3 runs are finished"]
+    assert [line for line in lines if "epoch" not in line] == [
+        "2 of 3 runs finished, about 1 min of training left"
+    ]

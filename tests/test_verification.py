@@ -134,7 +134,7 @@ def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home
         assert (run.trained, run.same_code, run.other_calls) == (False, True, 0)
         assert run.furthest < 1e-5
         assert run.thresholds[0] == pytest.approx(run.thresholds[1])
-    assert "--fresh trains every one now" in shown(found)
+    assert "--fresh trains every run" in shown(found)
 
 
 def test_its_side_is_what_its_results_say(kept, real):
@@ -272,7 +272,7 @@ def test_a_reference_of_one_seed_says_nothing(rebuilt, monkeypatch):
     found = rebuilt(drawn(1), drawn(2), [0])
     assert not found.holds
     assert not found.outside
-    assert "too few seeds to say" in shown(found)
+    assert "too few seeds for prediction intervals" in shown(found)
 
 
 def test_a_changed_recipe_is_told(kept, real):
@@ -282,7 +282,7 @@ def test_a_changed_recipe_is_told(kept, real):
     part = replace(real, models=(replace(model, runs=other),))
     found = verification.compare(kept, part)
     assert not any(run.same_code for run in found.runs)
-    assert "2 of 2 runs have another recipe" in shown(found)
+    assert "2 of 2 runs differ from the reference in recipe" in shown(found)
 
 
 def test_a_damaged_reference_verifies_nothing(kept, file, home, tmp_path):

@@ -1,16 +1,22 @@
-"""`pneumo clean`: removes runs and cached results that no record was made from."""
+"""`pneumo clean`: deletes runs and cached results that no record uses."""
 
 import argparse
 from typing import Any
 
+from pneumo.commands import options
+
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
-        "clean", help="list what no finished study needs any more; with --yes, remove it"
+    parser = options.add_command(
+        commands,
+        "clean",
+        "list what no finished study needs any more, or delete it",
+        "clean          # list",
+        "clean --yes    # delete what is listed",
     )
     parser.set_defaults(command=run)
-    parser.add_argument("--yes", action="store_true", help="remove what is listed")
+    parser.add_argument("--yes", action="store_true", help="delete what is listed")
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -22,10 +28,10 @@ def run(chosen: argparse.Namespace) -> int:
         print(f"{size / 1e6:9,.1f} MB  {path}")
     total = sum(found.values()) / 1e6
     if not found:
-        print("nothing is left over")
+        print("nothing to delete: every run and cached result belongs to a record")
     elif chosen.yes:
         leftovers.remove(found)
-        print(f"removed {len(found)} folders and files, {total:,.1f} MB")
+        print(f"deleted {len(found)} folders and files, {total:,.1f} MB")
     else:
-        print(f"{len(found)} folders and files, {total:,.1f} MB; `pneumo clean --yes` removes them")
+        print(f"{len(found)} folders and files, {total:,.1f} MB; `pneumo clean --yes` deletes them")
     return 0

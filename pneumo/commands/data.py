@@ -1,4 +1,4 @@
-"""`pneumo data`: says what data there are, and audits them."""
+"""`pneumo data`: shows which data are found, and audits them."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,13 @@ from pneumo.commands import options
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("data", help="say what data there are, and audit them")
+    parser = options.add_command(
+        commands,
+        "data",
+        "show which data are found, and audit them",
+        "data",
+        "data --data path/to/pneumoniamnist.npz",
+    )
     parser.set_defaults(command=run)
     options.add_data(parser)
 

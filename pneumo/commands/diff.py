@@ -1,4 +1,4 @@
-"""`pneumo diff`: says what changed between two records."""
+"""`pneumo diff`: shows what changed between two records."""
 
 import argparse
 import math
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.commands import terminal
+from pneumo.commands import options, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,20 +19,23 @@ _THRESHOLDS = {"half": "0.5", "youden": "Youden's J"}
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
+    parser = options.add_command(
+        commands,
         "diff",
-        help="say what changed between two records; exits with 1 where something did",
+        "show what changed between two records",
+        "diff report/reference _site/record",
+        more="Exit status: 0 if nothing changed, 1 if something did, 2 for an error.",
     )
     parser.set_defaults(command=run, compares=True)
     parser.add_argument(
-        "before", type=Path, metavar="BEFORE", help="a record's folder, or a results.json"
+        "before", type=Path, metavar="BEFORE", help="the folder of a record, or its results.json"
     )
-    parser.add_argument("after", type=Path, metavar="AFTER", help="likewise")
+    parser.add_argument("after", type=Path, metavar="AFTER", help="the same, of the other record")
     parser.add_argument(
         "--tolerance",
         type=_tolerance,
         metavar="X",
-        help="how far a metric may go without having moved; without it: a rounding error",
+        help="ignore changes of a metric up to X; default: rounding errors",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 

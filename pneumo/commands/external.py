@@ -1,4 +1,4 @@
-"""`pneumo external`: asks a finished study's models about labelled images from elsewhere."""
+"""`pneumo external`: tests the models of a finished study on labelled images from elsewhere."""
 
 import argparse
 import json
@@ -15,20 +15,23 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
+    parser = options.add_command(
+        commands,
         "external",
-        help="ask a finished study's models about labelled images from another hospital",
-        epilog="Example: pneumo external hospital/labels.csv --profile paper",
+        "test the models of a finished study on labelled images from another hospital",
+        "external hospital/                               # a folder for each class",
+        "external hospital/labels.csv --profile paper     # columns file and label",
+        more="The result is written into the record of the study. docs/external.md describes the CSV.",
     )
     parser.set_defaults(command=run)
     parser.add_argument(
         "path",
         type=Path,
         metavar="FOLDER_OR_CSV",
-        help="a folder with one folder a class, or a CSV with the columns file and label, and where they are "
-        "known patient, age, sex and view",
+        help="a folder with a folder for each class, or a CSV with the columns file and label; patient, age, "
+        "sex and view are optional",
     )
-    parser.add_argument("--name", help="of the set; without it: its folder's")
+    parser.add_argument("--name", help="of the set; default: the name of its folder")
     options.add_asking(parser)
 
 

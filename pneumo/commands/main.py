@@ -1,4 +1,4 @@
-"""The command line: `pneumo COMMAND`, a module of this package each."""
+"""The command line: `pneumo COMMAND`. Each command is a module of this package."""
 
 import argparse
 import sys
@@ -14,11 +14,22 @@ COMMANDS = (
     "data", "train", "study", "predict", "external", "pretrain", "reference", "diff", "verify", "clean",
 )  # fmt: skip
 
+EVERYDAY = """\
+Turn PneumoniaMNIST into a reproducible report.
+
+everyday use:
+  python -m nox -s report      train what is missing and build the site, _site/
+  pneumo data                  show which data are found
+  pneumo study                 train what is missing, without building the site
+  pneumo predict image.png     apply the best model of the study to an image file"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit status is 0, 1 for an error the user can mend, 2 for wrong usage.
+    """Run a command.
 
-    A command that compares says 1 where there is a difference, as `diff` does, and so 2 for any error.
+    Returns:
+        0, 1 for an error that the user can fix, or 2 for wrong usage. A command that compares returns 1
+        for a difference, as `diff` does, and 2 for any error.
     """
     streams.forgive()
     chosen = build_parser().parse_args(arguments)
@@ -38,21 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2 if chosen.compares else 1
     except KeyboardInterrupt:
-        print("pneumo: stopped; the same command goes on from here", file=sys.stderr)
+        print("pneumo: stopped; run the same command to resume", file=sys.stderr)
         return 130
     return status
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of every command."""
+    """Build the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="pneumo",
-        description="From PneumoniaMNIST to a publishable, reproducible report.",
-        epilog="Everyday use: `pneumo study` trains what is missing; `nox -s report` builds the site.",
+        description=EVERYDAY,
+        epilog="`pneumo COMMAND --help` shows examples and options. PNEUMO_HOME moves the folder .pneumo.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(compares=False)
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
     for name in COMMANDS:
         import_module(f"pneumo.commands.{name}").add(commands)
     return parser

@@ -1,4 +1,4 @@
-"""`pneumo predict`: asks a finished study's model about images from outside."""
+"""`pneumo predict`: applies a model of a finished study to image files."""
 
 import argparse
 import sys
@@ -16,16 +16,23 @@ _RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PP
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
-        "predict", help="say what a finished study's model makes of images from outside"
+    parser = options.add_command(
+        commands,
+        "predict",
+        "apply a model of a finished study to image files",
+        "predict radiograph.png other.dcm",
+        "predict radiograph.png --model simple-cnn --json",
+        more="Not a medical device. It neither trains nor downloads: `pneumo study` must have finished.",
     )
     parser.set_defaults(command=run)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
-    parser.add_argument("--model", help="simple-cnn, …; without it: the best on validation")
+    parser.add_argument(
+        "--model", metavar="RECIPE", help="simple-cnn, …; default: the highest AUC on validation"
+    )
     parser.add_argument(
         "--rule",
         default="youden",
-        help="of the threshold: youden (default), half, sensitivity-95 or sensitivity-99",
+        help="how the threshold is chosen: youden (default), half, sensitivity-95 or sensitivity-99",
     )
     options.add_asking(parser)
 
@@ -47,7 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def show(found: dict[str, Any], console: "Console | None" = None) -> None:
-    """Print a report as a table, with what its calls are worth below it; nothing if no file was read."""
+    """Print predictions as a table, followed by the test-set performance; nothing if no file was read."""
     from rich.text import Text
 
     if not found["images"]:
@@ -87,9 +94,9 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     )
     for name, title in _RATES.items():
         rate = point[name]
-        worth = "not defined: nothing is so called"
+        worth = "undefined: no test image has this call"
         if rate["value"] is not None:
             worth = f"{rate['value']:.3f} ({rate['low']:.3f}–{rate['high']:.3f})"
         yield f"  {title:<12} {worth}"
-    yield f"PPV and NPV hold for that share of {model['data']['finding']} only."
+    yield f"PPV and NPV hold at this prevalence of {model['data']['finding']} only."
     yield found["caveat"]

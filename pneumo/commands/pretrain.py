@@ -5,21 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.base.errors import printable
+from pneumo.commands import options
 
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
-        "pretrain", help="train ResNet18 on any folder of images by class, and write its weights"
+    parser = options.add_command(
+        commands,
+        "pretrain",
+        "train ResNet18 on any folder of images by class, and write its weights",
+        "pretrain FOLDER --output weights/",
+        "study --weights weights/FILE      # then fine-tune from it",
     )
     parser.set_defaults(command=run)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder a class in it")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with a folder for each class")
+    parser.add_argument("--seed", type=int, default=0, help="of the training; default: 0")
+    parser.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's")
     parser.add_argument(
-        "--output", type=Path, default=Path(), metavar="FOLDER", help="where the weights go"
+        "--output",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="where to write the weights; default: the current folder",
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, …")
+    options.add_device(parser)
 
 
 def run(chosen: argparse.Namespace) -> int:

@@ -1,6 +1,6 @@
-"""Training progress: a bar per running training on a terminal, a line per epoch elsewhere.
+"""Training progress: a bar for each running training on a terminal, a line for each epoch elsewhere.
 
-A study of several runs has one bar more, for all of them.
+A study of several runs also shows the progress of all runs, with the time left.
 """
 
 import sys
@@ -27,7 +27,7 @@ from pneumo.training.runs import Run
 
 
 class Display:
-    """A context; :meth:`listener` returns a listener for a run."""
+    """Show progress while the context is open; :meth:`listener` returns the listener of a run."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stderr)
@@ -45,6 +45,7 @@ class Display:
         self.runs: dict[str, RunProgress] = {}
         self.done = 0  # finished runs
         self.overall: TaskID | None = None
+        self.begun: float | None = None  # when the first training of this process began
 
     def __enter__(self) -> "Display":
         self.progress.start()
@@ -64,7 +65,7 @@ class Display:
         self.console.print(Text(printable(text)), highlight=False, soft_wrap=True)
 
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
-        """A listener for one run, which sees `images` training images an epoch."""
+        """Return the listener of a run with `images` training images per epoch."""
         heard = RunProgress(self, recipe, seed, images)
         self.runs[heard.name] = heard
         if len(self.runs) == 2:
@@ -72,7 +73,7 @@ class Display:
         return heard
 
     def finished(self, run: Run) -> None:
-        """Count a run, trained now or before."""
+        """Count a finished run, whether it was trained now or earlier."""
         self.done += 1
         heard = self.runs.get(f"{run.recipe.name} s{run.seed}")
         if heard is None:
@@ -83,7 +84,23 @@ class Display:
             self.progress.update(heard.task, visible=False)
         self.advanced()
         if heard.begun and self.overall is not None and not self.console.is_terminal:
-            self.say(f"{self.done} of {len(self.runs)} runs are finished")
+            self.say(f"{self.done} of {len(self.runs)} runs finished{self._left()}")
+
+    def begin(self) -> None:
+        """Note that a training has begun in this process."""
+        if self.begun is None:
+            self.begun = time.monotonic()
+
+    def _left(self) -> str:
+        """Time left for all runs, from the images per second so far; empty if no run is left."""
+        heard = self.runs.values()
+        tasks = {task.id: task for task in self.progress.tasks}
+        left = sum((tasks[one.task].total or 0) - tasks[one.task].completed for one in heard)
+        trained = sum(one.heard * one.images for one in heard)
+        if self.begun is None or not left or not trained:
+            return ""
+        seconds = (time.monotonic() - self.begun) * left / trained
+        return f", about {max(1, round(seconds / 60))} min of training left"
 
     def advanced(self) -> None:
         """Update the bar of all runs, which counts images."""
@@ -100,7 +117,7 @@ class Display:
 
 
 class RunProgress:
-    """The listener of one run."""
+    """Listener of one run."""
 
     def __init__(self, display: Display, recipe: Recipe, seed: int, images: int) -> None:
         self.display, self.name = display, f"{recipe.name} s{seed}"
@@ -112,15 +129,16 @@ class RunProgress:
         )
 
     def step(self, images: int) -> None:
-        """Another `images` training images have been learned from; 0: the training begins."""
-        if not self.begun:  # it may have waited long for its turn
+        """Count `images` more training images; 0: the training begins."""
+        if not self.begun:  # it may have waited for its turn
             self.begun, self.started = True, time.monotonic()
+            self.display.begin()
             self.display.progress.start_task(self.task)
         self.display.progress.update(self.task, advance=images, visible=True)
         self.display.advanced()
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch has ended."""
+        """Show an epoch that has ended."""
         self.begun = True
         self.heard += 1
         done = row["epoch"]

@@ -1,4 +1,4 @@
-"""`pneumo reference`: keeps a finished study's record as the reference."""
+"""`pneumo reference`: stores the record of a finished study as the reference record."""
 
 import argparse
 from pathlib import Path
@@ -7,13 +7,16 @@ from typing import Any
 from pneumo.base.errors import printable
 from pneumo.commands import options
 
-PROFILES = ("paper",)  # whose records may become the reference
+PROFILES = ("paper",)  # only these records can become the reference
 
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
-        "reference", help="keep the record of a finished study as the reference"
+    parser = options.add_command(
+        commands,
+        "reference",
+        "store the record of a finished study as the reference record",
+        "study --profile paper && pneumo reference",
     )
     parser.set_defaults(command=run)
     parser.add_argument(
@@ -21,9 +24,11 @@ def add(commands: Any) -> None:
         nargs="?",
         type=Path,
         metavar="FOLDER",
-        help="where to; without it: report/reference, and the set's own where it is another",
+        help="where to; default: report/reference, or report/reference-SET for another set or size",
     )
-    parser.add_argument("--profile", default="paper", help="of the study, paper (default)")
+    parser.add_argument(
+        "--profile", default="paper", metavar="NAME", help="of the study; default: paper"
+    )
     options.add_set(parser)
 
 
@@ -44,10 +49,10 @@ def run(chosen: argparse.Namespace) -> int:
         )
     found = record.read(source)
     if found.data.is_phantom:
-        raise RecordError("a reference record is of real data; this one is of the phantom")
+        raise RecordError("a reference record must be of real data; this one is of the phantom")
     if found.profile.name not in PROFILES:
         raise RecordError(
-            f"a reference record is of the profile {' or '.join(PROFILES)}, not {found.profile.name}"
+            f"a reference record must have the profile {' or '.join(PROFILES)}, not {found.profile.name}"
         )
     written = record.copy(found, chosen.folder or paths.reference(label))
     files = [path for path in written.path.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""`pneumo study`: trains whatever a profile's study still lacks, and writes its record."""
+"""`pneumo study`: trains what is missing from a profile's study, and writes its record."""
 
 import argparse
 from typing import Any
@@ -6,32 +6,41 @@ from typing import Any
 from pneumo.base.errors import printable
 from pneumo.commands import options
 
-# What `--check` says by its exit status.
+# Exit statuses of `--check`.
 CURRENT, NO_DATA, LACKING = 0, 3, 4
 
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
+    parser = options.add_command(
+        commands,
         "study",
-        help="train whatever a profile's study still lacks, and write its record",
-        epilog="Example: pneumo study --profile paper --data path/to/pneumoniamnist.npz",
+        "train what is missing, and write the record that the report is drawn from",
+        "study",
+        "study --profile paper --data path/to/pneumoniamnist.npz",
+        "study --only simple-cnn      # one model; writes no record",
+        more="An interrupted study resumes with the same command. Finished runs are kept in .pneumo/runs.",
     )
     parser.set_defaults(command=run)
     parser.add_argument(
-        "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="RECIPE",
+        help="train only these, and write no record",
     )
     parser.add_argument(
         "--executor",
         default="auto",
         metavar="WHERE",
-        help="auto (default): a run per core, one thread each; serial; process:N; dask:ADDRESS",
+        help="auto (default: one run per core, one thread each), serial, process:N or dask:ADDRESS; "
+        "see docs/cluster.md",
     )
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"train nothing; exit with {CURRENT} where the record is up to date, {NO_DATA} where there are "
-        f"no data, {LACKING} where something is to be trained or computed",
+        help=f"train nothing; exit with {CURRENT} if the record is up to date, {NO_DATA} if no data are "
+        f"found, {LACKING} if something must be trained or computed",
     )
     options.add_training(parser)
 
@@ -74,13 +83,13 @@ def _study(chosen: argparse.Namespace) -> int:
 
 
 def _tell_leftovers() -> None:
-    """Say what the run store holds that no record needs."""
+    """Print what the run store holds that no record needs."""
     from pneumo.study import leftovers
 
     if found := leftovers.find():
         size = sum(found.values()) / 1e6
         print(
-            f"{len(found)} folders and files ({size:,.1f} MB) are of no record, or of an older version; "
+            f"{len(found)} folders and files ({size:,.1f} MB) belong to no record, or to an older version; "
             "`pneumo clean` lists them"
         )
 
@@ -100,18 +109,18 @@ def _check(chosen: argparse.Namespace) -> int:
     except UnavailableError as error:
         print(error)
         return NO_DATA
-    except ModuleNotFoundError as error:  # only what trains can tell, and it is not installed
+    except ModuleNotFoundError as error:  # only the extra `train` can tell
         print(f"{error.name} is not installed")
         return LACKING
     if _is_current(plan, plan.labels):
         print(f"the record is up to date: {printable(study.record_folder(plan))}")
         return CURRENT
-    print("something is to be trained or computed")
+    print("the record is missing or out of date: something must be trained or computed")
     return LACKING
 
 
 def _is_current(asked: Any, labels: set[str]) -> bool:
-    """Whether the record there is was made from these runs by this version."""
+    """Whether the existing record was made from these runs by this version."""
     from pneumo import __version__
     from pneumo.analysis import ANALYSIS_VERSION
     from pneumo.record import RecordError, files, finding, read

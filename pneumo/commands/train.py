@@ -1,4 +1,4 @@
-"""`pneumo train`: trains one recipe from one seed."""
+"""`pneumo train`: trains one recipe with one seed."""
 
 import argparse
 from typing import Any
@@ -8,11 +8,20 @@ from pneumo.commands import options
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser("train", help="train one recipe from one seed")
+    parser = options.add_command(
+        commands,
+        "train",
+        "train one recipe with one seed",
+        "train simple-cnn",
+        "train resnet18-scratch --seed 3 --device cuda",
+        more="Several GPUs: torchrun --nproc-per-node 2 -m pneumo train resnet18-scratch",
+    )
     parser.set_defaults(command=run)
-    parser.add_argument("recipe", help="simple-cnn, resnet18-scratch, …")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, help="of the open stage, instead of the recipe's")
+    parser.add_argument("recipe", metavar="RECIPE", help="simple-cnn, resnet18-scratch, …")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument(
+        "--epochs", type=int, metavar="N", help="with all layers trained; default: the recipe's"
+    )
     options.add_training(parser)
 
 

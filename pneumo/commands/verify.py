@@ -1,4 +1,4 @@
-"""`pneumo verify`: trains the reference study anew, or a part of it, and compares."""
+"""`pneumo verify`: trains the reference study again, or a part of it, and compares."""
 
 import argparse
 from collections.abc import Iterator
@@ -15,28 +15,31 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
+    parser = options.add_command(
+        commands,
         "verify",
-        help="train the reference study anew, or a part, and compare it with the reference record; exits "
-        "with 1 where a number lies outside its tolerance",
+        "train the reference study again, and compare it with the reference record",
+        "verify --only simple-cnn --seeds 0 1",
+        "verify                               # everything; takes hours",
+        more="Exit status: 0 if every number lies within its tolerance, 1 if one does not, 2 for an error.",
     )
     parser.set_defaults(command=run, compares=True)
     parser.add_argument(
-        "--only", nargs="+", default=(), metavar="RECIPE", help="these recipes alone"
+        "--only", nargs="+", default=(), metavar="RECIPE", help="only these recipes"
     )
     parser.add_argument(
-        "--seeds", nargs="+", type=int, default=(), metavar="SEED", help="these seeds alone"
+        "--seeds", nargs="+", type=int, default=(), metavar="SEED", help="only these seeds"
     )
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="train even what the run store has, in a store that is gone afterwards",
+        help="also train what the run store has, in a temporary store",
     )
     parser.add_argument(
         "--reference",
         type=Path,
         metavar="FOLDER",
-        help="the reference record's folder; without it: report/reference",
+        help="the folder of the reference record; default: report/reference, or that of the set and size",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options.add_data(parser)
@@ -71,7 +74,7 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def show(found: "Verification", console: "Console | None" = None) -> None:
-    """Print a verification as two tables, runs first, and what it comes to."""
+    """Print a verification as two tables, runs first, and its result."""
     from rich.text import Text
 
     from pneumo.analysis.verification import DISTANCE, POWER
@@ -85,7 +88,7 @@ def show(found: "Verification", console: "Console | None" = None) -> None:
                 [
                     f"{one.model} s{one.seed}",
                     "trained now" if one.trained else "found in the run store",
-                    "the reference's" if one.same_code else "changed since",
+                    "same as the reference" if one.same_code else "changed since",
                     f"{one.furthest:.1e}",
                     str(one.other_calls),
                     *(terminal.number(value, 3) for value in one.thresholds),
@@ -125,16 +128,16 @@ def _lines(found: "Verification") -> Iterator[str]:
     changed = sum(not one.same_code for one in found.runs)
     if changed:
         yield (
-            f"{changed} of {len(found.runs)} runs have another recipe, code or weights than the reference; "
-            "their differences may be intended."
+            f"{changed} of {len(found.runs)} runs differ from the reference in recipe, code or weights; "
+            "differences in their numbers may be intended."
         )
     if not all(one.trained for one in found.runs):
-        yield "Runs that were found are not trained again; --fresh trains every one now."
+        yield "Runs found in the run store were not trained again; --fresh trains every run."
     decided = sum(one.decided for one in found.numbers)
     if not decided:
-        yield "The reference has too few seeds to say where numbers may lie."
+        yield "The reference has too few seeds for prediction intervals."
         return
     yield (
-        f"{decided - len(found.outside)} of {decided} numbers lie where the reference's seeds lead to expect "
-        f"them (prediction intervals, {100 * (1 - ERROR):g} % for all of them at once)."
+        f"{decided - len(found.outside)} of {decided} numbers lie within the prediction intervals of the "
+        f"reference's seeds ({100 * (1 - ERROR):g} % for all numbers at once)."
     )

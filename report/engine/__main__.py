@@ -29,8 +29,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PneumoError as error:
         print(f"report.engine: {error}", file=sys.stderr)
         return 1
-    print(f"{printable(built)} ({engine} engine)")
+    print(printable(f"{built / 'index.html'}: open it in a browser ({engine} engine){_not_run()}"))
     return 0
+
+
+def _not_run() -> str:
+    """Which models of the record were not run, and why; empty if all were."""
+    models = read(Path(os.environ[RECORD])).not_run if os.environ.get(RECORD) else []
+    return "".join(f"; not run: {model.title or model.name}, {model.reason}" for model in models)
 
 
 def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
