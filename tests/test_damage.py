@@ -141,7 +141,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd, fa
             line for line in said if line.startswith(f"pneumo: {folder / name} is damaged (")
         )
         aside = folder.with_name(f"{folder.name}.damaged-1")
-        assert line.endswith(f"; it is made anew, and what was there is kept as {aside.name}")
+        assert line.endswith(f"; it is made again, and the damaged one is kept as {aside.name}")
         assert {path.name for path in aside.iterdir()} == set(runs.FILES)
 
     for run, before in zip(again.runs, study.runs, strict=True):
@@ -244,7 +244,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
         assert ear.epochs == [1, 2, 3]
         (line,) = said.splitlines()
         assert line.startswith(f"pneumo: {partial / 'checkpoint.pt'} is damaged (")
-        assert line.endswith("; the training starts anew")
+        assert line.endswith("; the training starts again")
 
 
 @pytest.fixture(params=["carried", "cached"])

@@ -1,14 +1,19 @@
-"""Standard output and error that take any text: a sign that the locale's encoding lacks stops no command."""
+"""Standard output and error: any text can be printed in any locale, and messages about long waits."""
 
 import io
 import sys
 
 
 def forgive() -> None:
-    r"""Write a sign that standard output or error can't encode as its number, ``\xd7`` for ``×``.
+    r"""Escape characters that standard output or error cannot encode, such as ``\xd7`` for ``×``.
 
-    Without a UTF-8 locale, or for a path that is no valid text, printing would else end in a traceback.
+    Otherwise printing ends in a traceback without a UTF-8 locale, or for a path that is not valid text.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def tell(line: str) -> None:
+    """Print a line on standard error: what is waited for, or what was damaged and is made again."""
+    print(f"pneumo: {line}", file=sys.stderr, flush=True)

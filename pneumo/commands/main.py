@@ -43,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if str(error.name).startswith("pneumo"):
             raise
         print(
-            f"pneumo: {error.name} is not installed; this command needs the extra `train`: "
-            "python -m pip install -e '.[train]'",
+            f"pneumo: {error.name} is not installed; this command needs the extra `train`. In a checkout, "
+            "run `python -m nox -s study` and use .nox/study/bin/pneumo; elsewhere, run "
+            "`python -m pip install 'pneumo[train]'`",
             file=sys.stderr,
         )
         return 2 if chosen.compares else 1

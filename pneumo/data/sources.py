@@ -1,4 +1,4 @@
-"""Where a set's file is: at a path that is given, in MedMNIST's cache, or downloaded into that cache."""
+"""Find the file of a data set: at a given path, in MedMNIST's cache, or by download into that cache."""
 
 import hashlib
 import shutil
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pneumo.base import streams
 from pneumo.base.errors import printable
 from pneumo.base.network import NetworkError, answers, bounded, cause
 from pneumo.data.descriptions import DESCRIPTIONS, DataError, Description, file_name
@@ -16,28 +17,28 @@ ADDRESS = "https://zenodo.org/records/10519652/files/{}?download=1"  # of MedMNI
 
 
 class UnavailableError(DataError):
-    """There is no copy of a set here, and none can be downloaded."""
+    """No copy of a data set is found, and none can be downloaded."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that holds a set."""
+    """A file that holds a data set."""
 
     path: Path
     kind: Literal["file", "cache", "download"]
-    published: bool  # whether it is MedMNIST's own, by its MD5
+    published: bool  # whether its MD5 is the one that MedMNIST publishes
 
 
 def find(about: Description, size: int, given: str | None) -> Source:
-    """The file of a set.
+    """Find the file of a data set.
 
     Args:
-        about: the set.
-        size: side of the images, in pixels.
-        given: a ``.npz`` or the folder that holds it; None for MedMNIST's cache, else its download.
+        about: the data set.
+        size: side of the images in pixels.
+        given: a ``.npz`` file or its folder; None for MedMNIST's cache, or a download into it.
 
     Raises:
-        DataError: there is no file, it cannot be read, or it is MedMNIST's file of another set or size; or
+        DataError: no file is found, it cannot be read, it is MedMNIST's file of another set or size, or
             the cached file is not the published one.
     """
     if given is not None:
@@ -51,7 +52,7 @@ def find(about: Description, size: int, given: str | None) -> Source:
             return Source(path, "download", True)
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from None
-    again = "delete it, and it is fetched again"
+    again = "delete it, and it is downloaded again"
     try:
         published = _is_published(path, about, size)
     except DataError as error:
@@ -62,7 +63,7 @@ def find(about: Description, size: int, given: str | None) -> Source:
 
 
 def _named(given: str, name: str) -> Path:
-    """The file that a path means: itself, or the one called `name` in the folder that it is."""
+    """Return the file at a path: the path itself, or the file `name` in this folder."""
     path, reason = Path(given), ""
     try:
         path = path.expanduser()
@@ -70,7 +71,7 @@ def _named(given: str, name: str) -> Path:
             path = path / name
         if path.is_file():
             return path
-    except RuntimeError:  # a user who does not exist
+    except RuntimeError:  # ~user of an unknown user
         pass
     except OSError as error:
         reason = f" ({error.strerror})"
@@ -81,10 +82,10 @@ def _named(given: str, name: str) -> Path:
 
 
 def _is_published(path: Path, about: Description, size: int) -> bool:
-    """Whether a file is the one that MedMNIST publishes of this set and size.
+    """Whether a file is the one that MedMNIST publishes for this set and size.
 
     Raises:
-        DataError: it is the file of another set or size: its numbers would appear under a wrong name.
+        DataError: it is the file of another set or size; its results would appear under a wrong name.
     """
     try:
         found = _md5(path)
@@ -101,25 +102,26 @@ def _is_published(path: Path, about: Description, size: int) -> bool:
 
 
 def _md5(path: Path) -> str:
-    """By which MedMNIST names what it publishes."""
+    """MD5 of a file, the checksum that MedMNIST publishes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _download(about: Description, size: int, cached: Path) -> None:
-    """Fetch a set into MedMNIST's cache.
+    """Download a data set into MedMNIST's cache.
 
     Raises:
-        UnavailableError: the host does not answer, or the download fails; nothing is left of it.
+        UnavailableError: the host does not answer, or the download fails; no partial file is left.
     """
     url = ADDRESS.format(file_name(about, size))
-    # No more than the bytes of images and labels, as if nothing were compressed.
+    # At most the uncompressed bytes of images and labels.
     most = int(1.01 * about.images * (size**2 + 1)) + 2**16
     try:
         if not answers(url):
             raise NetworkError("MedMNIST's host does not answer")
         cached.parent.mkdir(parents=True, exist_ok=True)
-        # A temporary file first: an interrupted download must not be taken for a damaged cache.
+        streams.tell(f"downloading {about.title} from {url}")
+        # To a temporary file first, so that an interrupted download leaves no damaged cache.
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             fetched = Path(folder) / cached.name
             with bounded(most), urllib.request.urlopen(url) as response, fetched.open("wb") as file:
@@ -130,6 +132,6 @@ def _download(about: Description, size: int, cached: Path) -> None:
     except (OSError, NetworkError) as error:
         raise UnavailableError(
             f"no copy of {about.title}: there is no {cached}, and it was not downloaded "
-            f"({printable(cause(error))}); name a file with --data PATH, "
-            "or draw a stand-in with --data phantom"
+            f"({printable(cause(error))}); name a file with --data PATH, or use drawn images: "
+            "--data phantom"
         ) from None

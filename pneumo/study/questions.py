@@ -5,7 +5,6 @@ later and asked of runs that are long finished. Each is asked of a model's first
 """
 
 import io
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, storage
+from pneumo.base import checksums, keys, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, stratified
 from pneumo.training import runs
@@ -66,7 +65,7 @@ def wanted(run: Run, profile: Profile) -> list[str]:
             if file.is_file():
                 checksums.body(file.read_bytes(), file.name)
         except (OSError, ValueError) as error:
-            print(f"pneumo: {file} is damaged ({error}); it is made anew", file=sys.stderr)
+            streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)
     return missing(run, profile)
 

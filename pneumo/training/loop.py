@@ -6,7 +6,6 @@ When the numbers that come of it change, raise :data:`pneumo.training.runs.TRAIN
 import io
 import math
 import random
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from pneumo.base import checksums, paths, storage
+from pneumo.base import checksums, paths, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Part, Rows, Split
 from pneumo.statistics import metrics
@@ -391,7 +390,7 @@ class Loop:
         try:
             content = io.BytesIO(checksums.body(path.read_bytes(), self.folder.name))
         except (OSError, ValueError) as error:
-            print(f"pneumo: {path} is damaged ({error}); the training starts anew", file=sys.stderr)
+            streams.tell(f"{path} is damaged ({error}); the training starts again")
             return None
         saved: dict[str, Any] = torch.load(content, map_location=self.device, weights_only=True)
         self.model.load_state_dict(saved["model"])

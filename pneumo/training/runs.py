@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, paths, storage
+from pneumo.base import checksums, keys, paths, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
@@ -415,9 +414,9 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
 
 @contextmanager
 def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
-    """Make a run once, as :func:`made_once`, unless one is there that is whole.
+    """Make a run once, as :func:`made_once`, unless it is complete already.
 
-    A run that is there but damaged is moved out of the way, which is said, and made anew.
+    A damaged run is moved aside with a message, and made again.
     """
     with made_once(destination, files, partial(find_fault, destination, files)) as folder:
         yield folder
@@ -427,37 +426,49 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
 def made_once(
     destination: Path, files: Sequence[str], fault: Callable[[], str | None]
 ) -> Iterator[Path | None]:
-    """Make a folder once, however many processes want it and however often one is killed.
+    """Make a folder once, however many processes need it and however often one is killed.
 
     Args:
         destination: the folder.
-        files: that it is to hold.
-        fault: says what is wrong with it, also that it is not there; None where nothing is.
+        files: names of its files.
+        fault: returns what is wrong with the folder, also if it is missing; None if nothing is.
 
     Yields:
-        A folder to fill with `files`, with what an earlier attempt left in it; it becomes `destination`
-        when the block ends without an error. None where `destination` is there already.
+        A folder to fill with `files`, which holds what an interrupted attempt left. It becomes
+        `destination` when the block ends without an error. None if `destination` is complete already.
     """
-    if fault() is None:  # also where nothing can be written
+    if fault() is None:  # also if the store is read-only
         yield None
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(destination.with_name(f".{destination.name}.lock")):
+    with _locked(destination):
         found = fault()
         if found is None:
             yield None
             return
         if destination.is_dir():
             aside = _set_aside(destination)
-            print(
-                f"pneumo: {found}; it is made anew, and what was there is kept as {aside.name}",
-                file=sys.stderr,
-            )
+            streams.tell(f"{found}; it is made again, and the damaged one is kept as {aside.name}")
         filling = destination.with_name(f".{destination.name}.partial")
         filling.mkdir(exist_ok=True)
         with storage.refusals(filling):
             yield filling
             publish(filling, destination, files)
+
+
+@contextmanager
+def _locked(destination: Path) -> Iterator[None]:
+    """Hold a run's lock, and say so if another process holds it."""
+    lock = FileLock(destination.with_name(f".{destination.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        streams.tell(f"waiting for another process, which makes {destination.name}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
