@@ -1,3 +1,3 @@
 """From PneumoniaMNIST to a publishable, reproducible report."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
