@@ -1,7 +1,7 @@
-"""Files that tell when a byte of them has changed: each carries the SHA-256 of all else that it holds.
+"""Files with a checksum: each contains the SHA-256 of its other bytes, so that any change is detected.
 
-A seal is also of what the file is about, so that no file can stand in for another of its kind. JSON says
-besides by the number of its schema which version of this package wrote it.
+The checksum also covers what the file is about, so that no file can replace another one of its kind. JSON
+files also have a schema number, which tells the version of this package that wrote them.
 """
 
 import hashlib
@@ -17,21 +17,21 @@ _DIGITS = 64  # of a SHA-256 in hexadecimal
 
 
 class DamageError(ValueError):
-    """Bytes that are not those that were written."""
+    """The bytes are not those that were written."""
 
 
 class OtherVersionError(Exception):
-    """What was read is whole, but another version of this package wrote it."""
+    """The file is intact, but another version of this package wrote it."""
 
     def __init__(self, found: int, schema: int) -> None:
         super().__init__(found, schema)
         self.found, self.schema = found, schema
 
     def told(self, renew: str) -> str:
-        """Which version it was, and the way forward.
+        """Return which version wrote it, and what to do.
 
         Args:
-            renew: how what an older version wrote is made anew.
+            renew: what to do if an older version wrote it.
         """
         age, forward = (
             ("an older", renew) if self.found < self.schema else ("a newer", "update pneumo")
@@ -43,16 +43,16 @@ class OtherVersionError(Exception):
 
 
 def digest(content: bytes) -> str:
-    """The SHA-256 of bytes, in hexadecimal."""
+    """SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def check_version(found: object, schema: int) -> None:
-    """Hold the schema that a file names against the one that is read.
+    """Compare the schema that a file names with the expected one.
 
     Raises:
-        OtherVersionError: it is an older or a newer one.
-        DamageError: it is no schema at all.
+        OtherVersionError: the schema is older or newer.
+        DamageError: it is not a schema number.
     """
     if type(found) is not int:
         raise DamageError(f"its schema is {found!r}")
@@ -61,11 +61,11 @@ def check_version(found: object, schema: int) -> None:
 
 
 def text(content: Mapping[str, Any], about: str = "") -> str:
-    """Content as JSON with its digest in the first line.
+    """Write content as JSON with its checksum in the first line.
 
     Args:
-        content: with a `schema`, and nothing called `digest`.
-        about: what the file is of, where one of the same kind might be put in its place.
+        content: with a `schema`, and without a `digest`.
+        about: what the file is about, if another file of its kind could replace it.
     """
     written = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     rest = written.removeprefix("{\n")
@@ -73,16 +73,16 @@ def text(content: Mapping[str, Any], about: str = "") -> str:
 
 
 def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
-    """The content of sealed JSON, if every byte is as :func:`text` gave it.
+    """Read JSON that :func:`text` wrote, and verify its checksum.
 
     Args:
-        raw: the file's bytes.
-        schema: which is read.
+        raw: the bytes of the file.
+        schema: the expected one.
         about: as when it was written.
 
     Raises:
-        OtherVersionError: it is of another schema; the first ones had no seal.
-        DamageError: a byte of it has changed, or it is about something else.
+        OtherVersionError: it has another schema; the first schemas had no checksum.
+        DamageError: a byte has changed, or the file is about something else.
     """
     first = _FIRST_LINES.match(raw)
     whole = first is not None and first[1].decode() == _seal(raw[first.end() :], about)
@@ -101,18 +101,18 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
 
 
 def seal(body: bytes, about: str = "") -> bytes:
-    """Any bytes with their digest behind them; what reads archives does not mind it."""
+    """Append the checksum to bytes; readers of archives ignore it."""
     return body + _seal(body, about).encode()
 
 
 class Sealing(RawIOBase):
-    """A file that passes on what is written, and knows its digest."""
+    """A file that passes on what is written, and computes its checksum."""
 
     def __init__(self, file: IO[bytes], about: str) -> None:
         self._file, self.digest = file, hashlib.sha256(f"{about}\n".encode())
 
     def writable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def write(self, content: Any) -> int:
@@ -123,10 +123,10 @@ class Sealing(RawIOBase):
 
 @contextmanager
 def sealing(file: IO[bytes], about: str = "") -> Iterator[IO[bytes]]:
-    """A file that puts the digest of what is written behind it at the end, as :func:`seal` does.
+    """Open a file that appends the checksum of what was written, as :func:`seal` does.
 
     Args:
-        file: where it goes; it is only written to, from its beginning to its end.
+        file: the target; it is only written to, from beginning to end.
         about: as for :func:`seal`.
     """
     writing = Sealing(file, about)
@@ -135,10 +135,10 @@ def sealing(file: IO[bytes], about: str = "") -> Iterator[IO[bytes]]:
 
 
 def body(raw: bytes, about: str = "") -> bytes:
-    """What :func:`seal` was given.
+    """Return the bytes that :func:`seal` was given.
 
     Raises:
-        DamageError: a byte of it has changed, or it is about something else.
+        DamageError: a byte has changed, or the file is about something else.
     """
     found = raw[:-_DIGITS]
     if raw[-_DIGITS:] != _seal(found, about).encode():

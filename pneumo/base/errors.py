@@ -1,16 +1,16 @@
-"""The one family of errors that a user is meant to read: a sentence, and no traceback."""
+"""Errors that a user reads: one sentence, without a traceback."""
 
 
 class PneumoError(Exception):
-    """Something that the user can put right; its text says what was wrong, where and what to do."""
+    """An error that the user can fix; its text says what is wrong, where, and what to do."""
 
     def __str__(self) -> str:
-        """The text as one line that can be printed safely, whatever a file was called."""
+        """Return the text as one line that is safe to print, whatever file names it contains."""
         return printable(super().__str__())
 
 
 def printable(text: object) -> str:
-    """Text from outside with whatever could steer a terminal, or has no glyph, as backslash escapes."""
+    """Escape characters that could control a terminal or have no glyph, in text from outside."""
     return "".join(
         sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii")
         for sign in str(text)

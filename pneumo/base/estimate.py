@@ -1,4 +1,4 @@
-"""A number with its interval: what statistics give, and what a record keeps."""
+"""A number with its interval, as statistics compute it and a record stores it."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval; NaN where it is not defined."""
+    """A number with its 95 % interval; NaN if undefined."""
 
     value: float
     low: float = math.nan
@@ -14,7 +14,7 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether there is a number at all."""
+        """Whether the value is defined."""
         return not math.isnan(self.value)
 
     @property

@@ -1,7 +1,7 @@
-"""One answer to "is this still good?": a key of named parts, which changes when any of them does.
+"""Cache keys: a hash of named parts, which changes if any part changes.
 
-Runs, cached results, answers of trained networks and workers' code are all told apart by such a key. What no
-part can say, how numbers are computed, is a version that is raised by hand.
+Runs, cached results, predictions of trained networks and the code of workers are identified by such a key.
+How numbers are computed is a version number that is raised by hand.
 """
 
 import hashlib
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def key(length: int = 12, **parts: Any) -> str:
-    """The first hexadecimal digits of a SHA-256 of named parts.
+    """Return the first hexadecimal digits of the SHA-256 of named parts.
 
     Args:
-        length: how many digits, at most 64.
-        parts: plain JSON values; their order does not matter, a mapping's keys are text.
+        length: number of digits, at most 64.
+        parts: plain JSON values, in any order; keys of mappings are text.
 
     Raises:
-        TypeError: a part is no JSON value.
+        TypeError: a part is not a JSON value.
     """
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:length]

@@ -1,7 +1,7 @@
-"""Reads the arrays of a ``.npz``: small ones into memory, large ones mapped from the disk.
+"""Read the arrays of a ``.npz``: small ones into memory, large ones mapped from disk.
 
-Nothing that a file says of itself is trusted: sizes are compared with what the file can hold before memory or
-disk is asked for, every byte has passed its checksum, and nothing is unpickled.
+Headers of the file are not trusted: sizes are compared with what the file can hold before memory or disk is
+allocated, checksums of all bytes are verified, and nothing is unpickled.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ from pneumo.base import paths, storage
 from pneumo.base.errors import PneumoError
 
 CHUNK = 2**20
-# numpy reads an array's description whole before it looks how long it is; it never writes a longer one.
+# numpy reads the description of an array before it checks its length; it never writes a longer one.
 HEADER = 2**14
 # Deflate expands at most 1,032:1. No real image compresses 100:1.
 MOST_DEFLATED, BELIEVED = 1032, 100
-# A member's own header: signature, lengths of its name and extra field.
+# Header of a member: signature, lengths of its name and of its extra field.
 _LOCAL = struct.Struct("<4s22xHH")
 
 
 class ArchiveError(PneumoError):
-    """A ``.npz`` that can't be read; its text is what is wrong, without the file's path."""
+    """A ``.npz`` that cannot be read; the text says what is wrong, without the path."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,20 @@ class Member:
 
     @property
     def name(self) -> str:
-        """What the array is called."""
+        """Name of the array."""
         return self.info.filename.removesuffix(".npy")
 
     @property
     def nbytes(self) -> int:
-        """What it takes in memory."""
+        """Bytes in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def members(path: Path, wanted: Collection[str]) -> dict[str, Member]:
-    """The arrays called `wanted` that there are, from their headers alone.
+    """Find the arrays called `wanted`, by reading only headers.
 
     Raises:
-        ArchiveError: no ``.npz``, or one that claims what it can't hold.
+        ArchiveError: it is not a ``.npz``, or its headers claim more than it can hold.
     """
     with _opened(path) as archive:
         held = path.stat().st_size
@@ -73,35 +73,35 @@ def members(path: Path, wanted: Collection[str]) -> dict[str, Member]:
 
 
 def names(path: Path) -> list[str]:
-    """What all arrays are called.
+    """Return the names of all arrays.
 
     Raises:
-        ArchiveError: no ``.npz``.
+        ArchiveError: it is not a ``.npz``.
     """
     with _opened(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
 
 
 def read(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
-    """Arrays in memory, by name.
+    """Read arrays into memory, by name.
 
     Raises:
-        ArchiveError: a checksum is not that of the bytes, or there are too few of them.
+        ArchiveError: a checksum does not match, or bytes are missing.
     """
     with _opened(path) as archive:
         return {member.name: _read(archive, member) for member in chosen}
 
 
 def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
-    """Arrays that stay on the disk, by name; only the parts that are used are read.
+    """Map arrays from disk, by name; only the parts that are used are read.
 
-    An uncompressed array is mapped where it lies. A compressed one is unpacked once, whole or not at all,
-    into ``data`` of the run store, and mapped from there. All checksums of the ``.npz`` are verified each
-    time; an unpacked copy that is damaged is made again.
+    An uncompressed array is mapped in place. A compressed one is unpacked once, atomically, into ``data`` of
+    the run store, and mapped from there. All checksums of the ``.npz`` are verified each time; a damaged
+    unpacked copy is made again.
 
     Raises:
-        ArchiveError: as for :func:`read`; or it would take more of the disk than is free, cannot be written,
-            or says of itself that it unpacks to what no images unpack to.
+        ArchiveError: as for :func:`read`; or the disk has too little room, the copy cannot be written, or
+            the compression ratio is impossible for images.
     """
     for member in chosen:
         if member.order == "F":
@@ -130,7 +130,7 @@ def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
 
 
 def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
-    """What a member is, once its claims are found possible."""
+    """Describe a member, after checking that its headers are possible."""
     name = info.filename.removesuffix(".npy")
     if info.flag_bits & 1:
         raise ArchiveError(f"{name} is encrypted; save it without a password")
@@ -168,7 +168,7 @@ def _read(archive: ZipFile, member: Member) -> NDArray[Any]:
     with archive.open(member.info) as source:
         source.read(member.start)
         done = 0
-        while chunk := source.read(CHUNK):  # the checksum is compared where the end is reached
+        while chunk := source.read(CHUNK):  # the checksum is verified at the end
             held[done : done + len(chunk)] = chunk
             done += len(chunk)
     if done != member.nbytes:
@@ -177,7 +177,7 @@ def _read(archive: ZipFile, member: Member) -> NDArray[Any]:
 
 
 def _pass_through(source: IO[bytes], member: Member, target: IO[bytes] | None = None) -> None:
-    """Read a member to its end, where its checksum is compared, and write it on."""
+    """Read a member to its end, where its checksum is verified, and write it to the target."""
     count = 0
     while chunk := source.read(CHUNK):
         count += len(chunk)
@@ -188,7 +188,7 @@ def _pass_through(source: IO[bytes], member: Member, target: IO[bytes] | None = 
 
 
 def _begin(file: IO[bytes], member: Member) -> int:
-    """Where a member's own bytes begin in the ``.npz``."""
+    """Return the offset of the bytes of a member in the ``.npz``."""
     file.seek(member.info.header_offset)
     signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
     if signature != b"PK\x03\x04":

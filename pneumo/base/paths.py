@@ -32,22 +32,24 @@ def git_commit() -> str | None:
 
 
 def root() -> Path:
-    """The project's folder: the checkout that this package stands in, else the working folder."""
+    """Folder of the project: the checkout of this package, or the working folder."""
     return checkout() or Path.cwd()
 
 
 def home() -> Path:
-    """The run store's folder: ``PNEUMO_HOME``, or ``.pneumo`` in the project's root."""
+    """Folder of the run store: ``PNEUMO_HOME``, or ``.pneumo`` in the project's root."""
     given = os.environ.get("PNEUMO_HOME")
     return Path(given).expanduser().resolve() if given else root() / ".pneumo"
 
 
 def without_folders(text: str) -> str:
-    """A text for readers elsewhere: of every path in it only the file's name, of an address no password."""
+    """Shorten paths in a text to file names, and remove passwords from addresses, for publication."""
     text = re.sub(r"(?<=://)[^/@\s]+@", "", text)
     for folder in (home(), root(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())):
-        text = text.replace(f"{folder}{os.sep}", f"{os.sep}")  # which may have a space in its name
-    # What is behind a letter, a point or a slash goes on, as in an address or a date.
+        text = text.replace(
+            f"{folder}{os.sep}", f"{os.sep}"
+        )  # the folder may have a space in its name
+    # A slash after a letter, a point or a slash belongs to an address or a date.
     return re.sub(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
 
 
@@ -63,17 +65,17 @@ def label(dataset: str | None, size: int | str | None) -> str:
 
 
 def record(profile: str, label: str = "") -> Path:
-    """Where `pneumo study` writes the record of a study of this profile, which need not be there."""
+    """Folder where `pneumo study` writes the record of this profile; it may not exist."""
     return home() / "records" / "-".join(filter(None, (profile, label)))
 
 
 def templates() -> Path:
-    """The folder of the Jinja templates."""
+    """Folder of the Jinja templates."""
     return root() / "templates"
 
 
 def reference(label: str = "") -> Path:
-    """The folder of the reference study's numbers, which need not be there.
+    """Folder of the reference record; it may not exist.
 
     Args:
         label: of a data set and size, as :func:`pneumo.data.descriptions.label` gives it; the name of
@@ -85,15 +87,15 @@ def reference(label: str = "") -> Path:
 
 
 def guidelines() -> Path:
-    """The folder of the reporting guidelines' items and where the report answers them."""
+    """Folder of the items of reporting guidelines, and where the report answers them."""
     return root() / "report" / "guidelines"
 
 
 def citation() -> Path:
-    """The folder of the forms in which the report's pages tell how it is cited."""
+    """Folder of the forms of the citation that pages include."""
     return root() / "report" / "citation"
 
 
 def published() -> Path:
-    """The file of the results that others published, and of the project's goals."""
+    """File of results that others published, and of the project's goals."""
     return root() / "report" / "published.toml"

@@ -1,7 +1,7 @@
-"""Files and folders that appear whole or not at all, and what is said where the disk refuses them.
+"""Write files and folders atomically, and turn errors of the disk into messages.
 
-That holds for a process that is killed at any moment. A machine that loses its power may lose what it was
-about to write; of a finished run alone every byte is on the disk before it has its name.
+Atomic even if the process is killed at any moment. After a loss of power, the last files may be missing; only
+a finished run is synced to disk before it gets its name.
 """
 
 import errno
@@ -21,12 +21,12 @@ from pneumo.base.errors import PneumoError
 
 try:
     import fcntl
-except ImportError:  # not a Unix: then nobody waits for another here, and nothing stale is found
+except ImportError:  # not a Unix: no locks, and stale folders are not found
     fcntl = None  # type: ignore[assignment]
 
 Writer = Callable[[IO[bytes]], object]
 
-# What a disk may refuse, by what helps.
+# Errors of a disk, grouped by what helps.
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota of the disk is used up",
@@ -43,25 +43,25 @@ _NO_FOLDER = {
 }
 _REASONS = _NO_ROOM | _NO_ENTRY | _NO_FOLDER
 _OUTPUT = "standard output"
-_UNREAD = 128 + 13  # what a shell says of a program that ended by SIGPIPE
+_UNREAD = 128 + 13  # exit status of a program that ended by SIGPIPE
 _LITTLE = 1 << 20  # bytes: a disk with less is the one that is full
 _HERE = -100  # renameat2's AT_FDCWD
 _EXCHANGE = 2  # and its RENAME_EXCHANGE
 
 
 class StorageError(PneumoError):
-    """A file or folder that can't be written, or not be reached."""
+    """A file or folder that cannot be written or reached."""
 
 
 def write(path: Path, content: bytes | Writer) -> None:
-    """Write a file that appears whole or not at all, however many write it at once.
+    """Write a file atomically, however many processes write it at once.
 
     Args:
-        path: where to; its folder is made where it is missing.
-        content: the bytes, or what puts them into a file that it is given.
+        path: of the file; a missing folder is made.
+        content: the bytes, or a function that writes them to a file.
 
     Raises:
-        StorageError: the disk refuses; with the room that the file needs.
+        StorageError: the disk refuses; the message has the room that the file needs.
     """
 
     def put(file: IO[bytes]) -> object:
@@ -69,7 +69,7 @@ def write(path: Path, content: bytes | Writer) -> None:
 
     with refusals(path, put):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Always of the same name, so that what a killed process left is written over.
+        # Always the same name, so that the remains of a killed process are overwritten.
         own = "" if fcntl else f".{os.getpid()}"
         temporary = path.with_name(f".{path.name}{own}.new")
         file = _open_alone(temporary)
@@ -84,17 +84,17 @@ def write(path: Path, content: bytes | Writer) -> None:
                 temporary.unlink()
             raise
         finally:
-            with suppress(OSError):  # which is said already
+            with suppress(OSError):  # reported already
                 file.close()
 
 
 @contextmanager
 def renewed(folder: Path) -> Iterator[Path]:
-    """An empty folder that takes the place of `folder` when the block ends without an error.
+    """Yield an empty folder that replaces `folder` if the block ends without an error.
 
-    Until then the old one stands. Where the system can exchange two folders (Linux), it does so in one
-    moment; elsewhere there is a moment without any, and if a process is killed in it, the next call puts
-    the old one back. Who renews a folder while another does so waits, and what a killed one left is cleared.
+    Until then the old folder stays. On Linux the two are exchanged atomically. Elsewhere there is a moment
+    without either; if a process is killed then, the next call restores the old one. A second process that
+    renews the same folder waits. The remains of killed processes are deleted.
 
     Raises:
         StorageError: the disk refuses.
@@ -122,10 +122,10 @@ def renewed(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(purpose: str) -> Iterator[Path]:
-    """A temporary folder that is gone afterwards; those of killed processes are cleared away first.
+    """Yield a temporary folder, and delete it at the end; those of killed processes are deleted first.
 
     Args:
-        purpose: a word for the folder's name; what is cleared away is of the same one.
+        purpose: a word for its name; only folders with the same word are deleted.
     """
     prefix = f"pneumo-{purpose}-"
     for stale in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
@@ -135,7 +135,7 @@ def scratch(purpose: str) -> Iterator[Path]:
             os.close(descriptor)
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     while (descriptor := _hold(folder, patient=True)) is None and fcntl is not None:
-        folder = Path(tempfile.mkdtemp(prefix=prefix))  # the first was taken for a stale one
+        folder = Path(tempfile.mkdtemp(prefix=prefix))  # another process deleted the first as stale
     try:
         yield folder
     finally:
@@ -145,9 +145,9 @@ def scratch(purpose: str) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Come back when a folder's files are on the disk, and would be there after a loss of power."""
+    """Sync the files of a folder to disk, so that they survive a loss of power."""
     for path in (*folder.iterdir(), folder):
-        with suppress(OSError):  # a file system without such a thing
+        with suppress(OSError):  # a file system that cannot sync
             descriptor = os.open(path, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
@@ -157,14 +157,14 @@ def settle(folder: Path) -> None:
 
 @contextmanager
 def refusals(path: Path | str | None = None, put: Writer | None = None) -> Iterator[None]:
-    """Turn what a disk refuses within into a sentence; all other errors pass.
+    """Turn errors of the disk into messages; all other errors pass.
 
     Args:
-        path: what is written, for an error that names no path.
-        put: what writes the file at `path`: it is asked how much that is.
+        path: the file that is written, for errors that name no path.
+        put: writes the file at `path`; used to measure its size.
 
     Raises:
-        StorageError: names the path, and what is needed.
+        StorageError: names the path and the room that is needed.
     """
     try:
         yield
@@ -172,24 +172,24 @@ def refusals(path: Path | str | None = None, put: Writer | None = None) -> Itera
         refused = _refusal(error)
         if refused is None:
             raise
-        # A folder's error is its own; the file that is being written has a temporary name that says little.
+        # An error of a folder names the folder; that of the file would name its temporary file.
         if put and not _is_above(refused.filename, path):
             named = path
         else:
-            # Where there are two names, of a copy, it is the second that is written.
+            # An error of a copy has two names; the second is written.
             named = refused.filename2 or refused.filename or _suspect(refused, path)
         raise StorageError(_sentence(refused, named or _OUTPUT, put)) from None
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """For a command: whatever the disk refuses within becomes a sentence, standard output's end too.
+    """Turn errors of the disk into messages for a whole command, including its standard output.
 
-    Where nobody reads standard output any more, as behind ``| head``, the command ends without a word.
+    If standard output is closed, as behind ``| head``, the command ends silently.
 
     Raises:
         StorageError: as :func:`refusals`.
-        SystemExit: nobody reads on.
+        SystemExit: standard output is closed.
     """
     try:
         with refusals():
@@ -214,7 +214,7 @@ def _is_unread(stream: IO[Any]) -> bool:
 
 
 def _let_go() -> None:
-    """Write what standard output still takes: Python would try again at its end, and complain."""
+    """Flush or discard standard output; otherwise Python would try again at exit, and complain."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -222,7 +222,7 @@ def _let_go() -> None:
 
 
 def _refusal(error: BaseException) -> OSError | None:
-    """What the disk said, also where torch hides it behind an error of its own."""
+    """Find the error of the disk, even if torch hides it behind one of its own."""
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, OSError) and found.errno in _REASONS:
@@ -243,7 +243,7 @@ def _sentence(refused: OSError, path: Path | str, put: Writer | None) -> str:
         + (f", and it needs {_megabytes(needed)}" if needed else "")
     ]
     words += [f"{_megabytes(free)} are free"] if free is not None else []
-    return "; ".join([*words, "make room, and the same command goes on"])
+    return "; ".join([*words, "make room, and run the same command to resume"])
 
 
 def _megabytes(count: int) -> str:
@@ -251,7 +251,7 @@ def _megabytes(count: int) -> str:
 
 
 def _free(path: Path | str) -> int | None:
-    """The bytes that are free on a path's disk; None for what is on none."""
+    """Return the free bytes on the disk of a path; None for standard output."""
     if path == _OUTPUT:
         return None
     for folder in (Path(path), *Path(path).absolute().parents):
@@ -261,7 +261,7 @@ def _free(path: Path | str) -> int | None:
 
 
 def _suspect(refused: OSError, path: Path | str | None) -> Path | str | None:
-    """Where an error that names no path came from: of the disks that all goes to, one that is full."""
+    """Guess the path of an error that names none: a folder in use whose disk is full."""
     if refused.errno == errno.ENOSPC and path != _OUTPUT:
         for folder in (path, paths.home(), Path.cwd(), tempfile.gettempdir()):
             free = _free(folder) if folder else None
@@ -271,12 +271,12 @@ def _suspect(refused: OSError, path: Path | str | None) -> Path | str | None:
 
 
 def _is_above(name: object, path: Path | str | None) -> bool:
-    """Whether an error is of a folder that the file lies in."""
+    """Whether an error names a folder that contains the file."""
     return bool(name and path) and Path(str(name)) in Path(str(path)).parents
 
 
 def _size(put: Writer) -> int:
-    """How many bytes a file will have; 0 where that can't be found out."""
+    """Return the bytes that a file will have; 0 if unknown."""
     measured = BytesIO()
     try:
         put(measured)
@@ -286,7 +286,7 @@ def _size(put: Writer) -> int:
 
 
 def _open_alone(path: Path) -> IO[bytes]:
-    """The file, empty, for one process alone; another waits until it is renamed, or its process ends."""
+    """Open a file, empty and locked; other processes wait until it is renamed, or this process ends."""
     while True:
         file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o666), "wb")
         if fcntl is not None:
@@ -301,7 +301,7 @@ def _open_alone(path: Path) -> IO[bytes]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Wait for others that are alone in the folder; the lock is the folder itself, and leaves no file."""
+    """Lock a folder, and wait for other processes; the lock is the folder itself, and leaves no file."""
     descriptor = _hold(folder, patient=True)
     try:
         yield
@@ -315,10 +315,10 @@ def _hold(folder: Path, patient: bool = False) -> int | None:
 
     Args:
         folder: of this user.
-        patient: whether to wait for another that holds it, and to go on where nothing can be locked.
+        patient: whether to wait for another process, and to continue if folders cannot be locked.
 
     Returns:
-        The descriptor; None where another holds the folder, or it is gone.
+        The descriptor; None if another process holds the folder, or it is gone.
     """
     if fcntl is None:
         return None
@@ -338,7 +338,7 @@ def _hold(folder: Path, patient: bool = False) -> int | None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one moment; False where the system can't."""
+    """Exchange two folders atomically; False if the system cannot."""
     if sys.platform != "linux":
         return False
     import ctypes
