@@ -1,4 +1,4 @@
-"""The record: a folder of numbers, and all that passes from computing to presenting."""
+"""The record: a folder of numbers, which is all that pages need from the computations."""
 
 from pneumo.base.estimate import Estimate
 from pneumo.record.answers import Part

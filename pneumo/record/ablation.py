@@ -1,11 +1,11 @@
-"""What each choice in a recipe is worth, as a record says it."""
+"""Effect of each choice in a recipe, as stored in a record."""
 
 from dataclasses import dataclass
 
 from pneumo.record.answers import Mean
 
 SPLITS = ("val", "held", "test")
-JUDGE = "held"  # the split that choices are made by
+JUDGE = "held"  # the split that judges choices
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """What the images that choices are made by say: "better", "worse" or "no different"."""
+        """Verdict of the images that judge choices: "better", "worse" or "no different"."""
         if self.is_baseline:
             return ""
         found = self.difference[JUDGE]
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the differences on a split agree with those on test, over all ablations."""
+    """Agreement of the differences on a split with those on test, over all ablations."""
 
     split: str
     rank_correlation: float  # Spearman's
@@ -48,7 +48,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The images that ablations are judged by, and how well they foretell the test set."""
+    """The images that judge ablations, and how well they predict results on the test set."""
 
     negative_share: (
         float  # of the negative training images, those hardest for a classifier on pixels

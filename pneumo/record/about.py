@@ -1,24 +1,24 @@
-"""The data set that a record is of, and the words that a report of it uses."""
+"""The data set of a record, and the words that its report uses."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class About:
-    """A data set as a report names it."""
+    """A data set, with the words of its report."""
 
     name: str  # as MedMNIST calls its file, and `--dataset`
     title: str  # as in prose
-    classes: tuple[str, str]  # label 0 and label 1; the second is what is looked for
+    classes: tuple[str, str]  # label 0 and label 1; the second is the positive class
     swapped: bool  # whether MedMNIST numbers them the other way round
     finding: str  # what a probability is of
-    condition: str  # what somebody has, or a case is with
+    condition: str  # what a patient has, or a case is with
     person: str
     people: str
     image: str  # what one picture is, in full
     picture: str  # and in short
     has_lungs: bool = False
-    words: dict[str, str] = field(default_factory=dict)  # more words, by what they stand for
+    words: dict[str, str] = field(default_factory=dict)  # more words, by their use
 
     @property
     def negative(self) -> str:
@@ -27,5 +27,5 @@ class About:
 
     @property
     def positive(self) -> str:
-        """The class of label 1, the one that is looked for."""
+        """The class of label 1, the positive class."""
         return self.classes[1]

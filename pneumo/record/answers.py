@@ -1,7 +1,7 @@
-"""What a record says in words and tables: the dataclasses behind `results.json`.
+"""Dataclasses behind `results.json`: the results that pages use in text and tables.
 
-Each is filled by one module of :mod:`pneumo.analysis` and read by :mod:`pneumo.pages`. What belongs to one
-question alone is in that question's own module of this package.
+Each is filled by a module of :mod:`pneumo.analysis` and read by :mod:`pneumo.pages`. Results of a single
+question are in the module of that question in this package.
 """
 
 import math
@@ -33,22 +33,22 @@ class Counts:
 
     @property
     def positives(self) -> int:
-        """Images of the class that is looked for."""
+        """Images of the positive class."""
         return self.true_positive + self.false_negative
 
     @property
     def negatives(self) -> int:
-        """Images of the other class."""
+        """Images of the negative class."""
         return self.true_negative + self.false_positive
 
     @property
     def sensitivity(self) -> float:
-        """Share of the positive images that are called so; NaN without any."""
+        """Share of the positive images that are called positive; NaN without any."""
         return self.true_positive / self.positives if self.positives else math.nan
 
     @property
     def specificity(self) -> float:
-        """Share of the negative images that are called so; NaN without any."""
+        """Share of the negative images that are called negative; NaN without any."""
         return self.true_negative / self.negatives if self.negatives else math.nan
 
     @property
@@ -65,7 +65,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """A model at one rule's threshold; counts and rates are the first seed's.
+    """A model at the threshold of one rule; counts and rates are those of the first seed.
 
     Rates are sensitivity, specificity, ppv, npv, lr_positive and lr_negative.
     """
@@ -83,7 +83,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The threshold that validation chose, as the mean over the seeds."""
+    """The threshold chosen on validation, as the mean over the seeds."""
 
     value: float
     chosen_on: str | None
@@ -92,7 +92,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class Model:
-    """One recipe, with what its runs reach on the test set, or the reason why there are none."""
+    """One recipe, with the results of its runs on the test set, or the reason why it was not run."""
 
     status: Literal["ok", "not run"]
     reason: str | None
@@ -100,7 +100,7 @@ class Model:
     pretrained: dict[str, str] | None  # name and SHA-256 of the weights
     seeds: list[int]
     threshold: Threshold
-    test: Metrics  # at the threshold that validation chose
+    test: Metrics  # at the threshold chosen on validation
     test_at_half: Metrics
     operating_points: list[OperatingPoint]
     calibration: dict[str, Any] | None
@@ -142,18 +142,18 @@ class Data:
 
     @property
     def is_phantom(self) -> bool:
-        """Whether the images are drawn: no medical data."""
+        """Whether the images are drawn, and not medical data."""
         return self.source == "phantom"
 
     def total(self, split: str | None = None) -> int:
-        """How many images a split has, or all of them."""
+        """Number of images in a split, or in all splits."""
         names = [split] if split else list(self.counts)
         return sum(sum(self.counts[name].values()) for name in names)
 
 
 @dataclass(frozen=True)
 class Profile:
-    """What was trained, and how far the profile shortens it."""
+    """What was trained, and how much the profile shortens it."""
 
     name: str
     purpose: str
@@ -182,7 +182,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A classifier that looks at no shape."""
+    """A classifier that ignores shapes."""
 
     title: str
     test_at_half: Metrics
@@ -190,7 +190,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, what the data say of it, and on what evidence."""
+    """A sentence that the data test, with verdict and evidence."""
 
     id: str
     text: str
@@ -209,7 +209,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Where one run comes from."""
+    """Provenance of one run."""
 
     run: str  # its label: recipe, seed and key
     key: str
@@ -222,7 +222,7 @@ class RunFacts:
     title: str = ""
     epochs: int | None = None
     kept_epoch: int | None = None
-    # Under which an earlier version has the same training.
+    # Keys of the same training in earlier versions.
     earlier_keys: list[str] = field(default_factory=list)
 
     def is_run(self, key: str, earlier_keys: Collection[str]) -> bool:
@@ -231,7 +231,7 @@ class RunFacts:
 
     @property
     def anchor(self) -> str:
-        """What a link to its row in the table of runs names."""
+        """Anchor of its row in the table of runs."""
         return f"run-{self.run.rpartition('-')[0]}"
 
 
@@ -245,13 +245,13 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Part:
-    """One question's share of a record.
+    """The part of a record that answers one question.
 
     Args:
-        answers: what goes into `results.json`, by key: dataclasses, or plain values.
-        figures: the numbers that a figure shows, by anchor.
-        tables: the numbers that a table shows, by anchor.
-        arrays: what goes into `maps.npz`, by name.
+        answers: for `results.json`, by key: dataclasses, or plain values.
+        figures: the numbers of each figure, by anchor.
+        tables: the numbers of each table, by anchor.
+        arrays: for `maps.npz`, by name.
     """
 
     answers: Mapping[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What `nox -s bench` measured, kept beside the reference record."""
+"""Measurements of `nox -s bench`, stored beside the reference record."""
 
 import json
 import re
@@ -17,7 +17,7 @@ class BenchError(PneumoError):
 
 
 def read(path: Path | None = None) -> dict[str, Any] | None:
-    """The measurements: `rows` and `machine`; None where there are none.
+    """Read the measurements, `rows` and `machine`; None if there are none.
 
     Args:
         path: the file; None for the one beside the reference record.
@@ -31,7 +31,7 @@ def read(path: Path | None = None) -> dict[str, Any] | None:
     again = "delete it and run `nox -s bench` again"
     try:
         raw = path.read_bytes()
-        # The first ones had neither a schema nor a checksum.
+        # The first files had neither a schema nor a checksum.
         old = not {b"digest", b"schema"} & set(re.findall(rb'^ "(\w+)"', raw, re.MULTILINE))
         content = json.loads(raw) if old else checksums.parse(raw, SCHEMA, FILE)
         return {"rows": content["rows"], "machine": content["machine"]}

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, as a record says it."""
+"""Calibration of probabilities, as stored in a record."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ Mended = Literal["most", "part", "nothing", "harm"]
 
 @dataclass(frozen=True)
 class Probabilities:
-    """One run's probabilities for the test set, taken at face value."""
+    """Calibration of the probabilities of one run on the test set."""
 
     predicted: float  # their mean
     mean_error: Estimate  # observed share less predicted
@@ -19,14 +19,14 @@ class Probabilities:
 
     @property
     def bias(self) -> Literal["too high", "too low", "none"]:
-        """Whether the mean probability lies surely above or below the observed share."""
+        """Whether the mean probability is significantly above or below the observed share."""
         if self.mean_error.high < 0:
             return "too high"
         return "too low" if self.mean_error.low > 0 else "none"
 
     @property
     def confidence(self) -> Literal["over", "under", "right", "unknown"]:
-        """Whether the slope lies surely below 1, above it, or neither."""
+        """Whether the slope is significantly below 1, above 1, or neither."""
         if not self.slope.known:
             return "unknown"
         if self.slope.high < 1:
@@ -36,7 +36,7 @@ class Probabilities:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The model that is best on validation, on the test set; first seed where nothing else is said."""
+    """The best model on validation, evaluated on the test set; the first seed unless noted."""
 
     bins: int  # of equally many cases
     observed: float  # share of cases with the finding

@@ -1,4 +1,4 @@
-"""The test cases one by one, as a record says it."""
+"""The test cases one by one, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -8,4 +8,4 @@ class Cases:
     """First seeds, at each model's Youden threshold."""
 
     models: int
-    wrong_on_first: int  # models that call the case wrongly over which they are most divided
+    wrong_on_first: int  # models that call the case wrongly on which they disagree most

@@ -1,4 +1,4 @@
-"""Who made a record from what, as RO-Crate metadata with the Process Run Crate profile."""
+"""How a record was made, as RO-Crate metadata with the Process Run Crate profile."""
 
 import json
 import re
@@ -29,7 +29,7 @@ _FORMATS = {".csv": "text/csv", ".json": "application/json", ".npz": "applicatio
 
 
 def describe(results: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes:
-    """The metadata of a record: its files, the software, the data, and the action that joins them.
+    """Describe a record: its files, the software, the data, and the action that links them.
 
     The commits of the code are named by their SWHID (ISO/IEC 18670), which for a Git commit is its hash:
     whoever has the history, or Software Heritage, finds the code by it.

@@ -1,4 +1,4 @@
-"""What the data hold and what the audit of them finds, as a record says it."""
+"""Content of the data, and results of their audit, as stored in a record."""
 
 from dataclasses import dataclass
 

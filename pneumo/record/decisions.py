@@ -1,4 +1,4 @@
-"""What acting on a score is worth, as a record says it."""
+"""Usefulness of decisions based on scores, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pneumo.base.estimate import Estimate
 
 @dataclass(frozen=True)
 class Stretch:
-    """Threshold probabilities over which a model is better than treating all and than treating none."""
+    """Range of threshold probabilities where a model is better than treating all and treating none."""
 
     low: float
     high: float
@@ -17,7 +17,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Ward:
-    """The best model where the finding has another prevalence, scaled by the temperature of validation."""
+    """The best model at another prevalence, scaled by the temperature of validation."""
 
     prevalence: float
     better: Stretch | None  # None: nowhere
@@ -25,7 +25,7 @@ class Ward:
 
 @dataclass(frozen=True)
 class Example:
-    """What calls at Youden's threshold come to among a round number of people; whole people."""
+    """Results of calls at Youden's threshold among a round number of people, in whole people."""
 
     among: int
     prevalence: float
@@ -45,7 +45,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Decisions:
-    """The model that is best on validation: net benefit as means over the seeds, calls of the first seed."""
+    """The best model on validation: net benefit as means over the seeds, calls of the first seed."""
 
     prevalence: float  # of the test set
     presumed: float  # of the training set, which the probabilities presume

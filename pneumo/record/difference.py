@@ -1,4 +1,4 @@
-"""What changed between two records: verdicts of claims, models, and their metrics on the test set.
+"""Differences between two records: verdicts of claims, models, and their metrics on the test set.
 
 Baselines, comparisons, ablations and the operating points' counts are not compared.
 """
@@ -14,7 +14,7 @@ from pneumo.base import checksums
 from pneumo.record import files
 from pneumo.record.files import RESULTS, RecordError
 
-# A mean that moved by less has not moved: the same numbers, added up in another order.
+# Smaller changes are rounding errors: the same numbers, added in another order.
 ROUNDING = 1e-9
 # The parts of a model that hold its metrics on the test set, with the rule of their threshold.
 BLOCKS = {"test": "youden", "test_at_half": "half"}
@@ -24,7 +24,7 @@ Place = tuple[str, str, str]  # a model, one of BLOCKS, and a metric
 
 @dataclass(frozen=True)
 class Told:
-    """What is compared of a `results.json`."""
+    """The compared parts of a `results.json`."""
 
     made_from: Mapping[str, str]  # profile and data
     claims: Mapping[str, str]  # each id's verdict
@@ -35,7 +35,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Change:
-    """A word that changed; None where one side has no such thing."""
+    """A word that changed; None if one side lacks it."""
 
     name: str  # a claim's id, a model's recipe, or what the results were made from
     before: str | None
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Move:
-    """A metric that moved, its mean over the seeds; None where it is not defined."""
+    """A metric whose mean over the seeds changed; None if undefined."""
 
     model: str
     block: str
@@ -54,7 +54,7 @@ class Move:
 
     @property
     def by(self) -> float:
-        """How far, and in which direction; NaN where one side is not defined."""
+        """Signed change; NaN if one side is undefined."""
         if self.before is None or self.after is None:
             return math.nan
         return self.after - self.before
@@ -62,7 +62,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Difference:
-    """All that changed, in the order of the later results; what vanished comes last."""
+    """All changes, in the order of the later results; removed entries come last."""
 
     made_from: tuple[Change, ...]
     claims: tuple[Change, ...]
@@ -77,10 +77,10 @@ class Difference:
 
 
 def load(path: Path) -> Told:
-    """What is compared of a `results.json`, of schema 1 or 2.
+    """Read the compared parts of a `results.json` of schema 1 or 2.
 
     Args:
-        path: the file, or the folder that holds it: a record, or a site.
+        path: the file, or its folder: a record, or a site.
 
     Raises:
         RecordError: it is missing, damaged or of another schema.
@@ -122,12 +122,12 @@ def told(content: Mapping[str, Any]) -> Told:
 
 
 def compare(before: Told, after: Told, tolerance: float = ROUNDING) -> Difference:
-    """What changed from one to the other.
+    """Compare two results.
 
     Args:
         before: the earlier results.
-        after: the later ones.
-        tolerance: how far a mean may go without having moved, at least 0.
+        after: the later results.
+        tolerance: changes of a mean up to this are ignored; at least 0.
     """
     ran_twice = {name for name, _, _ in before.means} & {name for name, _, _ in after.means}
     places = [
@@ -144,7 +144,7 @@ def compare(before: Told, after: Told, tolerance: float = ROUNDING) -> Differenc
 
 
 def to_json(found: Difference) -> str:
-    """A difference as one strict JSON object in ASCII; what is not there is null."""
+    """Write a difference as one strict JSON object in ASCII; missing values are null."""
     content = {
         "made_from": [asdict(one) for one in found.made_from],
         "claims": [asdict(one) | {"text": found.texts[one.name]} for one in found.claims],

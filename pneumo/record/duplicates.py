@@ -1,11 +1,11 @@
-"""Images that repeat an earlier one, exactly or nearly, as a record says it."""
+"""Exact and near duplicates, as stored in a record."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How near duplicates were searched for, how sharp the search is, and what they do to the results."""
+    """Search for near duplicates, its sensitivity, and the effect of duplicates on results."""
 
     bits: int  # in which the hashes of near duplicates differ at most
     hash_length: int

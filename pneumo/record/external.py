@@ -1,4 +1,4 @@
-"""What a study's models make of labelled images from elsewhere, as a record says it."""
+"""Results of the models on labelled images from elsewhere, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from pneumo.record.answers import Mean
 
 @dataclass(frozen=True)
 class Rates:
-    """Calls at thresholds that were chosen in one way."""
+    """Rates at thresholds that were chosen in one way."""
 
     sensitivity: Mean
     specificity: Mean
@@ -27,7 +27,7 @@ class Asked:
     within_view: Estimate  # AUC over pairs of films of one view; NaN where no view is known
     view_told: Estimate  # AUC of the scores for AP against PA films of one class
     operating_points: dict[str, Rates]  # by the rule's id, at the study's thresholds
-    local: Rates  # at thresholds chosen there, each judged on patients that it was not chosen on
+    local: Rates  # at thresholds chosen there, evaluated on other patients
     regained: Estimate  # Youden's index: local less that at the threshold of validation
     predicted: float  # mean probability
     intercept: float  # of the outcome on the logit: 0 is right
@@ -50,9 +50,9 @@ class External:
     """A set of labelled images from elsewhere."""
 
     images: int
-    unreadable: int  # images that were left out
+    unreadable: int  # rows that were left out
     models: dict[str, Asked]
-    key: str  # of the runs that were asked
+    key: str  # of the runs that were used
     counts: dict[str, int]  # by class
     patients: int | None  # None: not known, so that each image counts as one
     in_both_classes: int | None  # patients

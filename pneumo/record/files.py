@@ -1,4 +1,4 @@
-"""A record on disk: a folder of numbers that stands by itself, written whole or not at all."""
+"""A record on disk: a self-contained folder of numbers, written atomically."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ T = TypeVar("T")
 SCHEMA = 2
 SIDE = 28  # of thumbnails, in pixels
 RESULTS, SUMS, MAPS, LABELS = "results.json", "SHA256SUMS", "maps.npz", "labels.csv"
-# What may lie beside a reference record in its folder, each with a checksum of its own.
+# Files allowed in the folder of a reference record, each with its own checksum.
 BESIDE = ("bench.json", "promises.json", "requirements.txt")
 
 
@@ -34,18 +34,18 @@ class RecordError(PneumoError):
 
 @dataclass(frozen=True)
 class Record:
-    """A record; files are read, and their checksums verified, when they are first asked for."""
+    """A record. Files are read, and their checksums verified, on first use."""
 
     path: Path
     results: Mapping[str, Any]  # the content of results.json
     sums: Mapping[str, str]  # SHA-256 of every file, by its name within the folder
 
     def answer(self, key: str, kind: type[T]) -> T:
-        """A part of `results.json`.
+        """Read a part of `results.json`.
 
         Args:
             key: its name there.
-            kind: the dataclass, or the container of dataclasses, that it is read as.
+            kind: the dataclass, or container of dataclasses, to read it as.
 
         Raises:
             RecordError: it is missing, or not of that type.
@@ -70,12 +70,12 @@ class Record:
 
     @property
     def units(self) -> str:
-        """What intervals and tests over cases draw, leave out and exchange: patients where they are known."""
+        """Units that intervals and tests resample: patients if they are known, else cases."""
         return "patients" if self.has("patients") else "cases"
 
     @property
     def profile(self) -> answers.Profile:
-        """What was trained."""
+        """The profile of the study."""
         return self.answer("study", answers.Profile)
 
     @property
@@ -115,7 +115,7 @@ class Record:
 
     @property
     def second(self) -> answers.Model:
-        """The model that is shown beside the best one."""
+        """The model that is compared with the best one."""
         return self.models[str(self.profile.second)]
 
     @property
@@ -162,19 +162,19 @@ class Record:
         return frames.from_csv(self.read(LABELS).decode())
 
     def test_labels(self) -> NDArray[np.uint8]:
-        """The test images' labels, (N,), 1 for the class that is looked for."""
+        """The test images' labels, (N,), 1 for the positive class."""
         return self.labels.where(split="test")["label"].astype(np.uint8)
 
     def probabilities(self, model: str, seed: int, split: str = "test") -> NDArray[np.float64]:
-        """What a run says of every image of a split, (N,), in [0, 1]."""
+        """Probabilities of a run for the images of a split, (N,), in [0, 1]."""
         folder = "predictions" if split == "test" else "validation"
         rows = list(csv.reader(io.StringIO(self.read(f"{folder}/{model}-s{seed}.csv").decode())))
         found = np.array([float(value) for _, value in rows])
-        # The files keep the labels of MedMNIST, whose label 1 may be the class that is not looked for.
+        # The files keep the labels of MedMNIST, whose label 1 may be the negative class.
         return 1 - found if self.about.swapped else found
 
     def history(self, model: str, seed: int) -> Frame:
-        """A training epoch by epoch."""
+        """History of a training, one row per epoch."""
         return frames.from_csv(self.read(f"histories/{model}-s{seed}.csv").decode())
 
     @cached_property
@@ -185,7 +185,7 @@ class Record:
 
     @cached_property
     def images(self) -> images.Images | None:
-        """The images that it was made from; None where they are not at hand."""
+        """The images that it was made from; None if they are not found."""
         return images.find(self.path, self.data.dataset, self.data.size, self.test_digests())
 
     def test_digests(self) -> list[str]:
@@ -193,16 +193,16 @@ class Record:
         return [str(value) for value in self.labels.where(split="test")["sha256"]]
 
     def films(self) -> list[str]:
-        """The SHA-256 of every test film at 28 pixels, in order; empty where it is not known."""
+        """The SHA-256 of every test film at 28 pixels, in order; empty if unknown."""
         test = self.labels.where(split="test")
         name = "sha256" if self.data.size == SIDE else "film"
         return [str(value) for value in test[name]] if name in test.columns else []
 
     def read(self, name: str) -> bytes:
-        """The bytes of a file, which are those that its checksum is of.
+        """Read a file, and verify its checksum.
 
         Raises:
-            RecordError: they are not, or there is no such file.
+            RecordError: the checksum differs, or there is no such file.
         """
         path = self.path / name
         try:
@@ -215,7 +215,7 @@ class Record:
 
 
 def read(folder: Path) -> Record:
-    """The record in a folder.
+    """Open the record in a folder.
 
     Raises:
         RecordError: there is none, a file of it is damaged, or another version wrote it.
@@ -242,15 +242,15 @@ def read(folder: Path) -> Record:
 
 
 def parse(raw: bytes, older: Sequence[int] = ()) -> dict[str, Any]:
-    """The content of a `results.json`, from its bytes.
+    """Parse a `results.json`.
 
     Args:
         raw: the bytes.
-        older: schemas that are accepted beside the current one.
+        older: schemas that are accepted besides the current one.
 
     Raises:
-        OtherVersionError: it is of another schema.
-        ValueError, KeyError, TypeError: it is no strict JSON object with a schema.
+        OtherVersionError: it has another schema.
+        ValueError, KeyError, TypeError: it is not a strict JSON object with a schema.
     """
     content: dict[str, Any] = json.loads(raw, parse_constant=_refuse)
     if content["schema"] not in older:
@@ -259,7 +259,7 @@ def parse(raw: bytes, older: Sequence[int] = ()) -> dict[str, Any]:
 
 
 def check(folder: Path) -> None:
-    """Verify every file of a record, also those that nothing reads.
+    """Verify the checksum of every file of a record.
 
     Raises:
         RecordError: one is damaged, missing, or has no checksum.
@@ -273,11 +273,11 @@ def check(folder: Path) -> None:
 
 
 def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) -> Record:
-    """Write a record that appears whole or not at all; one that is there is replaced.
+    """Write a record atomically, in place of an existing one.
 
     Args:
-        folder: where to. What :data:`BESIDE` names is kept.
-        parts: every question's share.
+        folder: of the record. Files named in :data:`BESIDE` are kept.
+        parts: the part of each question.
         contents: more files by name: predictions, histories and the like.
 
     Raises:
@@ -317,7 +317,7 @@ def copy(found: Record, folder: Path) -> Record:
 
 
 def _replace(folder: Path, made: Mapping[str, bytes]) -> Record:
-    """Put a record's files, and the checksums of them, in the place of what is there."""
+    """Replace the files of a record, with their checksums."""
     folder = folder.absolute()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file():
         raise RecordError(f"{folder} holds something else than a record")
@@ -334,7 +334,7 @@ def _replace(folder: Path, made: Mapping[str, bytes]) -> Record:
 
 
 def table_bytes(rows: Iterable[Iterable[object]]) -> bytes:
-    """Rows as the bytes of a CSV with plain line ends."""
+    """Write rows as a CSV with plain line ends."""
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator="\n").writerows(rows)
     return file.getvalue().encode()
@@ -352,14 +352,14 @@ def _merged(parts: Iterable[Part]) -> Part:
 
 
 def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A compressed ``.npz`` whose bytes depend on the arrays alone."""
+    """Write a compressed ``.npz`` whose bytes depend only on the arrays."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
     return buffer.getvalue()
 
 
 def _sums(sums: Mapping[str, str]) -> Iterator[str]:
-    """The lines of a file of checksums, as `sha256sum --check` reads them."""
+    """Write checksums in the format of `sha256sum --check`."""
     return (f"{digest}  {name}\n" for name, digest in sums.items())
 
 

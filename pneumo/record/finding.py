@@ -1,4 +1,4 @@
-"""Which record pages are about, and which book they belong to, by the environment."""
+"""Find the record of the pages, and the profile of their book, from the environment."""
 
 import os
 import re
@@ -14,10 +14,10 @@ LARGER = 64  # the side of the images that thumbnails are compared with, in pixe
 
 
 def folder() -> Path:
-    """The folder of the record that pages are drawn from.
+    """Return the folder of the record that pages are drawn from.
 
-    ``PNEUMO_RECORD`` names it. Without it, it is the record of the finished study that ``PNEUMO_PROFILE``,
-    ``PNEUMO_DATASET`` and ``PNEUMO_SIZE`` choose; where no profile is named and none was trained, the
+    ``PNEUMO_RECORD`` names it. Otherwise it is the record of the finished study that ``PNEUMO_PROFILE``,
+    ``PNEUMO_DATASET`` and ``PNEUMO_SIZE`` choose. If no profile is named and none was trained, it is the
     reference record, and the front page says so.
 
     Raises:
@@ -45,7 +45,7 @@ def folder() -> Path:
 
 
 def larger(profile: str, dataset: str, films: Sequence[str]) -> Record | None:
-    """The record of the same profile on the same test films at 64 pixels: one's own, or the reference.
+    """Find the record of the same profile and test films at 64 pixels: the user's own, or the reference.
 
     Args:
         profile: its name.
@@ -62,16 +62,16 @@ def larger(profile: str, dataset: str, films: Sequence[str]) -> Record | None:
 
 
 def profiles() -> list[str]:
-    """The project profiles that ``QUARTO_PROFILE`` names, the first of them first."""
+    """Project profiles that ``QUARTO_PROFILE`` names, in order."""
     return [name for name in re.split(r"[,\s]+", os.environ.get("QUARTO_PROFILE", "")) if name]
 
 
 def titled() -> str:
-    """The data set that the book's title is about: the one among :func:`profiles`, or PneumoniaMNIST."""
+    """Data set in the title of the book: the one among :func:`profiles`, or PneumoniaMNIST."""
     return next((name for name in profiles() if name.endswith("mnist")), paths.DATASET)
 
 
 def choose_title(dataset: str) -> None:
-    """Have the book's title be about a data set, in this process and those that it starts."""
+    """Set the data set in the title of the book, for this process and its children."""
     others = [name for name in profiles() if not name.endswith("mnist")]
     os.environ["QUARTO_PROFILE"] = ",".join([dataset, *others])

@@ -15,25 +15,25 @@ from numpy.typing import NDArray
 from pneumo.base.errors import PneumoError
 
 _NUMBER = re.compile(r"-?(\d+(\.\d+)?(e[-+]\d+)?|inf)|")
-# In a header: cells that look like numbers, as a key of digits may, and are text.
+# In a header: cells are text even if they look like numbers, as some keys do.
 _TEXT = "text"
 _HEADER = re.compile(r"(?P<name>.*?)(?: \[(?P<unit>.*)\])?")
 
 
 class FrameError(PneumoError):
-    """Columns of different lengths, or a CSV that is not a frame."""
+    """Columns have different lengths, or a CSV is not a frame."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Columns of text or numbers, one observation a row.
+    """Columns of text or numbers, with one observation per row.
 
-    A missing number is NaN, and an empty cell in the file. A column in which every cell reads as a number is
-    a column of numbers, unless its unit is "text".
+    A missing number is NaN, and an empty cell in the file. A column whose cells all parse as numbers is
+    numeric, unless its unit is "text".
 
     Args:
         columns: each (N,), by name.
-        units: of the columns that have one, as ``"pixels"`` or ``"%"``; stands in the CSV's header.
+        units: of the columns that have one, such as ``"pixels"`` or ``"%"``; in the header of the CSV.
         runs: labels of the runs that the numbers were made from.
     """
 
@@ -51,7 +51,7 @@ class Frame:
         return len(next(iter(self.columns.values()), ()))
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """A column, (N,): float64 where every cell is a number, else text; empty in a frame without rows."""
+        """A column, (N,): float64 if every cell is a number, else text; empty in a frame without rows."""
         return self._typed[name] if len(self) else np.empty(0)
 
     @cached_property
@@ -62,7 +62,7 @@ class Frame:
         }
 
     def _unit(self, name: str) -> str | None:
-        """The unit of a column; of text that looks like numbers it says so."""
+        """The unit of a column; "text" for text that looks like numbers."""
         if name not in self.units:
             cells = [cell for cell in self.columns[name] if isinstance(cell, str) and cell]
             if cells and all(map(_NUMBER.fullmatch, cells)) and not self._read:
@@ -76,14 +76,14 @@ class Frame:
             yield dict(zip(columns, cells, strict=True))
 
     def where(self, **wanted: object) -> "Frame":
-        """The rows in which every named column has the value given."""
+        """Select the rows in which every named column has the given value."""
         chosen = np.ones(len(self), dtype=bool)
         for name, value in wanted.items():
             chosen &= self[name] == value
         return replace(self, columns={name: self[name][chosen] for name in self.columns})
 
     def distinct(self, name: str) -> list[Any]:
-        """The values of a column, each once, in the order in which they first stand."""
+        """The distinct values of a column, in order of first appearance."""
         return list(dict.fromkeys(self[name].tolist()))
 
 
@@ -92,14 +92,14 @@ def frame(
     units: Mapping[str, str] | None = None,
     runs: Sequence[str] = (),
 ) -> Frame:
-    """A frame from rows that all have the same names."""
+    """Make a frame from rows that all have the same names."""
     names = list(rows[0]) if rows else []
     columns = {name: [row[name] for row in rows] for name in names}
     return Frame(columns, units or {}, tuple(runs))
 
 
 def to_csv(content: Frame) -> str:
-    """The CSV of a frame: a header with units in brackets, then a line a row, numbers to the last digit."""
+    """Write a frame as CSV: a header with units in brackets, then the rows, with all digits."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
     units = {name: content._unit(name) for name in content.columns}
@@ -110,7 +110,7 @@ def to_csv(content: Frame) -> str:
 
 
 def from_csv(text: str, runs: Sequence[str] = ()) -> Frame:
-    """The frame that :func:`to_csv` wrote.
+    """Read a frame that :func:`to_csv` wrote.
 
     Raises:
         FrameError: the text has no header, or a line of another length.

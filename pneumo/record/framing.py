@@ -1,4 +1,4 @@
-"""What the shape of the films has to do with the answers, as a record says it."""
+"""Relation of the shape of films to labels and predictions, as stored in a record."""
 
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ class Fall:
 
 @dataclass(frozen=True)
 class Framing:
-    """Width to height of the films against labels and answers; empty where it is not known."""
+    """Width to height of the films, against labels and predictions; empty if unknown."""
 
     auc: dict[str, float] = field(default_factory=dict)  # of the ratio alone, by split
     auc_intervals: dict[str, Estimate] = field(default_factory=dict)
@@ -41,5 +41,5 @@ class Framing:
 
     @property
     def known(self) -> bool:
-        """Whether anything is known of the films' shapes."""
+        """Whether shapes of films are known."""
         return bool(self.auc)

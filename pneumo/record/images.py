@@ -1,4 +1,4 @@
-"""The images that a record was made from, where they are at hand: found by checksum, never by place."""
+"""Find the images that a record was made from, by their checksums."""
 
 import hashlib
 import io
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from pneumo.base import npz, storage
 
 SPLITS = ("train", "val", "test")
-# Beside a record lies what says where its images are: no part of it, and never published.
+# This file beside a record locates its images. It is not part of the record, and never published.
 BESIDE = ".images.npz"
 
 
 @dataclass(frozen=True)
 class Images:
-    """A ``.npz`` in MedMNIST's format, read split by split as figures ask for it.
+    """A ``.npz`` in MedMNIST's format, whose splits are read on first use.
 
     Args:
         path: the file.
@@ -40,7 +40,7 @@ class Images:
         return known[name]
 
     def find(self, sha256: str) -> NDArray[np.uint8] | None:
-        """The image (S, S) whose bytes have this SHA-256; None where no split has it."""
+        """The image (S, S) whose bytes have this SHA-256; None if no split has it."""
         place = self._places.get(sha256)
         return None if place is None else self.split(place[0])[place[1]]
 
@@ -63,13 +63,13 @@ def digest(image: NDArray[np.uint8]) -> str:
 
 
 def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images | None:
-    """The images of a record: where ``PNEUMO_DATA`` says, where its study found them, or MedMNIST's cache.
+    """Find the images of a record: by ``PNEUMO_DATA``, where its study found them, or in MedMNIST's cache.
 
     Args:
         record: the record's folder.
         dataset: as MedMNIST calls it.
         size: side of the images, in pixels.
-        test: SHA-256 of every test image, in order. A file that holds other images is not taken.
+        test: SHA-256 of every test image, in order. A file with other images is ignored.
     """
     name = f"{dataset}.npz" if size == 28 else f"{dataset}_{size}.npz"
     examples, noted = _beside(record)
@@ -84,7 +84,7 @@ def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images |
 
 
 def note_source(record: Path, path: Path, examples: Mapping[str, NDArray[np.uint8]]) -> None:
-    """Write down, beside a record, where its images are and what examples were made from them."""
+    """Write, beside a record, the location of its images, and the examples made from them."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, location=np.array(str(path)), **examples)
     storage.write(record.with_name(record.name + BESIDE), buffer.getvalue())

@@ -1,4 +1,4 @@
-"""What the networks look at, and what checks of their heat maps find, as a record says it."""
+"""Heat maps of the networks, and results of their sanity checks, as stored in a record."""
 
 import math
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class Explained:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How alike two sets of maps of the same images are, on average over the images."""
+    """Mean similarity of two sets of maps of the same images."""
 
     rank: float  # Spearman's rank correlation over a map's cells
     structure: float  # SSIM
@@ -45,7 +45,7 @@ class SanityChecks:
 
 @dataclass(frozen=True)
 class Share:
-    """How much of a model's evidence lies in a region, beside what an even map would put there."""
+    """Share of a model's evidence in a region, compared with that of a uniform map."""
 
     region: str
     mean: float  # over images, in [0, 1]; NaN where every map is blank
@@ -57,7 +57,7 @@ class Share:
 
     @property
     def beside_even(self) -> Literal["more", "less", "even"]:
-        """Whether the interval lies above an even map's share, below it, or around it."""
+        """Whether the interval lies above the share of a uniform map, below it, or includes it."""
         if self.low > self.uniform:
             return "more"
         return "less" if self.high < self.uniform else "even"
@@ -65,7 +65,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Evidence:
-    """In which regions of the image the evidence for the calls lies."""
+    """Regions of the image that hold the evidence for the calls."""
 
     regions: dict[str, str]  # titles by name; the first is a disc
     asked: str  # the region in which evidence is looked for

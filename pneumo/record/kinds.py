@@ -1,4 +1,4 @@
-"""Bacterial and viral pneumonia apart, as a record says it."""
+"""Results for bacterial and for viral pneumonia, as stored in a record."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which test cases are called wrongly, as a record says it."""
+"""Test cases that are called wrongly, as stored in a record."""
 
 from dataclasses import dataclass
 

@@ -1,11 +1,11 @@
-"""Where the images came from, as a record says it."""
+"""Origins of the images, as stored in a record."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origins:
-    """Counts of images, but for `patients`; what the table of origins does not know is in none of them."""
+    """Counts of images, except `patients`; images of unknown origin are not counted."""
 
     known: int
     patients: dict[str, int]  # distinct ones, by split

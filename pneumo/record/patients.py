@@ -1,4 +1,4 @@
-"""What it means that several images are of one patient, as a record says it."""
+"""Effects of several images per patient, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ class Fall:
 
     @property
     def whole(self) -> float:
-        """What is lost from validation to test."""
+        """Loss from validation to test."""
         return self.validation.value - self.test.value
 
     @property
     def left(self) -> float:
-        """What is lost from the validation images of other patients to test."""
+        """Loss from the validation images of other patients to test."""
         return self.unshared.value - self.test.value
 
 
@@ -49,4 +49,4 @@ class Patients:
         float  # the median, over models and metrics, of the interval by patient over that by image
     )
     falls: dict[str, dict[str, Fall]]  # by model, and by auc, recall and specificity
-    control: Control | None  # None where it was not run
+    control: Control | None  # None if it was not run

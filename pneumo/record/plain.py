@@ -1,4 +1,4 @@
-"""Frozen dataclasses as plain JSON values, and back by their type hints."""
+"""Convert frozen dataclasses to plain JSON values, and back by their type hints."""
 
 import dataclasses
 import math
@@ -22,13 +22,13 @@ T = TypeVar("T")
 
 
 def to_plain(value: Any, hint: Any = Any) -> Any:
-    """Nested dataclasses, arrays, tuples and mappings as dictionaries and lists.
+    """Convert nested dataclasses, arrays, tuples and mappings to dictionaries and lists.
 
-    What is not a finite number is null, since JSON has neither NaN nor infinity.
+    Numbers that are not finite become null, since JSON has neither NaN nor infinity.
 
     Args:
-        value: what is written.
-        hint: its type, where an annotation of it or of a part of it renames an estimate's value.
+        value: to convert.
+        hint: its type, if an annotation in it renames the value of an estimate.
     """
     if get_origin(hint) is Annotated:
         kind, name = get_args(hint)[:2]
@@ -55,9 +55,9 @@ def to_plain(value: Any, hint: Any = Any) -> Any:
 
 
 def from_plain(kind: Any, value: Any) -> Any:
-    """A value of the type `kind` from what :func:`to_plain` gave.
+    """Convert the result of :func:`to_plain` to a value of type `kind`.
 
-    Names in the data that a dataclass does not have are left out, so that a later version may add some.
+    Unknown names in the data are ignored, so that a later version may add some.
 
     Raises:
         ValueError, TypeError, KeyError: the data are not of that type.

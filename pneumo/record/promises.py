@@ -1,6 +1,6 @@
-"""What the software promises its users, and how many of the faults that tests tried each promise has stood.
+"""Guarantees of the software, and how many injected faults each one survived.
 
-The promises are named here and nowhere else; ``nox -s promises`` counts, and the report shows the table.
+This module defines the guarantees; ``nox -s promises`` counts the faults, and the report shows the table.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from pneumo.base.errors import PneumoError
 
 SCHEMA = 2
 FILE = "promises.json"
-# What may become of a fault: nothing that is finished suffers by it, or it is told in one sentence.
+# Outcomes of a fault: nothing finished is damaged, or one sentence reports it.
 OUTCOMES = ("survived", "found")
 
 
 class PromisesError(PneumoError):
-    """A file of promises that can't be read."""
+    """A file of counts that cannot be read."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """One promise, in words for users."""
+    """One guarantee, in words for users."""
 
     name: str
     title: str
@@ -33,88 +33,88 @@ PROMISES = (
     Promise(
         "killed",
         "Killed at any moment",
-        "No run is ever half there. The next call goes on where the last one stopped, and ends with the "
-        "same predictions, to the bit. The old site stays whole until the new one is.",
+        "No run is ever incomplete. The next call resumes where the last one stopped, and ends with the "
+        "same predictions, to the bit. The old site stays until the new one is complete.",
     ),
     Promise(
         "full",
         "Disk full, folder read-only",
-        "One line names the path and what is needed; nothing that is finished is damaged.",
+        "One line names the path and the room that is needed; nothing finished is damaged.",
     ),
     Promise(
         "together",
         "Several at once",
-        "Processes that ask for one study do each run once; a lock that a dead process left is free.",
+        "Processes that share a study train each run once; the lock of a dead process is released.",
     ),
     Promise(
         "damage",
         "Damaged files",
-        "A changed byte in a run, in the data or in weights is found by digest and named; no page "
+        "A changed byte in a run, in the data or in weights is detected by checksum and reported; no page "
         "shows a number from it.",
     ),
     Promise(
         "data",
         "Bad data",
-        "Whatever is wrong with a file of images is said in one line; nothing in it is ever unpickled.",
+        "One line says what is wrong with a file of images; nothing in it is ever unpickled.",
     ),
     Promise(
         "pages",
         "Bad pages",
-        "File, line and what to do; no site that looks finished, and no hanging.",
+        "The error names file, line and what to do; no incomplete site is left, and nothing hangs.",
     ),
     Promise(
         "hostile",
         "Hostile input",
-        "Text from outside is only ever text; weights are only numbers; the preview shows the site alone.",
+        "Text from outside is never executed; weights are only numbers; the preview serves only the site.",
     ),
     Promise(
         "same",
         "The same everywhere",
-        "The same seed on the same machine gives the same bits, whatever the process, its hash seed, "
-        "locale, time zone and folder.",
+        "The same seed on the same machine gives the same bits, for any process, hash seed, locale, "
+        "time zone and folder.",
     ),
     Promise(
         "old",
         "Old state",
-        "What an older or a newer version wrote is said to be so, with the way forward.",
+        "Files of an older or a newer version are recognised, and the message says what to do.",
     ),
     Promise(
         "supply",
         "What is installed",
-        "Wheel and source hold what they should and work in an empty environment; what the reference "
-        "study used is pinned.",
+        "Wheel and source are complete, and work in an empty environment; the packages of the reference "
+        "study are pinned.",
     ),
 )
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A promise, and what became of the faults by which tests tried to break it."""
+    """A guarantee, with the outcomes of the faults that tests injected."""
 
     promise: Promise
     tried: int
-    survived: int  # nothing suffered
-    found: int  # told, and nothing suffered
+    survived: int  # nothing was damaged
+    found: int  # reported, and nothing was damaged
 
     @property
     def broken(self) -> int:
-        """Faults that neither was survived nor found."""
+        """Faults that were neither survived nor reported."""
         return self.tried - self.survived - self.found
 
 
 def file() -> Path:
-    """Where the counts lie, beside the reference study's numbers."""
+    """File of the counts, beside the reference record."""
     return paths.reference() / FILE
 
 
 def read(path: Path | None = None) -> tuple[Kept, ...]:
-    """Every promise with its counts, in order; empty where none were counted.
+    """Read every guarantee with its counts, in order; empty if none were counted.
 
     Args:
-        path: a file that :func:`to_json` gave; None for the project's.
+        path: a file that :func:`to_json` wrote; None for that of the project.
 
     Raises:
-        PromisesError: the file is damaged, of another schema, or speaks of other promises.
+        PromisesError: the file is damaged, has another schema, or other guarantees.
     """
     path = path or file()
     if not path.is_file():
@@ -139,7 +139,7 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
 
 
 def to_json(counts: Mapping[str, Mapping[str, int]]) -> str:
-    """Counts by promise, each of `tried`, `survived` and `found`, as :func:`read` reads them."""
+    """Write the counts of each guarantee, `tried`, `survived` and `found`, for :func:`read`."""
     ordered = {
         promise.name: {
             name: counts.get(promise.name, {}).get(name, 0) for name in ("tried", *OUTCOMES)

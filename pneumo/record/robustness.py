@@ -1,4 +1,4 @@
-"""What corrupted images leave of the models' skill, as a record says it."""
+"""Performance on corrupted images, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pneumo.base.estimate import Estimate
 
 @dataclass(frozen=True)
 class Robustness:
-    """First seeds, over every corruption and severity."""
+    """Results of the first seeds, over all corruptions and severities."""
 
     images: int  # test images that were corrupted
     corruptions: list[str]

@@ -1,4 +1,4 @@
-"""How far the test set lies from the images that a model was developed on, as a record says it."""
+"""Shift from the images of development to the test set, as stored in a record."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pneumo.record.answers import Counts
 
 @dataclass(frozen=True)
 class TwoSample:
-    """Whether a classifier can tell two groups of images apart."""
+    """Two-sample test: whether a classifier can tell two groups of images apart."""
 
     first: int  # images in the one group
     second: int  # and in the other
@@ -19,7 +19,7 @@ class TwoSample:
 
 @dataclass(frozen=True)
 class Loss:
-    """A run's operating points, from which its loss of specificity can be told in two."""
+    """Operating points of a run, which split its loss of specificity in two."""
 
     promised: Counts  # on validation, at Youden's threshold
     kept: Counts  # on test, at the same
@@ -27,17 +27,17 @@ class Loss:
 
     @property
     def total(self) -> float:
-        """The specificity that was promised and not kept."""
+        """Specificity on validation less that on test."""
         return self.promised.specificity - self.kept.specificity
 
     @property
     def of_threshold(self) -> float:
-        """What another threshold would give back."""
+        """Part of the loss that another threshold would regain."""
         return self.rechosen.specificity - self.kept.specificity
 
     @property
     def of_ranking(self) -> float:
-        """What no threshold gives back, since negative images are ranked among the positive ones."""
+        """Part that no threshold regains, since negative images are ranked among the positive ones."""
         return self.promised.specificity - self.rechosen.specificity
 
 

@@ -1,11 +1,11 @@
-"""Thumbnails against larger images of the same films, as a record says it."""
+"""Thumbnails against larger images of the same films, as stored in a record."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a study at a larger size is, and how many models' AUC it moves beyond chance."""
+    """A study at a larger size, and how many models have a significantly different AUC."""
 
     size: int  # side of the larger images, in pixels
     record: str  # the SHA-256 of the larger study's results.json

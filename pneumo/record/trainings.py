@@ -1,4 +1,4 @@
-"""How the networks were trained, as a record says it."""
+"""How the networks were trained, as stored in a record."""
 
 from dataclasses import dataclass
 
