@@ -1,4 +1,4 @@
-"""Images and labels from a file, a cache, a download or a drawing, and what is known of each set."""
+"""Images and labels from a file, a cache, a download or the phantom, with a description of each set."""
 
 from pneumo.data.datasets import SPLITS, Dataset, Part, Rows, Split, load, part, stratified
 from pneumo.data.descriptions import DataError, Description

@@ -1,4 +1,4 @@
-"""What a data set holds: cases by class, exact copies within splits and across them, contradicting labels."""
+"""Audit of a data set: cases by class, exact copies within and across splits, contradicting labels."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from pneumo.data.datasets import SPLITS, Dataset
 
 @dataclass(frozen=True)
 class SplitAudit:
-    """What the audit counts in one split."""
+    """Counts of one split."""
 
     name: str
     images: int
@@ -20,19 +20,19 @@ class SplitAudit:
 
     @property
     def duplicates(self) -> int:
-        """Images that repeat an earlier one of the split to the byte."""
+        """Images that repeat an earlier one of the split byte for byte."""
         return self.images - self.distinct
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Exact copies within splits and across them; an image is counted once, in however many splits it is."""
+    """Exact copies within and across splits; an image in several splits is counted once."""
 
     splits: tuple[SplitAudit, ...]
     shared: Mapping[tuple[str, str], int]  # distinct images that are in both splits
     across: int  # distinct images that are in more than one split
     across_with_test: int  # those of them that are in the test set
-    label_conflicts: int  # distinct images that have either label somewhere
+    label_conflicts: int  # distinct images that occur with both labels
 
 
 def audit(dataset: Dataset) -> Audit:
@@ -59,7 +59,7 @@ def audit(dataset: Dataset) -> Audit:
 
 
 def report_lines(dataset: Dataset) -> list[str]:
-    """What `pneumo data` prints: the set, source, fingerprint, counts, the audit and the origins."""
+    """Lines that `pneumo data` prints: set, source, fingerprint, counts, audit and origins."""
     found, about = audit(dataset), dataset.about
     published = "published" if dataset.published else "not known to be published"
     titles = [*about.classes, "total", "distinct", "duplicates"]
@@ -110,7 +110,7 @@ def _origins(dataset: Dataset) -> list[str]:
 
 
 def _columns(titles: Sequence[str], rows: Mapping[str, Sequence[int]]) -> list[str]:
-    """Numbers by split under their titles, a line a split."""
+    """Numbers by split under their titles, one line per split."""
     widths = [max(8, len(title) + 2) for title in titles]
     lines = [f"{'split':<8}" + "".join(f"{t:>{w}}" for t, w in zip(titles, widths, strict=True))]
     for name, numbers in rows.items():

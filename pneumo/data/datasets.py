@@ -1,4 +1,4 @@
-"""Images and labels as plain arrays: a data set is found, checked, and loaded with what is known of it."""
+"""Load a data set as plain arrays of images and labels: find it, check it, and add its origins."""
 
 import hashlib
 import os
@@ -26,13 +26,13 @@ from pneumo.data.descriptions import (
 from pneumo.data.origins import Origins
 
 SPLITS = ("train", "val", "test")
-# The fingerprint of the published PneumoniaMNIST at 28 pixels, by which a copy in another file is recognised.
+# Fingerprint of the published PneumoniaMNIST at 28 pixels, which identifies copies in other files.
 PUBLISHED = "b735afb1651573a5f917fbbd728974b21a244db5f13d564d6119436471cf8a1e"
 PHANTOM = "phantom"
 # Images of more bytes than this are mapped from the disk, where all processes share them. PneumoniaMNIST at
 # 128 pixels is below, at 224 above.
 LARGE = 2**28
-_BLOCK = 1024  # images that are read from the disk at a time
+_BLOCK = 1024  # images read from disk at a time
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Split:
     """Images and their labels, in one order."""
 
     images: NDArray[np.uint8]  # (N, H, W)
-    labels: NDArray[np.uint8]  # (N,), 1 for what is looked for
+    labels: NDArray[np.uint8]  # (N,), 1 for the positive class
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some of many images, none of which is copied until a batch of them is asked for."""
+    """A selection of images, which are copied only batch by batch."""
 
     images: NDArray[np.uint8]  # (N, H, W)
     places: NDArray[np.int64]  # (n,), in 0 … N - 1
@@ -68,7 +68,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits, what they are of, and where they came from."""
+    """The three splits, with their description and source."""
 
     train: Split
     val: Split
@@ -76,7 +76,7 @@ class Dataset:
     source: str  # "file", "cache", "download" or "phantom"
     fingerprint: str
     size: int  # side of the images, in pixels
-    location: str  # what `load` takes to find the same data again
+    location: str  # the argument of `load` that finds the same data again
     about: Description = PNEUMONIA
     published: bool = False  # whether these are the images and labels that MedMNIST publishes
 
@@ -92,10 +92,10 @@ class Dataset:
 
     @cached_property
     def origins(self) -> dict[str, Origins] | None:
-        """Patient, kind and framing of every image by split; None where nothing is known of any.
+        """Patient, kind and framing of every image by split; None if unknown for all.
 
-        Larger images are known through the thumbnails of the same films, in the same order: those in the file
-        beside theirs, or in MedMNIST's cache. The phantom's origins are invented.
+        Larger images are identified through the thumbnails of the same films, in the same order, from the
+        file beside theirs or from MedMNIST's cache. Origins of the phantom are invented.
         """
         if self.about is not PNEUMONIA:
             return None
@@ -106,7 +106,7 @@ class Dataset:
 
     @cached_property
     def thumbnails(self) -> dict[str, NDArray[np.uint8]]:
-        """The same films at 28 pixels, (N, 28, 28) by split; empty where they are not at hand."""
+        """The same films at 28 pixels, (N, 28, 28) by split; empty if they are not found."""
         if self.size == DEFAULT_SIZE:
             films = self.splits
         else:
@@ -115,10 +115,10 @@ class Dataset:
 
     @cached_property
     def larger(self) -> dict[str, Split] | None:
-        """The same films with more pixels a side, for crops that stay as sharp as these; None without any.
+        """The same films at a larger size, for crops that stay as sharp; None if not found.
 
-        Read from MedMNIST's file of the next size that lies beside the data's, or in its cache. The phantom
-        is drawn anew: its images are no films.
+        Read from MedMNIST's file of the next size, beside the data or in its cache. The phantom is drawn
+        again at that size.
         """
         for size in sorted(size for size in self.about.md5 if size > self.size):
             if self.is_phantom:
@@ -128,7 +128,7 @@ class Dataset:
         return None
 
     def _films_at(self, size: int) -> dict[str, Split]:
-        """The same films at another size; empty where they are not at hand."""
+        """The same films at another size; empty if they are not found."""
         name = file_name(self.about, size)
         for folder in (Path(self.location).parent, Path.home() / ".medmnist"):
             with suppress(DataError):
@@ -140,11 +140,11 @@ class Dataset:
 
     @property
     def is_phantom(self) -> bool:
-        """Whether the images are drawn: no medical data."""
+        """Whether the images are drawn, and not medical data."""
         return self.source == PHANTOM
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Cases by split and class, the classes as the set's description names them."""
+        """Cases by split and class, with the class names of the description."""
         return {
             name: {
                 title: int((split.labels == i).sum()) for i, title in enumerate(self.about.classes)
@@ -154,21 +154,21 @@ class Dataset:
 
 
 def load(size: int | None = None, source: str = "auto", name: str | None = None) -> Dataset:
-    """A data set, checked.
+    """Load and check a data set.
 
     Args:
-        size: side of the images, in pixels; None for ``PNEUMO_SIZE``, or 28.
-        source: a ``.npz`` in MedMNIST's format or the folder that holds it; "phantom"; or "auto": what
-            ``PNEUMO_DATA`` names, else MedMNIST's cache, else its download.
-        name: of the set, as MedMNIST's file is called; None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
+        size: side of the images in pixels; None for ``PNEUMO_SIZE``, or 28.
+        source: a ``.npz`` in MedMNIST's format or its folder; "phantom"; or "auto": the path in
+            ``PNEUMO_DATA``, else MedMNIST's cache, else a download.
+        name: of the set, as in MedMNIST's file name; None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
 
     Returns:
-        Images uint8 (N, size, size), and labels with 1 for what is looked for: where MedMNIST numbers the
-        classes the other way round they are swapped, and the fingerprint is of the labels as they are here.
+        Images uint8 (N, size, size), and labels with 1 for the positive class. Labels are swapped if MedMNIST
+        numbers the classes the other way round; the fingerprint covers the labels returned here.
 
     Raises:
-        DataError: there is no such set or size, or no copy of it can be had; or a file that was named, or is
-            cached, is not what it should be. A named file is never replaced by another source.
+        DataError: there is no such set or size, no copy of it is found, or a named or cached file is invalid.
+            A named file is never replaced by another source.
     """
     about, side = choose(name, size)
     if source == "auto":
@@ -185,7 +185,7 @@ def load(size: int | None = None, source: str = "auto", name: str | None = None)
 
 
 def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
-    """The cases at some places, without a copy of their images.
+    """Select cases by index, without copying their images.
 
     Args:
         cases: a split, or a part of one.
@@ -197,7 +197,7 @@ def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
 
 
 def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:
-    """Sorted indices of `count` images with the classes in their ratio, at least two of each."""
+    """Draw sorted indices of `count` images, stratified by class, at least two of each."""
     generator = np.random.default_rng(seed)
     chosen = []
     for label in (0, 1):
@@ -209,13 +209,13 @@ def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.i
 
 @cache
 def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
-    """The drawn stand-in for a set: its classes in about its ratio, at its size, from a fixed seed."""
+    """Draw the phantom of a set: about the same ratio of classes and the same size, from a fixed seed."""
     from pneumo.data.phantom import draw_phantom  # which needs SciPy
 
     splits = {
         name: Split(*arrays) for name, arrays in draw_phantom(size, kind=about.phantom).items()
     }
-    for split in splits.values():  # drawn once a process, so read-only
+    for split in splits.values():  # cached for the process, so read-only
         split.images.setflags(write=False)
         split.labels.setflags(write=False)
     return Dataset(
@@ -225,10 +225,10 @@ def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
 
 
 def fingerprint(splits: Mapping[str, Split]) -> str:
-    """A hash of all images, labels and splits that does not depend on their order.
+    """Hash all images, labels and splits, independent of their order.
 
-    SHA-256 over the split's name, a byte for the label and the image's bytes; the hexadecimal digests
-    of all images sorted, joined by newlines, and hashed again.
+    SHA-256 of the name of the split, one byte for the label, and the bytes of the image; the hexadecimal
+    digests of all images are sorted, joined by newlines, and hashed again.
     """
     digests = sorted(
         hashlib.sha256(name.encode("ascii") + bytes([int(label)]) + image.tobytes()).hexdigest()
@@ -239,7 +239,7 @@ def fingerprint(splits: Mapping[str, Split]) -> str:
 
 
 def order(splits: Mapping[str, Split]) -> str:
-    """A hash of all images and labels in their order, which the fingerprint does not tell."""
+    """Hash all images and labels in their order, which the fingerprint ignores."""
     digest = hashlib.sha256()
     for name, split in splits.items():
         digest.update(f"{name} {split.images.shape}\n".encode())
@@ -250,17 +250,17 @@ def order(splits: Mapping[str, Split]) -> str:
 
 
 def read(path: Path, size: int, about: Description = PNEUMONIA) -> dict[str, Split]:
-    """The splits that a ``.npz`` in MedMNIST's format holds, if they are what a network can learn from.
+    """Read and check the splits of a ``.npz`` in MedMNIST's format.
 
-    Images of more than :data:`LARGE` bytes stay on the disk: they are mapped, and read a batch at a time.
+    Images of more than :data:`LARGE` bytes are mapped from disk, and read one batch at a time.
 
     Args:
         path: the file.
         size: side of the images, in pixels.
-        about: the set; its labels are swapped where MedMNIST has 0 for what is looked for.
+        about: the set; its labels are swapped if MedMNIST has 0 for the positive class.
 
     Raises:
-        DataError: it cannot be read, or holds something else.
+        DataError: it cannot be read, or has other content.
     """
     images, labels = ({name: f"{name}_{what}" for name in SPLITS} for what in ("images", "labels"))
     with _readable(path):
@@ -283,14 +283,14 @@ def read(path: Path, size: int, about: Description = PNEUMONIA) -> dict[str, Spl
 
 
 def _listed(path: Path) -> str:
-    """What arrays a file holds."""
+    """Names of the arrays in a file."""
     names = [name[:40] for name in npz.names(path)]
     return ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
 
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Turn whatever reading a file raises into a sentence."""
+    """Turn any error of reading a file into a message."""
     try:
         yield
     except OSError as error:
@@ -304,7 +304,7 @@ def _refusal(path: Path, name: str, expected: str, found: object) -> DataError:
 
 
 def _check_declared(path: Path, images: Member, labels: Member, size: int) -> None:
-    """Refuse arrays that by their headers are no images and their labels."""
+    """Refuse arrays whose headers do not describe images and their labels."""
     count = images.shape[0] if images.shape else 0
     if images.dtype != np.uint8:
         raise _refusal(path, images.name, "uint8", images.dtype)
@@ -321,7 +321,7 @@ def _check_declared(path: Path, images: Member, labels: Member, size: int) -> No
 def _check_labels(
     path: Path, name: str, labels: NDArray[Any], about: Description
 ) -> NDArray[np.uint8]:
-    """The labels (N,) with 1 for what is looked for, if there are both classes and no other."""
+    """Return the labels (N,) with 1 for the positive class; refuse anything but two classes."""
     flat = labels.reshape(-1)
     strange = sorted(set(np.unique(flat).tolist()) - {0, 1})
     if strange:

@@ -1,4 +1,4 @@
-"""The sets that a study can be of: MedMNIST's binary sets of 2-D images, with their words and their files."""
+"""Data sets of a study: binary sets of 2-D images in MedMNIST's format, with their words and files."""
 
 import os
 from collections.abc import Mapping
@@ -11,33 +11,31 @@ DEFAULT, DEFAULT_SIZE = paths.DATASET, paths.SIZE
 
 
 class DataError(PneumoError):
-    """Data that are missing, damaged or not what was asked for."""
+    """Data are missing, damaged or not those that were requested."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """A set, and the words that a report of it uses."""
+    """A data set, with the words of its report."""
 
     name: str  # as MedMNIST calls its file, and `--dataset`
     title: str  # as in prose
-    classes: tuple[str, str]  # what label 0 and label 1 mean here; the second is what is looked for
-    swapped: bool  # whether MedMNIST's own labels have it the other way round
+    classes: tuple[str, str]  # label 0 and label 1; the second is the positive class
+    swapped: bool  # whether MedMNIST numbers the classes the other way round
     finding: str  # what a probability is of
-    condition: str  # what somebody has, or a case is with
-    shows: str  # what images of the second class do
+    condition: str  # what a patient has, or a case is with
+    shows: str  # predicate of images of the positive class
     person: str
     people: str
-    image: str  # what one picture is, in full
+    image: str  # one image, in full
     picture: str  # and in short
-    kind: str  # and as an image from outside is called
-    modalities: tuple[str, ...]  # DICOM's terms for it, and for what does not say
-    phantom: str  # what the phantom imitates, as named in `pneumo.data.phantom`
+    kind: str  # and for an image from outside
+    modalities: tuple[str, ...]  # DICOM's terms for it, and for unspecified images
+    phantom: str  # the drawing of the phantom, from `pneumo.data.phantom`
     images: int  # in all three splits
     md5: Mapping[int, str] = field(hash=False)  # of MedMNIST's file, by the side of its images
-    has_lungs: bool = False  # whether lung fields can be told from a mean image
-    words: Mapping[str, str] = field(
-        default_factory=dict, hash=False
-    )  # more, by what they stand for
+    has_lungs: bool = False  # whether a mean image shows lung fields
+    words: Mapping[str, str] = field(default_factory=dict, hash=False)  # more words, by their use
 
     @property
     def negative(self) -> str:
@@ -46,7 +44,7 @@ class Description:
 
     @property
     def positive(self) -> str:
-        """The class of label 1, the one that is looked for."""
+        """The class of label 1, the positive class."""
         return self.classes[1]
 
 
@@ -160,10 +158,10 @@ DESCRIPTIONS = {about.name: about for about in (PNEUMONIA, BREAST)}
 
 
 def find(name: str) -> Description:
-    """The set called `name`, as MedMNIST's file is or as in prose.
+    """Find a data set by its name, as in MedMNIST's file name or as in prose.
 
     Raises:
-        DataError: there is none; the message lists those there are.
+        DataError: there is none; the message lists all.
     """
     if name.lower() not in DESCRIPTIONS:
         raise DataError(f"no data set is called {name!r}; there are: {', '.join(DESCRIPTIONS)}")
@@ -171,7 +169,7 @@ def find(name: str) -> Description:
 
 
 def choose(name: str | None = None, size: int | None = None) -> tuple[Description, int]:
-    """The set and the size that are asked for.
+    """Return the chosen data set and size.
 
     Args:
         name: None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
@@ -191,16 +189,16 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
 
 
 def label(about: Description, size: int) -> str:
-    """A set and a size in one word: empty for PneumoniaMNIST at 28 pixels, else as ``breastmnist-64``."""
+    """Name a set and size in one word: empty for PneumoniaMNIST at 28 pixels, else as ``breastmnist-64``."""
     return paths.label(about.name, size)
 
 
 def options(about: Description, size: int) -> str:
-    """What names a set and a size on the command line, a blank before each; nothing for the default."""
+    """Options that choose a set and size, each after a blank; empty for the default."""
     chosen = [f" --dataset {about.name}"] if about.name != DEFAULT else []
     return "".join(chosen + ([f" --size {size}"] if size != DEFAULT_SIZE else []))
 
 
 def file_name(about: Description, size: int) -> str:
-    """As MedMNIST calls the file of a set at a size."""
+    """Name of MedMNIST's file of a set and size."""
     return f"{about.name}.npz" if size == DEFAULT_SIZE else f"{about.name}_{size}.npz"

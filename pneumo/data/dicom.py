@@ -1,9 +1,9 @@
-"""One monochrome DICOM frame as it is meant to be shown, in 8-bit grey.
+"""Convert one monochrome DICOM frame to 8-bit grey, as it is meant to be shown.
 
-The modality LUT or rescaling is applied, then the VOI LUT or the first window; MONOCHROME1 is inverted and
-padding is black. Without a LUT or window, black and white are what the smallest and the largest value become
-that the bits can hold. pydicom reads the file and decodes its pixels; its own LUTs go wrong where entries
-have 8 or 12 bits, or the first value is negative (3.0.2).
+Apply the modality LUT or rescaling, then the VOI LUT or the first window; invert MONOCHROME1, and make
+padding black. Without a LUT or window, the smallest and largest value that the bits can hold become black
+and white. pydicom reads the file and decodes its pixels; its own LUTs (3.0.2) fail for entries of 8 or 12
+bits, and if the first value is negative.
 """
 
 import os
@@ -20,18 +20,18 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from pneumo.data.descriptions import PNEUMONIA, Description
 from pneumo.data.radiographs import SQUARE, RadiographError, Warn, check_depth, check_size, require
 
-# With which a data set begins: its meta information, or the identifiers of the image in either byte order.
+# The start of a data set: its meta information, or the identifiers of the image in either byte order.
 _FIRST_GROUPS = (b"\2\0", b"\x08\0", b"\0\x08")
-# What is read of these fields; one that must be 1 may be missing.
+# Required values of fields; a field that must be 1 may be missing.
 _KNOWN = {
     "NumberOfFrames": (1,),
     "SamplesPerPixel": (1,),
     "PixelRepresentation": (0, 1),
     "BitsAllocated": (8, 16),
 }
-# Height and width of pixels, or their relation, in the order in which they are asked.
+# Height and width of pixels, or their ratio, in order of preference.
 _SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
-# What the text of a field holds where it speaks of a frontal film of the chest.
+# Text in the fields of a frontal film of the chest.
 _CHEST, _FRONTAL = ("CHEST", "THORA", "LUNG"), ("PA", "AP", "ANTER", "FRONTAL")
 _EXPECTED = (
     ("BodyPartExamined", _CHEST),
@@ -44,11 +44,11 @@ _EXPECTED = (
 def show(
     stream: BinaryIO, head: bytes, about: Description | None, warn: Warn
 ) -> tuple[Image.Image, float]:
-    """The image, and how many times as high as wide its pixels are.
+    """Return the image, and the ratio of height to width of its pixels.
 
     Args:
-        stream: of a file whose first 134 bytes are `head`; what comes before the data set may be missing.
-        about: the set that it is to be like; `warn` hears what speaks against that.
+        stream: of a file whose first 134 bytes are `head`; the preamble and meta information may be missing.
+        about: the set that it should resemble; `warn` receives differences.
     """
     bare = (at for at in (0, 128) if head[at : at + 2] in _FIRST_GROUPS and not any(head[:at]))
     start = 132 if head[128:132] == b"DICM" else next(bare, None)
@@ -83,7 +83,7 @@ def show(
 
 
 def _read(stream: BinaryIO, start: int) -> Any:
-    """What the file holds, with a transfer syntax where it does not say one."""
+    """Read the data set, with a default transfer syntax if it has none."""
     stream.seek(start)
     meta = FileMetaDataset(
         read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2)
@@ -96,7 +96,7 @@ def _read(stream: BinaryIO, start: int) -> Any:
         explicit = ExplicitVRBigEndian if head[:1] == b"\0" else ExplicitVRLittleEndian
         syntax = explicit if head[4:].isupper() else ImplicitVRLittleEndian
         meta.TransferSyntaxUID = syntax
-    # Inflating has no bound, and nobody stores radiographs so.
+    # Deflated data could expand without bound, and radiographs are not stored this way.
     known = syntax.is_transfer_syntax and not syntax.is_private and not syntax.is_deflated
     words = "expected a transfer syntax of the standard that is not deflated"
     require(known, f"{words}, found {syntax.name}: save the image uncompressed")
@@ -107,7 +107,7 @@ def _read(stream: BinaryIO, start: int) -> Any:
 
 
 def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
-    """The values stored, (H, W), which of them are padding, and how many bits each has."""
+    """Return the stored values (H, W), a mask of padding, and the bits per value."""
     rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
     check_size(columns, rows)
     for name, known in _KNOWN.items():
@@ -128,7 +128,7 @@ def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
     require(packed or found >= needed, words)
     try:
         raw = pixel_array(dataset, correct_unused_bits=False)
-    except Exception:  # what decoders raise is no contract of theirs
+    except Exception:  # exceptions of decoders are not documented
         package = f"pylibjpeg[{'openjpeg' if '2000' in syntax.name else 'libjpeg'}]"
         hint = f"install {package} or " if "JPEG" in syntax.name else ""
         words = f"expected pixels that can be decoded here, found {bits} bits as {syntax.name}"
@@ -138,9 +138,9 @@ def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
     padded = np.zeros(raw.shape, bool)
     if padding := _numbers(dataset, "PixelPaddingValue")[:1]:
         limits = padding + (_numbers(dataset, "PixelPaddingRangeLimit")[:1] or padding)
-        half = 2**15 * is_signed  # files differ in whether they call them signed, too
+        half = 2**15 * is_signed  # files differ in whether they declare them as signed
         low, high = sorted((int(limit) + half) % 2**16 - half for limit in limits)
-        # Padding need not fit into the bits that are stored.
+        # Padding may exceed the stored bits.
         for values in (stored, raw) if top == bits - 1 else (stored,):
             padded |= (values >= low) & (values <= high)
     beside = raw >> (top + 1)
@@ -150,7 +150,7 @@ def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
 
 
 def _display(values: NDArray[np.float64], dataset: Any) -> tuple[NDArray[np.float64], bool]:
-    """How bright values are shown, in [0, 1], and whether a LUT or window says so (PS3.3 C.11.1, C.11.2)."""
+    """Return the brightness in [0, 1], and whether a LUT or window sets it (PS3.3 C.11.1, C.11.2)."""
     low, high, is_stretched = -np.inf, np.inf, True
     if tables := dataset.get("ModalityLUTSequence"):
         values, low, high = _look_up(values, tables[0], dataset)
@@ -178,13 +178,13 @@ def _display(values: NDArray[np.float64], dataset: Any) -> tuple[NDArray[np.floa
 def _look_up(
     values: NDArray[np.float64], table: Any, dataset: Any
 ) -> tuple[NDArray[np.float64], int, int]:
-    """What a LUT makes of values, and the least and the largest that its entries may be."""
+    """Apply a LUT; return its output, and the smallest and largest possible entry."""
     descriptor = [int(number) % 2**16 for number in _numbers(table, "LUTDescriptor")]
     data = table.get("LUTData")
     whole = len(descriptor) == 3 and data is not None
     require(whole, "expected LUTDescriptor and LUTData in each LUT, found one without them")
     count, first, bits = descriptor[0] or 2**16, *descriptor[1:]
-    # Files differ in whether they call the first value signed: it is what lies among the values.
+    # Files differ in whether the first value is signed: take the one within the range of values.
     away = [max(values.min() - one, one - values.max()) for one in (first, first - 2**16)]
     first -= 2**16 * (away[1] < away[0])
     if isinstance(data, bytes):
@@ -212,7 +212,7 @@ def _aspect(dataset: Any, warn: Warn) -> float:
 
 
 def _compare(dataset: Any, about: Description, warn: Warn) -> None:
-    """Warn of what the file says against its being one of the set's images."""
+    """Warn if fields of the file differ from those of images of the set."""
     modality = _text(dataset, "Modality") or "OT"
     if modality not in about.modalities:
         warn(f"its DICOM modality is {modality}: no {about.kind}")
@@ -229,7 +229,7 @@ def _compare(dataset: Any, about: Description, warn: Warn) -> None:
 
 
 def _numbers(dataset: Any, name: str) -> list[float]:
-    """A field's numbers; none where it is missing or empty."""
+    """Numbers of a field; none if it is missing or empty."""
     try:
         value = dataset.get(name)
         empty = value is None or value == ""
@@ -241,7 +241,7 @@ def _numbers(dataset: Any, name: str) -> list[float]:
 
 
 def _number(dataset: Any, name: str, default: int | None = None) -> int:
-    """A field's one whole number."""
+    """The single integer of a field."""
     numbers = _numbers(dataset, name) or ([] if default is None else [float(default)])
     found = ", ".join(f"{number:g}" for number in numbers) or "nothing"
     words = f"expected a whole number in {name}, found {found}: export the image again"
@@ -250,7 +250,7 @@ def _number(dataset: Any, name: str, default: int | None = None) -> int:
 
 
 def _pair(dataset: Any, first: str, second: str) -> tuple[float, float] | None:
-    """The first numbers of two fields that mean something together only; None where both are missing."""
+    """First numbers of two fields that belong together; None if both are missing."""
     one, other = _numbers(dataset, first), _numbers(dataset, second)
     words = f"expected {first} and {second} or neither, found one of them"
     require(bool(one) == bool(other), words)
@@ -258,7 +258,7 @@ def _pair(dataset: Any, first: str, second: str) -> tuple[float, float] | None:
 
 
 def _text(dataset: Any, name: str) -> str:
-    """A field's words, or those of its first code, in capitals."""
+    """Text of a field, or of its first code, in capitals."""
     value: Any = dataset.get(name) or ""
     if value and name.endswith("Sequence"):
         value = value[0].get("CodeMeaning") or ""

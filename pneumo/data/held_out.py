@@ -1,9 +1,9 @@
-"""Training images held out to judge recipes by, harder than validation in the way that the test set is.
+"""Hold out training images to compare recipes, which are hard in the same way as the test set.
 
-Validation images are drawn like those that a network learns from, and every recipe does well on them. The
-test set's normal images look more like pneumonia than any normal image seen in training
-(`analysis.shift`); what holds on validation need not hold there. So the normal training images that
-look most like pneumonia are kept from a network, and it is asked about them.
+Validation images are drawn like training images, and every recipe does well on them. Normal images of the
+test set look more like pneumonia than normal images of training (`analysis.shift`), so results on validation
+may not hold there. Therefore the normal training images that look most like pneumonia are held out, and used
+to compare recipes.
 """
 
 from collections.abc import Iterator
@@ -22,15 +22,15 @@ _BLOCK = 4096  # images that are floats at a time
 
 
 def divide(training: Split) -> tuple[Part, Part]:
-    """What is left to learn from, and what is held out, each in the order of the data.
+    """Divide training images into those to train on and those held out, each in the order of the data.
 
-    Held out are the 15 % of normal images that a ridge classifier on pixels, fitted to the other folds, finds
-    most like pneumonia, and 10 % of the pneumonia images, drawn at random. The same images give the same
-    halves: no seed has a part in it. Images of more than `datasets.LARGE` bytes are shown to the
-    classifier as thumbnails of 28×28.
+    Held out are the 15 % of normal images that a ridge classifier on pixels, fitted to the other folds,
+    scores most like pneumonia, and a random 10 % of the pneumonia images. The division depends only on the
+    images, not on a seed. For more than `datasets.LARGE` bytes of images the classifier uses 28×28
+    thumbnails.
 
     Args:
-        training: images of both classes, at least as many of each as there are folds.
+        training: images of both classes, at least one per fold and class.
     """
     normal, pneumonia = (np.flatnonzero(training.labels == label) for label in (0, 1))
     likeness = _likeness(training)[normal]
@@ -42,13 +42,13 @@ def divide(training: Split) -> tuple[Part, Part]:
 
 
 def remaining(labels: NDArray[np.uint8]) -> int:
-    """How many of the images with these labels are left to learn from."""
+    """Number of images with these labels that are left for training."""
     normal, pneumonia = (np.flatnonzero(labels == label) for label in (0, 1))
     return len(labels) - _share(normal, NORMAL_SHARE) - _share(pneumonia, PNEUMONIA_SHARE)
 
 
 def _likeness(training: Split) -> NDArray[np.float64]:
-    """How much each image looks like pneumonia to a classifier that has not seen it, (N,)."""
+    """Out-of-fold score of each image for pneumonia, (N,)."""
     if training.images.nbytes > LARGE:
         return _likeness_in_blocks(training)
     from sklearn.linear_model import RidgeClassifier
@@ -65,7 +65,7 @@ def _likeness(training: Split) -> NDArray[np.float64]:
 
 
 def _likeness_in_blocks(training: Split) -> NDArray[np.float64]:
-    """The same from sums over blocks of thumbnails: none of them need be in memory with another."""
+    """The same from sums over blocks of thumbnails, with one block in memory at a time."""
     from sklearn.model_selection import StratifiedKFold
 
     labels = training.labels
@@ -93,7 +93,7 @@ def _likeness_in_blocks(training: Split) -> NDArray[np.float64]:
 def _sums(
     pixels: NDArray[np.uint8], signs: NDArray[np.float64], members: NDArray[np.int64]
 ) -> tuple[Any, ...]:
-    """All that a ridge asks of some images: their number, Σx, Σxxᵀ, Σy and Σxy."""
+    """Sufficient statistics of a ridge regression: number of images, Σx, Σxxᵀ, Σy and Σxy."""
     side = pixels.shape[1]
     first, second, product = np.zeros(side), np.zeros((side, side)), np.zeros(side)
     for rows in _blocks(len(members)):

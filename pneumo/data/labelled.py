@@ -1,6 +1,6 @@
-"""Labelled image files from elsewhere: a folder with a sub-folder a class, or a CSV that names files.
+"""Read labelled image files from elsewhere: a folder with a sub-folder per class, or a CSV of file names.
 
-What cannot be used is listed with its line or file; the rest is read.
+Unusable rows are listed with their line or file; all others are read.
 """
 
 import csv
@@ -17,58 +17,57 @@ from pneumo.data.descriptions import Description
 from pneumo.data.radiographs import RadiographError
 
 FILE, LABEL, PATIENT, AGE = "file", "label", "patient", "age"
-KNOWN = (PATIENT, AGE, "sex", "view")  # what a CSV may say of an image besides
-IMAGES = "images"  # a folder beside a CSV in which its files are looked for, too
+KNOWN = (PATIENT, AGE, "sex", "view")  # optional columns of a CSV
+IMAGES = "images"  # a folder beside a CSV that may hold its files
 OLDEST = 120  # years
-FEWEST = 2  # images of a class: of one, nobody can say what chance does
+FEWEST = 2  # images of a class: one gives no variance
 
 
 class LabelledError(PneumoError):
-    """A folder or a CSV without labelled images."""
+    """A folder or a CSV has no labelled images."""
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """The N images that could be read, with their labels and what is known of them."""
+    """The N readable images, with their labels and known properties."""
 
     images: NDArray[np.uint8]  # (N, S, S), prepared as the set's own were
-    labels: NDArray[np.uint8]  # (N,), 1 for the class that is looked for
+    labels: NDArray[np.uint8]  # (N,), 1 for the positive class
     files: tuple[str, ...]  # (N,), as given
     known: Mapping[
         str, tuple[str, ...]
     ]  # (N,) each, of KNOWN those that are there; empty: not known
-    faults: tuple[str, ...]  # why the others were left out, a line each: where, what, what to do
-    warnings: tuple[str, ...]  # what speaks against images being like the set's, a line each
+    faults: tuple[str, ...]  # why rows were left out, one line each: where, what, what to do
+    warnings: tuple[str, ...]  # differences from images of the set, one line each
 
 
 @dataclass(frozen=True)
 class _Row:
     place: str  # a line of a CSV, or a file
-    paths: tuple[Path, ...]  # where the image may lie, the likeliest first
+    paths: tuple[Path, ...]  # possible locations of the image, the likeliest first
     cells: Mapping[str, str]
 
 
 class _FaultError(Exception):
-    """Why a row is left out."""
+    """A row cannot be used."""
 
 
 def read(path: Path, size: int, about: Description) -> Labelled:
-    """The labelled images of a folder or a CSV.
+    """Read the labelled images of a folder or a CSV.
 
     Args:
-        path: a folder that holds a folder for each class, called as the class is in upper or lower case;
-            or a CSV in UTF-8 with the columns ``file`` and ``label`` and, where they are known, ``patient``,
-            ``age`` in years, ``sex`` and ``view``. Files are looked for beside the CSV, and in ``images/``
-            there.
-        size: side of the images, in pixels.
-        about: the set whose classes and preparation are meant.
+        path: a folder with a sub-folder for each class, named as the class in upper or lower case; or a CSV
+            in UTF-8 with the columns ``file`` and ``label``, and optionally ``patient``, ``age`` in years,
+            ``sex`` and ``view``. Files are looked for beside the CSV, and in ``images/`` there.
+        size: side of the images in pixels.
+        about: the set whose classes and preparation are used.
 
     Raises:
         LabelledError: there is no such folder or CSV, a column is missing, or fewer than :data:`FEWEST`
-            images of a class can be read; then the message names the first fault.
+            images of a class can be read; the message names the first fault.
     """
     found, images, faults, warnings = [], [], [], []
-    first: dict[Path, str] = {}  # where a file was met first
+    first: dict[Path, str] = {}  # first row of each file
     for row in _in_folder(path) if path.is_dir() else _in_csv(path):
         file = _find(row.paths)
         try:
@@ -106,7 +105,7 @@ def read(path: Path, size: int, about: Description) -> Labelled:
 
 
 def _in_folder(folder: Path) -> Iterator[_Row]:
-    """Every file below a folder's sub-folders; their names are the labels. Hidden ones are none."""
+    """List every file below the sub-folders, whose names are the labels. Hidden files are skipped."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if (
@@ -152,12 +151,12 @@ def _in_csv(path: Path) -> Iterator[_Row]:
 def _find(paths: tuple[Path, ...]) -> Path:
     try:
         return next((path for path in paths if path.is_file()), paths[0])
-    except OSError:  # no file can have this name, as who reads it will say
+    except OSError:  # an impossible file name; reading it reports that
         return paths[0]
 
 
 def _label(cells: Mapping[str, str], about: Description) -> int:
-    """A row's label, once its cells are found in order."""
+    """Check the cells of a row, and return its label."""
     for name in (FILE, LABEL, PATIENT):
         _require(cells.get(name) != "", f"no {name}; fill in the cell")
     age = cells.get(AGE) or "0"

@@ -1,9 +1,9 @@
-"""Where each image of PneumoniaMNIST came from: kind of finding, patient, and shape of the original film.
+"""Origin of each image of PneumoniaMNIST: kind of finding, patient, and shape of the original film.
 
-MedMNIST left out the file names of the films (Kermany et al. 2018). ``origins.csv`` has them back as facts:
-every image was matched one to one to the published films, and is known here by the SHA-256 of its bytes at
-28×28 pixels. Patients are numbered anew. One number stands for one number in the published file names; where
-it occurs with bacterial and with viral films they are taken for one person's.
+MedMNIST left out the file names of the films (Kermany et al. 2018), which contain these facts. For
+``origins.csv`` every image was matched one to one to the published films; it is identified by the SHA-256 of
+its bytes at 28×28 pixels. Patients are renumbered. Each number corresponds to one number in the published
+file names; if that occurs with bacterial and with viral films, they are taken as one person's.
 """
 
 import csv
@@ -26,7 +26,7 @@ SAME_FILM = 7.0
 
 @dataclass(frozen=True)
 class Origins:
-    """What is known of the images of one split, in their order."""
+    """Origins of the images of one split, in their order."""
 
     kinds: NDArray[np.str_]  # (N,), one of KINDS, or UNKNOWN
     patients: NDArray[np.int64]  # (N,), -1 where unknown
@@ -34,18 +34,18 @@ class Origins:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Which images the table knows, (N,)."""
+        """Mask of the images with a known origin, (N,)."""
         return self.patients >= 0
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """A number for each patient, (N,), in 0 … G - 1; an unknown image is a patient of its own."""
+        """Number of each image's patient, (N,), in 0 … G - 1; an unknown patient has one image."""
         return np.unique(told_apart(self.patients), return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many images, kinds and patients a set has, and how many images share a patient across splits."""
+    """Numbers of images, kinds and patients, and of images that share a patient across splits."""
 
     known: int  # images that the table knows
     patients: dict[str, int]  # distinct ones, by split
@@ -56,7 +56,7 @@ class Counts:
 
 
 def count(found: Mapping[str, Origins]) -> Counts:
-    """Count what is known of a set's images, by split train, val and test."""
+    """Count the origins of images, by split train, val and test."""
     train, val, test = (found[name] for name in ("train", "val", "test"))
     developed = np.concatenate([train.patients, val.patients])
     pairs = set(zip(train.patients.tolist(), train.kinds.tolist(), strict=True))
@@ -77,25 +77,25 @@ def count(found: Mapping[str, Origins]) -> Counts:
 
 
 def told_apart(patients: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The patients (N,) with a negative number of its own for each image of an unknown one, which is -1."""
+    """Return patients (N,), with a distinct negative number for each unknown patient (-1)."""
     return np.where(patients < 0, -1 - np.arange(len(patients)), patients)
 
 
 def look_up(splits: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
-    """The origins of images by their bytes.
+    """Look up the origins of images by their bytes.
 
     Args:
-        splits: uint8 (N, 28, 28) by split. Where a split has one image several times, the rows of that split
-            are given out in turn; an image that was moved to another split keeps its row.
+        splits: uint8 (N, 28, 28) by split. If a split has an image several times, its rows are assigned in
+            turn; an image that was moved to another split keeps its row.
 
     Returns:
-        By split; what the table does not know is unknown there.
+        Origins by split; images that are not in the table are unknown.
     """
     return {name: _of_split(name, images) for name, images in splits.items()}
 
 
 def same_films(images: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
-    """Whether larger images (N, S, S) are the films of thumbnails (N, 28, 28), in the same order."""
+    """Whether larger images (N, S, S) show the films of thumbnails (N, 28, 28), in the same order."""
     from PIL import Image
 
     if len(images) != len(small):
@@ -109,7 +109,7 @@ def same_films(images: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
 
 
 def invented(labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
-    """Origins for the drawn phantom, in the proportions of the real ones; they mean nothing.
+    """Invent origins for the phantom, in the proportions of the real ones.
 
     A patient has one to four images of one class. About half of the validation patients are in training,
     too. Films with pneumonia are wider, as the real ones are.
@@ -135,7 +135,7 @@ def invented(labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
 
 @cache
 def _table() -> dict[str, dict[str, list[tuple[str, int, float]]]]:
-    """The rows of ``origins.csv`` by the image's SHA-256, and then by split."""
+    """Rows of ``origins.csv`` by the SHA-256 of the image, then by split."""
     table: dict[str, dict[str, list[tuple[str, int, float]]]] = defaultdict(
         lambda: defaultdict(list)
     )

@@ -1,6 +1,6 @@
-"""Draws chest-like images, with opacities for pneumonia, and images like an ultrasound's, with lesions.
+"""Draw images like chest X-rays, with opacities for pneumonia, and like ultrasound images, with lesions.
 
-Not medical data: a stand-in on which the whole pipeline runs in seconds, without a network.
+They are not medical data. The whole pipeline runs on them in seconds, without a download.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ COUNTS = {
 }
 
 BATCH = 256  # images that are drawn and written at a time
-DISTINCT = 128  # of many images so many are drawn, the rest are these, changed
+DISTINCT = 128  # images that are drawn; all others are variants of them
 
 Image = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ Image = NDArray[np.float64]
 def draw_phantom(
     size: int = 28, seed: int = SEED, kind: str = "chest"
 ) -> dict[str, tuple[NDArray[np.uint8], ...]]:
-    """Images and labels of every split.
+    """Draw images and labels of every split.
 
     Args:
         size: side of the images, in pixels.
@@ -50,10 +50,10 @@ def draw_phantom(
 def draw_batches(
     labels: NDArray[np.uint8], size: int = 28, seed: int = SEED, kind: str = "chest"
 ) -> Iterator[NDArray[np.uint8]]:
-    """Any number of images, a batch at a time.
+    """Draw any number of images, batch by batch.
 
-    The first :data:`DISTINCT` are drawn; the others are these of their class in turn, moved by a few pixels,
-    a little brighter or darker and with grain of their own, which takes a hundredth of the time.
+    The first :data:`DISTINCT` are drawn. The others repeat them by class, shifted by a few pixels, a little
+    brighter or darker, and with new noise, which takes a hundredth of the time.
 
     Args:
         labels: of the images, (N,).
@@ -96,10 +96,10 @@ def write_phantom(
     kind: str = "chest",
     compressed: bool = True,
 ) -> None:
-    """Write a drawn set of any size as MedMNIST writes its own; no more than a batch of it is in memory.
+    """Write a drawn set of any size in MedMNIST's format, with one batch in memory at a time.
 
     Args:
-        path: the ``.npz`` to be.
+        path: of the ``.npz``.
         counts: images by split, at least two each; every fourth is of label 0.
         size: side of the images, in pixels.
         seed: decides every image.

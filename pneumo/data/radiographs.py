@@ -1,7 +1,7 @@
-"""Image files from outside, prepared as the films of PneumoniaMNIST were: a small grey square of bytes.
+"""Read image files from outside, and prepare them like the films of PneumoniaMNIST: small grey squares.
 
-One reader for all commands. It reads a file's header before its pixels: what a field changes is applied, or
-the file is refused in one line.
+All commands use this reader. It reads the header of a file before its pixels. Fields that change the meaning
+of pixels are applied, or the file is refused with one line.
 """
 
 import io
@@ -20,7 +20,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from pneumo.base.errors import PneumoError, printable
 from pneumo.data.descriptions import PNEUMONIA, Description
 
-# More than twice the pixels of the finest detectors; what claims more would fill the memory.
+# More than twice the pixels of the finest detectors; larger images could fill the memory.
 MOST_PIXELS = 2**26
 # The centre crop of a longer image drops more than half of it.
 LONGEST = 2.0
@@ -28,7 +28,7 @@ LONGEST = 2.0
 LEAST_SPAN = 32
 # Levels of 255 by which a region's colours may differ and still be called grey.
 MOST_COLOUR = 16
-# Pixels whose sides differ by less are taken for square.
+# Pixels whose sides differ by less count as square.
 SQUARE = 1.01
 # Pillow would have other programs draw these.
 _DRAWINGS = ("EPS", "WMF")
@@ -52,57 +52,57 @@ Warn = Callable[[str], None]
 
 
 class RadiographError(PneumoError):
-    """A file that holds no image that could be predicted."""
+    """A file has no usable image."""
 
 
 @dataclass(frozen=True)
 class Radiograph:
-    """An image as a network takes it."""
+    """An image prepared for a network."""
 
     image: NDArray[np.uint8]  # (S, S), bone bright
-    warnings: tuple[str, ...]  # what speaks against its being like those of training
+    warnings: tuple[str, ...]  # differences from training images
 
 
 def read(
     path: str | os.PathLike[str], size: int = 28, about: Description | None = PNEUMONIA
 ) -> Radiograph:
-    """An image file, prepared as its set was made.
+    """Read an image file, and prepare it as the images of a set were prepared.
 
-    The image becomes 8-bit grey; its centred square is resized with Pillow's bilinear filter. The films of
-    PneumoniaMNIST at 28×28 were then stored as JPEG of quality 75, so that this is done, too, and the result
-    is the published image to the byte. How other sizes and sets were made is an assumption
-    (:func:`is_assumed`). An image that has the right size already is finished and stays as it is.
+    The image becomes 8-bit grey; its centred square is resized with Pillow's bilinear filter. For
+    PneumoniaMNIST at 28×28 it is then compressed as JPEG of quality 75, which gives the published images byte
+    for byte. For other sizes and sets the preparation is an assumption (:func:`is_assumed`). An image that
+    has the right size already stays as it is.
 
-    * More than 8 bits become 8 before anything else, by the range that the file states: white is the largest
-      value that it may hold, not the brightest that it holds.
-    * Transparent pixels and DICOM's padding are black, colours become their luma (ITU-R BT.601), EXIF's
-      rotation is applied, and of several images in a file the first is read.
-    * DICOM is told by its content and shown as :mod:`pneumo.data.dicom` says.
+    * More than 8 bits are first reduced to 8, by the range that the file states: white is the largest
+      possible value, not the largest that occurs.
+    * Transparent pixels and DICOM's padding become black, and colours their luma (ITU-R BT.601). EXIF's
+      rotation is applied. If a file has several images, the first is read.
+    * DICOM is detected by content, and shown by :mod:`pneumo.data.dicom`.
 
     Args:
         path: any raster image that Pillow reads, or a DICOM file with one monochrome frame.
-        size: side of the result, in pixels.
-        about: the set that it is to be like; what differs is warned of. None for pictures of any kind.
+        size: side of the result in pixels.
+        about: the set that it should resemble; differences give warnings. None for pictures of any kind.
 
     Raises:
-        RadiographError: missing, damaged, no such image, or larger than :data:`MOST_PIXELS`; the text is one
-            line that can be printed safely.
+        RadiographError: the file is missing, damaged, not such an image, or larger than :data:`MOST_PIXELS`;
+            the text is one line that is safe to print.
     """
     with warnings.catch_warnings():
-        # Decoders warn of what is refused or judged here.
+        # Decoders also warn of what is checked here.
         warnings.simplefilter("ignore")
         return load(path, size, about)
 
 
 def load(path: str | os.PathLike[str], size: int, about: Description | None) -> Radiograph:
-    """:func:`read` for threads: what libraries warn of is not hidden, since that can't be done for one."""
+    """:func:`read` for threads; warnings of libraries cannot be hidden for a single thread."""
     found: list[str] = []
     try:
         grey, aspect = _open(Path(path), about, found.append)
         image = _prepare(grey, aspect, size, about, found.append)
     except RadiographError as error:
         raise RadiographError(f"{path}: {error}") from None
-    except Exception as error:  # what decoders raise on damaged files is no contract of theirs
+    except Exception as error:  # exceptions of decoders for damaged files are not documented
         why = "it is damaged or cut off: fetch it again, or save it as PNG"
         if isinstance(error, OSError) and error.strerror:
             why = error.strerror
@@ -112,34 +112,34 @@ def load(path: str | os.PathLike[str], size: int, about: Description | None) -> 
 
 
 def is_assumed(about: Description, size: int) -> bool:
-    """Whether it is an assumption that a set's images of a size were made as :func:`read` makes them."""
+    """Whether the preparation by :func:`read` is only assumed for images of this set and size."""
     return (about.name, size) != (PNEUMONIA.name, 28)
 
 
 def stored(square: Image.Image, size: int, about: Description | None) -> NDArray[np.uint8]:
-    """A square of a film as its set stores it, uint8 (size, size); :func:`read` says how."""
+    """Prepare a square of a film as :func:`read` does, uint8 (size, size)."""
     small = shrink(square, size)
     return np.array(as_jpeg(small) if about and not is_assumed(about, size) else small)
 
 
 def require(holds: bool, words: str) -> None:
-    """Refuse a file for what it is, unless the condition holds.
+    """Refuse a file unless a condition holds.
 
     Raises:
-        RadiographError: with the words.
+        RadiographError: with the given text.
     """
     if not holds:
         raise RadiographError(words)
 
 
 def check_size(width: int, height: int) -> None:
-    """Refuse an image of no or too many pixels before memory is taken for it."""
+    """Refuse an image with no or too many pixels before memory is allocated."""
     found = f"expected at most {MOST_PIXELS:,} pixels, found {width:,}×{height:,}"
     require(0 < width * height <= MOST_PIXELS, found)
 
 
 def check_depth(low: int, high: int, bits: int, warn: Warn) -> None:
-    """Warn where whole numbers from `low` to `high` fit into fewer bits than the file states."""
+    """Warn if integers from `low` to `high` fit into fewer bits than the file states."""
     needed = max(-low - 1, high).bit_length() + (low < 0)
     if needed < bits:
         words = (
@@ -168,7 +168,7 @@ def _prepare(
 
 
 def centre(image: Image.Image, aspect: float = 1) -> Image.Image:
-    """The largest centred square of an image whose pixels are `aspect` times as high as wide."""
+    """Crop the largest centred square of an image whose pixels are `aspect` times as high as wide."""
     side = min(image.width, image.height * aspect)
     width, height = max(1, round(side)), max(1, round(side / aspect))
     left, top = round((image.width - width) / 2), round((image.height - height) / 2)
@@ -176,18 +176,18 @@ def centre(image: Image.Image, aspect: float = 1) -> Image.Image:
 
 
 def shrink(square: Image.Image, size: int) -> Image.Image:
-    """A square at `size` pixels a side."""
+    """Resize a square to `size` pixels a side."""
     return square.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def as_jpeg(image: Image.Image) -> Image.Image:
-    """An image as PneumoniaMNIST's thumbnails are after they were stored as JPEG of quality 75."""
+    """Compress an image as JPEG of quality 75, as the thumbnails of PneumoniaMNIST were."""
     image.save(stored := io.BytesIO(), "JPEG", quality=75)
     return Image.open(stored)
 
 
 def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Image, float]:
-    """The image in 8-bit grey, upright, and how many times as high as wide its pixels are."""
+    """Return the image in 8-bit grey, upright, and the ratio of height to width of its pixels."""
     require(file.exists(), "expected an image or a DICOM file, found nothing of that name")
     require(file.is_file(), "expected an image or a DICOM file, found a folder or a device")
     # As a stream: given a name, Pillow maps an uncompressed TIFF into memory and turns it wrongly.
@@ -253,7 +253,7 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
 
 
 def _table(levels: NDArray[Any], bits: int, warn: Warn) -> NDArray[np.uint8]:
-    """What each level of so many bits, from 0 up, is in 8 bits."""
+    """Map each level of this many bits, from 0 up, to 8 bits."""
     low, high, white = int(levels.min()), int(levels.max()), 2**bits - 1
     words = (
         f"expected levels of 16 bits at most, found {low:,} to {high:,} of {bits}: save it as PNG"
@@ -265,9 +265,9 @@ def _table(levels: NDArray[Any], bits: int, warn: Warn) -> NDArray[np.uint8]:
 
 
 def _significant_bits(stream: BinaryIO, high: int) -> int:
-    """The bits of a 16-bit PNG's levels: fewer where its sBIT says so and no level is higher.
+    """Return the bits of the levels of a 16-bit PNG: fewer if its sBIT says so and no level is higher.
 
-    PNG asks for levels that are scaled to all 16 bits; if these are, the highest bits are in use.
+    PNG requires levels scaled to all 16 bits; if they are, the highest bits are in use.
     """
     stream.seek(8)
     while len(head := stream.read(8)) == 8 and head[4:] != b"IDAT":

@@ -1,4 +1,4 @@
-"""Images at the side that classifiers on pixels take, whatever side they have."""
+"""Shrink images to the size that classifiers on pixels use."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,16 +7,16 @@ SIDE = 28
 
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images of at most 28 pixels a side: larger ones as means over what a new pixel covers.
+    """Shrink images to at most 28 pixels a side, by the mean over the area of each new pixel.
 
-    A logistic regression, or a table of correlations, on tens of thousands of pixels would learn grain, and
-    take gigabytes.
+    A logistic regression, or a correlation matrix, of tens of thousands of pixels would fit noise, and take
+    gigabytes.
 
     Args:
         images: (N, H, H).
 
     Returns:
-        (N, S, S) with S at most 28; images that are no larger as they are.
+        (N, S, S) with S at most 28; smaller images are returned unchanged.
     """
     if images.shape[-1] <= SIDE:
         return images
