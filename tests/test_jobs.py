@@ -79,7 +79,7 @@ def test_data_that_changed_on_their_way_are_refused(common, phantom):
     images = phantom.test.images.copy()
     images[0, 0, 0] ^= 1
     changed = replace(phantom, test=Split(images, phantom.test.labels))
-    with pytest.raises(JobError, match="data that were sent are not those that were meant"):
+    with pytest.raises(JobError, match="data that were sent are not those of the study"):
         jobs._found(common, changed)
 
 
@@ -88,7 +88,7 @@ def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom,
     here = weights.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
     assert jobs.train(common, wanted, data=phantom).title == "pretrained weights"
-    with pytest.raises(JobError, match="weights that were sent are not those that were meant"):
+    with pytest.raises(JobError, match="weights that were sent are not those of the recipe"):
         jobs._found_weights(wanted, b"others", tmp_path)
     sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
     assert sent.sha256 == here.sha256
@@ -136,7 +136,7 @@ def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_pat
     more = Made({**sent.files, "../../outside": b"x"})
     faults(3)
     for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
-        with pytest.raises(JobError, match=r"or is another's|what came is not the run"):
+        with pytest.raises(JobError, match=r"or belongs to another run|are not those of the run"):
             jobs._published(asked, answer, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -1,1 +1,1 @@
-"""A profile becomes runs: recipes and seeds, executors, operating points, questions to finished networks."""
+"""From a profile to runs: recipes and seeds, executors, operating points, probes of trained networks."""

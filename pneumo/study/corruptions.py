@@ -1,8 +1,8 @@
 """The corruptions of MedMNIST-C for chest X-rays, in five severities (Di Salvo, Doerrich & Ledig 2024).
 
 Kinds and severities are those that MedMNIST-C defines for PneumoniaMNIST. They were chosen for images of
-224 pixels; here they act on the images as they are, so what counts pixels (blur, pixelation, JPEG's blocks)
-is harsher.
+224 pixels; here they act on the images at their own size, so corruptions measured in pixels (blur,
+pixelation, JPEG's blocks) are more severe.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Images = NDArray[np.uint8]
 
 
 def pixelate(images: Images, share: float, _: np.random.Generator) -> Images:
-    """Scale down to `share` of the side and up again, by box averages."""
+    """Scale down to `share` of the side and up again, with a box filter."""
 
     def change(image: Image.Image) -> Image.Image:
         width, height = image.size
@@ -58,7 +58,7 @@ def speckle_noise(images: Images, deviation: float, generator: np.random.Generat
 
 
 def impulse_noise(images: Images, share: float, generator: np.random.Generator) -> Images:
-    """Turn a share of the pixels black or white, as often the one as the other."""
+    """Turn a share of the pixels black or white, with equal probability."""
     draws = generator.random((2, *images.shape))
     corrupted = images.copy()
     hit = draws[0] < share
@@ -67,12 +67,12 @@ def impulse_noise(images: Images, share: float, generator: np.random.Generator) 
 
 
 def shot_noise(images: Images, photons: float, generator: np.random.Generator) -> Images:
-    """Count photons: Poisson noise at so many for white."""
+    """Add Poisson noise, with this number of photons for white."""
     return _from_unit(generator.poisson(_unit(images) * photons) / photons)
 
 
 def gaussian_blur(images: Images, kernel: float, _: np.random.Generator) -> Images:
-    """Blur by a Gaussian kernel of so many pixels' width; its deviation follows from the width."""
+    """Blur with a Gaussian kernel of this width in pixels; its deviation follows from the width."""
     deviation = 0.3 * ((kernel - 1) * 0.5 - 1) + 0.8
     blurred = gaussian_filter(
         images.astype(float), (0, deviation, deviation), radius=(0, *[int(kernel) // 2] * 2),
@@ -118,7 +118,7 @@ CORRUPTIONS: dict[
 
 
 def corrupt(images: Images, name: str, severity: int, seed: int = 0) -> Images:
-    """Images under one corruption.
+    """Apply one corruption to images.
 
     Args:
         images: uint8 (N, H, W).
@@ -143,7 +143,7 @@ def corrupt(images: Images, name: str, severity: int, seed: int = 0) -> Images:
 def probe(
     model: "Classifier", run: Run, dataset: Dataset, indices: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
-    """What a network says of the test images under every corruption.
+    """Predict the test images under every corruption.
 
     Returns:
         `logits` float (C, 5, n), in the order of :data:`CORRUPTIONS`.

@@ -1,8 +1,8 @@
 """All runs of a study as one model: the mean of their logits, each divided by its own temperature.
 
-Scaling first (Guo et al. 2017) lets no run speak louder for being surer than it is right; the mean of logits
-is the geometric mean of odds. Every run counts the same: weights fitted to validation, on which all do well,
-would be fitted to little.
+Temperature scaling (Guo et al. 2017) keeps overconfident runs from dominating; the mean of logits is the
+geometric mean of odds. All runs have the same weight, since all do well on validation, which leaves little to
+fit weights to.
 """
 
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from pneumo.training.runs import Predictions, Run
 
 @dataclass(frozen=True)
 class Combined(Run):
-    """What several runs say together. It lies nowhere on disk, and has no history and no network."""
+    """The combined prediction of several runs. It is not stored on disk, and has no history or network."""
 
     members: tuple[Run, ...] = ()
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """Nothing: its members have theirs."""
+        """Empty: only its members have a history."""
         return []
 
     @cached_property
@@ -42,9 +42,9 @@ class Combined(Run):
 
 
 def combine(study: Study) -> Model | None:
-    """The ensemble of every run of every model, controls apart; None where there are fewer than two.
+    """Make the ensemble of all runs of all models, without controls; None if there are fewer than two.
 
-    It has one run, under the study's first seed: every member's seed is in it.
+    It has one run, under the first seed of the study, made from all seeds.
     """
     members = tuple(run for model in study.ran for run in model.runs)
     if len(members) < 2:
@@ -56,6 +56,6 @@ def combine(study: Study) -> Model | None:
 
 
 def compared(study: Study) -> tuple[Model, ...]:
-    """The models that ran, and the ensemble behind them where there is one."""
+    """The models that ran, followed by the ensemble if there is one."""
     together = combine(study)
     return (*study.ran, together) if together else study.ran

@@ -1,7 +1,7 @@
-"""What a study's networks say of labelled images from elsewhere: asked once, and kept in the run store.
+"""Predictions of a study's networks for labelled images from elsewhere, cached in the run store.
 
-An answer is known by the study's runs and the images' bytes. Labels, and what is known of patients, can be
-put right later without asking again. No image is kept.
+The key is made from the runs of the study and the bytes of the images. Labels and properties of patients can
+be corrected later without predicting again. No image is stored.
 """
 
 import io
@@ -23,28 +23,28 @@ from pneumo.study.study import Model, Study
 from pneumo.study.temperature import temperature
 from pneumo.training import runs
 
-VERSION = 1  # raise it by hand when what is kept, or how it is asked, changes
+VERSION = 1  # raise it by hand when the content or the way of predicting changes
 FOLDER = "external"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class ExternalError(PneumoError):
-    """A set that can't be asked about, or an answer that can't be read."""
+    """A set cannot be predicted, or cached predictions cannot be read."""
 
 
 @dataclass(frozen=True)
 class External:
-    """A set of N labelled images from elsewhere, with what each run says of them."""
+    """A set of N labelled images from elsewhere, with the predictions of each run."""
 
-    labels: NDArray[np.uint8]  # (N,), 1 for the class that is looked for
+    labels: NDArray[np.uint8]  # (N,), 1 for the positive class
     files: tuple[str, ...]  # (N,)
     known: Mapping[str, tuple[str, ...]]  # (N,) each, as in pneumo.data.labelled
-    unreadable: int  # images that were left out
+    unreadable: int  # rows that were left out
     logits: Mapping[str, NDArray[np.float64]]  # (N,) each, by the run's label
-    key: str  # of the runs that were asked
+    key: str  # of the runs that predicted
 
     def of(self, model: Model) -> NDArray[np.float64]:
-        """A model's logits, (S, N), a row a seed; the ensemble's by :mod:`pneumo.study.ensemble`."""
+        """Logits of a model, (S, N), one row per seed; the ensemble's by :mod:`pneumo.study.ensemble`."""
         if isinstance(model.run, ensemble.Combined):
             members = [self.logits[run.label] / temperature(run) for run in model.run.members]
             return np.asarray(np.mean(members, axis=0)[None])
@@ -52,22 +52,22 @@ class External:
 
 
 def name_of(path: Path) -> str:
-    """What a set is called that nobody named: its folder, or the one that its CSV lies in."""
+    """Default name of a set: its folder, or the folder of its CSV."""
     folder = path.resolve() if path.is_dir() else path.resolve().parent
     return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or FOLDER
 
 
 def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> External:
-    """Ask every run of every model, controls and ablations apart, and keep the answers.
+    """Predict a set with every run of every model, without controls and ablations, and cache the results.
 
     Args:
         study: finished.
-        name: of the set; one that was kept under it is replaced.
+        name: of the set; a cached set of this name is replaced.
         found: the set.
-        device: "auto" for a GPU where there is one.
+        device: "auto" for a GPU if there is one.
 
     Raises:
-        ExternalError: the name is none, or no model was run.
+        ExternalError: the name is invalid, or no model was run.
         PneumoError: a run is damaged, or there is no such device.
     """
     if not _NAME.fullmatch(name):
@@ -107,10 +107,10 @@ def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> Exter
 
 
 def kept(study: Study) -> dict[str, External]:
-    """Every set that a study's runs were asked about, by name.
+    """Read all cached sets that the runs of a study have predicted, by name.
 
     Raises:
-        ExternalError: an answer is damaged.
+        ExternalError: cached predictions are damaged.
     """
     if not study.ran:
         return {}
@@ -124,7 +124,7 @@ def _folder(study: Study) -> Path:
 
 
 def _key(study: Study) -> str:
-    """Of all that is asked; on another machine the same run has other weights."""
+    """Key of the runs that predict; on another machine the same run has other weights."""
     asked = {
         run.label: run.manifest["files"][runs.WEIGHTS] for model in study.ran for run in model.runs
     }

@@ -1,7 +1,7 @@
-"""The same films cropped tighter and tighter: whether a network's answer depends on how a film was framed.
+"""Predict tighter and tighter crops of the same films, to test whether predictions depend on framing.
 
-The centred square of a wide film shows less of the chest, as a tighter crop does. The reverse can't be tried:
-what lies outside the square was never stored.
+The centred square of a wide film shows less of the chest, as a tighter crop does. Wider crops are impossible:
+the pixels outside the square were not stored.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,14 @@ from pneumo.training.runs import Run
 if TYPE_CHECKING:
     from pneumo.training.models import Classifier
 
-# Share of the side that is seen. The whole square goes the way of the crops, so that nothing else differs.
+# Share of the side that is kept. The whole square is processed like the crops, so that nothing else differs.
 FACTORS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6)
 
 
 def crop(
     images: NDArray[np.uint8], factor: float, size: int, about: Description
 ) -> NDArray[np.uint8]:
-    """The centred square of each film, prepared as its set was made.
+    """Crop the centred square of each film, and prepare it like its set.
 
     Args:
         images: films with more pixels than wanted, uint8 (N, S, S).
@@ -46,10 +46,10 @@ def crop(
 def probe(
     model: "Classifier", run: Run, dataset: Dataset, indices: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
-    """What a network says of the test films in crops of each of :data:`FACTORS`.
+    """Predict the test films in crops of each of :data:`FACTORS`.
 
     Returns:
-        `logits` float (F, n), in that order; (0, n) where the films are not at hand with more pixels.
+        `logits` float (F, n), in that order; (0, n) if the films are not found at a larger size.
     """
     from pneumo.training.loop import predict
 

@@ -1,8 +1,8 @@
-"""A training, or a question to a trained network, as a job for any worker, and how its answer comes back.
+"""Trainings, and probes of trained networks, as jobs for any worker, and the return of their results.
 
-A worker reads data and weights where they are if their digest is right, and asks for what it misses. A
-worker that uses the same run store leaves its results there. Elsewhere they are sent back, checked against
-their digests and published whole.
+A worker reads data and weights from their paths if the checksum matches, and requests them otherwise. A
+worker that uses the same run store writes its results there. Otherwise they are sent back, verified by
+checksum, and written atomically.
 """
 
 import os
@@ -27,25 +27,25 @@ from pneumo.training.recipes import Profile, Recipe
 from pneumo.training.runs import Run
 from pneumo.training.weights import Weights, sha256_of
 
-# By its order: the data set that this process used last.
+# The data set that this process used last, by its order.
 _loaded: dict[str, Dataset] = {}
 _DATA, _WEIGHTS = Missing("data", "training data"), Missing("weights", "pretrained weights")
 _RUN = Missing("run", "files of the run")
 
 
 class JobError(PneumoError):
-    """A job that a worker cannot run, or a damaged answer."""
+    """A worker cannot run a job, or its result is damaged."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What all jobs of a study share."""
+    """Settings that all jobs of a study share."""
 
     dataset: str
     size: int
-    source: str  # as the study names it
+    source: str  # as named by the study
     location: str
-    order: str  # which tells the data
+    order: str  # identifies the data
     device: str
     home: Path  # the run store of the process that submits
     token: str | None  # name of a file in it, by which a worker recognises it; None: it is the same
@@ -63,7 +63,7 @@ class Training:
 
     @property
     def label(self) -> str:
-        """As a progress display names it."""
+        """Name in progress displays."""
         return f"{self.recipe.name} s{self.seed}"
 
 
@@ -77,7 +77,7 @@ class Made:
 
 @contextmanager
 def terms(pool: Pool, dataset: Dataset, home: Path | None, device: str) -> Iterator[Terms]:
-    """What the jobs of a study share, valid inside the context.
+    """Make the settings that the jobs of a study share, valid inside the context.
 
     Args:
         pool: where they run.
@@ -116,7 +116,7 @@ def want(
     weights: Weights | None,
     home: Path | None = None,
 ) -> Training:
-    """The run of a recipe, a seed, data and weights, which may not exist yet."""
+    """Describe the run of a recipe, a seed, data and weights, which may not exist yet."""
     key = runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
     return Training(recipe, seed, weights, key)
 
@@ -132,7 +132,7 @@ def complete(
     finished: Callable[[Run], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Run]:
-    """The wanted runs, in order. Missing ones are trained, and missing probes of them are made.
+    """Return the wanted runs, in order; train missing runs, and make their missing probes.
 
     Args:
         executor: where. Nothing is started if nothing is missing.
@@ -141,8 +141,8 @@ def complete(
         profile: its models are probed; None: no probes.
         home: the run store's folder; None for the project's.
         device: what to compute on.
-        listeners: receive the runs' progress, one each, or none at all.
-        finished: receives each run as soon as it is there.
+        listeners: receive the progress, one for each run; may be empty.
+        finished: receives each run as soon as it is finished.
         say: receives messages of one line.
 
     Raises:
@@ -154,7 +154,7 @@ def complete(
     asked: list[tuple[Run, str]] = []  # runs and names of probes
 
     def keep(place: int, run: Run) -> list[tuple[Run, str]]:
-        """The probes that the run still needs."""
+        """Return the probes that the run still needs."""
         found[place] = run
         finished(run)
         if not profile or run.recipe.name not in profile.recipes:
@@ -213,8 +213,8 @@ def train(
     Args:
         common: the study's terms.
         wanted: the run.
-        data: the data, if the worker has asked for them.
-        weights: the content of the file of pretrained weights, likewise.
+        data: the data, if the worker has requested them.
+        weights: content of the file of pretrained weights, likewise.
         listener: receives the progress.
 
     Raises:
@@ -248,14 +248,14 @@ def probe(
     run: Made | None = None,
     listener: Listener | None = None,  # noqa: ARG001
 ) -> Made | Missing:
-    """Ask a run's network, in a worker.
+    """Make a probe of a run, in a worker.
 
     Args:
         common: the study's terms.
         label: the run's.
         name: of the probe.
-        profile: says how many images are asked about.
-        data: the data, if the worker has asked for them.
+        profile: sets the number of images.
+        data: the data, if the worker has requested them.
         run: the run's files, if the worker does not see the run store.
         listener: not used.
 
@@ -284,7 +284,7 @@ def probe(
 
 
 def _code() -> str:
-    """What a worker must have as the process that submits has it."""
+    """Key of the versions that a worker must share with the submitting process."""
     return keys.key(
         package=__version__, training=runs.TRAINING_VERSION, probes=questions.PROBES_VERSION,
         schemas=[runs.SCHEMA, questions.SCHEMA],
@@ -295,7 +295,7 @@ def _check_code(common: Terms) -> None:
     if _code() != common.code:
         raise JobError(
             "the worker has another version than this process; install the same pneumo where workers run, "
-            "and start them anew"
+            "and restart them"
         )
 
 
@@ -304,7 +304,7 @@ def _store(common: Terms) -> tuple[Path, bool]:
     if common.token is None:
         return common.home, True
     own = paths.home()
-    # A worker that was given a store uses no other.
+    # A worker with a store of its own uses no other.
     places = (own,) if os.environ.get("PNEUMO_HOME") else (common.home, own)
     for place in places:
         if (place / common.token).is_file():
@@ -313,7 +313,7 @@ def _store(common: Terms) -> tuple[Path, bool]:
 
 
 def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
-    """The data that this process used last, that were sent, or that are at their location."""
+    """Return the data: those that this process used last, those sent, or those at their location."""
     if common.order in _loaded:
         return _loaded[common.order]
     found = sent
@@ -324,24 +324,24 @@ def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
             return None
         if found.order != common.order:
             return None
-        # The study names the way it was made, which may be another way to the same data.
+        # The study names its own source, which may be another way to the same data.
         found = replace(found, source=common.source)
     elif order(found.splits) != common.order:
-        raise JobError("the data that were sent are not those that were meant")
+        raise JobError("the data that were sent are not those of the study")
     _loaded.clear()
     _loaded[common.order] = found
     return found
 
 
 def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> Weights | None:
-    """The pretrained weights: at their path, or where a worker keeps those that were sent."""
+    """Return the pretrained weights, from their path or from the worker's cache."""
     meant = wanted.weights
     if meant is None:
         return None
     kept = home / "weights" / f"{meant.sha256}{meant.path.suffix}"
     if sent is not None:
         if checksums.digest(sent) != meant.sha256:
-            raise JobError("the weights that were sent are not those that were meant")
+            raise JobError("the weights that were sent are not those of the recipe")
         storage.write(kept, sent)
     for path in (meant.path, kept):
         if path.is_file() and sha256_of(path) == meant.sha256:
@@ -354,9 +354,11 @@ def _packed(run: Run) -> Made:
 
 
 def _check(files: Mapping[str, bytes], label: str) -> None:
-    """Refuse files that are not, byte for byte, those of the run called `label`."""
+    """Verify that files are, byte for byte, those of the run called `label`."""
     if set(files) != set(runs.FILES):
-        raise JobError(f"what came is not the run {label}; run the same command again")
+        raise JobError(
+            f"the files that were received are not those of the run {label}; run the same command again"
+        )
     name = runs.MANIFEST
     try:
         digests = checksums.parse(files[name], runs.SCHEMA, label)["files"]
@@ -364,12 +366,14 @@ def _check(files: Mapping[str, bytes], label: str) -> None:
             if checksums.digest(files[name]) != digests[name]:
                 raise checksums.DamageError("its SHA-256 is not the manifest's")
     except (ValueError, checksums.OtherVersionError) as error:
-        problem = f"{name} of the run {label} was damaged on its way, or is another's ({error})"
+        problem = (
+            f"{name} of the run {label} was damaged on its way, or belongs to another run ({error})"
+        )
         raise JobError(f"{problem}; run the same command again") from None
 
 
 def _published(wanted: Training, made: Made, home: Path) -> Run:
-    """The run that a worker made, in the run store."""
+    """Put the run that a worker made into the run store."""
     destination = runs.folder(wanted.recipe, wanted.seed, wanted.key, home)
     if made.files is not None:
         _check(made.files, destination.name)

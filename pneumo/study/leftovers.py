@@ -1,4 +1,4 @@
-"""What lies in the run store and is of no use: runs of no finished study, and of older versions."""
+"""Find unused content of the run store: runs that belong to no finished study, or to older versions."""
 
 import json
 import shutil
@@ -9,18 +9,18 @@ from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.training import runs
 
-# Folders of the store whose entries are named after the run, or the answer, that they belong to.
+# Folders of the store whose entries are named after their run or external set.
 _OF_RUNS = ("runs", "probes", "external")
 
 
 def find(home: Path | None = None) -> dict[Path, int]:
-    """Every folder or file that no record needs, with its size in bytes.
+    """Find every folder or file that no record needs, with its size in bytes.
 
     A run is needed while a record in ``.pneumo/records`` names it and this version can read it. A training
     that was interrupted is kept.
 
     Raises:
-        PneumoError: a record cannot be read, so that nobody knows what it needs.
+        PneumoError: a record cannot be read, so that the runs it needs are unknown.
     """
     store = home or paths.home()
     other = runs.of_other_versions(store).items()
@@ -43,7 +43,7 @@ def remove(found: Iterable[Path]) -> None:
 
 
 def _needed(store: Path) -> set[str]:
-    """The labels of all runs that a record was made from, and of its answers about images from elsewhere."""
+    """Labels of all runs that a record was made from, and names of its predictions for external sets."""
     labels: set[str] = set()
     for path in (store / "records").glob("*/results.json"):
         try:

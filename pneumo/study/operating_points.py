@@ -1,7 +1,7 @@
-"""Operating points: thresholds fixed before the test set was opened, what they promised, and what they kept.
+"""Operating points: thresholds fixed before the test set was used, with rates on validation and test.
 
-Rates are the first seed's, with Wilson's interval of as many cases as the patients' images tell of; several
-seeds show in `thresholds`.
+Rates are those of the first seed, with Wilson's interval for the effective number of cases; `thresholds` has
+the thresholds of all seeds.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from pneumo.study.study import RULES, Model, Rule, Study, threshold
 
 
 class RuleError(PneumoError):
-    """A rule that does not exist was asked for."""
+    """There is no rule of this name."""
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """One model at one rule's threshold, first seed."""
+    """One model at the threshold of one rule, first seed."""
 
     rule: Rule
     thresholds: tuple[float, ...]  # of every seed
@@ -34,15 +34,15 @@ class OperatingPoint:
     promised_rates: dict[str, Estimate]  # the same on validation
 
     def shortfall(self, name: str) -> float:
-        """What the test set kept less what validation promised, for a name of :attr:`rates`."""
+        """Rate on test less that on validation, for a name of :attr:`rates`."""
         return self.rates[name].value - self.promised_rates[name].value
 
 
 def find_rule(name: str) -> Rule:
-    """The rule called `name`.
+    """Find the rule called `name`.
 
     Raises:
-        RuleError: there is none; the message lists those there are.
+        RuleError: there is none; the message lists all.
     """
     for rule in RULES:
         if rule.name == name:
@@ -51,7 +51,7 @@ def find_rule(name: str) -> Rule:
 
 
 def points(study: Study, model: Model) -> tuple[OperatingPoint, ...]:
-    """A model's operating points, one a rule."""
+    """Operating points of a model, one for each rule."""
     return tuple(
         OperatingPoint(
             rule,
@@ -75,7 +75,7 @@ def rates_of(study: Study, model: Model, rule: Rule, split: str = "test") -> dic
 def rates(
     labels: NDArray[np.uint8], called: NDArray[np.bool_], groups: NDArray[np.int64]
 ) -> dict[str, Estimate]:
-    """Rates of calls: Wilson's intervals for shares, the log method's for ratios.
+    """Compute rates of calls: Wilson's intervals for proportions, the log method for ratios.
 
     Args:
         labels: (N,).

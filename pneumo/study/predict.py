@@ -1,6 +1,6 @@
-"""What a finished study's model says of images from outside, and what such a word is worth.
+"""Predict images from outside with a model of a finished study, and report its performance on the test set.
 
-Nothing here trains or downloads: the networks are those of the study's runs.
+Nothing here trains or downloads: the networks are those of the runs of the study.
 """
 
 import json
@@ -35,29 +35,29 @@ ASSUMED = (
     "How this set's images of this size were made has not been checked: that bilinear resizing without JPEG "
     "prepares a file alike is an assumption."
 )
-# What a call is worth, as `pneumo.study.operating_points` names it.
+# Rates of a report, as named in `pneumo.study.operating_points`.
 RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 
 class PredictionError(PneumoError):
-    """A model that can't be asked."""
+    """A model cannot be used."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model's networks say of one image; the first seed's decides."""
+    """Predictions of a model's networks for one image; the first seed decides."""
 
-    probabilities: tuple[float, ...]  # of the class that is looked for, in [0, 1], a value a seed
+    probabilities: tuple[float, ...]  # of the positive class, in [0, 1], one for each seed
     thresholds: tuple[float, ...]  # each seed's own
 
     @property
     def probability(self) -> float:
-        """The first seed's, as its network gives it: not calibrated."""
+        """Uncalibrated probability of the first seed."""
         return self.probabilities[0]
 
     @property
     def threshold(self) -> float:
-        """The first seed's."""
+        """Threshold of the first seed."""
         return self.thresholds[0]
 
     @property
@@ -74,17 +74,17 @@ class Prediction:
 
     @property
     def agreeing(self) -> int:
-        """How many seeds, the first among them, make the first one's call."""
+        """Number of seeds, including the first, that make the same call as the first."""
         return self.calls.count(self.calls[0])
 
 
 class Predictor:
-    """Trained networks of one model, loaded once and asked of many images.
+    """Trained networks of one model, loaded once for many images.
 
     Args:
-        finished: the model's runs, the one that decides first.
-        rule: how each run's threshold is found.
-        device: "auto" for a GPU where there is one.
+        finished: the runs of the model; the first one decides.
+        rule: sets the threshold of each run.
+        device: "auto" for a GPU if there is one.
 
     Raises:
         PneumoError: a run is damaged, or there is no such device.
@@ -98,7 +98,7 @@ class Predictor:
         self.networks = [load_network(run, device) for run in finished]
 
     def predict(self, images: NDArray[np.uint8]) -> list[Prediction]:
-        """One prediction an image, of images uint8 (N, S, S) that `radiographs.read` made."""
+        """Predict images uint8 (N, S, S) that `radiographs.read` prepared."""
         from pneumo.training.loop import predict
 
         logits = np.stack([predict(each, self.recipe, images) for each in self.networks])  # (S, N)
@@ -109,10 +109,10 @@ class Predictor:
 
 
 def find_model(study: Study, name: str | None = None) -> Model:
-    """The model of a study that is to be asked: the one called `name`, else the best on validation.
+    """Choose the model of a study called `name`, or the best on validation.
 
     Raises:
-        PredictionError: the study has no such model, or it was not run. Controls are no models.
+        PredictionError: the study has no such model, or it was not run. Controls cannot be chosen.
     """
     known = ", ".join(model.name for model in study.ran)
     if not known:
@@ -134,34 +134,33 @@ def report(
     rule: Rule = YOUDEN,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """What a model says of image files, as plain data: what `pneumo predict --json` prints.
+    """Predict image files; return the plain data that `pneumo predict --json` prints.
 
     Args:
         study: a finished one.
         files: as for :func:`pneumo.data.radiographs.read`.
         name: of the model; None for the best on validation.
         rule: of the operating point.
-        device: "auto" for a GPU where there is one.
+        device: "auto" for a GPU if there is one.
 
     Returns:
         schema: 1.
-        model: name, title, profile, the seed that decides, all seeds, that run's key, and of the data their
-            source, fingerprint, whether they are the phantom, the set's name, its images' size and what is
-            looked for.
-        operating_point: rule, title and threshold, and of that threshold on the test set: images, prevalence
-            (the share of what is looked for), and sensitivity, specificity, ppv and npv, each with value, low
-            and high of Wilson's 95 % interval, null where nothing was so called. All of the seed that
-            decides.
-        images: for each file that could be read: file, probability, threshold, rule, call (one of the set's
-            classes, the second at or above the threshold), warnings, and where there are several seeds
-            over_seeds: low and high of their probabilities, and how many are agreeing with the call, each at
-            its own threshold; null with a single seed.
-        unreadable: file and error of every other.
+        model: name, title, profile, the deciding seed, all seeds, the key of the deciding run, and of the
+            data: source, fingerprint, whether they are the phantom, name of the set, size of the images, and
+            the finding.
+        operating_point: rule, title and threshold; on the test set, for the deciding seed: images,
+            prevalence, and sensitivity, specificity, ppv and npv, each with value, low and high of Wilson's
+            95 % interval, null if undefined.
+        images: for each readable file: file, probability, threshold, rule, call (a class of the set; the
+            second at or above the threshold), and warnings; over_seeds with low and high of the
+            probabilities of all seeds, and the number of seeds agreeing with the call, each at its own
+            threshold; null with a single seed.
+        unreadable: file and error of every other file.
         warnings: of the model.
-        caveat: what always holds.
+        caveat: holds for all images.
 
     Raises:
-        PneumoError: the model can't be asked; a file that can't be read is no reason.
+        PneumoError: the model cannot be used. An unreadable file is not an error.
     """
     model = find_model(study, name)
     predictor = Predictor(model.runs, rule, device)
@@ -214,12 +213,12 @@ def report(
 
 
 def to_json(found: dict[str, Any]) -> str:
-    """A report as strict JSON in ASCII, so that no file's name can steer a terminal."""
+    """Write a report as strict JSON in ASCII, so that no file name can control a terminal."""
     return json.dumps(found, indent=1, allow_nan=False)
 
 
 def complaints(found: dict[str, Any]) -> list[str]:
-    """What a report warns of, and why it could not read the rest: lines for standard error."""
+    """Lines for standard error: warnings of a report, and errors of unreadable files."""
     warnings = [
         f"{printable(image['file'])}: {warning}"
         for image in found["images"]
@@ -258,5 +257,5 @@ def _over_seeds(said: Prediction) -> dict[str, float] | None:
 
 
 def _name(file: str) -> str:
-    """A file's name as text: bytes that are no UTF-8 become backslash escapes."""
+    """Name of a file as text; bytes that are not UTF-8 become backslash escapes."""
     return os.fsencode(file).decode("utf-8", "backslashreplace")

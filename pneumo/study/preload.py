@@ -1,4 +1,4 @@
-"""Imports what jobs need, in the fork server that starts workers: once for all of them."""
+"""Import what jobs need in the fork server, once for all workers."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""What a trained network is asked after its training, kept as arrays so that no page needs the network.
+"""Probes: predictions of a trained network that pages need, cached so that no page needs the network.
 
-A probe costs too many passes through a network for a page, and is no part of a run: it may be thought up
-later and asked of runs that are long finished. Each is asked of a model's first seed, some of every seed.
+A probe needs too many passes through a network for a page. It is not part of a run, so new probes can be
+added for finished runs. Each is made for the first seed of a model, some for every seed.
 """
 
 import io
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pneumo.training.models import Classifier
 
 SCHEMA = 2
-PROBES_VERSION = 1  # raise it by hand when the answers of a probe change
+PROBES_VERSION = 1  # raise it by hand when the results of a probe change
 # Each is a module that holds `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are
-# the test images to ask about.
+# the test images to use.
 PROBES = {
     "corruptions": "pneumo.study.corruptions",
     "saliency": "pneumo.training.saliency",
@@ -36,11 +36,11 @@ OF_EVERY_SEED = ("framing",)  # the others take too long for that
 
 
 class ProbeError(PneumoError):
-    """A probe's answer that is missing or can't be read."""
+    """The result of a probe is missing or cannot be read."""
 
 
 def path(run: Run, name: str, profile: Profile) -> Path:
-    """Where the answer lies, or will lie: beside the runs, named by run, probe and what decides it."""
+    """File of the result, beside the runs, named by run, probe and key; it may not exist yet."""
     key = keys.key(
         schema=SCHEMA,
         version=PROBES_VERSION,
@@ -53,12 +53,12 @@ def path(run: Run, name: str, profile: Profile) -> Path:
 
 
 def missing(run: Run, profile: Profile) -> list[str]:
-    """The probes that the run's seed is asked and whose answers are not there yet."""
+    """Probes that this run needs and does not have yet."""
     return [name for name in _asked_of(run, profile) if not path(run, name, profile).is_file()]
 
 
 def wanted(run: Run, profile: Profile) -> list[str]:
-    """The probes whose answers are not there yet, or damaged: those are taken away, which is said."""
+    """Missing probes of a run; damaged results are deleted with a message."""
     for name in _asked_of(run, profile):
         file = path(run, name, profile)
         try:
@@ -71,7 +71,7 @@ def wanted(run: Run, profile: Profile) -> list[str]:
 
 
 def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
-    """A probe's answer: its arrays, and under `indices` the test images that it was asked about.
+    """Read the result of a probe: its arrays, and `indices` of the test images.
 
     Raises:
         ProbeError: it is missing or damaged.
@@ -88,17 +88,17 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
 
 
 def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = "auto") -> None:
-    """Ask a run's network, unless the answer is there already.
+    """Make a probe of a run, unless it exists already.
 
     Args:
         run: a finished run on `dataset`.
         name: one of :data:`PROBES`.
-        dataset: asked about are its test images, all or as many as the profile says, stratified.
-        profile: says how many.
+        dataset: its test images are used, all or a stratified sample.
+        profile: sets the number of images.
         device: as for training.
     """
     file = path(run, name, profile)
-    if file.is_file():  # also where nothing can be written
+    if file.is_file():  # also if the store is read-only
         return
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(file.with_name(f".{file.name}.lock")):
@@ -112,12 +112,12 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
-    """Keep an answer that was made elsewhere, unless there is one.
+    """Store the result of a probe that was made elsewhere, unless it exists already.
 
     Args:
-        run: whose network was asked.
+        run: the run.
         name: one of :data:`PROBES`.
-        profile: says how many images were asked about.
+        profile: sets the number of images.
         content: the file that :func:`make` wrote there.
 
     Raises:
@@ -136,10 +136,10 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
 
 
 def load_network(run: Run, device: str = "auto") -> "Classifier":
-    """The run's trained network, in evaluation mode.
+    """Load the trained network of a run, in evaluation mode.
 
     Raises:
-        RunError: its weights are not those that were trained.
+        RunError: its weights are damaged.
     """
     from safetensors.torch import load
 

@@ -1,4 +1,4 @@
-"""Which models a report speaks of first, chosen without a look at the test set."""
+"""Choose the models that a report presents first, without using the test set."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from pneumo.study.study import HALF, Model, Study
 
 @once
 def tied(study: Study) -> tuple[Model, ...]:
-    """The model with the highest AUC on validation, mean over its seeds, and those as good as that.
+    """Return the model with the highest mean AUC on validation, and those that are not significantly worse.
 
-    As good is whose difference from it has an interval, over patients and seeds, with zero in it. The one
+    A model is included if the interval of the difference, over patients and seeds, contains zero. The model
     with the highest AUC comes first.
     """
     from pneumo.statistics import influence
@@ -34,12 +34,12 @@ def tied(study: Study) -> tuple[Model, ...]:
 
 
 def best(study: Study) -> Model:
-    """The smallest of the :func:`tied`, by parameters: validation gives no reason for a larger one."""
+    """Return the smallest of the :func:`tied`, by parameters; validation gives no reason for a larger one."""
     return min(tied(study), key=lambda model: model.parameters)
 
 
 def second(study: Study) -> Model:
-    """A model to show beside the best one: the smallest of the others, by parameters."""
+    """Return the model to compare with the best one: the smallest of the others, by parameters."""
     first = best(study)
     others = [model for model in study.ran if model.name != first.name]
     return min(others, key=lambda model: model.parameters, default=first)

@@ -1,8 +1,8 @@
 """A study: the recipes and seeds that a profile asks for, on one data set, as finished runs.
 
-:func:`run` trains what is missing, and imports torch only for that; :func:`load` is what pages call, and
-never trains, downloads or imports torch. Metrics are imported where they are computed: their libraries take
-seconds, and to find that nothing is missing takes none.
+:func:`run` trains what is missing, and imports torch only for that. :func:`load` never trains, downloads or
+imports torch. Metrics are imported where they are computed: importing their libraries takes seconds, and is
+not needed to find that nothing is missing.
 """
 
 import os
@@ -38,18 +38,18 @@ DEFAULT_PROFILE = "standard"
 
 
 class StudyError(PneumoError):
-    """A study that is not there, or not the one asked for."""
+    """A study is missing, or not the requested one."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How an operating point's threshold is found."""
+    """A rule that chooses the threshold of an operating point."""
 
     name: str
     title: str  # as in prose
     short: str  # as in tables
-    chosen_on: str | None  # the split it reads; None: fixed beforehand
-    sensitivity: float | None = None  # what it asks for at the least, in (0, 1]
+    chosen_on: str | None  # the split it uses; None: fixed beforehand
+    sensitivity: float | None = None  # required sensitivity, in (0, 1]
 
 
 HALF = Rule("half", "threshold of 0.5", "0.5", None)
@@ -61,27 +61,27 @@ SENSITIVITY_99 = Rule(
     "sensitivity-99", "sensitivity ≥ 0.99 on validation", "sensitivity ≥ 0.99", "val", 0.99
 )
 RULES = (HALF, YOUDEN, SENSITIVITY_95, SENSITIVITY_99)
-# What a screening programme would choose: miss as few as can be.
+# A screening programme would choose this rule: as few missed cases as possible.
 SCREENING = SENSITIVITY_99
 
 
 @dataclass(frozen=True)
 class Model:
-    """One recipe in a study, with a run a seed, or the reason why there is none."""
+    """One recipe in a study, with one run per seed, or the reason why it was not run."""
 
     recipe: Recipe
-    parameters: int  # how many numbers the network learns
+    parameters: int  # number of trained parameters
     runs: tuple[Run, ...] = ()
     reason: str | None = None  # why the model was not run
 
     @property
     def name(self) -> str:
-        """As in results.json."""
+        """Name in results.json."""
         return self.recipe.name
 
     @property
     def title(self) -> str:
-        """As in tables and prose."""
+        """Title in tables and prose."""
         return self.recipe.title
 
     @property
@@ -91,21 +91,21 @@ class Model:
 
     @property
     def run(self) -> Run:
-        """The first seed's run: what a figure shows that can show only one."""
+        """Run of the first seed, for figures that show a single run."""
         return self.runs[0]
 
     @property
     def pretrained(self) -> dict[str, str] | None:
-        """Name and SHA-256 of the pretrained weights; None without any, or when not run."""
+        """Name and SHA-256 of the pretrained weights; None without pretraining, or if not run."""
         weights: dict[str, str] | None = self.run.manifest["pretrained"] if self.ran else None
         return weights
 
     def thresholds(self, rule: Rule) -> list[float]:
-        """Each run's threshold under the rule."""
+        """Threshold of each run under the rule."""
         return [threshold(run, rule) for run in self.runs]
 
     def confusion(self, rule: Rule, split: str = "test") -> "Confusion":
-        """The first seed's counts at the rule's operating point."""
+        """Confusion matrix of the first seed at the operating point of the rule."""
         from pneumo.statistics import metrics
 
         predictions = self.run.predictions[split]
@@ -126,7 +126,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Study:
-    """Everything that the report is written from."""
+    """A finished study: data, models and their runs."""
 
     profile: Profile
     data: Dataset
@@ -136,7 +136,7 @@ class Study:
 
     @property
     def about(self) -> Description:
-        """What set the data are, and the words for it."""
+        """Description of the data set."""
         return self.data.about
 
     @property
@@ -161,18 +161,18 @@ class Study:
 
     @cached_property
     def audit(self) -> Audit:
-        """What the audit of the data finds."""
+        """Audit of the data."""
         return audit(self.data)
 
     @property
     def units(self) -> str:
-        """What intervals and tests over cases draw, leave out and exchange: patients where they are known."""
+        """Units that intervals and tests resample: patients if they are known, else cases."""
         return "cases" if self.data.origins is None else "patients"
 
     def groups(self, *splits: str) -> NDArray[np.int64]:
-        """The patient of each image of these splits, one after the other, (N,).
+        """Number of the patient of each image of these splits, concatenated, (N,).
 
-        Where nobody knows the patients, each image has a number of its own.
+        If patients are unknown, each image has its own number.
 
         Args:
             splits: any of "train", "val", "test", and "held" for the training images that judge ablations.
@@ -207,7 +207,7 @@ class Study:
 
 
 def threshold(run: Run, rule: Rule) -> float:
-    """The run's threshold under the rule."""
+    """Compute the threshold of a run under the rule."""
     from pneumo.statistics import metrics
 
     if rule is HALF:
@@ -224,7 +224,7 @@ def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     """Each of :data:`pneumo.statistics.metrics.NAMES` for one run at the rule's operating point."""
     from pneumo.statistics import metrics
 
-    # Kept with the run, like what it reads: a page asks for the same numbers many times.
+    # Cached with the run, since the same numbers are needed many times.
     known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
     if (rule.name, split) not in known:
         predictions = run.predictions[split]
@@ -248,25 +248,25 @@ def run(
     executor: str = executors.SERIAL,
     finished: Callable[[Run], None] = lambda _: None,
 ) -> Study:
-    """The finished study: what is missing is trained, what is there is read.
+    """Finish a study: train missing runs, and read existing ones.
 
     Args:
-        profile: which models and seeds.
+        profile: chooses models and seeds.
         source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         home: the run store's folder; None for the project's.
-        device: what to train on, "auto" for a GPU where there is one.
-        only: names of recipes; the others are left for later, and then nothing is recorded.
-        listener: makes what hears of a run's progress, from recipe, seed and images an epoch.
-        notice: hears, in a line each, of what follows the training, and of workers that fail or die.
+        device: to train on, "auto" for a GPU if there is one.
+        only: names of recipes to train; the study is then not recorded.
+        listener: makes the listener of a run, from recipe, seed and images per epoch.
+        notice: receives messages of one line: finished probes, and workers that fail or die.
         dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
         executor: where runs are trained, as :func:`pneumo.study.executors.parse` reads it.
-        finished: hears of every run that is there, as soon as it is.
+        finished: receives every run as soon as it is finished.
 
     Raises:
-        PneumoError: unknown profile, recipe or executor, data or weights that are not what they should be,
-            or a run that failed in a worker.
+        PneumoError: the profile, recipe or executor is unknown, data or weights are invalid, or a run failed
+            in a worker.
     """
     place = executors.parse(executor)
     plan = make_plan(profile, source, weights, home, dataset, size, only)
@@ -291,7 +291,7 @@ def run(
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study asks for, before anything is trained."""
+    """The runs of a study, before anything is trained."""
 
     profile: Profile
     data: Dataset
@@ -300,7 +300,7 @@ class Plan:
 
     @property
     def labels(self) -> set[str]:
-        """What its runs are called."""
+        """Labels of its runs."""
         return {runs.folder_name(one.recipe.name, one.seed, one.key) for one in self.wanted}
 
 
@@ -313,7 +313,7 @@ def make_plan(
     size: int | None = None,
     only: Sequence[str] = (),
 ) -> Plan:
-    """What a study asks for; arguments and errors are those of :func:`run`."""
+    """Plan a study; arguments and errors are those of :func:`run`."""
     about, side = descriptions.choose(dataset, size)
     chosen = find_profile(profile).at(side)
     names = _names(chosen)
@@ -350,18 +350,18 @@ def load(
     dataset: str | None = None,
     size: int | None = None,
 ) -> Study:
-    """A study that :func:`run` has finished.
+    """Load a study that :func:`run` has finished.
 
     Args:
         profile: None for ``PNEUMO_PROFILE``, or the default.
-        source: the data that it must have been made from; None for ``PNEUMO_DATA``, and where that is
-            not set either, whatever the study was made from.
+        source: the data that it must have been made from; None for ``PNEUMO_DATA``, or any data if that is
+            not set.
         home: the run store's folder; None for the project's.
         dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
 
     Raises:
-        StudyError: there is none, it is not of these data, or its runs are of another version.
+        StudyError: there is none, it has other data, or its runs have another version.
     """
     about, side = descriptions.choose(dataset, size)
     chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE).at(side)
@@ -382,14 +382,14 @@ def load(
         differs = None
         if found.fingerprint != made_from["fingerprint"]:
             differs = f"other data than {there}"
-        elif found.order != made_from.get("order", found.order):  # older records do not tell it
+        elif found.order != made_from.get("order", found.order):  # older records lack it
             differs = f"the images of {there} in another order"
         if differs:
             raise StudyError(
                 f"the finished study of profile {chosen.name} is of {differs}; "
                 f"put back what was there, or run `{command}` --data {there}"
             )
-        # The same data by another way are the same data: the study names the way it was made.
+        # Data from another source are the same data; keep the source that the study names.
         found = replace(found, source=made_from["source"])
         models = [_load_model(chosen, entry, found, home, again) for entry in entries]
     except checksums.OtherVersionError as error:
@@ -402,7 +402,7 @@ def load(
 
 
 def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
-    """The study of a profile's models, controls and ablations, each in its order."""
+    """Make the study of a profile from its models, controls and ablations."""
     parts = (
         tuple(model for model in models if model.name in names)
         for names in (profile.recipes, profile.controls, profile.ablations)
@@ -435,7 +435,7 @@ def _load_model(
 
 
 def _missing(path: Path, again: str) -> str:
-    """That a run is not there, and whether it is there as another version of this package wrote it."""
+    """Message for a missing run, which may exist from another version of this package."""
     start = path.name.rpartition("-")[0] + "-"
     for other, schema in runs.of_other_versions(path.parent.parent).items():
         if other.name.startswith(start):
@@ -447,18 +447,18 @@ def _missing(path: Path, again: str) -> str:
 
 
 def record_folder(asked: Study | Plan) -> Path:
-    """Where the record of a study lies, or will lie: named by profile, data set and size."""
+    """Folder of the record of a study, named by profile, data set and size; it may not exist yet."""
     return paths.record(asked.profile.name, descriptions.label(asked.data.about, asked.data.size))
 
 
 def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:
-    """A file a profile, set and size; the default's is called by its profile alone."""
+    """File of a profile, set and size; for the default set it is named by the profile only."""
     name = "-".join(filter(None, (descriptions.label(about, size), profile)))
     return (home or paths.home()) / "studies" / f"{name}.json"
 
 
 def _parameters(recipe: Recipe, record: Path) -> int:
-    """How many numbers the recipe's network learns, as a study's record of this code has it, or counted."""
+    """Number of parameters of a recipe's network, from a previous study of this code, or counted."""
     with suppress(OSError, ValueError, KeyError, TypeError, checksums.OtherVersionError):
         for entry in checksums.parse(record.read_bytes(), SCHEMA, record.name)["models"]:
             if entry["network"] == _network(recipe):
@@ -469,12 +469,12 @@ def _parameters(recipe: Recipe, record: Path) -> int:
 
 
 def _network(recipe: Recipe) -> str:
-    """A key of all that decides what the recipe's network is."""
+    """Key of everything that determines the network of a recipe."""
     return keys.key(recipe=recipe.to_dict(), version=runs.TRAINING_VERSION)
 
 
 def _record(study: Study) -> dict[str, Any]:
-    """What :func:`load` needs to find the study again: where the data lie, and why a model did not run."""
+    """Content that :func:`load` needs: location of the data, runs, and reasons for models not run."""
     return {
         "schema": SCHEMA,
         "profile": study.profile.name,

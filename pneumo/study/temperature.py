@@ -1,4 +1,4 @@
-"""A run's temperature: the number that validation says to divide its logits by."""
+"""Temperature of a run: the divisor of its logits, fitted to validation."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +8,12 @@ from pneumo.training.runs import Run
 
 
 def temperature(run: Run) -> float:
-    """The run's temperature, fitted to validation."""
+    """Fit the temperature of a run to validation."""
     validation = run.predictions["val"]
     return calibration.fit_temperature(validation.labels, validation.logits)
 
 
 def logits_of(run: Run, split: str = "test", scaled: bool = True) -> NDArray[np.float64]:
-    """A run's logits for a split, (N,): divided by its temperature, or as they are."""
+    """Logits of a run for a split, (N,), optionally divided by its temperature."""
     found = run.predictions[split].logits
     return np.asarray(found / temperature(run) if scaled else found, dtype=np.float64)
