@@ -1,1 +1,1 @@
-"""A recipe, data and a seed become a finished run; the only package that imports torch."""
+"""Train a run from a recipe, data and a seed; the only package that imports torch."""

@@ -15,39 +15,39 @@ from pneumo.training.recipes import Augmentation, Recipe
 
 @dataclass(frozen=True)
 class Draw:
-    """What happens to each image of a batch; every field is (N,)."""
+    """Random changes of each image of a batch; every field is (N,)."""
 
     mirrored: Tensor  # bool
     rotation: Tensor  # degrees, counter-clockwise
     right: Tensor  # share of the side
     down: Tensor
-    zoom: Tensor  # added to 1: how large a share of the side is seen
+    zoom: Tensor  # added to 1: the share of the side that is shown
     brightness: Tensor  # added to intensities
     contrast: Tensor  # factor of the distance from the image's mean
 
 
 def to_unit(images: NDArray[np.uint8] | Tensor) -> Tensor:
-    """Images uint8 (N, H, W), an array or a tensor, as float (N, 1, H, W) in [0, 1]."""
+    """Convert images uint8 (N, H, W), an array or a tensor, to float (N, 1, H, W) in [0, 1]."""
     tensor = images if isinstance(images, Tensor) else torch.from_numpy(images.copy())
     return tensor.unsqueeze(1).float() / 255
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Float (N, 1, H, W) to (N, 1, size, size), bilinear: what augmentation does when nothing changes."""
+    """Resize float (N, 1, H, W) to (N, 1, size, size), bilinear, as augmentation does without changes."""
     if images.shape[-1] == size:
         return images
     return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
 
 
-# By how much framing may be changed: beyond, a film would lose its lungs, or be rim for the most part.
+# Limits of changes of framing: beyond them, a film would lose its lungs, or be mostly rim.
 LEAST_SEEN, MOST_SEEN = 0.6, 1.6
 
 
 def reframing(ratios: Tensor, batch: Tensor, generator: torch.Generator) -> Tensor:
-    """How much of its side each image shows when it is framed as a film drawn at random was.
+    """Share of its side that each image shows if it is framed like a random film.
 
-    The centred square of a film with ratio w of width to height shows 1/w of its width. Seen at w/t of its
-    side, it shows as much as that of a film with ratio t.
+    The centred square of a film with ratio w of width to height shows 1/w of its width. At w/t of its side,
+    it shows as much as the square of a film with ratio t.
 
     Args:
         ratios: of all training films, (N,); NaN where unknown.
@@ -55,7 +55,7 @@ def reframing(ratios: Tensor, batch: Tensor, generator: torch.Generator) -> Tens
         generator: draws t for each image, from all ratios.
 
     Returns:
-        (B,), in [LEAST_SEEN, MOST_SEEN]; 1 where a ratio is unknown.
+        (B,), in [LEAST_SEEN, MOST_SEEN]; 1 if a ratio is unknown.
     """
     drawn = ratios[torch.randint(len(ratios), (len(batch),), generator=generator)]
     return (ratios[batch] / drawn).nan_to_num(1.0).clamp(LEAST_SEEN, MOST_SEEN)
@@ -68,14 +68,14 @@ def augment(
     generator: torch.Generator,
     seen: Tensor | None = None,
 ) -> Tensor:
-    """One random variant of each image, at its final size.
+    """Make one random variant of each image, at its final size.
 
     Args:
         images: float (N, 1, H, W) in [0, 1].
         size: side of the result, in pixels.
-        ranges: how far each change may go.
+        ranges: range of each change.
         generator: the source of every draw, on the CPU.
-        seen: share of its side that each image shows before anything is drawn, (N,); None for all of it.
+        seen: share of its side that each image shows before augmentation, (N,); None for all of it.
 
     Returns:
         float (N, 1, size, size) in [0, 1].
@@ -87,16 +87,16 @@ def augment(
 
 
 def views(images: Tensor, recipe: Recipe) -> Iterator[Tensor]:
-    """What a network is shown of each image when it predicts: the image, then variants as in training.
+    """Yield the views of each image for prediction: the image, then variants as in training.
 
-    Every image of a batch is varied the same way, so no prediction hangs on its neighbours.
+    All images of a batch are varied the same way, so no prediction depends on other images.
 
     Args:
         images: float (N, 1, H, W) in [0, 1].
         recipe: its `views`, input size and augmentation.
 
     Yields:
-        float (N, 1, S, S) in [0, 1], as often as the recipe has views.
+        float (N, 1, S, S) in [0, 1], once for each view of the recipe.
     """
     yield resize(images, recipe.input_size)
     generator = torch.Generator().manual_seed(0)
@@ -107,7 +107,7 @@ def views(images: Tensor, recipe: Recipe) -> Iterator[Tensor]:
 
 
 def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draw:
-    """What is to happen to `count` images, each change uniform in its range."""
+    """Draw changes for `count` images, each uniform in its range."""
 
     def uniform(reach: float) -> Tensor:
         return (2 * torch.rand(count, generator=generator) - 1) * reach  # in [-reach, reach]
@@ -124,11 +124,10 @@ def draw(count: int, ranges: Augmentation, generator: torch.Generator) -> Draw:
 
 
 def apply(images: Tensor, size: int, change: Draw) -> Tensor:
-    """Do to each image what was drawn for it.
+    """Apply the drawn changes to each image.
 
-    Geometry and upsampling are one bilinear resampling, so an image is smoothed once, not twice.
-    What a rotation or a shift uncovers repeats the nearest edge: a black rim would be a mark that only
-    training images carry.
+    Geometry and upsampling are one bilinear resampling, so an image is smoothed once, not twice. Uncovered
+    areas repeat the nearest edge; a black rim would occur only in training images.
 
     Args:
         images: float (N, 1, H, W) in [0, 1].

@@ -1,4 +1,4 @@
-"""One run over several processes: torch's DistributedDataParallel under the same loop, started by `torchrun`.
+"""Train one run in several processes, with torch's DistributedDataParallel in the same loop, by `torchrun`.
 
 Every process draws the whole batch, with the same order and augmentation, and passes its share through the
 network. The outputs are gathered before the loss, so that loss, mixup, label smoothing and history are those
@@ -93,7 +93,7 @@ def train(
     home: Path | None = None,
     listener: Listener | None = None,
 ) -> Run:
-    """The finished run, trained by all processes of a group unless it exists.
+    """Train a run by all processes of a group, unless it exists.
 
     Its key differs from that of a run by one process, since batches normalised by shares give other numbers.
     Otherwise as :func:`pneumo.training.train.train`. All processes use the same run store.
@@ -164,7 +164,7 @@ class SharedLoop(Loop):
             self.model = whole
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        """The outputs for a batch. This process computes its share, every `size`-th image."""
+        """Outputs for a batch. This process computes its share, every `size`-th image."""
         rank, size = self.group.rank, self.group.size
         if len(inputs) < SMALLEST_SHARE * size:
             return cast(Tensor, self.parallel(inputs))  # all of it, by each
@@ -203,7 +203,7 @@ class SharedLoop(Loop):
 
 
 def _broadcast(partial: Path | None, group: Group) -> Path | None:
-    """The first process's folder, in every process."""
+    """Return the folder of the first process, in every process."""
     said = [str(partial) if partial else None]
     dist.broadcast_object_list(said, 0, device=group.device)
     return Path(said[0]) if said[0] else None

@@ -1,4 +1,4 @@
-"""What can be seen of a trained network: its first filters, and Grad-CAM maps of the test images."""
+"""Explain a trained network: its first filters, and Grad-CAM maps of the test images."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from pneumo.training.runs import Explanation
 def explain(
     model: Classifier, recipe: Recipe, images: NDArray[np.uint8], examples: NDArray[np.uint8]
 ) -> Explanation:
-    """Look into a trained network.
+    """Compute filters, maps and augmented examples of a trained network.
 
     Args:
         model: the trained network; it is put into evaluation mode.
@@ -31,7 +31,7 @@ def explain(
 
 
 def first_filters(model: nn.Module) -> NDArray[np.float32]:
-    """The first convolution's kernels as they act on grey input: summed over its input channels.
+    """Kernels of the first convolution for grey input: summed over its input channels.
 
     Returns:
         float32 (F, h, w).
@@ -45,14 +45,14 @@ def grad_cam(
 ) -> NDArray[np.float32]:
     """Grad-CAM (Selvaraju et al. 2017) of the pneumonia logit, before its ReLU, at its native size.
 
-    Without the ReLU one map serves both calls: positive cells speak for pneumonia, negative ones for
-    normal, since a single logit's evidence for the one class is the other's with its sign turned.
+    Without the ReLU one map explains both calls: positive cells are evidence for pneumonia, negative ones for
+    normal, since with a single logit the evidence for one class is the negative of that for the other.
 
     Args:
         model: a network whose logit is high for pneumonia.
         recipe: names the layer (`explained_layer`) and the input size.
         images: uint8 (N, H, W).
-        batch_size: images a pass.
+        batch_size: images per pass.
 
     Returns:
         float32 (N, h, w).
@@ -70,14 +70,14 @@ def grad_cam(
 
 
 def augmented_examples(images: NDArray[np.uint8], ranges: Augmentation) -> NDArray[np.uint8]:
-    """Each image in the :data:`pneumo.training.runs.VARIANTS` of the augmentation.
+    """Make the :data:`pneumo.training.runs.VARIANTS` of each image.
 
     Args:
         images: uint8 (K, H, W).
         ranges: the recipe's augmentation.
 
     Returns:
-        uint8 (K, V, 2H, 2W), at twice the side so that a small rotation can be seen.
+        uint8 (K, V, 2H, 2W), at twice the side, so that small rotations are visible.
     """
     batch, count = to_unit(images), len(images)
     unchanged = {name: torch.zeros(count) for name in Draw.__dataclass_fields__}

@@ -7,7 +7,7 @@ class Listener(Protocol):
     """Receives the progress of one training; a progress display implements it."""
 
     def step(self, images: int) -> None:
-        """Another `images` training images have been learned from."""
+        """Report `images` more training images."""
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """An epoch has ended; `row` is its row of the history."""
+        """Report the end of an epoch; `row` is its row of the history."""

@@ -1,6 +1,6 @@
 """The one training loop: stages, epochs and steps of any network, with checkpoints.
 
-When the numbers that come of it change, raise :data:`pneumo.training.runs.TRAINING_VERSION`.
+If its numbers change, raise :data:`pneumo.training.runs.TRAINING_VERSION`.
 """
 
 import io
@@ -37,11 +37,11 @@ SWA_SHARE = 0.25
 
 
 class DivergedError(PneumoError):
-    """A training whose loss is no number any more."""
+    """The loss of a training is not a number."""
 
 
 class Task(Protocol):
-    """What a network's outputs mean, and how far they are off."""
+    """Interpretation of a network's outputs, with their loss."""
 
     def loss(self, outputs: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
         """The mean loss of outputs (B, …) for labels (B,)."""
@@ -49,12 +49,12 @@ class Task(Protocol):
     def scores(
         self, split: str, labels: NDArray[Any], outputs: NDArray[np.float64]
     ) -> dict[str, float]:
-        """What the history says of a split besides its loss."""
+        """Scores of a split for the history."""
 
 
 @dataclass(frozen=True)
 class TwoClasses:
-    """One logit an image, binary cross-entropy; each class has a weight."""
+    """One logit per image with binary cross-entropy, weighted by class."""
 
     weights: tuple[float, float] = (1.0, 1.0)
 
@@ -78,7 +78,7 @@ class TwoClasses:
 
 @dataclass(frozen=True)
 class ManyClasses:
-    """A logit a class, cross-entropy."""
+    """One logit per class with cross-entropy."""
 
     def loss(self, outputs: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
         """The mean loss of logits (B, C) for labels (B,) in 0 … C - 1."""
@@ -87,13 +87,13 @@ class ManyClasses:
     def scores(
         self, split: str, labels: NDArray[Any], outputs: NDArray[np.float64]
     ) -> dict[str, float]:
-        """The share of images whose highest logit is the right one (top-1)."""
+        """Top-1 accuracy."""
         return {f"{split}_accuracy": float((outputs.argmax(axis=1) == labels).mean())}
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of epochs with one set of learning parameters and one learning-rate cycle."""
+    """Several epochs with one set of trained parameters and one learning-rate cycle."""
 
     name: str  # "frozen": only the head learns; "open": everything does
     epochs: int
@@ -110,9 +110,9 @@ def stages(recipe: Recipe) -> list[Stage]:
 
 
 def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Indices of `count` images in a new order, `size` at a time.
+    """Yield indices of `count` images in random order, `size` at a time.
 
-    A last batch of one image is left out: batch normalisation has no variance to go by.
+    A last batch of one image is left out, since batch normalisation needs a variance.
     """
     order = torch.randperm(count, generator=generator)
     for batch in torch.split(order, size):
@@ -123,7 +123,7 @@ def batches(count: int, size: int, generator: torch.Generator) -> Iterator[Tenso
 def predict(
     model: Classifier, recipe: Recipe, images: NDArray[np.uint8] | Rows
 ) -> NDArray[np.float64]:
-    """The network's outputs for images uint8 (N, H, W), in evaluation mode.
+    """Outputs of a network for images uint8 (N, H, W), in evaluation mode.
 
     Returns:
         (N,) logits, or (N, C) of a network with C outputs; the mean over the recipe's views.
@@ -140,23 +140,23 @@ def predict(
 
 
 def seed_everything(seed: int) -> None:
-    """Seed everything that a library might draw from."""
+    """Seed all random generators."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
 class Loop:
-    """A training's state: all that a checkpoint holds, and the loop over it.
+    """State of a training, which a checkpoint stores, and the training loop.
 
     Args:
         recipe: how to train.
-        seed: decides the order of images, every augmentation and what dropout drops.
+        seed: of the order of images, augmentation and dropout.
         model: the network, on its device, with its initial weights.
-        task: what its outputs mean.
-        training: the images to learn from.
-        validation: the images that a recipe with a patience stops by, and has an epoch chosen by.
-        folder: where the checkpoint and the history lie; what a killed training left there is gone on with.
+        task: interprets its outputs.
+        training: the training images.
+        validation: the images that early stopping uses, if the recipe has a patience.
+        folder: of checkpoint and history; an interrupted training resumes from it.
     """
 
     processes = 1  # that share the training
@@ -180,11 +180,11 @@ class Loop:
         self.averaged: AveragedModel | None = None
         # Width to height of each training film, (N,), where the recipe draws their framing anew.
         self.ratios: Tensor | None = None
-        # Of the code that the training begins with, which may be another when it ends.
+        # The commit at the start of the training; it may differ at the end.
         self.git_commit = paths.git_commit()
 
     def run(self, listener: Listener | None = None) -> None:
-        """Every stage, from the last finished epoch on; the network ends with the kept epoch's weights."""
+        """Run all stages from the last finished epoch; the network ends with the kept epoch's weights."""
         labels = torch.tensor(self.training.labels).float()
         steps = sum(1 for _ in batches(len(labels), self.recipe.batch_size, torch.Generator()))
         saved = self._restore()
@@ -193,7 +193,7 @@ class Loop:
             if len(done) == stage.epochs or _stopped(done, self.recipe.patience):
                 continue
             if not done and self.history:
-                # The new head has settled: what it reached frozen is where the open stage begins.
+                # The open stage begins with the head trained in the frozen stage.
                 self.model.load_state_dict(self.weights)
             optimizer, schedule = self._optimizer(stage, steps)
             self.averaged = self._average(stage, steps)
@@ -212,7 +212,7 @@ class Loop:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """The history's row of the epoch whose weights are kept: the last, or with a patience the best."""
+        """History row of the kept epoch: the last, or the best if the recipe has a patience."""
         if self.recipe.patience is None:
             return self.history[-1]
         return min(self.history, key=lambda row: float(row["val_loss"]))
@@ -226,7 +226,7 @@ class Loop:
         listener: Listener | None,
     ) -> None:
         epoch, started = len(self.history) + 1, time.perf_counter()
-        # Each epoch seeds itself, so a resumed one draws what it would have drawn.
+        # Each epoch sets its own seed, so a resumed epoch repeats the same draws.
         seed_everything(self.seed * 1_000_003 + epoch)
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         self.model.train()
@@ -237,7 +237,7 @@ class Loop:
         losses, outputs, seen = [], [], []
         learning_rate = stage.learning_rate
         for batch in batches(len(labels), self.recipe.batch_size, generator):
-            # uint8, and where they are, until here: they may be more than memory holds.
+            # uint8 and in place until here, since all images may exceed memory.
             images = torch.from_numpy(self.training.images[batch.numpy()])
             inputs = augment(
                 to_unit(images.to(self.device)),
@@ -281,7 +281,7 @@ class Loop:
     def _forward(
         self, inputs: Tensor, targets: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        """The outputs for a batch, and its loss; with mixup both are of mixed images."""
+        """Outputs and loss of a batch; with mixup both are of mixed images."""
         recipe = self.recipe
         half = self.precision != torch.float32
         autocast = torch.autocast(self.device.type, self.precision, enabled=half)
@@ -299,7 +299,7 @@ class Loop:
         return output, share * own + (1 - share) * other
 
     def _validate(self, model: Classifier) -> dict[str, float]:
-        """The validation split's loss, plain whatever the recipe does to that of training, and scores."""
+        """Plain loss and scores of the validation split."""
         outputs = predict(model, self.recipe, self.validation.images)
         labels = torch.tensor(self.validation.labels).double()
         plain = TwoClasses() if outputs.ndim == 1 else ManyClasses()
@@ -310,7 +310,7 @@ class Loop:
         }
 
     def _finite(self, split: str, loss: float) -> float:
-        """The loss, if it is a number."""
+        """Return the loss; fail if it is not a number."""
         if not math.isfinite(loss):
             raise DivergedError(
                 f"the {split} loss of {self.recipe.name}, seed {self.seed}, is {loss} in epoch "
@@ -321,14 +321,14 @@ class Loop:
     def _optimizer(
         self, stage: Stage, steps: int
     ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
-        """AdamW and one cycle; the further a group of layers is from the head, the lower its rate."""
+        """Make AdamW and one learning-rate cycle; rates fall with the distance from the head."""
         depths = [[self.model.head]] if stage.name == "frozen" else self.model.depths()
         self.model.requires_grad_(False)
         groups: list[dict[str, Any]] = []
         for depth, modules in enumerate(depths):
             parameters = [p for module in modules for p in module.parameters()]
             rate = stage.learning_rate * self.recipe.layer_decay ** (len(depths) - 1 - depth)
-            # Decay pulls kernels to zero; on biases and norms it would only bend the scale.
+            # Weight decay only for kernels, not for biases and norms.
             kernels = [p.requires_grad_() for p in parameters if p.ndim > 1]
             rest = [p.requires_grad_() for p in parameters if p.ndim <= 1]
             for some, decay in ((rest, 0.0), (kernels, self.recipe.weight_decay)):
@@ -341,9 +341,9 @@ class Loop:
         return optimizer, schedule
 
     def _average(self, stage: Stage, steps: int) -> AveragedModel | None:
-        """The running mean of the weights, where the recipe asks for one.
+        """Make the running mean of the weights, if the recipe has one.
 
-        Exponential, or plain from the start of the stage's last stretch on (Izmailov et al. 2018).
+        Exponential, or plain over the last part of the stage (Izmailov et al. 2018).
         """
         if self.recipe.averaging == "none":
             return None
@@ -352,7 +352,7 @@ class Loop:
         def update(mean: Tensors, current: Tensors, count: Tensor | int) -> None:
             done = int(count)
             if self.recipe.averaging == "ema":
-                # Young, it follows fast, so that the initial weights are soon forgotten.
+                # It adapts faster at first, so that the initial weights are soon forgotten.
                 decay = min(self.recipe.ema_decay, (1 + done) / (10 + done))
             else:
                 decay = 0.0 if done < first else (done - first) / (done - first + 1)
@@ -379,7 +379,7 @@ class Loop:
             with checksums.sealing(file, self.folder.name) as sealing:
                 torch.save(checkpoint, sealing)
 
-        # The history first: a training that is killed in between makes the epoch again, and writes both.
+        # The history first: a training killed in between repeats the epoch, and writes both.
         runs.write_history(self.folder, self.history)
         storage.write(self.folder / "checkpoint.pt", put)
 
@@ -400,17 +400,17 @@ class Loop:
 
 
 def precision(recipe: Recipe, device: torch.device) -> torch.dtype:
-    """What a network learns in: bfloat16 where the recipe allows it and the processor computes in it."""
+    """Precision of training: bfloat16 if the recipe allows it and the processor supports it."""
     native = device.type == "cuda"
     if device.type == "cpu":
-        # Elsewhere it would be emulated, and slow.
+        # Other processors emulate it, which is slow.
         found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return torch.bfloat16 if native and recipe.half_precision else torch.float32
 
 
 def _stopped(done: list[dict[str, Any]], patience: int | None) -> bool:
-    """Whether the last `patience` epochs of a stage brought no lower validation loss."""
+    """Whether the validation loss did not improve in the last `patience` epochs of a stage."""
     if patience is None:
         return False
     losses = [row["val_loss"] for row in done]

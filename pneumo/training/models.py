@@ -13,7 +13,7 @@ from pneumo.base import checksums
 from pneumo.training.recipes import Recipe
 from pneumo.training.weights import Weights, WeightsError
 
-# Below this an image is as good as empty, and is not blown up to noise.
+# Below this an image counts as empty, so that noise is not amplified.
 LEAST_DEVIATION = 0.02
 IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # The Lite networks were trained on (pixel - 127) / 128.
@@ -42,14 +42,14 @@ class SimpleCNN(nn.Module):
         self.fc = nn.Linear(128, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Float (N, 1, 28, 28) to logits, (N, 1) or as many as there are outputs."""
+        """Float (N, 1, 28, 28) to logits, (N, 1) or one per output."""
         pooled: Tensor = self.pool(self.features(images)).flatten(1)  # (N, 128)
         logits: Tensor = self.fc(self.dropout(pooled))
         return logits
 
 
 class Classifier(nn.Module):
-    """A network behind the one interface that training, prediction and explanation use."""
+    """A network with the interface of training, prediction and explanation."""
 
     mean: Tensor
     deviation: Tensor
@@ -71,11 +71,11 @@ class Classifier(nn.Module):
 
     @property
     def head(self) -> nn.Module:
-        """The layer that is new: all that learns in a frozen stage."""
+        """The new layer, the only one trained in a frozen stage."""
         return self.network.get_submodule(self._head)
 
     def depths(self) -> list[list[nn.Module]]:
-        """The network's layers in groups, from the input to the head; each group learns at one rate."""
+        """The network's layers in groups, from the input to the head; each group has one learning rate."""
         return [[self.network.get_submodule(name) for name in names] for names in self._depths]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -89,25 +89,25 @@ class Classifier(nn.Module):
 
 
 def standardise(images: Tensor) -> Tensor:
-    """Each image shifted and scaled to a mean of 0.5 and a deviation of 0.2; an empty one stays empty.
+    """Standardise each image to a mean of 0.5 and a deviation of 0.2; an empty one stays empty.
 
     Args:
         images: float (N, 1, S, S).
 
     Returns:
-        float (N, 1, S, S), most of it in [0, 1].
+        float (N, 1, S, S), mostly in [0, 1].
     """
     deviation, mean = torch.std_mean(images, dim=(1, 2, 3), keepdim=True)
     return (images - mean) / deviation.clamp_min(LEAST_DEVIATION) * 0.2 + 0.5
 
 
 def build(recipe: Recipe, weights: Weights | None = None, outputs: int = 1) -> Classifier:
-    """The recipe's network, with pretrained weights where they are given and a new head.
+    """Build the network of a recipe, with pretrained weights if given, and a new head.
 
     Args:
         recipe: names the architecture and its dropout.
-        weights: pretrained weights; without them all parameters are torch's random ones.
-        outputs: logits an image: one for two classes, else as many as there are classes.
+        weights: pretrained weights; without them all parameters are random.
+        outputs: logits per image: one for two classes, else one per class.
 
     Raises:
         WeightsError: the file does not hold this network's weights.
@@ -119,15 +119,15 @@ def build(recipe: Recipe, weights: Weights | None = None, outputs: int = 1) -> C
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers the network learns."""
+    """Number of trained parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def layers(model: Classifier, size: int) -> list[dict[str, Any]]:
-    """The network's layers in the order in which an image of `size` pixels passes them.
+    """List the layers of a network in the order in which an image of `size` pixels passes them.
 
     Returns:
-        One row a layer without sublayers: its name, kind, output shape (without the batch) and parameters.
+        One row per layer without sublayers: its name, kind, output shape (without the batch) and parameters.
     """
     rows: list[dict[str, Any]] = []
 
@@ -200,7 +200,7 @@ _BUILDERS: dict[str, Callable[[Recipe, int], Classifier]] = {
 
 
 def _load(model: Classifier, weights: Weights) -> None:
-    """Put pretrained weights into everything but the head."""
+    """Load pretrained weights into all layers except the head."""
     head = f"{model._head}."
     fits = model.network.state_dict()
     body = {
@@ -218,7 +218,7 @@ def _load(model: Classifier, weights: Weights) -> None:
 
 
 def _state(weights: Weights) -> dict[str, Any]:
-    """The tensors of a file by name; they may be one entry of it, `state_dict`."""
+    """Read the tensors of a file by name, possibly from its entry `state_dict`."""
     from safetensors.torch import load
 
     found = f"{weights.path} does not hold this network's weights"
@@ -230,7 +230,7 @@ def _state(weights: Weights) -> dict[str, Any]:
             state: Any = load(content)
         else:
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except Exception:  # what the readers raise on other files is no contract of theirs
+    except Exception:  # exceptions of readers for other files are not documented
         state = None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
@@ -243,7 +243,7 @@ def _state(weights: Weights) -> dict[str, Any]:
 
 
 def _checked(what: str, value: Any, like: Tensor) -> Tensor:
-    """A tensor with the network's shape and type and with possible values."""
+    """Check a tensor: shape and type of the network, and possible values."""
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
         raise WeightsError(f"{what}: expected a dense tensor, found something else")
     if value.shape != like.shape:

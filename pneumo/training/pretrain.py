@@ -1,6 +1,6 @@
-"""Pretraining ResNet18 on a folder of images by class, with the loop, the store and the resume of every run.
+"""Pretrain ResNet18 on a folder of images by class, with the same loop, store and resume as every run.
 
-What comes of it is a file of weights that fine-tuning starts from, and a manifest of how it came about.
+The result is a file of weights for fine-tuning, and a manifest of its training.
 """
 
 import hashlib
@@ -49,17 +49,17 @@ RECIPE = Recipe(
 
 @dataclass(frozen=True)
 class Folder:
-    """Images by class, in grey, as a network learns from them."""
+    """Grey training images by class."""
 
     path: Path
     classes: tuple[str, ...]
     train: Split
     val: Split
-    warnings: tuple[str, ...] = ()  # of images that were read otherwise than they may be meant
+    warnings: tuple[str, ...] = ()  # of images that may have been read differently than intended
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all images with their splits and classes; it does not depend on their order."""
+        """Hash all images with their splits and classes, independent of their order."""
         digests = sorted(
             hashlib.sha256(f"{name}/{self.classes[label]}\n".encode() + image.tobytes()).hexdigest()
             for name, split in (("train", self.train), ("val", self.val))
@@ -69,19 +69,19 @@ class Folder:
 
     @property
     def order(self) -> str:
-        """A hash of all images and labels in their order."""
+        """Hash all images and labels in their order."""
         return order({"train": self.train, "val": self.val})
 
 
 def read(path: Path, size: int = RECIPE.input_size) -> Folder:
-    """The images below a folder: a folder a class, or `train` and `val` with a folder a class in each.
+    """Read the images of a folder: a sub-folder per class, or `train` and `val` with one per class in each.
 
-    :mod:`pneumo.data.radiographs` reads them, as for `pneumo predict`. Hidden files and folders do not
-    count. Without a `val` of the same classes a tenth of each class is held out, always the same one.
+    :mod:`pneumo.data.radiographs` reads them, as for `pneumo predict`. Hidden files and folders are skipped.
+    Without a `val` of the same classes, a fixed tenth of each class is held out.
 
     Raises:
-        DataError: there are fewer than two classes, a class has fewer than two images or leads back to the
-            folder by a link, a file is no image, or there are other splits and no `train`.
+        DataError: there are fewer than two classes, a class has fewer than two images or links back to the
+            folder, a file is not an image, or there are splits but no `train`.
     """
     training, validation = path / "train", path / "val"
     root = training if training.is_dir() else path
@@ -120,20 +120,20 @@ def pretrain(
     listener: Listener | None = None,
     device: str = "auto",
 ) -> Path:
-    """Train on a folder's images and write the weights; what is finished already is written again.
+    """Train on the images of a folder and write the weights; a finished run is only written again.
 
     Args:
-        folder: what to learn from.
-        output: the folder of the weights' file, which is named ``resnet18-<folder>-<digest>.safetensors``,
-            so that ``--weights`` takes it; its manifest has the same name and ends in ``.json``.
+        folder: the images.
+        output: folder of the weights, which are named ``resnet18-<folder>-<digest>.safetensors`` for
+            ``--weights``; the manifest has the same name with ``.json``.
         recipe: of the architecture ``resnet18``.
-        seed: decides the initial weights, the order of images and every augmentation.
+        seed: of the initial weights, the order of images and augmentation.
         home: the run store's folder; None for the project's.
-        listener: hears of every step and epoch.
-        device: "auto" takes a GPU where there is one.
+        listener: receives every step and epoch.
+        device: "auto" for a GPU if there is one.
 
     Returns:
-        The weights: a state dict of torchvision's ResNet18 in 16-bit floats.
+        The path of the weights: a state dict of torchvision's ResNet18 in 16-bit floats.
     """
     key = runs.run_key(recipe, seed, folder, None)
     destination = runs.folder(recipe, seed, key, home)
@@ -148,7 +148,7 @@ def pretrain(
 
 
 def manifest(weights: Path) -> dict[str, Any]:
-    """How a file of weights that :func:`pretrain` wrote came about."""
+    """Read the manifest of weights that :func:`pretrain` wrote."""
     found: dict[str, Any] = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     return found
 
@@ -185,7 +185,7 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
 
 
 def _publish(run: Path, name: str, output: Path) -> Path:
-    """Copy a finished run's weights and manifest to where they are wanted, named by their digest."""
+    """Copy the weights and manifest of a finished run to the output folder, named by their digest."""
     about = runs.read_manifest(run, FILES)
     try:
         weights = runs.read_file(run, runs.WEIGHTS, about)
@@ -211,7 +211,7 @@ def _classes(path: Path) -> tuple[str, ...]:
 
 
 def _split(root: Path, classes: Sequence[str], size: int) -> tuple[Split, Counter[str]]:
-    """All images of all classes, in the order of their names, and how often what was warned of."""
+    """Read all images of all classes, in the order of their names, and count warnings."""
     paths, labels = [], []
     for label, name in enumerate(classes):
         found = sorted(

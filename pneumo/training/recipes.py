@@ -1,10 +1,9 @@
-"""How each model is trained, in one frozen dataclass a model, and which of them a profile asks for.
+"""Recipes: how each model is trained, in one frozen dataclass per model; profiles choose which are trained.
 
-Models are what the report compares. A control is trained the same way and shows what a network does that had
-nothing to learn. Ablations change one thing in a model's
-recipe and are judged on training images that both are kept from.
+The report compares models. Controls are trained the same way, to test for artefacts. Ablations change one
+thing in the recipe of a model, and are compared on training images that both were trained without.
 
-Nothing else in the project holds a hyper-parameter.
+All hyper-parameters are in this module.
 """
 
 import math
@@ -26,8 +25,8 @@ T = TypeVar("T")
 
 # The side of the images that the recipes were made for, in pixels.
 SIDE = 28
-# Larger images come fewer at a time, so that a training stays below about 3 GiB: pixels in a batch, and at
-# least so many images, since batch normalisation has to have something to go by.
+# Limits of the batch size for larger images, so that a training takes less than about 3 GiB: most pixels in a
+# batch, and fewest images, since batch normalisation needs a variance.
 MOST_PIXELS: dict[Architecture, int] = {
     "simple-cnn": 2**20,
     "resnet18": 2**20,
@@ -39,70 +38,68 @@ NO_ORIGINS = "it needs patients and original films, which are known of none of t
 
 
 class RecipeError(PneumoError):
-    """A recipe or a profile that does not exist was asked for."""
+    """There is no recipe or profile of this name."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What may happen to a training image; each draw is uniform in its range, anew every epoch."""
+    """Random changes of a training image, drawn uniformly in their ranges in every epoch."""
 
     flip: float = 0.0  # probability of the mirror image
     rotation: float = 10.0  # degrees, to either side
     translation: float = 0.07  # share of the image's side, in each direction
-    zoom: float = 0.0  # share by which what is seen may be smaller or larger than the image's side
+    zoom: float = 0.0  # change of the shown share of the side, in each direction
     brightness: float = 0.15  # added to intensities in [0, 1], up or down
     contrast: float = 0.15  # intensities' distance from the image's mean is scaled by 1 ± this
-    # Each film shows as much of the chest as another one drawn at random, so that framing says nothing of the
-    # label. Images of unknown origin stay as they are.
+    # Each film is framed like another one drawn at random, so that framing does not depend on the label.
+    # Images of unknown origin stay as they are.
     framing: bool = False
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides a run but its seed and its data."""
+    """Everything that determines a run except its seed and data."""
 
     name: str  # as in results.json
     title: str  # as in tables and prose
     architecture: Architecture
     pretraining: Pretraining | None = None  # None: from random weights
     input_size: int = 28  # smaller images are upsampled bilinearly to this side, in pixels
-    standardised: bool = False  # each image to one mean and deviation, before it is normalised
+    standardised: bool = False  # each image to the same mean and deviation, before normalisation
     stem_kernel: int = 7  # ResNet18's first convolution, in pixels
     stem_stride: int = 2
-    stem_pooling: bool = True  # whether ResNet18 halves the side again behind it
-    batch_size: int = 128  # images a step
-    frozen_epochs: int = 0  # stage one: only the new head learns
+    stem_pooling: bool = True  # whether ResNet18 then halves the side again
+    batch_size: int = 128  # images per step
+    frozen_epochs: int = 0  # stage one: only the new head is trained
     frozen_learning_rate: float = 0.0  # its peak
-    epochs: int = 10  # stage two, or the only one: everything learns
+    epochs: int = 10  # stage two, or the only one: all layers are trained
     learning_rate: float = 1e-3  # its peak; one cycle, up and down to zero
     layer_decay: float = (
-        1.0  # the rate of each group of layers, as a share of the next one's towards the head
+        1.0  # learning rate of each group of layers, relative to the next one towards the head
     )
     weight_decay: float = 1e-2  # AdamW's, on kernels only, not on biases and norms
     label_smoothing: float = 0.0  # share of a label that is spread over both classes
-    mixup: float = (
-        0.0  # both parameters of the Beta distribution that mixes pairs; 0: none are mixed
-    )
+    mixup: float = 0.0  # both parameters of the Beta distribution of the mixing weight; 0: no mixup
     balanced: bool = False  # whether both classes weigh the same in the loss
     half_precision: bool = (
-        True  # learns in bfloat16 where a processor computes in it; judged in 32 bits
+        True  # trains in bfloat16 if the processor supports it; evaluates in 32 bits
     )
-    averaging: Averaging = "none"  # of the weights over steps; the mean is what is kept
-    ema_decay: float = 0.99  # of the exponential average, a step
+    averaging: Averaging = "none"  # of the weights over steps; the mean is kept
+    ema_decay: float = 0.99  # of the exponential average, per step
     dropout: float = 0.0  # before the head
-    # Epochs without a lower validation loss until training stops, and then the best is kept; None: training
-    # goes to the end of its learning-rate cycle, and what is there is kept.
+    # Epochs without a lower validation loss until training stops and the best epoch is kept; None: training
+    # runs to the end of its learning-rate cycle, and the last epoch is kept.
     patience: int | None = None
-    train_images: int | None = None  # learn from this many only, stratified; None: from all
-    held_out: bool = False  # some training images are kept out, to judge the recipe by
-    shuffled_labels: bool = False  # a control: labels dealt out anew, so nothing can be learned
+    train_images: int | None = None  # train on a stratified sample of this size; None: on all
+    held_out: bool = False  # some training images are held out, to evaluate the recipe
+    shuffled_labels: bool = False  # a control: shuffled labels, so nothing can be learned
     unshared_patients: bool = False  # a control: without training images of validation's patients
     augmentation: Augmentation = Augmentation()
     views: int = 1  # variants of an image whose logits are averaged; the first is the image itself
     explained_layer: str = ""  # whose activations Grad-CAM reads, as named in the network
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, nested as the fields are; without fields of :data:`_ADDED` that change nothing."""
+        """Convert to plain nested values, without fields of :data:`_ADDED` that change nothing."""
         fields = asdict(self)
         for path in _ADDED:
             *nested, name = path
@@ -113,17 +110,16 @@ class Recipe:
 
     @property
     def needs_origins(self) -> bool:
-        """Whether it trains only where patients and framing of the images are known."""
+        """Whether it needs known patients and framing of the images."""
         return self.unshared_patients or self.augmentation.framing
 
     def at(self, size: int) -> "Recipe":
-        """The recipe for images of `size` pixels: whoever gives larger images wants networks to see them.
+        """Adapt the recipe to images of `size` pixels; larger images are not shrunk.
 
-        At 28 pixels it is the recipe itself. Larger images are not shrunk; the input only ever grows. From
-        twice that side on ResNet18's stem has torchvision's stride again, with which its last layer has no
-        fewer cells than at 28. A batch holds as many images as :data:`MOST_PIXELS` and
-        :data:`LEAST_BATCH` allow, and where that is fewer the learning rates fall with the batch's square
-        root, as Adam's should (Malladi et al. 2022). Nothing else is tuned anew.
+        At 28 pixels it is the recipe itself. From 56 pixels on, ResNet18's stem has torchvision's stride, so
+        that its last layer has no fewer cells than at 28. :data:`MOST_PIXELS` and :data:`LEAST_BATCH` limit
+        the batch size; learning rates are scaled by its square root, as for Adam (Malladi et al. 2022).
+        Nothing else is tuned.
         """
         side = max(self.input_size, size)
         if side == self.input_size:
@@ -151,13 +147,13 @@ class Ablation:
 
     @property
     def baseline(self) -> str:
-        """The recipe that it is held against: the model's own, trained without the held-out images."""
+        """The recipe for comparison: that of the model, trained without the held-out images."""
         return f"{self.model}-held-out"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Which models a study trains, from which seeds, and how far it shortens their recipes."""
+    """Models and seeds that a study trains, and how much it shortens their recipes."""
 
     name: str
     recipes: tuple[str, ...]  # the models
@@ -171,11 +167,11 @@ class Profile:
     purpose: str = ""
 
     def at(self, size: int) -> "Profile":
-        """The profile for images of `size` pixels; ablations decided recipes at 28, and are asked there."""
+        """Adapt the profile to images of `size` pixels; ablations are only run at 28."""
         return replace(self, ablations=self.ablations if size == SIDE else (), size=size)
 
     def recipe(self, name: str) -> Recipe:
-        """The recipe called `name`, for this profile's images and shortened as it asks."""
+        """Return the recipe called `name`, adapted to the size of the images, and shortened."""
         recipe = find_recipe(name).at(self.size)
         return replace(
             recipe,
@@ -201,7 +197,7 @@ _RESNET18 = Recipe(
     explained_layer="layer2",
 )
 
-# Scratch against pretrained with nothing else changed but the weights and what they ask for: their kernel.
+# Pretrained against scratch: only the weights and the kernel size that they need differ.
 _RESNET18_FINE_TUNED = replace(
     _RESNET18,
     stem_kernel=7,
@@ -255,10 +251,10 @@ RECIPES: dict[str, Recipe] = {
     )
 }
 
-# Nothing trains it: a study's runs make it, together.
+# It is not trained: it combines all runs of a study.
 ENSEMBLE = Recipe(name="ensemble", title="Ensemble of all runs", architecture="ensemble", epochs=0)
 
-# SimpleCNN, which trains in a minute or two: what it asks is not about size.
+# With SimpleCNN, which trains fastest; these questions do not depend on size.
 CONTROLS: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -282,7 +278,7 @@ CONTROLS: dict[str, Recipe] = {
 def _ablations(
     model: str, rows: dict[str, tuple[str, dict[str, Any]]], **common: Any
 ) -> list[Ablation]:
-    """The baseline, and a row a change; `common` is the same in all of them."""
+    """Make the baseline and one ablation per change; `common` applies to all of them."""
     own = RECIPES[model]
     base = replace(
         own, name=f"{model}-held-out", title=f"{own.title}, held out", held_out=True, **common
@@ -297,7 +293,7 @@ def _ablations(
     ]
 
 
-# Whether a network that sees the same film cropped tighter and wider takes less notice of how it was cropped.
+# Whether training with tighter and wider crops makes a network less sensitive to framing.
 _FRAMING: dict[str, tuple[str, dict[str, Any]]] = {
     "zoom-15": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
     "zoom-30": ("zoom by up to 30 %", {"augmentation": Augmentation(zoom=0.3)}),
@@ -308,7 +304,7 @@ _FRAMING: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 
-# What concerns images and the loss is asked of SimpleCNN, for less; what concerns networks, of ResNet18.
+# Changes of images and loss are tested with SimpleCNN, which is cheaper; changes of networks with ResNet18.
 ABLATIONS: dict[str, Ablation] = {
     ablation.recipe.name: ablation
     for ablation in (
@@ -392,7 +388,7 @@ PROFILES: dict[str, Profile] = {
             (0,),
             _CONTROLS[:1],
             epochs_share=0.5,
-            probed_images=208,  # a third of the test set: probes are many passes through a network
+            probed_images=208,  # a third of the test set, since probes need many passes
             purpose="every model from one seed, for half of its epochs",
         ),
         Profile(
@@ -408,35 +404,35 @@ PROFILES: dict[str, Profile] = {
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe called `name`.
+    """Find the recipe called `name`.
 
     Raises:
-        RecipeError: there is none; the message lists those there are.
+        RecipeError: there is none; the message lists all.
     """
     ablations = {name: ablation.recipe for name, ablation in ABLATIONS.items()}
     return _find("recipe", RECIPES | CONTROLS | ablations, name)
 
 
 def title(name: str) -> str:
-    """The title of the recipe called `name`, or of the ensemble.
+    """Return the title of the recipe called `name`, or of the ensemble.
 
     Raises:
-        RecipeError: there is none; the message lists those there are.
+        RecipeError: there is none; the message lists all.
     """
     return ENSEMBLE.title if name == ENSEMBLE.name else find_recipe(name).title
 
 
 def find_profile(name: str) -> Profile:
-    """The profile called `name`.
+    """Find the profile called `name`.
 
     Raises:
-        RecipeError: there is none; the message lists those there are.
+        RecipeError: there is none; the message lists all.
     """
     return _find("profile", PROFILES, name)
 
 
 def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
-    """About how many images a training with this recipe learns from in an epoch."""
+    """Approximate number of training images per epoch with this recipe."""
     labels = dataset.train.labels
     there = held_out.remaining(labels) if recipe.held_out else len(labels)
     return min(recipe.train_images or there, there)

@@ -1,8 +1,7 @@
-"""Pixels taken out of an image and filled in from their neighbours, in a map's order: ROAD.
+"""ROAD: remove pixels of an image in the order of a map, and impute them from their neighbours.
 
-Rong et al. (2022) remove pixels by noisy linear imputation, so that what is left tells the network little of
-where something was removed. This is that imputer with SciPy's sparse solver; the `grad-cam` package has one
-too, but brings OpenCV with it. No torch here.
+Rong et al. (2022) impute by noisy linear interpolation, so that the result reveals little about where pixels
+were removed. This imputer uses SciPy's sparse solver; that of the `grad-cam` package needs OpenCV. No torch.
 """
 
 from functools import cache
@@ -19,22 +18,22 @@ from pneumo.data import stratified
 # Of the imputation, as published: neighbours over an edge weigh twice those over a corner, and the noise's
 # standard deviation is a hundredth of the grey range.
 EDGE, CORNER, NOISE = 1 / 6, 1 / 12, 0.01
-# Of the test images asked about, how many have pixels removed, at most, and what share.
+# Most test images whose pixels are removed, and their share of the probed images.
 REMOVAL_IMAGES = (64, 0.5)
 
 
 def some(
     labels: NDArray[np.uint8], indices: NDArray[np.int64], most: int, share: float
 ) -> NDArray[np.int64]:
-    """A share of the images at `indices`, at most so many, with the classes in their ratio."""
+    """Draw a stratified share of the images at `indices`, up to a maximum."""
     return indices[stratified(labels[indices], min(most, round(share * len(indices))), seed=0)]
 
 
 def order(maps: NDArray[np.floating], side: int) -> NDArray[np.int64]:
-    """Each map's pixels, the most relevant first.
+    """Rank the pixels of each map, the most relevant first.
 
     Args:
-        maps: (N, h, w), high where a pixel speaks for the call; enlarged bilinearly to the image's side.
+        maps: (N, h, w), high for evidence for the call; enlarged bilinearly to the size of the images.
         side: of the images, in pixels.
 
     Returns:
@@ -51,10 +50,10 @@ def order(maps: NDArray[np.floating], side: int) -> NDArray[np.int64]:
 def impute(
     images: NDArray[np.floating], missing: NDArray[np.bool_], generator: np.random.Generator | None
 ) -> NDArray[np.float64]:
-    """Fill in missing pixels: each is the weighted mean of its up to eight neighbours, known or not.
+    """Impute missing pixels: each is the weighted mean of its up to eight neighbours, known or not.
 
     Args:
-        images: (K, H, W), which all lack the same pixels.
+        images: (K, H, W), all with the same missing pixels.
         missing: (H, W); at least one pixel is known.
         generator: draws the noise; None for no noise.
 
@@ -62,7 +61,7 @@ def impute(
         float64 (K, H, W); known pixels as they were.
 
     Raises:
-        ValueError: no pixel is known, so nothing can be filled in.
+        ValueError: no pixel is known.
     """
     gone = np.flatnonzero(missing)
     filled = np.array(images, dtype=np.float64).reshape(len(images), -1)  # a copy, (K, H·W)
@@ -84,7 +83,7 @@ def impute(
 
 @cache
 def _neighbours(shape: tuple[int, int]) -> csr_array:
-    """What each pixel weighs in its neighbours' mean, (H·W, H·W); rows add up to one, at edges too."""
+    """Weights of each pixel's neighbours in its mean, (H·W, H·W); rows sum to one, also at edges."""
     height, width = shape
     index = np.arange(height * width).reshape(shape)
     rows, columns, weights = [], [], []

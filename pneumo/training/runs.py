@@ -1,4 +1,4 @@
-"""A run on disk: one recipe trained from one seed on one data set, written whole or not at all."""
+"""A run on disk: one recipe trained with one seed on one data set, written atomically."""
 
 import csv
 import io
@@ -24,35 +24,35 @@ from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
 
 SCHEMA = 2
-# Raise it by hand when the numbers of a training change, and runs are trained anew. It covers what recipes
-# do not say: the loop, augmentation, the networks, how images are held out, Grad-CAM. tests/test_golden.py
-# fails when they move.
+# Raise it by hand when the numbers of a training change; then runs are trained again. It covers what recipes
+# do not contain: the loop, augmentation, the networks, held-out images, Grad-CAM. tests/test_golden.py fails
+# when the numbers change.
 TRAINING_VERSION = 1
-# Keys once held a digest of source files. Those with one of these, by schema, gave the numbers of version 1:
-# the reference study's, and the last one before keys held a version.
+# Earlier keys contained a digest of source files. These digests, by schema, gave the numbers of version 1:
+# that of the reference study, and the last one before keys contained a version.
 _SOURCES = {
     1: "03ef50ffe378e435565faa85cd909c18b5f76bf5108522e043354e8cbf598441",
     2: "176bf8c8c1c2708c07c1f9b1d1f86643935e1b9371a6654bc4abe70fac9ad7f7",
 }
-# The digest of the code by which processes share a run, at the same time.
+# Digest of the code for several processes per run at that time.
 _SHARING = "8c5d357ea7f83661c6eb1fdb2561e7f568b2a5dda4f7330ea457def8f5a2735e"
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
 # its range, then one draw of all at once.
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
-# What reading a damaged file may raise.
+# Errors of reading a damaged file.
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
-# The columns of history.csv that are words; all others are numbers.
+# Text columns of history.csv; all others are numbers.
 _WORDS = ("stage",)
 _LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
 
 
 class RunError(PneumoError):
-    """A run that was asked for is missing or can't be read.
+    """A run is missing or cannot be read.
 
     Args:
-        what: is wrong, and where.
+        what: what is wrong, and where.
         forward: what to do.
     """
 
@@ -62,20 +62,20 @@ class RunError(PneumoError):
 
 
 class Ordered(Protocol):
-    """Images and labels in an order, told by two hashes."""
+    """Images and labels in an order, identified by two hashes."""
 
     @property
     def fingerprint(self) -> str:
-        """Does not depend on the order."""
+        """Hash that is independent of the order."""
 
     @property
     def order(self) -> str:
-        """Does."""
+        """Hash that depends on the order."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of one split, in the order of the data."""
+    """Predictions of a model for one split, in the order of the data."""
 
     logits: NDArray[np.float64]  # (N,)
     labels: NDArray[np.uint8]  # (N,)
@@ -90,7 +90,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What can be seen of a trained network, kept so that a page need not load it."""
+    """Explanations of a trained network, stored so that no page must load it."""
 
     filters: NDArray[np.float32]  # (F, h, w), the first layer's, summed over its input channels
     maps: NDArray[np.float32]  # (N, h, w), signed Grad-CAM of each test image for pneumonia
@@ -99,7 +99,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run. What is large is read when it is first asked for."""
+    """A finished run. Large files are read on first use."""
 
     path: Path
     recipe: Recipe
@@ -108,16 +108,16 @@ class Run:
     manifest: Mapping[str, Any]
 
     def read(self, name: str) -> bytes:
-        """The bytes of one of the run's files, which are those that its training wrote.
+        """Read a file of the run, and verify its checksum.
 
         Raises:
-            RunError: they are not.
+            RunError: the file is damaged.
         """
         return read_file(self.path, name, self.manifest)
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
-        """A row an epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
+        """One row per epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
         with _damage_of(self.path, "history.csv"):
             lines = io.StringIO(self.read("history.csv").decode(), newline="")
             return [
@@ -127,7 +127,7 @@ class Run:
 
     @cached_property
     def predictions(self) -> dict[str, Predictions]:
-        """For ``val`` and ``test``, and for ``held`` where the recipe holds training images out."""
+        """For ``val`` and ``test``, and for ``held`` if the recipe holds out training images."""
         with self._arrays("predictions.npz") as arrays:
             return {
                 split: Predictions(arrays[f"{split}_logits"], arrays[f"{split}_labels"])
@@ -149,33 +149,33 @@ class Run:
 
     @property
     def keys(self) -> set[str]:
-        """Its key, and those under which an earlier version has the same training."""
+        """Its key, and the keys of the same training in earlier versions."""
         weights, shared = self.manifest["pretrained"], self.manifest["hardware"].get("processes", 1)
         fingerprint, sha256 = self.manifest["data"]["fingerprint"], weights and weights["sha256"]
         return {self.key} | earlier_keys(self.recipe, self.seed, fingerprint, sha256, shared)
 
     @property
     def label(self) -> str:
-        """Recipe, seed and key, as the run's folder is called."""
+        """Recipe, seed and key, as in the name of its folder."""
         return self.path.name
 
     @property
     def anchor(self) -> str:
-        """What a link to its row in the table of runs names."""
+        """Anchor of its row in the table of runs."""
         return f"run-{self.recipe.name}-s{self.seed}"
 
 
 def run_key(
     recipe: Recipe, seed: int, data: Ordered, weights_sha256: str | None, processes: int = 1
 ) -> str:
-    """Twelve hexadecimal digits that change with all that decides a run's numbers.
+    """Return the key of a run: twelve hexadecimal digits, from everything that determines its numbers.
 
     Args:
-        recipe: the recipe; its title decides nothing.
-        seed: the run's seed.
-        data: images and labels; in another order they are other data.
-        weights_sha256: of the pretrained weights, None where there are none.
-        processes: how many share the training.
+        recipe: the recipe, without its title.
+        seed: the seed of the run.
+        data: images and labels; another order makes other data.
+        weights_sha256: of the pretrained weights; None without any.
+        processes: number of processes that share the training.
     """
     return keys.key(
         schema=SCHEMA,
@@ -192,12 +192,12 @@ def run_key(
 def earlier_keys(
     recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None, processes: int = 1
 ) -> set[str]:
-    """The keys that a run had before keys held a version; none when trainings give other numbers by now.
+    """Return a run's keys before keys contained a version; none if the numbers of trainings have changed.
 
     Args:
-        recipe: with its title, which was in them.
+        recipe: with its title, which these keys contained.
         seed: as for :func:`run_key`.
-        fingerprint: the data's; their order was not in them.
+        fingerprint: of the data; these keys did not contain their order.
         weights_sha256: as for :func:`run_key`.
         processes: likewise.
     """
@@ -228,10 +228,10 @@ def find_key(
     home: Path | None = None,
     processes: int = 1,
 ) -> str:
-    """The key under which a run lies, or will lie: :func:`run_key`, or an earlier one if there is such a run.
+    """Find the key of a run: :func:`run_key`, or an earlier key if such a run exists.
 
-    An earlier key does not tell the order of the data, so its run counts if it is whole and has the labels
-    of validation and test in the order of the data.
+    An earlier key does not depend on the order of the data. Its run is used if it is complete, and its labels
+    of validation and test have the order of the data.
 
     Args:
         recipe: as for :func:`run_key`.
@@ -258,18 +258,18 @@ def find_key(
                     )
                 if ordered and find_fault(path) is None:
                     return found.key
-        except RunError:  # what can't be read is no run
+        except RunError:  # an unreadable folder is not a run
             continue
     return key
 
 
 def folder(recipe: Recipe, seed: int, key: str, home: Path | None = None) -> Path:
-    """Where the run lies, or will lie."""
+    """Folder of the run; it may not exist yet."""
     return (home or paths.home()) / "runs" / folder_name(recipe.name, seed, key)
 
 
 def folder_name(name: str, seed: int, key: str) -> str:
-    """What a run is called: recipe, seed and key."""
+    """Name of a run: recipe, seed and key."""
     return f"{name}-s{seed}-{key}"
 
 
@@ -286,11 +286,11 @@ def load(path: Path) -> Run:
 
 
 def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]:
-    """The manifest of the run in a folder, which is called by its recipe, seed and key.
+    """Read the manifest of the run in a folder, whose name has recipe, seed and key.
 
     Args:
         path: the folder.
-        files: that it must hold.
+        files: that it must have.
 
     Raises:
         RunError: the run is missing, incomplete or of another schema, or the manifest is damaged.
@@ -309,10 +309,10 @@ def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]
 
 
 def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
-    """The bytes of a file of the run in the folder `path`: what is parsed is what was checked.
+    """Read a file of the run in the folder `path`, and verify its checksum.
 
     Raises:
-        RunError: they are not those whose digest the manifest holds.
+        RunError: the checksum differs from that in the manifest.
     """
     with _damage_of(path, name):
         content = (path / name).read_bytes()
@@ -322,10 +322,10 @@ def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
 
 
 def find_fault(path: Path, files: Sequence[str] = FILES) -> str | None:
-    """What is wrong with a run that is there; None where every file is what the manifest says.
+    """Return what is wrong with a run; None if all checksums match.
 
-    Weights are large, so they are read here only if they were written after the manifest was. Whatever
-    loads them checks them.
+    Weights are large, so they are only read here if they are newer than the manifest. They are verified when
+    they are loaded.
     """
     try:
         manifest = read_manifest(path, files)
@@ -340,7 +340,7 @@ def find_fault(path: Path, files: Sequence[str] = FILES) -> str | None:
 
 
 def of_other_versions(home: Path | None = None) -> dict[Path, int]:
-    """The schema of every run in the store that another version of this package wrote."""
+    """Schemas of the runs in the store that other versions of this package wrote."""
     found = {}
     for path in sorted(((home or paths.home()) / "runs").glob(f"*/{MANIFEST}")):
         try:
@@ -353,14 +353,14 @@ def of_other_versions(home: Path | None = None) -> dict[Path, int]:
 
 
 def recipe_from(fields: Mapping[str, Any]) -> Recipe:
-    """The recipe that a manifest holds."""
+    """Read the recipe in a manifest."""
     from pneumo.training.recipes import Augmentation
 
     return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
 
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Replace the history in the folder `path` with `rows`, never leaving half a file."""
+    """Replace the history in the folder `path` with `rows`, atomically."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()
@@ -369,24 +369,24 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write a compressed ``.npz`` that appears whole or not at all."""
+    """Write a compressed ``.npz`` atomically."""
     storage.write(path, archive(**arrays))
 
 
 def archive(**arrays: NDArray[Any]) -> bytes:
-    """Arrays as the bytes of a compressed ``.npz``."""
+    """Convert arrays to the bytes of a compressed ``.npz``."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON that appears whole or not at all; what stands there already is not written again."""
+    """Write JSON atomically, unless the file has this content already."""
     _write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON that is sealed under the file's name, likewise."""
+    """Write JSON with a checksum that covers the name of the file, likewise."""
     _write_text(path, checksums.text(content, path.name))
 
 
@@ -397,12 +397,12 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
-    """Write the manifest of a run whose other files are all in the folder: what it is, and their digests.
+    """Write the manifest of a run, with the checksums of its other files, which must be in the folder.
 
     Args:
-        folder: the run's, under whatever name.
+        folder: of the run, with any name.
         content: with recipe, seed and key.
-        files: that a run holds.
+        files: of a run.
     """
     label = folder_name(content["recipe"]["name"], content["seed"], content["key"])
     digests = {
@@ -472,10 +472,10 @@ def _locked(destination: Path) -> Iterator[None]:
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
-    """Make a finished run of the folder `partial`: everything in it that a run holds, renamed at once.
+    """Turn the folder `partial` into a finished run, by renaming it.
 
     Raises:
-        RunError: a file of a run is missing from it.
+        RunError: a file is missing.
     """
     missing = [name for name in files if not (partial / name).is_file()]
     if missing:
@@ -489,13 +489,13 @@ def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> N
 
 
 def _untitled(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe decides a run."""
+    """Fields of a recipe that determine a run."""
     return {name: value for name, value in recipe.to_dict().items() if name != "title"}
 
 
 @contextmanager
 def _damage_of(path: Path, name: str) -> Iterator[None]:
-    """Turn whatever reading a damaged file raises into a sentence."""
+    """Turn any error of reading a damaged file into a message."""
     try:
         yield
     except DAMAGE as error:
@@ -506,7 +506,7 @@ def _damage_of(path: Path, name: str) -> Iterator[None]:
 
 
 def _set_aside(path: Path) -> Path:
-    """Give a damaged run's folder a name that no run has."""
+    """Rename the folder of a damaged run to a name that no run has."""
     names = (path.with_name(f"{path.name}.damaged-{number}") for number in count(1))
     aside = next(name for name in names if not name.exists())
     path.rename(aside)

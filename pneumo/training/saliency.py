@@ -1,7 +1,7 @@
-"""What only a network can tell of its saliency maps: the cascade of random weights, and pixels removed.
+"""Tests of saliency maps that need the network: cascading randomisation of weights, and removal of pixels.
 
-Both take a trained network and a few test images and give arrays, which `pneumo study` keeps; see
-:mod:`pneumo.analysis.sanity_checks` for what is made of them.
+Both take a trained network and a few test images, and return arrays that `pneumo study` stores;
+:mod:`pneumo.analysis.sanity_checks` evaluates them.
 """
 
 from copy import deepcopy
@@ -22,15 +22,15 @@ from pneumo.training.runs import Run
 from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 
 SEED = 0
-DRAWS = 3  # of random weights: one could be alike by luck
-# Test images, and the share of those asked about that they are at most.
+DRAWS = 3  # of random weights: a single one could be similar by chance
+# Most test images, and their largest share of the probed images.
 CASCADE_IMAGES = (32, 0.25)
 REMOVED = (0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the pixels
 MAPS = ("Grad-CAM", "random map", "centre map")
 ORDERS = ("most relevant first", "least relevant first")
-_PASS = 256  # images a pass
+_PASS = 256  # images per pass
 
-# From the head down: what is drawn anew together, as the report names it, and its modules.
+# From the head down: stages that are randomised together, by their names in the report, with their modules.
 STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "simple-cnn": {
         "head": ("fc",),
@@ -60,7 +60,7 @@ STAGES: dict[str, dict[str, tuple[str, ...]]] = {
 def probe(
     model: Classifier, run: Run, dataset: Dataset, indices: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
-    """The cascade and the removal curves of a finished run, on a few of the test images asked about.
+    """Compute the cascade and the removal curves of a finished run, on a few of the probed test images.
 
     Returns:
         `stages` (S + 1,) names, "trained" first; `images` (N,) indices of the cascade's test images; `maps`
@@ -79,17 +79,17 @@ def probe(
 
 
 def fresh_network(model: Classifier, recipe: Recipe, seed: int) -> Classifier:
-    """A network as its architecture starts before any training, on the device of `model`."""
+    """Make an untrained network of the same architecture, on the device of `model`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(recipe).to(next(model.parameters()).device)
 
 
 def randomise(model: Classifier, fresh: Classifier, recipe: Recipe, stage: str) -> None:
-    """Replace one stage's weights, in place, by those of a network that never learned.
+    """Replace the weights of one stage, in place, by those of an untrained network.
 
-    The stage's modules take all that the fresh network has in them: weights, biases, and the running means
-    and variances of its norms.
+    The modules of the stage take the weights, biases, and running means and variances of norms of the fresh
+    network.
 
     Args:
         model: the network.
@@ -108,7 +108,7 @@ def cascade(
     """Cascading randomisation (Adebayo et al. 2018): stage after stage from the head down, in each draw.
 
     Args:
-        model: the trained network, which stays as it is.
+        model: the trained network, which is not changed.
         recipe: of the network.
         images: uint8 (N, H, W).
     """
@@ -136,10 +136,10 @@ def cascade(
 
 
 def removal(model: Classifier, recipe: Recipe, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Deletion curves after ROAD (Rong et al. 2022): the call's probability as pixels go.
+    """Deletion curves of ROAD (Rong et al. 2022): probability of the call as pixels are removed.
 
-    The call is the network's own at a threshold of 0.5, on the whole image; Grad-CAM's map is turned so that
-    it is high where it speaks for that call.
+    The call is that of the network at a threshold of 0.5, on the whole image. The sign of Grad-CAM's map is
+    chosen so that evidence for this call is high.
 
     Args:
         model: the trained network.
@@ -174,7 +174,7 @@ def _removed(
     share: float,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Images (N, H, W) whose first-ranked pixels are imputed, in [0, 1]."""
+    """Impute the first-ranked pixels of images (N, H, W), in [0, 1]."""
     size = images[0].size
     missing = np.zeros((len(images), size), dtype=bool)
     np.put_along_axis(missing, ranked[:, : round(share * size)], True, axis=1)

@@ -1,4 +1,4 @@
-"""How alike two saliency maps of one image are, and maps that know nothing, to compare them with."""
+"""Similarity of two saliency maps of one image, and random maps for comparison."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ def rank_correlation(
         second: as many of the same shape.
 
     Returns:
-        float64 (N,) in [-1, 1]; 0 where a map is constant, since it ranks nothing.
+        float64 (N,) in [-1, 1]; 0 if a map is constant.
     """
     one, other = (rankdata(maps.reshape(len(maps), -1), axis=1) for maps in (first, second))
     one, other = one - one.mean(axis=1, keepdims=True), other - other.mean(axis=1, keepdims=True)
@@ -31,9 +31,9 @@ def structural_similarity(
 ) -> NDArray[np.float64]:
     """SSIM (Wang et al. 2004) of each image's two maps, in uniform windows of :data:`WINDOW` cells.
 
-    Each map is first divided by its largest absolute value and moved from [-1, 1] to [0, 1]: a map's scale
-    says nothing of where it points, and SSIM is made for intensities, which are not negative (of a map and
-    its negative both factors of SSIM would be below zero, and their product above).
+    Each map is first divided by its largest absolute value and moved from [-1, 1] to [0, 1]: its scale does
+    not matter, and SSIM is defined for intensities, which are not negative (for a map and its negative, both
+    factors of SSIM would be negative, and their product positive).
 
     Args:
         first: signed maps, (N, h, w), h and w at least :data:`WINDOW`.
@@ -54,11 +54,11 @@ def structural_similarity(
 
 
 def random_maps(shape: tuple[int, ...], seed: int = 0) -> NDArray[np.float64]:
-    """Maps of independent standard normal cells, the baseline that knows neither image nor network."""
+    """Draw maps of independent standard normal cells, as a baseline."""
     return np.random.default_rng(seed).standard_normal(shape)
 
 
 def _to_range(maps: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Each map in [0, 1], with its zero at one half."""
+    """Scale each map to [0, 1], with its zero at one half."""
     reach = np.abs(maps).max(axis=(1, 2), keepdims=True)
     return np.asarray((1 + maps / np.where(reach > 0, reach, 1)) / 2, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A recipe, a seed and a data set become a finished run on disk."""
+"""Train a run from a recipe, a seed and a data set, and write it to disk."""
 
 import os
 import platform
@@ -33,7 +33,7 @@ _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum"
 
 
 class TrainingError(PneumoError):
-    """A training that can't be started or gone on with."""
+    """A training cannot be started or resumed."""
 
 
 def train(
@@ -46,24 +46,24 @@ def train(
     device: str = "auto",
     key: str | None = None,
 ) -> Run:
-    """The finished run, trained now unless it is there already.
+    """Train a run, unless it is finished already.
 
-    Two processes that ask for one run do the work once: the second waits and reads it. A training that
-    was killed goes on from its last finished epoch and ends with the numbers of one that never was.
+    If two processes need the same run, the second waits and reads it. A killed training resumes from its last
+    finished epoch, and ends with the same numbers as an uninterrupted one.
 
     Args:
         recipe: how to train.
-        seed: decides the initial weights, the order of images and every augmentation.
-        dataset: a training with a patience stops by its validation split; test is predicted once, at the end.
-        weights: the pretrained weights that the recipe asks for.
+        seed: of the initial weights, the order of images and augmentation.
+        dataset: its validation split is used for early stopping; test is predicted once, at the end.
+        weights: the pretrained weights that the recipe needs.
         home: the run store's folder; None for the project's.
-        listener: hears of every step and epoch.
-        device: "auto" takes a GPU where there is one.
-        key: the run's; None for that under which it is found.
+        listener: receives every step and epoch.
+        device: "auto" for a GPU if there is one.
+        key: of the run; None to find it.
 
     Raises:
-        TrainingError: the device is not there, the weights that the recipe asks for are not given, or it asks
-            where the images came from and that is not known.
+        TrainingError: there is no such device, or weights or origins of images that the recipe needs are
+            missing.
     """
     check_weights(recipe, weights)
     key = key or runs.find_key(recipe, seed, dataset, weights.sha256 if weights else None, home)
@@ -76,10 +76,10 @@ def train(
 
 
 def check_weights(recipe: Recipe, weights: Weights | None) -> None:
-    """Refuse a training that lacks its weights.
+    """Refuse a training without its weights.
 
     Raises:
-        TrainingError: the recipe asks for pretrained weights, and none are given.
+        TrainingError: the recipe needs pretrained weights, and none are given.
     """
     if recipe.pretraining and weights is None:
         raise TrainingError(
@@ -88,12 +88,12 @@ def check_weights(recipe: Recipe, weights: Weights | None) -> None:
 
 
 def find_device(name: str) -> torch.device:
-    """The device called `name`; "auto" is the GPU where there is one, else the CPU.
+    """Find the device called `name`; "auto" is the GPU if there is one, else the CPU.
 
     Raises:
         TrainingError: there is no such device here.
     """
-    # A GPU's convolutions would round their inputs to 10 bits; here 32 bits are meant where they are said.
+    # Otherwise a GPU's convolutions round their inputs to 10 bits (TF32).
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -105,12 +105,12 @@ def find_device(name: str) -> torch.device:
 
 
 def use_threads(count: int) -> None:
-    """Compute with `count` threads in this process."""
+    """Use `count` threads in this process."""
     torch.set_num_threads(count)
 
 
 def shuffled(cases: Cases, seed: int) -> Cases:
-    """The same images with the same labels dealt out anew: there is nothing left to learn."""
+    """Shuffle the labels, so that nothing can be learned."""
     return replace(cases, labels=np.random.default_rng(seed).permutation(cases.labels))
 
 
@@ -124,17 +124,17 @@ def fill(
     listener: Listener | None,
     make: Callable[..., Loop] = Loop,
 ) -> Loop:
-    """Train as the recipe says, with `folder` for what must survive a kill.
+    """Train with checkpoints in `folder`.
 
     Args:
         recipe: how to train.
         seed: as for :func:`train`.
         dataset: likewise.
         weights: likewise.
-        folder: where checkpoint and history lie.
-        device: the device itself.
+        folder: of checkpoint and history.
+        device: torch's device.
         listener: as for :func:`train`.
-        make: takes what :class:`pneumo.training.loop.Loop` takes.
+        make: has the arguments of :class:`pneumo.training.loop.Loop`.
     """
     training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
     if recipe.unshared_patients:
@@ -162,13 +162,13 @@ def _origins(dataset: Dataset) -> dict[str, Origins]:
 
 
 def _unshared(dataset: Dataset) -> NDArray[np.int64]:
-    """Indices of the training images whose patient has none in validation."""
+    """Indices of the training images whose patients have no validation images."""
     training, validation = (_origins(dataset)[name].patients for name in ("train", "val"))
     return np.flatnonzero((training < 0) | ~np.isin(training, validation))
 
 
 def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:
-    """The loss; in a balanced one both classes weigh the same, and all images one on average."""
+    """Make the loss; a balanced one gives both classes the same weight, with mean weight 1."""
     if not recipe.balanced:
         return TwoClasses()
     share = float(training.labels.mean())
@@ -176,7 +176,7 @@ def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:
 
 
 def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> None:
-    """Predict validation and test, explain, and write all that a finished run holds."""
+    """Predict validation and test, explain, and write the files of a finished run."""
     from pneumo.training.grad_cam import explain
 
     model, recipe, folder = loop.model, loop.recipe, loop.folder
@@ -213,13 +213,13 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
 
 
 def write_weights(model: nn.Module, path: Path) -> None:
-    """The state of a network, as safetensors."""
+    """Convert the weights of a network to safetensors."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     storage.write(path, safetensors(state))
 
 
 def provenance(loop: Loop) -> dict[str, Any]:
-    """What a training's manifest says of where and how long it ran."""
+    """Entries of the manifest on hardware and duration."""
     return {
         "versions": versions(),
         "hardware": hardware(loop.device)
@@ -231,7 +231,7 @@ def provenance(loop: Loop) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Python's version, the project's, and those of the libraries that numbers depend on."""
+    """Versions of Python, this package, and the libraries that numbers depend on."""
     from pneumo import __version__
 
     libraries = {name: version(name) for name in _LIBRARIES}
@@ -239,7 +239,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware(device: torch.device) -> dict[str, Any]:
-    """What a training ran on, in words that name no machine."""
+    """Describe the hardware without the name of the machine."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "device": device.type,

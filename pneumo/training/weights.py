@@ -1,4 +1,4 @@
-"""Where pretrained weights come from, found and their digest checked without importing torch."""
+"""Find pretrained weights and verify their checksum, without importing torch."""
 
 import hashlib
 import os
@@ -13,23 +13,23 @@ from pneumo.training.recipes import Recipe
 TINY_IMAGENET = Path(__file__).parent / "pretrained" / "resnet18-tiny-imagenet.safetensors"
 TINY_IMAGENET_SHA256 = "a38088d9e030c493e90b6f14f1f40b48971bc01502fa33e483fbc874c9f7f324"
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-# As torchvision has them in `ResNet18_Weights.IMAGENET1K_V1`, which only torch could be asked for.
+# As in torchvision's `ResNet18_Weights.IMAGENET1K_V1`, without importing torch.
 IMAGENET_URL = "https://download.pytorch.org/models/resnet18-f37072fd.pth"
 IMAGENET_MIB = 44.661
-MOST = int(1.01 * IMAGENET_MIB * 2**20)  # bytes: somewhat more than the file has
+MOST = int(1.01 * IMAGENET_MIB * 2**20)  # bytes: slightly more than the file has
 
 
 class WeightsError(PneumoError):
-    """Pretrained weights were found but are not what they should be."""
+    """Pretrained weights were found but are invalid."""
 
 
 class WeightsUnavailableError(WeightsError):
-    """Pretrained weights are out of reach: the model can't be run, and the text says why."""
+    """Pretrained weights are missing, so the model cannot be run; the text says why."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Pretrained weights on disk, digest checked."""
+    """Pretrained weights on disk, with a verified checksum."""
 
     name: str  # as the report names them
     path: Path
@@ -37,15 +37,15 @@ class Weights:
 
 
 def find_weights(recipe: Recipe, given: Path | None = None) -> Weights | None:
-    """The pretrained weights that a recipe asks for; None where it asks for none.
+    """Find the pretrained weights that a recipe needs; None if it needs none.
 
     Args:
-        recipe: its `pretraining` decides.
+        recipe: its `pretraining` chooses them.
         given: for ``imagenet``, a file to use instead of torchvision's cache and download.
 
     Raises:
-        WeightsUnavailableError: not on this machine, and not to be downloaded now.
-        WeightsError: there, but its SHA-256 is not the expected one.
+        WeightsUnavailableError: not on this machine, and the download fails.
+        WeightsError: their SHA-256 is not the expected one.
     """
     if recipe.pretraining is None:
         return None
@@ -59,13 +59,13 @@ def find_weights(recipe: Recipe, given: Path | None = None) -> Weights | None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(name: str, path: Path, expected: str) -> Weights:
-    """The weights at `path`, if their digest starts with `expected`."""
+    """Return the weights at `path`, if their digest starts with `expected`."""
     if not path.is_file():
         raise WeightsUnavailableError(f"{path} is missing: install the package again")
     digest = sha256_of(path)
@@ -84,13 +84,13 @@ def _lite0_file() -> Path:
 
 
 def _published_prefix(file_name: str) -> str | None:
-    """The start of the SHA-256 that torch's hub writes into a file's name: ``name-<hex>.pth``."""
+    """Start of the SHA-256 in file names of torch's hub: ``name-<hex>.pth``."""
     match = re.search(r"-([0-9a-f]{8,64})\.\w+$", file_name)
     return match[1] if match else None
 
 
 def _given_imagenet(path: Path) -> Weights:
-    """A file that the user names: torchvision's own, or another that says its digest."""
+    """Check a file that the user names: torchvision's own, or one with its digest in its name."""
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: --weights and PNEUMO_WEIGHTS name a file")
     published = _published_prefix(IMAGENET_URL)
@@ -107,7 +107,7 @@ def _given_imagenet(path: Path) -> Weights:
 
 
 def _torchvision_imagenet() -> Weights:
-    """The weights that torchvision publishes, from its cache, or downloaded into it."""
+    """Find the weights that torchvision publishes in its cache, or download them."""
     expected = _published_prefix(IMAGENET_URL) or ""
     cached = _hub() / "checkpoints" / IMAGENET_URL.rsplit("/", 1)[-1]
     if not cached.is_file():
@@ -120,7 +120,7 @@ def _torchvision_imagenet() -> Weights:
 
         try:
             cached.parent.mkdir(parents=True, exist_ok=True)
-            # Into a file alone: what torch's hub also loads, it unpickles.
+            # Only download: loading by torch's hub would unpickle it.
             with bounded(MOST):
                 torch.hub.download_url_to_file(IMAGENET_URL, str(cached), expected)
         except (OSError, RuntimeError, NetworkError) as error:
@@ -131,6 +131,6 @@ def _torchvision_imagenet() -> Weights:
 
 
 def _hub() -> Path:
-    """Where torch's hub keeps what it downloads, as `torch.hub.get_dir` finds it."""
+    """Folder of torch's hub, as returned by `torch.hub.get_dir`."""
     caches = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     return Path(os.environ.get("TORCH_HOME", f"{caches}/torch")).expanduser() / "hub"
