@@ -296,7 +296,7 @@ def _readable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror or error})") from None
     except npz.ArchiveError as error:
-        raise DataError(f"{path} is no readable .npz in MedMNIST's format: {error}") from None
+        raise DataError(f"{path} is not a readable .npz in MedMNIST's format: {error}") from None
 
 
 def _refusal(path: Path, name: str, expected: str, found: object) -> DataError:

@@ -181,10 +181,12 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
     about = find(name or os.environ.get("PNEUMO_DATASET") or DEFAULT)
     given = os.environ.get("PNEUMO_SIZE") or str(DEFAULT_SIZE) if size is None else str(size)
     if not given.isdecimal():
-        raise DataError(f"a size is a number of pixels; found {given!r}")
+        raise DataError(f"a size is a number of pixels; found {given!r}; try --size 28")
     if int(given) not in about.md5:
         known = ", ".join(map(str, about.md5))
-        raise DataError(f"MedMNIST publishes {about.title} at {known} pixels, not at {given}")
+        raise DataError(
+            f"MedMNIST publishes {about.title} at {known} pixels, not at {given}; choose one of these"
+        )
     return about, int(given)
 
 

@@ -210,7 +210,9 @@ class Record:
         except OSError as error:
             raise RecordError(f"{path} cannot be read ({error.strerror})") from None
         if checksums.digest(content) != self.sums.get(name):
-            raise RecordError(f"{path} is damaged: its SHA-256 is not the one in {SUMS}")
+            raise RecordError(
+                f"{path} is damaged: its SHA-256 is not the one in {SUMS}; make the record again"
+            )
         return content
 
 
@@ -228,16 +230,20 @@ def read(folder: Path) -> Record:
         if "".join(_sums(sums)) != text:
             raise ValueError("it is not written as its lines are")
     except FileNotFoundError:
-        raise RecordError(f"no record in {folder}: it has no {SUMS}") from None
+        raise RecordError(
+            f"no record in {folder}: it has no {SUMS}; `pneumo study` writes one"
+        ) from None
     except (OSError, ValueError) as error:
-        raise RecordError(f"{path} is damaged ({error})") from None
+        raise RecordError(f"{path} is damaged ({error}); make the record again") from None
     found = Record(folder, {}, sums)
     try:
         results = parse(found.read(RESULTS))
     except checksums.OtherVersionError as error:
         raise RecordError(f"{folder / RESULTS} {error.told('make the record again')}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(f"{folder / RESULTS} is damaged ({error})") from None
+        raise RecordError(
+            f"{folder / RESULTS} is damaged ({error}); make the record again"
+        ) from None
     return Record(folder, results, sums)
 
 
@@ -269,7 +275,9 @@ def check(folder: Path) -> None:
         found.read(name)
     unknown = sorted(set(_names(folder)) - set(found.sums))
     if unknown:
-        raise RecordError(f"{folder / unknown[0]} has no checksum in {SUMS}")
+        raise RecordError(
+            f"{folder / unknown[0]} has no checksum in {SUMS}; remove it from the record"
+        )
 
 
 def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) -> Record:
@@ -320,7 +328,7 @@ def _replace(folder: Path, made: Mapping[str, bytes]) -> Record:
     """Replace the files of a record, with their checksums."""
     folder = folder.absolute()
     if folder.is_dir() and any(folder.iterdir()) and not (folder / SUMS).is_file():
-        raise RecordError(f"{folder} holds something else than a record")
+        raise RecordError(f"{folder} holds something else than a record; choose another folder")
     with storage.renewed(folder) as new:
         for name, content in made.items():
             (new / name).parent.mkdir(parents=True, exist_ok=True)

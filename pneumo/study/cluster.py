@@ -192,7 +192,9 @@ def _connect(address: str) -> Any:
     try:
         if address.endswith(".json"):
             if not Path(address).is_file():
-                raise ExecutorError(f"no file of a Dask scheduler at {address}")
+                raise ExecutorError(
+                    f"no file of a Dask scheduler at {address}; start one: `dask scheduler`"
+                )
             return Client(scheduler_file=address, timeout=CONNECT_TIMEOUT, set_as_default=False)
         return Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -76,7 +76,7 @@ def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> Exter
         )
     if not study.ran:
         raise ExternalError(
-            f"no model of profile {study.profile.name} was run; there is none to ask"
+            f"no model of profile {study.profile.name} was run; run `pneumo study` with its weights"
         )
     file = _folder(study) / f"{name}-{_key(study)}.npz"
     images = checksums.digest(repr(found.images.shape).encode() + found.images.tobytes())

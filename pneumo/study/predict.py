@@ -116,7 +116,9 @@ def find_model(study: Study, name: str | None = None) -> Model:
     """
     known = ", ".join(model.name for model in study.ran)
     if not known:
-        raise PredictionError(f"no model of profile {study.profile.name} was run")
+        raise PredictionError(
+            f"no model of profile {study.profile.name} was run; run `pneumo study` with its weights"
+        )
     if name is None:
         return selection.best(study)
     for model in study.models:

@@ -224,7 +224,9 @@ def _state(weights: Weights) -> dict[str, Any]:
     found = f"{weights.path} does not hold this network's weights"
     content = weights.path.read_bytes() if weights.path.is_file() else b""
     if checksums.digest(content) != weights.sha256:
-        raise WeightsError(f"{found}: its SHA-256 is another than a moment ago")
+        raise WeightsError(
+            f"{found}: the file changed while it was read; run the same command again"
+        )
     try:
         if weights.path.suffix == ".safetensors":
             state: Any = load(content)

@@ -34,7 +34,7 @@ MOST_PIXELS: dict[Architecture, int] = {
     "ensemble": 2**20,
 }
 LEAST_BATCH = 16
-NO_ORIGINS = "it needs patients and original films, which are known of none of these images"
+NO_ORIGINS = "it needs known patients and original films, and these images have none"
 
 
 class RecipeError(PneumoError):

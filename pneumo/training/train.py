@@ -83,7 +83,7 @@ def check_weights(recipe: Recipe, weights: Weights | None) -> None:
     """
     if recipe.pretraining and weights is None:
         raise TrainingError(
-            f"{recipe.name} asks for weights pretrained on {recipe.pretraining}; none are given"
+            f"{recipe.name} needs weights pretrained on {recipe.pretraining}; name them with --weights"
         )
 
 
