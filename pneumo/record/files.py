@@ -110,7 +110,7 @@ class Record:
 
     @property
     def best(self) -> answers.Model:
-        """The model with the highest AUC on validation."""
+        """The model chosen on validation: the smallest that is not significantly worse than the best."""
         return self.models[str(self.profile.best)]
 
     @property
