@@ -369,9 +369,11 @@ def load(
     command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
     again = f"run `{command}`"
     if not path.is_file():
+        others = ", ".join(sorted(one.stem for one in path.parent.glob("*.json")))
+        there = f", which has {others}" if others else ""
         of = f" of {about.title} at {side} pixels" if descriptions.label(about, side) else ""
         raise StudyError(
-            f"no finished study{of} of profile {chosen.name} in {path.parent}; {again}"
+            f"no finished study{of} of profile {chosen.name} in {path.parent}{there}; {again}"
         )
     try:
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
