@@ -43,6 +43,7 @@ ANCHORS = {
     "reference": ["fig-reference", "sec-reference-difference"],
     "guidelines": ["tbl-tripod", "tbl-tripod-abstract", "tbl-stard", "tbl-claim", "tbl-probast"],
     "model-card": ["sec-data-sheet"],
+    "how": ["sec-how"],
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}
