@@ -225,7 +225,10 @@ def run_tests(session: nox.Session, *options: str) -> None:
 
 def report_options(session: nox.Session) -> argparse.Namespace:
     """Parse the options after `--`; `.training` has those of `pneumo study`, `.site` the engine's."""
-    parser = argparse.ArgumentParser(prog=f"nox -s {session.name} --")
+    parser = argparse.ArgumentParser(
+        prog=f"nox -s {session.name} --",
+        description=f"Example: python -m nox -s {session.name} -- --data path/to/pneumoniamnist.npz",
+    )
     parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto",
         help="what renders the pages; auto takes Quarto where it is installed or can be",
     )  # fmt: skip
