@@ -46,7 +46,7 @@ def refused(capsys):
 def test_a_truncated_file_is_refused(arrays, tmp_path, share, refused):
     path = _save(tmp_path / "cut.npz", arrays)
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    refused(path, "no readable .npz")
+    refused(path, "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
@@ -56,8 +56,8 @@ def test_a_truncated_file_is_refused(arrays, tmp_path, share, refused):
         (Path.mkdir, "no data at .*name a .npz file"),
         (os.mkfifo, "no data at .*name a .npz file"),
         (lambda path: path.symlink_to(path), "no data at"),
-        (lambda path: path.write_bytes(b""), "no readable .npz"),
-        (lambda path: path.write_bytes(b"PK\x03\x04 nor this"), "no readable .npz"),
+        (lambda path: path.write_bytes(b""), "not a readable .npz"),
+        (lambda path: path.write_bytes(b"PK\x03\x04 nor this"), "not a readable .npz"),
     ],
     ids=["folder", "pipe", "loop", "empty", "no zip"],
 )
@@ -105,7 +105,7 @@ def test_a_pickled_object_is_never_opened(arrays, tmp_path, name, trap, refused)
 @pytest.mark.promise("data", "found")
 def test_a_file_that_is_a_pickle_is_never_opened(tmp_path, trap, refused):
     (tmp_path / "trap.npz").write_bytes(pickle.dumps(trap))
-    refused(tmp_path / "trap.npz", "no readable .npz")
+    refused(tmp_path / "trap.npz", "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
@@ -169,7 +169,7 @@ def refused_at_once(refused):
 def test_a_header_of_gigabytes_is_not_read(arrays, tmp_path, refused_at_once):
     path = _save(tmp_path / "bomb.npz", arrays)
     content = _header((9, 28, 28), length=2**32 - 1) + b" " * 80_000_000
-    refused_at_once(_replaced(path, "train_images", content), "no readable .npz")
+    refused_at_once(_replaced(path, "train_images", content), "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
@@ -178,7 +178,7 @@ def test_a_header_that_no_parser_stands_is_refused(arrays, tmp_path, depth, refu
     path = _save(tmp_path / "deep.npz", arrays)
     text = b"(" * depth + b"1" + b")" * depth + b"\n"
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
-    refused(_replaced(path, "train_images", content), "no readable .npz")
+    refused(_replaced(path, "train_images", content), "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
@@ -239,7 +239,7 @@ def test_a_changed_byte_of_any_array_is_found(arrays, tmp_path, save, refused, s
         changed = bytearray(sound)
         changed[member.header_offset + 60 + int(share * (member.compress_size - 20))] ^= 16
         path.write_bytes(changed)
-        refused(path, "no readable .npz")
+        refused(path, "not a readable .npz")
 
 
 @pytest.mark.promise("data", "survived")
