@@ -34,7 +34,8 @@ except ImportError:  # where they were before version 0.2
     from pneumo.recipes import RECIPES
 what, recipe = sys.argv[1], RECIPES[sys.argv[2]]
 if what == "epoch":
-    epoch = speed._epoch(speed._loop(speed._small(speed._data()), recipe))
+    load = getattr(speed, "_data", speed.data.load)
+    epoch = speed._epoch(speed._loop(speed._small(load()), recipe))
 for _ in sys.stdin:
     started = time.perf_counter()
     found = speed.peak_memory(recipe) if what == "memory" else epoch()
@@ -98,7 +99,7 @@ class Commits:
         return self._run(["bash", ".ci/run"], folder)
 
     def asked(self, what: str, recipe: str) -> float:
-        """The share of an `epoch` or of `memory`: the median over turns, after one for warmth."""
+        """The share of `memory`, or of an `epoch` in the median over turns, after one for warmth."""
         command = [sys.executable, "-c", _ASKED, what, recipe]
         pipe = subprocess.PIPE
         with ExitStack() as stack:
@@ -110,8 +111,9 @@ class Commits:
                 )
                 for folder in self.folders
             )  # fmt: skip
-            turns = [_answer(here) / _answer(there) for _ in range(TURNS + 1)]
-        return statistics.median(turns[1:])
+            count = 1 if what == "memory" else TURNS + 1
+            turns = [_answer(here) / _answer(there) for _ in range(count)]
+        return statistics.median(turns[1:] or turns)
 
     def _models(self, profile: str, folder: Path) -> float:
         # Without controls and ablations, which differ by commit; then no record is written, either.

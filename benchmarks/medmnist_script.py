@@ -1,4 +1,4 @@
-"""MedMNIST's own training script beside our loop: `nox -s bench -- --medmnist FOLDER`, where it was cloned."""
+"""MedMNIST's own training script beside our loop: `nox -s bench -- --medmnist FOLDER`, a clone of it."""
 
 import importlib
 import subprocess
