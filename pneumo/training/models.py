@@ -34,12 +34,12 @@ class SimpleCNN(nn.Module):
         self.features = nn.Sequential(
             *block(1, 32),  # (N, 32, 28, 28)
             nn.MaxPool2d(2),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
             *block(32, 64),  # (N, 64, 14, 14)
             nn.MaxPool2d(2),
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
             *block(64, 128),  # (N, 128, 7, 7)
-            nn.ReLU(inplace=True),
+            nn.ReLU(),
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout)
@@ -189,9 +189,6 @@ def _efficientnet_lite0(recipe: Recipe, outputs: int) -> Classifier:
         dropout_rate=recipe.dropout,
         num_classes=outputs,
     )
-    for layer in network.modules():
-        if isinstance(layer, nn.ReLU6):
-            layer.inplace = True  # or every map would be kept twice for the backward pass
     # Its sixteen blocks by the size of their maps: a new group where the side is halved.
     starts = (0, 1, 3, 5, 11, 16)
     blocks = [[f"_blocks.{number}" for number in range(*bounds)] for bounds in pairwise(starts)]
