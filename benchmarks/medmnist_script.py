@@ -51,6 +51,8 @@ def against_medmnist(dataset: Dataset, folder: Path) -> float:
             name: medmnist.PneumoniaMNIST(split=name, transform=shown, root=root)
             for name in small.splits
         }
+        for name, images in splits.items():  # which check that they are the whole set
+            images.info = images.info | {"n_samples": {name: len(images.imgs)}}
         judges = {name: medmnist.Evaluator(FLAG, name, root=root) for name in splits}
 
         def epoch() -> None:
