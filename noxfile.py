@@ -97,7 +97,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure speed and memory as ratios, and write bench.json (-- --only ID…, --output FILE)."""
+    """Measure speed and memory, and write bench.json (-- --only ID…, --output FILE, --against COMMIT)."""
     install(session, "pages", TRAIN)
     session.install("-e", ".[dask]")
     session.run("python", "-m", "benchmarks", *session.posargs)

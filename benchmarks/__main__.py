@@ -2,16 +2,38 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import chain
 
-from benchmarks import large, pages, speed, studies
+from benchmarks import against, large, medmnist_script, pages, speed, studies
+from pneumo.base import storage, streams
+from pneumo.base.errors import PneumoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure training, many images, studies elsewhere and rebuilds, as :func:`speed.main` does."""
-    with pages.Rebuilds() as rebuilds:
-        measured = pages.measurements(rebuilds), large.measurements(), studies.measurements()
-        return speed.main(arguments, [*chain(*measured)])
+    """Measure training, many images, studies elsewhere and rebuilds, or one commit against another."""
+    streams.forgive()
+    chosen = speed.options().parse_args(arguments)
+    try:
+        with storage.told(), ExitStack() as stack:
+            if chosen.against:
+                groups = [
+                    against.measurements(stack.enter_context(against.Commits(chosen.against)))
+                ]
+            else:
+                rebuilds = stack.enter_context(pages.Rebuilds())
+                groups = [
+                    speed.measurements(speed._small(speed._data())),
+                    pages.measurements(rebuilds),
+                    large.measurements(),
+                    studies.measurements(),
+                ]
+            if chosen.medmnist:
+                groups.append(medmnist_script.measurements(chosen.medmnist))
+            return speed.main(chosen, chain(*groups))
+    except PneumoError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

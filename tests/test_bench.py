@@ -1,10 +1,13 @@
 """The benchmarks: each measures on few images, says whether its goal is met, and keeps its row in a file."""
 
 import json
+import subprocess
 
 import pytest
 
 from benchmarks import large, speed
+from benchmarks.__main__ import main
+from benchmarks.against import Commits
 from benchmarks.speed import Row
 from pneumo.base import paths
 from pneumo.pages.tables import TABLES
@@ -62,11 +65,28 @@ def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
 def test_the_command_measures_and_writes_and_knows_no_other_name(small, tmp_path, capsys):
     output = tmp_path / "bench.json"
     goal = next(one.goal for one in speed.measurements(small) if one.id == "prediction")
-    status = speed.main(["--only", "prediction", "--output", str(output)])
+    status = main(["--only", "prediction", "--output", str(output)])
     (row,) = json.loads(output.read_text())["rows"]
     assert (row["id"], row["goal"], row["ok"]) == ("prediction", goal, status == 0)
-    assert speed.main(["--only", "warp", "--output", str(output)]) == 1
+    assert main(["--only", "warp", "--output", str(output)]) == 1
     assert "nothing is called 'warp'; there are: throughput" in capsys.readouterr().err
+
+
+def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path):
+    def git(*arguments):
+        who = ("-c", "user.name=n", "-c", "user.email=e")
+        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
+
+    git("init")
+    for number in (4, 1):
+        (tmp_path / "number").write_text(str(number))
+        git("add", ".")
+        git("commit", "-m", "a number")
+    (tmp_path / "number").write_text("not committed")
+    with Commits("HEAD~1", tmp_path) as commits:
+        assert commits.share(lambda folder: int((folder / "number").read_text())) == 1 / 4
+    with pytest.raises(speed.BenchError, match="HEAD~9"):
+        Commits("HEAD~9", tmp_path)
 
 
 def test_the_report_shows_the_speeds_that_the_reference_keeps(record, tmp_path, monkeypatch):

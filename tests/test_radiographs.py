@@ -97,6 +97,16 @@ def lut(entries, first, bits, **data):
     return [table]
 
 
+def group(**macros):
+    """A functional group of an enhanced DICOM object, from the fields of its macros."""
+    found = Dataset()
+    for name, fields in macros.items():
+        setattr(found, name, [Dataset()])
+        for field, value in fields.items():
+            setattr(found[name][0], field, value)
+    return found
+
+
 def tiff(levels, order="<", bits=None, **tags):
     """The bytes of an uncompressed grey TIFF; `bits` of them packed, if they are given."""
     pixels = levels.astype(levels.dtype.newbyteorder(order)).tobytes()
@@ -313,6 +323,26 @@ def test_a_transparent_grey_is_black_at_any_depth(film, put):
     assert deep.warnings == flat.warnings == ("transparent pixels: they are taken for black",)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits_is_black(bits, film, put):
+    film[:140] = 255
+    levels = film >> (8 - bits)
+    rows = np.packbits(levels[..., None] >> np.arange(bits)[::-1] & 1, axis=None).reshape(280, -1)
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 280, 280, bits, 0, 0, 0, 0),
+        b"tRNS": struct.pack(">H", 2**bits - 1),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows)),
+        b"IEND": b"",
+    }
+    content = b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    )
+    found = radiographs.read(put(b"\x89PNG\r\n\x1a\n" + content))
+    assert not found.image[:8].any()
+    assert "transparent pixels: they are taken for black" in found.warnings
+
+
 @pytest.mark.parametrize("bits", [12, 14])
 @pytest.mark.parametrize("kind", ["PNG", "DICOM"])
 def test_fewer_bits_than_the_file_states_are_not_stretched_but_said(bits, kind, film, put):
@@ -403,6 +433,23 @@ def frames(film):
         "pixels twice as wide": (dicom(film[:, ::2].copy(), ImagerPixelSpacing=[0.2, 0.4]), film),
         "empty rescaling": (
             dicom(deep, RescaleSlope=None, RescaleIntercept=None, **window, **stored),
+            film,
+        ),
+        "window and rescaling in groups of an enhanced object": (
+            dicom(
+                inverse,
+                NumberOfFrames=1,
+                SharedFunctionalGroupsSequence=[group(FrameVOILUTSequence=window)],
+                PerFrameFunctionalGroupsSequence=[
+                    group(
+                        PixelValueTransformationSequence={
+                            "RescaleSlope": -1,
+                            "RescaleIntercept": 4095,
+                        }
+                    )
+                ],
+                **stored,
+            ),
             film,
         ),
         "empty VOI LUT Function": (dicom(deep, VOILUTFunction="", **window, **stored), film),
@@ -530,6 +577,7 @@ def coded(meaning):
             {"PatientOrientation": ["A", "F"]},
             "its rows run to A, its columns to F: a frontal film's to L and F",
         ),
+        ({"ShutterShape": "CIRCULAR"}, "its shutter (CIRCULAR) is not applied"),
         ({"PixelSpacing": [0, 0]}, "its PixelSpacing is no pair of positive numbers"),
     ],
     ids=str,

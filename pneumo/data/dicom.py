@@ -103,6 +103,12 @@ def _read(stream: BinaryIO, start: int) -> Any:
     dataset = read_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian)
     dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
     dataset.file_meta = meta
+    # Enhanced objects have windows, rescaling and spacing in groups, those of all frames first.
+    for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in (dataset.get(name) or ())[:1]:
+            for element in group:
+                if element.VR == "SQ" and element.value:
+                    dataset.update(element.value[0])
     return dataset
 
 
@@ -218,6 +224,8 @@ def _compare(dataset: Any, about: Description, warn: Warn) -> None:
         warn(f"its DICOM modality is {modality}: no {about.kind}")
     if _text(dataset, "PresentationIntentType") == "FOR PROCESSING":
         warn("raw detector values, not meant to be looked at")
+    if shutter := _text(dataset, "ShutterShape"):
+        warn(f"its shutter ({shutter}) is not applied: what lies behind it is shown")
     if about.name != PNEUMONIA.name:
         return
     for name, expected in _EXPECTED:

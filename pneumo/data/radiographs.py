@@ -219,6 +219,7 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
     if across > SQUARE * down > 0 or down > SQUARE * across > 0:
         warn("its resolution differs across and down: its pixels are taken for square")
     tags: Any = getattr(image, "tag_v2", {})
+    raw = next((tile.args for tile in getattr(image, "tile", ())), None)  # "L;4" for 4 grey bits
     is_signed = tags.get(_SAMPLE_FORMAT, (1,))[0] == 2
     bits, is_png = tags.get(_BITS, (16,))[0], image.format == "PNG"
     image = ImageOps.exif_transpose(image)
@@ -237,6 +238,8 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
         "expected whole numbers of 8 or 16 bits, found floating-point numbers: save it as grey PNG"
     )
     require(image.mode != "F", words)
+    if raw in ("L;2", "L;4") and "transparency" in image.info:
+        image.info["transparency"] *= 85 if raw == "L;2" else 17  # as Pillow scales the levels
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         if np.asarray(layer)[..., 3].min() < 255:

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -241,12 +242,15 @@ def versions() -> dict[str, str]:
 def hardware(device: torch.device) -> dict[str, Any]:
     """Describe the hardware without the name of the machine."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    # The library whose convolutions a CPU runs; its version is no package's.
+    kernels = re.search(r"MKL-DNN v([\d.]+)", torch.__config__.show())
     return {
         "device": device.type,
         "name": name,
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "system": platform.system(),
+        **({"onednn": kernels[1]} if kernels else {}),
     }
 
 

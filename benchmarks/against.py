@@ -1,0 +1,178 @@
+"""The commit that is checked out beside another one: `nox -s bench -- --against COMMIT`.
+
+Both are laid out afresh and take turns, in the environment that this runs in. A row is what the one takes as
+a share of what the other takes.
+"""
+
+import io
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed import CNN, LITE, RESNET, TURNS, BenchError, Measurement
+from pneumo.training.recipes import RECIPES, find_profile
+
+ROOT = Path(__file__).resolve().parents[1]
+# Answers each line with the seconds of an epoch, or the GiB of a training.
+_ASKED = """
+import sys, time
+try:
+    from benchmarks import speed
+    from pneumo.training.recipes import RECIPES
+except ImportError:  # where they were before version 0.2
+    from pneumo import bench as speed
+    from pneumo.recipes import RECIPES
+what, recipe = sys.argv[1], RECIPES[sys.argv[2]]
+if what == "epoch":
+    load = getattr(speed, "_data", speed.data.load)
+    epoch = speed._epoch(speed._loop(speed._small(load()), recipe))
+for _ in sys.stdin:
+    started = time.perf_counter()
+    found = speed.peak_memory(recipe) if what == "memory" else epoch()
+    print(found or time.perf_counter() - started, flush=True)
+"""
+
+
+class Commits:
+    """Two commits in folders of their own; a context, at whose end the folders are gone.
+
+    Args:
+        other: names the commit that HEAD is held against.
+        repository: theirs.
+    """
+
+    def __init__(self, other: str, repository: Path = ROOT) -> None:
+        self._stack, self._repository = ExitStack(), repository
+        self.other = self._git("rev-parse", "--short", other).decode().strip()
+
+    def __enter__(self) -> "Commits":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def folders(self) -> tuple[Path, Path]:
+        """Of HEAD and of the other."""
+        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
+        folders = Path(name) / "this", Path(name) / "other"
+        for commit, folder in zip(("HEAD", self.other), folders, strict=True):
+            with tarfile.open(fileobj=io.BytesIO(self._git("archive", commit))) as files:
+                files.extractall(folder, filter="data")
+        return folders
+
+    def share(self, measure: Callable[[Path], float]) -> float:
+        """What HEAD's folder takes as a share of what the other takes, measured once each."""
+        here, there = self.folders
+        return measure(here) / measure(there)
+
+    def study(self, profile: str, folder: Path) -> float:
+        """Seconds of all models of a profile with nothing trained before."""
+        shutil.rmtree(folder / ".pneumo", ignore_errors=True)
+        return self._models(profile, folder)
+
+    def probes(self, profile: str, folder: Path) -> float:
+        """Seconds of what is asked of all models of a profile after their training."""
+        if not (folder / ".pneumo" / "runs").is_dir():
+            self._models(profile, folder)
+        shutil.rmtree(folder / ".pneumo" / "probes", ignore_errors=True)
+        return self._models(profile, folder)
+
+    def session(self, name: str, folder: Path) -> float:
+        """Seconds of a session of nox, its environment made before."""
+        command = ["nox", "-s", name]
+        self._run([*command, "--install-only"], folder)
+        return self._run(command, folder)
+
+    def checks(self, folder: Path) -> float:
+        """Seconds of everything that must hold before a change lands, in a fresh clone."""
+        return self._run(["bash", ".ci/run"], folder)
+
+    def asked(self, what: str, recipe: str) -> float:
+        """The share of `memory`, or of an `epoch` in the median over turns, after one for warmth."""
+        command = [sys.executable, "-c", _ASKED, what, recipe]
+        pipe = subprocess.PIPE
+        with ExitStack() as stack:
+            here, there = (
+                stack.enter_context(
+                    subprocess.Popen(
+                        command, cwd=folder, env=_environment(folder), stdin=pipe, stdout=pipe, text=True
+                    )
+                )
+                for folder in self.folders
+            )  # fmt: skip
+            count = 1 if what == "memory" else TURNS + 1
+            turns = [_answer(here) / _answer(there) for _ in range(count)]
+        return statistics.median(turns[1:] or turns)
+
+    def _models(self, profile: str, folder: Path) -> float:
+        # Without controls and ablations, which differ by commit; then no record is written, either.
+        names = find_profile(profile).recipes
+        command = [sys.executable, "-m", "pneumo", "study", "--profile", profile, "--only", *names]
+        return self._run(command, folder)
+
+    def _run(self, command: list[str], folder: Path) -> float:
+        started = time.perf_counter()
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
+        )  # fmt: skip
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
+            raise BenchError(f"{' '.join(command[:3])} ended with {done.returncode}: {said[-1]}")
+        return time.perf_counter() - started
+
+    def _git(self, *arguments: str) -> bytes:
+        command = ["git", "-C", str(self._repository), *arguments]
+        done = subprocess.run(command, capture_output=True, check=False)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()
+            raise BenchError(f"git {arguments[0]} knows no {arguments[-1]}: {said}")
+        return done.stdout
+
+
+def measurements(commits: Commits) -> Iterator[Measurement]:
+    """What can be measured of two commits, in the table's order."""
+    share, asked = commits.share, commits.asked
+    rows: list[tuple[str, str, str, Callable[[], float]]] = [
+        (f"{what}-{name}", f"{RECIPES[name].title}: {words}", "≤ 1", partial(asked, what, name))
+        for what, words in (("epoch", "time of an epoch"), ("memory", "peak memory of a training"))
+        for name in (CNN, RESNET, LITE)
+    ]
+    for profile, goal in (("smoke", "≤ 1"), ("standard", "≤ 0.60")):
+        words = f"time of all models of the profile {profile}, nothing trained before"
+        rows.append(
+            (f"study-{profile}", words, goal, partial(share, partial(commits.study, profile)))
+        )
+    probes = partial(commits.probes, "standard")
+    rows += [
+        ("probes", "time of all probes of the profile standard", "≤ 0.5", partial(share, probes)),
+        ("tests", "time of `nox -s tests`", "≤ 0.25", partial(share, partial(commits.session, "tests"))),
+        ("checks", "time of all checks in a fresh clone", "≤ 0.45", partial(share, commits.checks)),
+    ]  # fmt: skip
+    for name, words, goal, measure in rows:
+        what = f"{words}, as a share of commit {commits.other}'s"
+        yield Measurement(f"against-{name}", what, "×", goal, measure)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """With the packages of a folder before those that are installed, and its own run store."""
+    return os.environ | {"PYTHONPATH": str(folder), "PNEUMO_HOME": str(folder / ".pneumo")}
+
+
+def _answer(process: Any) -> float:
+    try:
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
+    except (OSError, ValueError):
+        raise BenchError(f"an epoch or a training failed in {process.args!r:.60}") from None
