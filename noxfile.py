@@ -220,7 +220,8 @@ def run_tests(session: nox.Session, *options: str) -> None:
     for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
         session.env[name] = None
     workers = str(min(4, os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, "--dist", "loadfile", *options, *session.posargs)
+    shared_out = ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run("pytest", *shared_out, *options, *session.posargs)
 
 
 def report_options(session: nox.Session) -> argparse.Namespace:

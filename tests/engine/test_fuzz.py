@@ -212,7 +212,7 @@ UNSAFE = settings(
 
 
 @pytest.mark.promise("pages", "found")
-@settings(UNSAFE, max_examples=25)
+@settings(UNSAFE, max_examples=10)
 @given(page=pages(), outputs=OUTPUTS)
 # What has brought the engine down.
 @example(page="# One\n\nIt is `{python} Markdown(1)`.\n", outputs=[DISPLAYED])
