@@ -136,7 +136,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def promises(session: nox.Session) -> None:
-    """Test every guarantee and count injected faults (options of pytest)."""
+    """Test every guarantee and count fault scenarios (options of pytest)."""
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 

@@ -229,7 +229,7 @@ UNSAFE = settings(
     page="# One\n\n## Fig trees\n\n<table><caption><ul><li>a</li></ul></caption></table>\n",
     outputs=[],
 )
-def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs, faults):
+def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs):
     renders_or_refuses(book, page, outputs)
 
 

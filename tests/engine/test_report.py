@@ -188,12 +188,11 @@ def test_the_search_finds_every_page(report):
 
 
 @pytest.mark.promise("hostile", "survived")
-def test_nothing_that_is_published_knows_whose_machine_it_was_made_on(report, shared, faults):
+def test_nothing_that_is_published_knows_whose_machine_it_was_made_on(report, shared):
     folders = [str(shared), str(paths.root()), sys.prefix, f"{Path.home()}{os.sep}"]
     secrets = {text.encode() for text in ("quokka", *folders)}
     if len(socket.gethostname()) > 6:  # what is shorter stands in any picture by chance
         secrets.add(socket.gethostname().encode())
-    faults(len(SECRETS) + len(secrets))
     for path in sorted(report.rglob("*")):
         for content in _readable(path) if path.is_file() else ():
             for secret in secrets:
