@@ -81,7 +81,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
     expected, end = undisturbed
     deaths, finished = 0, 0
     home = tmp_path / "0"
-    for how in storm(moments(end, expected), 8):
+    for how in storm(moments(end, expected), 5):
         (found,) = apart(Job(tiny.make, (home,), **how))
         assert found.killed or (found.status, found.err) == (0, ""), found
         assert_nothing_is_half_there(home)
