@@ -219,7 +219,8 @@ def run_tests(session: nox.Session, *options: str) -> None:
     # Tests must not depend on the data or the run store of the user.
     for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
         session.env[name] = None
-    workers = str(min(4, (os.cpu_count() or 1) + 1))  # many tests wait for processes, which are idle
+    # One worker more than there are cores: many tests wait for other processes.
+    workers = str(min(4, (os.cpu_count() or 1) + 1))
     shared_out = ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder")
     session.run("pytest", *shared_out, *options, *session.posargs)
 
