@@ -136,7 +136,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def promises(session: nox.Session) -> None:
-    """Test every guarantee and count injected faults (options of pytest)."""
+    """Test every guarantee and count fault scenarios (options of pytest)."""
     install(session, "tests", TRAIN)
     run_tests(session, "-m", "promise", "--promises=report/reference/promises.json")
 
@@ -219,8 +219,10 @@ def run_tests(session: nox.Session, *options: str) -> None:
     # Tests must not depend on the data or the run store of the user.
     for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
         session.env[name] = None
-    workers = str(min(4, os.cpu_count() or 1))
-    session.run("pytest", "-n", workers, "--dist", "loadfile", *options, *session.posargs)
+    # One worker more than there are cores: many tests wait for other processes.
+    workers = str(min(4, (os.cpu_count() or 1) + 1))
+    shared_out = ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run("pytest", *shared_out, *options, *session.posargs)
 
 
 def report_options(session: nox.Session) -> argparse.Namespace:

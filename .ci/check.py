@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -241,12 +242,18 @@ def check_reference(site, phantom):
         yield "reference.html sets the phantom's numbers beside the reference's"
 
 
+@cache
+def read_pdf(path):
+    """The text of each page of a PDF."""
+    return [page.extract_text() for page in PdfReader(path).pages]
+
+
 def check_pdf(site, phantom):
     path = site / "report.pdf"
     if not path.is_file():
         yield "report.pdf is missing"
         return
-    pages = [page.extract_text() for page in PdfReader(path).pages]
+    pages = read_pdf(path)
     text = "\n".join(pages)
     flat = " ".join(text.split())
     if len(pages) < 8:

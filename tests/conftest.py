@@ -42,8 +42,25 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tests")
 
+# The files that take longest begin first, so that no worker is left with one at the end; those behind the
+# first need no study, which the first has made by then.
+LONGEST = (
+    "engine/test_report.py",
+    "test_cluster.py",
+    "test_same.py",
+    "engine/test_faults.py",
+    "engine/test_fuzz.py",
+    "test_distributed.py",
+)
 Cases = tuple[Sequence[int], Sequence[float]]
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,6 @@ PROFILE = Profile(
     ablations=("simple-cnn-held-out", "simple-cnn-held-out-flips"),
     epochs_share=0.01,
     train_images=64,
-    probed_images=24,
+    probed_images=12,
     purpose="the tests' own",
 )

@@ -1,8 +1,7 @@
-"""Counts what becomes of the faults by which tests try to break a promise: a plugin of pytest.
+"""Counts the scenarios in which tests try to break a promise: a plugin of pytest.
 
-A test names its promise and what should become of the fault: ``@pytest.mark.promise("data", "found")``. It
-counts for one fault, or for as many as it gives the fixture ``faults`` or draws from ``storm``. What fails
-was tried, and no more.
+A test names its promise and what should become of the fault: ``@pytest.mark.promise("data", "found")``. Each
+case of it counts once, however many bytes it flips. What fails was tried, and no more.
 """
 
 from collections import Counter
@@ -29,10 +28,9 @@ class _Counter:
             return
         for key, value in report.user_properties:
             if key == "promise":
-                name, outcome, count = value
-                self.counts[name]["tried"] += count
-                if report.passed:
-                    self.counts[name][outcome] += count
+                name, outcome = value
+                self.counts[name]["tried"] += 1
+                self.counts[name][outcome] += report.passed
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if not hasattr(session.config, "workerinput"):
@@ -44,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--promises",
         type=Path,
         metavar="FILE",
-        help="count faults by promise, and write them there",
+        help="count scenarios by promise, and write them there",
     )
 
 
@@ -66,38 +64,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def faults(request: pytest.FixtureRequest) -> Callable[[int], None]:
-    """Says how many faults the test tries, where that is not one."""
-
-    def tried(count: int) -> None:
-        request.node.stash[_TRIED] = count
-
-    return tried
-
-
-@pytest.fixture
 def storm(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
-    """Gives the faults that a test tries, and counts them: with --promises all, elsewhere a few."""
+    """Gives the faults that a test tries: with --promises all, elsewhere a few spread over them."""
 
     def drawn(cases: Iterable[Any], few: int = 4) -> list[Any]:
         chosen = list(cases)
         if not request.config.getoption("--promises"):
             chosen = chosen[:: -(-len(chosen) // few)]
-        request.node.stash[_TRIED] = request.node.stash.get(_TRIED, 0) + len(chosen)
         return chosen
 
     return drawn
 
 
-_TRIED = pytest.StashKey[int]()
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Hands the test's counts to its report, which travels to where they are added up."""
+    """Hands the test's promises to its report, which travels to where they are added up."""
     try:
         return (yield)
     finally:
         for mark in item.iter_markers("promise"):
-            name, outcome = mark.args
-            item.user_properties.append(("promise", (name, outcome, item.stash.get(_TRIED, 1))))
+            item.user_properties.append(("promise", mark.args))

@@ -1,6 +1,5 @@
 """What each choice is worth: differences with intervals, and whether a split foretells the test set."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record import Estimate as Interval
-from pneumo.record.plain import from_plain, to_plain
+from pneumo.record.plain import to_plain
 from pneumo.statistics import clusters, influence, metrics
 
 
@@ -53,11 +52,6 @@ def test_a_studys_rows_are_the_differences_of_its_runs(study):
         assert flips.difference[split].low < flips.difference[split].value
     assert flips.seeds == 2
     assert flips.epochs == 1
-
-
-def test_rows_are_the_same_after_writing_and_reading(study):
-    found = ablation.rows(study)
-    assert from_plain(tuple[Row, ...], json.loads(json.dumps(to_plain(found)))) == tuple(found)
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,6 @@ def test_an_output_that_nobody_reads_on_ends_without_a_word(here):
     assert (result.returncode, result.stderr) == (141, b"")
 
 
-def test_data_reports_the_source_the_counts_and_the_audit(capsys, phantom):
-    assert main(["data", "--data", "phantom"]) == 0
-    said = capsys.readouterr().out
-    assert phantom.fingerprint in said
-    for counts in phantom.counts().values():
-        assert f"{counts['normal']:>8,}{counts['pneumonia']:>11,}" in said
-    assert "are in both train and test" in said
-    assert said.rstrip().endswith("synthetic phantom, not medical data")
-
-
 @pytest.mark.parametrize(
     ("command", "said"),
     [

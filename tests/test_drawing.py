@@ -19,16 +19,24 @@ ELSEWHERE = re.compile("external|size|framing-mend|reference")
 PICTURE = re.compile(r'data:image/png;base64,([^"]+)')
 
 
+DRAWN = [one for one in FIGURES if not ELSEWHERE.search(one)]
+
+
 @pytest.fixture(scope="module")
-def drawings(record):
-    """Every figure of the record as SVG, by its anchor."""
-    drawn = [one for one in FIGURES if not ELSEWHERE.search(one)]
-    return {anchor: drawing.draw(FIGURES[anchor](record).canvas) for anchor in drawn}
+def figures(record):
+    """Every figure of the record, by its anchor."""
+    return {anchor: FIGURES[anchor](record) for anchor in DRAWN}
 
 
-@pytest.mark.parametrize("anchor", [one for one in FIGURES if not ELSEWHERE.search(one)])
-def test_a_figure_needs_no_images_and_states_numbers(anchor, record, unseen):
-    shown, without = FIGURES[anchor](record), FIGURES[anchor](unseen)
+@pytest.fixture(scope="module")
+def drawings(figures):
+    """The same as SVG."""
+    return {anchor: drawing.draw(shown.canvas) for anchor, shown in figures.items()}
+
+
+@pytest.mark.parametrize("anchor", DRAWN)
+def test_a_figure_needs_no_images_and_states_numbers(anchor, figures, record, unseen):
+    shown, without = figures[anchor], FIGURES[anchor](unseen)
     without.canvas.draw_without_rendering()
     assert shown.caption == without.caption
     assert not {"nan", "None", "|"} & set(f"{shown.caption} {shown.alt}".split())

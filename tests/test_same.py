@@ -202,12 +202,11 @@ def _timeless(path):
 
 @pytest.mark.slow
 @pytest.mark.promise("same", "survived")
-def test_bits_do_not_hang_on_what_surrounds_a_process(surrounded, with_comma, faults):
+def test_bits_do_not_hang_on_what_surrounds_a_process(surrounded, with_comma):
     def make(*changes):
         return dict(_contents(surrounded(changes)))
 
     changes = [name for name in CHANGES if name != "numbers" or with_comma is not None]
-    faults(1 + len(changes))  # a process of its own is a change, too
     expected, found = make(), make(*changes)
     assert {Path(name).suffix for name in expected} >= {".html", ".svg", ".npz", ".csv", ".json"}
     different = {name for name in {*expected, *found} if expected.get(name) != found.get(name)}
@@ -226,11 +225,8 @@ def threads():
 
 @pytest.mark.slow
 @pytest.mark.promise("same", "survived")
-def test_another_count_of_threads_moves_logits_no_further_than_is_said(
-    phantom, tmp_path, threads, faults
-):
+def test_another_count_of_threads_moves_logits_no_further_than_is_said(phantom, tmp_path, threads):
     recipe = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
-    faults(2)
     trained, asked = [], []
     for count in (1, 2):
         threads(count)

@@ -20,7 +20,7 @@ from pneumo.study.study import StudyError, load, run
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
 
-ALONE = Profile("alone", ("simple-cnn",), seeds=(0,), epochs_share=0.01, train_images=64)
+ALONE = Profile("alone", ("simple-cnn",), (0,), epochs_share=0.01, train_images=64, probed_images=8)
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_a_model_is_found_by_name_and_an_unknown_one_is_not(study):
 def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_taken_for_it(
     tmp_path, monkeypatch
 ):
-    tiny = replace(ALONE, name="tests", probed_images=8)
+    tiny = replace(ALONE, name="tests")
     monkeypatch.setitem(recipes.PROFILES, tiny.name, tiny)
     chosen = {"dataset": "breastmnist", "size": 64, "home": tmp_path}
     done = study_module.run(tiny.name, "phantom", **chosen)

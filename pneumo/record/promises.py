@@ -1,6 +1,6 @@
-"""Guarantees of the software, and how many injected faults each one survived.
+"""Guarantees of the software, and in how many scenarios tests tried to break each one.
 
-This module defines the guarantees; ``nox -s promises`` counts the faults, and the report shows the table.
+This module defines the guarantees; ``nox -s promises`` counts the scenarios, and the report shows the table.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 from pneumo.base import checksums, paths
 from pneumo.base.errors import PneumoError
 
-SCHEMA = 2
+SCHEMA = 3
 FILE = "promises.json"
 # Outcomes of a fault: nothing finished is damaged, or one sentence reports it.
 OUTCOMES = ("survived", "found")
@@ -89,7 +89,7 @@ PROMISES = (
 
 @dataclass(frozen=True)
 class Kept:
-    """A guarantee, with the outcomes of the faults that tests injected."""
+    """A guarantee, with the outcomes of the scenarios in which tests injected faults."""
 
     promise: Promise
     tried: int
@@ -98,7 +98,7 @@ class Kept:
 
     @property
     def broken(self) -> int:
-        """Faults that were neither survived nor reported."""
+        """Scenarios whose fault was neither survived nor reported."""
         return self.tried - self.survived - self.found
 
 

@@ -139,20 +139,17 @@ def processes(home: Path) -> list[int]:
 
 
 @pytest.mark.promise("together", "survived")
-def test_two_builds_of_one_site_at_once_give_one_whole_site(
-    build, write, tmp_path, temporary, faults
-):
+def test_two_builds_of_one_site_at_once_give_one_whole_site(build, write, tmp_path, temporary):
     write(one=CELL.format(words="New words.", code="print(6 * 6)"), two=PROSE)
     ends = build({}, {})
     assert [end.status for end in ends] == [0, 0], ends
     build(output=tmp_path / "undisturbed")
     assert content(tmp_path / "place" / "site") == content(tmp_path / "undisturbed")
     assert_no_litter(tmp_path, temporary)
-    faults(2)
 
 
 @pytest.mark.promise("full", "found")
-def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path, faults):
+def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path):
     rooms, tried = (4_096, 12_288, 24_576, 36_864), 0
     disk = tmp_path / "disk"
     project = write(two=PROSE)
@@ -177,7 +174,6 @@ def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path, f
         assert end.status == 0, end.err
         assert "New words." in (disk / "site" / "two.html").read_text(encoding="utf-8")
     assert tried > 1
-    faults(tried)
 
 
 @pytest.mark.promise("full", "found")

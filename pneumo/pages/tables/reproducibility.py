@@ -50,7 +50,7 @@ def guarantees(_: Record) -> Table:
     return table(
         "guarantee | tried > | survived > | found > | what it says",
         rows,
-        "What the software guarantees, and the faults by which its tests tried to break that.",
+        "What the software guarantees, and the scenarios in which its tests tried to break that.",
     )
 
 
