@@ -158,7 +158,8 @@ def contested(record: Record) -> Shown:
     about, found = record.about, record.answer("mistakes", Mistakes)
     titles = [f"{called:.0f} of {found.runs}" for called in numbers["called positive"]]
     caption = (
-        "The test cases that the runs are most evenly split over, at most sixteen: above each, how many runs "
+        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. Those "
+        "that the runs are most evenly split over, at most sixteen: above each, how many runs "
         f"call it {about.positive}, in the colour of its label (blue {about.negative}, red "
         f"{about.positive})."
     )

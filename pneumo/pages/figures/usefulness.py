@@ -54,9 +54,12 @@ def reliability(record: Record) -> Shown:
         if len(record.profile.seeds) > 1
         else ""
     )
+    answer = record.answer("calibration", Calibration)
     caption = (
+        f"{record.best.title}, as the network gives it, expects {percent(answer.as_given.predicted)} "
+        f"{about.finding} where {percent(answer.observed)} is observed. "
         f"Reliability on the test set, a panel a model: the observed share of {about.finding} against "
-        f"the mean probability in {record.answer('calibration', Calibration).bins} bins of equally many "
+        f"the mean probability in {answer.bins} bins of equally many "
         "cases, hollow as the network gives it, filled after temperature scaling on validation, with "
         f"Wilson's 95 % intervals over {record.units}. Probabilities of points "
         f"below the diagonal are too high. {others}"
