@@ -40,11 +40,12 @@ ANCHORS = {
     "ablation": ["fig-ablations", "sec-ablation-agreement"],
     "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-attention"],
     "cases": ["fig-divided", "case-explorer", "case-data", "case-sheets"],
-    "reproducibility": ["tbl-runs", "tbl-claims", "tbl-promises"],
+    "reproducibility": ["tbl-claims", "tbl-promises"],
     "reference": ["fig-reference", "sec-reference-difference"],
     "guidelines": ["tbl-tripod", "tbl-tripod-abstract", "tbl-stard", "tbl-claim", "tbl-probast"],
     "model-card": ["sec-data-sheet"],
     "how": ["sec-how"],
+    "runs": ["tbl-runs", "tbl-versions", "tbl-weights"],
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}

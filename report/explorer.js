@@ -362,7 +362,7 @@ function caseExplorer(root) {
     const box = element("input", { type: "checkbox", value: group, checked: "" });
     const count = element("span", { class: "explorer-value" });
     box.addEventListener("change", choose);
-    find("groups").append(element("label", { class: wrong(group) ? "wrong" : "right" }, box, ` ${group}s `, count));
+    find("groups").append(element("label", { class: wrong(group) ? "wrong" : "right" }, box, ` ${marked(group)}s `, count));
     return { group, box, count };
   });
   model.addEventListener("change", choose);
@@ -414,7 +414,7 @@ function caseExplorer(root) {
       frame,
       element("span", {}, `#${place}`),
       element("span", { class: "explorer-value" }, fixed(state.model.probabilities[place])),
-      element("span", { class: "case-group" }, group),
+      element("span", { class: "case-group" }, marked(group)),
     ));
   }
 
@@ -432,6 +432,7 @@ function caseExplorer(root) {
 }
 
 const wrong = (group) => group.startsWith("false");
+const marked = (group) => `${wrong(group) ? "✗" : "✓"} ${group}`;
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** The dialog of one case: its image, and each model's probability, call and map; gives what opens it. */

@@ -120,7 +120,7 @@ def test_the_comparison_holds_every_model_and_baseline_at_one_half(study, record
         shown = [cell.rstrip("†‡") for cell in row[2:]]
         assert shown == [numbers.number(mean[name]) for name in metrics.NAMES]
         for cell, name in zip(next(rows)[2:], metrics.NAMES, strict=True):
-            if not math.isnan(mean[name]):
+            if not math.isnan(mean[name]) and cell != "–":
                 low, high = (float(end) for end in cell.split("–"))
                 assert low - 0.006 <= mean[name] <= high + 0.006
     together = ensemble.combine(study)
@@ -147,12 +147,10 @@ def test_a_mark_says_that_a_model_differs_from_the_best_one(black, write_run):
         run = write_run(RECIPES[name], strong if test is strong else weak, test)
         models.append(Model(RECIPES[name], 1, (run,)))
     study = Study(Profile("made", (), (0,)), black(strong, strong), tuple(models))
-    assert evaluation.differing(study) == {
-        ("resnet18-scratch", "auc"): True,
-        ("resnet18-scratch", "accuracy"): True,
-        ("resnet18-imagenet", "auc"): False,
-        ("resnet18-imagenet", "accuracy"): False,
-    }
+    expected = {"resnet18-scratch": True, "resnet18-imagenet": False, "majority": True}
+    found = evaluation.differing(study)
+    for name, differs in expected.items():
+        assert [found[name, metric] for metric in ("auc", "accuracy")] == [differs] * 2, name
 
 
 def test_a_model_that_differs_is_marked_in_the_table(record):
@@ -194,8 +192,8 @@ def test_operating_points_count_every_test_case_once(study, record, phantom):
         counts = dict(zip(made.columns, row, strict=True))
         cases = [int(counts[name].replace(",", "")) for name in ("TP", "FN", "FP", "TN")]
         assert sum(cases) == len(phantom.test.labels)
-        assert counts["sensitivity"].startswith(f"{cases[0] / (cases[0] + cases[1]):.2f} (")
-        assert counts["specificity"].startswith(f"{cases[3] / (cases[2] + cases[3]):.2f} (")
+        assert counts["sensitivity"].startswith(f"{cases[0] / (cases[0] + cases[1]):.3f} (")
+        assert counts["specificity"].startswith(f"{cases[3] / (cases[2] + cases[3]):.3f} (")
 
 
 def test_predictive_values_are_those_of_the_counts(study, record):
@@ -203,8 +201,8 @@ def test_predictive_values_are_those_of_the_counts(study, record):
     for place, model in enumerate(ensemble.compared(study)):
         counts = model.confusion(YOUDEN)
         row = dict(zip(made.columns, made.rows[len(RULES) * place + 1], strict=True))
-        assert row["PPV"].startswith(numbers.number(counts.precision, 2))
-        assert row["NPV"].startswith(numbers.number(counts.negative_predictive_value, 2))
+        assert row["PPV"].startswith(numbers.number(counts.precision))
+        assert row["NPV"].startswith(numbers.number(counts.negative_predictive_value))
 
 
 def test_validation_and_test_are_set_side_by_side_at_one_threshold(study, record):
@@ -253,17 +251,10 @@ def test_one_seed_is_not_spoken_of_as_several(record):
     assert "cannot disagree with itself" in fragments.render(alone, "flips")
 
 
-@pytest.mark.parametrize(
-    ("verdict", "said"),
-    [
-        ("supported", "beats ResNet18 from random weights beyond chance"),
-        ("refuted", "does worse than ResNet18 from random weights"),
-        ("inconclusive", "cannot decide"),
-    ],
-)
-def test_the_abstract_follows_the_verdict_on_transfer(verdict, said, record):
-    changed = with_claim(record, "resnet18-tiny-imagenet-beats-scratch", verdict=verdict)
-    assert said in fragments.render(changed, "abstract")
+def test_the_abstract_says_what_was_found_of_transfer(record):
+    told = "Pretraining moves it by a hair."
+    changed = with_claim(record, "resnet18-tiny-imagenet-beats-scratch", finding=told)
+    assert told in fragments.render(changed, "abstract")
     without = [c for c in record.results["claims"] if not c["id"].endswith("-beats-scratch")]
     alone = replace(record, results={**record.results, "claims": without})
     assert "could be compared" in fragments.render(alone, "abstract")

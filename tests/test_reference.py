@@ -184,7 +184,7 @@ def test_the_words_on_agreement_follow_the_comparison(record, real, kept):
     values = {"kept": kept, "same": False, "compared": other, "shared": 3}
     text = fragments.render(kept, "reference-difference", **values)
     assert "3 of this site's" in text
-    assert "agree within the spread of the seeds" in text
+    assert "numbers lie within" in text
     assert "{#tbl-reference-difference}" in text
 
 

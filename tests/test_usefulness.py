@@ -38,16 +38,23 @@ def predictions(counts):
     return labels, called
 
 
+def net_benefit(labels, scores, thresholds=decision_curves.THRESHOLDS, prevalence=None):
+    """One network's net benefit at each threshold, (T,)."""
+    scores = np.asarray(scores, float)[None]
+    found = decision_curves.net_benefit(np.array(labels), scores, thresholds, prevalence)
+    return np.array([one.value for one in found])
+
+
 def test_net_benefit_counts_true_positives_less_weighed_false_ones():
     # Threshold 0.2: a false alarm weighs a quarter of a man found.
-    found = decision_curves.net_benefit(*predictions(FAMILY_HISTORY), [0.2])
+    found = net_benefit(*predictions(FAMILY_HISTORY), [0.2])
     assert found[0] == pytest.approx(24 / 750 - 91 / 750 / 4)
 
 
 def test_a_binary_marker_is_worth_having_between_one_less_npv_and_ppv():
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
     thresholds = np.arange(1, 1000) / 1000
-    benefit = decision_curves.net_benefit(*predictions(FAMILY_HISTORY), thresholds)
+    benefit = net_benefit(*predictions(FAMILY_HISTORY), thresholds)
     first, last = decision_curves.better_range(benefit, 105 / 750, thresholds)
     assert FAMILY_HISTORY.negative_predictive_value == pytest.approx(0.87, abs=0.005)
     assert first == pytest.approx(1 - FAMILY_HISTORY.negative_predictive_value, abs=0.001)
@@ -61,13 +68,13 @@ def test_treating_all_is_worth_nothing_where_the_threshold_is_the_prevalence():
 @given(LABELS, st.floats(0.02, 0.98), st.data())
 def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, prevalence, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
-    benefit = decision_curves.net_benefit(labels, scores, prevalence=prevalence)
+    benefit = net_benefit(labels, scores, prevalence=prevalence)
     odds = decision_curves.THRESHOLDS / (1 - decision_curves.THRESHOLDS)
     assert (benefit <= prevalence + 1e-12).all()
     assert (benefit >= -(1 - prevalence) * odds - 1e-12).all()
-    everybody = decision_curves.net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
+    everybody = net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
     np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence))
-    nobody = decision_curves.net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
+    nobody = net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
     assert not nobody.any()
 
 
@@ -75,10 +82,24 @@ def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, pr
 def test_another_prevalence_is_the_same_as_more_cases_of_a_class(labels, times, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
     more = [(y, p) for y, p in zip(labels, scores, strict=True) for _ in range(times if y else 1)]
-    repeated = decision_curves.net_benefit(*zip(*more, strict=True))
+    repeated = net_benefit(*zip(*more, strict=True))
     share = sum(y for y, _ in more) / len(more)
-    np.testing.assert_allclose(
-        repeated, decision_curves.net_benefit(labels, scores, prevalence=share), atol=1e-9
+    np.testing.assert_allclose(repeated, net_benefit(labels, scores, prevalence=share), atol=1e-9)
+
+
+def test_the_interval_of_net_benefit_is_a_bootstraps_within_classes():
+    generator = np.random.default_rng(0)
+    labels = np.repeat([1, 0], (120, 80))
+    scores = metrics.probabilities(generator.normal(size=200) + 1.5 * labels - 0.7)
+    (found,) = decision_curves.net_benefit(labels, scores[None], [0.6], 0.25)
+    interval = found.estimate(np.arange(200))
+    drawn = [
+        np.r_[generator.integers(0, 120, 120), generator.integers(120, 200, 80)]
+        for _ in range(2000)
+    ]
+    again = [net_benefit(labels[rows], scores[rows], [0.6], 0.25)[0] for rows in drawn]
+    assert (interval.low, interval.high) == pytest.approx(
+        np.percentile(again, [2.5, 97.5]), abs=0.01
     )
 
 
@@ -161,18 +182,18 @@ def test_a_prevalence_is_neither_none_nor_all(prevalence):
     with pytest.raises(MetricError, match="prevalence"):
         decision_curves.treat_all(prevalence)
     with pytest.raises(MetricError, match="prevalence"):
-        decision_curves.net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
+        net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
 
 
 @pytest.mark.parametrize("threshold", [0, 1, math.nan])
 def test_a_threshold_probability_is_neither_none_nor_certain(threshold):
     with pytest.raises(MetricError, match="threshold"):
-        decision_curves.net_benefit([0, 1], [0.1, 0.9], [threshold])
+        net_benefit([0, 1], [0.1, 0.9], [threshold])
 
 
 def test_both_classes_are_needed():
-    with pytest.raises(MetricError, match="2 and 0"):
-        decision_curves.net_benefit([1, 1], [0.1, 0.9])
+    with pytest.raises(MetricError, match="both classes"):
+        net_benefit([1, 1], [0.1, 0.9])
     with pytest.raises(MetricError, match="3 and 0"):
         decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5)
 
@@ -183,15 +204,18 @@ def test_a_models_curve_is_the_mean_over_its_seeds(study):
     for run in model.runs:
         test = run.predictions["test"]
         scaled = metrics.probabilities(test.logits / temperature(run))
-        each.append(decision_curves.net_benefit(test.labels, scaled))
-    np.testing.assert_allclose(decisions.decision_curve(study, model), np.mean(each, axis=0))
+        each.append(net_benefit(test.labels, scaled))
+    value, low, high = decisions.decision_curve(study, model)
+    np.testing.assert_allclose(value, np.mean(each, axis=0), atol=1e-12)
+    assert (low <= value).all()
+    assert (value <= high).all()
 
 
 def test_a_shift_to_the_presumed_prevalence_only_weighs_the_cases(study):
     model, share = study.ran[0], presumed_prevalence(study)
-    found = decisions.decision_curve(study, model, share, scaled=False)
+    found, _, _ = decisions.decision_curve(study, model, share, scaled=False)
     each = [
-        decision_curves.net_benefit(p.labels, p.probabilities, prevalence=share)
+        net_benefit(p.labels, p.probabilities, prevalence=share)
         for p in (run.predictions["test"] for run in model.runs)
     ]
     np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-9)

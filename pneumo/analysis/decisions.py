@@ -44,7 +44,7 @@ def part(study: Study) -> Part:
 def decision_curve(
     study: Study, model: Model, prevalence: float | None = None, scaled: bool = True
 ) -> NDArray[np.float64]:
-    """A model's net benefit on the test set at each of `THRESHOLDS`, (T,), averaged over its seeds.
+    """A model's net benefit on the test set at each of `THRESHOLDS`, mean over its seeds, with 95 % ends.
 
     Args:
         study: tells the prevalence that probabilities presume.
@@ -52,28 +52,36 @@ def decision_curve(
         prevalence: every logit is moved from the presumed prevalence to this one, and cases are weighted to
             it; None for the test set as it is, with the probabilities as the model gives them.
         scaled: by the temperature of validation, or as they are.
+
+    Returns:
+        Values and both ends, (3, T).
     """
-    found = []
-    for run in model.runs:
-        logits = logits_of(run, "test", scaled)
-        if prevalence is not None:
-            logits = calibration.to_prevalence(logits, presumed_prevalence(study), prevalence)
-        labels = run.predictions["test"].labels
-        chances = metrics.probabilities(logits)
-        found.append(curves.net_benefit(labels, chances, prevalence=prevalence))
-    return np.asarray(np.mean(found, axis=0))
+    logits = np.array([logits_of(run, "test", scaled) for run in model.runs])
+    if prevalence is not None:
+        logits = calibration.to_prevalence(logits, presumed_prevalence(study), prevalence)
+    labels, groups = model.run.predictions["test"].labels, study.groups("test")
+    found = curves.net_benefit(labels, metrics.probabilities(logits), prevalence=prevalence)
+    ends = [one.estimate(groups) for one in found]
+    return np.array([[one.value, one.low, one.high] for one in ends]).T
 
 
 def better(
-    study: Study, model: Model, prevalence: float | None = None, scaled: bool = True
+    study: Study,
+    model: Model,
+    prevalence: float | None = None,
+    scaled: bool = True,
+    surely: bool = False,
 ) -> Stretch | None:
-    """Where a model is better than treating all and than treating none; as :func:`decision_curve`."""
-    benefit = decision_curve(study, model, prevalence, scaled)
-    found = curves.better_range(benefit, prevalence or _prevalence(study))
+    """Where a model is better than treating all and than treating none; as :func:`decision_curve`.
+
+    Surely: where the lower end of the interval is, too.
+    """
+    value, low, _ = decision_curve(study, model, prevalence, scaled)
+    found = curves.better_range(low if surely else value, prevalence or _prevalence(study))
     if found is None:
         return None
-    low, high = found
-    return Stretch(low, high, bool(low <= THRESHOLDS[0]), bool(high >= THRESHOLDS[-1]))
+    first, last = found
+    return Stretch(first, last, bool(first <= THRESHOLDS[0]), bool(last >= THRESHOLDS[-1]))
 
 
 def _answer(study: Study, best: Model) -> Decisions:
@@ -84,7 +92,10 @@ def _answer(study: Study, best: Model) -> Decisions:
         presumed=presumed_prevalence(study),
         as_given=better(study, best, scaled=False),
         scaled=better(study, best),
-        wards=[Ward(share, better(study, best, share)) for share in WARDS],
+        wards=[
+            Ward(share, better(study, best, share), better(study, best, share, surely=True))
+            for share in WARDS
+        ],
         example=Example(
             **asdict(among),
             prevalence=EXAMPLE,
@@ -93,6 +104,7 @@ def _answer(study: Study, best: Model) -> Decisions:
             ppv=curves.predictive_values(counts, EXAMPLE, _effects(study, best, YOUDEN))[0],
             ppv_here=counts.precision,
         ),
+        surely=better(study, best, surely=True),
     )
 
 
@@ -112,11 +124,13 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
     for prevalence in (None, *WARDS):
         share = prevalence or _prevalence(study)
         for name, scaled in SCALED.items():
-            strategies = {"treat all": curves.treat_all(share)} | {
+            everybody = curves.treat_all(share)
+            fixed = np.full_like(everybody, np.nan)
+            strategies = {"treat all": np.stack([everybody, fixed, fixed])} | {
                 model.name: decision_curve(study, model, prevalence, scaled) for model in study.ran
             }
             for strategy, benefit in strategies.items():
-                for level, value in zip(THRESHOLDS, benefit, strict=True):
+                for level, (value, low, high) in zip(THRESHOLDS, benefit.T, strict=True):
                     yield {
                         "population": "shifted" if prevalence else "test set",
                         "prevalence": share,
@@ -124,6 +138,8 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
                         "strategy": strategy,
                         "threshold": float(level),
                         "net benefit": float(value),
+                        "low": float(low),
+                        "high": float(high),
                     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from pneumo.analysis import baselines, comparison, intervals
 from pneumo.data import descriptions
 from pneumo.record import Estimate, Frame, Part, frame
-from pneumo.statistics import metrics
+from pneumo.statistics import influence, metrics
+from pneumo.statistics.comparison import holm
 from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 
@@ -60,17 +61,28 @@ def part(study: Study) -> Part:
 
 
 def differing(study: Study) -> dict[tuple[str, str], bool]:
-    """Whether a model's AUC and accuracy at 0.5 differ from the best one's on validation beyond chance.
+    """Whether AUC and accuracy at 0.5 differ from those of the best model on validation beyond chance.
 
-    By model and metric; the best model itself is not in it.
+    Of every other model, the ensemble and the baselines, over cases and seeds, each metric's p-values
+    corrected after Holm. By name and metric.
     """
-    best = selection.best(study).name if study.ran else ""
+    if not study.ran:
+        return {}
+    best, groups, truth = selection.best(study), study.groups("test"), study.data.test.labels
+    others = {
+        model.name: intervals.measured(model, HALF)
+        for model in ensemble.compared(study)
+        if model.name != best.name
+    } | {
+        one.name: influence.evaluate(truth, one.test[None], [metrics.HALF])
+        for one in baselines.predictions(study)
+    }
+    own = intervals.measured(best, HALF)
     found = {}
-    for pair in comparison.pairs(study):
-        if best in (pair.first, pair.second):
-            other = pair.second if pair.first == best else pair.first
-            found[other, "auc"] = pair.delong < comparison.SIGNIFICANCE
-            found[other, "accuracy"] = pair.mcnemar_half < comparison.SIGNIFICANCE
+    for metric in ("auc", "accuracy"):
+        p_values = [other[metric].apart(own[metric]).p_value(groups) for other in others.values()]
+        for name, p in zip(others, holm(p_values), strict=True):
+            found[name, metric] = bool(p < comparison.SIGNIFICANCE)
     return found
 
 

@@ -10,6 +10,7 @@ from pneumo.pages.numbers import (
     number,
     percent,
     plural,
+    rate,
     signed,
     stretch,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "percent",
     "phrase",
     "plural",
+    "rate",
     "say",
     "signed",
     "stretch",

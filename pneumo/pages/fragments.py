@@ -91,7 +91,7 @@ def _environment(name: str) -> SandboxedEnvironment:
         name: getattr(numbers, name)
         for name in (
             "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plural", "plain", "code", "told",
+            "stretch", "plural", "plain", "code", "told", "rate",
         )
     }  # fmt: skip
     return environment

@@ -33,6 +33,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{number(100 * share, digits)} %"
 
 
+def rate(hits: float, cases: float) -> str:
+    """A share of counted cases as a percentage, with the digits that one case more or less would move.
+
+    0 % and 100 % are written for none and for all of them, and for nothing else.
+    """
+    if not cases or hits in (0, cases):
+        return percent(hits / cases, 0) if cases else DASH
+    return percent(hits / cases, max(0, math.ceil(math.log10(cases)) - 2))
+
+
 def points(share: float, digits: int = 1) -> str:
     """A difference of shares in percentage points, with a sign only where it is negative."""
     return signed(100 * share, digits).removeprefix("+")
@@ -78,23 +88,25 @@ def verdict(claim: Claim) -> str:
 
 
 def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = False) -> str:
-    """An interval's ends, as ``0.95–0.98`` or, with signs, ``-0.021 to 0.004``; a dash without any."""
-    if math.isnan(found.low) or math.isnan(found.high):
+    """An interval's ends, as ``0.95–0.98`` or, with signs, ``-0.021 to 0.004``.
+
+    No end looks like 0 or, of a share, 1 that does not reach it. A dash where there are no ends, or where the
+    number cannot vary.
+    """
+    if math.isnan(found.low) or math.isnan(found.high) or found.low == found.high:
         return DASH
-    low, high = scale * found.low, scale * found.high
-    if sign:
-        return f"{signed(low, digits)} to {signed(high, digits)}"
-    return f"{number(low, digits)}–{number(high, digits)}"
+    low, high = (_clear(end, digits, scale, sign) for end in (found.low, found.high))
+    return f"{low} to {high}" if sign else f"{low}{DASH}{high}"
 
 
 def estimate(
     found: Estimate, digits: int = 3, ends: int = 2, scale: float = 1.0, sign: bool = False
 ) -> str:
-    """A number with its interval in brackets; a dash where it is not defined."""
+    """A number with its interval in brackets; the number alone where it cannot vary, a dash without one."""
     if not found.known:
         return DASH
-    value = signed(scale * found.value, digits) if sign else number(scale * found.value, digits)
-    return f"{value} ({interval(found, ends, scale, sign)})"
+    value = _clear(found.value, digits, scale, sign)
+    return value if found.low == found.high else f"{value} ({interval(found, ends, scale, sign)})"
 
 
 def stretch(found: Stretch | None) -> str:
@@ -121,3 +133,17 @@ def plain(text: object) -> str:
 def code(text: object) -> str:
     """Text from outside in one line, as code: whatever stands in it, it ends where it should."""
     return f"`{' '.join(str(text).replace('`', '’').split()) or DASH}`"
+
+
+def _clear(value: float, digits: int, scale: float, sign: bool) -> str:
+    """A number with up to three digits more, as many as keep it off 0 and 1 where it is neither."""
+    value = round(value, 6)
+    edges = (0.0,) if sign else (0.0, 1.0)
+    for more in range(3):
+        near = (round(scale * value, digits + more) == round(scale * edge, 9) for edge in edges)
+        if value in edges or not any(near):
+            break
+    else:
+        more = 3
+    write = signed if sign else number
+    return write(scale * value, digits + more)

@@ -16,7 +16,6 @@ from pneumo.pages.style import PHANTOM
 from pneumo.record import Record, finding, read
 
 PICTURES = Path("figures")  # beside the pages; each file is named by its content
-FEW_RUNS = 5  # on paper keys are named where they are few: a table at the end has them all
 
 
 class PageError(PneumoError):
@@ -115,7 +114,8 @@ def md(text: str) -> Markdown:
 def behind(record: Record, runs: Sequence[str]) -> str:
     """The runs behind a figure or a table, as the end of its caption, in Markdown; empty for none.
 
-    A page names every run with its key, folded away; each leads to its row of the table of runs.
+    A page names every run with its key, folded away; each leads to its row of the table of runs. On paper
+    that table, in an appendix, is enough.
     """
     facts = {run.run: run for run in record.provenance.runs}
     known = [facts[label] for label in runs if label in facts]
@@ -123,14 +123,12 @@ def behind(record: Record, runs: Sequence[str]) -> str:
         return ""
     number = f"{len(known)} {'run' if len(known) == 1 else 'runs'}"
     links = " ".join(
-        f'<a href="reproducibility.html#{run.anchor}">{escape(run.title)}, seed {run.seed}: '
+        f'<a href="runs.html#{run.anchor}">{escape(run.title)}, seed {run.seed}: '
         f"<code>{run.key}</code></a>"
         for run in known
     )
     page = f'<details class="runs"><summary>From {number}</summary>{links}</details>'
-    keys = ", ".join(f'#raw("{run.key}")' for run in known)
-    paper = f"#text(size: 0.85em)[ ({'run' if len(known) == 1 else 'runs'} {keys})]"
-    return f" `{page}`{{=html}}" + (f"`{paper}`{{=typst}}" if len(known) <= FEW_RUNS else "")
+    return f" `{page}`{{=html}}"
 
 
 def _marked(record: Record, caption: str) -> str:

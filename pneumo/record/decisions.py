@@ -21,6 +21,7 @@ class Ward:
 
     prevalence: float
     better: Stretch | None  # None: nowhere
+    surely: Stretch | None = None  # where the 95 % interval lies above both, too
 
 
 @dataclass(frozen=True)
@@ -53,3 +54,4 @@ class Decisions:
     scaled: Stretch | None
     wards: list[Ward]
     example: Example
+    surely: Stretch | None = None  # as `scaled`, where the 95 % interval lies above both, too

@@ -44,6 +44,11 @@ class Images:
         place = self._places.get(sha256)
         return None if place is None else self.split(place[0])[place[1]]
 
+    def larger(self, size: int) -> "Images | None":
+        """The same set's images of `size` pixels a side, where their file lies beside this one."""
+        path = self.path.with_name(f"{self.path.stem}_{size}.npz")
+        return Images(path) if path.is_file() else None
+
     def holds_test(self, digests: Sequence[str]) -> bool:
         """Whether the test images are these, in this order."""
         return [digest(image) for image in self.split("test")] == list(digests)

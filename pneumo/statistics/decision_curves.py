@@ -12,7 +12,8 @@ from scipy import stats
 from scipy.special import expit
 
 from pneumo.base.estimate import Estimate
-from pneumo.statistics import metrics
+from pneumo.statistics import influence, metrics
+from pneumo.statistics.influence import Measured
 from pneumo.statistics.metrics import Confusion, MetricError
 
 # Threshold probabilities at which net benefit is computed.
@@ -45,40 +46,44 @@ class Frequencies:
 
 
 def net_benefit(
-    labels: ArrayLike,
-    probabilities: ArrayLike,
+    labels: NDArray[np.integer],
+    probabilities: NDArray[np.float64],
     thresholds: ArrayLike = THRESHOLDS,
     prevalence: float | None = None,
-) -> NDArray[np.float64]:
-    """Net benefit of treating the cases that a model calls, by threshold probability (Vickers & Elkin 2006).
+) -> list[Measured]:
+    """Net benefit of treating the cases that networks call, by threshold probability (Vickers & Elkin 2006).
 
     Sensitivity · π − (1 − specificity) · (1 − π) · t / (1 − t), in true positives per case: a threshold t
-    says that one miss weighs as much as (1 − t) / t false alarms.
+    says that one miss weighs as much as (1 − t) / t false alarms. The prevalence is fixed; both rates vary
+    with the cases and the networks.
 
     Args:
         labels: (N,).
-        probabilities: (N,); a case is called at or above the threshold.
+        probabilities: (S, N), a row a seed; a case is called at or above the threshold.
         thresholds: (T,), in (0, 1).
         prevalence: π; None for the share of positive labels.
 
     Returns:
-        Net benefit, (T,), at most π.
+        One measure, at most π, for each threshold.
 
     Raises:
-        MetricError: as `metrics.auc`; a threshold or the prevalence lies outside (0, 1).
+        MetricError: there are not both classes, probabilities lie outside [0, 1], or a threshold or the
+            prevalence lies outside (0, 1).
     """
+    truth = np.asarray(labels)
+    for row in probabilities:
+        metrics.confusion(truth, row, 0.0)  # checks what was given
+    metrics.need_both_classes(truth)
     levels = np.asarray(thresholds, dtype=np.float64)
-    everybody = metrics.confusion(labels, probabilities, 0.0)  # also checks what was given
-    positive, negative = everybody.true_positive, everybody.false_positive
-    if not (positive and negative):
-        raise MetricError(f"both classes are needed; found {positive} and {negative} cases")
-    share = positive / (positive + negative) if prevalence is None else prevalence
-    weight = _weight(levels, share)
-    truth, scores = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
-    called = scores >= levels[:, None]  # (T, N)
-    sensitivity = called[:, truth == 1].mean(axis=1)
-    false_positive_rate = called[:, truth == 0].mean(axis=1)
-    return np.asarray(sensitivity * share - false_positive_rate * (1 - share) * weight)
+    share = float(truth.mean()) if prevalence is None else prevalence
+    costs = (1 - share) * _weight(levels, share)
+    found = []
+    for level, cost in zip(levels, costs, strict=True):
+        called = probabilities >= level  # (S, N)
+        hits, alarms = (influence.share(called, truth == label) for label in (1, 0))
+        values = share * hits.values[0] - cost * alarms.values[0]
+        found.append(Measured((values,), share * hits.influence - cost * alarms.influence))
+    return found
 
 
 def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[np.float64]:

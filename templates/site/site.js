@@ -155,13 +155,17 @@ function boxes() {
     box.append(table);
   }
   let unnamed = 0;
-  for (const box of document.querySelectorAll("figure.quarto-float-tbl > div, .table-box, main pre")) {
+  const pictures = "figure .light-content, figure .dark-content";
+  for (const box of document.querySelectorAll(`figure.quarto-float-tbl > div, .table-box, main pre, ${pictures}`)) {
     if (box.scrollWidth > box.clientWidth) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
       const caption = box.getAttribute("aria-describedby");
       if (caption) box.setAttribute("aria-labelledby", caption);
-      else box.setAttribute("aria-label", `${box.matches("pre") ? "Listing" : "Table"} ${++unnamed}`);
+      else {
+        const kind = box.matches("pre") ? "Listing" : box.matches(pictures) ? "Figure" : "Table";
+        box.setAttribute("aria-label", `${kind} ${++unnamed}`);
+      }
     }
   }
 }

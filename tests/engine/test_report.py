@@ -145,7 +145,7 @@ WITHOUT_RUNS = {
 def test_what_is_of_runs_names_them_and_each_is_one_click_from_its_row(report):
     rows = {
         element["id"]: element.get_text(strip=True)
-        for element in _page(report, "reproducibility").select("#tbl-runs tbody [id^=run-]")
+        for element in _page(report, "runs").select("#tbl-runs tbody [id^=run-]")
     }
     assert rows
     for name in report_check.ANCHORS:
@@ -156,7 +156,7 @@ def test_what_is_of_runs_names_them_and_each_is_one_click_from_its_row(report):
             assert bool(sources) == (place["id"] not in WITHOUT_RUNS), place["id"]
             for link in place.select("figcaption details.runs a"):
                 path, _, anchor = link["href"].partition("#")
-                assert path == "reproducibility.html"
+                assert path == "runs.html"
                 assert rows[anchor] == link.code.string
 
 

@@ -66,20 +66,21 @@ def ablations(record: Record) -> Shown:
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
     runs = source.figure("fig-ablations").runs if source is record else ()
-    return Shown(canvas, caption, _finding(rows), runs)
+    return Shown(canvas, f"{_counts(rows)} {caption}", _finding(rows), runs)
 
 
 FIGURES = {"fig-ablations": ablations}
 
 
+def _counts(rows: list[Row]) -> str:
+    better, worse = (sum(row.verdict == word for row in rows) for word in ("better", "worse"))
+    return f"Of {plural(len(rows), 'change')}, {better} are better on the held-out images and {worse} worse."
+
+
 def _finding(rows: list[Row]) -> str:
-    better, worse = ([row for row in rows if row.verdict == word] for word in ("better", "worse"))
     extremes = sorted(rows, key=lambda row: row.difference["held"].value)
     ends = "; ".join(
         f"{row.model} with {row.change} by {signed(row.difference['held'].value)}"
         for row in (extremes[0], extremes[-1])
     )
-    return (
-        f"Of {plural(len(rows), 'change')}, {len(better)} are better on the held-out images and "
-        f"{len(worse)} worse. The largest moves in AUC there: {ends}."
-    )
+    return f"{_counts(rows)} The largest moves in AUC there: {ends}."

@@ -22,7 +22,7 @@ def divided(record: Record) -> Shown:
         f"The test cases that the models are most divided over{seeds}: on top the image under its label "
         f"(blue {about.negative}, red {about.positive}), below each model's Grad-CAM map over it, cell "
         f"by cell, under its probability of {about.finding} and a sign whether its call is right (✓) or "
-        "wrong (✗, in red). Bright cells speak most for the call that was made."
+        "wrong (✗, in bold). Bright cells speak most for the call that was made."
     )
     wrong = record.answer("cases", Cases).wrong_on_first
     probabilities = numbers.where(index=indices[0])["probability"]
@@ -49,7 +49,7 @@ def divided(record: Record) -> Shown:
             overlay(axes, image, evidence(heat, bool(row["called"])), smooth=False)
             axes.set_title(
                 f"{number(row['probability'], 2)} {'✗' if row['wrong'] else '✓'}",
-                fontsize=style.SMALL, pad=2, color=style.VERMILION if row["wrong"] else style.INK,
+                fontsize=style.SMALL, pad=2, fontweight="bold" if row["wrong"] else "normal",
             )  # fmt: skip
         show(column[0], image)
         label = about.classes[int(row["label"])]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from PIL import Image
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
@@ -17,6 +18,8 @@ from pneumo.record.data_audit import DataAudit
 EACH = 4  # images of each class on the front page
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
 _NO_IMAGES = "No images are at hand."
+_LARGER = 64  # pixels a side of the images that a real film is shown from
+_ALIKE = 0.95  # correlation from which a larger image and a thumbnail are of one film
 
 
 def examples(record: Record) -> Shown:
@@ -106,8 +109,8 @@ def class_balance(record: Record) -> Shown:
     )
     return Shown(
         canvas,
-        f"Share of each class in training, validation and test set. Counts are written in the bars, "
-        f"{about.negative} on the left, {about.positive} on the right.",
+        f"The {about.positive} class makes up {said}. Counts are written in the bars, {about.negative} on "
+        f"the left, {about.positive} on the right.",
         f"Three horizontal bars. The {about.positive} class makes up {said}.",
     )
 
@@ -142,7 +145,10 @@ def augmentation(record: Record) -> Shown:
 
 
 def recipe(record: Record) -> Shown:
-    """A drawn film with its square, the square at 28 pixels, the same after JPEG, and what JPEG changed."""
+    """A drawn film with its square, the square at 28 pixels, the same after JPEG, and what JPEG changed.
+
+    Where larger images lie beside the thumbnails, a real film is shown at both sizes, too.
+    """
     numbers = record.figure("fig-recipe")
     film, resized, stored = (
         _grey(numbers.where(step=step)) for step in ("film", "resized", "stored")
@@ -151,19 +157,16 @@ def recipe(record: Record) -> Shown:
     side = min(height, width)
     changed = stored.astype(int) - resized
     reach = int(np.abs(changed).max()) or 1
+    real = _real_film(record)
+    ratios = [width / height, *[1] * (3 + len(real))]
     canvas = style.unmarked(height=1.75)
-    ratios = [width / height, 1, 1, 1]
-    grid = canvas.subplots(1, 4, gridspec_kw={"width_ratios": ratios})
-    for axes, image, title in zip(
-        grid,
-        (film, resized, stored),
-        (
-            f"drawn film, {width}×{height}",
-            f"its square at {len(resized)}×{len(resized)}",
-            "as JPEG",
-        ),
-        strict=False,
-    ):
+    grid = canvas.subplots(1, len(ratios), gridspec_kw={"width_ratios": ratios})
+    pictures = {
+        f"drawn film\n{width}×{height}": film,
+        f"its square\nat {len(resized)}×{len(resized)}": resized,
+        "as JPEG": stored,
+    }
+    for axes, (title, image) in zip(grid, pictures.items(), strict=False):
         show(axes, image)
         axes.set_title(title)
     corner = ((width - side) / 2 - 0.5, (height - side) / 2 - 0.5)
@@ -171,17 +174,40 @@ def recipe(record: Record) -> Shown:
         Rectangle(corner, side, side, fill=False, edgecolor=style.OVER_PICTURE, linewidth=1.5)
     )
     style.picture(grid[3]).imshow(changed, cmap="RdBu_r", vmin=-reach, vmax=reach)
-    grid[3].set_title(f"what JPEG changed\n±{reach} of 255")
+    grid[3].set_title(f"JPEG's change\n±{reach} of 255")
+    for axes, image in zip(grid[4:], real, strict=True):
+        show(axes, image)
+        axes.set_title(f"a real film\nat {len(image)}×{len(image)}")
+    beside = (
+        f" On the right, the square of a real film of {record.about.finding} at {len(real[0])} pixels, and "
+        "its thumbnail."
+        if real
+        else ""
+    )
     return Shown(
         canvas,
-        "The steps by which a film became a thumbnail, on a drawn film, which is nobody's: the centred "
-        "square of a wide film leaves its sides out; bilinear resizing; JPEG of quality 75, and what it "
-        "changed, red brighter and blue darker.",
+        f"The square leaves out {percent(1 - side / width, 0)} of this film's width. The steps by which a "
+        "film became a thumbnail, on a drawn film, which is nobody's: its centred square; bilinear "
+        "resizing; JPEG of quality 75, and what it changed, red brighter and blue "
+        f"darker.{beside}",
         f"A drawn chest {width} pixels wide and {height} high with its centred square marked, the square at "
         f"{len(resized)} pixels, the same after JPEG, and the difference. {percent(1 - side / width)} of the "
         f"film's width is left out; JPEG changes grey levels by {np.abs(changed).mean():.1f} of 255 on "
         f"average and by {reach} at most.",
     )
+
+
+def _real_film(record: Record) -> tuple[NDArray[np.uint8], ...]:
+    """The first positive test film as it is in a file of larger images, and its thumbnail; else nothing."""
+    thumbnails = record.images
+    larger = thumbnails.larger(_LARGER) if thumbnails and not record.data.is_phantom else None
+    if thumbnails is None or larger is None:
+        return ()
+    index = int(record.test_labels().argmax())
+    film, thumbnail = (one.split("test")[index] for one in (larger, thumbnails))
+    small = np.asarray(Image.fromarray(film).resize(thumbnail.shape, Image.Resampling.BILINEAR))
+    alike = float(np.corrcoef(small.ravel(), thumbnail.ravel())[0, 1])
+    return (film, thumbnail) if alike > _ALIKE else ()
 
 
 def _grey(pixels: Frame) -> NDArray[np.uint8]:

@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import group_colour, say_none, show
-from pneumo.pages.numbers import number, plural, signed
+from pneumo.pages.figures.pictures import group_title, say_none, show, two_lines
+from pneumo.pages.numbers import number, plural, rate, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.answers import Counts, Model
+from pneumo.record.answers import Counts
 from pneumo.record.images import Images
 from pneumo.record.mistakes import GROUPS, Mistakes
 
@@ -23,22 +24,23 @@ _COLUMNS = 8  # images in a row
 def confusion(record: Record) -> Shown:
     """Every model's confusion matrix on the test set, at 0.5 and at the threshold of validation."""
     numbers = record.figure("fig-confusion")
-    rules = {"half": "at 0.5", "youden": "at validation's\nthreshold"}
-    models = numbers.distinct("model")
-    canvas = style.figure(record, height=4.1)
+    rules = {"half": "at 0.5", "youden": "at validation's threshold"}
+    models, about = numbers.distinct("model"), record.about
+    canvas = style.figure(record, height=1.95 * len(rules) + 0.3)
     grid = canvas.subplots(len(rules), len(models), squeeze=False)
     for column, name in enumerate(models):
         for row, rule in enumerate(rules):
             found = numbers.where(model=name, rule=rule)
-            _matrix(grid[row, column], found, record.about.classes)
-        grid[0, column].set_title(_broken(record.models[name]), fontsize=style.HEAD)
-        grid[-1, column].set_xlabel("call", fontsize=style.TEXT)
+            _matrix(grid[row, column], found, about.classes, named=column == 0)
+        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
     for row, title in enumerate(rules.values()):
-        grid[row, 0].set_ylabel(f"{title}\n\ntruth")
+        grid[row, 0].set_ylabel(f"{title}\ntruth")
+    canvas.supxlabel("call", fontsize=style.HEAD)
+    sentence = f"{record.best.title} {_errors(record, record.best.name)}"
     caption = (
-        "Test cases by truth (rows) and call (columns), with the share of the true class, at a threshold of "
-        f"0.5 and at the one chosen on validation{_first(record, '; ')}. The upper right cell of each table "
-        f"holds the false alarms, the lower left the missed {record.about.words['cases']}."
+        f"At a threshold of 0.5 {sentence}. Test cases by truth (rows) and call (columns), with the share of "
+        f"the true class, at 0.5 and at the threshold chosen on validation{_first(record, '; ')}. The upper "
+        f"right cell of each table holds the false alarms, the lower left the missed {about.words['cases']}."
     )
     half = (f"{record.models[name].title} {_errors(record, name)}" for name in models)
     alt = f"Two-by-two tables of test cases by truth and call. At 0.5, {'; '.join(half)}."
@@ -58,8 +60,8 @@ def roc(record: Record) -> Shown:
         labelspacing=0.25, fontsize=style.SMALL,
     )  # fmt: skip
     caption = (
-        f"ROC curves on the test set{_first(record)}; a diamond at the threshold that validation chose, a "
-        "pale line for a model that knows nothing."
+        f"{_areas(record, numbers)} ROC curves on the test set{_first(record)}, their corner enlarged; a "
+        "diamond at the threshold that validation chose."
     )
     point = record.best.point("youden").counts
     alt = (
@@ -73,7 +75,7 @@ def roc(record: Record) -> Shown:
 def roc_pr(record: Record) -> Shown:
     """ROC and precision–recall curves on the test set, each with its operating points."""
     numbers = record.figure("fig-roc-pr")
-    canvas = style.figure(record, height=3.9)
+    canvas = style.figure(record, height=4.2)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
     _roc(left, record, numbers, tuple(style.MARKERS))
     for name, look in _looks(record, numbers).items():
@@ -85,13 +87,15 @@ def roc_pr(record: Record) -> Shown:
     counts = record.best.point("half").counts
     share = counts.positives / (counts.positives + counts.negatives)
     right.axhline(share, color=style.PALE, linewidth=1, zorder=0)
-    right.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(share - 0.04, 1.02))
+    right.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", xlim=(-0.02, 1.02))
+    right.set_ylim(share - 0.04, 1.02)
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     caption = (
-        f"ROC and precision–recall curves on the test set{_first(record)}. Round marks: threshold of 0.5; "
-        "diamonds: the one that Youden's J chose on validation; triangles: those with a sensitivity of at "
-        "least 0.95 (upright) and 0.99 (upside down) there. Pale lines: a model that knows nothing."
+        f"{_areas(record, numbers)} ROC curves, with their corner enlarged, and precision–recall curves on "
+        f"the test set{_first(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J "
+        "chose on validation; triangles: those with a sensitivity of at least 0.95 (upright) and 0.99 "
+        "(upside down) there. Pale lines: a model that knows nothing."
     )
     alt = (
         f"ROC curves on the left, precision–recall curves on the right. {_areas(record, numbers)} "
@@ -126,7 +130,7 @@ def errors(record: Record) -> Shown:
         found = numbers.where(group=group)
         titles = [number(probability, 2) for probability in found["probability"]]
         _pictures(row, record.images, found, titles)
-        row[0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
+        row[0].set_ylabel(group_title(group))
     return Shown(canvas, caption, alt, numbers.runs)
 
 
@@ -154,7 +158,8 @@ def contested(record: Record) -> Shown:
     about, found = record.about, record.answer("mistakes", Mistakes)
     titles = [f"{called:.0f} of {found.runs}" for called in numbers["called positive"]]
     caption = (
-        "The test cases that the runs are most evenly split over, at most sixteen: above each, how many runs "
+        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. Those "
+        "that the runs are most evenly split over, at most sixteen: above each, how many runs "
         f"call it {about.positive}, in the colour of its label (blue {about.negative}, red "
         f"{about.positive})."
     )
@@ -178,8 +183,7 @@ def mean_images(record: Record) -> Shown:
     for axes, group in zip(grid, GROUPS, strict=False):
         _grey_levels(axes, numbers[group].reshape(size), cmap="gray", vmin=0, vmax=255)
         cases = getattr(counts, group.replace(" ", "_"))
-        title = f"{group.replace(' ', chr(10))}\n{cases}"
-        axes.set_title(title, color=group_colour(group), fontsize=style.TEXT)
+        axes.set_title(f"{group_title(group)}\n{cases}", fontsize=style.TEXT)
     quarter = 255 / 4
     for axes, (short, name) in zip(grid[4:], differences.items(), strict=True):
         difference = numbers[name].reshape(size)
@@ -209,10 +213,6 @@ FIGURES = {
 
 def _first(record: Record, sign: str = ", ") -> str:
     return f"{sign}first seed" if len(record.profile.seeds) > 1 else ""
-
-
-def _broken(model: Model) -> str:
-    return model.title.replace(" (", "\n(")
 
 
 def _errors(record: Record, name: str) -> str:
@@ -251,20 +251,38 @@ def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:
 def _roc(
     axes: Axes, record: Record, numbers: Frame, rules: Sequence[str], with_areas: bool = True
 ) -> None:
-    """Every model's ROC curve, first seed, with its AUC in the legend, and its operating points."""
+    """Every model's ROC curve, first seed, and its operating points; once more, enlarged, where they differ.
+
+    The square that is enlarged holds the marks of 0.5 and Youden's J.
+    """
+    corner = style.plot(axes.inset_axes((0.36, 0.1, 0.64, 0.68)))
+    side = 0.2
     for name, look in _looks(record, numbers).items():
         curve = numbers.where(model=name, kind="roc")
         area = f", AUC {number(curve['auc'][0])}" if with_areas else ""
-        axes.plot(
-            curve["false positive rate"], curve["sensitivity"],
-            **look, linewidth=1.5, label=f"{record.models[name].title}{area}",
-        )  # fmt: skip
+        for place in (axes, corner):
+            place.plot(
+                curve["false positive rate"], curve["sensitivity"],
+                **look, linewidth=1.3, label=f"{record.models[name].title}{area}",
+            )  # fmt: skip
         for rule in rules:
             point = numbers.where(model=name, kind=rule)
-            axes.plot(
-                point["false positive rate"], point["sensitivity"], **_mark(rule, look["color"])
-            )
-    axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
+            x, y = point["false positive rate"], point["sensitivity"]
+            corner.plot(x, y, **_mark(rule, look["color"]))
+            if rule in ("half", "youden"):
+                side = max(side, float(x.max()), float(1 - y.min()))
+    side = min(0.95, np.ceil(20 * side) / 20)
+    corner.set(xlim=(-0.02 * side, 1.02 * side), ylim=(1 - 1.02 * side, 1 + 0.03 * side))
+    corner.tick_params(labelsize=style.SMALL, length=2)
+    for axis in (corner.xaxis, corner.yaxis):
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5]))
+    axes.indicate_inset(
+        (0, 1 - side, side, side), edgecolor=style.GREY, linewidth=0.8, linestyle=":", alpha=1
+    )
+    # The line of chance goes around the enlarged part; so does a grid.
+    for ends in ([0, 0.28], [0.82, 1]):
+        axes.plot(ends, ends, color=style.PALE, linewidth=1, zorder=0)
+    axes.grid(visible=False)
     axes.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     for rule in rules:
         axes.plot([], [], **_mark(rule, style.INK), label=record.best.point(rule).rule)
@@ -278,23 +296,22 @@ def _mark(rule: str, colour: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _matrix(axes: Axes, found: Frame, classes: tuple[str, str]) -> None:
-    """Counts over the share of the true class, from rows of truth and, within it, call."""
-    shares = found["share"].reshape(2, 2)
-    style.picture(axes).imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), cases in np.ndenumerate(found["cases"].reshape(2, 2)):
-        share = shares[row, column]
-        look: dict[str, Any] = {
-            "color": style.OVER_DARK if share > 0.7 else style.OVER_BRIGHT,
-            "ha": "center",
-            "va": "center",
-        }
-        axes.text(column, row - 0.08, f"{cases:.0f}", fontsize=style.LARGE, **look)
-        axes.text(column, row + 0.24, f"{share:.0%}", fontsize=style.SMALL, **look)
+def _matrix(axes: Axes, found: Frame, classes: tuple[str, str], named: bool) -> None:
+    """Counts over the share of the true class, from rows of truth and, within it, call.
+
+    The fills stay pale, so that one ink can be read on all of them.
+    """
+    cases = found["cases"].reshape(2, 2)
+    style.picture(axes).imshow(found["share"].reshape(2, 2), cmap="Blues", vmin=0, vmax=3)
+    for (row, column), count in np.ndenumerate(cases):
+        look: dict[str, Any] = {"color": style.OVER_BRIGHT, "ha": "center", "va": "center"}
+        weight = "normal" if row == column else "bold"
+        axes.text(column, row - 0.1, f"{count:.0f}", fontsize=style.LARGE, weight=weight, **look)
+        axes.text(column, row + 0.24, rate(count, cases[row].sum()), fontsize=style.SMALL, **look)
     titles = [name.replace(" ", "\n", 1) for name in classes]
-    size = style.SMALL if titles == list(classes) else 6  # two lines need the room of one
-    axes.set_xticks([0, 1], titles, fontsize=size)
-    axes.set_yticks([0, 1], titles, fontsize=size, rotation=90, va="center")
+    axes.set_xticks([0, 1], titles, fontsize=style.SMALL)
+    if named:
+        axes.set_yticks([0, 1], titles, fontsize=style.SMALL, rotation=90, va="center")
     axes.tick_params(length=0)
 
 

@@ -59,7 +59,8 @@ def curves(record: Record) -> Shown:
                      for name, found in sets.items())  # fmt: skip
     here = _stretch(one.here.value for one in next(iter(sets.values())).models.values())
     alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {told}."
-    return Shown(canvas, caption, alt, numbers.runs)
+    found = f"AUC is {here} on the test set, {told}."
+    return Shown(canvas, f"{found} {caption}", alt, numbers.runs)
 
 
 def scores(record: Record) -> Shown:

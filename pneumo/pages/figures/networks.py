@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import evidence, group_colour, overlay, say_none, show
+from pneumo.pages.figures.pictures import evidence, group_title, overlay, say_none, show
 from pneumo.pages.numbers import number
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
@@ -87,7 +87,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     for axes, title in zip(grid[0], ("image", f"map, {size}", "overlay") * _EACH, strict=True):
         axes.set_title(title, fontsize=style.TEXT)
     for row, group in zip(grid, GROUPS, strict=True):
-        row[0].set_ylabel(group.replace(" ", "\n"), color=group_colour(group))
+        row[0].set_ylabel(group_title(group))
         cases = list(numbers.where(group=group).rows())
         for place, case in enumerate(cases):
             image_axes, map_axes, overlay_axes = row[3 * place : 3 * place + 3]

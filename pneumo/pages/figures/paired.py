@@ -47,9 +47,10 @@ def kinds(record: Record) -> Shown:
     apart = sum(one.excludes_zero for one in differences)
     best = found.differences[record.best.name]
     caption = (
-        "Bacterial and viral films apart: AUC against the normal films, and the share found (sensitivity) at "
-        f"every operating point, means over {plural(len(record.profile.seeds), 'seed')} with 95 % intervals "
-        "by patient."
+        f"Of {plural(len(differences), 'difference')} in sensitivity, {apart} have an interval that leaves "
+        "out zero. Bacterial and viral films apart: AUC against the normal films, and the share found "
+        f"(sensitivity) at every operating point, means over {plural(len(record.profile.seeds), 'seed')} "
+        "with 95 % intervals by patient."
     )
     alt = (
         f"Five charts of {plural(len(names), 'model')}, bacterial films as circles, viral ones as squares. "

@@ -37,9 +37,10 @@ def say_none(axes: Axes) -> None:
     )
 
 
-def group_colour(group: str) -> str:
-    """The colour of a group's name: right calls and wrong ones."""
-    return style.INK if group.startswith("true") else style.VERMILION
+def group_title(group: str) -> str:
+    """A group's name over or beside its pictures, with a sign for right or wrong; colours mean classes."""
+    sign = "✓" if group.startswith("true") else "✗"
+    return f"{sign} {group.replace(' ', chr(10))}"
 
 
 def two_lines(title: str) -> str:

@@ -1,7 +1,5 @@
 """What corruptions do to an image, and to a model's AUC."""
 
-from matplotlib.ticker import MaxNLocator
-
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
 from pneumo.pages.numbers import number, percent
@@ -11,6 +9,7 @@ from pneumo.record.robustness import Robustness
 
 _SHORT = {"jpeg compression": "JPEG", "brightness up": "brighter", "brightness down": "darker"}
 _SEVERITIES = (1, 3, 5)  # of the examples that a study makes
+_MARKS = "osD^vP"  # of models, at the highest severity
 
 
 def corruptions(record: Record) -> Shown:
@@ -48,43 +47,48 @@ def corruptions(record: Record) -> Shown:
 
 
 def curves(record: Record) -> Shown:
-    """AUC by severity, a chart a corruption, a line a model; severity 0 is the clean image."""
+    """AUC by corruption, a line a model from the clean image to severity 5; the worst corruption on top."""
     numbers = record.figure("fig-robustness")
     answer = record.answer("robustness", Robustness)
-    columns = 5
-    rows = -(-(len(answer.corruptions) + 1) // columns)
-    canvas = style.figure(record, height=1.45 * rows)
-    grid = canvas.subplots(rows, columns, sharex=True, sharey=True)
     looks = style.model_styles(record)
-    for axes, name in zip(grid.flat, answer.corruptions, strict=False):
-        style.plot(axes)
-        chart = numbers.where(corruption=name)
-        for model in chart.distinct("model"):
-            line = chart.where(model=model)
-            title = record.models[model].title
-            axes.plot(line["severity"], line["auc"], **looks[model], linewidth=1.3, label=title)
-        axes.set_title(_short(name).replace("\n", " "), fontsize=style.TEXT)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.tick_params(labelsize=style.SMALL)
-    unused = list(grid.flat)[len(answer.corruptions) :]
-    for axes in unused:
-        axes.set_axis_off()
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    legend = unused[0].legend(handles, labels, loc="center left", fontsize=style.SMALL)
-    legend.set_in_layout(False)  # it lies over the neighbour, which is empty
-    canvas.supylabel("AUC", fontsize=style.TEXT)
-    canvas.supxlabel("severity, 0 as it is", fontsize=style.TEXT)
-    caption = (
-        "AUC on corrupted test images by severity, a chart a corruption, a line a model; severity 0 is the "
-        "image as it is. A line that falls is a model that leans on what the corruption takes away."
-    )
+    models = [name for name in looks if name in numbers.distinct("model")]
+    worst = numbers.where(severity=max(numbers.distinct("severity")))
+    order = sorted(answer.corruptions, key=lambda one: worst.where(corruption=one)["auc"].mean())
+    canvas = style.figure(record, height=0.42 * len(order) + 0.9)
+    axes = style.plot(canvas.subplots())
+    for row, corruption in enumerate(order):
+        if row % 2:
+            axes.axhspan(row - 0.5, row + 0.5, color=style.WASH, zorder=-1, linewidth=0)
+        for place, name in enumerate(models):
+            line = numbers.where(corruption=corruption, model=name)
+            level = row + 0.19 * (place - (len(models) - 1) / 2)
+            colour = looks[name]["color"]
+            axes.plot(line["auc"], [level] * len(line), color=colour, linewidth=1, alpha=0.6)
+            axes.plot(line["auc"], [level] * len(line), "|", color=colour, markersize=4)
+            axes.plot(
+                line["auc"][-1:], [level], _MARKS[place % len(_MARKS)], color=colour, markersize=4.5,
+                label="" if row else record.models[name].title,
+            )  # fmt: skip
+    axes.set_yticks(range(len(order)), [_short(name).replace("\n", " ") for name in order])
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0.5, color=style.GREY, linewidth=0.9, linestyle=":")
+    axes.set_xlabel("AUC")
+    canvas.legend(loc="outside lower center", ncols=2)
     lost = "; ".join(
         f"{record.models[name].title} loses {percent(fall.value)} of its AUC on average, "
         f"and most under {answer.worst[name]}"
         for name, fall in answer.falls.items()
     )
+    best = record.best
+    caption = (
+        f"{best.title} loses most under {answer.worst[best.name]}. AUC on corrupted test images"
+        f"{', first seeds' if len(record.profile.seeds) > 1 else ''}: each line goes from the image as it is "
+        "over severities 1 to 4 (strokes) to severity 5 (mark); the corruption with the lowest mean at "
+        "severity 5 is on top. The dotted line is chance."
+    )
     lowest = number(float(numbers["auc"].min()), 2)
-    alt = f"{len(answer.corruptions)} line charts of AUC against severity. {lost}. Lowest AUC: {lowest}."
+    alt = f"{len(order)} rows of lines from the clean AUC to that at severity 5. {lost}. Lowest: {lowest}."
     return Shown(canvas, caption, alt, numbers.runs)
 
 

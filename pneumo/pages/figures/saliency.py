@@ -57,7 +57,12 @@ def cascade(record: Record) -> Shown:
         "A chart a model: rank correlation and SSIM start at one for the trained network and change as "
         f"weights are drawn anew. Rank correlation with all weights drawn anew: {left}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    best = record.best
+    lead = (
+        f"With all weights drawn anew, maps of {best.title} correlate with the trained ones at "
+        f"{number(checks.left[best.name].value, 2)}, random ones at {number(checks.chance[best.name], 2)}. "
+    )
+    return Shown(canvas, lead + caption, alt, numbers.runs)
 
 
 def cascade_maps(record: Record) -> Shown:
@@ -123,8 +128,12 @@ def removal(record: Record) -> Shown:
     caption = (
         "The probability of each network's own call, mean over test images, as pixels are removed in the "
         "order of a map and imputed from their neighbours (ROAD): most relevant first (solid) and least "
-        "relevant first (dashed). A map that knows the network pulls its two curves apart; a random map "
-        "cannot."
+        "relevant first (dashed)."
+    )
+    gap = checks.gaps[record.best.name]
+    lead = (
+        f"For {record.best.title} the two curves lie {signed(gap['Grad-CAM'].value)} apart on average, and "
+        f"{signed(gap['random map'].value)} for a random map. "
     )
     gaps = "; ".join(
         f"{record.models[name].title} {signed(gap['Grad-CAM'].value)}, "
@@ -135,7 +144,7 @@ def removal(record: Record) -> Shown:
         "A chart a model: the probability of the call against the share of pixels removed, for three maps "
         f"and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, lead + caption, alt, numbers.runs)
 
 
 def attention_masks(record: Record) -> Shown:
@@ -182,7 +191,9 @@ def attention_masks(record: Record) -> Shown:
         f"The mean training image with outlines of its regions, and for each model a coarse heat map of its "
         f"mean evidence. Share of the evidence in the {title}, of which an even map has {even}: {own}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    share = percent(found.shares[record.best.name][found.asked].mean)
+    lead = f"Of the evidence of {record.best.title}, {share} lies in the {title}; of an even map, {even}. "
+    return Shown(canvas, lead + caption, alt, numbers.runs)
 
 
 FIGURES = {

@@ -34,7 +34,8 @@ def shift_scores(record: Record) -> Shown:
         f"A grid of histograms, a column a model. Of {found.pairs} pairs of distributions, validation "
         f"against test, these differ beyond chance: {differ}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    lead = f"Of {found.pairs} pairs of distributions, these differ beyond chance: {differ}. "
+    return Shown(canvas, lead + caption, alt, numbers.runs)
 
 
 def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figure:

@@ -54,9 +54,12 @@ def reliability(record: Record) -> Shown:
         if len(record.profile.seeds) > 1
         else ""
     )
+    answer = record.answer("calibration", Calibration)
     caption = (
+        f"{record.best.title}, as the network gives it, expects {percent(answer.as_given.predicted)} "
+        f"{about.finding} where {percent(answer.observed)} is observed. "
         f"Reliability on the test set, a panel a model: the observed share of {about.finding} against "
-        f"the mean probability in {record.answer('calibration', Calibration).bins} bins of equally many "
+        f"the mean probability in {answer.bins} bins of equally many "
         "cases, hollow as the network gives it, filled after temperature scaling on validation, with "
         f"Wilson's 95 % intervals over {record.units}. Probabilities of points "
         f"below the diagonal are too high. {others}"
@@ -70,7 +73,8 @@ def decision_curve(record: Record) -> Shown:
     numbers = record.figure("fig-decision-curve")
     looks = style.model_styles(record)
     kinds, populations = numbers.distinct("probabilities"), _populations(numbers)
-    canvas = style.figure(record, height=4.6)
+    banded = "low" in numbers.columns
+    canvas = style.figure(record, height=4.8)
     grid = canvas.subplots(len(kinds), len(populations), sharex="col", sharey="col", squeeze=False)
     for row, kind in enumerate(kinds):
         for axes, (population, share) in zip(grid[row], populations, strict=True):
@@ -86,7 +90,12 @@ def decision_curve(record: Record) -> Shown:
                     line["threshold"], line["net benefit"], **look,
                     linewidth=1.4 if model else 1, label=model.title if model else strategy,
                 )  # fmt: skip
-            # Where few are sick, no one would ask for near certainty before acting.
+                if banded and strategy == record.best.name:
+                    axes.fill_between(
+                        line["threshold"], line["low"], line["high"], color=look["color"], alpha=0.15,
+                        linewidth=0, label=f"95 % band of {model.title}" if model else "",
+                    )  # fmt: skip
+            # Where the finding is rare, no one would ask for near certainty before acting.
             axes.set(xlim=(0, min(1, 10 * share)), ylim=(-0.12 * share, 1.06 * share))
             if row == 0:
                 of = "the test set's" if population == "test set" else "shifted to"
@@ -97,14 +106,17 @@ def decision_curve(record: Record) -> Shown:
     handles, labels = grid[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=3)
     seeds = len(record.profile.seeds)
-    caption = (
-        "Net benefit by threshold probability: above with the probabilities as the networks give them, below "
-        f"temperature-scaled{f'; means over {seeds} seeds' if seeds > 1 else ''}. Left: the test set as "
-        "it is. Beside it: the same sensitivities and specificities at lower prevalences, with every "
-        "probability moved by the difference in log odds. A model is useful where its curve lies above "
-        "both black lines."
-    )
     answer = record.answer("decisions", Decisions)
+    over = f"{record.units} and seeds" if seeds > 1 else record.units
+    caption = (
+        f"After temperature scaling, the curve of {record.best.title} on the test set lies above both "
+        f"defaults {stretch(answer.scaled)}. Net benefit by threshold probability"
+        f"{f', means over {seeds} seeds' if seeds > 1 else ''}: above with the probabilities as the networks "
+        "give them, below temperature-scaled. Left: the test set as it is. Beside it: the same sensitivities "
+        "and specificities at lower prevalences, with every probability moved by the difference in log odds. "
+        + (f"The band is pointwise, over {over}. " if banded else "")
+        + "A model is useful where its curve lies above both black lines."
+    )
     wards = "; ".join(
         f"at a prevalence of {percent(ward.prevalence, 0)} {stretch(ward.better)}"
         for ward in answer.wards

@@ -46,11 +46,10 @@ def comparison(record: Record) -> Table:
         rows.append(["", "", *(interval(_estimate(row)).replace("0.", ".") for row in found)])
     seeds = len(record.profile.seeds)
     over = (
-        f"means over {seeds} seeds, intervals below. Intervals are over test "
-        f"{record.units} and seeds, with the class counts as they are. "
+        f"means over {seeds} seeds, 95 % intervals over test {record.units} and seeds below. "
         if seeds > 1
-        else f"one seed, intervals below. Intervals are over test {record.units}, with the class counts as "
-        "they are; they do not hold the change that another seed would bring. "
+        else f"one seed, 95 % intervals over test {record.units} below; they do not hold the change that "
+        "another seed would bring. "
     )
     together = record.models.get("ensemble")
     each = f", {seeds} seeds each" if seeds > 1 else ""
@@ -63,9 +62,9 @@ def comparison(record: Record) -> Table:
         f"model | parameters > | {' | '.join(f'{title} >' for title in _METRICS.values())}",
         rows,
         f"All models on the test set at a threshold of 0.5; {over}For Brier less is better, for all others "
-        f"more. {ensemble}† AUC and ‡ accuracy differ from {record.best.title}’s beyond chance (DeLong's "
-        f"and the exact test of @tbl-pairs{', first seeds' if seeds > 1 else ''}, Holm's correction over all "
-        "pairs). " + " ".join(f"{_not_run(model)}." for model in record.not_run),
+        f"more. {ensemble}A dash stands where a number cannot vary. † AUC and ‡ accuracy differ from "
+        f"{record.best.title}’s beyond chance (p < 0.05 after Holm's correction over the table). "
+        + " ".join(f"{_not_run(model)}." for model in record.not_run),
         numbers.runs,
     )
 
@@ -150,7 +149,7 @@ def operating_points(record: Record) -> Table:
             *_of_point(record, row),
             number(row["threshold"]),
             *(count(row[name]) for name in counts),
-            *(estimate(_estimate(row, name), 2) for name in ("sensitivity", "specificity")),
+            *(estimate(_estimate(row, name), 3, 3) for name in ("sensitivity", "specificity")),
         ]
         for row in numbers.rows()
     ]
@@ -167,7 +166,7 @@ def operating_points(record: Record) -> Table:
 def predictive_values(record: Record) -> Table:
     """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
     numbers = record.table("tbl-predictive-values")
-    digits = {"ppv": 2, "npv": 2, "lr_positive": 1, "lr_negative": 2}
+    digits = {"ppv": 3, "npv": 3, "lr_positive": 1, "lr_negative": 2}
     rows = [
         [
             *_of_point(record, row),

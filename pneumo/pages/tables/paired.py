@@ -58,8 +58,8 @@ def sizes(record: Record) -> Table:
         f"model | metric | {record.data.size} pixels > | {size} pixels > | difference >",
         rows,
         "Every model on the same test films at both sizes: means over the seeds of each, and larger less "
-        "smaller with its 95 % interval (over patients, the same for both, and seeds); none "
-        "where no case tells them apart. Without another word a rate is at the threshold of Youden's J on "
+        "smaller with its 95 % interval over patients, the same for both, and over seeds; none where no case "
+        "tells them apart. Without another word a rate is at the threshold of Youden's J on "
         "validation.",
         numbers.runs,
     )

@@ -41,8 +41,8 @@ def scores(record: Record) -> Table:
         "model | parameters > | seeds > | AUC > | Brier >",
         rows,
         f"The reference study's models on the test set of {record.about.title}: means over the seeds with 95 "
-        f"% intervals (over test {record.units} and seeds [@korn1998; @gallas2006])"
-        ". A higher AUC is better, a lower Brier score is better.",
+        f"% intervals over test {record.units} and seeds (@sec-intervals). A higher AUC is better, a lower "
+        "Brier score is better.",
     )
 
 

@@ -65,7 +65,10 @@ def versions(record: Record) -> Table:
 
 
 def runs(record: Record) -> Table:
-    """Every run: its key, seed, how long it took, on what, from which commit."""
+    """Every run: its key, seed, how long it took, and a number for the machine and the commit."""
+    places: dict[tuple[str, str], str] = {}
+    for row in record.table("tbl-runs").rows():
+        places.setdefault((row["hardware"], row["commit"]), str(len(places) + 1))
     anchors = {facts.run: facts.anchor for facts in record.provenance.runs}
     rows = [
         [
@@ -75,17 +78,19 @@ def runs(record: Record) -> Table:
             count(row["epochs"]),
             count(row["kept epoch"]),
             duration(row["training time"]),
-            plain(row["hardware"]),
-            code(row["commit"]) if row["commit"] else DASH,
+            places[row["hardware"], row["commit"]],
         ]
         for row in record.table("tbl-runs").rows()
     ]
     return table(
-        "model | seed > | key | epochs > | best > | training time > | hardware | commit",
+        "model | seed > | key | epochs > | best > | training time > | on >",
         rows,
         "Every run behind this report: its key (a hash of recipe, seed, data and their order, pretrained "
-        "weights, and the version of the training), epochs trained, the epoch kept, training time, hardware, "
-        "and the commit of the code.",
+        "weights, and the version of the training), epochs trained, the epoch kept, training time, machine. "
+        + " ".join(
+            f"On {number}: {plain(hardware)}, {f'commit {code(commit)}' if commit else 'commit not known'}."
+            for (hardware, commit), number in places.items()
+        ),
     )
 
 

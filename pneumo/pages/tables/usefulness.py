@@ -67,8 +67,8 @@ def prevalences(record: Record) -> Table:
         rows,
         f"Predictive values of {best.title} by prevalence, from its rates on the test set, with 95 % "
         f"intervals{', first seed' if len(record.profile.seeds) > 1 else ''}; and, of {among} {people}, how "
-        f"many it calls sick, how many of these calls are false alarms, and how many sick {people} it "
-        "misses.",
+        f"many it calls {record.about.positive}, how many of these calls are false alarms, and how many with "
+        f"{record.about.condition} it misses, rounded to whole {people}.",
         numbers.runs,
     )
 
