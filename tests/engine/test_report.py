@@ -14,17 +14,23 @@ from argparse import Namespace
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import matplotlib
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from filelock import FileLock
+from PIL import Image
 from pypdf import PdfReader
 
+from pneumo import __version__
 from pneumo.analysis import writing
 from pneumo.base import paths
+from pneumo.pages import behind
 from pneumo.study import study
 from pneumo.training import recipes
+from report.engine import check
 from report.engine.__main__ import main
 
 _SPEC = spec_from_file_location("report_check", paths.root() / ".ci" / "check.py")
@@ -131,14 +137,68 @@ def test_what_is_of_runs_names_them_and_each_is_one_click_from_its_row(report):
     assert rows
     for name in report_check.ANCHORS:
         for place in _page(report, name).find("main").select("div.quarto-float[id]"):
-            sources = place.select("figcaption details.runs")
+            sources = place.select("figcaption .behind .runs")
             if "-reference" in place["id"]:
                 continue  # a section of that page says where all of it comes from
             assert bool(sources) == (place["id"] not in WITHOUT_RUNS), place["id"]
-            for link in place.select("figcaption details.runs a"):
+            for link in place.select("figcaption .behind .runs a"):
                 path, _, anchor = link["href"].partition("#")
                 assert path == "reproducibility.html"
                 assert rows[anchor] == link.code.string
+
+
+def test_what_is_behind_every_figure_and_table_is_one_click_away(report):
+    seen = 0
+    for name in report_check.ANCHORS:
+        for place in _page(report, name).find("main").select("div.quarto-float[id]"):
+            links = {a.get_text(): a["href"] for a in place.select(".behind > a")}
+            behind = _page(report, links["Code"].partition(".html#")[0])
+            assert f"def {behind.code.get_text().split('def ', 1)[1][:20]}" in behind.text
+            assert behind.find("a", href=f"{name}.html#{place['id']}")
+            for words, link in links.items():
+                path, _, anchor = link.partition("#")
+                assert (report / path).is_file(), f"{place['id']}: {words}"
+                assert not anchor or behind.find(id=anchor)
+            if "CSV" in links:
+                rows = (report / links["CSV"]).read_text(encoding="utf-8").count("\n") - 1
+                assert len(behind.select("tbody tr")) == min(rows, 200)
+            if place["id"].startswith("fig-"):
+                with Image.open(report / links["PNG"]) as picture:
+                    assert picture.width > 300
+                seen += 1
+    assert seen > 20
+
+
+def test_a_problem_is_reported_with_anchor_and_version_filled_in(report, record, tmp_path):
+    for path in report.glob("*.html"):
+        shutil.copy(path, tmp_path)
+    behind.write(record, tmp_path, "https://example.org/them/theirs", "0" * 40)
+    (link,) = _page(tmp_path, "transfer").select("#tbl-comparison a[href*=issues]")
+    asked = parse_qs(urlsplit(link["href"]).query)
+    assert asked["anchor"] == ["tbl-comparison"]
+    assert asked["version"] == [f"{__version__} {'0' * 40}"]
+    form = yaml.safe_load(
+        (paths.root() / ".github/ISSUE_TEMPLATE" / asked["template"][0]).read_text()
+    )
+    assert {"anchor", "version"} <= {field["id"] for field in form["body"]}
+    page = _page(tmp_path, "behind/tbl-comparison")
+    source = page.find("a", href=re.compile("/blob/"))["href"]
+    path, first, last = re.fullmatch(r".*/blob/0+/(.*)#L(\d+)-L(\d+)", source).groups()
+    lines = (paths.root() / path).read_text(encoding="utf-8").split("\n")
+    assert page.pre.get_text() == "\n".join(lines[int(first) - 1 : int(last)])
+
+
+def test_every_page_has_a_twin_in_markdown_with_all_its_numbers(report):
+    listed = (report / "llms.txt").read_text(encoding="utf-8")
+    for path in report.glob("*.html"):
+        page = _page(report, path.stem)
+        twin = page.find("link", type="text/markdown")["href"]
+        assert f"({twin})" in listed
+        for unread in page.main.select(".behind, .explorer, script, noscript, annotation"):
+            unread.decompose()
+        text = (report / twin).read_text(encoding="utf-8")
+        lost = check.numbers(page.main.get_text(" ")) - check.numbers(text)
+        assert not lost, f"{twin} lacks {lost}"
 
 
 def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
@@ -160,8 +220,8 @@ def test_the_pdf_holds_the_same_captions(report, pdf):
     captions = 0
     for name in report_check.ANCHORS:
         for caption in _page(report, name).find("main").find_all("figcaption"):
-            for runs in caption.select(".runs"):
-                runs.decompose()  # folded away; on paper they are named where they are few
+            for control in caption.select(".behind"):
+                control.decompose()  # folded away; on paper they are named where they are few
             start = _letters(caption.get_text())[:40]
             assert start in text, f"{name}: {caption.get_text()[:60]}"
             captions += 1
