@@ -13,7 +13,7 @@ import typst
 
 from pneumo.pages import behind
 from pneumo.record import check, read
-from report.engine import twins
+from report.engine import notebooks, twins
 from report.engine.cache import DRAWINGS, Cache, key_of
 from report.engine.config import Book, read_book
 from report.engine.plain import read_text
@@ -23,16 +23,33 @@ PNG = 200  # dots an inch
 
 
 def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
-    """Put beside a site's pages the record, each figure as PNG, what is behind each anchor, and Markdown.
+    """Put beside a site's pages the record, pictures, what is behind each figure, Markdown, notebooks.
 
     Raises:
         RecordError: as :func:`copy_record`.
+        RenderError: as :func:`report.engine.notebooks.write`.
     """
     copy_record(record, site)
     draw_pngs(site, cache)
     book = read_book(project)
     behind.write(read(site / "record"), site, repository(book), commit(project))
     twins.write(book, site, cache)
+    notebooks.write(book, site, cache)
+    for chapter in book.chapters:
+        _link(site, chapter.stem)
+
+
+def _link(site: Path, name: str) -> None:
+    """Name a page's other forms at its end, and in its head for programs."""
+    twin, notebook = f"{name}{twins.ENDING}", f"{notebooks.FOLDER}/{name}.ipynb"
+    forms = f'<a href="{twin}">as Markdown</a>'
+    if (site / notebook).is_file():
+        forms = f'<a href="{notebook}" download>as a notebook</a>, {forms}'
+    page = read_text(site / f"{name}.html")
+    head = f'<link rel="alternate" type="text/markdown" href="{twin}">\n</head>'
+    page = page.replace("</head>", head, 1)
+    page = page.replace("</main>", f'<p class="forms">This page {forms}</p>\n</main>', 1)
+    (site / f"{name}.html").write_text(page, encoding="utf-8")
 
 
 def repository(book: Book) -> str:

@@ -29,15 +29,12 @@ _FILES = """
 
 
 def write(book: Book, site: Path, cache: Cache) -> None:
-    """Put a twin beside every page, name it in the page's head, and write the list of them all."""
+    """Put a twin beside every page, and write the list of them all."""
     listed = []
     for path in (site / f"{chapter.stem}.html" for chapter in book.chapters):
-        page = read_text(path)
         twin = path.with_suffix(ENDING)
-        text = _markdown(page, cache)
+        text = _markdown(read_text(path), cache)
         twin.write_text(text, encoding="utf-8")
-        link = f'<link rel="alternate" type="text/markdown" href="{twin.name}">\n</head>'
-        path.write_text(page.replace("</head>", link, 1), encoding="utf-8")
         title = re.search(r"^# (.*)", text, re.MULTILINE)
         listed.append(f"- [{title[1] if title else path.stem}]({twin.name})")
     pages = "\n".join(listed)

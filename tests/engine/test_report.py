@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import matplotlib
+import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
@@ -153,7 +154,7 @@ def test_what_is_behind_every_figure_and_table_is_one_click_away(report):
         for place in _page(report, name).find("main").select("div.quarto-float[id]"):
             links = {a.get_text(): a["href"] for a in place.select(".behind > a")}
             behind = _page(report, links["Code"].partition(".html#")[0])
-            assert f"def {behind.code.get_text().split('def ', 1)[1][:20]}" in behind.text
+            assert behind.pre.get_text().startswith("def ")
             assert behind.find("a", href=f"{name}.html#{place['id']}")
             for words, link in links.items():
                 path, _, anchor = link.partition("#")
@@ -199,6 +200,46 @@ def test_every_page_has_a_twin_in_markdown_with_all_its_numbers(report):
         text = (report / twin).read_text(encoding="utf-8")
         lost = check.numbers(page.main.get_text(" ")) - check.numbers(text)
         assert not lost, f"{twin} lacks {lost}"
+
+
+RUN_AGAIN = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+end = "import sys, pneumo; print(pneumo.__file__, {'torch', 'scipy', 'sklearn'} & {*sys.modules})"
+notebook.cells.append(nbformat.v4.new_code_cell(end))
+NotebookClient(notebook, timeout=120).execute()
+nbformat.write(notebook, sys.argv[1])
+"""
+
+
+def test_a_chapters_notebook_runs_on_the_record_alone_and_gives_the_same(report, tmp_path):
+    shutil.copytree(report / "record", tmp_path / "record")
+    shutil.copytree(report / "notebooks", tmp_path / "notebooks")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=paths.root(), check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "installed", "zip")
+    path = tmp_path / "notebooks" / "evaluation.ipynb"
+    before = nbformat.read(path, 4)
+    nbformat.validate(before)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed"), "QUARTO_PROFILE": ""}
+    again = [sys.executable, "-c", RUN_AGAIN, path.name]
+    subprocess.run(again, cwd=path.parent, env=environment, check=True)
+    *cells, end = nbformat.read(path, 4).cells
+    assert end.outputs[0].text.split() == [
+        str(tmp_path / "installed" / "pneumo" / "__init__.py"), "set()"
+    ]  # fmt: skip
+    shown = [[one.get("data") for one in cell.get("outputs", [])] for cell in cells]
+    assert shown == [[one.get("data") for one in c.get("outputs", [])] for c in before.cells]
+    assert sum("image/png" in data for outputs in shown for data in outputs) > 3
+
+
+def test_every_chapter_names_its_notebook(report):
+    for name in report_check.ANCHORS:
+        link = _page(report, name).select_one("main .forms a[download]")
+        assert link["href"] == f"notebooks/{name}.ipynb"
+        assert (report / link["href"]).is_file()
 
 
 def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
