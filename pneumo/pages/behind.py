@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pneumo import __version__
-from pneumo.base import paths
+from pneumo.pages import beside
 from pneumo.record import Record
 from pneumo.record.answers import RunFacts
 
@@ -72,11 +71,7 @@ def write(record: Record, site: Path, repository: str, commit: str) -> None:
         repository: the address of the code's repository, whose issues a report of a problem opens; may be "".
         commit: at which the site was built; may be "".
     """
-    environment = Environment(
-        loader=FileSystemLoader(paths.templates() / "site"), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    template = environment.get_template("behind.html.j2")
+    template = beside.template("behind")
     (site / FOLDER).mkdir(exist_ok=True)
     report = partial(_report, repository=repository, commit=commit)
     for path in sorted(site.glob("*.html")):
