@@ -1,7 +1,7 @@
 """Looks at a built site in a browser, as its readers will: page by page, light and dark, wide and narrow.
 
 `python -m report.engine.audit _site` prints what is wrong, a line each, and exits with 1 where anything is.
-It takes a Chromium and a Java that are at hand, downloads neither, and says what it could not do without.
+It takes a Chromium, a Java and a veraPDF that are at hand, downloads none, and says what it could not do.
 """
 
 import argparse
@@ -98,6 +98,22 @@ def invalid(site: Path, java: str) -> Iterator[str]:
         yield f"{name}:{message.get('lastLine', '?')}: {message['message']}"
 
 
+def nonconforming(pdf: Path, verapdf: str) -> Iterator[str]:
+    """What veraPDF finds that a PDF does not keep of the standards that it names, a line each.
+
+    Args:
+        pdf: the file.
+        verapdf: the program.
+    """
+    told = subprocess.run(
+        [verapdf, "--format", "text", "--verbose", pdf], capture_output=True, text=True, check=False
+    )
+    if told.returncode:
+        yield from (
+            f"{pdf.name}: {line.strip()}" for line in told.stdout.splitlines() if line.strip()
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audit a site; the exit status is 0, or 1 where something is wrong."""
     streams.forgive()
@@ -112,6 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         looks.append(invalid(site, java))
     else:
         print("HTML is not validated: no java is on the path", file=sys.stderr)
+    for pdf in sorted(site.glob("*.pdf")):
+        if verapdf := shutil.which("verapdf"):
+            looks.append(nonconforming(pdf, verapdf))
+        else:
+            print(f"{pdf.name} is not checked: no verapdf is on the path", file=sys.stderr)
     if browser := find_browser():
         looks.append(problems(site, browser))
     else:

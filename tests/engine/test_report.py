@@ -33,6 +33,8 @@ from pneumo.study import study
 from pneumo.training import recipes
 from report.engine import check
 from report.engine.__main__ import main
+from report.engine.config import read_book
+from report.engine.pdf import standards
 
 _SPEC = spec_from_file_location("report_check", paths.root() / ".ci" / "check.py")
 report_check = module_from_spec(_SPEC)
@@ -269,6 +271,36 @@ def test_the_pdf_holds_the_same_captions(report, pdf):
     assert captions > 20
     assert _letters(PHANTOM) in text.lower()
     assert "CCBY40" in text
+
+
+def test_the_pdf_can_be_read_aloud_and_archived(report):
+    pdf = PdfReader(report / "report.pdf")
+    root, stated = pdf.trailer["/Root"], pdf.xmp_metadata
+    about = stated.rdf_root.toxml()
+    assert "<pdfuaid:part>1</pdfuaid:part>" in about
+    archived = "a-2a" in standards(read_book(paths.root() / "report"))
+    assert ("<pdfaid:part>2</pdfaid:part><pdfaid:conformance>A<" in about) == archived
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert str(stated.xmp_create_date.date()) == read_book(paths.root() / "report").date
+    headings = [str(one.title) for one in pdf.outline if not isinstance(one, list)]
+    assert {"Summary", "1 The data", "References"} <= set(headings)
+
+
+def test_the_same_record_gives_the_same_bytes(report, tmp_path, monkeypatch):
+    record = report.parent / "quokka-store" / "records" / "smoke"
+    again = tmp_path / "again"
+    for name in ("PNEUMO_PROFILE", "PNEUMO_DATA", "PNEUMO_RECORD", "QUARTO_PROFILE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))  # nothing is kept there
+    options = ["--profile", "smoke", "--data", "phantom", "--record", str(record)]
+    assert main([*options, "--engine", "portable", "--output", str(again)]) == 0
+    here, there = (
+        {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+        for site in (report, again)
+    )
+    assert here.keys() == there.keys()
+    assert [name for name in here if here[name] != there[name]] == []
 
 
 def _letters(text: str) -> str:
