@@ -357,14 +357,6 @@ class _Writer(tree.Writer):
             return [_inline(f"#{function}["), *node["c"][1], _inline("]")]
         return None
 
-    def _formula(self, node: Node, options: str = "", label: str = "") -> list[Node]:
-        """A formula that is read out as its TeX."""
-        (kind, tex) = node["c"]
-        block = "block: true, " if kind["t"] == "DisplayMath" else ""
-        opening = f"#math.equation({block}alt: {string(tex.strip())}, {options}"
-        inner = {"t": "Math", "c": [{"t": "InlineMath"}, tex]}
-        return [_inline(opening), inner, _inline(f".body){f' <{label}>' if label else ''}")]
-
     def _local_link(self, node: Node) -> list[Node] | None:
         text, (url, _) = node["c"][1], node["c"][2]
         path, _, anchor = url.partition("#")
@@ -411,6 +403,14 @@ class _Writer(tree.Writer):
                 wide = wide and (points >= _TEXT_WIDTH or self.in_panel)
                 sizes[name] = "100%" if wide else f"{points:.1f}pt"
         return sizes
+
+
+def _formula(node: Node) -> list[Node]:
+    """A formula that is read out as its TeX."""
+    kind, tex = node["c"]
+    block = "block: true, " if kind["t"] == "DisplayMath" else ""
+    opening = f"#math.equation({block}alt: {string(tex.strip())}, "
+    return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
 
 
 def _own_id(chapter: Chapter, identifier: str) -> str:
