@@ -335,11 +335,11 @@ class _Writer(tree.Writer):
             words = reference_text(node, self.document, None)
             return _link(node["id"], tree.words(words))
         if node["t"] == "Equation":
-            return self._formula(
-                node["c"][0], f'numbering: _ => "({node["number"]})", ', node["id"]
-            )
+            opening, maths, closing = node["c"]  # what the formula in it has become
+            numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
+            return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
         if node["t"] == "Math":
-            return self._formula(node)
+            return _formula(node)
         if node["t"] == "Image":
             return _inline(self._image(node))
         if node["t"] == "Link":
