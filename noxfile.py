@@ -119,6 +119,13 @@ def publish(session: nox.Session) -> None:
 
 
 @nox.session
+def editions(session: nox.Session) -> None:
+    """Put _site/ on top of a published folder, which keeps every edition (-- FOLDER)."""
+    install(session, "pages")
+    session.run("python", "-m", "report.engine.editions", *session.posargs)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Check _site/, its HTML, and its pages in Chromium (-- FOLDER)."""
     install(session, "audit", "publish")

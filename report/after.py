@@ -1,4 +1,4 @@
-"""What Quarto runs after it has rendered all pages: it adds the record that they were drawn from."""
+"""What Quarto runs after it has rendered all pages: it adds what a site has beside them."""
 
 import os
 import sys
@@ -8,8 +8,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pneumo.record import finding
 from report.engine import finish
+from report.engine.cache import Cache
 
 if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
-    site = Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
-    finish.copy_record(finding.folder(), site)
-    finish.remove_stale(Path(__file__).parent, site)
+    project, site = Path(__file__).parent, Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
+    finish.add(finding.folder(), project, site, Cache())
+    finish.remove_stale(project, site)

@@ -268,3 +268,13 @@ def test_words_of_a_file_cannot_steer_the_terminal(compared):
     assert "\x07" not in text
     assert "[bold]\\x07" in text
     assert "[red]refuted" in text
+
+
+def test_a_page_says_what_changed(written, tmp_path):
+    before = written("before")
+    after = written("after", lambda told: scores(told)["auc"].update(mean=0.125))
+    page = tmp_path / "changed.html"
+    assert main(["diff", str(before), str(after), "--html", str(page)]) == 1
+    text = page.read_text(encoding="utf-8")
+    assert "What changed from before to after" in text
+    assert re.search(r"<td>simple-cnn</td><td>test</td><td>auc</td><td>.*</td><td>0.125</td>", text)

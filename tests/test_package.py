@@ -95,7 +95,12 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
     with zipfile.ZipFile(built[1]) as archive:
         names = set(archive.namelist())
     package = {name for name in names if not name.partition("/")[0].endswith(".dist-info")}
-    assert package == {name for name in tracked if name.startswith("pneumo/")}
+    shared = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    expected = {name for name in tracked if name.startswith("pneumo/")}
+    for source, target in shared.items():
+        inside = {name for name in tracked if name == source or name.startswith(f"{source}/")}
+        expected |= {target + name.removeprefix(source) for name in inside}
+    assert package == expected
     assert {
         "pneumo/py.typed",
         "pneumo/training/pretrained/resnet18-tiny-imagenet.safetensors",

@@ -69,9 +69,14 @@ def record(profile: str, label: str = "") -> Path:
     return home() / "records" / "-".join(filter(None, (profile, label)))
 
 
+def files() -> Path:
+    """Folder of what pages read beside a record: the checkout, or what the wheel holds of it."""
+    return checkout() or Path(__file__).resolve().parents[1] / "share"
+
+
 def templates() -> Path:
     """Folder of the Jinja templates."""
-    return root() / "templates"
+    return files() / "templates"
 
 
 def reference(label: str = "") -> Path:
@@ -88,14 +93,14 @@ def reference(label: str = "") -> Path:
 
 def guidelines() -> Path:
     """Folder of the items of reporting guidelines, and where the report answers them."""
-    return root() / "report" / "guidelines"
+    return files() / "report" / "guidelines"
 
 
 def citation() -> Path:
     """Folder of the forms of the citation that pages include."""
-    return root() / "report" / "citation"
+    return files() / "report" / "citation"
 
 
 def published() -> Path:
     """File of results that others published, and of the project's goals."""
-    return root() / "report" / "published.toml"
+    return files() / "report" / "published.toml"

@@ -37,6 +37,9 @@ def add(commands: Any) -> None:
         metavar="X",
         help="ignore changes of a metric up to X; default: rounding errors",
     )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="also write a page; of two sites with figures"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -47,6 +50,10 @@ def run(chosen: argparse.Namespace) -> int:
     before, after = difference.load(chosen.before), difference.load(chosen.after)
     allowed = difference.ROUNDING if chosen.tolerance is None else chosen.tolerance
     found = difference.compare(before, after, allowed)
+    if chosen.html:
+        from pneumo.pages import difference as page
+
+        page.write(found, chosen.before, chosen.after, chosen.html)
     if chosen.json:
         print(difference.to_json(found))
     else:

@@ -8,6 +8,6 @@ from pneumo.base import paths
 
 def citation() -> dict[str, Any]:
     """Zenodo's metadata as `citation` and the BibTeX entry as `bibtex`, as the fragment `cite` names them."""
-    metadata = (paths.root() / ".zenodo.json").read_text(encoding="utf-8")
+    metadata = (paths.files() / ".zenodo.json").read_text(encoding="utf-8")
     entry = (paths.citation() / "pneumo.bib").read_text(encoding="utf-8")
     return {"citation": json.loads(metadata), "bibtex": entry.rstrip()}

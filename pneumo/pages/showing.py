@@ -10,7 +10,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from pneumo.base.errors import PneumoError
-from pneumo.pages import drawing
+from pneumo.pages import behind, drawing
 from pneumo.pages.numbers import told
 from pneumo.pages.style import PHANTOM
 from pneumo.record import Record, finding, read
@@ -49,7 +49,7 @@ def open_record() -> Record:
 
 
 def figure(record: Record, anchor: str) -> None:
-    """Print a figure for a cell with ``output: asis``: both drawings, alternative text, caption, runs.
+    """Print a figure for a cell with ``output: asis``: both drawings, alternative text, caption, control.
 
     Args:
         record: whose numbers it shows.
@@ -65,11 +65,9 @@ def figure(record: Record, anchor: str) -> None:
     shown = FIGURES[anchor](record)
     light = drawing.draw(shown.canvas)
     alt = escape(" ".join(shown.alt.split()), quote=True).replace("&#x27;", "'")
-    first, second = (
-        f'![]({_keep(anchor, theme, svg)}){{fig-alt="{alt}"}}'
-        for theme, svg in (("light", light), ("dark", drawing.darken(light)))
-    )
-    caption = _marked(record, shown.caption) + behind(record, shown.runs)
+    paths = _keep(anchor, "light", light), _keep(anchor, "dark", drawing.darken(light))
+    first, second = (f'![]({path}){{fig-alt="{alt}"}}' for path in paths)
+    caption = _marked(record, shown.caption) + _behind(record, anchor, shown.runs, paths[0])
     print(
         f"\n::: {{#{anchor}}}\n\n::: {{.light-content}}\n{first}\n:::\n\n"
         f':::: {{.content-visible when-format="html"}}\n::: {{.dark-content}}\n{second}\n:::\n::::\n\n'
@@ -97,7 +95,7 @@ def table_markdown(record: Record, anchor: str) -> str:
     if anchor not in TABLES:
         raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
     made = TABLES[anchor](record)
-    caption = _marked(record, made.caption) + behind(record, made.runs)
+    caption = _marked(record, made.caption) + _behind(record, anchor, made.runs)
     return f"{made.markdown()}\n\n: {caption} {{#{anchor}}}"
 
 
@@ -111,24 +109,9 @@ def md(text: str) -> Markdown:
     return Markdown(text)  # type: ignore[no-untyped-call]
 
 
-def behind(record: Record, runs: Sequence[str]) -> str:
-    """The runs behind a figure or a table, as the end of its caption, in Markdown; empty for none.
-
-    A page names every run with its key, folded away; each leads to its row of the table of runs. On paper
-    that table, in an appendix, is enough.
-    """
-    facts = {run.run: run for run in record.provenance.runs}
-    known = [facts[label] for label in runs if label in facts]
-    if not known:
-        return ""
-    number = f"{len(known)} {'run' if len(known) == 1 else 'runs'}"
-    links = " ".join(
-        f'<a href="runs.html#{run.anchor}">{escape(run.title)}, seed {run.seed}: '
-        f"<code>{run.key}</code></a>"
-        for run in known
-    )
-    page = f'<details class="runs"><summary>From {number}</summary>{links}</details>'
-    return f" `{page}`{{=html}}"
+def _behind(record: Record, anchor: str, runs: Sequence[str], picture: str = "") -> str:
+    """The end of a caption on a page, in Markdown: the control; on paper an appendix has the runs."""
+    return f" `{behind.control(record, anchor, runs, picture)}`{{=html}}"
 
 
 def _marked(record: Record, caption: str) -> str:

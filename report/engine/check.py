@@ -41,7 +41,7 @@ _URL = re.compile(r"https?://\S+")  # of a work that is cited
 # What a page shows on the web alone, or says to a screen reader only.
 _WEB_ONLY = ", ".join((
     "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
-    ".screen-reader-only", ".web-only", ".column-margin", ".runs", "header .description",
+    ".screen-reader-only", ".web-only", ".column-margin", ".behind", "header .description",
 ))  # fmt: skip
 
 

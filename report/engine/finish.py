@@ -1,16 +1,77 @@
-"""What a site has beside its pages: the record that it was made from, and the commit that it was built at."""
+"""What a site has beside its pages, whichever engine made them: the record, and what is made from both."""
 
 import json
+import os
 import shutil
 import subprocess
 from html import escape
+from importlib.metadata import version
 from pathlib import Path
+from typing import cast
 
-from pneumo.record import check
-from report.engine.cache import DRAWINGS
+import typst
+
+from pneumo.pages import behind
+from pneumo.record import check, read
+from report.engine import notebooks, twins
+from report.engine.cache import DRAWINGS, Cache, key_of
+from report.engine.config import Book, read_book
 from report.engine.plain import read_text
 
 BUILD = "build.json"
+PNG = 200  # dots an inch
+
+
+def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
+    """Put beside a site's pages the record, pictures, what is behind each figure, Markdown, notebooks.
+
+    Raises:
+        RecordError: as :func:`copy_record`.
+        RenderError: as :func:`report.engine.notebooks.write`.
+    """
+    copy_record(record, site)
+    draw_pngs(site, cache)
+    book = read_book(project)
+    behind.write(read(site / "record"), site, repository(book), commit(project))
+    twins.write(book, site, cache)
+    notebooks.write(book, site, cache)
+    for chapter in book.chapters:
+        _link(site, chapter.stem)
+
+
+def _link(site: Path, name: str) -> None:
+    """Name a page's other forms at its end, and in its head for programs."""
+    twin, notebook = f"{name}{twins.ENDING}", f"{notebooks.FOLDER}/{name}.ipynb"
+    forms = f'<a href="{twin}">as Markdown</a>'
+    if (site / notebook).is_file():
+        forms = f'<a href="{notebook}" download>as a notebook</a>, {forms}'
+    page = read_text(site / f"{name}.html")
+    head = f'<link rel="alternate" type="text/markdown" href="{twin}">\n</head>'
+    page = page.replace("</head>", head, 1)
+    page = page.replace("</main>", f'<p class="forms">This page {forms}</p>\n</main>', 1)
+    (site / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def repository(book: Book) -> str:
+    """The address of the code's repository: the book's `repo-url`, else the one that builds it on GitHub."""
+    variables = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY")]
+    return book.repo_url.rstrip("/") or "/".join(variables if all(variables) else [])
+
+
+def draw_pngs(site: Path, cache: Cache) -> None:
+    """Put a PNG on white beside the SVG of every figure."""
+    ground = "#set page(width: auto, height: auto, margin: 6pt, fill: white)\n"
+    # Letters are drawn as lines, so no fonts are looked for.
+    compiler = typst.Compiler(root=site, ignore_system_fonts=True)
+    for path in site.glob("figures/*-light.svg"):
+        key = key_of(version("typst"), PNG, path.read_bytes())
+        picture = cache.get("png", key)
+        if picture is None:
+            source = f'{ground}#image("/{path.relative_to(site).as_posix()}")'
+            made = compiler.compile(source.encode(), format="png", ppi=PNG)
+            picture = cast(bytes, made)  # of one page
+            cache.put("png", key, picture)
+        path.with_suffix(".png").write_bytes(picture)
 
 
 def copy_record(record: Path, site: Path) -> None:

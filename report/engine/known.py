@@ -50,8 +50,9 @@ _EXECUTE = (
 _HTML = {"css": NAMES, "include-in-header": "a file, a text or a list of them", "lightbox": (False,),
          "theme": IGNORED, "html-math-method": ("mathml",), "respect-user-color-scheme": (True,),
          **_CONTENTS, **_FIGURES, **_FOLDING}  # fmt: skip
-_TYPST = {"papersize": TEXT, "citeproc": (True,), "template-partials": OWN_FILES, "filters": OWN_FILES,
-          "toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG}  # fmt: skip
+_TYPST = {"papersize": TEXT, "pdf-standard": NAMES, "citeproc": (True,),
+          "template-partials": OWN_FILES, "filters": OWN_FILES, "toc": FLAG, "toc-depth": NUMBER,
+          "number-sections": FLAG}  # fmt: skip
 _BOOK: dict[str, Any] = dict.fromkeys(
     ("title", "subtitle", "description", "abstract", "output-file", "doi"), TEXT
 ) | dict.fromkeys(("repo-url", "site-url"), ADDRESS) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {

@@ -30,9 +30,11 @@ TIME_LIMIT = 600  # seconds that Typst may take
 # A process of its own can be stopped, and takes nobody with it when it falls.
 _SETTER = """
 import sys, typst
-source, root, target = sys.argv[1:]
+source, root, target, *standards = sys.argv[1:]
 try:
-    pdf, warnings = typst.compile_with_warnings(source, root=root, format="pdf")
+    pdf, warnings = typst.compile_with_warnings(
+        source, root=root, format="pdf", pdf_standards=standards
+    )
     open(target, "wb").write(pdf)
     sys.stderr.write("".join(warning.diagnostic for warning in warnings))
 except (RuntimeError, typst.TypstError) as error:
@@ -78,20 +80,40 @@ def write_pdf(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    key = key_of(version("typst"), digests)
+    asked = standards(book)
+    key = key_of(version("typst"), asked, digests)
     kept = cache.get("typst", key) if cache else None
     if kept is not None:
         return kept
-    pdf = _set(source, document)
+    pdf = _set(source, document, asked)
     if cache:
         cache.put("typst", key, pdf)
     return pdf
 
 
-def _set(source: Path, document: Document) -> bytes:
+def standards(book: Book) -> list[str]:
+    """What the PDF conforms to: what the project asks for, else PDF/UA, which can be read aloud.
+
+    Typst 0.15 and later make a PDF that can be archived, too (PDF/A).
+    """
+    asked = book.typst.get("pdf-standard", ["ua-1"])
+    found = [asked] if isinstance(asked, str) else list(asked)
+    both = found == ["ua-1"] and tuple(map(int, version("typst").split(".")[:2])) >= (0, 15)
+    return [*found, "a-2a"] if both else found
+
+
+def _set(source: Path, document: Document, standards: list[str]) -> bytes:
     """What Typst makes of a source."""
     target = source.with_suffix(".pdf")
-    command = [sys.executable, "-c", _SETTER, str(source), str(source.parent), str(target)]
+    command = [
+        sys.executable,
+        "-c",
+        _SETTER,
+        str(source),
+        str(source.parent),
+        str(target),
+        *standards,
+    ]
     try:
         result = subprocess.run(
             command, capture_output=True, check=False, timeout=TIME_LIMIT, encoding="utf-8",
@@ -313,10 +335,11 @@ class _Writer(tree.Writer):
             words = reference_text(node, self.document, None)
             return _link(node["id"], tree.words(words))
         if node["t"] == "Equation":
-            opening = f'#math.equation(block: true, numbering: _ => "({node["number"]})", ['
-            maths = {"t": "Math", "c": [{"t": "InlineMath"}, node["c"][0]["c"][1]]}
-            closing = f"]) <{node['id']}>"
-            return [_inline(opening), maths, _inline(closing)]
+            opening, maths, closing = node["c"]  # what the formula in it has become
+            numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
+            return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
+        if node["t"] == "Math":
+            return _formula(node)
         if node["t"] == "Image":
             return _inline(self._image(node))
         if node["t"] == "Link":
@@ -380,6 +403,14 @@ class _Writer(tree.Writer):
                 wide = wide and (points >= _TEXT_WIDTH or self.in_panel)
                 sizes[name] = "100%" if wide else f"{points:.1f}pt"
         return sizes
+
+
+def _formula(node: Node) -> list[Node]:
+    """A formula that is read out as its TeX."""
+    kind, tex = node["c"]
+    block = "block: true, " if kind["t"] == "DisplayMath" else ""
+    opening = f"#math.equation({block}alt: {string(tex.strip())}, "
+    return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
 
 
 def _own_id(chapter: Chapter, identifier: str) -> str:

@@ -24,3 +24,17 @@ function Span(span)
     if SPANS[class] then return wrapped(pandoc.RawInline, "#" .. class .. "[", span.content) end
   end
 end
+
+-- Typst's images are given the alternative text under the name that pandoc knows.
+function Image(image)
+  image.attributes["alt"] = image.attributes["alt"] or image.attributes["fig-alt"]
+  return image
+end
+
+-- A formula is read out as its TeX.
+function Math(math)
+  local shown = pandoc.write(pandoc.Pandoc({ pandoc.Plain({ pandoc.Math("InlineMath", math.text) }) }), "typst")
+  local alt = math.text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("\\", "\\\\"):gsub('"', '\\"')
+  local block = math.mathtype == "DisplayMath" and "block: true, " or ""
+  return pandoc.RawInline("typst", "#math.equation(" .. block .. 'alt: "' .. alt .. '", ' .. shown:gsub("%s+$", "") .. ".body)")
+end

@@ -14,20 +14,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import matplotlib
+import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from filelock import FileLock
+from PIL import Image
 from profiles import PROFILE
 from pypdf import PdfReader
 
+from pneumo import __version__
 from pneumo.analysis import writing
 from pneumo.base import paths
+from pneumo.pages import behind
 from pneumo.study import study
 from pneumo.study.study import Model
 from pneumo.training import recipes
+from report.engine import check
 from report.engine.__main__ import main
+from report.engine.config import read_book
+from report.engine.pdf import standards
 
 _SPEC = spec_from_file_location("report_check", paths.root() / ".ci" / "check.py")
 report_check = module_from_spec(_SPEC)
@@ -150,14 +159,108 @@ def test_what_is_of_runs_names_them_and_each_is_one_click_from_its_row(report):
     assert rows
     for name in report_check.ANCHORS:
         for place in _page(report, name).find("main").select("div.quarto-float[id]"):
-            sources = place.select("figcaption details.runs")
+            sources = place.select("figcaption .behind .runs")
             if "-reference" in place["id"]:
                 continue  # a section of that page says where all of it comes from
             assert bool(sources) == (place["id"] not in WITHOUT_RUNS), place["id"]
-            for link in place.select("figcaption details.runs a"):
+            for link in place.select("figcaption .behind .runs a"):
                 path, _, anchor = link["href"].partition("#")
                 assert path == "runs.html"
                 assert rows[anchor] == link.code.string
+
+
+def test_what_is_behind_every_figure_and_table_is_one_click_away(report):
+    seen = 0
+    for name in report_check.ANCHORS:
+        for place in _page(report, name).find("main").select("div.quarto-float[id]"):
+            links = {a.get_text(): a["href"] for a in place.select(".behind > a")}
+            behind = _page(report, links["Code"].partition(".html#")[0])
+            assert behind.pre.get_text().startswith("def ")
+            assert behind.find("a", href=f"{name}.html#{place['id']}")
+            for words, link in links.items():
+                path, _, anchor = link.partition("#")
+                assert (report / path).is_file(), f"{place['id']}: {words}"
+                assert not anchor or behind.find(id=anchor)
+            if "CSV" in links:
+                rows = (report / links["CSV"]).read_text(encoding="utf-8").count("\n") - 1
+                assert len(behind.select("tbody tr")) == min(rows, 200)
+            if place["id"].startswith("fig-"):
+                with Image.open(report / links["PNG"]) as picture:
+                    assert picture.width > 300
+                seen += 1
+    assert seen > 20
+
+
+def test_a_problem_is_reported_with_anchor_and_version_filled_in(report, record, tmp_path):
+    for path in report.glob("*.html"):
+        shutil.copy(path, tmp_path)
+    behind.write(record, tmp_path, "https://example.org/them/theirs", "0" * 40)
+    (link,) = _page(tmp_path, "transfer").select("#tbl-comparison a[href*=issues]")
+    asked = parse_qs(urlsplit(link["href"]).query)
+    assert asked["anchor"] == ["tbl-comparison"]
+    assert asked["version"] == [f"{__version__} {'0' * 40}"]
+    form = yaml.safe_load(
+        (paths.root() / ".github/ISSUE_TEMPLATE" / asked["template"][0]).read_text()
+    )
+    assert {"anchor", "version"} <= {field["id"] for field in form["body"]}
+    page = _page(tmp_path, "behind/tbl-comparison")
+    source = page.find("a", href=re.compile("/blob/"))["href"]
+    path, first, last = re.fullmatch(r".*/blob/0+/(.*)#L(\d+)-L(\d+)", source).groups()
+    lines = (paths.root() / path).read_text(encoding="utf-8").split("\n")
+    assert page.pre.get_text() == "\n".join(lines[int(first) - 1 : int(last)])
+
+
+def test_every_page_has_a_twin_in_markdown_with_all_its_numbers(report):
+    listed = (report / "llms.txt").read_text(encoding="utf-8")
+    for path in report.glob("*.html"):
+        page = _page(report, path.stem)
+        twin = page.find("link", type="text/markdown")["href"]
+        assert f"({twin})" in listed
+        for unread in page.main.select(".behind, .explorer, script, noscript, annotation"):
+            unread.decompose()
+        text = (report / twin).read_text(encoding="utf-8")
+        lost = check.numbers(page.main.get_text(" ")) - check.numbers(text)
+        assert not lost, f"{twin} lacks {lost}"
+
+
+RUN_AGAIN = """
+import sys, nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], 4)
+end = "import sys, pneumo; print(pneumo.__file__, {'torch', 'scipy', 'sklearn'} & {*sys.modules})"
+notebook.cells.append(nbformat.v4.new_code_cell(end))
+NotebookClient(notebook, timeout=120).execute()
+nbformat.write(notebook, sys.argv[1])
+"""
+
+
+def test_a_chapters_notebook_runs_on_the_record_alone_and_gives_the_same(report, tmp_path):
+    shutil.copytree(report / "record", tmp_path / "record")
+    shutil.copytree(report / "notebooks", tmp_path / "notebooks")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=paths.root(), check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shutil.unpack_archive(wheel, tmp_path / "installed", "zip")
+    path = tmp_path / "notebooks" / "evaluation.ipynb"
+    before = nbformat.read(path, 4)
+    nbformat.validate(before)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed"), "QUARTO_PROFILE": ""}
+    again = [sys.executable, "-c", RUN_AGAIN, path.name]
+    subprocess.run(again, cwd=path.parent, env=environment, check=True)
+    *cells, end = nbformat.read(path, 4).cells
+    assert end.outputs[0].text.split() == [
+        str(tmp_path / "installed" / "pneumo" / "__init__.py"), "set()"
+    ]  # fmt: skip
+    shown = [[one.get("data") for one in cell.get("outputs", [])] for cell in cells]
+    assert shown == [[one.get("data") for one in c.get("outputs", [])] for c in before.cells]
+    assert sum("image/png" in data for outputs in shown for data in outputs) > 3
+
+
+def test_every_chapter_names_its_notebook(report):
+    for name in report_check.ANCHORS:
+        link = _page(report, name).select_one("main .forms a[download]")
+        assert link["href"] == f"notebooks/{name}.ipynb"
+        assert (report / link["href"]).is_file()
 
 
 def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
@@ -173,14 +276,44 @@ def test_the_pdf_holds_the_same_captions(report):
     captions = 0
     for name in report_check.ANCHORS:
         for caption in _page(report, name).find("main").find_all("figcaption"):
-            for runs in caption.select(".runs"):
-                runs.decompose()  # folded away; on paper they are named where they are few
+            for control in caption.select(".behind"):
+                control.decompose()  # folded away; on paper they are named where they are few
             start = _letters(caption.get_text())[:40]
             assert start in text, f"{name}: {caption.get_text()[:60]}"
             captions += 1
     assert captions > 20
     assert _letters(PHANTOM) in text.lower()
     assert "CCBY40" in text
+
+
+def test_the_pdf_can_be_read_aloud_and_archived(report):
+    pdf = PdfReader(report / "report.pdf")
+    root, stated = pdf.trailer["/Root"], pdf.xmp_metadata
+    about = stated.rdf_root.toxml()
+    assert "<pdfuaid:part>1</pdfuaid:part>" in about
+    archived = "a-2a" in standards(read_book(paths.root() / "report"))
+    assert ("<pdfaid:part>2</pdfaid:part><pdfaid:conformance>A<" in about) == archived
+    assert root["/Lang"] == "en"
+    assert root["/MarkInfo"]["/Marked"]
+    assert str(stated.xmp_create_date.date()) == read_book(paths.root() / "report").date
+    headings = [str(one.title) for one in pdf.outline if not isinstance(one, list)]
+    assert {"Summary", "1 The data", "References"} <= set(headings)
+
+
+def test_the_same_record_gives_the_same_bytes(report, tmp_path, monkeypatch):
+    record = report.parent / "quokka-store" / "records" / "smoke"
+    again = tmp_path / "again"
+    for name in ("PNEUMO_PROFILE", "PNEUMO_DATA", "PNEUMO_RECORD", "QUARTO_PROFILE"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))  # nothing is kept there
+    options = ["--profile", "smoke", "--data", "phantom", "--record", str(record)]
+    assert main([*options, "--engine", "portable", "--output", str(again)]) == 0
+    here, there = (
+        {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+        for site in (report, again)
+    )
+    assert here.keys() == there.keys()
+    assert [name for name in here if here[name] != there[name]] == []
 
 
 def _letters(text: str) -> str:

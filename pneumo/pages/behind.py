@@ -1,0 +1,143 @@
+"""What a reader can do with a figure or a table, made from the record: see numbers, code, runs, report.
+
+Under each caption one folded control leads to files of the site and to a page of its own. :func:`write` makes
+these pages when the site's own pages are there, whichever engine made them.
+"""
+
+import csv
+import inspect
+import io
+import re
+from collections.abc import Iterable, Sequence
+from functools import partial
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from pneumo import __version__
+from pneumo.pages import beside
+from pneumo.record import Record
+from pneumo.record.answers import RunFacts
+
+FOLDER = "behind"  # of a site
+ROWS = 200  # that a page shows; its CSV has all
+_CONTROL = re.compile(r'<details class="behind" data-anchor="([\w-]+)">')
+_PROBLEM = re.compile(rf'href="{FOLDER}/([\w-]+)\.html#problem"')
+
+
+def control(record: Record, anchor: str, runs: Sequence[str] = (), picture: str = "") -> str:
+    """The control under a caption, as HTML in one line: links, and the runs by key.
+
+    Args:
+        record: whose numbers are shown.
+        anchor: of the figure or the table.
+        runs: labels of the runs behind it; each leads to its row of the table of runs.
+        picture: the path of its SVG, beside which a site has a PNG.
+    """
+    page, numbers = f"{FOLDER}/{anchor}.html", _file(anchor)
+    links = [(f"{page}#code", "Code"), (f"{page}#problem", "Report a problem")]
+    if picture:
+        links[:0] = [(picture, "SVG"), (str(Path(picture).with_suffix(".png")), "PNG")]
+    if numbers in record.sums:
+        links[:0] = [(f"{page}#numbers", "Numbers"), (f"record/{numbers}", "CSV")]
+    shown = " ".join(f'<a href="{address}">{words}</a>' for address, words in links)
+    known = named(record, runs)
+    if known:
+        rows = " ".join(f'<a href="{_row(run)}">{_words(run)}</a>' for run in known)
+        number = f"{len(known)} {'run' if len(known) == 1 else 'runs'}"
+        shown += f' <span class="runs">From {number}: {rows}</span>'
+    what = "figure" if anchor.startswith("fig-") else "table"
+    return (
+        f'<details class="behind" data-anchor="{anchor}"><summary>Behind this {what}</summary>'
+        f"{shown}</details>"
+    )
+
+
+def named(record: Record, runs: Iterable[str]) -> list[RunFacts]:
+    """The runs of these labels, as far as the record names them."""
+    facts = {run.run: run for run in record.provenance.runs}
+    return [facts[label] for label in runs if label in facts]
+
+
+def write(record: Record, site: Path, repository: str, commit: str) -> None:
+    """Write the page behind every figure and table that a site shows.
+
+    Args:
+        record: what the site was drawn from.
+        site: its folder, whose pages lie at its top.
+        repository: the address of the code's repository, whose issues a report of a problem opens; may be "".
+        commit: at which the site was built; may be "".
+    """
+    template = beside.template("behind")
+    (site / FOLDER).mkdir(exist_ok=True)
+    report = partial(_report, repository=repository, commit=commit)
+    for path in sorted(site.glob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        for found in _CONTROL.finditer(page):
+            caption = page[page.rindex("<figcaption", 0, found.start()) : found.start()]
+            content = _content(record, found[1], repository, commit.removesuffix("-dirty"))
+            text = template.render(
+                content, page=path.name, caption=Markup(caption.partition(">")[2].strip()),
+                version=__version__, commit=commit, report=report(found[1]),
+            )  # fmt: skip
+            (site / FOLDER / f"{found[1]}.html").write_text(text, encoding="utf-8")
+        if repository:  # a click less
+            linked = _PROBLEM.sub(lambda found: f'href="{escape(report(found[1]))}"', page)
+            path.write_text(linked, encoding="utf-8")
+
+
+def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[str, Any]:
+    """What is shown behind a figure or a table: its numbers, runs and code."""
+    from pneumo.pages.figures import FIGURES
+    from pneumo.pages.tables import TABLES
+
+    kind, name = _file(anchor).split("/")[0], _file(anchor)
+    header, rows, runs = [], [], []
+    if name in record.sums:
+        header, *rows = csv.reader(io.StringIO(record.read(name).decode(), newline=""))
+        runs = named(record, record.results[kind][anchor]["runs"])
+    made: Any = {**FIGURES, **TABLES}[anchor]
+    function = getattr(made, "func", made)  # of a partial
+    lines, first = inspect.getsourcelines(function)
+    module = f"{function.__module__.replace('.', '/')}.py"
+    place = f"{repository}/blob/{commit}/{module}#L{first}-L{first + len(lines) - 1}"
+    return {
+        "anchor": anchor, "file": name, "kind": kind, "header": header, "count": len(rows),
+        "rows": [[_short(cell) for cell in row] for row in rows[:ROWS]],
+        "runs": [(_row(run), Markup(_words(run))) for run in runs],
+        "code": "".join(lines).rstrip(), "module": module,
+        "source": place if repository and commit else "",
+    }  # fmt: skip
+
+
+def _report(anchor: str, repository: str, commit: str) -> str:
+    """The address of an issue form that is filled in; "" where no repository is known."""
+    fields = {
+        "template": "problem.yml", "title": f"{anchor}: ", "anchor": anchor,
+        "version": f"{__version__} {commit}".strip(),
+    }  # fmt: skip
+    return f"{repository}/issues/new?{urlencode(fields)}" if repository else ""
+
+
+def _file(anchor: str) -> str:
+    """Where a record has the numbers of a figure or a table."""
+    return f"{'figures' if anchor.startswith('fig-') else 'tables'}/{anchor}.csv"
+
+
+def _row(run: RunFacts) -> str:
+    return f"runs.html#{run.anchor}"
+
+
+def _words(run: RunFacts) -> str:
+    return f"{escape(run.title)}, seed {run.seed}: <code>{run.key}</code>"
+
+
+def _short(cell: str) -> str:
+    """A cell with no more than six digits that count."""
+    try:
+        return cell if cell.lstrip("-").isdigit() else f"{float(cell):.6g}"
+    except ValueError:
+        return cell

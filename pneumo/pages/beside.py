@@ -1,0 +1,14 @@
+"""The templates of pages that stand by themselves beside the report's own."""
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from pneumo.base import paths
+
+
+def template(name: str) -> Template:
+    """A template of ``templates/beside``, which escapes what it is given."""
+    environment = Environment(
+        loader=FileSystemLoader(paths.templates() / "beside"), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(f"{name}.html.j2")

@@ -1,0 +1,120 @@
+"""Chapters as notebooks: the same cells, whose figures, tables and fragments a notebook can show.
+
+A notebook imports from here what a page imports from :mod:`pneumo.pages`.
+"""
+
+import io
+import os
+import re
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from IPython.display import Image, Markdown, display
+
+from pneumo import pages
+from pneumo.base import network
+from pneumo.base.errors import printable
+from pneumo.pages import fragments, showing
+from pneumo.record import Record, RecordError, finding, read
+from pneumo.record.files import SUMS
+
+DOTS = 110  # an inch of a figure
+LARGEST = 50_000_000  # bytes of a record's file
+_RAW = re.compile(r"^(`{3,}) *\{=\w+\}\n.*?^\1$|`[^`]*`\{=\w+\}", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^ *:{3,}.*\n?", re.MULTILINE)
+_ATTRIBUTES = re.compile(
+    r"(?<=[\])\w]) *\{[#.][^}]*\}|^: (?=.*\{#)|(?<=\S) *\{#[^}]*\}$", re.MULTILINE
+)
+_CITED = re.compile(r"\[(@[\w:.-]+(?:; @[\w:.-]+)*)\]")
+_REFERENCE = re.compile(r"(?<![\w\[;/])@((?:fig|tbl)-[\w-]+)")
+_SECTION = re.compile(r"(?<![\w\[;/])@sec-([\w-]+)")
+_SPAN = re.compile(r"(?<!!)\[([^\[\]]*)\](?=[^(\[]|$)")
+_PAGE = re.compile(r"\]\(([\w-]+)\.qmd")
+
+
+def begin(*places: str) -> None:
+    """Choose the record that the notebook is about.
+
+    Args:
+        places: a record's folder, or the address of one, in the order in which they are tried. What has an
+            address is downloaded and checked.
+
+    Raises:
+        RecordError: none of them holds a record.
+    """
+    for place in places:
+        local = not place.startswith("https://")
+        if (Path(place) / SUMS).is_file() if local else network.answers(f"{place}/{SUMS}"):
+            record = read(Path(place).resolve() if local else _fetched(place))
+            os.environ["PNEUMO_RECORD"] = str(record.path)
+            finding.choose_title(record.data.dataset)
+            return
+    raise RecordError(
+        f"no record at {printable(' or '.join(places))}; give a folder that holds {SUMS}"
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Everything else that a page imports."""
+    return getattr(pages, name)
+
+
+def figure(record: Record, anchor: str) -> None:
+    """Show a figure with its caption."""
+    from pneumo.pages.figures import FIGURES
+
+    shown = FIGURES[anchor](record)
+    file = io.BytesIO()
+    shown.canvas.savefig(file, dpi=DOTS, facecolor="white", metadata={"Software": None})
+    display(Image(file.getvalue(), alt=shown.alt), _markdown(shown.caption))  # type: ignore[no-untyped-call]
+
+
+def table(record: Record, anchor: str) -> None:
+    """Show a table with its caption."""
+    display(_markdown(showing.table_markdown(record, anchor)))  # type: ignore[no-untyped-call]
+
+
+def say(record: Record, fragment: str, **values: object) -> None:
+    """Show a fragment."""
+    text = plain(fragments.render(record, fragment, **values))
+    if text.strip():
+        display(_markdown(text))  # type: ignore[no-untyped-call]
+
+
+def plain(text: str) -> str:
+    """Quarto's Markdown as a notebook reads it: references and citations lead to the site above it."""
+    text = _FENCE.sub("", _RAW.sub("", text))
+    text = _CITED.sub(lambda found: _citations(found[1]), _ATTRIBUTES.sub("", text))
+    text = _REFERENCE.sub(r"[\1](../behind/\1.html)", text)
+    text = _SECTION.sub(r"the section *\1*", text)
+    text = _PAGE.sub(r"](../\1.html", text)
+    return _SPAN.sub(r"\1", text)
+
+
+def _citations(keys: str) -> str:
+    names = [key.lstrip("@") for key in keys.split("; ")]
+    return f"({', '.join(f'[{name}](../references.html#ref-{name})' for name in names)})"
+
+
+def _markdown(text: str) -> Markdown:
+    return Markdown(plain(text))  # type: ignore[no-untyped-call]
+
+
+def _fetched(address: str) -> Path:
+    """A record's files, downloaded into a folder that goes with the session; reading checks them."""
+    folder = Path(tempfile.mkdtemp(prefix="pneumo-record-"))
+
+    def fetch(name: str) -> None:
+        with network.bounded(LARGEST), urllib.request.urlopen(f"{address}/{name}") as answer:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(answer.read())
+
+    fetch(SUMS)
+    for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():
+        name = line.split("  ", 1)[1]
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            raise RecordError(f"{printable(address)} names a file outside of it: {printable(name)}")
+        fetch(name)
+    return folder

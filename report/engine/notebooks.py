@@ -1,0 +1,142 @@
+"""Writes each chapter of a built site as an executed notebook, which runs against the site's record alone."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pneumo.pages import notebook
+from report.engine.cache import Cache, inputs, key_of
+from report.engine.config import Book
+from report.engine.execute import PAGES_AT_ONCE, run
+from report.engine.kernels import Kernels
+from report.engine.source import Cell, Inline, Page, read_page
+from report.engine.steps import Step
+
+FOLDER = "notebooks"  # of a site
+_DIV = re.compile(r"^\s*:{3,}\s*(.*)$")
+_PAPER = 'when-format="typst"'
+_BEGIN = """\
+# Needs Python 3.11 and: pip install pneumo. The record lies beside this notebook{online}.
+from pneumo.pages import notebook
+
+notebook.begin({places})"""
+# Of an expression in a sentence, its words.
+_INLINE = 'print(getattr(({code}), "data", None) or str({code}), end="")'
+
+
+def write(book: Book, site: Path, cache: Cache) -> None:
+    """Write ``notebooks/<chapter>.ipynb`` for every chapter that has cells.
+
+    Raises:
+        RenderError: a cell raises; it names the page.
+    """
+    folder = site / FOLDER
+    folder.mkdir(exist_ok=True)
+    pages = [read_page(path, book.metadata) for path in book.chapters]
+    pages = [page for page in pages if _has_cells(page)]
+    parts = [_parts(page, book) for page in pages]
+    key = key_of(inputs(book.folder, book.output), parts)
+    kept = cache.get("notebooks", key)
+    if kept is None:
+        with (
+            Kernels(replace(book, folder=folder), pages) as kernels,
+            ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
+        ):
+            steps = map(_steps, pages, parts)
+            futures = [pool.submit(run, one, folder, kernels) for one in steps]
+            kept = json.dumps([future.result() for future in futures]).encode()
+        cache.put("notebooks", key, kept)
+    for page, content, outputs in zip(pages, parts, json.loads(kept), strict=True):
+        name = page.path.stem
+        text = _notebook(content, iter(outputs), book, name)
+        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+
+
+def _has_cells(page: Page) -> bool:
+    return any(isinstance(piece, Cell) for piece in page.pieces)
+
+
+def _parts(page: Page, book: Book) -> list[tuple[str, str]]:
+    """What a notebook is made of, in order: ("text" | "inline" | "code", its words), without paper's own."""
+    places = ["../record"] + ([f"{book.site_url.rstrip('/')}/record"] if book.site_url else [])
+    online = ", or is downloaded" if book.site_url else ""
+    begin = _BEGIN.format(online=online, places=", ".join(map(repr, places)))
+    return [("code", begin.replace("'", '"')), *_pieces(page)]
+
+
+def _pieces(page: Page) -> Iterator[tuple[str, str]]:
+    open_divs: list[bool] = []  # whether each is for paper alone
+    for piece in page.pieces:
+        if isinstance(piece, str):
+            for line in piece.splitlines(keepends=True):
+                div = _DIV.match(line)
+                if div and div[1].strip(": \n"):
+                    open_divs.append(_PAPER in div[1])
+                elif div and open_divs:
+                    open_divs.pop()
+                elif not any(open_divs):
+                    yield "text", line
+        elif not any(open_divs):
+            if isinstance(piece, Inline):
+                yield "inline", piece.code
+            else:
+                code = piece.code.replace(
+                    "from pneumo.pages import", "from pneumo.pages.notebook import"
+                )
+                yield "code", code.strip()
+
+
+def _steps(page: Page, content: Iterable[tuple[str, str]]) -> list[Step]:
+    """What is run for a notebook: its cells, and the expressions in its sentences."""
+    return [
+        Step(_INLINE.format(code=words) if kind == "inline" else words, page.path, 1)
+        for kind, words in content
+        if kind != "text"
+    ]
+
+
+def _notebook(
+    content: Iterable[tuple[str, str]], outputs: Iterator[list[Any]], book: Book, name: str
+) -> str:
+    """A notebook's file: prose with its numbers filled in, and cells with what came of them."""
+    cells: list[dict[str, Any]] = []
+    prose = f"*{book.title}: this chapter as a notebook; [as a page](../{name}.html).*\n\n"
+    count = 0
+    for kind, words in [*content, ("code", "")]:
+        if kind == "text":
+            prose += words
+        elif kind == "inline":
+            prose += "".join(one["text"] for one in next(outputs))
+        else:
+            if text := notebook.plain(prose).strip():
+                cells.append({"cell_type": "markdown", "source": text})
+            prose = ""
+            if words:
+                count += 1
+                shown = [
+                    one | {"execution_count": count} if "execution_count" in one else one
+                    for one in next(outputs)
+                ]
+                cells.append(
+                    {
+                        "cell_type": "code",
+                        "source": words,
+                        "execution_count": count,
+                        "outputs": shown,
+                    }
+                )
+    made = {
+        "cells": [
+            cell | {"id": f"cell-{place}", "metadata": {}} for place, cell in enumerate(cells)
+        ],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,58 @@
+"""Writes a Markdown twin of each page of a built site, and `llms.txt`, which lists them.
+
+As Quarto's `llms-txt` does for websites; this reads finished pages of a book, whichever engine made them.
+"""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pypandoc
+
+from pneumo.base import paths
+from report.engine.cache import Cache, key_of
+from report.engine.config import Book
+from report.engine.plain import read_text
+
+ENDING = ".llms.md"  # as Quarto's
+_MAIN = re.compile(r"<main\b.*?</main>", re.DOTALL)
+_UNREAD = re.compile(r"<(script|style|noscript|button)\b.*?</\1>", re.DOTALL)
+# What is behind a figure is its numbers to a program.
+_BEHIND = re.compile(r'<details class="behind".*?</details>', re.DOTALL)
+_NUMBERS = re.compile(r'<a href="record/[^"]+">CSV</a>')
+_FILES = """
+## Numbers
+
+- [results.json](results.json): everything that the pages say, as JSON
+- [record/SHA256SUMS](record/SHA256SUMS): every file of the record, with one CSV for each figure and table
+"""
+
+
+def write(book: Book, site: Path, cache: Cache) -> None:
+    """Put a twin beside every page, and write the list of them all."""
+    listed = []
+    for path in (site / f"{chapter.stem}.html" for chapter in book.chapters):
+        twin = path.with_suffix(ENDING)
+        text = _markdown(read_text(path), cache)
+        twin.write_text(text, encoding="utf-8")
+        title = re.search(r"^# (.*)", text, re.MULTILINE)
+        listed.append(f"- [{title[1] if title else path.stem}]({twin.name})")
+    pages = "\n".join(listed)
+    head = f"# {book.title}\n\n> {book.description}\n\n## Pages\n\n{pages}\n{_FILES}"
+    pdf = f"- [{book.pdf}]({book.pdf}): the same text, for print\n" if book.pdf else ""
+    (site / "llms.txt").write_text(head + pdf, encoding="utf-8")
+
+
+def _markdown(page: str, cache: Cache) -> str:
+    """What is read of a page."""
+    main = _UNREAD.sub("", found[0] if (found := _MAIN.search(page)) else "")
+    main = _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)
+    rules = paths.templates() / "site" / "twin.lua"
+    key = key_of(version("pypandoc_binary"), rules.read_bytes(), main)
+    kept = cache.get("twins", key)
+    if kept is None:
+        options = ["--wrap=none", f"--lua-filter={rules}"]
+        made = pypandoc.convert_text(main, "gfm-raw_html", "html", extra_args=options)
+        kept = made.encode()
+        cache.put("twins", key, kept)
+    return kept.decode()
