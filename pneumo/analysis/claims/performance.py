@@ -44,7 +44,7 @@ def accuracy_misleads(study: Study) -> list[Claim]:
     held = hold_size(recall - specificity, study.groups("test"), RATE_MARGIN)
     missed, alarms = 1 - recall.value, 1 - specificity.value
     both = (
-        f"{percent(missed)} of {about.positive} cases are missed, {percent(alarms)} of {about.negative} "
+        f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, {percent(alarms)} of {about.negative} "
         f"cases are called {about.positive}"
     )
     return [
@@ -53,9 +53,9 @@ def accuracy_misleads(study: Study) -> list[Claim]:
             f"Accuracy alone misleads: the two kinds of mistake differ by more than {_margin(RATE_MARGIN)}.",
             held,
             {
-                "supported": f"One accuracy hides two error rates: at 0.5 {both}.",
-                "refuted": f"Both kinds of mistake are about equally frequent at 0.5: {both}.",
-                "inconclusive": f"How far the two kinds of mistake differ at 0.5 is open: {both}.",
+                "supported": f"One accuracy hides two error rates: {both}.",
+                "refuted": f"Both kinds of mistake are about equally frequent: {both}.",
+                "inconclusive": f"How far the two kinds of mistake differ is open: {both}.",
             },
             f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
             f"by {points(held.found)}",
