@@ -44,8 +44,8 @@ def accuracy_misleads(study: Study) -> list[Claim]:
     held = hold_size(recall - specificity, study.groups("test"), RATE_MARGIN)
     missed, alarms = 1 - recall.value, 1 - specificity.value
     both = (
-        f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, {percent(alarms)} of {about.negative} "
-        f"cases are called {about.positive}"
+        f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, "
+        f"{percent(alarms)} of {about.negative} cases are called {about.positive}"
     )
     return [
         decided(
