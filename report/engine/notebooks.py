@@ -29,7 +29,7 @@ _INLINE = 'print(getattr(({code}), "data", None) or str({code}), end="")'
 
 
 def write(book: Book, site: Path, cache: Cache) -> None:
-    """Write ``notebooks/<chapter>.ipynb`` for every chapter that has cells.
+    """Write ``notebooks/<chapter>.ipynb`` for every chapter whose cells open the record.
 
     Raises:
         RenderError: a cell raises; it names the page.
@@ -37,7 +37,7 @@ def write(book: Book, site: Path, cache: Cache) -> None:
     folder = site / FOLDER
     folder.mkdir(exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    pages = [page for page in pages if _has_cells(page)]
+    pages = [page for page in pages if _opens_the_record(page)]
     parts = [_parts(page, book) for page in pages]
     key = key_of(inputs(book.folder, book.output), parts)
     kept = cache.get("notebooks", key)
@@ -56,8 +56,9 @@ def write(book: Book, site: Path, cache: Cache) -> None:
         (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
 
 
-def _has_cells(page: Page) -> bool:
-    return any(isinstance(piece, Cell) for piece in page.pieces)
+def _opens_the_record(page: Page) -> bool:
+    """Whether a page is drawn from the record, and so can be drawn without the project's files."""
+    return any(isinstance(piece, Cell) and "open_record" in piece.code for piece in page.pieces)
 
 
 def _parts(page: Page, book: Book) -> list[tuple[str, str]]:

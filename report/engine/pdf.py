@@ -80,21 +80,26 @@ def write_pdf(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    asked = standards(book)
-    key = key_of(version("typst"), asked, digests)
+    key = key_of(version("typst"), standards(book), digests)
     kept = cache.get("typst", key) if cache else None
     if kept is not None:
         return kept
-    pdf = _set(source, document, asked)
+    try:
+        pdf = _set(source, document, standards(book))
+    except RenderError as error:
+        if "pdf-standard" in book.typst or "PDF/UA" not in str(error):
+            raise
+        pdf = _set(source, document, [])  # nobody asked for it
     if cache:
         cache.put("typst", key, pdf)
     return pdf
 
 
 def standards(book: Book) -> list[str]:
-    """What the PDF conforms to: what the project asks for, else PDF/UA, which can be read aloud.
+    """What the PDF conforms to: what the project asks for, else PDF/UA, where its pages allow it.
 
-    Typst 0.15 and later make a PDF that can be archived, too (PDF/A).
+    Such a PDF can be read aloud: every picture has a description, no level of headings is left out. Typst
+    0.15 and later make a PDF that can be archived, too (PDF/A).
     """
     asked = book.typst.get("pdf-standard", ["ua-1"])
     found = [asked] if isinstance(asked, str) else list(asked)

@@ -99,13 +99,12 @@ def claims(record: Record) -> Table:
     rows = [_claim(claim) for claim in record.claims.values()]
     used = list(dict.fromkeys(run for claim in record.claims.values() for run in claim.runs))
     return table(
-        "finding, and the claim as asked | verdict | estimate > | 95 % interval > | margin > | seeds > "
-        "| p > | p, corrected >",
+        "finding, and the claim as asked | verdict | estimate > | margin > | seeds > | p, corrected >",
         rows,
-        "Every claim with the number that decides it: supported where the interval lies above the margin, "
-        "refuted where it lies below. p is two-sided, of the number being the margin; Holm's correction is "
-        "over all claims, and a verdict whose corrected p is above 0.05 would not stand with it. Losses are "
-        "negative. A claim of several parts stands or falls with the weakest.",
+        "Every claim with the number that decides it and its 95 % interval: supported where the interval "
+        "lies above the margin, refuted where it lies below. p is two-sided, of the number being the margin; "
+        "Holm's correction is over all claims, and a verdict whose corrected p is above 0.05 would not stand "
+        "with it. Losses are negative. A claim of several parts stands or falls with the weakest.",
         used,
     )
 
@@ -117,15 +116,14 @@ def _claim(claim: Claim) -> list[str]:
     found = Estimate(
         *(math.nan if x is None else x for x in (claim.estimate, claim.low, claim.high))
     )
-    ends = DASH if math.isnan(found.low) else f"{shown(found.low)} to {shown(found.high)}"
+    ends = "" if math.isnan(found.low) else f" ({shown(found.low)} to {shown(found.high)})"
     return [
         f"**{plain(claim.finding or claim.text)}** Asked: *{plain(claim.text)}*",
         verdict(claim),
-        shown(claim.estimate),
-        ends,
+        shown(claim.estimate) + ends,
         shown(claim.margin),
         DASH if claim.seeds is None else str(claim.seeds),
-        *(DASH if p is None else p_value(p) for p in (claim.p, claim.p_adjusted)),
+        ", ".join(DASH if p is None else p_value(p) for p in (claim.p, claim.p_adjusted)),
     ]
 
 
