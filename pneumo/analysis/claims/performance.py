@@ -45,7 +45,8 @@ def accuracy_misleads(study: Study) -> list[Claim]:
     missed, alarms = 1 - recall.value, 1 - specificity.value
     both = (
         f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, "
-        f"{percent(alarms)} of {about.negative} cases are called {about.positive}"
+        f"{percent(alarms)} of {about.negative} "
+        f"cases are called {about.positive}"
     )
     return [
         decided(
@@ -151,7 +152,7 @@ def rule_out_recall(study: Study) -> list[Claim]:
     kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
     held = hold_share(kept["recall"], study.groups("test"), RULE_OUT_RECALL)
     cost = (
-        f"at a specificity of {percent(kept['specificity'].value)}, where validation promised "
+        f"with a specificity of {percent(kept['specificity'].value)}, where validation promised "
         f"{percent(promised['specificity'].value)}"
     )
     found = f"Sensitivity at the rule-out point is {percent(held.found.value)}"
@@ -196,8 +197,9 @@ def flip_is_safe(study: Study) -> list[Claim]:
             held,
             {
                 "supported": f"Flips in training cost next to nothing: AUC changes by {change}.",
-                "refuted": f"Flips in training cost AUC: {change}.",
-                "inconclusive": f"Whether flips cost {AUC_MARGIN:g} of AUC or more is open: {change}.",
+                "refuted": f"Flips in training cost AUC: it changes by {change}.",
+                "inconclusive": f"Whether flips cost {AUC_MARGIN:g} of AUC or more is open: AUC "
+                f"changes by {change}.",
             },
             f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
             f"{'seed' if row.seeds == 1 else 'seeds'} each: {ends(held.found)}",
@@ -223,10 +225,12 @@ def held_out_foretells_test(study: Study) -> list[Claim]:
             f"{RANK_MARGIN:g}.",
             held,
             {
-                "supported": f"What helps on the held-out images tends to help on test: {rho}.",
-                "refuted": f"What helps on the held-out images tells little of what helps on test: {rho}.",
+                "supported": f"What helps on the held-out images tends to help on test: rank "
+                f"correlation {rho}.",
+                "refuted": f"What helps on the held-out images says little of what helps on test: "
+                f"rank correlation {rho}.",
                 "inconclusive": "Whether what helps on the held-out images helps on test is open: "
-                f"{rho}.",
+                f"rank correlation {rho}.",
             },
             f"Rank correlation of the differences in AUC on both, over "
             f"{sum(not row.is_baseline for row in changes)} ablations of "
@@ -258,7 +262,8 @@ def mistakes_are_shared(study: Study) -> list[Claim]:
                 "refuted": f"The models hardly share mistakes beyond chance: {told}.",
                 "inconclusive": f"Whether the models share mistakes is open: {told}.",
             },
-            f"Share of the test cases that all models call wrongly, less that of independent mistakes within "
+            f"Share of the test cases that all models call wrongly, minus that of independent "
+            f"mistakes within "
             f"a class, mean over {count} {'seed' if count == 1 else 'seeds'}: {points(held.found)}; "
             f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
             study.ran,

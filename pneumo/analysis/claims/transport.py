@@ -39,9 +39,9 @@ def specificity_is_kept(study: Study) -> list[Claim]:
             f"{100 * RATE_MARGIN:g} percentage points.",
             held,
             {
-                "supported": f"Specificity holds: {both}.",
-                "refuted": f"Specificity does not hold: {both}.",
-                "inconclusive": f"Whether specificity holds is open: {both}.",
+                "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
+                "refuted": f"Specificity at the threshold of Youden's J does not hold: {both}.",
+                "inconclusive": f"Whether specificity at the threshold of Youden's J holds is open: {both}.",
             },
             f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
             f"{points(held.found)}",
@@ -108,7 +108,7 @@ def threshold_mends_shift(study: Study) -> list[Claim]:
                 f"{of}.",
             },
             f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
-            f"read off the test set, less that promised on validation: {points(held.found)}",
+            f"read off the test set, minus that promised on validation: {points(held.found)}",
             [model],
         )
     ]

@@ -21,8 +21,8 @@ def divided(record: Record) -> Shown:
     caption = (
         f"The test cases that the models are most divided over{seeds}: on top the image under its label "
         f"(blue {about.negative}, red {about.positive}), below each model's Grad-CAM map over it, cell "
-        f"by cell, under its probability of {about.finding} and a sign whether its call is right (✓) or "
-        "wrong (✗, in bold). Bright cells speak most for the call that was made."
+        f"by cell, under its probability of {about.finding} and a mark for a right call (✓) or a "
+        "wrong one (✗, in bold). Bright cells speak most for the call that was made."
     )
     wrong = record.answer("cases", Cases).wrong_on_first
     probabilities = numbers.where(index=indices[0])["probability"]

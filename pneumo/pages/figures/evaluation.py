@@ -191,8 +191,8 @@ def mean_images(record: Record) -> Shown:
         axes.set_title(f"difference\n{short}\n±0.25", fontsize=style.TEXT)
     caption = (
         f"Mean test image of each group of {best.title}’s calls at Youden's threshold, with the number of "
-        "cases, and two differences of means: false positives less true negatives (both are "
-        f"{about.negative}), false negatives less true positives (both are {about.positive}). Red is "
+        "cases, and two differences of means: false positives minus true negatives (both are "
+        f"{about.negative}), false negatives minus true positives (both are {about.positive}). Red is "
         "brighter, blue darker, full colour a quarter of the grey scale."
     )
     found = (_largest(name, numbers[name]) for name in differences.values())
@@ -228,7 +228,8 @@ def _areas(record: Record, numbers: Frame) -> str:
     """The highest and the lowest AUC of a figure's curves, in a sentence."""
     areas = {name: numbers.where(model=name)["auc"][0] for name in numbers.distinct("model")}
     first, last = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
-    text = f"{record.models[first].title} has the highest AUC, {number(areas[first])}"
+    of = " of the first seeds" if len(record.profile.seeds) > 1 else ""
+    text = f"{record.models[first].title} has the highest AUC{of}, {number(areas[first])}"
     if first != last:
         text += f", {record.models[last].title} the lowest, {number(areas[last])}"
     return f"{text}."
@@ -240,7 +241,7 @@ def _largest(name: str, difference: NDArray[np.float64]) -> str:
     if np.isnan(difference).all():
         return f"There are not both {odd}s and {even}s."
     low, high = signed(difference.min() / 255, 2), signed(difference.max() / 255, 2)
-    return f"{odd.capitalize()}s less {even}s: from {low} to {high} of the grey scale."
+    return f"{odd.capitalize()}s minus {even}s: from {low} to {high} of the grey scale."
 
 
 def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:

@@ -83,7 +83,8 @@ def scores(record: Record) -> Shown:
         for model, found in sets[name].models.items()
     )
     alt = (
-        f"A grid of histograms, a column a model. Share of {about.negative} images of {name} to the right of "
+        f"A grid of histograms, one column per model. Share of {about.negative} images of {name} to "
+        f"the right of "
         f"the threshold: {alarms}."
     )
     return Shown(canvas, caption, alt, numbers.runs)

@@ -33,7 +33,8 @@ def specificity(record: Record) -> Shown:
     handles, labels = grid[0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     caption = (
-        f"Share of {about.negative} test films that are called so, over the film's width to height: a smooth "
+        f"Share of {about.negative} test films that are called {about.negative}, by the film's ratio "
+        f"of width to height: a smooth "
         "curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at Youden's "
         "threshold, from a bootstrap by patient; the dashed line is at 0.5."
     )
@@ -83,10 +84,10 @@ def dose(record: Record) -> Shown:
         f"The same {plural(count, f'{about.negative} test film')} cropped tighter and tighter: mean change "
         f"of the logit against the whole square (left), and share called {about.positive} at Youden's "
         "threshold (right). Means over seeds, with 95 % intervals over patients and seeds. Crops beyond the "
-        "dotted line are tighter than films differ by of themselves."
+        "dotted line change the framing more than films differ among themselves."
     )
     alt = (
-        f"Two line charts, a line a model. Cropped to {number(framing.gentle, 1)} of the side, logits "
+        f"Two line charts, one line per model. Cropped to {number(framing.gentle, 1)} of the side, logits "
         f"change: {'; '.join(ends)}."
     )
     return Shown(canvas, caption, alt, numbers.runs)

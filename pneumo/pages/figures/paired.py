@@ -54,7 +54,7 @@ def kinds(record: Record) -> Shown:
     )
     alt = (
         f"Five charts of {plural(len(names), 'model')}, bacterial films as circles, viral ones as squares. "
-        f"Sensitivity of {record.best.title} for bacterial films less that for viral ones: "
+        f"Sensitivity of {record.best.title} for bacterial films minus that for viral ones: "
         + ", ".join(f"{signed(best[rule].value)} at {short}" for rule, short in shorts.items())
         + f". Of {len(differences)} such differences {apart} have an interval that leaves out zero."
     )
@@ -83,11 +83,12 @@ def sizes(record: Record) -> Shown:
     areas = list(numbers.where(metric="auc").rows())
     caption = (
         f"Each model on the test films at {record.data.size} and at {found.size} pixels a side, means over "
-        "the seeds; without another word, at the threshold of Youden's J on validation. A thick line is a "
+        "the seeds; at the threshold of Youden's J on validation, unless a panel says otherwise. A "
+        "thick line is a "
         "difference whose 95 % interval, paired by patient, leaves out zero."
     )
     alt = (
-        f"Five charts with a line a model from its value at {record.data.size} pixels to that at "
+        f"Five charts with one line per model from its value at {record.data.size} pixels to that at "
         f"{found.size}. AUC: "
         + ", ".join(
             f"{record.models[row['model']].title} {number(row['smaller'])} to {number(row['larger'])}"

@@ -51,8 +51,8 @@ def curves(record: Record) -> Shown:
     canvas.supxlabel("1 − specificity", fontsize=style.HEAD)
     canvas.supylabel("sensitivity", fontsize=style.HEAD)
     caption = (
-        f"ROC curves of the reference study on the test set of {record.about.title}: a panel a model, a "
-        "curve a seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
+        f"ROC curves of the reference study on the test set of {record.about.title}: one panel per "
+        "model, one curve per seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
     )
     found = [_reached(record.models[name]) for name in names]
     return Shown(canvas, caption, f"Means over the seeds. {' '.join(found)}")

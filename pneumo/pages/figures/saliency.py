@@ -46,7 +46,8 @@ def cascade(record: Record) -> Shown:
     canvas.legend(handles=handles, loc="outside lower center", ncols=3)
     caption = (
         "Similarity of Grad-CAM's maps to the trained network's as its weights are drawn anew from the head "
-        "down to the stem, each step on top of those before: rank correlation (its size) and SSIM, mean over "
+        "down to the stem, each step on top of those before: rank correlation (absolute value) and "
+        "SSIM, mean over "
         f"test images and {checks.draws} draws. The dotted line is the rank correlation of random maps."
     )
     left = "; ".join(
@@ -54,7 +55,7 @@ def cascade(record: Record) -> Shown:
         for name, found in checks.left.items()
     )
     alt = (
-        "A chart a model: rank correlation and SSIM start at one for the trained network and change as "
+        "One chart per model: rank correlation and SSIM start at one for the trained network and change as "
         f"weights are drawn anew. Rank correlation with all weights drawn anew: {left}."
     )
     best = record.best
@@ -141,7 +142,8 @@ def removal(record: Record) -> Shown:
         for name, gap in checks.gaps.items()
     )
     alt = (
-        "A chart a model: the probability of the call against the share of pixels removed, for three maps "
+        "One chart per model: the probability of the call against the share of pixels removed, for "
+        "three maps "
         f"and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
     )
     return Shown(canvas, lead + caption, alt, numbers.runs)

@@ -31,7 +31,7 @@ def shift_scores(record: Record) -> Shown:
     )
     differ = " and ".join(f"{count} of {label} cases" for label, count in found.differ.items())
     alt = (
-        f"A grid of histograms, a column a model. Of {found.pairs} pairs of distributions, validation "
+        f"A grid of histograms, one column per model. Of {found.pairs} pairs of distributions, validation "
         f"against test, these differ beyond chance: {differ}."
     )
     lead = f"Of {found.pairs} pairs of distributions, these differ beyond chance: {differ}. "
@@ -99,7 +99,7 @@ def shift_images(record: Record) -> Shown:
             )
     caption = (
         "Mean image of development (training and validation) and of the test set in each class, and the test "
-        "set's less that of development. Red is brighter on the test set, blue darker, full colour "
+        "set's minus that of development. Red is brighter on the test set, blue darker, full colour "
         f"{number(_REACH, 2)} of the grey scale."
     )
     alt = (

@@ -58,7 +58,7 @@ def reliability(record: Record) -> Shown:
     caption = (
         f"{record.best.title}, as the network gives it, expects {percent(answer.as_given.predicted)} "
         f"{about.finding} where {percent(answer.observed)} is observed. "
-        f"Reliability on the test set, a panel a model: the observed share of {about.finding} against "
+        f"Reliability on the test set, one panel per model: the observed share of {about.finding} against "
         f"the mean probability in {answer.bins} bins of equally many "
         "cases, hollow as the network gives it, filled after temperature scaling on validation, with "
         f"Wilson's 95 % intervals over {record.units}. Probabilities of points "
@@ -195,7 +195,7 @@ def _calibration_errors(record: Record) -> str:
         for name in test.distinct("model")
     )
     return (
-        f"A panel a model of observed share against probability. {record.best.title} expects "
+        f"One panel per model of observed share against probability. {record.best.title} expects "
         f"{percent(answer.as_given.predicted)} {record.about.finding} where {percent(answer.observed)} is "
         f"observed. Calibration error before and after temperature scaling: {errors}."
     )

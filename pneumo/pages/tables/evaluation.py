@@ -83,7 +83,7 @@ def summary(record: Record) -> Table:
         rows,
         f"All models on the {count(record.data.total('test'))} test images: {_seeds(record)}, with 95 % "
         "intervals. Validation's threshold is the one with the largest Youden's J there. "
-        + (f"Not run, as @sec-runs tells: {names}." if names else ""),
+        + (f"Not run, as @sec-runs explains: {names}." if names else ""),
         numbers.runs,
     )
 
@@ -112,7 +112,7 @@ def pairs(record: Record) -> Table:
         "first | second | difference of AUC > | 95 % interval > | DeLong > | exact at 0.5 > "
         "| exact at Youden >",
         rows,
-        f"Every pair of models on the test set. Difference: first less second, {over}. P-values of "
+        f"Every pair of models on the test set. Difference: first minus second, {over}. P-values of "
         "DeLong's test and of the exact test of paired calls: "
         f"{'first seeds, ' if seeds > 1 else ''}over {record.units}, corrected over all pairs.",
         numbers.runs,

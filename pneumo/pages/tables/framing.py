@@ -72,9 +72,9 @@ def aucs(record: Record) -> Table:
     ]
     caliper = number(record.answer("framing", Framing).caliper, 2)
     return table(
-        "model | AUC > | of pairs of like ratio > | adjusted > | adjusted less AUC >",
+        "model | AUC > | of pairs of like ratio > | adjusted > | adjusted minus AUC >",
         rows,
-        f"Test AUC; that of the pairs alone whose ratios differ by {caliper} or less; and that adjusted for "
+        f"Test AUC; that of only the pairs whose ratios differ by {caliper} or less; and that adjusted for "
         f"the ratio [@janes2009]: {_SEEDS}.",
         numbers.runs,
     )
@@ -161,7 +161,7 @@ def mended(record: Record) -> Table:
             shown = model
     edges = record.answer("framing", Framing).edges or [float("nan")]
     return table(
-        "model | change | AUC, validation > | AUC, held-out > | narrow > | wide > | narrow less wide >",
+        "model | change | AUC, validation > | AUC, held-out > | narrow > | wide > | narrow minus wide >",
         rows,
         "Changes of framing in training: difference in AUC from the model's own recipe, on validation and on "
         "the held-out images; and specificity on test at Youden's threshold in narrow films (ratio below "

@@ -32,7 +32,7 @@ def kinds(record: Record) -> Table:
         f"AUC against the normal films, and sensitivity and missed films at every threshold, for "
         f"{found.images['bacteria']} bacterial films of {found.patients['bacteria']} patients and "
         f"{found.images['virus']} viral ones of {found.patients['virus']}: means over {seeds} (the ensemble "
-        "is one score of them all), with 95 % intervals by patient. The difference is bacterial less viral, "
+        "is one score of them all), with 95 % intervals by patient. The difference is bacterial minus viral, "
         "its interval from both [@zou2008].",
         numbers.runs,
     )
@@ -57,9 +57,10 @@ def sizes(record: Record) -> Table:
     return table(
         f"model | metric | {record.data.size} pixels > | {size} pixels > | difference >",
         rows,
-        "Every model on the same test films at both sizes: means over the seeds of each, and larger less "
-        "smaller with its 95 % interval over patients, the same for both, and over seeds; none where no case "
-        "tells them apart. Without another word a rate is at the threshold of Youden's J on "
+        "Every model on the same test films at both sizes: means over the seeds of each, and larger minus "
+        "smaller with its 95 % interval over patients, the same for both, and over seeds; no "
+        "interval where no "
+        "case tells them apart. Unless it says otherwise, a rate is at the threshold of Youden's J on "
         "validation.",
         numbers.runs,
     )

@@ -115,7 +115,8 @@ def difference(record: Record) -> Table:
         "model | numbers | accuracy > | AUC > | precision > | recall > | specificity > | F1 > | Brier >",
         rows,
         "The reference record and this site on the test set at a threshold of 0.5: means over the seeds of "
-        "each, and this site's less the reference's. Bold: outside the reference's 95 % prediction interval.",
+        "each, and this site's minus the reference's. Bold: outside the reference's 95 % prediction "
+        "interval.",
         [run for model in record.ran for run in model.runs],
     )
 

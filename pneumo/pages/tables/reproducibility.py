@@ -93,6 +93,7 @@ def _rows() -> list[Mapping[str, Any]]:
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    # From a hundred on, digits behind the point say nothing.
-    value = count(row["value"]) if row["value"] >= 100 else number(row["value"], 2)
+    # A value just past its goal must not be rounded onto it; from a hundred on, decimals say nothing.
+    digits = 3 if row["value"] < 10 else 2
+    value = count(row["value"]) if row["value"] >= 100 else number(row["value"], digits)
     return f"{value} {row['unit']}"

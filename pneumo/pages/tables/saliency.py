@@ -60,7 +60,7 @@ def attention(record: Record) -> Table:
         rows,
         "Share of Grad-CAM's evidence for the call in each region, mean over test images with its 95 % "
         f"interval (bootstrap over {record.units}){seeds}; p of Wilcoxon's signed-rank test against the even "
-        f"map, which compares the middle of the {record.units}' shares and not their mean. Blank maps, which "
+        f"map, which compares the middle of the {record.units}' shares, not their mean. Blank maps, which "
         "show no evidence for the call, have no share.",
         record.table("tbl-attention").runs,
     )

@@ -22,7 +22,7 @@ def changes(record: Record) -> Table:
     return table(
         "model | change in AUC > | in sensitivity > | in specificity >",
         rows,
-        f"Test less validation, at the threshold that Youden's J chose on validation{_seed(record)}: change "
+        f"Test minus validation, at the threshold that Youden's J chose on validation{_seed(record)}: change "
         "in AUC, sensitivity and specificity, each with its 95 % interval.",
         numbers.runs,
     )
@@ -46,7 +46,7 @@ def tests(record: Record) -> Table:
         rows,
         "How well a classifier on the pixels tells two sets of images apart, class by class: AUC over five "
         f"turns, its interval [@ledell2015], and the p-value of a permutation test with {resamples} "
-        f"dealings of whole {record.units}. Development is training and validation together.",
+        f"permutations of whole {record.units}. Development is training and validation together.",
     )
 
 

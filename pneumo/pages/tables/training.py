@@ -83,7 +83,7 @@ def runs(record: Record) -> Table:
         for row in record.table("tbl-runs").rows()
     ]
     return table(
-        "model | seed > | key | epochs > | best > | training time > | on >",
+        "model | seed > | key | epochs > | kept > | training time > | on >",
         rows,
         "Every run behind this report: its key (a hash of recipe, seed, data and their order, pretrained "
         "weights, and the version of the training), epochs trained, the epoch kept, training time, machine. "
