@@ -45,8 +45,7 @@ def accuracy_misleads(study: Study) -> list[Claim]:
     missed, alarms = 1 - recall.value, 1 - specificity.value
     both = (
         f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, "
-        f"{percent(alarms)} of {about.negative} "
-        f"cases are called {about.positive}"
+        f"{percent(alarms)} of {about.negative} cases are called {about.positive}"
     )
     return [
         decided(
@@ -262,9 +261,8 @@ def mistakes_are_shared(study: Study) -> list[Claim]:
                 "refuted": f"The models hardly share mistakes beyond chance: {told}.",
                 "inconclusive": f"Whether the models share mistakes is open: {told}.",
             },
-            f"Share of the test cases that all models call wrongly, minus that of independent "
-            f"mistakes within "
-            f"a class, mean over {count} {'seed' if count == 1 else 'seeds'}: {points(held.found)}; "
+            "Share of the test cases that all models call wrongly, minus that of independent mistakes "
+            f"within a class, mean over {count} {'seed' if count == 1 else 'seeds'}: {points(held.found)}; "
             f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
             study.ran,
             seeds=count,

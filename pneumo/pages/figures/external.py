@@ -84,8 +84,7 @@ def scores(record: Record) -> Shown:
     )
     alt = (
         f"A grid of histograms, one column per model. Share of {about.negative} images of {name} to "
-        f"the right of "
-        f"the threshold: {alarms}."
+        f"the right of the threshold: {alarms}."
     )
     return Shown(canvas, caption, alt, numbers.runs)
 
