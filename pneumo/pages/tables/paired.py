@@ -59,8 +59,8 @@ def sizes(record: Record) -> Table:
         rows,
         "Every model on the same test films at both sizes: means over the seeds of each, and larger minus "
         "smaller with its 95 % interval over patients, the same for both, and over seeds; no "
-        "interval where no case tells them apart. Unless it says otherwise, a rate is at the threshold of Youden's J on "
-        "validation.",
+        "interval where no case tells them apart. Unless it says otherwise, a rate is at the threshold of "
+        "Youden's J on validation.",
         numbers.runs,
     )
 

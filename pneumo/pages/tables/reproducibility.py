@@ -93,7 +93,7 @@ def _rows() -> list[Mapping[str, Any]]:
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    # A value just past its goal must not be rounded onto it; from a hundred on, decimals say nothing.
-    digits = 3 if row["value"] < 10 else 2
+    # Memory just past its goal must not be rounded onto it; from a hundred on, decimals say nothing.
+    digits = 3 if row["unit"] == "GiB" else 2
     value = count(row["value"]) if row["value"] >= 100 else number(row["value"], digits)
     return f"{value} {row['unit']}"
