@@ -114,8 +114,7 @@ def cite(session: nox.Session) -> None:
 def publish(session: nox.Session) -> None:
     """Check whether _site/ may be published (-- FOLDER)."""
     install(session, "publish")
-    folders = [option for option in session.posargs if option != "--check"]  # it only checks
-    session.run("python", "-m", "report.engine.check", "--publish", *folders)
+    session.run("python", "-m", "report.engine.check", "--publish", *session.posargs)
 
 
 @nox.session

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo.analysis import verification
 from pneumo.base import paths
 from pneumo.data import datasets
 from pneumo.training.loop import predict
@@ -235,8 +234,8 @@ def test_another_count_of_threads_moves_logits_no_further_than_is_said(phantom, 
         trained.append(run.predictions["test"].logits)
         torch.manual_seed(0)
         asked.append(predict(build(recipe), recipe, phantom.test.images))
-    assert np.abs(asked[0] - asked[1]).max() <= verification.SAME_WEIGHTS
-    assert np.abs(trained[0] - trained[1]).max() <= verification.FEW_EPOCHS
+    assert np.abs(asked[0] - asked[1]).max() <= 1e-4  # as docs/verifying.md says
+    assert np.abs(trained[0] - trained[1]).max() <= 0.25
 
 
 @pytest.mark.promise("same", "survived")

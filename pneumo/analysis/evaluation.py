@@ -61,7 +61,7 @@ def part(study: Study) -> Part:
 
 
 def differing(study: Study) -> dict[tuple[str, str], bool]:
-    """Whether AUC and accuracy at 0.5 differ from those of the best model on validation beyond chance.
+    """Whether AUC and accuracy at 0.5 differ from those of the model presented first beyond chance.
 
     Of every other model, the ensemble and the baselines, over cases and seeds, each metric's p-values
     corrected after Holm. By name and metric.

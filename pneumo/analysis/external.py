@@ -16,6 +16,7 @@ from pneumo.data.labelled import AGE, PATIENT
 from pneumo.record import Estimate, Part, files, frame
 from pneumo.record.external import Ages, Asked, External, Rates
 from pneumo.statistics import calibration, influence, metrics
+from pneumo.statistics.influence import Bools, Floats
 from pneumo.study import ensemble
 from pneumo.study import external as answers
 from pneumo.study.cache import once
@@ -28,9 +29,6 @@ BANDS = ((0, ADULT), (ADULT, 40), (40, 65), (65, np.inf))  # of age in years, fr
 # A film taken from the front is most often of somebody in bed, one from behind of somebody who can stand.
 VIEWS = ("AP", "PA")
 LEAST = 10  # images of each class that a group needs for rates; of fewer the counts alone are given
-
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 
 def part(study: Study) -> Part:

@@ -18,7 +18,7 @@ from pneumo.record import Estimate, Part, frame
 from pneumo.record.framing import Fall, Framing
 from pneumo.record.shift import TwoSample
 from pneumo.statistics import adjusted_roc, clusters, metrics
-from pneumo.statistics.adjusted_roc import over_cases_and_seeds
+from pneumo.statistics.adjusted_roc import Floats, over_cases_and_seeds
 from pneumo.study import questions
 from pneumo.study.cache import once
 from pneumo.study.framing import FACTORS
@@ -26,11 +26,8 @@ from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
 from pneumo.training.recipes import ABLATIONS
 
 RESAMPLES = 2000
-EDGES = (
-    1.15,
-    1.30,
-    1.45,
-)  # of the bins of width to height: about the quarters of the normal test films
+# Of the bins of width to height: about the quarters of the normal test films.
+EDGES = (1.15, 1.30, 1.45)
 CALIPER = 0.05  # ratios that differ by less: a tenth of the range that most films lie in
 GRID = 41  # points of a smooth curve
 LEAST = 10  # normal films of a split whose ratio must be known for anything to be said
@@ -39,8 +36,6 @@ MATCHES = 3  # films of development for each of test, where they are compared at
 # of the width would make them: what is tighter than 0.8 no longer stands for how films are framed.
 GENTLE = 0.8
 RULES = (HALF, YOUDEN)
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.seeds import Scored, every_run
+from pneumo.analysis.seeds import every_run
 from pneumo.record import Part, frame
 from pneumo.record.hindsight import Hindsight
 from pneumo.statistics import metrics
@@ -20,35 +20,23 @@ def part(study: Study) -> Part:
     """The answer, and the numbers of `tbl-hindsight`; nothing where no model ran."""
     if not study.ran:
         return Part({"hindsight": None})
-    return frames(study.data.test.labels, every_run(ensemble.compared(study)))
-
-
-def frames(labels: NDArray[np.uint8], runs: list[Scored]) -> Part:
-    """The same from predictions alone.
-
-    Args:
-        labels: the test images', (N,).
-        runs: every run, model by model.
-    """
+    labels, runs = study.data.test.labels, every_run(ensemble.compared(study))
     rows: list[dict[str, Any]] = []
     for model in dict.fromkeys(one.model for one in runs):
         own = [one for one in runs if one.model == model]
-        at = {
-            rule.name: [
-                metrics.evaluate(labels, one.probabilities, one.thresholds[rule.name])
-                for one in own
-            ]
+        at_half, at_youden = (
+            [metrics.evaluate(labels, one.probabilities, one.thresholds[rule.name]) for one in own]
             for rule in (HALF, YOUDEN)
-        }
+        )
         best = [best_accuracy(labels, one.probabilities) for one in own]
-        areas = [row["auc"] for row in at[HALF.name]]
-        half = [row["accuracy"] for row in at[HALF.name]]
+        areas = [row["auc"] for row in at_half]
+        half = [row["accuracy"] for row in at_half]
         rows.append(
             {
                 "model": model,
                 "seeds": len(own),
                 "accuracy, threshold by validation": np.mean(
-                    [row["accuracy"] for row in at[YOUDEN.name]]
+                    [row["accuracy"] for row in at_youden]
                 ),
                 "accuracy at 0.5": np.mean(half),
                 "accuracy at 0.5, best seed": max(half),

@@ -17,17 +17,12 @@ from pneumo.record.interpretability import Agreement, SanityChecks
 from pneumo.statistics import clusters
 from pneumo.study import questions, selection
 from pneumo.study.study import Model, Study
-from pneumo.training.removal import REMOVAL_IMAGES, some
+from pneumo.training.removal import MAPS, ORDERS, REMOVAL_IMAGES, some
 from pneumo.training.similarity import WINDOW, random_maps, rank_correlation, structural_similarity
 
 # A rank correlation above which two maps of one image would be read the same way.
 ALIKE = 0.5
 _RESAMPLES = 2000
-
-
-# As `training.saliency` names the maps and orders in which pixels are removed.
-MAPS = ("Grad-CAM", "random map", "centre map")
-ORDERS = ("most relevant first", "least relevant first")
 
 
 def part(study: Study) -> Part:

@@ -39,9 +39,9 @@ class Held:
 
     @property
     def distance(self) -> float:
-        """How far the measure lies above the margin, in half widths of its interval."""
-        reach = self.found.high - self.found.low
-        return (self.found.value - self.margin) / reach if reach else np.inf
+        """How far the measure lies above the margin, in widths of its interval."""
+        width = self.found.high - self.found.low
+        return (self.found.value - self.margin) / width if width else np.inf
 
 
 def hold(measured: Measured, groups: ArrayLike, margin: float, parts: int = 1) -> Held:
@@ -115,7 +115,7 @@ def decided(
         seeds: how many of them; None for those of the first model.
     """
     of = seeds if seeds is not None else (len(models[0].runs) if models else None)
-    runs = [run.label for model in models for run in model.runs[: seeds if seeds else None]]
+    runs = [run.label for model in models for run in model.runs[:seeds]]
     found = held.found
     return Claim(
         identifier,
@@ -133,14 +133,14 @@ def decided(
     )
 
 
-def seeds(model: Model) -> str:
-    """How many seeds a model has, in words."""
-    return f"{len(model.runs)} {'seed' if len(model.runs) == 1 else 'seeds'}"
+def in_seeds(count: int) -> str:
+    """A number of seeds, in words."""
+    return f"{count} {'seed' if count == 1 else 'seeds'}"
 
 
 def over(model: Model) -> str:
     """What a model's numbers are means over, in words."""
-    return "one seed alone" if len(model.runs) == 1 else f"mean over {seeds(model)}"
+    return "one seed alone" if len(model.runs) == 1 else f"mean over {in_seeds(len(model.runs))}"
 
 
 def ends(
@@ -158,6 +158,11 @@ def ends(
 def points(found: Estimate) -> str:
     """A difference of rates in percentage points, with its interval."""
     return ends(found, 1, 100, " points")
+
+
+def in_points(share: float) -> str:
+    """A margin of rates in percentage points, without its sign."""
+    return f"{100 * share:g} percentage {'point' if share == 0.01 else 'points'}"
 
 
 def percent(share: float) -> str:

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ERROR = 0.05  # how often a faithful rebuild may fail, over all of its numbers
-# How far another count of threads may move a test image's logit, for the order in which is added is another.
-SAME_WEIGHTS = 1e-4  # a finished network's
-FEW_EPOCHS = 0.25  # after two or three epochs; later a training ends where another seed's would
 ROUNDED = 1e-5  # how far a converted reference's predictions may be rounded
 DISTANCE = "distance"  # from the other seeds, case by case
 ASKED = (DISTANCE, "auc", "accuracy")  # at 0.5

@@ -46,9 +46,8 @@ def without_folders(text: str) -> str:
     """Shorten paths in a text to file names, and remove passwords from addresses, for publication."""
     text = re.sub(r"(?<=://)[^/@\s]+@", "", text)
     for folder in (home(), root(), Path.home(), Path(sys.prefix), Path(tempfile.gettempdir())):
-        text = text.replace(
-            f"{folder}{os.sep}", f"{os.sep}"
-        )  # the folder may have a space in its name
+        # A folder may have a space in its name, so the pattern below would keep a part of it.
+        text = text.replace(f"{folder}{os.sep}", os.sep)
     # A slash after a letter, a point or a slash belongs to an address or a date.
     return re.sub(r"(?<![\w.:/~])(?:~|[A-Za-z]:)?[/\\](?:[^/\\\s'\"]+[/\\])*(?=[\w.])", "", text)
 

@@ -21,7 +21,7 @@ everyday use:
   python -m nox -s report      train what is missing and build the site, _site/
   pneumo data                  show which data are found
   pneumo study                 train what is missing, without building the site
-  pneumo predict image.png     apply the best model of the study to an image file"""
+  pneumo predict image.png     apply a model of the study to an image file"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

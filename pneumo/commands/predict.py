@@ -27,7 +27,9 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=run)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
     parser.add_argument(
-        "--model", metavar="RECIPE", help="simple-cnn, …; default: the best on validation"
+        "--model",
+        metavar="RECIPE",
+        help="simple-cnn, …; default: the smallest that is not significantly worse on validation",
     )
     parser.add_argument(
         "--rule",

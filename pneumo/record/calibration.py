@@ -36,7 +36,7 @@ class Probabilities:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The best model on validation, evaluated on the test set; the first seed unless noted."""
+    """The model presented first, evaluated on the test set; the first seed unless noted."""
 
     bins: int  # of equally many cases
     observed: float  # share of cases with the finding

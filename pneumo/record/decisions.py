@@ -46,7 +46,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Decisions:
-    """The best model on validation: net benefit as means over the seeds, calls of the first seed."""
+    """The model presented first: net benefit as means over the seeds, calls of the first seed."""
 
     prevalence: float  # of the test set
     presumed: float  # of the training set, which the probabilities presume

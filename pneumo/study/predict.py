@@ -109,7 +109,7 @@ class Predictor:
 
 
 def find_model(study: Study, name: str | None = None) -> Model:
-    """Choose the model of a study called `name`, or the best on validation.
+    """Choose the model of a study called `name`; without one, that of `selection.best`.
 
     Raises:
         PredictionError: the study has no such model, or it was not run. Controls cannot be chosen.
@@ -141,7 +141,7 @@ def report(
     Args:
         study: a finished one.
         files: as for :func:`pneumo.data.radiographs.read`.
-        name: of the model; None for the best on validation.
+        name: of the model; None for the one that the report presents first.
         rule: of the operating point.
         device: "auto" for a GPU if there is one.
 

@@ -20,6 +20,9 @@ from pneumo.data import stratified
 EDGE, CORNER, NOISE = 1 / 6, 1 / 12, 0.01
 # Most test images whose pixels are removed, and their share of the probed images.
 REMOVAL_IMAGES = (64, 0.5)
+# Whose pixels are removed, and in which order, as a probe's curves list them.
+MAPS = ("Grad-CAM", "random map", "centre map")
+ORDERS = ("most relevant first", "least relevant first")
 
 
 def some(

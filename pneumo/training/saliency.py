@@ -17,7 +17,7 @@ from pneumo.training.augmentation import resize
 from pneumo.training.grad_cam import grad_cam
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import Recipe
-from pneumo.training.removal import REMOVAL_IMAGES, impute, order, some
+from pneumo.training.removal import MAPS, ORDERS, REMOVAL_IMAGES, impute, order, some
 from pneumo.training.runs import Run
 from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 
@@ -26,8 +26,6 @@ DRAWS = 3  # of random weights: a single one could be similar by chance
 # Most test images, and their largest share of the probed images.
 CASCADE_IMAGES = (32, 0.25)
 REMOVED = (0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the pixels
-MAPS = ("Grad-CAM", "random map", "centre map")
-ORDERS = ("most relevant first", "least relevant first")
 _PASS = 256  # images per pass
 
 # From the head down: stages that are randomised together, by their names in the report, with their modules.
@@ -147,7 +145,8 @@ def removal(model: Classifier, recipe: Recipe, images: NDArray[np.uint8]) -> NDA
         images: uint8 (N, H, W).
 
     Returns:
-        float64 (3, 2, K + 1, N): :data:`MAPS`, :data:`ORDERS`, none and each of :data:`REMOVED`, images.
+        float64 (3, 2, K + 1, N): MAPS and ORDERS of :mod:`pneumo.training.removal`, none and each of
+        :data:`REMOVED`, images.
     """
     whole = images / 255  # (N, H, W) in [0, 1]
     side = images.shape[-1]

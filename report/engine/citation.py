@@ -102,10 +102,8 @@ def write(project: Path) -> None:
         CitationError, RenderError: as :func:`read`.
         RecordError: the reference record is damaged.
     """
-    for name in (
-        *FORMS,
-        *OF_THE_RECORD,
-    ):  # the project's file names some, so they must be there to read it
+    # The project's file names some, so they must be there to read it.
+    for name in (*FORMS, *OF_THE_RECORD):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
     for name, text in _texts(project):

@@ -165,18 +165,24 @@ def _schema_org(citation: Citation) -> dict[str, Any]:
         url=citation.site_url,
         encoding=pdf
         and {"@type": "MediaObject", "contentUrl": pdf, "encodingFormat": "application/pdf"},
-        isBasedOn=[
-            kept(
-                **{"@type": "ScholarlyArticle"},
-                name=source["title"],
-                **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
-            )
-            for source in citation.sources
-        ],
+        isBasedOn=schema_org_sources(citation),
     )
 
 
+def schema_org_sources(citation: Citation) -> list[dict[str, Any]]:
+    """The works that a report stands on, as schema.org describes them."""
+    return [
+        kept(
+            **{"@type": "ScholarlyArticle"},
+            name=source["title"],
+            **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
+        )
+        for source in citation.sources
+    ]
+
+
 def schema_org_author(author: Author) -> dict[str, Any]:
+    """A person or an organisation, as schema.org describes them."""
     places = [{"@type": "Organization", "name": place} for place in author.affiliations]
     return kept(
         **{"@type": "Person" if author.family else "Organization", "@id": orcid_url(author)},
@@ -238,4 +244,5 @@ def _inverted(author: Author) -> str:
 
 
 def orcid_url(author: Author) -> str:
+    """The address of an author's ORCID; "" without one."""
     return f"https://orcid.org/{author.orcid}" if author.orcid else ""

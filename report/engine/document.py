@@ -30,7 +30,7 @@ _MEANT = {
     r".*\[\^[^\]\s]+\]": "this note is nowhere written",
     r".*\]\[[^\]\s]*\]": "this link is nowhere defined",
 }
-_NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
+NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
 _UNKNOWN = f"unknown kind of label {{!r}}; known: {', '.join(LABELS)}"
@@ -323,7 +323,7 @@ class _Numbering:
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
             # The last paragraph is the caption, if it has words: a picture alone is a part of the float.
             last: Node = blocks[-1] if blocks else {"t": "Null"}
-            is_text = last["t"] == "Para" and any(part["t"] not in _NO_WORDS for part in last["c"])
+            is_text = last["t"] == "Para" and any(part["t"] not in NO_WORDS for part in last["c"])
             if not caption and is_text:
                 caption = blocks.pop()["c"]
             return self._float(identifier, kind, caption, blocks, pairs)

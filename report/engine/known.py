@@ -123,7 +123,7 @@ _QUARTOS_CLASSES = re.compile(
     r"theorem|lemma|list-table|grid|container(-.*)?|numberLines|number-lines|line-numbers|no-row-height|"
     r"landscape|striped|hover|bordered|borderless|responsive|primary|secondary|success|danger|info|lead|small|"
     r"appendix|unnumbered|unlisted|aside|mark|underline|smallcaps|ul|kbd|no-anchor|r-.*|smaller|scrollable|"
-    r"absolute|plain|output-location-.*|toolbar|sidebar|fill|center|light-content|dark-content|nocode|landscape"
+    r"absolute|plain|output-location-.*|toolbar|sidebar|fill|center|light-content|dark-content|nocode"
 )
 # A language may be called as a class is.
 _QUARTOS_CODE = re.compile(

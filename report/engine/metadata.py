@@ -16,7 +16,14 @@ from pneumo.record import Record
 from pneumo.record.answers import Model
 from pneumo.record.data_audit import DataAudit
 from pneumo.record.framing import Framing
-from report.engine.citation_forms import Citation, bibtex, kept, license_urls, schema_org_author
+from report.engine.citation_forms import (
+    Citation,
+    bibtex,
+    kept,
+    license_urls,
+    schema_org_author,
+    schema_org_sources,
+)
 
 _DATA_LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 _FILES = "https://zenodo.org/records/10519652"  # where MedMNIST's files are
@@ -62,14 +69,7 @@ def codemeta(citation: Citation) -> str:
         softwareRequirements=list(citation.requires),
         codeRepository=citation.repo_url,
         url=citation.site_url,
-        referencePublication=[
-            kept(
-                **{"@type": "ScholarlyArticle"},
-                name=source["title"],
-                **{"@id": f"https://doi.org/{source['DOI']}" if "DOI" in source else ""},
-            )
-            for source in citation.sources
-        ],
+        referencePublication=schema_org_sources(citation),
     )
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 

@@ -14,14 +14,13 @@ from urllib.parse import unquote
 from report.engine import losses, tree
 from report.engine.cache import Cache, key_of
 from report.engine.config import Book
-from report.engine.document import Chapter, Document
+from report.engine.document import NO_WORDS, Chapter, Document
 from report.engine.errors import RenderError, about
 from report.engine.html import WEB, arguments, metadata, reference_text
 from report.engine.known import LABELS
 from report.engine.plain import templates_in
 from report.engine.tree import Node
 
-_NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _POINTS = 0.75  # of a CSS pixel
 # Divs for which the layout has a function.
 _CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
@@ -257,7 +256,7 @@ class _Writer(tree.Writer):
             name = "source" if "cell-code" in classes else "output"
             return self._wrapped(f"#cell-{name}[", [node], "]")
         if kind in ("Para", "Plain"):
-            self.in_sentence = any(part["t"] not in _NO_WORDS for part in node["c"])
+            self.in_sentence = any(part["t"] not in NO_WORDS for part in node["c"])
             words = self.words(node)
             self.in_sentence = False
             return [words]

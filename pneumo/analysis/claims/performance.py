@@ -15,6 +15,8 @@ from pneumo.analysis.verdicts import (
     hold_interval,
     hold_share,
     hold_size,
+    in_points,
+    in_seeds,
     over,
     percent,
     points,
@@ -50,7 +52,8 @@ def accuracy_misleads(study: Study) -> list[Claim]:
     return [
         decided(
             "accuracy-misleads",
-            f"Accuracy alone misleads: the two kinds of mistake differ by more than {_margin(RATE_MARGIN)}.",
+            "Accuracy alone misleads: the two kinds of mistake differ by more than "
+            f"{in_points(RATE_MARGIN)}.",
             held,
             {
                 "supported": f"One accuracy hides two error rates: {both}.",
@@ -200,8 +203,8 @@ def flip_is_safe(study: Study) -> list[Claim]:
                 "inconclusive": f"Whether flips cost {AUC_MARGIN:g} of AUC or more is open: AUC "
                 f"changes by {change}.",
             },
-            f"Test AUC of SimpleCNN with flips minus without, {row.seeds} "
-            f"{'seed' if row.seeds == 1 else 'seeds'} each: {ends(held.found)}",
+            "Test AUC of SimpleCNN with flips minus without, "
+            f"{in_seeds(row.seeds)} each: {ends(held.found)}",
             [model for model in study.ablations if model.name == row.name],
         )
     ]
@@ -262,7 +265,7 @@ def mistakes_are_shared(study: Study) -> list[Claim]:
                 "inconclusive": f"Whether the models share mistakes is open: {told}.",
             },
             "Share of the test cases that all models call wrongly, minus that of independent mistakes "
-            f"within a class, mean over {count} {'seed' if count == 1 else 'seeds'}: {points(held.found)}; "
+            f"within a class, mean over {in_seeds(count)}: {points(held.found)}; "
             f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
             study.ran,
             seeds=count,
@@ -289,12 +292,12 @@ def kinds_differ(study: Study) -> list[Claim]:
         decided(
             "kinds-differ",
             "Sensitivity for bacterial and for viral films differs by more than "
-            f"{_margin(RATE_MARGIN)}.",
+            f"{in_points(RATE_MARGIN)}.",
             held,
             {
                 "supported": f"More {more} than {less} films are found: {rates}.",
                 "refuted": "Bacterial and viral films are found about equally often, within "
-                f"{_margin(RATE_MARGIN)}: {rates}.",
+                f"{in_points(RATE_MARGIN)}: {rates}.",
                 "inconclusive": "Whether bacterial and viral films are found equally often is open: "
                 f"{rates}.",
             },
@@ -351,10 +354,6 @@ def _shared(study: Study) -> tuple[Measured, float, float]:
     shared, expected = np.mean(counts, axis=0)
     excess = Measured((np.array(excesses),), np.mean(influences, axis=0))
     return excess, float(shared), float(expected)
-
-
-def _margin(share: float) -> str:
-    return f"{100 * share:g} percentage points"
 
 
 def _p(value: float) -> str:

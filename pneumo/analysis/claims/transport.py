@@ -10,6 +10,7 @@ from pneumo.analysis.verdicts import (
     hold,
     hold_interval,
     hold_values,
+    in_points,
     over,
     percent,
     points,
@@ -36,7 +37,7 @@ def specificity_is_kept(study: Study) -> list[Claim]:
         decided(
             "validation-predicts-specificity",
             "The threshold chosen on validation keeps its specificity on the test set, within "
-            f"{100 * RATE_MARGIN:g} percentage points.",
+            f"{in_points(RATE_MARGIN)}.",
             held,
             {
                 "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
@@ -99,7 +100,7 @@ def threshold_mends_shift(study: Study) -> list[Claim]:
         decided(
             "threshold-mends-shift",
             "A threshold chosen anew could give the promised specificity back, within "
-            f"{100 * RATE_MARGIN:g} percentage points.",
+            f"{in_points(RATE_MARGIN)}.",
             held,
             {
                 "supported": "Another threshold would give the promised specificity back.",
@@ -154,7 +155,7 @@ def pretraining_is_more_robust(study: Study) -> list[Claim]:
         decided(
             "pretraining-is-more-robust",
             f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
-            f"{100 * AUC_MARGIN:g} percentage point.",
+            f"{in_points(AUC_MARGIN)}.",
             held,
             {
                 "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",

@@ -106,7 +106,7 @@ def roc_pr(record: Record) -> Shown:
 
 
 def errors(record: Record) -> Shown:
-    """The most confident cases of each group for the model that is best on validation, as it calls them."""
+    """The most confident cases of each group for the model presented first, as it calls them."""
     numbers = record.figure("fig-errors")
     best, about = record.best, record.about
     caption = (

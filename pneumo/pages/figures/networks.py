@@ -40,7 +40,7 @@ def filters(record: Record) -> Shown:
 
 
 def grad_cam(record: Record) -> Shown:
-    """Grad-CAM of the model best on validation."""
+    """Grad-CAM of the model presented first."""
     return _grad_cam(record, record.best, record.figure("fig-gradcam"))
 
 

@@ -67,7 +67,7 @@ def cascade(record: Record) -> Shown:
 
 
 def cascade_maps(record: Record) -> Shown:
-    """One image's signed maps through the cascade of the model best on validation."""
+    """One image's signed maps through the cascade of the model presented first."""
     numbers, about = record.figure("fig-cascade-maps"), record.about
     checks = record.answer("sanity_checks", SanityChecks)
     stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]

@@ -131,7 +131,7 @@ def decision_curve(record: Record) -> Shown:
 
 
 def predictive_values(record: Record) -> Shown:
-    """PPV and NPV over prevalence at the operating points of the model that is best on validation."""
+    """PPV and NPV over prevalence at the operating points of the model presented first."""
     numbers = record.figure("fig-predictive-values")
     about, best = record.about, record.best
     ticks = record.table("tbl-prevalence").distinct("prevalence")

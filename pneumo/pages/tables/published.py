@@ -128,4 +128,4 @@ def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, fl
         rule = "half" if metric == "auc" else "youden"
         own = record.table("tbl-size").where(model=larger.best, metric=metric, rule=rule)
         return record.models[str(larger.best)].title, float(own["larger"][0])
-    return "ensemble" if goal.of == "ensemble" else "best on validation", None
+    return "ensemble" if goal.of == "ensemble" else "chosen on validation", None
