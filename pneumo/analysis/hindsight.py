@@ -53,7 +53,7 @@ def part(study: Study) -> Part:
         float(top["accuracy, best threshold and seed"]),
         float(top["accuracy, threshold by validation"]),
     )
-    numbers = frame(rows, runs=[one.run for one in runs if one.run])
+    numbers = frame(rows, runs=[run.label for model in study.ran for run in model.runs])
     return Part({"hindsight": answer}, tables={"tbl-hindsight": numbers})
 
 

@@ -12,7 +12,7 @@ from conftest import TEMPLATES
 from pypdf import PdfReader
 
 from pneumo.base import paths
-from report.engine import citation, pdf, site
+from report.engine import citation, citation_forms, pdf, site
 from report.engine.config import Author
 
 pytestmark = pytest.mark.promise("hostile", "survived")
@@ -91,14 +91,14 @@ def cited():
 
 
 def test_a_citation_file_and_zenodos_say_what_was_said(cited):
-    read = yaml.safe_load(citation.cff(cited))
+    read = yaml.safe_load(citation_forms.cff(cited))
     assert (read["title"], read["abstract"]) == (cited.title, HOSTILE)
     assert read["authors"][1]["name"] == HOSTILE
-    assert json.loads(citation.zenodo(cited))["title"] == cited.title
+    assert json.loads(citation_forms.zenodo(cited))["title"] == cited.title
 
 
 def test_an_entry_of_bibtex_is_one_entry_with_all_its_fields(cited):
-    entry = citation.bibtex(cited)
+    entry = citation_forms.bibtex(cited)
     assert "\n```" not in entry
     (read,) = json.loads(pypandoc.convert_text(entry, "csljson", format="bibtex"))
     assert len(read["author"]) == 2
@@ -108,7 +108,7 @@ def test_an_entry_of_bibtex_is_one_entry_with_all_its_fields(cited):
 
 
 def test_the_head_of_a_page_holds_tags_and_one_description(cited):
-    head = BeautifulSoup(citation.header(cited), "lxml")
+    head = BeautifulSoup(citation_forms.header(cited), "lxml")
     assert {tag.name for tag in head.find("head").find_all(True)} == {"meta", "script"}
     (script,) = head.find_all("script")
     assert json.loads(script.string)["abstract"] == HOSTILE
