@@ -90,7 +90,7 @@ def test_a_study_beside_old_runs_leaves_them_and_says_what_removes_them(study, s
     made_from_it.write_text(json.dumps({"provenance": {"runs": [{"run": old[0].name}]}}))
     assert all(path.is_dir() for path in old)
     assert main(["study", "--profile", "tests", "--data", "phantom"]) == 0
-    assert "of an older version; `pneumo clean` lists them" in capsys.readouterr().out
+    assert "to an older version; `pneumo clean` lists them" in capsys.readouterr().out
     assert main(["clean", "--yes"]) == 0
     assert not any(path.exists() for path in old)
     assert studies.load().runs

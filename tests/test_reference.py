@@ -218,7 +218,7 @@ def test_what_is_no_reference_is_refused(record, real, tmp_path, monkeypatch, ca
     assert keep(tmp_path / "kept", record, monkeypatch) == 1
     assert "this one is of the phantom" in capsys.readouterr().err
     assert keep(tmp_path / "kept", real, monkeypatch, ("paper",)) == 1
-    assert "of the profile paper, not tests" in capsys.readouterr().err
+    assert "must have the profile paper, not tests" in capsys.readouterr().err
     (tmp_path / "thesis.txt").write_text("years of work")
     assert keep(tmp_path, real, monkeypatch) == 1
     assert "holds something else" in capsys.readouterr().err

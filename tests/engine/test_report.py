@@ -396,6 +396,8 @@ def test_another_sets_pages_have_the_same_anchors_and_nothing_of_chests(other):
         assert expected <= {element["id"] for element in soup.find_all(id=True)}
         for entry in soup.select(".csl-entry, .citation-box"):
             entry.decompose()  # what is cited keeps its title
+        if name == "how":
+            continue  # the software's own documentation is the same for every set
         found = CHEST.search(str(soup))
         assert not found, str(soup)[found.start() - 80 : found.end() + 80]
 
