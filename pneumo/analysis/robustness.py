@@ -4,6 +4,7 @@ Numbers are the first seed's, of the test images that the profile's probes ask a
 """
 
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -184,16 +185,12 @@ def _computed(study: Study) -> dict[str, Any]:
             "clean_auc": float(areas[0, 0]),
             "auc": areas[1:, 0].reshape(logits.shape[:2]).tolist(),
         }
-    names = list(resampled)
-    return {
-        "models": models,
-        "pairs": {
+    with np.errstate(invalid="ignore"):
+        pairs = {
             f"{first} {second}": _bounded(resampled[second] - resampled[first])
-            for first in names
-            for second in names
-            if first != second
-        },
-    }
+            for first, second in permutations(resampled, 2)
+        }
+    return {"models": models, "pairs": pairs}
 
 
 def _areas(
