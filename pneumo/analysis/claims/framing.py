@@ -50,7 +50,12 @@ def _uses_framing(study: Study) -> Claim:
         if moved
         else "; no larger images were at hand to crop the films"
     )
-    first = study.ran[0]
+    first, found = study.ran[0], held.found
+    decides = (
+        f"; what decides is {found.value:.3f} ({found.low:.3f} to {found.high:.3f}, for all {count} at once)"
+        if found.known
+        else ""
+    )
     return decided(
         "uses-framing",
         "The networks use framing beyond what disease explains: what their scores tell of a film's shape and "
@@ -63,8 +68,7 @@ def _uses_framing(study: Study) -> Claim:
             "inconclusive": f"Whether every network uses framing is open; {least.title} does least.",
         },
         f"AUC by which scores tell the wider half of the {about.negative} test films from the narrower "
-        f"(margin {TOLD_APART:g}){crops}, {over(first)}: {each}; what decides is {held.found.value:.3f} "
-        f"({held.found.low:.3f} to {held.found.high:.3f}, for all {count} at once)",
+        f"(margin {TOLD_APART:g}){crops}, {over(first)}: {each}{decides}",
         study.ran,
         seeds=min(len(model.runs) for model in study.ran),
     )
