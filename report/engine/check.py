@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup, Tag
 from pneumo.base import streams
 from pneumo.base.errors import printable
 from pneumo.record import RecordError, check, read
-from report.engine.finish import BUILD
+from report.engine.config import BUILD
 
 # What a page shows only if a template, a reference or a number was not filled in.
 _LEFT_BEHIND = re.compile(r"\{\{|\{%|\?@|```|(?<![a-z])nan(?![a-z])|\bTraceback\b")

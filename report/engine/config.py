@@ -25,6 +25,7 @@ from report.engine.known import (
 from report.engine.plain import is_file, read_text
 from report.engine.plain import read_yaml as load
 
+BUILD = "build.json"  # in a built site: its commit
 _NAME = ("given", "family", "literal")
 _OF_AN_AUTHOR = ("name", "affiliation", "affiliations", "orcid", "url", "email", "corresponding")
 _SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")

@@ -15,10 +15,9 @@ from pneumo.pages import behind
 from pneumo.record import check, read
 from report.engine import notebooks, twins
 from report.engine.cache import DRAWINGS, Cache, key_of
-from report.engine.config import Book, read_book
+from report.engine.config import BUILD, Book, read_book
 from report.engine.plain import read_text
 
-BUILD = "build.json"
 PNG = 200  # dots an inch
 
 
