@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from pneumo.analysis.intervals import area
 from pneumo.analysis.verdicts import Held
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
 from pneumo.record.plain import from_plain, to_plain
-from pneumo.statistics import influence
-from pneumo.statistics.influence import Measured
 from pneumo.study.cache import once
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
@@ -101,7 +100,7 @@ def _long(found: Sequence[Row]) -> list[dict[str, Any]]:
 def _row(study: Study, model: Model) -> Row:
     ablation = ABLATIONS[model.name]
     baseline = study.model(ablation.baseline)
-    ours, theirs = _areas(model), _areas(baseline)
+    ours, theirs = ({split: area(one, split) for split in SPLITS} for one in (model, baseline))
     return Row(
         name=model.name,
         model=study.model(ablation.model).title,
@@ -117,14 +116,3 @@ def _row(study: Study, model: Model) -> Row:
         if ablation.change
         else {},
     )
-
-
-def _areas(model: Model) -> dict[str, Measured]:
-    """The AUC by split, mean over the seeds."""
-    return {
-        split: influence.auc(
-            model.run.predictions[split].labels,
-            np.array([run.predictions[split].logits for run in model.runs]),
-        )
-        for split in SPLITS
-    }

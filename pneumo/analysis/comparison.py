@@ -6,9 +6,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.intervals import scores
+from pneumo.analysis.intervals import area
 from pneumo.record import Estimate
-from pneumo.statistics import clusters, influence
+from pneumo.statistics import clusters
 from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
@@ -62,7 +62,7 @@ def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> Pair:
     """One pair, p-values not yet corrected."""
     ours, theirs = first.run.predictions["test"], second.run.predictions["test"]
     labels = ours.labels
-    one, other = (influence.auc(labels, scores(model)) for model in (first, second))
+    one, other = map(area, (first, second))
 
     def right(model: Model, rule: Rule) -> NDArray[np.bool_]:
         called = model.run.predictions["test"].probabilities >= threshold(model.run, rule)

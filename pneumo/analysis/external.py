@@ -159,10 +159,11 @@ def _judge(
     points = {name: _rates(labels, own, clusters) for name, own in calls.items()}
     chosen = locally(labels, probabilities, clusters)
     there = influence.auc(labels, logits)
-    test = np.array([run.predictions["test"].logits for run in model.runs])
-    here = influence.auc(study.data.test.labels, test)
+    here = intervals.area(model)
     # The test set's patients are others: their numbers follow.
-    own = study.data.origins["test"].groups if study.data.origins else np.arange(test.shape[1])
+    own = (
+        study.data.origins["test"].groups if study.data.origins else np.arange(len(here.influence))
+    )
     apart = np.concatenate([clusters, clusters.max() + 1 + own])
     regained = Estimate(np.nan)
     if chosen is not None:

@@ -403,7 +403,7 @@ def _wide_auc(test: Films, scores: Floats) -> Floats:
 
 
 def _logits(model: Model, split: str, known: Films) -> Floats:
-    return np.array([run.predictions[split].logits[known.places] for run in model.runs])
+    return model.logits(split)[:, known.places]
 
 
 def _called(model: Model, rule: Rule, split: str, known: Films) -> NDArray[np.bool_]:

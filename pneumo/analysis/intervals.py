@@ -8,22 +8,21 @@ import numpy as np
 from pneumo.analysis import baselines
 from pneumo.record import Estimate
 from pneumo.statistics import influence, metrics
-from pneumo.statistics.influence import Floats, Measured
+from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
 from pneumo.study.cache import once
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Rule, Study, threshold
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Rule, Study
 
 
-def scores(model: Model, split: str = "test") -> Floats:
-    """The probabilities of a split's cases, (S, N), a row a seed."""
-    return np.array([run.predictions[split].probabilities for run in model.runs])
+def area(model: Model, split: str = "test") -> Measured:
+    """A model's AUC on a split, mean over the seeds."""
+    return influence.auc(model.run.predictions[split].labels, model.logits(split))
 
 
 def measured(model: Model, rule: Rule = YOUDEN, split: str = "test") -> dict[str, Measured]:
     """Each of `metrics.NAMES` of a model at the rule's operating point."""
     labels = model.run.predictions[split].labels
-    chosen = [threshold(run, rule) for run in model.runs]
-    return influence.evaluate(labels, scores(model, split), chosen)
+    return influence.evaluate(labels, model.probabilities(split), model.thresholds(rule))
 
 
 @once

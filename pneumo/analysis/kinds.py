@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.analysis import intervals
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.kinds import PNEUMONIAS, Kinds
 from pneumo.statistics import influence
@@ -53,7 +52,7 @@ def by_kind(study: Study) -> Found:
         return {}
     labels, found = study.data.test.labels, Found()
     for model in ensemble.compared(study):
-        scores, found[model.name] = intervals.scores(model), {}
+        scores, found[model.name] = model.probabilities(), {}
         for kind in PNEUMONIAS:
             own = (labels == 0) | (kinds == kind)
             found[model.name][kind] = {}

@@ -11,7 +11,7 @@ from pneumo.data import SPLITS
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.patients import Control, Fall, Patients
 from pneumo.statistics import influence
-from pneumo.study.study import YOUDEN, Model, Study, threshold
+from pneumo.study.study import YOUDEN, Model, Study
 
 METRICS = ("auc", "recall", "specificity")
 CONTROL = ("simple-cnn", "simple-cnn-unshared-patients")
@@ -85,8 +85,8 @@ def _of(
     labels = model.run.predictions[split].labels[members]
     if len(np.unique(labels)) < 2:
         return {name: Estimate(float("nan")) for name in METRICS}
-    chosen = [threshold(run, YOUDEN) for run in model.runs]
-    found = influence.evaluate(labels, intervals.scores(model, split)[:, members], chosen)
+    chosen = model.thresholds(YOUDEN)
+    found = influence.evaluate(labels, model.probabilities(split)[:, members], chosen)
     groups = study.groups(split)[members]
     return {name: found[name].bounded(groups) for name in METRICS}
 

@@ -22,6 +22,7 @@ from pneumo.statistics import calibration, clusters, metrics
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 CONFIDENCE = 0.95
+_NORMAL = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Measured:
             count = p * (1 - p) / variance
             if len(self.among) == 1:
                 count = min(count, float(self.among[0].sum()))
-            return count * (stats.norm.ppf(0.975) / self.quantile(groups)) ** 2, False
+            return count * (_NORMAL / self.quantile(groups)) ** 2, False
         patients = np.asarray(groups)
         count = min((len(np.unique(patients[own])) for own in self.among), default=0)
         return float(count), p not in (0, 1) or not count

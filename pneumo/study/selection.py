@@ -1,7 +1,5 @@
 """Choose the models that a report presents first, without using the test set."""
 
-import numpy as np
-
 from pneumo.study.cache import once
 from pneumo.study.study import HALF, Model, Study
 
@@ -20,7 +18,7 @@ def tied(study: Study) -> tuple[Model, ...]:
     areas = {
         model.name: influence.auc(
             model.run.predictions["val"].labels,
-            np.array([run.predictions["val"].probabilities for run in model.runs]),
+            model.probabilities("val"),
         )
         for model in study.ran
     }

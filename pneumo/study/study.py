@@ -100,6 +100,14 @@ class Model:
         weights: dict[str, str] | None = self.run.manifest["pretrained"] if self.ran else None
         return weights
 
+    def logits(self, split: str = "test") -> NDArray[np.float64]:
+        """Every run's logits for a split's cases, (S, N), a row a seed."""
+        return np.array([run.predictions[split].logits for run in self.runs])
+
+    def probabilities(self, split: str = "test") -> NDArray[np.float64]:
+        """Every run's probabilities for a split's cases, (S, N), a row a seed."""
+        return np.array([run.predictions[split].probabilities for run in self.runs])
+
     def thresholds(self, rule: Rule) -> list[float]:
         """Threshold of each run under the rule."""
         return [threshold(run, rule) for run in self.runs]

@@ -29,7 +29,7 @@ from pneumo.record.kinds import PNEUMONIAS
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble, selection
-from pneumo.study.study import HALF, SCREENING, YOUDEN, Model, Study
+from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
 
 RULE_OUT_RECALL = 0.98  # what the rule promises on validation, less a film in a hundred
 # A correlation that is called medium (Cohen 1988).
@@ -76,7 +76,7 @@ def pretraining_helps(study: Study) -> list[Claim]:
         if scratch is None or name not in found:
             continue
         tuned = found[name]
-        difference = _area(tuned).apart(_area(scratch))
+        difference = intervals.area(tuned).apart(intervals.area(scratch))
         held = hold(difference, study.groups("test"), AUC_MARGIN)
         claims.append(
             decided(
@@ -99,7 +99,7 @@ def beats_baselines(study: Study) -> list[Claim]:
     rival = max(
         baselines.predictions(study), key=lambda baseline: metrics.auc(validation, baseline.val)
     )
-    difference = _area(model).apart(influence.auc(test, rival.test[None]))
+    difference = intervals.area(model).apart(influence.auc(test, rival.test[None]))
     held = hold(difference, study.groups("test"), AUC_MARGIN)
     rival_title = rival.title[0].lower() + rival.title[1:]
     return [
@@ -120,9 +120,9 @@ def ensemble_beats_each(study: Study) -> list[Claim]:
     together = ensemble.combine(study)
     if together is None or len(study.ran) < 2:
         return []
-    groups, ours = study.groups("test"), _area(together)
+    groups, ours = study.groups("test"), intervals.area(together)
     parts = {
-        model.name: hold(ours.apart(_area(model)), groups, AUC_MARGIN, len(study.ran))
+        model.name: hold(ours.apart(intervals.area(model)), groups, AUC_MARGIN, len(study.ran))
         for model in study.ran
     }
     held = weakest(parts.values())
@@ -281,7 +281,7 @@ def kinds_differ(study: Study) -> list[Claim]:
     assert study.data.origins
     of = study.data.origins["test"].kinds
     labels = study.data.test.labels
-    called = intervals.scores(model) >= np.array(model.thresholds(YOUDEN))[:, None]
+    called = model.probabilities() >= np.array(model.thresholds(YOUDEN))[:, None]
     shares = [influence.share(called, (labels == 1) & (of == kind)) for kind in PNEUMONIAS]
     held = hold_size(shares[0] - shares[1], study.groups("test"), RATE_MARGIN)
     more, less = ("bacterial", "viral")[:: 1 if shares[0].value > shares[1].value else -1]
@@ -306,12 +306,6 @@ def kinds_differ(study: Study) -> list[Claim]:
             [model],
         )
     ]
-
-
-def _area(model: Model) -> Measured:
-    """The AUC on test, mean over the seeds."""
-    logits = np.array([run.predictions["test"].logits for run in model.runs])
-    return influence.auc(model.run.predictions["test"].labels, logits)
 
 
 def _ranks(ours: str, theirs: str, held: Held) -> str:
