@@ -23,6 +23,7 @@ from benchmarks.speed import CNN, LITE, RESNET, TURNS, BenchError, Measurement
 from pneumo.training.recipes import RECIPES, find_profile
 
 ROOT = Path(__file__).resolve().parents[1]
+PAIRS = 3  # of processes that take turns with an epoch
 # Answers each line with the seconds of an epoch, or the GiB of a training.
 _ASKED = """
 import sys, time
@@ -99,21 +100,35 @@ class Commits:
         return self._run(["bash", ".ci/run"], folder)
 
     def asked(self, what: str, recipe: str) -> float:
-        """The share of `memory`, or of an `epoch` in the median over turns, after one for warmth."""
+        """The share of `memory`, or of an `epoch` in the median over turns of several pairs of processes.
+
+        Where a process has its memory alone can move its speed by a tenth.
+        """
+        if what == "memory":
+            return self._turns(what, recipe, 1)[0]
+        # After one for warmth; who begins changes from turn to turn.
+        pairs = [self._turns(what, recipe, TURNS + 1)[1:] for _ in range(PAIRS)]
+        return statistics.median(turn for turns in pairs for turn in turns)
+
+    def _turns(self, what: str, recipe: str, count: int) -> list[float]:
         command = [sys.executable, "-c", _ASKED, what, recipe]
         pipe = subprocess.PIPE
         with ExitStack() as stack:
-            here, there = (
+            pair = [
                 stack.enter_context(
                     subprocess.Popen(
                         command, cwd=folder, env=_environment(folder), stdin=pipe, stdout=pipe, text=True
                     )
                 )
                 for folder in self.folders
-            )  # fmt: skip
-            count = 1 if what == "memory" else TURNS + 1
-            turns = [_answer(here) / _answer(there) for _ in range(count)]
-        return statistics.median(turns[1:] or turns)
+            ]  # fmt: skip
+            found = []
+            for turn in range(count):
+                order = pair if turn % 2 else pair[::-1]
+                answers = {process.pid: _answer(process) for process in order}
+                here, there = (answers[process.pid] for process in pair)
+                found.append(here / there)
+        return found
 
     def _models(self, profile: str, folder: Path) -> float:
         # Without controls and ablations, which differ by commit; then no record is written, either.

@@ -167,6 +167,8 @@ def complete(
             asked += keep(place, runs.load(path))
         else:
             missing.append(place)
+    # Recipes are listed from the quickest to the longest: begun first, the longest leaves no worker waiting.
+    missing.reverse()
     if not missing and not asked:
         return [found[place] for place in range(len(wanted))]
     with make(executor, device) as pool, terms(pool, dataset, home, device) as common:
