@@ -133,6 +133,7 @@ def _describe(study: Study, found: answers.External) -> External:
             for kind, group, members in _grouped(found)
             if kind == "view"
         },
+        title=found.title,
     )
 
 

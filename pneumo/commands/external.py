@@ -32,6 +32,7 @@ def add(commands: Any) -> None:
         "sex and view are optional",
     )
     parser.add_argument("--name", help="of the set; default: the name of its folder")
+    parser.add_argument("--title", help="of the set in the report; default: its name")
     options.add_asking(parser)
 
 
@@ -47,7 +48,7 @@ def run(chosen: argparse.Namespace) -> int:
     found = labelled.read(chosen.path, done.data.size, done.about)
     for line in (*found.warnings, *found.faults):
         _tell(line)
-    external.ask(done, name, found, chosen.device)
+    external.ask(done, name, found, chosen.device, chosen.title)
     from pneumo.analysis import writing  # whose libraries take seconds
 
     _tell(f"writing the record to {study.record_folder(done)}")

@@ -88,7 +88,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     model, point = found["model"], found["operating_point"]
     yield (
         f"Model: {model['title']}, seed {model['seed']} of profile {model['profile']}; data: "
-        f"{model['data']['source']}."
+        f"{model['data']['location']}."
     )
     yield (
         f"Threshold: {point['threshold']:.3f}, {point['title']}. On the {point['images']:,} test images, "

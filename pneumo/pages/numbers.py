@@ -109,6 +109,12 @@ def estimate(
     return value if found.low == found.high else f"{value} ({interval(found, ends, scale, sign)})"
 
 
+def stacked(found: Estimate, digits: int = 3, ends: int = 2, sign: bool = False) -> str:
+    """As :func:`estimate`, for a table's cell: a page sets the interval below the number."""
+    value, _, inside = estimate(found, digits, ends, sign=sign).partition(" ")
+    return f"{value} [{inside}]{{.interval}}" if inside else value
+
+
 def stretch(found: Stretch | None) -> str:
     """Where a model is better than treating all and none, as ``up to a threshold of 0.68``."""
     if found is None:

@@ -58,3 +58,4 @@ class External:
     in_both_classes: int | None  # patients
     ages: Ages | None
     views: dict[str, dict[str, int]]  # images by view and class; of those whose view is known
+    title: str = ""  # as in prose

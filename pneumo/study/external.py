@@ -26,6 +26,7 @@ from pneumo.training import runs
 VERSION = 1  # raise it by hand when the content or the way of predicting changes
 FOLDER = "external"
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_TITLE = re.compile(r"([^\W_]|[ (),.'&/-])+")  # none of Markdown's signs
 
 
 class ExternalError(PneumoError):
@@ -42,6 +43,7 @@ class External:
     unreadable: int  # rows that were left out
     logits: Mapping[str, NDArray[np.float64]]  # (N,) each, by the run's label
     key: str  # of the runs that predicted
+    title: str  # as in prose
 
     def of(self, model: Model) -> NDArray[np.float64]:
         """Logits of a model, (S, N), one row per seed; the ensemble's by :mod:`pneumo.study.ensemble`."""
@@ -57,7 +59,9 @@ def name_of(path: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or FOLDER
 
 
-def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> External:
+def ask(
+    study: Study, name: str, found: Labelled, device: str = "auto", title: str | None = None
+) -> External:
     """Predict a set with every run of every model, without controls and ablations, and cache the results.
 
     Args:
@@ -65,14 +69,19 @@ def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> Exter
         name: of the set; a cached set of this name is replaced.
         found: the set.
         device: "auto" for a GPU if there is one.
+        title: of the set in prose; None for the name.
 
     Raises:
-        ExternalError: the name is invalid, or no model was run.
+        ExternalError: the name or the title is invalid, or no model was run.
         PneumoError: a run is damaged, or there is no such device.
     """
     if not _NAME.fullmatch(name):
         raise ExternalError(
             f"a set's name is made of a to z, 0 to 9 and single hyphens, found {name!r}; give one by --name"
+        )
+    if title is not None and not _TITLE.fullmatch(title):
+        raise ExternalError(
+            f"a set's title is made of letters, digits, spaces and (),.'&/-, found {title!r}"
         )
     if not study.ran:
         raise ExternalError(
@@ -94,6 +103,7 @@ def ask(study: Study, name: str, found: Labelled, device: str = "auto") -> Exter
             ]
         )
     content = runs.archive(
+        title=np.array(title or name),
         images=np.array(images),
         labels=found.labels,
         files=np.array(found.files),
@@ -133,6 +143,7 @@ def _key(study: Study) -> str:
 
 def _read(file: Path) -> External:
     found = _arrays(file)
+    name, _, key = file.stem.rpartition("-")
     return External(
         labels=found["labels"],
         files=tuple(found["files"].tolist()),
@@ -143,7 +154,8 @@ def _read(file: Path) -> External:
         },
         unreadable=int(found["unreadable"]),
         logits=dict(zip(found["runs"].tolist(), found["logits"], strict=True)),
-        key=file.stem.rpartition("-")[2],
+        key=key,
+        title=str(found.get("title", name)),
     )
 
 

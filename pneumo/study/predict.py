@@ -148,8 +148,8 @@ def report(
     Returns:
         schema: 1.
         model: name, title, profile, the deciding seed, all seeds, the key of the deciding run, and of the
-            data: source, fingerprint, whether they are the phantom, name of the set, size of the images, and
-            the finding.
+            data: source, location, fingerprint, whether they are the phantom, name of the set, size of the
+            images, the finding and the condition.
         operating_point: rule, title and threshold; on the test set, for the deciding seed: images,
             prevalence, and sensitivity, specificity, ppv and npv, each with value, low and high of Wilson's
             95 % interval, null if undefined.
@@ -184,6 +184,7 @@ def report(
             "key": model.run.key,
             "data": {
                 "source": study.data.source,
+                "location": study.data.location,
                 "fingerprint": study.data.fingerprint,
                 "phantom": study.data.is_phantom,
                 "dataset": study.about.name,

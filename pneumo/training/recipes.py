@@ -321,7 +321,7 @@ ABLATIONS: dict[str, Ablation] = {
                     },
                 ),
                 "stronger": (
-                    "augmentation half as strong again",
+                    "augmentation 1.5 times as strong",
                     {
                         "augmentation": Augmentation(
                             rotation=15.0, translation=0.1, brightness=0.22, contrast=0.22
@@ -330,10 +330,13 @@ ABLATIONS: dict[str, Ablation] = {
                 ),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),
-                "mixup": ("mixup 0.2 instead of it", {"mixup": 0.2, "label_smoothing": 0.0}),
+                "mixup": (
+                    "mixup of 0.2 instead of label smoothing",
+                    {"mixup": 0.2, "label_smoothing": 0.0},
+                ),
                 "balanced": ("classes balanced in the loss", {"balanced": True}),
-                "ema": ("weights averaged, exponentially", {"averaging": "ema"}),
-                "swa": ("weights averaged, last quarter", {"averaging": "swa"}),
+                "ema": ("weights averaged exponentially", {"averaging": "ema"}),
+                "swa": ("weights averaged over the last quarter", {"averaging": "swa"}),
                 "views": ("mean of 8 views when predicting", {"views": 8}),
                 "float32": ("32-bit floats throughout", {"half_precision": False}),
                 **_FRAMING,
@@ -359,7 +362,7 @@ ABLATIONS: dict[str, Ablation] = {
             "resnet18-tiny-imagenet",
             {
                 "unfrozen": ("no frozen stage", {"frozen_epochs": 0}),
-                "decay": ("lower layers learn slower, each by 0.7", {"layer_decay": 0.7}),
+                "decay": ("each lower layer learns 0.7 times as fast", {"layer_decay": 0.7}),
             },
             epochs=4,
         ),

@@ -42,12 +42,12 @@ def attends_to_lungs(study: Study) -> list[Claim]:
             "an even map would put there, for each model and each call.",
             held,
             {
-                "supported": "Within the thorax, every model's evidence lies in the lung fields more than an "
-                "even map's.",
-                "refuted": f"Within the thorax, the lung fields hold less evidence than an even map's "
-                f"{percent(even)} in {sum(below)} of {count} comparisons; {least}.",
-                "inconclusive": "Whether evidence lies in the lung fields more than an even map's "
-                f"{percent(even)} is open; {least}.",
+                "supported": f"In every model the lung fields, {percent(even)} of the thorax, hold more than "
+                "that share of its evidence.",
+                "refuted": f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
+                f"its evidence in {sum(below)} of {count} comparisons; {least}.",
+                "inconclusive": f"Whether the lung fields, {percent(even)} of the thorax, hold more than "
+                f"that share of its evidence is open; {least}.",
             },
             f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
             f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "

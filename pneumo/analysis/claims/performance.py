@@ -154,8 +154,8 @@ def rule_out_recall(study: Study) -> list[Claim]:
     kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
     held = hold_share(kept["recall"], study.groups("test"), RULE_OUT_RECALL)
     cost = (
-        f"with a specificity of {percent(kept['specificity'].value)}, where validation promised "
-        f"{percent(promised['specificity'].value)}"
+        f"with a specificity of {percent(kept['specificity'].value)} "
+        f"({percent(promised['specificity'].value)} on validation)"
     )
     found = f"Sensitivity at the rule-out point is {percent(held.found.value)}"
     counts = " ".join(
@@ -198,10 +198,10 @@ def flip_is_safe(study: Study) -> list[Claim]:
             f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
             held,
             {
-                "supported": f"Flips in training cost next to nothing: AUC changes by {change}.",
-                "refuted": f"Flips in training cost AUC: it changes by {change}.",
-                "inconclusive": f"Whether flips cost {AUC_MARGIN:g} of AUC or more is open: AUC "
-                f"changes by {change}.",
+                "supported": f"Mirrored training images cost next to nothing: AUC changes by {change}.",
+                "refuted": f"Mirrored training images cost AUC: it changes by {change}.",
+                "inconclusive": f"Whether mirrored training images cost {AUC_MARGIN:g} of AUC or more is "
+                f"open: AUC changes by {change}.",
             },
             "Test AUC of SimpleCNN with flips minus without, "
             f"{in_seeds(row.seeds)} each: {ends(held.found)}",
@@ -227,12 +227,12 @@ def held_out_foretells_test(study: Study) -> list[Claim]:
             f"{RANK_MARGIN:g}.",
             held,
             {
-                "supported": f"What helps on the held-out images tends to help on test: rank "
+                "supported": f"Changes of a recipe that help on held-out images tend to help on test: rank "
                 f"correlation {rho}.",
-                "refuted": f"What helps on the held-out images says little of what helps on test: "
+                "refuted": f"Whether a change of a recipe helps on held-out images says little of test: "
                 f"rank correlation {rho}.",
-                "inconclusive": "Whether what helps on the held-out images helps on test is open: "
-                f"rank correlation {rho}.",
+                "inconclusive": "Whether changes of a recipe that help on held-out images help on test is "
+                f"open: rank correlation {rho}.",
             },
             f"Rank correlation of the differences in AUC on both, over "
             f"{sum(not row.is_baseline for row in changes)} ablations of "

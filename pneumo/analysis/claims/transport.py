@@ -118,13 +118,16 @@ def threshold_mends_shift(study: Study) -> list[Claim]:
 def external_holds(study: Study) -> list[Claim]:
     """The best model on images from elsewhere against itself on the test set, where it loses most."""
     model = selection.best(study)
-    sets = {name: found.models[model.name] for name, found in external.asked(study).items()}
+    sets = external.asked(study).values()
     if not sets:
         return []
-    name = min(sets, key=lambda name: sets[name].change.value)
-    here, there = sets[name].here.value, sets[name].auc.value
-    held = hold_interval(sets[name].change, -EXTERNAL_MARGIN)
-    both = f"from {here:.3f} on the test set to {there:.3f} on the images of {name}"
+    furthest = min(sets, key=lambda one: one.models[model.name].change.value)
+    found = furthest.models[model.name]
+    held = hold_interval(found.change, -EXTERNAL_MARGIN)
+    both = (
+        f"from {found.here.value:.3f} on the test set to {found.auc.value:.3f} on images of "
+        f"{furthest.title}"
+    )
     return [
         decided(
             "external-holds",

@@ -2,7 +2,7 @@
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
-from pneumo.pages.numbers import number
+from pneumo.pages.numbers import number, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
@@ -10,25 +10,24 @@ from pneumo.record import Record
 def near_duplicates(record: Record) -> Shown:
     """The most alike pairs across splits that are not identical, one above the other, with their labels."""
     about, found = record.about, record.figure("fig-near-duplicates")
-    caption = (
-        "The pairs of images of different splits that are most alike and not identical, one above the other, "
-        "the most alike first: split, place in it and label above each image "
-        f"(blue {about.negative}, red {about.positive}), below each pair the correlation of the grey values "
-        "and how many bits of the hashes differ."
-    )
     if not len(found):
         canvas = style.figure(record, height=0.7)
         canvas.text(0.5, 0.5, "none", ha="center", va="center", color=style.GREY)
-        return Shown(canvas, caption, "No two images of different splits are alike.")
+        none = "No two images of different splits are alike."
+        return Shown(canvas, none, none)
     pairs = [found.where(pair=number_) for number_ in found.distinct("pair")]
     same = sum(len(pair.distinct("label")) == 1 for pair in pairs)
     low, high = (
         number(float(end)) for end in (found["correlation"].min(), found["correlation"].max())
     )
     alt = (
-        f"{len(pairs)} pairs of images from different splits. Their grey values correlate at "
-        f"{low} to {high}; in {same} "
-        "of them both images have the same label."
+        f"Of the {plural(len(pairs), 'pair')} of images of different splits that are most alike and not "
+        f"identical, grey values correlate at {low} to {high}; in {same} both images have the same label."
+    )
+    caption = (
+        f"{alt} One above the other, the most alike pair first: split, place in it and label above each "
+        f"image (blue {about.negative}, red {about.positive}), below each pair the correlation and how many "
+        "bits of the hashes differ."
     )
     if record.images is None:
         return Shown(style.placeholder(record), caption, alt)

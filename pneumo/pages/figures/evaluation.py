@@ -140,14 +140,14 @@ def missed_by_all(record: Record) -> Shown:
     about, found = record.about, record.answer("mistakes", Mistakes)
     titles = [about.classes[int(label)] for label in numbers["label"]]
     seeds = ", first seeds" if len(record.profile.seeds) > 1 else ""
-    caption = (
-        f"Test cases that every model calls wrongly at its Youden threshold{seeds}, with their labels above; "
-        "the most confident mistakes first, at most sixteen."
-    )
     positive = sum(title == about.positive for title in titles)
     alt = (
         f"All {found.models} models call {plural(found.missed_by_all, 'test case')} wrongly; of the "
         f"{len(titles)} shown {positive} are {about.positive} and {len(titles) - positive} {about.negative}."
+    )
+    caption = (
+        f"{alt} Calls are at each model's Youden threshold{seeds}; above each case its label; the most "
+        "confident mistakes first."
     )
     return _gallery(record, numbers, titles, caption, alt)
 
@@ -189,14 +189,13 @@ def mean_images(record: Record) -> Shown:
         difference = numbers[name].reshape(size)
         _grey_levels(axes, difference, cmap="RdBu_r", vmin=-quarter, vmax=quarter)
         axes.set_title(f"difference\n{short}\n±0.25", fontsize=style.TEXT)
+    lead = " ".join(_largest(name, numbers[name]) for name in differences.values())
     caption = (
-        f"Mean test image of each group of {best.title}’s calls at Youden's threshold, with the number of "
-        "cases, and two differences of means: false positives minus true negatives (both are "
-        f"{about.negative}), false negatives minus true positives (both are {about.positive}). Red is "
-        "brighter, blue darker, full colour a quarter of the grey scale."
+        f"{lead} Mean test image of each group of {best.title}’s calls at Youden's threshold, with the "
+        f"number of cases, and the two differences, between groups that are both {about.negative} or both "
+        f"{about.positive}. Red is brighter, blue darker, full colour a quarter of the grey scale."
     )
-    found = (_largest(name, numbers[name]) for name in differences.values())
-    alt = f"Mean images of four groups of calls, and two maps of differences. {' '.join(found)}"
+    alt = f"Mean images of four groups of calls, and two maps of differences. {lead}"
     return Shown(canvas, caption, alt, numbers.runs)
 
 
@@ -239,7 +238,7 @@ def _largest(name: str, difference: NDArray[np.float64]) -> str:
     """What a map of differences shows, in a sentence."""
     odd, even = name.split(" - ")
     if np.isnan(difference).all():
-        return f"There are not both {odd}s and {even}s."
+        return f"There is no difference to show without both {odd}s and {even}s."
     low, high = signed(difference.min() / 255, 2), signed(difference.max() / 255, 2)
     return f"{odd.capitalize()}s minus {even}s: from {low} to {high} of the grey scale."
 

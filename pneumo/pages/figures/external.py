@@ -27,7 +27,10 @@ def curves(record: Record) -> Shown:
         own = own.where(where="there" if place else "here")
         rows = np.arange(len(models)) + (place - len(sets) / 2) * _SHIFT
         ends = np.abs(np.stack([own["auc low"], own["auc high"]]) - own["auc"])
-        areas.errorbar(own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=name)
+        title = _title(name, sets[name]) if place else name
+        areas.errorbar(
+            own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=title
+        )
     titles = (record.models[name].title.replace(" (", "\n(") for name in models)
     areas.set_yticks(range(len(models)), list(titles), fontsize=style.SMALL)
     areas.axvline(0.5, color=style.PALE, linewidth=1, zorder=0)
@@ -44,7 +47,8 @@ def curves(record: Record) -> Shown:
                     **looks[model], linewidth=1.4, alpha=faded,
                 )  # fmt: skip
         axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
-        axes.set(xlabel="1 − specificity", ylabel="sensitivity", title=name, aspect="equal")
+        axes.set(xlabel="1 − specificity", ylabel="sensitivity", aspect="equal")
+        axes.set_title(_title(name, sets[name]))
     handles = [
         Line2D([], [], **looks[model], label=record.models[model].title)
         for model in numbers.where(kind="roc").distinct("model")
@@ -55,8 +59,10 @@ def curves(record: Record) -> Shown:
         "95 % intervals; the pale line is a model that knows nothing. Right, ROC curves of images from "
         f"elsewhere, and pale those of the test set{_first(record)}."
     )
-    told = "; ".join(f"on {name} {_stretch(one.auc.value for one in found.models.values())}"
-                     for name, found in sets.items())  # fmt: skip
+    told = "; ".join(
+        f"on {_title(name, found)} {_stretch(one.auc.value for one in found.models.values())}"
+        for name, found in sets.items()
+    )
     here = _stretch(one.here.value for one in next(iter(sets.values())).models.values())
     alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {told}."
     found = f"AUC is {here} on the test set, {told}."
@@ -71,10 +77,11 @@ def scores(record: Record) -> Shown:
     )
     name, about = next(iter(sets)), record.about
     shown = numbers.where(set=name)
-    canvas = score_grid(record, shown, {"here": "test set", "there": name})
+    title = _title(name, sets[name])
+    canvas = score_grid(record, shown, {"here": "test set", "there": title})
     caption = (
         f"Scores (logits) of {about.negative} images, above, and of {about.positive} images, below, for "
-        f"every model{_first(record)}: the test set as an outline, {name} filled, each with the same area. "
+        f"every model{_first(record)}: the test set as an outline, {title} filled, each with the same area. "
         "The dotted line is the threshold that Youden's J chose on validation; what lies to its right is "
         f"called {about.positive}."
     )
@@ -82,14 +89,20 @@ def scores(record: Record) -> Shown:
         f"{record.models[model].title} {percent(1 - found.specificity.value, 0)}"
         for model, found in sets[name].models.items()
     )
-    alt = (
-        f"A grid of histograms, one column per model. Share of {about.negative} images of {name} to "
-        f"the right of the threshold: {alarms}."
+    lead = (
+        f"Share of {about.negative} images of {title} that are called {about.positive}, mean over the seeds: "
+        f"{alarms}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    alt = f"A grid of histograms, one column per model. {lead}"
+    return Shown(canvas, f"{lead} {caption}", alt, numbers.runs)
 
 
 FIGURES = {"fig-external": curves, "fig-external-scores": scores}
+
+
+def _title(name: str, found: External) -> str:
+    """A set's title; its name where a record has none."""
+    return found.title or name
 
 
 def _stretch(values: Iterable[float]) -> str:

@@ -32,17 +32,16 @@ def specificity(record: Record) -> Shown:
     grid[0].set_ylabel("specificity")
     handles, labels = grid[0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    lead = (
+        f"From the narrowest {about.negative} test films to the widest, specificity at Youden's threshold "
+        f"goes: {'; '.join(ends)}."
+    )
     caption = (
-        f"Share of {about.negative} test films that are called {about.negative}, by the film's ratio "
-        f"of width to height: a smooth "
-        "curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at Youden's "
-        "threshold, from a bootstrap by patient; the dashed line is at 0.5."
+        f"{lead} The share of them that is called {about.negative}, by the film's ratio of width to height: "
+        "a smooth curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at "
+        "Youden's threshold, from a bootstrap by patient; the dashed line is at 0.5."
     )
-    alt = (
-        f"{plural(len(names), 'line chart')} of specificity at Youden's threshold against width to height. "
-        f"From the narrowest films to the widest it goes: {'; '.join(ends)}."
-    )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, f"{plural(len(names), 'line chart')}. {lead}", numbers.runs)
 
 
 def dose(record: Record) -> Shown:
@@ -67,10 +66,8 @@ def dose(record: Record) -> Shown:
             line["factor"], line["called low"], line["called high"], color=look["color"], alpha=0.15
         )
         gentle = line.where(factor=framing.gentle)
-        ends.append(
-            f"{title} by {signed(float(gentle['change'][0]), 2)}, with {percent(gentle['called'][0], 0)} "
-            f"called {about.positive} instead of {percent(line['called'][0], 0)}"
-        )
+        shares = (percent(one["called"][0], 0) for one in (gentle, line))
+        ends.append((title, signed(float(gentle["change"][0]), 2), *shares))
     left.axhline(0, color=style.GREY, linewidth=0.9)
     left.set_ylabel("change of the logit")
     right.set_ylabel(f"share called {about.positive}")
@@ -80,16 +77,20 @@ def dose(record: Record) -> Shown:
         axes.set_xlim(1.01, min(framing.factors, default=0.5) - 0.01)  # tighter to the right
     canvas.legend(loc="outside lower center", ncols=3)
     count = framing.films.get(about.negative, 0)
+    cropped = f"Cropped to {number(framing.gentle, 1)} of the side"
+    called = "; ".join(f"{title} from {then} to {now}" for title, _, now, then in ends)
     caption = (
+        f"{cropped}, the share of {about.negative} films called {about.positive} goes: {called}. "
         f"The same {plural(count, f'{about.negative} test film')} cropped tighter and tighter: mean change "
-        f"of the logit against the whole square (left), and share called {about.positive} at Youden's "
+        "of the logit against the whole square (left), and that share at Youden's "
         "threshold (right). Means over seeds, with 95 % intervals over patients and seeds. Crops beyond the "
         "dotted line change the framing more than films differ among themselves."
     )
-    alt = (
-        f"Two line charts, one line per model. Cropped to {number(framing.gentle, 1)} of the side, logits "
-        f"change: {'; '.join(ends)}."
+    changes = "; ".join(
+        f"{title} by {change}, with {now} called {about.positive} instead of {then}"
+        for title, change, now, then in ends
     )
+    alt = f"Two line charts, one line per model. {cropped}, logits change: {changes}."
     return Shown(canvas, caption, alt, numbers.runs)
 
 

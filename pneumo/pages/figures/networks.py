@@ -28,14 +28,15 @@ def filters(record: Record) -> Shown:
         title = f"{record.models[name].title}: {found[name].kernels} kernels of {size}"
         style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
         axes.set_title(title, fontsize=style.TEXT)
-    caption = "First-layer kernels, each scaled to its own range: red adds, blue subtracts, white is zero."
     neighbours = "; ".join(
         f"{record.models[name].title} {number(one.neighbours, 2)}" for name, one in found.items()
     )
-    alt = (
-        "For each network a grid of small square kernels in red and blue. The smoother they are, the more "
-        f"weights correlate with their neighbours: {neighbours}."
+    lead = f"Correlation of neighbouring weights, which is high where kernels are smooth: {neighbours}."
+    caption = (
+        f"{lead} First-layer kernels, each scaled to its own range: red adds, blue subtracts, white is "
+        "zero."
     )
+    alt = f"For each network a grid of small square kernels in red and blue. {lead}"
     return Shown(canvas, caption, alt, record.figure("fig-filters").runs)
 
 

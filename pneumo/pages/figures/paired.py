@@ -80,22 +80,17 @@ def sizes(record: Record) -> Shown:
             label = f"{size}×{size} pixels"
             axes.plot(values, range(len(own)), marker, color=colour, markersize=5, label=label)
     _legend(panels)
-    areas = list(numbers.where(metric="auc").rows())
+    areas = "; ".join(
+        f"{record.models[row['model']].title} {number(row['smaller'])} to {number(row['larger'])}"
+        for row in numbers.where(metric="auc").rows()
+    )
+    lead = f"AUC goes from {record.data.size} to {found.size} pixels a side: {areas}."
     caption = (
-        f"Each model on the test films at {record.data.size} and at {found.size} pixels a side, means over "
-        "the seeds; at the threshold of Youden's J on validation, unless a panel says otherwise. A "
-        "thick line is a "
-        "difference whose 95 % interval, paired by patient, leaves out zero."
+        f"{lead} Each model on the same test films at both sizes, means over the seeds; at the threshold of "
+        "Youden's J on validation, unless a panel says otherwise. A thick line is a difference whose 95 % "
+        "interval, paired by patient, leaves out zero."
     )
-    alt = (
-        f"Five charts with one line per model from its value at {record.data.size} pixels to that at "
-        f"{found.size}. AUC: "
-        + ", ".join(
-            f"{record.models[row['model']].title} {number(row['smaller'])} to {number(row['larger'])}"
-            for row in areas
-        )
-        + "."
-    )
+    alt = f"Five charts with one line per model. {lead}"
     return Shown(canvas, caption, alt, numbers.runs)
 
 

@@ -50,8 +50,10 @@ def curves(record: Record) -> Shown:
         axes.xaxis.set_major_locator(MultipleLocator(0.25))
     canvas.supxlabel("1 − specificity", fontsize=style.HEAD)
     canvas.supylabel("sensitivity", fontsize=style.HEAD)
+    areas = sorted(record.models[name].test_at_half["auc"].value for name in names)
     caption = (
-        f"ROC curves of the reference study on the test set of {record.about.title}: one panel per "
+        f"The models' AUCs, means over the seeds, are {number(areas[0])} to {number(areas[-1])}. ROC curves "
+        f"of the reference study on the test set of {record.about.title}: one panel per "
         "model, one curve per seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
     )
     found = [_reached(record.models[name]) for name in names]

@@ -97,15 +97,13 @@ def shift_images(record: Record) -> Shown:
             axes.set_title(
                 f"{label}\n{title}", color=style.class_colours(record)[label], fontsize=style.TEXT
             )
+    lead = f"Test minus development, in shares of the grey scale: {' and '.join(largest)}."
     caption = (
-        "Mean image of development (training and validation) and of the test set in each class, and the test "
-        "set's minus that of development. Red is brighter on the test set, blue darker, full colour "
+        f"{lead} Mean image of development (training and validation) and of the test set in each class, and "
+        "their difference. Red is brighter on the test set, blue darker, full colour "
         f"{number(_REACH, 2)} of the grey scale."
     )
-    alt = (
-        f"Mean {about.picture}s of development and test in each class, and where they differ. Differences in "
-        f"shares of the grey scale: {' and '.join(largest)}."
-    )
+    alt = f"Mean {about.picture}s of development and test in each class, and where they differ. {lead}"
     return Shown(canvas, caption, alt, numbers.runs)
 
 

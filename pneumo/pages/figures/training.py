@@ -7,7 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from pneumo.pages import style
-from pneumo.pages.numbers import count, number, plural
+from pneumo.pages.numbers import count, number, percent, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.trainings import Training
@@ -26,19 +26,16 @@ def cnn_architecture(record: Record) -> Shown:
     small: dict[str, Any] = {"fontsize": style.SMALL, "color": style.GREY}
     axes.text(0.06, 0.97, "output: channels × height × width", **small)
     axes.text(0.06, 0.0, f"parameters, {total:,} in all", **small)
-    caption = (
-        "SimpleCNN, layer by layer, as the network itself lists it: above each block the shape of its "
-        "output, below it the number of its parameters."
+    heaviest = max(blocks.rows(), key=lambda row: row["parameters"])
+    lead = (
+        f"{percent(heaviest['parameters'] / total, 0)} of SimpleCNN's {total:,} parameters are in one block, "
+        f"{heaviest['layers']} with an output of {heaviest['output']}."
     )
-    heaviest = max(blocks.rows(), key=lambda row: row["parameters"], default=None)
-    alt = f"A chain of {len(blocks)} blocks with {total:,} parameters."
-    if heaviest:
-        share = heaviest["parameters"] / total
-        alt += (
-            f" {number(100 * share, 0)} % of them are in one block, {heaviest['layers']}, whose output is "
-            f"{heaviest['output']}."
-        )
-    return Shown(canvas, caption, alt, blocks.runs)
+    caption = (
+        f"{lead} The network layer by layer, as it lists itself: above each block the shape of its output, "
+        "below it the number of its parameters."
+    )
+    return Shown(canvas, caption, f"A chain of {len(blocks)} blocks. {lead}", blocks.runs)
 
 
 def cnn_curves(record: Record) -> Shown:
@@ -50,11 +47,12 @@ def cnn_curves(record: Record) -> Shown:
         axes.set_ylabel(measure)
         axes.set_xlabel("epoch")
     canvas.axes[0].legend(frameon=False)
+    ends = _ends(record, numbers)
     caption = (
-        "SimpleCNN’s loss and accuracy by epoch, on training images as they are augmented and on validation "
+        f"{ends} Loss and accuracy by epoch, on training images as they are augmented and on validation "
         f"images as they are{_others(record)}. The dotted line marks the epoch that is kept."
     )
-    return Shown(canvas, caption, _ends(record, numbers), numbers.runs)
+    return Shown(canvas, caption, ends, numbers.runs)
 
 
 def transfer_curves(record: Record) -> Shown:
@@ -76,9 +74,14 @@ def transfer_curves(record: Record) -> Shown:
         grid[1, column].set_xlabel("epoch")
     handles = grid[0, 0].get_legend_handles_labels()
     canvas.legend(*handles, loc="outside lower center", ncols=2)
+    accuracies = ", ".join(
+        f"{number(_last(record, numbers, name)['validation']['accuracy'])} for {record.models[name].title}"
+        for name in models
+    )
     caption = (
-        "The larger networks’ loss and accuracy by epoch; in the shaded stage the backbone is frozen and the "
-        f"new head alone learns{_others(record)}. The dotted line marks the epoch that is kept."
+        f"Validation accuracy ends at {accuracies}. Loss and accuracy by epoch; in the shaded stage the "
+        f"backbone is frozen and the new head alone learns{_others(record)}. The dotted line marks the epoch "
+        "that is kept."
     )
     return Shown(canvas, caption, _ends(record, numbers), numbers.runs)
 
@@ -153,12 +156,17 @@ def _others(record: Record) -> str:
     return f"; the first seed in full, {plural(more, 'other')} faint" if more else ""
 
 
+def _last(record: Record, numbers: Frame, name: str) -> dict[str, dict[str, Any]]:
+    """The last epoch of a model's first seed, by split."""
+    own = numbers.where(model=name, seed=record.models[name].seeds[0])
+    return {split: list(own.where(split=split).rows())[-1] for split in own.distinct("split")}
+
+
 def _ends(record: Record, numbers: Frame) -> str:
     """Where each model's curves end, first seed."""
     sentences = []
     for name in numbers.distinct("model"):
-        own = numbers.where(model=name, seed=record.models[name].seeds[0])
-        ends = {split: list(own.where(split=split).rows())[-1] for split in own.distinct("split")}
+        ends = _last(record, numbers, name)
         sentences.append(
             f"{record.models[name].title} ends after {plural(_trainings(record)[name].epochs, 'epoch')} at a "
             f"loss of {number(ends['training']['loss'])} on training and "

@@ -160,22 +160,24 @@ def predictive_values(record: Record) -> Shown:
     right.set_ylabel(f"{about.negative} calls that are right (NPV), %")
     handles, labels = left.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
-    caption = (
-        f"Predictive values of {best.title} by prevalence (logarithmic), for each operating point, with 95 % "
-        f"intervals{'; first seed' if len(record.profile.seeds) > 1 else ''}. The dotted line marks the test "
-        "set's prevalence. The scale on the right does not begin at zero."
-    )
     ends = [
         next(record.table("tbl-prevalence").where(rule="youden", prevalence=share).rows())
         for share in (ticks[-1], ticks[0])
     ]
     common, rare = ends
+    lead = (
+        f"At the threshold that Youden's J chose, {percent(common['ppv'])} of the {about.positive} calls are "
+        f"right at a prevalence of {percent(common['prevalence'], 0)} and {percent(rare['ppv'])} at "
+        f"{percent(rare['prevalence'], 0)}"
+    )
+    caption = (
+        f"{lead}. Predictive values of {best.title} by prevalence (logarithmic), for each operating point, "
+        f"with 95 % intervals{'; first seed' if len(record.profile.seeds) > 1 else ''}. The dotted line "
+        "marks the test set's prevalence. The scale on the right does not begin at zero."
+    )
     alt = (
-        f"Two charts with a curve for each of {plural(len(looks), 'operating point')}. At the threshold that "
-        f"Youden's J chose, {percent(common['ppv'])} of the {about.positive} calls are right at a "
-        f"prevalence of {percent(common['prevalence'], 0)} and {percent(rare['ppv'])} at "
-        f"{percent(rare['prevalence'], 0)}; of the {about.negative} calls {percent(common['npv'])} and "
-        f"{percent(rare['npv'])} are right."
+        f"Two charts with a curve for each of {plural(len(looks), 'operating point')}. {lead}; of the "
+        f"{about.negative} calls {percent(common['npv'])} and {percent(rare['npv'])} are right."
     )
     return Shown(canvas, caption, alt, numbers.runs)
 

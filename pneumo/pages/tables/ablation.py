@@ -29,8 +29,8 @@ def ablations(record: Record) -> Table:
     seeds = rows[0].seeds if rows else 0
     more = (
         f", below them 95 % intervals over {record.units} and seeds (DeLong's variance and the seeds' "
-        "[@delong1988; @obuchowski1997; @gallas2006]), not corrected for being many; bold where they exclude "
-        "zero"
+        "[@delong1988; @obuchowski1997; @gallas2006]), not corrected for multiple "
+        "comparisons; bold where they exclude zero"
         if seeds > 1
         else ""
     )

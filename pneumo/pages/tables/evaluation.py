@@ -15,6 +15,7 @@ from pneumo.pages.numbers import (
     plain,
     plural,
     signed,
+    stacked,
 )
 from pneumo.record import Estimate, Record
 from pneumo.record.answers import Baseline, Model
@@ -73,7 +74,10 @@ def summary(record: Record) -> Table:
     """What the front page says of every model: AUC, and accuracy at two thresholds, with intervals."""
     numbers = record.table("tbl-summary")
     rows = [
-        [record.models[name].title, *map(_stacked, numbers.where(model=name).rows())]
+        [
+            record.models[name].title,
+            *(stacked(_estimate(row)) for row in numbers.where(model=name).rows()),
+        ]
         for name in numbers.distinct("model")
     ]
     rows += [[model.title, "not run", DASH, DASH] for model in record.not_run]
@@ -170,7 +174,7 @@ def predictive_values(record: Record) -> Table:
     rows = [
         [
             *_of_point(record, row),
-            *(estimate(_estimate(row, name), places, places) for name, places in digits.items()),
+            *(stacked(_estimate(row, name), places, places) for name, places in digits.items()),
         ]
         for row in numbers.rows()
     ]
@@ -272,12 +276,6 @@ def _estimate(row: Mapping[str, Any], name: str = "") -> Estimate:
     """A value with its interval, from the columns of that name, or from `value`, `low` and `high`."""
     value, low, high = (name, f"{name} low", f"{name} high") if name else ("value", "low", "high")
     return Estimate(row[value], row[low], row[high])
-
-
-def _stacked(row: Mapping[str, Any]) -> str:
-    """A mean and its interval in one cell, which a page may set one below the other."""
-    found = _estimate(row)
-    return f"{number(found.value)} [({interval(found)})]{{.interval}}"
 
 
 def _not_run(model: Model) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import DASH, count, estimate, number, plain
+from pneumo.pages.numbers import DASH, count, number, plain, stacked
 from pneumo.record import Estimate, Record
+from pneumo.record.external import External
 
 # The operating points that the page shows, of all in the CSV.
 _SHOWN = {
@@ -120,9 +121,10 @@ def _named(record: Record, row: Mapping[str, Any]) -> str:
 
 def _of(record: Record, row: Mapping[str, Any]) -> str:
     """The set of a row, where there are several."""
-    return f", {row['set']}" if len(record.results["external"]) > 1 else ""
+    sets, name = record.answer("external", dict[str, External]), row["set"]
+    return f", {sets[name].title or name}" if len(sets) > 1 else ""
 
 
 def _estimate(row: Mapping[str, Any], name: str, digits: int = 3, sign: bool = False) -> str:
     found = Estimate(row[name], row[f"{name} low"], row[f"{name} high"])
-    return estimate(found, digits, 2, sign=sign)
+    return stacked(found, digits, sign=sign)

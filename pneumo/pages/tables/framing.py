@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import estimate, interval, number, p_value, percent
+from pneumo.pages.numbers import estimate, interval, number, p_value, percent, stacked
 from pneumo.record import Estimate, Record
 from pneumo.record.framing import Framing
 
@@ -63,7 +63,7 @@ def aucs(record: Record) -> Table:
         [
             record.models[name].title,
             *(
-                estimate(_found(row), 3, 3, sign="less" in row["auc"])
+                stacked(_found(row), 3, 3, sign="less" in row["auc"])
                 for row in numbers.where(model=name).rows()
                 if row["auc"] != "like ratio less raw"
             ),
@@ -153,9 +153,9 @@ def mended(record: Record) -> Table:
                 [
                     "" if model == shown else model,
                     change or "unchanged",
-                    *(estimate(found[f"{name} auc"], 3, 3, sign=True) for name in ("val", "held")),
-                    *(estimate(found[name], 2) for name in ("narrow", "wide")),
-                    estimate(found["gap"], 2, sign=True),
+                    *(stacked(found[f"{name} auc"], 3, 3, sign=True) for name in ("val", "held")),
+                    *(stacked(found[name], 2) for name in ("narrow", "wide")),
+                    stacked(found["gap"], 2, sign=True),
                 ]
             )
             shown = model
