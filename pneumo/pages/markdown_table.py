@@ -12,6 +12,7 @@ LONGEST = 60  # signs that a column asks room for at the most
 # Markup, but for what a link or a span shows.
 _UNSEEN = re.compile(r"\[(.*?)\](?:\{[^}]*\}|\([^)]*\))|\*\*|\^")
 _ESCAPED = re.compile(r"""\\([\\`*_{}\[\]<>#|~^$@'"-])""")
+_INTERVAL = re.compile(r"\[([^]]*)\]\{\.interval\}")  # which stays in one piece
 _CODE = 1.4  # a sign of code is as wide as this many signs of text
 
 
@@ -88,5 +89,6 @@ def _room(cell: str) -> int:
 
 
 def _longest_word(cell: str) -> int:
+    cell = _INTERVAL.sub(lambda found: found[1].replace(" ", "_").replace("-", "_"), cell)
     shown = _ESCAPED.sub(r"\1", _UNSEEN.sub(r"\1", cell))
     return max(map(_room, re.split(r"(?<=-)|\s", shown)))

@@ -354,7 +354,7 @@ class _Writer(tree.Writer):
         for name in node["c"][0][1] if node["t"] == "Span" else ():
             if name.startswith("verdict-"):
                 function = f"verdict({string(name.removeprefix('verdict-'))})"
-            elif name in ("headline-value", "headline-label", "smallcaps"):
+            elif name in ("headline-value", "headline-label", "interval", "smallcaps"):
                 function = name
             else:
                 continue

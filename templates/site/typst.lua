@@ -2,7 +2,7 @@
 local DIVS = {
   ["headline"] = true, ["headline-item"] = true, ["citation-box"] = true, ["structured-abstract"] = true,
 }
-local SPANS = { ["headline-value"] = true, ["headline-label"] = true }
+local SPANS = { ["headline-value"] = true, ["headline-label"] = true, ["interval"] = true }
 
 local function wrapped(raw, opening, content)
   local result = pandoc.List({ raw("typst", opening) })

@@ -23,16 +23,17 @@ def results(record: Record) -> Table:
             one.seeds,
             one.selected_on,
             one.code,
-            f"{one.looked_up}: {one.checked}",
+            one.checked,
         ]
         for one in found
     ]
     return table(
-        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | looked up",
+        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | checked against",
         [*rows, *_write_up(record), *_own(record)],
         "Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5; of "
         "several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a "
-        "source with many models the best at a size is listed, which is itself a choice by the test set.",
+        "source with many models the best at a size is listed, which is itself a choice by the test set. "
+        f"Looked up until {max((one.looked_up for one in found), default=DASH)}.",
         [label for model in record.ran for label in model.runs],
     )
 
