@@ -28,7 +28,8 @@ def results(record: Record) -> Table:
         for one in found
     ]
     return table(
-        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | checked against",
+        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | "
+        "checked against",
         [*rows, *_write_up(record), *_own(record)],
         "Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5; of "
         "several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a "
