@@ -109,9 +109,11 @@ def estimate(
     return value if found.low == found.high else f"{value} ({interval(found, ends, scale, sign)})"
 
 
-def stacked(found: Estimate, digits: int = 3, ends: int = 2, sign: bool = False) -> str:
+def stacked(
+    found: Estimate, digits: int = 3, ends: int = 2, scale: float = 1.0, sign: bool = False
+) -> str:
     """As :func:`estimate`, for a table's cell: a page sets the interval below the number."""
-    value, _, inside = estimate(found, digits, ends, sign=sign).partition(" ")
+    value, _, inside = estimate(found, digits, ends, scale, sign).partition(" ")
     return f"{value} [{inside}]{{.interval}}" if inside else value
 
 

@@ -19,8 +19,8 @@ def ratios(record: Record) -> Table:
     rows = [
         [
             title,
-            *(estimate(_found(row), 3, 3) for row in numbers.where(split=split).rows()),
-            estimate(areas[split], 3, 3),
+            *(stacked(_found(row), 3, 3) for row in numbers.where(split=split).rows()),
+            stacked(areas[split], 3, 3),
         ]
         for split, title in _SPLITS.items()
         if split in areas
@@ -43,7 +43,7 @@ def specificity(record: Record) -> Table:
     for name in numbers.distinct("model"):
         for place, (rule, title) in enumerate((("half", "0.5"), ("youden", "Youden's J"))):
             found = list(numbers.where(model=name, rule=rule).rows())
-            cells = [estimate(_found(row), 2, 2) for row in found]
+            cells = [stacked(_found(row), 2, 2) for row in found]
             rows.append(["" if place else record.models[name].title, title, *cells])
     films = [f"{row['films']:.0f}" for row in numbers.rows()][: len(names)]
     heads = " | ".join(f"{name} ({count}) >" for name, count in zip(names, films, strict=False))
@@ -124,8 +124,8 @@ def doses(record: Record) -> Table:
             "" if place else record.models[name].title,
             row["class"],
             f"{row['films']:.0f}",
-            estimate(_ends(row, "slope"), 2, 2, sign=True),
-            estimate(_ends(row, "called"), 1, 1, scale=100, sign=True),
+            stacked(_ends(row, "slope"), 2, 2, sign=True),
+            stacked(_ends(row, "called"), 1, 1, scale=100, sign=True),
         ]
         for name in numbers.distinct("model")
         for place, row in enumerate(numbers.where(model=name).rows())

@@ -2,7 +2,7 @@
 
 from pneumo.pages.figures.paired import SIZES
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import DASH, estimate, number, plural
+from pneumo.pages.numbers import DASH, estimate, number, plural, stacked
 from pneumo.record import Estimate, Record
 from pneumo.record.kinds import PNEUMONIAS, Kinds
 from pneumo.record.sizes import Sizes
@@ -22,7 +22,7 @@ def kinds(record: Record) -> Table:
                 missed = DASH if rule == "auc" else number(row["missed"], 1)
                 cells += [_estimate(row), missed]
             first = rule == "auc"
-            change = DASH if first else estimate(found.differences[name][rule], 3, 3, sign=True)
+            change = DASH if first else stacked(found.differences[name][rule], 3, 3, sign=True)
             title = record.models[name].title if first else ""
             rows.append([title, "AUC" if first else shorts[rule], *cells, change])
     seeds = plural(len(record.profile.seeds), "seed")
@@ -72,4 +72,4 @@ TABLES = {
 
 
 def _estimate(row: dict[str, float]) -> str:
-    return estimate(Estimate(row["value"], row["low"], row["high"]), 3, 3)
+    return stacked(Estimate(row["value"], row["low"], row["high"]), 3, 3)

@@ -3,7 +3,7 @@
 import math
 
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import DASH, estimate, number, p_value, signed
+from pneumo.pages.numbers import DASH, estimate, number, p_value, signed, stacked
 from pneumo.record import Estimate, Record
 from pneumo.record.interpretability import Evidence, SanityChecks
 
@@ -25,7 +25,7 @@ def removal(record: Record) -> Table:
     """Each model's gap between the curves of least and of most relevant pixels first, by map."""
     gaps = record.answer("sanity_checks", SanityChecks).gaps
     rows = [
-        [record.models[name].title, *(estimate(gap, 3, 3, sign=True) for gap in by_map.values())]
+        [record.models[name].title, *(stacked(gap, 3, 3, sign=True) for gap in by_map.values())]
         for name, by_map in gaps.items()
     ]
     return table(
@@ -47,7 +47,7 @@ def attention(record: Record) -> Table:
             even = [number(100 * shares[region].uniform, 1) for region in names]
             rows.append(["even map", *even, DASH, "0"])
         cells = [
-            estimate(Estimate(share.mean, share.low, share.high), 1, 1, scale=100)
+            stacked(Estimate(share.mean, share.low, share.high), 1, 1, scale=100)
             for share in (shares[region] for region in names)
         ]
         share = shares[asked]

@@ -1,7 +1,7 @@
 """What changes between validation and test, and whether more than chance is at work."""
 
 from pneumo.pages.markdown_table import Table, table
-from pneumo.pages.numbers import estimate, number, p_value, points
+from pneumo.pages.numbers import estimate, number, p_value, points, stacked
 from pneumo.record import Estimate, Record
 from pneumo.record.shift import Shift
 
@@ -13,7 +13,7 @@ def changes(record: Record) -> Table:
         [
             record.models[name].title,
             *(
-                estimate(Estimate(row["value"], row["low"], row["high"]), 3, 3, sign=True)
+                stacked(Estimate(row["value"], row["low"], row["high"]), 3, 3, sign=True)
                 for row in numbers.where(model=name).rows()
             ),
         ]
