@@ -52,8 +52,9 @@ PHANTOM = "synthetic phantom, not medical data"
 def placeholder(record: Record, height: float = 0.7) -> Figure:
     """What stands where images would be: one line that says how to get them."""
     canvas = unmarked(height)
+    missing = "A study makes these images" if record.images else "The images are not at hand"
     words = (
-        "The images are not at hand. To see them: nox -s report -- --data PATH"
+        f"{missing}. To see them: nox -s report -- --data PATH"
         if not record.data.is_phantom
         else "The phantom's images are not at hand. To draw them: nox -s report -- --data phantom"
     )

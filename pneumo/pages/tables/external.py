@@ -42,9 +42,10 @@ def changes(record: Record) -> Table:
 def points(record: Record) -> Table:
     """Sensitivity and specificity at thresholds of the study, and at those chosen there."""
     numbers = record.table("tbl-external-points")
+    first = next(iter(_SHOWN))
     rows = [
         [
-            _named(record, row),
+            _named(record, row) if row["threshold"] == first else "",
             _SHOWN[row["threshold"]],
             *(_estimate(row, name) for name in ("sensitivity", "specificity")),
             _estimate(row, "index", sign=True),
