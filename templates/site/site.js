@@ -106,7 +106,7 @@ function contents() {
     }
   };
   document.addEventListener("scroll", mark, { passive: true });
-  mark();
+  requestAnimationFrame(mark); // when the page is laid out anyway
 }
 
 function anchors() {
