@@ -345,8 +345,9 @@ function caseExplorer(root) {
   const data = read("case-data");
   const find = (name) => root.querySelector(`[data-part="${name}"]`);
   const [model, order, maps, grid, status] = ["model", "order", "maps", "grid", "status"].map(find);
-  const pictures = [...document.querySelectorAll("#case-sheets img")];
-  data.sheets.forEach((sheet, position) => { sheet.source = pictures[position].src; });
+  // In a template nothing is fetched before it is shown.
+  const pictures = document.querySelector("#case-sheets").content.querySelectorAll("img");
+  data.sheets.forEach((sheet, position) => { sheet.source = pictures[position].getAttribute("src"); });
   const images = data.sheets.find((sheet) => sheet.model === null);
   for (const one of data.models) {
     one.threshold = one.thresholds[data.rule];

@@ -28,7 +28,7 @@ _LEFT_BEHIND = re.compile(r"\{\{|\{%|\?@|```|(?<![a-z])nan(?![a-z])|\bTraceback\
 # two renderings a reader sees one, and what is hidden belongs to a gallery.
 HEAVIEST = 600_000
 _SHARED = "site_libs/"
-_UNSEEN = ".dark-content, [hidden]"
+_UNSEEN = ".dark-content, [hidden], template"
 # What a link in the head leads to, and does not load.
 _NEIGHBOURS = {"prev", "next", "canonical", "alternate"}
 # Where a page names a file of the site or another page.
