@@ -278,6 +278,17 @@ def test_a_name_that_would_be_no_file_is_refused(name, study, hospital):
         external.ask(study_of(study), name, labelled.read(hospital, 28, PNEUMONIA))
 
 
+@pytest.mark.usefixtures("store")
+def test_a_set_has_a_title_that_is_no_markup(study, hospital):
+    done, found = study_of(study), labelled.read(hospital, 28, PNEUMONIA)
+    assert external.ask(done, "made", found).title == "made"
+    assert (
+        external.ask(done, "made", found, title="ChestX-ray14 (NIH)").title == "ChestX-ray14 (NIH)"
+    )
+    with pytest.raises(external.ExternalError, match="letters, digits"):
+        external.ask(done, "made", found, title="<b>*")
+
+
 def test_a_damaged_answer_is_named(study, store, hospital):
     done = study_of(study)
     external.ask(done, "made", labelled.read(hospital, 28, PNEUMONIA))
@@ -345,10 +356,12 @@ def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     (found,) = told.record.answer("external", dict[str, External]).values()
     change = Estimate((low + high) / 2, low, high)
     models = {name: replace(one, change=change) for name, one in found.models.items()}
-    monkeypatch.setattr(analysis, "asked", lambda _: {"made": replace(found, models=models)})
+    monkeypatch.setattr(
+        analysis, "asked", lambda _: {"made": replace(found, models=models, title="Made (Far)")}
+    )
     (claim,) = transport.external_holds(study)
     assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
-    assert "on the images of made" in claim.finding
+    assert "on images of Made (Far)" in claim.finding
 
 
 def test_the_public_films_that_the_project_lists_can_be_asked_about():
