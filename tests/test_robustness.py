@@ -13,41 +13,38 @@ from pneumo.study import questions
 def test_its_numbers_are_those_of_the_metrics(study):
     for model in study.ran:
         found = robustness.robustness(study)[model.name]
-        answer = questions.read(model.run, "corruptions", study.profile)
-        labels = study.data.test.labels[answer["indices"]]
-        scores = metrics.probabilities(answer["logits"][3, 2])
-        assert found.auc[3, 2] == pytest.approx(metrics.auc(labels, scores))
-        expected = metrics.confusion(labels, scores, 0.5).accuracy
-        assert found.accuracy[3, 2] == pytest.approx(expected)
-        clean = model.run.predictions["test"].probabilities[answer["indices"]]
-        assert found.clean_auc == pytest.approx(metrics.auc(labels, clean))
-        fall = np.mean((found.clean_auc - found.auc) / found.clean_auc)
-        assert found.degradation.value == pytest.approx(fall)
+        answers = [questions.read(run, "corruptions", study.profile) for run in model.runs]
+        asked = answers[0]["indices"]
+        labels = study.data.test.labels[asked]
+        scores = [metrics.probabilities(answer["logits"][3, 2]) for answer in answers]
+        areas = [metrics.auc(labels, one) for one in scores]
+        assert found.auc[3, 2] == pytest.approx(np.mean(areas))
+        right = [metrics.confusion(labels, one, 0.5).accuracy for one in scores]
+        assert found.accuracy[3, 2] == pytest.approx(np.mean(right))
+        clean = [run.predictions["test"].probabilities[asked] for run in model.runs]
+        assert found.clean_auc == pytest.approx(np.mean([metrics.auc(labels, c) for c in clean]))
 
 
 @given(st.integers(0, 500))
-def test_a_drawn_case_counts_as_often_as_it_was_drawn(seed):
+def test_the_variance_of_a_fall_is_that_of_leaving_cases_out(seed):
     generator = np.random.default_rng(seed)
-    labels = np.array([1, 1, 1, 0, 0, 0, 0])
-    logits = generator.normal(size=(2, 7)).round(1)  # with ties
-    drawn = [generator.multinomial(n, np.full(n, 1 / n), 1) for n in (3, 4)]
-    found = robustness._areas(logits, labels, [d.astype(np.float32) for d in drawn])
-    picked = np.concatenate(
-        [np.repeat(np.arange(3), drawn[0][0]), 3 + np.repeat(np.arange(4), drawn[1][0])]
-    )
-    for row, values in zip(logits, found, strict=True):
-        scores = metrics.probabilities(row)
-        assert values[0] == pytest.approx(metrics.auc(labels, scores))
-        assert values[1] == pytest.approx(metrics.auc(labels[picked], scores[picked]))
+    labels = np.repeat([1, 0], [60, 40])
+    logits = (labels + generator.normal(size=(2, 100))).round(1)  # with ties
+    clean = metrics.probabilities(logits)
+    corrupted = metrics.probabilities(logits[:, None] + generator.normal(size=(2, 3, 100)))
+    found = robustness.relative_fall(labels, clean, corrupted)
 
+    def fall(kept):
+        areas = [
+            [metrics.auc(labels[kept], row[kept]) for row in (whole, *rows)]
+            for whole, rows in zip(clean, corrupted, strict=True)
+        ]
+        return np.mean([1 - np.mean(left) / whole for whole, *left in areas])
 
-def test_a_model_does_not_fall_less_than_itself_and_signs_turn(study):
-    first, second = (model.name for model in study.ran[:2])
-    one = robustness.less_degraded(study, first, second)
-    other = robustness.less_degraded(study, second, first)
-    assert one.value == pytest.approx(-other.value)
-    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
-    assert robustness.less_degraded(study, first, "resnet18-imagenet") is None
+    assert found.value == pytest.approx(fall(np.arange(100)))
+    left_out = np.array([fall(np.delete(np.arange(100), case)) for case in range(100)])
+    jackknife = sum((n - 1) * np.var(left_out[labels == label]) for label, n in ((1, 60), (0, 40)))
+    assert np.sum(found.influence**2) == pytest.approx(jackknife, rel=0.1)
 
 
 def test_the_order_names_the_leaders(study):

@@ -1,31 +1,29 @@
 """How much of a model's skill corrupted images leave: AUC and accuracy by corruption and severity.
 
-Numbers are the first seed's, of the test images that the profile's probes ask about.
+Numbers are means over the seeds, of the test images that the profile's probes ask about.
 """
 
 from dataclasses import dataclass
-from itertools import permutations
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.robustness import Robustness as Answer
-from pneumo.statistics import clusters, metrics
+from pneumo.statistics import influence, metrics
+from pneumo.statistics.influence import Measured
 from pneumo.study import questions
 from pneumo.study.cache import once
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.study.study import Study
 
-RESAMPLES = 1000
 EXAMPLES = (1, 3, SEVERITIES)  # severities that the figure shows
 
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind `fig-robustness`, `tbl-robustness` and `tbl-corruptions`."""
     found = robustness(study)
-    runs = tuple(study.model(name).run.label for name in found)
+    runs = tuple(run.label for name in found for run in study.model(name).runs)
     by_severity = [
         {
             "model": name,
@@ -84,16 +82,19 @@ def examples(study: Study) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """One model under every corruption, (C, 5) in the order of `corruptions.CORRUPTIONS`."""
+    """One model under every corruption, means over its seeds; (C, 5) in the order of `CORRUPTIONS`."""
 
-    images: int  # asked about
+    patients: NDArray[np.int64]  # of the images that were asked about, (n,)
     clean_auc: float
     clean_accuracy: float
-    clean_error: float  # balanced, at Youden's threshold
     auc: NDArray[np.float64]
     accuracy: NDArray[np.float64]  # at 0.5
-    error: NDArray[np.float64]  # balanced error: 1 − (sensitivity + specificity) / 2, at Youden's
-    degradation: Estimate  # mean over corruptions and severities of (clean AUC − AUC) / clean AUC
+    fall: Measured  # of AUC, as a share of the clean one; mean over corruptions and severities
+
+    @property
+    def degradation(self) -> Estimate:
+        """The fall with its interval over patients and seeds."""
+        return self.fall.estimate(self.patients)
 
     @property
     def worst(self) -> str:
@@ -101,29 +102,54 @@ class Robustness:
         return list(CORRUPTIONS)[int(self.auc.mean(axis=1).argmin())]
 
 
+@once
 def robustness(study: Study) -> dict[str, Robustness]:
     """Each model that ran, under every corruption.
 
-    The degradation is relative to the model's own clean AUC; MedMNIST-C's errors are relative to an
-    AlexNet of its authors on images of 224 pixels, which would say nothing here. Its interval is the
-    percentile bootstrap's, over test cases drawn within their class, by patient.
+    The fall is relative to the model's own clean AUC; MedMNIST-C's errors are relative to an AlexNet of its
+    authors on images of 224 pixels, which would say nothing here.
     """
-    return {
-        name: Robustness(
-            **{
-                **found,
-                **{key: np.array(found[key]) for key in ("auc", "accuracy", "error")},
-                "degradation": Estimate(*found["degradation"]),
-            }
+    found = {}
+    for model in study.ran:
+        if any("corruptions" in questions.missing(run, study.profile) for run in model.runs):
+            continue
+        answers = [questions.read(run, "corruptions", study.profile) for run in model.runs]
+        asked = answers[0]["indices"]  # the same for all
+        labels = model.run.predictions["test"].labels[asked]
+        clean = model.logits("test")[:, asked]
+        corrupted = np.array([answer["logits"] for answer in answers])  # (S, C, 5, n)
+        rows = corrupted.reshape(len(clean), -1, len(labels))  # (S, C·5, n)
+        areas = np.mean([influence.auc(labels, row).values[0] for row in rows], axis=0)
+        found[model.name] = Robustness(
+            patients=study.groups("test")[asked],
+            clean_auc=influence.auc(labels, clean).value,
+            clean_accuracy=float(_right(labels, clean).mean()),
+            auc=areas.reshape(corrupted.shape[1:3]),
+            accuracy=_right(labels, corrupted).mean(axis=(0, 3)),
+            fall=relative_fall(labels, clean, rows),
         )
-        for name, found in _computed(study)["models"].items()
-    }
+    return found
 
 
-def less_degraded(study: Study, first: str, second: str) -> Estimate | None:
-    """How much less the first model's AUC falls than the second's, paired case by case; None without both."""
-    found = _computed(study)["pairs"].get(f"{first} {second}")
-    return Estimate(*found) if found else None
+def relative_fall(
+    labels: NDArray[np.integer], clean: NDArray[np.float64], corrupted: NDArray[np.float64]
+) -> Measured:
+    """By how much AUC falls under corruptions, as a share of the clean one: 1 − mean AUC / clean AUC.
+
+    A ratio moves to first order as its two parts do (the delta method).
+
+    Args:
+        labels: (n,).
+        clean: scores, (S, n), a row a seed.
+        corrupted: likewise under each of K corruptions, (S, K, n).
+    """
+    falls, influences = [], []
+    for scores, rows in zip(clean, corrupted, strict=True):
+        whole, left = influence.auc(labels, scores[None]), influence.auc(labels, rows)
+        share = left.value / whole.value
+        falls.append(1 - share)
+        influences.append((share * whole.influence - left.influence) / whole.value)
+    return Measured((np.array(falls),), np.mean(influences, axis=0))
 
 
 @dataclass(frozen=True)
@@ -147,7 +173,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     ranked = order(study) if found else None
     first = next(iter(found.values()), None)
     return Answer(
-        images=first.images if first else 0,
+        images=len(first.patients) if first else 0,
         corruptions=list(CORRUPTIONS),
         falls={name: one.degradation for name, one in found.items()},
         worst={name: one.worst for name, one in found.items()},
@@ -157,78 +183,7 @@ def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
     )
 
 
-@once
-def _computed(study: Study) -> dict[str, Any]:
-    generator = np.random.default_rng(0)
-    models, resampled, drawn = {}, {}, None
-    for model in study.ran:
-        if "corruptions" in questions.missing(model.run, study.profile):
-            continue
-        answer = questions.read(model.run, "corruptions", study.profile)
-        indices, logits = answer["indices"], answer["logits"]
-        labels = model.run.predictions["test"].labels[indices]
-        if drawn is None:
-            # The same cases for all models, so that they can be compared case by case.
-            groups = study.groups("test")[indices]
-            weights = clusters.draw(labels, groups, RESAMPLES, generator)
-            drawn = [weights[:, labels == label] for label in (1, 0)]
-        clean = model.run.predictions["test"].logits[indices]
-        stacked = np.concatenate([clean[None], logits.reshape(-1, len(labels))])
-        areas = _areas(stacked, labels, drawn)  # (1 + C·5, 1 + B)
-        with np.errstate(divide="ignore", invalid="ignore"):  # a resample without any skill to lose
-            degradation = 1 - areas[1:].mean(axis=0) / areas[0]
-        resampled[model.name] = degradation
-        models[model.name] = {
-            "images": len(labels),
-            "degradation": _bounded(degradation),
-            **_at_thresholds(model, labels, clean, logits),
-            "clean_auc": float(areas[0, 0]),
-            "auc": areas[1:, 0].reshape(logits.shape[:2]).tolist(),
-        }
-    with np.errstate(invalid="ignore"):
-        pairs = {
-            f"{first} {second}": _bounded(resampled[second] - resampled[first])
-            for first, second in permutations(resampled, 2)
-        }
-    return {"models": models, "pairs": pairs}
-
-
-def _areas(
-    logits: NDArray[np.float64], labels: NDArray[np.uint8], drawn: list[NDArray[np.float32]]
-) -> NDArray[np.float64]:
-    """AUC of each row of logits (K, n), with every case once and as often as drawn: (K, 1 + B)."""
-    positive, negative = (np.vstack([np.ones((1, d.shape[1]), np.float32), d]) for d in drawn)
-    found = []
-    for row in logits:
-        difference = row[labels == 1][:, None] - row[labels == 0][None]
-        wins = ((np.sign(difference) + 1) / 2).astype(np.float32)  # (P, Q)
-        found.append(((positive @ wins) * negative).sum(axis=1))
-    areas = np.array(found, dtype=float) / (positive.sum(axis=1) * negative.sum(axis=1))
-    return np.asarray(areas)
-
-
-def _at_thresholds(
-    model: Model,
-    labels: NDArray[np.uint8],
-    clean: NDArray[np.float64],
-    logits: NDArray[np.float64],
-) -> dict[str, Any]:
-    accuracies, errors = [], []
-    for row in (clean, *logits.reshape(-1, len(labels))):
-        scores = metrics.probabilities(row)
-        accuracies.append(metrics.confusion(labels, scores, threshold(model.run, HALF)).accuracy)
-        counts = metrics.confusion(labels, scores, threshold(model.run, YOUDEN))
-        errors.append(1 - (counts.sensitivity + counts.specificity) / 2)
-    shape = logits.shape[:2]
-    return {
-        "clean_accuracy": accuracies[0],
-        "clean_error": errors[0],
-        "accuracy": np.reshape(accuracies[1:], shape).tolist(),
-        "error": np.reshape(errors[1:], shape).tolist(),
-    }
-
-
-def _bounded(values: NDArray[np.float64]) -> list[float]:
-    """The value with every case once, and the 95 % interval of the resampled ones."""
-    low, high = np.percentile(values[1:][np.isfinite(values[1:])], [2.5, 97.5])
-    return [float(values[0]), float(low), float(high)]
+def _right(labels: NDArray[np.integer], logits: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether each case, on the last axis, is called right at 0.5."""
+    right: NDArray[np.bool_] = (metrics.probabilities(logits) >= metrics.HALF) == (labels == 1)
+    return right

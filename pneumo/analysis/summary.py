@@ -155,13 +155,13 @@ def _model(study: Study, model: Model, bounds: dict[str, dict[str, Estimate]]) -
 
 
 def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
-    """AUC and accuracy by corruption and severity 1 … 5, first seed."""
+    """AUC and accuracy by corruption and severity 1 … 5, mean over seeds."""
     found = robustness.robustness(study).get(model.name)
     if found is None:
         return None
     degradation = found.degradation
     return {
-        "images": found.images,
+        "images": len(found.patients),
         "clean_auc": found.clean_auc,
         "mean_degradation": {
             "mean": degradation.value,

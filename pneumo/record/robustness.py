@@ -7,7 +7,7 @@ from pneumo.base.estimate import Estimate
 
 @dataclass(frozen=True)
 class Robustness:
-    """Results of the first seeds, over all corruptions and severities."""
+    """Means over the seeds, over all corruptions and severities."""
 
     images: int  # test images that were corrupted
     corruptions: list[str]

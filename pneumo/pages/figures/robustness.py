@@ -83,9 +83,9 @@ def curves(record: Record) -> Shown:
     best = record.best
     caption = (
         f"{best.title} loses most under {answer.worst[best.name]}. AUC on corrupted test images"
-        f"{', first seeds' if len(record.profile.seeds) > 1 else ''}: each line goes from the clean image "
-        "over severities 1 to 4 (strokes) to severity 5 (mark); the corruption with the lowest mean at "
-        "severity 5 is on top. The dotted line is chance."
+        f"{', mean over seeds' if len(record.profile.seeds) > 1 else ''}: each line goes from the clean "
+        "image over severities 1 to 4 (strokes) to severity 5 (mark); the corruption with the lowest mean "
+        "at severity 5 is on top. The dotted line is chance."
     )
     lowest = number(float(numbers["auc"].min()), 2)
     alt = f"{len(order)} rows of lines from the clean AUC to that at severity 5. {lost}. Lowest: {lowest}."

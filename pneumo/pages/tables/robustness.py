@@ -22,14 +22,14 @@ def means(record: Record) -> Table:
         for row in numbers.rows()
     ]
     answer = record.answer("robustness", Robustness)
-    seeds = "first seeds, " if len(record.profile.seeds) > 1 else ""
+    seeds = ", and over seeds" if len(record.profile.seeds) > 1 else ""
     return table(
         "model | AUC, clean > | AUC, corrupted > | relative fall > | accuracy, clean > "
         "| accuracy, corrupted > | worst corruption",
         rows,
-        f"AUC and accuracy at 0.5 as images are and under corruptions; {answer.images} test images, {seeds}"
-        "mean over thirteen corruptions and five severities. Relative fall of AUC with its 95 % bootstrap "
-        f"interval over {record.units}; corruption with the lowest mean AUC.",
+        f"AUC and accuracy at 0.5 as images are and under corruptions; {answer.images} test images, mean "
+        f"over thirteen corruptions and five severities{seeds}. Relative fall of AUC with its 95 % interval "
+        f"over {record.units}{' and seeds' if seeds else ''}; corruption with the lowest mean AUC.",
         numbers.runs,
     )
 
