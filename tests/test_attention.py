@@ -41,38 +41,10 @@ def test_the_covered_share_of_all_cells_is_the_masks(seed, cells):
     assert covered.mean() == pytest.approx(mask.mean())
 
 
-@given(st.integers(0, 10_000))
-def test_a_share_and_its_complements_add_up_to_one(seed):
-    generator = np.random.default_rng(seed)
-    mask, maps = generator.random((28, 28)) < 0.5, generator.random((4, 8, 8))
-    both = evidence.shares(maps, mask) + evidence.shares(maps, ~mask)
-    np.testing.assert_allclose(both, 1)
-
-
-def test_an_even_map_has_the_regions_own_share(study):
+def test_an_even_map_has_the_regions_own_share_and_an_empty_one_none(study):
     for mask in evidence.regions(study).values():
         np.testing.assert_allclose(evidence.shares(np.ones((2, 8, 8)), mask), mask.mean())
-
-
-def test_evidence_in_one_cell_lies_where_the_cell_does():
-    maps, mask = np.zeros((1, 7, 7)), np.zeros((28, 28), bool)
-    maps[0, 1, 2] = 5
-    mask[4:6, 8:12] = True  # half of that cell
-    assert evidence.shares(maps, mask)[0] == pytest.approx(0.5)
-
-
-def test_a_map_without_evidence_has_no_share():
-    assert np.isnan(evidence.shares(np.zeros((1, 7, 7)), np.ones((28, 28), bool))).all()
-
-
-def test_evidence_speaks_for_the_call_that_was_made(study):
-    model = study.model("simple-cnn")
-    for run, maps in zip(model.runs, evidence.evidence(model), strict=True):
-        called = run.predictions["test"].probabilities >= threshold(run, YOUDEN)
-        signed = run.explanation.maps
-        np.testing.assert_array_equal(
-            maps, np.maximum(np.where(called[:, None, None], signed, -signed), 0)
-        )
+        assert np.isnan(evidence.shares(np.zeros((1, 7, 7)), mask)).all()
 
 
 def test_the_p_value_is_the_librarys_on_the_patients_mean_shares(study):

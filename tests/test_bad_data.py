@@ -22,9 +22,6 @@ def _save(path: Path, content) -> Path:
     return path
 
 
-NAMES = [f"{split}_{part}" for split in datasets.SPLITS for part in ("images", "labels")]
-
-
 @pytest.fixture
 def refused(capsys):
     """Tells whether `pneumo data` refuses a file in one line, which has its path and a reason."""
@@ -41,12 +38,24 @@ def refused(capsys):
     return check
 
 
+@pytest.fixture
+def trap(tmp_path):
+    """An object that makes a folder when it is unpickled."""
+
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    pickle.loads(pickle.dumps(Trap()))
+    (tmp_path / "sprung").rmdir()  # so it would
+    yield Trap()
+    assert not (tmp_path / "sprung").exists()
+
+
 @pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
-def test_a_truncated_file_is_refused(arrays, tmp_path, share, refused):
-    path = _save(tmp_path / "cut.npz", arrays)
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    refused(path, "not a readable .npz")
+@pytest.mark.parametrize("given", ["~nobody-of-this-name/a.npz", f"{'long' * 99}.npz"])
+def test_a_path_that_can_be_no_file_is_refused(given, refused):
+    refused(given, "no data at .*name a .npz file")
 
 
 @pytest.mark.promise("data", "found")
@@ -67,66 +76,52 @@ def test_what_is_no_file_of_arrays_is_refused_and_not_waited_for(tmp_path, make,
 
 
 @pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("given", ["~nobody-of-this-name/a.npz", f"{'long' * 99}.npz"])
-def test_a_path_that_can_be_no_file_is_refused(given, refused):
-    refused(given, "no data at .*name a .npz file")
-
-
-@pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("name", NAMES)
-def test_a_missing_array_is_named(arrays, tmp_path, name, refused):
-    del arrays[name]
-    refused(_save(tmp_path / "less.npz", arrays), f"lacks {name}")
-
-
-@pytest.fixture
-def trap(tmp_path):
-    """An object that makes a folder when it is unpickled."""
-
-    class Trap:
-        def __reduce__(self):
-            return (os.mkdir, (str(tmp_path / "sprung"),))
-
-    pickle.loads(pickle.dumps(Trap()))
-    (tmp_path / "sprung").rmdir()  # so it would
-    yield Trap()
-    assert not (tmp_path / "sprung").exists()
-
-
-@pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("name", ["val_images", "test_labels"])
-def test_a_pickled_object_is_never_opened(arrays, tmp_path, name, trap, refused):
-    arrays[name] = np.array([trap], dtype=object)
-    path = tmp_path / "trap.npz"
-    np.savez(path, **arrays)
-    refused(path, f"{name} holds Python objects, which are never unpickled")
-
-
-@pytest.mark.promise("data", "found")
-def test_a_file_that_is_a_pickle_is_never_opened(tmp_path, trap, refused):
-    (tmp_path / "trap.npz").write_bytes(pickle.dumps(trap))
-    refused(tmp_path / "trap.npz", "not a readable .npz")
+def test_a_truncated_file_and_a_pickle_are_refused(arrays, tmp_path, trap, refused):
+    path = _save(tmp_path / "cut.npz", arrays)
+    whole = path.read_bytes()
+    for content in (whole[: len(whole) // 10], whole[:-20], pickle.dumps(trap)):
+        path.write_bytes(content)
+        refused(path, "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("test_images", lambda a: a[:, :20, :20], r"expected shape \(N, 28, 28\), found"),
-        ("val_images", lambda a: np.stack([a] * 3, axis=-1), "expected shape"),
-        ("train_images", lambda a: np.full(a.shape, np.nan), "expected uint8, found float64"),
-        ("train_images", lambda a: a / 255, "expected uint8, found float64"),
-        ("train_labels", lambda a: a.astype(float), "expected integers, found float64"),
-        ("test_labels", lambda a: a[:-1], r"expected shape \(96, 1\)"),
-        ("val_labels", lambda a: np.full_like(a, 7), r"expected 0 or 1, found \[7\]"),
-        ("val_labels", np.ones_like, "expected both classes, found only pneumonia"),
+        ("train_images", lambda a, _: None, "lacks train_images"),
+        ("test_labels", lambda a, _: None, "lacks test_labels"),
+        (
+            "val_images",
+            lambda a, trap: np.array([trap], dtype=object),
+            "val_images holds Python objects, which are never unpickled",
+        ),
+        (
+            "test_images",
+            lambda a, _: a[:, :20, :20],
+            r"test_images: expected shape \(N, 28, 28\), found",
+        ),
+        ("train_images", lambda a, _: a / 255, "train_images: expected uint8, found float64"),
+        (
+            "train_labels",
+            lambda a, _: a.astype(float),
+            "train_labels: expected integers, found float64",
+        ),
+        ("test_labels", lambda a, _: a[:-1], r"test_labels: expected shape \(96, 1\)"),
+        (
+            "val_labels",
+            lambda a, _: np.full_like(a, 7),
+            r"val_labels: expected 0 or 1, found \[7\]",
+        ),
+        ("val_labels", lambda a, _: a * 0 + 1, "expected both classes, found only pneumonia"),
     ],
 )
 def test_arrays_that_are_no_images_and_labels_are_refused_with_what_was_found(
-    arrays, tmp_path, name, change, message, refused
+    arrays, tmp_path, name, change, message, trap, refused
 ):
-    arrays[name] = change(arrays[name])
-    refused(_save(tmp_path / "odd.npz", arrays), f"{name}: {message}")
+    array = change(arrays.pop(name), trap)
+    arrays |= {} if array is None else {name: array}
+    np.savez(tmp_path / "odd.npz", **arrays)
+    refused(tmp_path / "odd.npz", message)
 
 
 def _header(shape, descr="|u1", length=None):
@@ -141,11 +136,11 @@ def _header(shape, descr="|u1", length=None):
     return bytes(found)
 
 
-def _replaced(path, name, content):
-    """The file with other bytes for one of its arrays, all compressed."""
+def _replaced(path, name, content, way=zipfile.ZIP_DEFLATED):
+    """The file with other bytes for one of its arrays."""
     with zipfile.ZipFile(path) as old:
         members = {member: old.read(member) for member in old.namelist()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+    with zipfile.ZipFile(path, "w", way) as new:
         for member, own in (members | {f"{name}.npy": content}).items():
             new.writestr(member, own)
     return path
@@ -170,15 +165,9 @@ def test_a_header_of_gigabytes_is_not_read(arrays, tmp_path, refused_at_once):
     path = _save(tmp_path / "bomb.npz", arrays)
     content = _header((9, 28, 28), length=2**32 - 1) + b" " * 80_000_000
     refused_at_once(_replaced(path, "train_images", content), "not a readable .npz")
-
-
-@pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("depth", [100, 4000])
-def test_a_header_that_no_parser_stands_is_refused(arrays, tmp_path, depth, refused):
-    path = _save(tmp_path / "deep.npz", arrays)
-    text = b"(" * depth + b"1" + b")" * depth + b"\n"
+    text = b"(" * 4000 + b"1" + b")" * 4000 + b"\n"  # no parser stands it
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
-    refused(_replaced(path, "train_images", content), "not a readable .npz")
+    refused_at_once(_replaced(path, "train_images", content), "not a readable .npz")
 
 
 @pytest.mark.promise("data", "found")
@@ -186,18 +175,15 @@ def test_a_header_that_no_parser_stands_is_refused(arrays, tmp_path, depth, refu
 def test_a_directory_that_claims_more_than_the_file_can_hold_is_refused(
     arrays, tmp_path, way, refused_at_once
 ):
-    path, shape = tmp_path / "bomb.npz", (5_000_000, 28, 28)  # 3.9 GB
-    _save(path, arrays)
-    with zipfile.ZipFile(path) as old:
-        members = {member: old.read(member) for member in old.namelist()}
-    members["train_images.npy"] = _header(shape) + bytes(28 * 28)
-    with zipfile.ZipFile(path, "w", way) as new:
-        for member, content in members.items():
-            new.writestr(member, content)
-        claimed = new.getinfo("train_images.npy")
+    shape = (5_000_000, 28, 28)  # 3.9 GB
+    path = _save(tmp_path / "bomb.npz", arrays)
+    _replaced(path, "train_images", _header(shape) + bytes(28 * 28), way)
+    with zipfile.ZipFile(path, "a") as archive:
+        claimed = archive.getinfo("train_images.npy")
         claimed.file_size = len(_header(shape)) + int(np.prod(shape))
         if way == zipfile.ZIP_STORED:
             claimed.compress_size = claimed.file_size
+        archive.writestr("comment", b"")  # so that the directory is written anew
     refused_at_once(path, r"train_images claims 3\.9 GB, which a file of .* can't hold")
 
 

@@ -42,30 +42,6 @@ def alone(groups):
     return np.arange(len(groups))
 
 
-def test_copies_of_every_image_tell_no_more_than_one():
-    labels, scores, _ = patients(1, 60)
-    three = np.repeat(np.arange(len(labels)), 3)
-    single = clusters.auc(labels, scores[0], alone(labels))
-    copied = clusters.auc(labels[three], scores[0][three], three)
-    assert vars(copied) == pytest.approx(vars(single))
-    one, other = (clusters.delong(labels[p], *scores[:, p], p) for p in (alone(labels), three))
-    assert vars(one) == pytest.approx(vars(other))
-
-
-def test_the_cross_term_of_patients_with_both_classes_is_that_of_the_jackknife():
-    labels, scores, groups = patients(2, 300, alike=0.8, mixed=0.5)
-    found = clusters.auc(labels, scores[0], groups)
-    left_out = [
-        metrics.placements(labels[groups != one], scores[:1, groups != one])[0].mean()
-        for one in range(300)
-    ]
-    error = np.sqrt(299**2 / 300 * np.var(left_out, ddof=1))
-    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.02)
-    # A patient whose images all score high has its cases ranked well and its others badly: that cancels out.
-    apart = clusters.auc(labels, scores[0], groups * 2 + labels)
-    assert found.high - found.low < 0.9 * (apart.high - apart.low)
-
-
 @pytest.mark.parametrize("mixed", [0.0, 0.5])
 def test_intervals_of_clustered_aucs_hold_the_truth_as_often_as_they_say(mixed):
     truth, held, plain = stats.norm.cdf(1 / np.sqrt(2)), 0, 0
@@ -121,12 +97,6 @@ def test_proportions_of_single_images_are_the_textbooks(first, second):
         assert found.p_value == 1
 
 
-def test_where_all_images_are_hits_each_patient_counts_about_once():
-    hits, groups = np.ones(30, bool), np.repeat(np.arange(10), 3)
-    assert clusters.proportion(hits, groups).low == pytest.approx(metrics.wilson(10, 10)[0])
-    assert clusters.proportion(hits[:3], groups[:3]).low == pytest.approx(metrics.wilson(1, 1)[0])
-
-
 def test_intervals_of_clustered_proportions_hold_the_truth_as_often_as_they_say():
     cutoff, shares, changes, paired, false = stats.norm.ppf(0.8), 0, 0, 0, 0
     for seed in range(1000):
@@ -169,15 +139,6 @@ def test_the_paired_test_counts_every_way_to_exchange_the_two(seed):
     assert clusters.paired_change(first, second, groups).p_value == pytest.approx(expected)
 
 
-def test_whole_patients_are_drawn_within_their_kind():
-    labels, _, groups = patients(5, 40, mixed=0.3)
-    weights = clusters.draw(labels, groups, 50, np.random.default_rng(0))
-    for members in clusters.strata(labels, groups):
-        drawn = np.array([weights[:, groups == one].T for one in members], dtype=object)
-        assert all((own == own[:1]).all() for own in drawn)
-        assert (sum(own[0] for own in drawn) == len(members)).all()
-
-
 def test_dealing_exchanges_whole_patients():
     groups = np.array([3, 3, 0, 1, 1, 2, 5, 5, 5])
     dealt = clusters.deal(groups, 200, np.random.default_rng(0))
@@ -186,3 +147,12 @@ def test_dealing_exchanges_whole_patients():
     assert {tuple(row) for row in dealt[:, [0, 1, 3, 4]]} == {(0, 1, 3, 4), (3, 4, 0, 1)}
     assert {tuple(row) for row in dealt[:, [2, 5]]} == {(2, 5), (5, 2)}
     assert (dealt[:, 6:] == [6, 7, 8]).all()
+
+
+def test_whole_patients_are_drawn_within_their_kind():
+    labels, _, groups = patients(5, 40, mixed=0.3)
+    weights = clusters.draw(labels, groups, 50, np.random.default_rng(0))
+    for members in clusters.strata(labels, groups):
+        drawn = np.array([weights[:, groups == one].T for one in members], dtype=object)
+        assert all((own == own[:1]).all() for own in drawn)
+        assert (sum(own[0] for own in drawn) == len(members)).all()

@@ -12,31 +12,11 @@ from pneumo.statistics.comparison import holm
 from pneumo.study.study import HALF, threshold
 
 
-def test_holm_is_its_authors_method():
-    # Four p-values worked through by hand: 4·0.005, 3·0.01, then the running maximum of 2·0.03 and 0.04.
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([]) == []
-
-
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_statsmodels(p_values):
     from statsmodels.stats.multitest import multipletests
 
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
-
-
-def test_every_pair_is_compared_once(study):
-    found = [(pair.first, pair.second) for pair in comparison.pairs(study)]
-    names = [model.name for model in study.ran]
-    expected = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
-    assert found == expected
-
-
-def test_the_difference_is_that_of_the_mean_aucs(study):
-    for pair in comparison.pairs(study):
-        first, second = (study.model(name).mean(HALF)["auc"] for name in (pair.first, pair.second))
-        assert pair.difference.value == pytest.approx(first - second)
-        assert pair.difference.low <= pair.difference.value <= pair.difference.high
 
 
 def test_p_values_are_those_of_the_first_seeds_corrected(study):
@@ -79,7 +59,3 @@ def test_a_model_does_not_differ_from_its_double(study):
     # Seeds are drawn for each model alone, so the interval has a width; its middle has none.
     assert pair.difference.value == 0
     assert (pair.delong, pair.mcnemar_half, pair.mcnemar_youden) == (1, 1, 1)
-
-
-def test_one_model_makes_no_pair(study):
-    assert comparison.pairs(replace(study, models=study.models[:1])) == ()

@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from pneumo.analysis import data_audit
 from pneumo.data import Split
 from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record.data_audit import DataAudit
 from pneumo.record.duplicates import Duplicates
 from pneumo.record.images import digest
 
@@ -28,16 +26,6 @@ def test_the_data_are_counted_by_split_and_class(record, phantom):
     assert texts == {str(n) for counts in phantom.counts().values() for n in counts.values()}
 
 
-def test_what_is_said_of_the_data_is_so(record, study, phantom):
-    found = record.answer("data_audit", DataAudit)
-    assert found == data_audit.part(study).answers["data_audit"]
-    train, test = phantom.train.labels, phantom.test.labels
-    assert found.shares["train"] == pytest.approx(train.mean())
-    assert found.majority == "pneumonia"
-    assert found.majority_accuracy == pytest.approx(test.mean())
-    assert found.sensitivity_step == pytest.approx(100 / test.sum())
-
-
 def test_the_examples_are_training_images_of_their_class(record, phantom):
     for row in record.figure("fig-examples").rows():
         index = int(row["index"])
@@ -48,14 +36,6 @@ def test_the_examples_are_training_images_of_their_class(record, phantom):
     assert len(shown) == 2 * data_audit.EXAMPLES
     for one, other in zip(shown, expected, strict=True):
         np.testing.assert_array_equal(one[..., 0], other)
-
-
-def test_the_ranges_of_augmentation_are_the_recipes(record, study):
-    recipe = study.models[0].recipe
-    steeper = replace(recipe, augmentation=replace(recipe.augmentation, rotation=12.5))
-    changed = replace(study, models=(replace(study.models[0], recipe=steeper),))
-    table = data_audit.part(changed).tables["tbl-augmentation"]
-    assert table.where(change="rotation")["range"] == [12.5]
 
 
 def test_an_image_in_three_splits_is_counted_once_in_the_words(record, study, phantom):

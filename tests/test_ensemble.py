@@ -8,7 +8,6 @@ import pytest
 from pneumo.analysis import claims
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN
 from pneumo.study.temperature import logits_of, temperature
 
 
@@ -19,28 +18,13 @@ def together(study):
 
 def test_it_is_the_mean_of_every_runs_logits_over_its_temperature(study, together):
     members = [run for model in study.ran for run in model.runs]
+    assert together.run.members == tuple(members)  # no control and no ablation
+    assert ensemble.compared(study) == (*study.ran, together)
     for split in ("val", "test"):
         scaled = [run.predictions[split].logits / temperature(run) for run in members]
         found = together.run.predictions[split]
         np.testing.assert_allclose(found.logits, np.mean(scaled, axis=0))
         np.testing.assert_array_equal(found.labels, members[0].predictions[split].labels)
-
-
-def test_controls_and_ablations_have_no_say_in_it(study, together):
-    without = ensemble.combine(replace(study, controls=(), ablations=()))
-    assert together.run.members == without.run.members
-    assert {run.recipe.name for run in together.run.members} == {model.name for model in study.ran}
-
-
-def test_its_parameters_are_those_of_all_its_networks(study, together):
-    assert together.parameters == sum(len(m.runs) * m.parameters for m in study.ran)
-
-
-def test_it_is_evaluated_like_a_model_of_one_run(study, together):
-    test = together.run.predictions["test"]
-    assert together.mean(HALF)["auc"] == pytest.approx(metrics.auc(test.labels, test.probabilities))
-    assert len(together.thresholds(YOUDEN)) == 1
-    assert ensemble.compared(study) == (*study.ran, together)
 
 
 def test_one_run_alone_is_no_ensemble(study):

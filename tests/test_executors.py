@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pneumo.base.errors import PneumoError
 from pneumo.study import executors
 from pneumo.study.executors import (
     Call,
@@ -36,10 +35,6 @@ def double(number, listener=None):
 
 def fail(listener=None):
     raise RuntimeError("no memory\nfor this")
-
-
-def refuse(listener=None):
-    raise PneumoError("not this")
 
 
 def die(marker, listener=None):
@@ -98,42 +93,21 @@ def assert_ends(pid, seconds=60):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(
-    ("text", "choice"),
-    [
-        ("auto", Choice("auto")),
-        ("serial", Choice("serial")),
-        ("process:3", Choice("process", count=3)),
-        ("dask:/shared/scheduler.json", Choice("dask", address="/shared/scheduler.json")),
-    ],
-)
-def test_an_executor_is_chosen_by_its_name(text, choice):
-    assert parse(text) == choice
+def test_an_executor_is_chosen_by_its_name_and_another_text_refused():
+    assert [parse(name) for name in ("auto", "serial")] == [Choice("auto"), Choice("serial")]
+    assert parse("process:3") == Choice("process", count=3)
+    assert parse("dask:/a/b.json") == Choice("dask", address="/a/b.json")
+    known = r"there are: auto, serial, process:N \(N ≥ 1\), dask:"
+    for text in ("", "serial:2", "Process:2", "process", "process:0", "process:x", "dask:"):
+        with pytest.raises(ExecutorError, match=known):
+            parse(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "serial:2", "Process:2", "process", "process:0", "process:-1", "process:x", "dask:"],
-)
-def test_another_text_is_refused(text):
-    with pytest.raises(ExecutorError, match=r"there are: auto, serial, process:N \(N ≥ 1\), dask:"):
-        parse(text)
-
-
-def test_without_dask_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(executors, "find_spec", lambda name: None)
-    with pytest.raises(ExecutorError, match=r"pip install 'pneumo\[dask\]'"):
-        executors.make(parse("dask:tcp://127.0.0.1:8786"))
-
-
-@pytest.mark.parametrize("value", ["data", None])
-def test_a_missing_input_is_sent_and_one_that_never_arrives_is_an_error(value):
-    calls = [Call(str(n), use, (), None, {"part": ("id", lambda: value)}) for n in range(3)]
-    if value:
-        assert everything(Serial(), calls) == ["data"] * 3
-    else:
-        with pytest.raises(ExecutorError, match="0 failed in a worker: the worker never received"):
-            everything(Serial(), calls)
+def test_a_missing_input_is_sent_and_one_that_never_arrives_is_an_error():
+    arrives, lost = (Call("x", use, (), None, {"part": ("id", lambda v=v: v)}) for v in ("v", None))
+    assert everything(Serial(), [arrives] * 3) == ["v"] * 3
+    with pytest.raises(ExecutorError, match="x failed in a worker: the worker never received"):
+        everything(Serial(), [lost])
 
 
 def test_calls_may_be_added_while_answers_are_read():
@@ -157,7 +131,6 @@ def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool)
     ("job", "said"),
     [
         (fail, "RuntimeError: no memory"),
-        (refuse, "not this"),
         (fill, "/disk/run can't be written: the disk is full"),
     ],
 )
@@ -194,34 +167,27 @@ def test_a_job_whose_processes_always_die_is_abandoned(pool, monkeypatch):
 
 @pytest.mark.promise("killed", "survived")
 def test_an_interrupted_study_ends_its_processes(tmp_path):
-    def interrupted():
-        with Processes(1) as pool:
-            pool.submit(0, Call("x", wait, (tmp_path / "pid",)), ())
-            pid_in(tmp_path / "pid")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
+    with suppress(KeyboardInterrupt), Processes(1) as pool:
+        pool.submit(0, Call("x", wait, (tmp_path / "pid",)), ())
+        pid_in(tmp_path / "pid")
+        raise KeyboardInterrupt
     assert_ends(pid_in(tmp_path / "pid"))
 
 
 @pytest.mark.promise("killed", "survived")
 def test_no_process_outlives_a_killed_parent(tmp_path):
-    marker, script = tmp_path / "pid", tmp_path / "script.py"
-    script.write_text(
-        "import sys, time\n"
-        "from pathlib import Path\n"
-        "from pneumo.study.executors import Call, Processes\n"
-        "import test_executors\n"
-        "if __name__ == '__main__':\n"
-        "    pool = Processes(1)\n"
-        "    pool.submit(0, Call('x', test_executors.wait, (Path(sys.argv[1]),)), ())\n"
-        "    time.sleep(600)\n"
-    )
-    folders = [str(Path(__file__).parent), *sys.path]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)}
-    parent = subprocess.Popen([sys.executable, str(script), str(marker)], env=environment)
-    pid = pid_in(marker)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, __file__, str(tmp_path / "pid")]
+    parent = subprocess.Popen(command, env=environment)
+    pid = pid_in(tmp_path / "pid")
     parent.kill()
     parent.wait()
     assert_ends(pid)
+
+
+if __name__ == "__main__":
+    import test_executors
+
+    lonely = Processes(1)
+    lonely.submit(0, Call("x", test_executors.wait, (Path(sys.argv[1]),)), ())
+    time.sleep(600)

@@ -76,22 +76,6 @@ def test_the_signed_map_of_a_linear_head_is_the_one_worked_out_by_hand(toy, toy_
     assert np.ptp(found) > 0
 
 
-def test_maps_do_not_depend_on_the_batch(toy, toy_recipe, phantom):
-    images = phantom.test.images[:7]
-    whole = grad_cam.grad_cam(toy, toy_recipe, images)
-    np.testing.assert_allclose(grad_cam.grad_cam(toy, toy_recipe, images, 3), whole, atol=1e-6)
-
-
-def test_explaining_leaves_the_network_as_it_was(phantom):
-    model = build(RECIPES["simple-cnn"])
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    grad_cam.explain(
-        model, RECIPES["simple-cnn"], phantom.test.images[:4], phantom.train.images[:2]
-    )
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
 def test_examples_come_in_every_variant(phantom):
     images, ranges = phantom.train.images[:2], RECIPES["simple-cnn"].augmentation
     shown = grad_cam.augmented_examples(images, ranges)
@@ -102,21 +86,3 @@ def test_examples_come_in_every_variant(phantom):
     np.testing.assert_allclose(original, expected, atol=1)
     for index, name in enumerate(VARIANTS[1:], start=1):
         assert (shown[:, index] != shown[:, 0]).any(axis=(1, 2)).all(), name
-
-
-def test_each_variant_shows_its_own_change(phantom):
-    shown = grad_cam.augmented_examples(
-        phantom.train.images[:1], RECIPES["simple-cnn"].augmentation
-    )
-    variants = {n: v.astype(float) for n, v in zip(VARIANTS, shown[0], strict=True)}
-    original = variants["original"]
-    assert variants["brighter"].mean() > original.mean() + 10
-    assert variants["contrast"].std() > original.std() * 1.05
-    assert variants["contrast"].mean() == pytest.approx(original.mean(), abs=5)
-    moved = np.roll(original, (4, 4), (0, 1))  # 0.07 of 56 pixels, right and down
-    missed = np.abs(variants["shifted"] - moved).mean()
-    assert missed < np.abs(variants["shifted"] - original).mean() / 2
-
-
-def test_a_run_shows_one_image_of_each_class(study):
-    assert study.model("simple-cnn").run.explanation.augmented.shape[0] == 2

@@ -19,7 +19,6 @@ from pneumo.analysis import mistakes
 from pneumo.base import paths
 from pneumo.pages import explorer, fragments, style
 from pneumo.pages.figures.pictures import evidence
-from pneumo.record.decisions import Decisions
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion
 from pneumo.study import ensemble, operating_points, selection
@@ -75,16 +74,11 @@ def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emit
     assert [one["name"] for one in emitted["models"]] == [model.name for model in models]
     for one, model in zip(emitted["models"], models, strict=True):
         scores = unpacked(one["probabilities"])
+        np.testing.assert_array_equal(scores, model.run.predictions["test"].probabilities)
         for point in operating_points.points(study, model):
             threshold = one["thresholds"][point.rule.name]
             assert threshold == point.thresholds[0]
             assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
-
-
-def test_probabilities_are_the_first_seeds_to_the_last_bit(study, emitted):
-    for one, model in zip(emitted["models"], ensemble.compared(study), strict=True):
-        expected = model.run.predictions["test"].probabilities
-        np.testing.assert_array_equal(unpacked(one["probabilities"]), expected)
 
 
 @pytest.mark.promise("hostile", "survived")
@@ -97,11 +91,6 @@ def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
     inner = text.removeprefix(opening).removesuffix(closing)
     assert not set(inner) & set("<>&\n\u2028")
     assert json.loads(inner) == content
-
-
-def test_what_json_cannot_hold_is_refused():
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        explorer.embed("some-id", {"rate": float("nan")})
 
 
 def test_the_first_sheet_holds_the_test_images_bit_by_bit(study, record):
@@ -135,12 +124,6 @@ def test_the_other_sheets_hold_the_evidence_for_each_call(study, record):
             expected = evidence(map_, bool(called[place]))
             # A record keeps maps in half precision.
             np.testing.assert_allclose(inner, expected, atol=0.5 / (explorer.LEVELS - 1) + 1e-3)
-
-
-def test_the_gallery_is_ordered_as_the_figure_is(study, record):
-    emitted = explorer.cases(record)
-    assert emitted["divided"] == mistakes.divided(study).tolist()
-    assert sorted(emitted["divided"]) == list(range(len(emitted["labels"])))
 
 
 def test_without_images_there_is_no_gallery(unseen):
@@ -188,21 +171,6 @@ def test_the_scripts_rates_are_those_of_the_tables(cells, prevalence):
 
 
 @needs_node
-def test_the_script_counts_people_as_the_prose_does(study, record):
-    counts = [point.kept for model in study.ran for point in operating_points.points(study, model)]
-    among = record.answer("decisions", Decisions).example.among
-    for prevalence in (0.01, 0.05, 0.25, 0.75):
-        found = ask(
-            "cells.map((c) => e.frequencies(e.rates(c, prevalence), prevalence, among))",
-            cells=[plain(one) for one in counts], prevalence=prevalence, among=among,
-        )  # fmt: skip
-        for one, people in zip(counts, found, strict=True):
-            expected = decision_curves.frequencies(one, prevalence, among)
-            for name, value in people.items():
-                assert value == getattr(expected, name), name
-
-
-@needs_node
 def test_the_scripts_curves_are_those_of_the_figure(emitted):
     labels = np.array(emitted["labels"])
     for one in emitted["models"]:
@@ -243,22 +211,6 @@ def test_the_scripts_groups_and_their_surest_cases_are_those_of_the_figures(stud
             places=places, **given_,
         )  # fmt: skip
         assert found == members.tolist()
-
-
-@needs_node
-def test_every_order_is_what_it_is_called():
-    def ordered(by):
-        return ask(
-            "e.ordered(places, by, { divided, sure, probabilities })",
-            places=[3, 1, 0, 2], by=by, divided=[2, 0, 3, 1],
-            sure=[0.5, -3.0, 1.0, -1.0], probabilities=[0.6, 0.05, 0.7, 0.3],
-        )  # fmt: skip
-
-    assert ordered("divided") == [2, 0, 3, 1]
-    assert ordered("surest") == [1, 2, 3, 0]
-    assert ordered("unsurest") == [0, 2, 3, 1]
-    assert ordered("probability") == [2, 0, 3, 1]
-    assert ordered("data") == [0, 1, 2, 3]
 
 
 @needs_node

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -19,7 +18,6 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pneumo import record as records
 from pneumo.analysis import external as analysis
 from pneumo.analysis.claims import transport
-from pneumo.base import paths
 from pneumo.commands.main import main
 from pneumo.data import labelled
 from pneumo.data.descriptions import PNEUMONIA
@@ -116,13 +114,10 @@ def test_a_folder_a_class_is_a_set_too(hospital, phantom, tmp_path):
         ("gone.png,normal,a,1", "expected an image or a DICOM file, found nothing of that name"),
         ("text.png,normal,a,1", "expected an image (PNG, JPEG, TIFF, …) or DICOM, found neither"),
         ("1.png,covid,a,1", "expected the label normal or pneumonia, found 'covid'"),
-        ("1.png,,a,1", "no label; fill in the cell"),
-        (",normal,a,1", "no file; fill in the cell"),
-        ("1.png,normal,,1", "no patient; fill in the cell"),
         ("1.png", "no label; fill in the cell"),
+        (",normal,a,1", "no file; fill in the cell"),
         ("1.png,normal,a,old", "expected an age in years, found 'old'; leave unknown ones empty"),
         ("1.png,normal,a,414", "expected an age of 0 to 120 years, found 414"),
-        ("1.png,normal,a,nan", "expected an age of 0 to 120 years, found nan"),
         ("2.png,normal,a,1", "the same file as"),
         (f"{'x' * 300}.png,normal,a,1", "File name too long"),
         ("a\0b.png,normal,a,1", "found nothing of that name"),
@@ -230,17 +225,13 @@ def test_the_record_names_no_patient(told):
     assert sum(found.views["AP"].values()) + sum(found.views["PA"].values()) == COUNT
 
 
-@pytest.mark.parametrize("shown", [FIGURES, TABLES], ids=["figures", "tables"])
-def test_the_page_shows_what_the_record_holds(shown, told):
-    anchors = [anchor for anchor in shown if "external" in anchor]
-    kind = "figures" if shown is FIGURES else "tables"
-    assert anchors
-    for anchor in anchors:
-        assert shown[anchor](told.record).caption
-        assert f"{kind}/{anchor}.csv" in told.record.sums
-
-
-def test_the_page_says_what_was_found_and_without_images_how_to_ask(told, record):
+def test_the_page_shows_what_was_found_and_without_images_how_to_ask(told, record):
+    for shown, kind in ((FIGURES, "figures"), (TABLES, "tables")):
+        anchors = [anchor for anchor in shown if "external" in anchor]
+        assert anchors
+        for anchor in anchors:
+            assert shown[anchor](told.record).caption
+            assert f"{kind}/{anchor}.csv" in told.record.sums
     sets = told.record.answer("external", dict[str, External])
     for fragment in ("external", "external-thresholds", "external-shift", "external-limits"):
         assert "second-hospital" in fragments.render(told.record, fragment, sets=sets)
@@ -272,7 +263,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, hospital, monkeypatch)
 
 
 @pytest.mark.usefixtures("store")
-@pytest.mark.parametrize("name", ["", "a b", "../a", "A", "a--b", "a.b"])
+@pytest.mark.parametrize("name", ["", "a b", "../a", "a--b"])
 def test_a_name_that_would_be_no_file_is_refused(name, study, hospital):
     with pytest.raises(external.ExternalError, match="single hyphens, found"):
         external.ask(study_of(study), name, labelled.read(hospital, 28, PNEUMONIA))
@@ -334,13 +325,6 @@ def test_thresholds_from_there_are_judged_on_other_patients():
     assert abs(np.mean(honest)) < 0.05
 
 
-def test_no_local_threshold_without_two_classes_elsewhere():
-    assert (
-        analysis.locally(np.array([0, 0, 1], np.uint8), np.ones((1, 3)), np.array([0, 1, 1]))
-        is None
-    )
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"),
     [
@@ -362,14 +346,3 @@ def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     (claim,) = transport.external_holds(study)
     assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
     assert "on images of Made (Far)" in claim.finding
-
-
-def test_the_public_films_that_the_project_lists_can_be_asked_about():
-    with (paths.root() / "report" / "external" / "nih" / "labels.csv").open(
-        encoding="utf-8"
-    ) as file:
-        listed = list(csv.DictReader(file))
-    assert list(listed[0]) == ["file", "label", *labelled.KNOWN]
-    assert {row["label"] for row in listed} == set(PNEUMONIA.classes)
-    assert all(re.fullmatch(r"\d{8}_\d{3}\.png", row["file"]) for row in listed)
-    assert len({row["file"] for row in listed}) == len(listed)

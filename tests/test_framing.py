@@ -28,14 +28,6 @@ def cases(seed, count=400, skill=1.0, by_covariate=2.0, spread=0.0, apart=0.5):
     return labels, (skill * labels + by_covariate * covariate + noise)[None], covariate
 
 
-def test_the_adjusted_auc_is_that_of_cases_and_controls_with_the_same_covariate():
-    labels, scores, covariate = cases(1, 40_000)
-    found = adjusted_roc.adjusted_auc(labels, scores, covariate, np.ones((1, len(labels))))
-    # Given the covariate, scores differ by 1 standard deviation: Φ(1 / √2).
-    assert found[0, 0] == pytest.approx(stats.norm.cdf(1 / np.sqrt(2)), abs=0.005)
-    assert roc_auc_score(labels, scores[0]) > found[0, 0] + 0.08
-
-
 def test_the_adjusted_auc_holds_where_scores_spread_more_at_some_covariates():
     labels, scores, covariate = cases(2, 60_000, spread=2.0)
     found = adjusted_roc.adjusted_auc(labels, scores, covariate, np.ones((1, len(labels))))
@@ -81,19 +73,6 @@ def test_the_auc_of_like_pairs_counts_the_pairs_within_the_caliper():
     assert every[0, 0] == pytest.approx(roc_auc_score(labels, scores[0]))
 
 
-def test_the_smooth_share_is_the_kernels_weighted_mean():
-    generator = np.random.default_rng(5)
-    covariate, hits = generator.normal(size=50), generator.integers(0, 2, (1, 50)).astype(float)
-    weights = generator.integers(1, 4, (2, 50)).astype(float)
-    found = adjusted_roc.smooth_share(hits, covariate, np.array([0.3, 40.0]), 0.4, weights)
-    for row, own in zip(weights, found[0], strict=True):
-        kernel = row * stats.norm.pdf(covariate, 0.3, 0.4)
-        assert own[0] == pytest.approx((kernel * hits[0]).sum() / kernel.sum())
-        assert own[1] == pytest.approx(
-            hits[0, covariate.argmax()], abs=0.01
-        )  # hardly but the nearest
-
-
 def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whole():
     generator, covered = np.random.default_rng(6), 0
     for _ in range(300):
@@ -106,16 +85,6 @@ def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whol
     found = adjusted_roc.ratio(part, whole - whole[0, 0] + 0.1)
     assert np.isfinite(found.value)
     assert np.isnan([found.low, found.high]).all()
-
-
-def test_few_seeds_that_disagree_widen_an_interval():
-    drawn = np.random.default_rng(7).normal(0.5, 0.01, (1, 500))
-    alike = np.repeat(np.c_[0.5, drawn], 3, axis=0)
-    apart = alike + np.array([[-0.1], [0.0], [0.1]])
-    narrow, wide = map(adjusted_roc.over_cases_and_seeds, (alike, apart))
-    assert narrow.high - narrow.value == pytest.approx(1.96 * drawn.std(ddof=1), rel=0.01)
-    # Little but the seeds' mean is uncertain: Student's t with hardly more than two degrees of freedom.
-    assert wide.high - wide.value == pytest.approx(stats.t.ppf(0.975, 2) * 0.1 / 3**0.5, rel=0.1)
 
 
 def test_a_crop_is_the_centred_square_made_small_as_the_set_was(phantom):
@@ -232,3 +201,26 @@ def test_the_record_has_the_ratios_auc_and_pages_show_all_of_it(record, study):
         assert shown.runs
     for anchor in (name for name in TABLES if name.startswith("tbl-framing")):
         assert TABLES[anchor](record).rows or anchor == "tbl-framing-mend"
+
+
+def test_the_smooth_share_is_the_kernels_weighted_mean():
+    generator = np.random.default_rng(5)
+    covariate, hits = generator.normal(size=50), generator.integers(0, 2, (1, 50)).astype(float)
+    weights = generator.integers(1, 4, (2, 50)).astype(float)
+    found = adjusted_roc.smooth_share(hits, covariate, np.array([0.3, 40.0]), 0.4, weights)
+    for row, own in zip(weights, found[0], strict=True):
+        kernel = row * stats.norm.pdf(covariate, 0.3, 0.4)
+        assert own[0] == pytest.approx((kernel * hits[0]).sum() / kernel.sum())
+        assert own[1] == pytest.approx(
+            hits[0, covariate.argmax()], abs=0.01
+        )  # hardly but the nearest
+
+
+def test_few_seeds_that_disagree_widen_an_interval():
+    drawn = np.random.default_rng(7).normal(0.5, 0.01, (1, 500))
+    alike = np.repeat(np.c_[0.5, drawn], 3, axis=0)
+    apart = alike + np.array([[-0.1], [0.0], [0.1]])
+    narrow, wide = map(adjusted_roc.over_cases_and_seeds, (alike, apart))
+    assert narrow.high - narrow.value == pytest.approx(1.96 * drawn.std(ddof=1), rel=0.01)
+    # Little but the seeds' mean is uncertain: Student's t with hardly more than two degrees of freedom.
+    assert wide.high - wide.value == pytest.approx(stats.t.ppf(0.975, 2) * 0.1 / 3**0.5, rel=0.1)

@@ -61,8 +61,3 @@ def test_a_build_of_its_own_is_a_second_column(kept):
         "test",
     ]
     assert all(row[1:3] == row[3:5] for row in table.rows)
-
-
-def test_the_abstract_says_whose_images_these_are(kept):
-    words = fragments.render(kept, "abstract")
-    assert kept.about.people in words

@@ -123,25 +123,19 @@ def test_what_can_not_be_printed_is_said(apart, finished, tmp_path):
 
 
 @pytest.mark.promise("full", "found")
-@pytest.mark.parametrize(
-    ("limits", "told"),
-    [
-        ({"powerless": True}, "permission is denied"),
-        ({"largest": 1_500}, "files may not become that large"),
-    ],
-    ids=["closed folder", "full disk"],
-)
-def test_a_reference_that_may_not_be_written_leaves_the_old_one(
-    apart, finished, tmp_path, limits, told
-):
+def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, finished, tmp_path):
     folder = tmp_path / "there"
     (end,) = apart(Job(tiny.keep, (finished, folder / "reference")))
     assert (end.status, end.err) == (0, "")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folder.chmod(0o555)
-    (end,) = apart(Job(tiny.keep, (finished, folder / "reference"), **limits))
+    closed, full = apart(
+        Job(tiny.keep, (finished, folder / "reference"), powerless=True),
+        Job(tiny.keep, (finished, folder / "reference"), largest=1_500),
+    )
     folder.chmod(0o755)
-    said_in_a_line(end, folder, told)
+    said_in_a_line(closed, folder, "permission is denied")
+    said_in_a_line(full, folder, "files may not become that large")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 

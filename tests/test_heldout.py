@@ -69,8 +69,3 @@ def test_a_recipe_that_holds_out_neither_learns_from_nor_stops_by_those_images(
     assert len(seen["training"].labels) == len(halves[0].labels)
     assert seen["validation"] is phantom.val
     np.testing.assert_array_equal(run.predictions["held"].labels, halves[1].labels)
-
-
-def test_a_run_without_held_out_images_has_no_predictions_for_them(study):
-    assert set(study.model("simple-cnn").run.predictions) == {"val", "test"}
-    assert "held" in study.model("simple-cnn-held-out").run.predictions

@@ -30,9 +30,9 @@ SMALL = replace(
 
 
 @pytest.fixture(scope="module")
-def finished(phantom, tmp_path_factory):
+def finished(phantom, home):
     """The first seed's run, made by this process."""
-    return train(TINY, 0, phantom, home=tmp_path_factory.mktemp("finished"))
+    return train(TINY, 0, phantom, home=home)
 
 
 @pytest.fixture
@@ -161,14 +161,14 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_bits_of_one(phantom, tmp_path, monkeypatch):
+def test_two_processes_give_the_bits_of_one(phantom, home, tmp_path, monkeypatch):
     monkeypatch.setitem(recipes.PROFILES, SMALL.name, SMALL)
     heard = []
     done = study_module.run(
         SMALL.name, "phantom", home=tmp_path, executor="process:2", finished=heard.append
     )
     for run in done.runs:
-        assert_same_bits(run, train(TINY, run.seed, phantom, home=tmp_path / "serial"))
+        assert_same_bits(run, train(TINY, run.seed, phantom, home=home))
         assert run.manifest["hardware"]["threads"] == 1
     assert sorted(run.seed for run in heard) == [0, 1]
     assert not questions.missing(done.runs[0], SMALL)
@@ -192,8 +192,10 @@ class Killer(Counter):
 
 @pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
-def test_a_process_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(phantom, tmp_path):
-    expected = train(LONGER, 0, phantom, home=tmp_path / "serial")
+def test_a_process_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(
+    phantom, home, tmp_path
+):
+    expected = train(LONGER, 0, phantom, home=home)
     killer, said = Killer(), []
     wanted = [jobs.want(LONGER, 0, phantom, None)]
     (run,) = jobs.complete(

@@ -7,10 +7,8 @@ from sklearn.metrics import roc_auc_score
 from pneumo.analysis import kinds
 from pneumo.analysis.claims import performance
 from pneumo.data.origins import Origins
-from pneumo.pages import fragments
-from pneumo.pages.tables import TABLES
 from pneumo.record import Estimate
-from pneumo.record.kinds import PNEUMONIAS, Kinds
+from pneumo.record.kinds import PNEUMONIAS
 from pneumo.statistics import metrics
 from pneumo.statistics.clusters import difference
 from pneumo.study.study import RULES, Model, Study, threshold
@@ -77,24 +75,22 @@ def test_the_difference_of_two_wilson_intervals_is_newcombes_published_one():
         assert (found.low, found.high) == pytest.approx(expected, abs=5e-5)
 
 
-def test_kinds_that_are_found_differently_beyond_the_margin_differ(study_of):
-    claim = claim_of(study_of(200, 200, missed_bacteria=0, missed_virus=60))
-    assert claim.verdict == "supported"
-    assert claim.finding.startswith("More bacterial than viral")
-    assert claim.low > claim.margin
-    assert claim_of(study_of(200, 200, 60, 0)).finding.startswith("More viral than bacterial")
-
-
-def test_kinds_that_are_found_alike_do_not_differ_by_the_margin(study_of):
-    claim = claim_of(study_of(400, 400, missed_bacteria=4, missed_virus=5))
-    assert claim.verdict == "refuted"
-    assert -claim.margin < claim.low < claim.high < claim.margin
-
-
-def test_too_few_films_leave_it_open_and_the_words_do_not_say_that_they_are_alike(study_of):
-    claim = claim_of(study_of(20, 20, missed_bacteria=1, missed_virus=1))
-    assert claim.verdict == "inconclusive"
-    assert "open" in claim.finding
+@pytest.mark.parametrize(
+    ("made", "verdict", "said"),
+    [
+        ((200, 200, 0, 60), "supported", "More bacterial than viral"),
+        ((200, 200, 60, 0), "supported", "More viral than bacterial"),
+        ((400, 400, 4, 5), "refuted", ""),
+        # Too few films leave it open, and the words do not say that they are alike.
+        ((20, 20, 1, 1), "inconclusive", "open"),
+    ],
+)
+def test_kinds_differ_where_they_are_found_differently_beyond_the_margin(
+    made, verdict, said, study_of
+):
+    claim = claim_of(study_of(*made))
+    assert claim.verdict == verdict
+    assert said in claim.finding
 
 
 def test_several_films_of_a_patient_widen_the_interval(study_of):
@@ -107,16 +103,3 @@ def test_where_kinds_are_unknown_nothing_is_said_of_them(study_of):
     vars(study.data)["origins"] = None
     assert kinds.part(study).answers == {"kinds": None}
     assert performance.kinds_differ(study) == []
-
-
-def test_the_page_says_missed_films_and_where_the_kinds_are_from(record):
-    found, shown = record.answer("kinds", Kinds), TABLES["tbl-kinds"](record)
-    models = [model for model in record.models.values() if model.ran]
-    assert len(shown.rows) == len(models) * (1 + len(RULES))
-    for row in record.table("tbl-kinds").rows():
-        if row["rule"] != "auc":
-            missed = (1 - row["value"]) * found.images[row["kind"]]
-            assert row["missed"] == pytest.approx(missed)
-    text = fragments.render(record, "kinds")
-    assert "published file names" in text
-    assert record.claims["kinds-differ"].finding in text
