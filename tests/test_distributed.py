@@ -1,40 +1,32 @@
-"""One run over two processes: the gradients of one, numbers within the seeds' spread, resumed alike."""
+"""One run over two processes: the gradients of one, and after a kill the same bits."""
 
 import os
-import signal
+import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
+import tiny
 import torch
 from ears import assert_same_bits
+from forks import Job
 
+from pneumo.data.datasets import phantom
 from pneumo.training import distributed, runs
+from pneumo.training.loop import Loop, Stage, TwoClasses
+from pneumo.training.models import build
+from pneumo.training.recipes import RECIPES
 from pneumo.training.train import TrainingError
 
 pytestmark = pytest.mark.slow
 
-# Each of two processes compares the gradients of a step with those of a single process.
-SHARE = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-import torch
-from pneumo.data.datasets import phantom
-from pneumo.training import distributed
-from pneumo.training.loop import Loop, Stage, TwoClasses
-from pneumo.training.models import build
-from pneumo.training.recipes import RECIPES
-
-folder = Path(sys.argv[1])
+TRAIN = ("train", "simple-cnn", "--data=phantom", "--epochs=3", "--device=cpu")
 # Without what shares see by themselves, batch statistics and dropout, all else must be the same.
-recipe = replace(RECIPES["simple-cnn"], dropout=0.0, mixup=0.4, half_precision=False)
-dataset = phantom()
+PLAIN = replace(RECIPES["simple-cnn"], dropout=0.0, mixup=0.4, half_precision=False)
 
 
-def gradients(loop, count):
+def gradients(loop, dataset, count):
     loop._optimizer(Stage("open", 1, 1e-3), 1)
     loop.model.eval()
     generator = torch.Generator().manual_seed(3)
@@ -47,89 +39,78 @@ def gradients(loop, count):
     return [output.detach(), loss.detach(), *(p.grad.clone() for p in loop.model.parameters())]
 
 
-def compare(group):
+def compare(folder):
+    """Compare the gradients of a step with those of a single process, in each of two."""
+    with distributed.group("cpu") as group:
+        _compare(group, folder, phantom())
+
+
+def _compare(group, folder, dataset):
     # In a function: networks that are shared must go before their group does.
     for count in (16, 7, 3):
         found = []
         for shared in (False, True):
             torch.manual_seed(1)
-            parts = recipe, 0, build(recipe), TwoClasses(), dataset.train, dataset.val, folder
+            parts = PLAIN, 0, build(PLAIN), TwoClasses(), dataset.train, dataset.val, folder
             loop = distributed.SharedLoop(group, *parts) if shared else Loop(*parts)
-            found.append(gradients(loop, count))
+            found.append(gradients(loop, dataset, count))
         for alone, together in zip(*found, strict=True):
             torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
 
 
-with distributed.group("cpu") as group:
-    compare(group)
-    (folder / f"compared-{group.rank}").touch()
-"""
+def member(rank, port, call, arguments):
+    """Make a call as one of two processes, as `torchrun` would start it."""
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return call(*arguments)
 
 
-def _launch(*arguments: str, home: Path) -> subprocess.Popen[str]:
-    """Start two processes by `torchrun`."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    return subprocess.Popen(
-        [*command, *arguments],
-        env=os.environ | {"PNEUMO_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+@pytest.fixture
+def in_two(apart):
+    """Makes a call in two processes; `first` says how the first one dies."""
+
+    def run(call, *arguments, **first):
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        ways = first, {}
+        return apart(
+            *[Job(member, (rank, port, call, arguments), **way) for rank, way in enumerate(ways)]
+        )
+
+    return run
 
 
-def _done(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
-
-
-TRAIN = ("-m", "pneumo", "train", "simple-cnn", "--data=phantom", "--epochs=3", "--device=cpu")
-
-
-def _trained(home: Path) -> runs.Run:
-    """The one run of a store, which the command line has trained."""
-    said = _done(_launch(*TRAIN, home=home))
-    assert said.count("kept, validation loss") == 1
+def trained(home):
+    """The one run of a store."""
     (path,) = (home / "runs").glob("simple-cnn-s0-*")
     return runs.load(path)
 
 
-@pytest.fixture(scope="module")
-def together(tmp_path_factory):
-    return _trained(tmp_path_factory.mktemp("together"))
-
-
-def test_two_processes_have_the_gradients_of_one(tmp_path):
-    (tmp_path / "share.py").write_text(SHARE)
-    _done(_launch(str(tmp_path / "share.py"), str(tmp_path), home=tmp_path))
-    assert {path.name for path in tmp_path.glob("compared-*")} == {"compared-0", "compared-1"}
+def test_two_processes_have_the_gradients_of_one(in_two, tmp_path):
+    ends = in_two(compare, tmp_path)
+    assert [end.status for end in ends] == [0, 0], ends
 
 
 @pytest.mark.promise("killed", "survived")
-def test_a_shared_run_that_was_killed_ends_with_the_same_bits(together, tmp_path):
-    process = _launch(*TRAIN, home=tmp_path)
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("runs/.*.partial/checkpoint.pt")):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    children = _children(process.pid)
-    os.killpg(process.pid, signal.SIGKILL)
-    for child in children:  # `torchrun` starts them in sessions of their own
-        os.kill(child, signal.SIGKILL)
-    process.wait()
-    assert not list(tmp_path.glob("runs/simple-cnn-*"))
-    assert_same_bits(_trained(tmp_path), together)
-    assert together.manifest["hardware"]["processes"] == 2
+def test_a_shared_run_that_was_killed_ends_with_the_bits_of_torchruns(in_two, tmp_path):
+    home, other = tmp_path / "home", tmp_path / "other"
+    killed, lonely = in_two(tiny.command, home, *TRAIN, renaming=2)
+    assert killed.killed
+    assert lonely.status
+    assert list(home.glob("runs/.*.partial/checkpoint.pt"))
+    assert not list(home.glob("runs/simple-cnn-*"))
+    ends = in_two(tiny.command, home, *TRAIN)
+    assert [end.status for end in ends] == [0, 0], ends
 
-
-def _children(process: int) -> list[int]:
-    done = subprocess.run(
-        ["pgrep", "-P", str(process)], capture_output=True, text=True, check=False
-    )
-    return [int(line) for line in done.stdout.split()]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    said = subprocess.run(
+        [*command, "-m", "pneumo", *TRAIN], check=True, capture_output=True, text=True,
+        env=os.environ | {"PNEUMO_HOME": str(other)},
+    ).stdout  # fmt: skip
+    assert said.count("kept, validation loss") == 1
+    assert_same_bits(trained(home), trained(other))
+    assert trained(home).manifest["hardware"]["processes"] == 2
 
 
 def test_a_group_without_torchrun_is_refused_in_one_line(monkeypatch):

@@ -66,33 +66,26 @@ class Shell:
 @pytest.mark.promise("hostile", "found")
 @pytest.mark.parametrize("name", ["weights.pth", "weights.safetensors"])
 def test_weights_that_would_run_something_are_refused(tmp_path, name):
-    recipe = RECIPES["resnet18-imagenet"]
-    path = tmp_path / name
-    torch.save({"conv1.weight": Shell(tmp_path / "ran")}, path)
-    with pytest.raises(WeightsError, match="does not hold this network's weights"):
-        models.build(recipe, Weights("x", path, "0"))
-    path.write_bytes(pickle.dumps(Shell(tmp_path / "ran")))
-    with pytest.raises(WeightsError, match="does not hold this network's weights"):
-        models.build(recipe, Weights("x", path, "0"))
+    path, shell = tmp_path / name, Shell(tmp_path / "ran")
+    for save in (
+        lambda: torch.save({"conv1.weight": shell}, path),
+        lambda: path.write_bytes(pickle.dumps(shell)),
+    ):
+        save()
+        with pytest.raises(WeightsError, match="does not hold this network's weights"):
+            models.build(RECIPES["resnet18-imagenet"], Weights("x", path, "0"))
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.promise("hostile", "found")
 @pytest.mark.parametrize("option", ["--data", "--dataset"])
-def test_what_is_given_on_the_command_line_is_told_without_its_steering(
-    option, capsys, monkeypatch
-):
+def test_what_is_given_on_the_command_line_is_told_without_its_steering(option, capsys):
     assert cli.main(["data", option, HOSTILE]) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert said.removesuffix("\n").isprintable()
-
-
-@pytest.mark.promise("hostile", "survived")
-def test_progress_takes_no_name_for_markup():
+    (line,) = capsys.readouterr().err.split("\n")[:-1]
+    assert line.isprintable()
     console = Console(file=io.StringIO(), force_terminal=True, width=1000)
-    Display(console).say(f"{HOSTILE}: 3 classes")
-    assert console.file.getvalue() == f"{printable(HOSTILE)}: 3 classes\n"
+    Display(console).say(HOSTILE)
+    assert console.file.getvalue() == f"{printable(HOSTILE)}\n"
 
 
 HOSTILE_NAMES = [
@@ -120,11 +113,9 @@ def test_a_files_name_is_shown_and_written_as_it_is_and_steers_nothing(
     assert all(sign.isprintable() or sign == "\n" for sign in shown)
     written = predict.to_json(found)
     assert written.isascii()
-    assert json.loads(written)["images"][0]["file"] == name.encode(errors="surrogateescape").decode(
-        errors="backslashreplace"
-    )
-    if name.startswith("["):
-        assert name in shown
+    as_text = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    assert json.loads(written)["images"][0]["file"] == as_text
+    assert not name.startswith("[") or name in shown
     assert found["unreadable"][0]["error"].isprintable()
 
 
@@ -181,11 +172,9 @@ def test_nothing_that_a_manifest_says_becomes_markup(hostile, storm):
     [
         ("{home}/.cache/torch/x.pth is missing: install", "x.pth is missing: install"),
         ("no weights at {home}/my/x.pth: name a file", "no weights at x.pth: name a file"),
-        ("/srv/secret/a.npz", "a.npz"),
         ("C:\\Users\\jane\\x.pth is missing", "x.pth is missing"),
         ("see https://user:token@example.org/a/b.pth", "see https://example.org/a/b.pth"),
         ("of 3/4 and 1/2, report/engine/x.py, and/or", "of 3/4 and 1/2, report/engine/x.py, and/or"),
-        ("their host does not answer", "their host does not answer"),
     ],
 )  # fmt: skip
 def test_what_is_published_names_files_without_their_folders(told, left):

@@ -1,6 +1,11 @@
-"""Killed at any moment: no run is half there, and the next call ends with the bits of an undisturbed one."""
+"""Killed at any moment, disk full, folder closed: nothing is half there, and the next call goes on.
+
+It ends with the bits of an undisturbed one. Where there is no room one line names path and need.
+"""
 
 import random
+import shutil
+import stat
 from pathlib import Path
 
 import forks
@@ -8,11 +13,18 @@ import numpy as np
 import pytest
 import tiny
 from forks import Job
+from PIL import Image
 from safetensors.numpy import load_file
 
 from pneumo.training import runs
 
 SEED = 20  # of the moments
+# In this process, whose rights and limits are restricted; without the record, which takes seconds.
+STUDY = ("study", "--profile=tiny", "--data=phantom", "--executor=serial", "--only=simple-cnn")
+# Bytes that there is room for, one after the other.
+ROOMS = (4_096, 32_768, 150_000, 300_000, 500_000, 800_000)
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +63,13 @@ def assert_nothing_is_half_there(home: Path) -> None:
 
 
 def assert_it_is_as_if_nothing_had_been(home: Path, undisturbed: Path) -> None:
-    """The same files in the same places, and in them the same bits."""
-    assert {path.relative_to(home) for path in home.rglob("*")} == {
-        path.relative_to(undisturbed) for path in undisturbed.rglob("*")
-    }
+    """The same runs and probes in the same places, and in them the same bits."""
+    folders = "runs", "probes"
+    places = [
+        {path.relative_to(home) for name in folders for path in (home / name).rglob("*")}
+        for home in (home, undisturbed)
+    ]
+    assert places[0] == places[1]
     found, expected = content(home), content(undisturbed)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
@@ -73,7 +88,6 @@ def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
 def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
     apart, undisturbed, tmp_path, storm
@@ -94,3 +108,137 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
     assert (found.status, found.err) == (0, "")
     assert_it_is_as_if_nothing_had_been(home, expected)
     assert deaths > 0
+
+
+@pytest.fixture
+def finished(undisturbed):
+    """The store of a finished study."""
+    return undisturbed[0]
+
+
+@pytest.fixture
+def closed(tmp_path):
+    """A folder in which nobody may write."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+
+
+def said_in_a_line(end: forks.End, *words: object) -> bool:
+    """Whether the command ended with one line that has the words, after what it says of its progress."""
+    lines = [line for line in end.err.splitlines() if line.startswith("pneumo: ")]
+    assert end.status == 1, end
+    assert len(lines) == 1, end.err
+    assert end.err.endswith(f"{lines[0]}\n"), end.err
+    assert "Traceback" not in end.err
+    missing = [word for word in words if str(word) not in lines[0]]
+    assert not missing, lines[0]
+    return True
+
+
+@pytest.mark.promise("full", "found")
+def test_a_study_on_a_disk_that_is_full_goes_on_as_soon_as_there_is_room(
+    apart, finished, tmp_path, storm
+):
+    with forks.disk(tmp_path / "disk") as change:
+        home = tmp_path / "disk" / "home"
+        for room in storm(ROOMS, 2):
+            change(f"size={room}")
+            (end,) = apart(Job(tiny.command, (home, *STUDY)))
+            said_in_a_line(end, home, "the disk is full", "free; make room")
+            assert_nothing_is_half_there(home)
+        change("size=64m")
+        (end,) = apart(Job(tiny.command, (home, *STUDY)))
+        assert (end.status, end.out) == (0, "simple-cnn: seeds 0\n")
+        assert_it_is_as_if_nothing_had_been(home, finished)
+
+
+@pytest.mark.promise("full", "found")
+def test_a_study_whose_files_may_not_become_large_goes_on_as_soon_as_they_may(
+    apart, finished, tmp_path, storm
+):
+    sizes = sorted(path.stat().st_size for path in finished.glob("runs/*/*"))
+    # The message itself has room.
+    for limit in storm([size - 1 for size in sizes if size > 2_000], 2):
+        (end,) = apart(Job(tiny.command, (tmp_path, *STUDY), largest=limit))
+        said_in_a_line(end, tmp_path, "files may not become that large here, and it needs ", "B")
+        assert_nothing_is_half_there(tmp_path)
+    (end,) = apart(Job(tiny.command, (tmp_path, *STUDY)))
+    assert end.status == 0
+    assert_it_is_as_if_nothing_had_been(tmp_path, finished)
+
+
+@pytest.mark.promise("full", "found")
+def test_a_store_that_may_not_be_written_is_named(apart, closed):
+    command = Job(tiny.command, (closed / "home", *STUDY), powerless=True)
+    (end,) = apart(command)
+    said_in_a_line(end, closed / "home", "permission is denied; it must be readable and writable")
+    closed.chmod(0o755)
+    (end,) = apart(command)
+    assert end.status == 0
+
+
+@pytest.mark.promise("full", "survived")
+def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(apart, finished, tmp_path):
+    home = Path(shutil.copytree(finished, tmp_path / "home"))
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.full((64, 64), 128, np.uint8)).save(picture)
+    paths = [home, *home.rglob("*")]
+    for path in paths:
+        path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
+    ask = ("predict", str(picture), "--profile", "tiny", "--data", "phantom")
+    ends = apart(
+        Job(tiny.command, (home, *STUDY), powerless=True),
+        Job(tiny.command, (home, *ask), powerless=True),
+    )
+    for path in paths:
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+    assert [end.status for end in ends] == [0, 0], ends
+    assert str(picture) in ends[1].out
+
+
+@pytest.mark.promise("full", "found")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_what_can_not_be_printed_is_said(apart, finished, tmp_path):
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.full((64, 64), 128, np.uint8)).save(picture)
+    ask = ("predict", *[str(picture)] * 300, "--profile", "tiny", "--data", "phantom", "--json")
+    (end,) = apart(Job(tiny.command, (finished, *ask), output="/dev/full"))
+    said_in_a_line(end, "standard output can't be written: the disk is full")
+
+
+@pytest.mark.promise("full", "found")
+def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, finished, tmp_path):
+    folder = tmp_path / "there"
+    (end,) = apart(Job(tiny.keep, (finished, folder / "reference")))
+    assert (end.status, end.err) == (0, "")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    folder.chmod(0o555)
+    closed, full = apart(
+        Job(tiny.keep, (finished, folder / "reference"), powerless=True),
+        Job(tiny.keep, (finished, folder / "reference"), largest=1_500),
+    )
+    folder.chmod(0o755)
+    said_in_a_line(closed, folder, "permission is denied")
+    said_in_a_line(full, folder, "files may not become that large")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.promise("full", "found")
+def test_weights_that_may_not_be_written_are_not_trained_again(apart, closed, tmp_path):
+    for kind in ("bright", "dark"):
+        for number in range(3):
+            path = tmp_path / "pictures" / kind / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            grey = 40 * number + (100 if kind == "bright" else 0)
+            Image.fromarray(np.full((64, 64), grey, np.uint8)).save(path)
+    command = ("pretrain", str(tmp_path / "pictures"), "--epochs", "1", "--output", str(closed))
+    (end,) = apart(Job(tiny.command, (tmp_path / "home", *command), powerless=True))
+    said_in_a_line(end, closed, "permission is denied; it must be readable and writable")
+    assert "epoch 1/1" in end.err
+    closed.chmod(0o755)
+    (end,) = apart(Job(tiny.command, (tmp_path / "home", *command), powerless=True))
+    assert (end.status, "epoch" in end.err) == (0, False)
+    assert len(list(closed.glob("*.safetensors"))) == 1
