@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from pneumo.analysis import evidence
@@ -30,15 +28,6 @@ def test_images_without_contrast_have_no_lung_fields(study, phantom):
         phantom, train=Split(np.full((4, 28, 28), 7, np.uint8), phantom.train.labels[:4])
     )
     assert not evidence.regions(replace(study, data=flat))["lungs"].any()
-
-
-@given(st.integers(0, 10_000), st.sampled_from([(7, 7), (8, 8), (28, 28), (5, 9)]))
-def test_the_covered_share_of_all_cells_is_the_masks(seed, cells):
-    mask = np.random.default_rng(seed).random((28, 28)) < 0.4
-    covered = evidence.coverage(mask, cells)
-    assert covered.shape == cells
-    assert ((covered >= 0) & (covered <= 1 + 1e-12)).all()
-    assert covered.mean() == pytest.approx(mask.mean())
 
 
 def test_an_even_map_has_the_regions_own_share_and_an_empty_one_none(study):

@@ -192,18 +192,6 @@ def test_the_ensemble_is_held_against_every_model(study_of):
     assert "does not beat ResNet18 (scratch)" in told.finding
 
 
-def test_of_models_that_validation_cannot_tell_apart_the_smallest_is_shown(study_of):
-    close = scored(2, 1)
-    labels, scores = close
-    study = study_of(
-        simple_cnn=[(close, close)], resnet18_scratch=[((labels, scores**0.99), close)]
-    )
-    larger = replace(study.models[1], parameters=2)
-    study = replace(study, models=(study.models[0], larger, *study.models[2:]))
-    assert {model.name for model in selection.tied(study)} == {"simple-cnn", "resnet18-scratch"}
-    assert selection.best(study).name == "simple-cnn"
-
-
 def test_the_claim_of_a_mended_threshold_covers_what_is_true():
     """Scores of known distributions: the interval holds the loss that the best threshold would leave."""
     normal, held, turns = stats.norm, 0, 100
@@ -277,3 +265,15 @@ def test_probabilities_are_taken_at_face_value_where_the_test_set_bears_them_out
     # Of so many cases the other claims would take seconds.
     (found,) = probabilities.calibrated(study_of(simple_cnn=[(val, test)]))
     assert (found.id, found.verdict) == ("calibrated-after-temperature", expected)
+
+
+def test_of_models_that_validation_cannot_tell_apart_the_smallest_is_shown(study_of):
+    close = scored(2, 1)
+    labels, scores = close
+    study = study_of(
+        simple_cnn=[(close, close)], resnet18_scratch=[((labels, scores**0.99), close)]
+    )
+    larger = replace(study.models[1], parameters=2)
+    study = replace(study, models=(study.models[0], larger, *study.models[2:]))
+    assert {model.name for model in selection.tied(study)} == {"simple-cnn", "resnet18-scratch"}
+    assert selection.best(study).name == "simple-cnn"

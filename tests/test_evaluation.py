@@ -7,12 +7,12 @@ import pytest
 from matplotlib.text import Text
 from sklearn.metrics import roc_auc_score
 
-from pneumo.analysis import evaluation, mistakes
+from pneumo.analysis import evaluation
 from pneumo.pages import fragments, numbers
 from pneumo.pages.figures.evaluation import FIGURES
 from pneumo.pages.tables.evaluation import TABLES
 from pneumo.statistics import metrics
-from pneumo.study import ensemble, selection
+from pneumo.study import ensemble
 from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
@@ -36,21 +36,6 @@ def test_the_curves_are_those_of_the_predictions_and_hold_the_operating_points(s
             counts = model.confusion(rule)
             assert point["sensitivity"] == pytest.approx(counts.sensitivity, abs=1e-6)
             assert point["sensitivity"] <= np.interp(point["false positive rate"], x, y) + 1e-5
-
-
-def test_errors_show_the_surest_case_of_each_group_as_it_lies_in_the_data(study, record):
-    model = selection.best(study)
-    canvas = FIGURES["fig-errors"](record).canvas
-    drawn = {
-        (axes.get_title(), axes.images[0].get_array()[..., 0].tobytes())
-        for axes in canvas.axes
-        if axes.images
-    }
-    probabilities = model.run.predictions["test"].probabilities
-    for group, indices in mistakes.groups(model).items():
-        for index in indices[:1]:
-            image = study.data.test.images[index]
-            assert (f"{probabilities[index]:.2f}", image.tobytes()) in drawn, group
 
 
 def test_the_comparison_has_every_models_means_and_says_what_the_ensemble_joins(study, record):

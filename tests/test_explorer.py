@@ -81,18 +81,6 @@ def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emit
             assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
 
 
-@pytest.mark.promise("hostile", "survived")
-def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
-    content = {"title": "</script><!-- & {{< meta title >}} é \u2028"}
-    text = explorer.embed("some-id", content)
-    opening, closing = '<script type="application/json" id="some-id">', "</script>"
-    assert text.startswith(opening)
-    assert text.endswith(closing)
-    inner = text.removeprefix(opening).removesuffix(closing)
-    assert not set(inner) & set("<>&\n\u2028")
-    assert json.loads(inner) == content
-
-
 def test_the_first_sheet_holds_the_test_images_bit_by_bit(study, record):
     sheet = np.asarray(opened(explorer.sheets(record)[0]))
     images = study.data.test.images
@@ -232,3 +220,15 @@ def test_the_script_cuts_each_picture_from_its_place(record):
             row, column = divmod(place, columns)
             expected = (column * step + entry["edge"], row * step + entry["edge"])
             np.testing.assert_allclose(offset, expected, atol=1e-9)
+
+
+@pytest.mark.promise("hostile", "survived")
+def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
+    content = {"title": "</script><!-- & {{< meta title >}} é \u2028"}
+    text = explorer.embed("some-id", content)
+    opening, closing = '<script type="application/json" id="some-id">', "</script>"
+    assert text.startswith(opening)
+    assert text.endswith(closing)
+    inner = text.removeprefix(opening).removesuffix(closing)
+    assert not set(inner) & set("<>&\n\u2028")
+    assert json.loads(inner) == content
