@@ -11,7 +11,7 @@ from scipy.special import logit
 from statsmodels.stats.multitest import multipletests
 
 from pneumo.analysis import claims, shift
-from pneumo.analysis.claims import probabilities
+from pneumo.analysis.claims import performance, probabilities, transport
 from pneumo.statistics import metrics
 from pneumo.statistics.adjusted_roc import over_cases_and_seeds
 from pneumo.study import selection
@@ -58,13 +58,10 @@ def study_of(black, write_run):
     return make
 
 
-def claim(study, identifier):
-    return {each.id: each for each in claims.decide(study)}.get(identifier)
-
-
-def verdict(study, identifier):
-    """None where it is not spoken of."""
-    return getattr(claim(study, identifier), "verdict", None)
+def verdict(test, study):
+    """Of the one claim that a test decides; None where it is not spoken of."""
+    found = test(study)
+    return found[0].verdict if len(found) == 1 else None
 
 
 # Validation without a fault: sensitivity and specificity of 1.
@@ -72,44 +69,59 @@ PROMISED = ([1] * 100 + [0] * 100, [0.8] * 100 + [0.2] * 100)
 # All scores moved alike, so that the ranking is whole; and forty normal cases above every pneumonia.
 MOVED = (PROMISED[0], [0.95] * 100 + [0.6] * 100)
 BROKEN = (PROMISED[0], [0.8] * 100 + [0.2] * 60 + [0.9] * 40)
-KEPT = "validation-predicts-specificity"
-BEATEN, BASELINES = "resnet18-tiny-imagenet-beats-scratch", "beats-trivial-baselines"
+KEPT = transport.specificity_is_kept
 GOOD, POOR = (PLAIN, scored(3, 1)), (PLAIN, scored(0.5, 1))
 
 
 @pytest.mark.parametrize(
-    ("name", "runs", "expected"),
+    ("test", "runs", "expected"),
     [
         # One kind of mistake is far commoner than the other.
-        ("accuracy-misleads", [(PLAIN, counted(98, 2, 40, 60))], "supported"),
-        ("accuracy-misleads", [(PLAIN, counted(60, 40, 2, 98))], "supported"),
-        ("accuracy-misleads", [(PLAIN, counted(90, 10, 12, 88))], "inconclusive"),
-        ("accuracy-misleads", [(PLAIN, counted(990, 10, 12, 988))], "refuted"),
+        (performance.accuracy_misleads, [(PLAIN, counted(98, 2, 40, 60))], "supported"),
+        (performance.accuracy_misleads, [(PLAIN, counted(60, 40, 2, 98))], "supported"),
+        (performance.accuracy_misleads, [(PLAIN, counted(90, 10, 12, 88))], "inconclusive"),
+        (performance.accuracy_misleads, [(PLAIN, counted(990, 10, 12, 988))], "refuted"),
         # Black images tell a baseline nothing.
-        (BASELINES, [(PLAIN, scored(2, 1))], "supported"),
-        (BASELINES, [(PLAIN, scored(0.1, 1))], "inconclusive"),
-        (BASELINES, [(PLAIN, scored(-2, 1))], "refuted"),
-        ("screening-recall", [(PLAIN, counted(1000, 1, 5, 95))], "supported"),
-        ("screening-recall", [(PLAIN, counted(80, 20, 5, 95))], "refuted"),
-        ("screening-recall", [(PLAIN, counted(98, 2, 5, 95))], "inconclusive"),
-        ("screening-recall", [(PLAIN, counted(5, 0, 5, 95))], "inconclusive"),
+        (performance.beats_baselines, [(PLAIN, scored(2, 1))], "supported"),
+        (performance.beats_baselines, [(PLAIN, scored(0.1, 1))], "inconclusive"),
+        (performance.beats_baselines, [(PLAIN, scored(-2, 1))], "refuted"),
+        (performance.rule_out_recall, [(PLAIN, counted(1000, 1, 5, 95))], "supported"),
+        (performance.rule_out_recall, [(PLAIN, counted(80, 20, 5, 95))], "refuted"),
+        (performance.rule_out_recall, [(PLAIN, counted(98, 2, 5, 95))], "inconclusive"),
+        (performance.rule_out_recall, [(PLAIN, counted(5, 0, 5, 95))], "inconclusive"),
         # Specificity is promised on validation, and kept on test or not.
-        (KEPT, [(counted(90, 10, 5, 95), counted(90, 10, 40, 60))], "refuted"),
-        (KEPT, [(counted(90, 10, 40, 60), counted(90, 10, 5, 95))], "supported"),
-        (KEPT, [(counted(990, 10, 60, 940), counted(990, 10, 65, 935))], "supported"),
-        (KEPT, [(counted(90, 10, 6, 94), counted(90, 10, 8, 92))], "inconclusive"),
+        (
+            transport.specificity_is_kept,
+            [(counted(90, 10, 5, 95), counted(90, 10, 40, 60))],
+            "refuted",
+        ),
+        (
+            transport.specificity_is_kept,
+            [(counted(90, 10, 40, 60), counted(90, 10, 5, 95))],
+            "supported",
+        ),
+        (
+            transport.specificity_is_kept,
+            [(counted(990, 10, 60, 940), counted(990, 10, 65, 935))],
+            "supported",
+        ),
+        (
+            transport.specificity_is_kept,
+            [(counted(90, 10, 6, 94), counted(90, 10, 8, 92))],
+            "inconclusive",
+        ),
         # A threshold mends what the ranking kept; where nothing was lost there is nothing to mend.
-        ("threshold-mends-shift", [(PROMISED, MOVED)], "supported"),
-        ("threshold-mends-shift", [(PROMISED, BROKEN)], "refuted"),
-        ("threshold-mends-shift", [(PROMISED, PROMISED)], None),
+        (transport.threshold_mends_shift, [(PROMISED, MOVED)], "supported"),
+        (transport.threshold_mends_shift, [(PROMISED, BROKEN)], "refuted"),
+        (transport.threshold_mends_shift, [(PROMISED, PROMISED)], None),
         # Not spoken of with too few images, without an ablation, or without the models.
-        ("test-is-shifted", [(PLAIN, PLAIN)], None),
-        ("flip-is-safe", [(PLAIN, PLAIN)], None),
-        (BEATEN, [(PLAIN, PLAIN)], None),
+        (transport.test_is_shifted, [(PLAIN, PLAIN)], None),
+        (performance.flip_is_safe, [(PLAIN, PLAIN)], None),
+        (performance.pretraining_helps, [(PLAIN, PLAIN)], None),
     ],
 )
-def test_a_claim_on_one_model_is_decided_by_its_predictions(name, runs, expected, study_of):
-    assert verdict(study_of(simple_cnn=runs), name) == expected
+def test_a_claim_on_one_model_is_decided_by_its_predictions(test, runs, expected, study_of):
+    assert verdict(test, study_of(simple_cnn=runs)) == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +142,8 @@ def test_pretraining_helps_where_auc_is_higher_by_the_margin_over_all_seeds(
     name, tuned, scratch, expected, study_of
 ):
     study = study_of(resnet18_scratch=scratch, **{name.replace("-", "_"): tuned})
-    told = claim(study, f"{name}-beats-scratch")
+    (told,) = performance.pretraining_helps(study)
+    assert told.id == f"{name}-beats-scratch"
     assert told.verdict == expected
     areas = [np.mean([metrics.auc(*test) for _, test in runs]) for runs in (tuned, scratch)]
     assert told.estimate == pytest.approx(areas[0] - areas[1])
@@ -138,10 +151,10 @@ def test_pretraining_helps_where_auc_is_higher_by_the_margin_over_all_seeds(
 
 
 def test_a_shift_is_claimed_where_the_test_images_differ(study, phantom):
-    assert verdict(study, "test-is-shifted") == "inconclusive"
+    assert verdict(transport.test_is_shifted, study) == "inconclusive"
     darker = replace(phantom.test, images=phantom.test.images // 2)
     moved = replace(study, data=replace(phantom, test=darker))
-    assert verdict(moved, "test-is-shifted") == "supported"
+    assert verdict(transport.test_is_shifted, moved) == "supported"
 
 
 def test_the_best_model_is_best_on_average_over_validation_without_a_look_at_the_test_set(study_of):
@@ -176,18 +189,18 @@ def test_each_verdict_is_where_its_interval_lies_and_p_values_are_corrected_toge
 
 def test_the_evidence_states_its_counts_and_an_open_claim_never_that_there_is_nothing(study_of):
     study = study_of(simple_cnn=[(PLAIN, counted(97, 3, 20, 80))])
-    told = claim(study, "screening-recall")
+    (told,) = performance.rule_out_recall(study)
     assert told.verdict == "inconclusive"
     assert "may lie on either side" in told.finding
     assert told.evidence.endswith("100 pneumonia cases missed, by seed: 3")
-    misled = claim(study, "accuracy-misleads").finding
-    assert "3.0 % of pneumonia cases are missed, 20.0 %" in misled
+    (told,) = performance.accuracy_misleads(study)
+    assert "3.0 % of pneumonia cases are missed, 20.0 %" in told.finding
 
 
 def test_the_ensemble_is_held_against_every_model(study_of):
     strong, weak = scored(3, 1), scored(0.5, 2)
     study = study_of(simple_cnn=[(PLAIN, weak)], resnet18_scratch=[(PLAIN, strong)])
-    told = claim(study, "ensemble-beats-best")
+    (told,) = performance.ensemble_beats_each(study)
     assert told.verdict == "refuted"
     assert "does not beat ResNet18 (scratch)" in told.finding
 
@@ -228,11 +241,11 @@ def test_shared_mistakes_are_claimed_only_beyond_chance(study_of):
     wrong = np.random.default_rng(0).random(100) < 0.25
     made = labels, np.where(wrong, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels)
     alike = study_of(simple_cnn=[(PLAIN, made)], resnet18_scratch=[(PLAIN, made)])
-    assert verdict(alike, "mistakes-are-shared") == "supported"
+    assert verdict(performance.mistakes_are_shared, alike) == "supported"
     other = np.random.default_rng(1).random(100) < 0.25
     apart = labels, np.where(other, 0.9 - 0.8 * labels, 0.1 + 0.8 * labels)
     study = study_of(simple_cnn=[(PLAIN, made)], resnet18_scratch=[(PLAIN, apart)])
-    assert verdict(study, "mistakes-are-shared") != "supported"
+    assert verdict(performance.mistakes_are_shared, study) != "supported"
 
 
 def bent(intercept, slope, count, seed):
@@ -262,9 +275,7 @@ def bent(intercept, slope, count, seed):
 def test_probabilities_are_taken_at_face_value_where_the_test_set_bears_them_out(
     val, test, expected, study_of
 ):
-    # Of so many cases the other claims would take seconds.
-    (found,) = probabilities.calibrated(study_of(simple_cnn=[(val, test)]))
-    assert (found.id, found.verdict) == ("calibrated-after-temperature", expected)
+    assert verdict(probabilities.calibrated, study_of(simple_cnn=[(val, test)])) == expected
 
 
 def test_of_models_that_validation_cannot_tell_apart_the_smallest_is_shown(study_of):
