@@ -1,8 +1,10 @@
-"""The study that most tests share, as a profile."""
+"""Studies and trainings that tests share: the real recipes, shortened until they take seconds."""
 
-from pneumo.training.recipes import Profile
+from dataclasses import replace
 
-# The real recipes, shortened until they take seconds; torchvision's weights are out of reach.
+from pneumo.training.recipes import RECIPES, Profile
+
+# Torchvision's weights are out of reach.
 PROFILE = Profile(
     "tests",
     ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
@@ -14,3 +16,8 @@ PROFILE = Profile(
     probed_images=12,
     purpose="the tests' own",
 )
+SMALL = replace(
+    PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
+)
+# Long enough to be killed in the middle.
+LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)

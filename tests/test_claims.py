@@ -90,26 +90,10 @@ GOOD, POOR = (PLAIN, scored(3, 1)), (PLAIN, scored(0.5, 1))
         (performance.rule_out_recall, [(PLAIN, counted(98, 2, 5, 95))], "inconclusive"),
         (performance.rule_out_recall, [(PLAIN, counted(5, 0, 5, 95))], "inconclusive"),
         # Specificity is promised on validation, and kept on test or not.
-        (
-            transport.specificity_is_kept,
-            [(counted(90, 10, 5, 95), counted(90, 10, 40, 60))],
-            "refuted",
-        ),
-        (
-            transport.specificity_is_kept,
-            [(counted(90, 10, 40, 60), counted(90, 10, 5, 95))],
-            "supported",
-        ),
-        (
-            transport.specificity_is_kept,
-            [(counted(990, 10, 60, 940), counted(990, 10, 65, 935))],
-            "supported",
-        ),
-        (
-            transport.specificity_is_kept,
-            [(counted(90, 10, 6, 94), counted(90, 10, 8, 92))],
-            "inconclusive",
-        ),
+        (KEPT, [(counted(90, 10, 5, 95), counted(90, 10, 40, 60))], "refuted"),
+        (KEPT, [(counted(90, 10, 40, 60), counted(90, 10, 5, 95))], "supported"),
+        (KEPT, [(counted(990, 10, 60, 940), counted(990, 10, 65, 935))], "supported"),
+        (KEPT, [(counted(90, 10, 6, 94), counted(90, 10, 8, 92))], "inconclusive"),
         # A threshold mends what the ranking kept; where nothing was lost there is nothing to mend.
         (transport.threshold_mends_shift, [(PROMISED, MOVED)], "supported"),
         (transport.threshold_mends_shift, [(PROMISED, BROKEN)], "refuted"),

@@ -4,30 +4,23 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from ears import assert_same_bits
-from profiles import PROFILE
+from ears import Killer, assert_same_bits
+from profiles import LONGER, SMALL
 
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import Call, ExecutorError, answers
 from pneumo.training import recipes
-from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
 distributed = pytest.importorskip("distributed")
 dask_config = pytest.importorskip("dask.config")
 cluster = pytest.importorskip("pneumo.study.cluster")
 pytestmark = pytest.mark.slow
-
-LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
-SMALL = replace(
-    PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
-)
 
 
 def started():
@@ -146,32 +139,13 @@ def test_a_cluster_without_a_shared_store_gives_the_bits_of_a_single_process(
     assert not list(store.glob(".study-*"))
 
 
-class Killer(Counter):
-    """Kills the busy worker, once, after the second epoch."""
-
-    killed = ()
-
-    def __init__(self, client):
-        super().__init__()
-        self.client, self.pids = client, client.run(os.getpid)
-
-    def step(self, images):
-        pass
-
-    def epoch(self, row):
-        self[row["epoch"]] += 1
-        if row["epoch"] == 2 and not self.killed:
-            self.killed = [worker for worker, keys in self.client.processing().items() if keys]
-            for worker in self.killed:
-                os.kill(self.pids[worker], signal.SIGKILL)
-
-
 @pytest.mark.promise("killed", "survived")
 def test_a_worker_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(
     two, client, phantom, home, tmp_path
 ):
     undisturbed = train(LONGER, 0, phantom, home=home)
-    killer, said = Killer(client), []
+    pids, said = client.run(os.getpid), []
+    killer = Killer(lambda: [pids[one] for one, keys in client.processing().items() if keys])
     wanted = [jobs.want(LONGER, 0, phantom, None)]
     (run,) = jobs.complete(
         chosen(two), phantom, wanted, None, tmp_path, "cpu", [killer], say=said.append

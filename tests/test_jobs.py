@@ -1,16 +1,13 @@
 """Jobs in a worker: they find their inputs or ask for them; results arrive whole or not at all."""
 
 import multiprocessing
-import os
 import shutil
-import signal
-from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from ears import assert_same_bits
-from profiles import PROFILE
+from ears import Killer, assert_same_bits
+from profiles import LONGER, PROFILE, SMALL
 
 from pneumo.data import Split
 from pneumo.study import executors, jobs, questions
@@ -19,14 +16,9 @@ from pneumo.study.executors import Serial
 from pneumo.study.jobs import JobError, Made
 from pneumo.study.questions import ProbeError
 from pneumo.training import recipes, runs, weights
-from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
 TINY = PROFILE.recipe("simple-cnn")
-LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
-SMALL = replace(
-    PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
-)
 
 
 @pytest.fixture(scope="module")
@@ -174,29 +166,14 @@ def test_two_processes_give_the_bits_of_one(phantom, home, tmp_path, monkeypatch
     assert not questions.missing(done.runs[0], SMALL)
 
 
-class Killer(Counter):
-    """Kills the worker processes, once, after the second epoch."""
-
-    killed = ()
-
-    def step(self, images):
-        pass
-
-    def epoch(self, row):
-        self[row["epoch"]] += 1
-        if row["epoch"] == 2 and not self.killed:
-            self.killed = multiprocessing.active_children()
-            for process in self.killed:
-                os.kill(process.pid, signal.SIGKILL)
-
-
 @pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
 def test_a_process_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(
     phantom, home, tmp_path
 ):
     expected = train(LONGER, 0, phantom, home=home)
-    killer, said = Killer(), []
+    killer = Killer(lambda: [one.pid for one in multiprocessing.active_children()])
+    said = []
     wanted = [jobs.want(LONGER, 0, phantom, None)]
     (run,) = jobs.complete(
         executors.parse("process:1"), phantom, wanted, None, tmp_path, "cpu", [killer],
