@@ -44,7 +44,7 @@ def test_a_higher_severity_is_further_from_the_image_and_the_same_seed_gives_the
 
 @pytest.mark.parametrize("severity", [1, 5])
 def test_noise_has_the_strength_that_it_is_given(severity):
-    grey, level = np.full((64, 28, 28), 128, np.uint8), 128 / 255
+    grey, level = np.full((256, 28, 28), 128, np.uint8), 128 / 255
 
     def of(name):
         return corrupt(grey, f"{name} noise", severity), CORRUPTIONS[f"{name} noise"][1][

@@ -94,7 +94,7 @@ def test_a_metric_has_moved_one_way_if_it_has_the_other(first, second, tolerance
 
 def test_numbers_added_up_in_another_order_have_not_moved_and_undefined_ones_have():
     one, other, none = (
-        Told({}, {}, {}, {}, {("m", "test", "auc"): v}) for v in (0.1 + 0.2, 0.3, math.nan)
+        Told({}, {}, {}, {}, {("m", "test", "auc"): v}) for v in (0.1 + 0.2, 0.3, None)
     )
     assert difference.compare(one, other).is_empty
     assert not difference.compare(one, other, 0).is_empty

@@ -95,7 +95,7 @@ def test_two_processes_have_the_gradients_of_one(in_two, tmp_path):
 @pytest.mark.promise("killed", "survived")
 def test_a_shared_run_that_was_killed_ends_with_the_bits_of_torchruns(in_two, tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
-    killed, lonely = in_two(tiny.command, home, *TRAIN, renaming=2)
+    killed, lonely = in_two(tiny.command, home, *TRAIN, renaming=3)
     assert killed.killed
     assert lonely.status
     assert list(home.glob("runs/.*.partial/checkpoint.pt"))

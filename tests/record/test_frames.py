@@ -15,7 +15,7 @@ def test_a_frame_comes_back_from_its_csv():
         {"model": "b, c", "auc": 1e-17, "count": 12, "low": -math.inf, "key": "45"},
     ]
     written = to_csv(frame(rows, {"auc": "share"}, ["run"]))
-    assert written.splitlines()[0] == "model,auc [share],count,low,key"
+    assert written.splitlines()[0] == "model,auc [share],count,low,key [text]"
     found = from_csv(written, ["run"])
     assert found["model"].tolist() == ["a", "b, c"]
     assert found["auc"].tolist() == [0.1 + 0.2, 1e-17]
@@ -23,7 +23,7 @@ def test_a_frame_comes_back_from_its_csv():
     assert math.isnan(found["low"][0])
     assert found["low"][1] == -math.inf
     assert found["key"].tolist() == ["0123", "45"]  # text stays text
-    assert (found.units, found.runs) == ({"auc": "share"}, ("run",))
+    assert (found.units, found.runs) == ({"auc": "share", "key": "text"}, ("run",))
     assert to_csv(found) == written
 
 
