@@ -50,7 +50,7 @@ LONGEST = (
     "test_same.py",
     "engine/test_faults.py",
     "engine/test_fuzz.py",
-    "test_distributed.py",
+    "test_killed.py",
 )
 Cases = tuple[Sequence[int], Sequence[float]]
 CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
