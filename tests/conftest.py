@@ -21,7 +21,7 @@ from profiles import PROFILE
 from scipy.special import logit
 
 from pneumo.analysis import writing
-from pneumo.base import checksums
+from pneumo.base import checksums, npz
 from pneumo.data import Dataset, datasets
 from pneumo.record import Record, read
 from pneumo.study import study as study_module
@@ -178,7 +178,7 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         for split, (labels, probabilities) in (("val", val), ("test", test)):
             arrays[f"{split}_labels"] = np.array(labels, np.uint8)
             arrays[f"{split}_logits"] = logit(np.array(probabilities, float))
-        runs.write_arrays(path / "predictions.npz", **arrays)
+        (path / "predictions.npz").write_bytes(npz.archive(**arrays))
         digest = checksums.digest((path / "predictions.npz").read_bytes())
         files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
         about = {"pretrained": None, "data": {"fingerprint": "0" * 64}, "hardware": {}}

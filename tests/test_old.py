@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pneumo.base import checksums, paths
+from pneumo.base import checksums
 from pneumo.commands.main import main
 from pneumo.record import bench
 from pneumo.study import questions
@@ -27,7 +27,7 @@ def first_schema(path: Path) -> None:
     for name in ("digest", "files"):
         content.pop(name, None)
     path.unlink()
-    runs.write_json(path, content | {"schema": 1})
+    path.write_text(json.dumps(content | {"schema": 1}))
 
 
 def next_schema(path: Path) -> None:
@@ -106,17 +106,6 @@ def test_an_old_answer_is_neither_read_nor_in_the_way(study, store, monkeypatch)
     monkeypatch.undo()
     assert questions.path(run, "corruptions", study.profile) != old
     assert questions.read(run, "corruptions", study.profile)
-
-
-@pytest.mark.promise("old", "survived")
-def test_speeds_that_were_kept_without_a_schema_are_read(tmp_path):
-    file = tmp_path / bench.FILE
-    content = bench.read(paths.reference() / bench.FILE)
-    runs.write_json(file, content)
-    assert bench.read(file) == content
-    bench.write(file, content["rows"], content["machine"])
-    assert bench.read(file) == content
-    assert json.loads(file.read_text())["schema"] == bench.SCHEMA
 
 
 @pytest.mark.promise("old", "found")

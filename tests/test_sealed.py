@@ -60,14 +60,6 @@ def test_a_file_that_goes_on_or_has_another_name_is_refused(raw, read, storm):
             read(changed, about)
 
 
-def test_what_is_written_piece_by_piece_is_sealed_as_a_whole(tmp_path):
-    path = tmp_path / "large"
-    with path.open("wb") as file, checksums.sealing(file, "here") as writing:
-        for _ in range(1000):
-            writing.write(BODY)
-    assert path.read_bytes() == checksums.seal(BODY * 1000, "here")
-
-
 def test_arrays_with_a_checksum_are_arrays_to_any_reader(tmp_path):
     path = tmp_path / "arrays.npz"
     buffer = io.BytesIO()

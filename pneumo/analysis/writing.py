@@ -34,7 +34,7 @@ from pneumo.analysis import (
     trainings,
     verification,
 )
-from pneumo.base import storage
+from pneumo.base import npz, storage
 from pneumo.record import Part, Record, files, images
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
@@ -95,7 +95,7 @@ def _location(study: Study, path: Path) -> Path:
         return Path(study.data.location)
     arrays = {f"{name}_images": split.images for name, split in study.data.splits.items()}
     drawn = path.with_name(f"{path.name}.phantom.npz").absolute()
-    storage.write(drawn, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+    storage.write(drawn, npz.archive(**arrays))
     return drawn
 
 

@@ -9,11 +9,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import RawIOBase
-from typing import IO, Any, cast
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from pneumo.base.errors import PneumoError
 
 _FIRST_LINES = re.compile(rb'\{\n "digest": "([0-9a-f]{64})",\n')
 _DIGITS = 64  # of a SHA-256 in hexadecimal
+# Errors of reading a damaged file.
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 
 
 class DamageError(ValueError):
@@ -45,6 +50,26 @@ class OtherVersionError(Exception):
 def digest(content: bytes) -> str:
     """SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+@contextmanager
+def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
+    """Turn any error of reading a file into a message.
+
+    Args:
+        path: the file.
+        kind: the error to raise.
+        again: what to do if the file is damaged, or an older version wrote it.
+
+    Raises:
+        PneumoError: of this kind; it says what is wrong with the file.
+    """
+    try:
+        yield
+    except OtherVersionError as error:
+        raise kind(f"{path} {error.told(again)}") from None
+    except DAMAGE as error:
+        raise kind(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
 
 
 def check_version(found: object, schema: int) -> None:
@@ -103,35 +128,6 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
 def seal(body: bytes, about: str = "") -> bytes:
     """Append the checksum to bytes; readers of archives ignore it."""
     return body + _seal(body, about).encode()
-
-
-class Sealing(RawIOBase):
-    """A file that passes on what is written, and computes its checksum."""
-
-    def __init__(self, file: IO[bytes], about: str) -> None:
-        self._file, self.digest = file, hashlib.sha256(f"{about}\n".encode())
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
-
-    def write(self, content: Any) -> int:
-        """Pass it on."""
-        self.digest.update(content)
-        return self._file.write(content)
-
-
-@contextmanager
-def sealing(file: IO[bytes], about: str = "") -> Iterator[IO[bytes]]:
-    """Open a file that appends the checksum of what was written, as :func:`seal` does.
-
-    Args:
-        file: the target; it is only written to, from beginning to end.
-        about: as for :func:`seal`.
-    """
-    writing = Sealing(file, about)
-    yield cast(IO[bytes], writing)
-    file.write(writing.digest.hexdigest().encode())
 
 
 def body(raw: bytes, about: str = "") -> bytes:

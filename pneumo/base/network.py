@@ -1,17 +1,13 @@
-"""Whether a host answers, asked before anything is downloaded; and what bounds a download.
+"""Whether a host answers, asked before anything is downloaded; and downloads, which are bounded.
 
 ``python -m pneumo.base.network URL`` asks from a shell: exit status 0 for yes.
 """
 
-import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPResponse
-from typing import Any
-from urllib.error import HTTPError
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
 
 from pneumo.base.errors import PneumoError
 
@@ -19,7 +15,7 @@ PATIENCE = 30.0  # seconds without a byte until a download is given up
 
 
 class NetworkError(PneumoError):
-    """A download that is not let go on."""
+    """A download that failed, or is not let go on."""
 
 
 def answers(url: str, seconds: float = 5.0) -> bool:
@@ -45,71 +41,39 @@ def answers(url: str, seconds: float = 5.0) -> bool:
     return answered.is_set()
 
 
-@contextmanager
-def bounded(most: int, seconds: float = PATIENCE) -> Iterator[None]:
-    """Hold what libraries download with urllib meanwhile to TLS, to a size and to a patience.
-
-    Libraries fall back to plain HTTP, follow where they are sent, and read for as long as a host sends.
+def read(url: str, most: int) -> bytes:
+    """Download what a host serves over TLS, also where it sends one on.
 
     Args:
-        most: bytes that a response may have.
-        seconds: how long a socket may wait for its next byte.
+        url: its address.
+        most: bytes that it may have.
 
     Raises:
-        NetworkError: inside, where an address is not one of TLS, or a host sends more.
+        NetworkError: an address is not one of TLS, or the host fails, sends more or sends nothing for
+            :data:`PATIENCE` seconds.
     """
-    patience, opener = socket.getdefaulttimeout(), getattr(urllib.request, "_opener", None)
-    socket.setdefaulttimeout(seconds)
-    urllib.request.install_opener(urllib.request.build_opener(_Guard(most)))
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        _OnlyTLS, urllib.request.ProxyHandler, urllib.request.HTTPSHandler, urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPRedirectHandler, urllib.request.HTTPDefaultErrorHandler,
+    ):  # fmt: skip
+        opener.add_handler(handler())
     try:
-        yield
-    finally:
-        urllib.request.install_opener(opener)  # None: urllib's own
-        socket.setdefaulttimeout(patience)
+        with opener.open(url, timeout=PATIENCE) as response:
+            found: bytes = response.read(most + 1)
+    except (OSError, HTTPException) as error:
+        first = error.reason if type(error) is URLError else error
+        raise NetworkError(f"{type(first).__name__}: {first}") from None
+    if len(found) > most:
+        raise NetworkError(f"{url} sends more than the {most:,} bytes that are expected")
+    return found
 
 
-def cause(error: BaseException) -> str:
-    """What a download failed by, in a line: the first of the errors that followed one another.
+class _OnlyTLS(urllib.request.BaseHandler):
+    """Refuses what no other handler opens."""
 
-    Raises:
-        BaseException: there was a Ctrl-C or the like among them, which a library took for a failure.
-    """
-    while True:
-        if not isinstance(error, Exception):
-            raise error
-        if error.__context__ is None:
-            lines = f"{type(error).__name__}: {error}".splitlines()
-            return str(error) if isinstance(error, NetworkError) else lines[0]
-        error = error.__context__
-
-
-class _Guard(urllib.request.BaseHandler):
-    """Lets nothing pass but TLS, and of a response no more than so many bytes."""
-
-    handler_order = 0  # before all that opens something
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-
-    def default_open(self, request: urllib.request.Request) -> None:
-        if request.type != "https":
-            raise NetworkError(f"{request.full_url} is not served over TLS (https)")
-
-    def https_response(self, request: urllib.request.Request, response: HTTPResponse) -> Any:
-        read, left = response.read, self.most
-
-        def counted(amount: int | None = None) -> bytes:
-            nonlocal left
-            found = read(left + 1 if amount is None else min(amount, left + 1))
-            left -= len(found)
-            if left < 0:
-                raise NetworkError(
-                    f"{request.full_url} sends more than the {self.most:,} bytes that are expected"
-                )
-            return found
-
-        response.read = counted  # type: ignore[method-assign, assignment]
-        return response
+    def unknown_open(self, request: urllib.request.Request) -> None:
+        raise NetworkError(f"{request.full_url} is not served over TLS (https)")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import paths, storage
+from pneumo.base import checksums, paths, storage
 from pneumo.base.errors import PneumoError
 
 CHUNK = 2**20
@@ -127,6 +127,36 @@ def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
             array = np.memmap(where, member.dtype, "r", start, member.shape)
             found[member.name] = array.view(np.ndarray)
     return found
+
+
+def archive(**arrays: NDArray[Any]) -> bytes:
+    """Convert arrays to the bytes of a compressed ``.npz``."""
+    np.savez_compressed(content := io.BytesIO(), allow_pickle=False, **arrays)
+    return content.getvalue()
+
+
+def load(content: bytes) -> dict[str, NDArray[Any]]:
+    """Read the arrays in the bytes of a ``.npz`` that this package wrote.
+
+    Raises:
+        Exception: one of :data:`pneumo.base.checksums.DAMAGE`; it is none.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def write_sealed(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write arrays atomically, with a checksum that covers the name of the file."""
+    storage.write(path, checksums.seal(archive(**arrays), path.name))
+
+
+def read_sealed(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what :func:`write_sealed` wrote.
+
+    Raises:
+        Exception: as :func:`load`; also if a byte has changed.
+    """
+    return load(checksums.body(path.read_bytes(), path.name))
 
 
 def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:

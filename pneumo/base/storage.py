@@ -10,9 +10,8 @@ import select
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -23,8 +22,6 @@ try:
     import fcntl
 except ImportError:  # not a Unix: no locks, and stale folders are not found
     fcntl = None  # type: ignore[assignment]
-
-Writer = Callable[[IO[bytes]], object]
 
 # Errors of a disk, grouped by what helps.
 _NO_ROOM = {
@@ -53,28 +50,20 @@ class StorageError(PneumoError):
     """A file or folder that cannot be written or reached."""
 
 
-def write(path: Path, content: bytes | Writer) -> None:
-    """Write a file atomically, however many processes write it at once.
-
-    Args:
-        path: of the file; a missing folder is made.
-        content: the bytes, or a function that writes them to a file.
+def write(path: Path, content: bytes) -> None:
+    """Write a file atomically, however many processes write it at once; a missing folder is made.
 
     Raises:
         StorageError: the disk refuses; the message has the room that the file needs.
     """
-
-    def put(file: IO[bytes]) -> object:
-        return content(file) if callable(content) else file.write(content)
-
-    with refusals(path, put):
+    with refusals(path, len(content)):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Always the same name, so that the remains of a killed process are overwritten.
         own = "" if fcntl else f".{os.getpid()}"
         temporary = path.with_name(f".{path.name}{own}.new")
         file = _open_alone(temporary)
         try:
-            put(file)
+            file.write(content)
             file.flush()
             if fcntl is None:
                 file.close()
@@ -156,12 +145,12 @@ def settle(folder: Path) -> None:
 
 
 @contextmanager
-def refusals(path: Path | str | None = None, put: Writer | None = None) -> Iterator[None]:
+def refusals(path: Path | str | None = None, needed: int = 0) -> Iterator[None]:
     """Turn errors of the disk into messages; all other errors pass.
 
     Args:
-        path: the file that is written, for errors that name no path.
-        put: writes the file at `path`; used to measure its size.
+        path: what is written, for errors that name no path.
+        needed: bytes of the file at `path`; 0: it is no file, or nobody knows.
 
     Raises:
         StorageError: names the path and the room that is needed.
@@ -172,13 +161,12 @@ def refusals(path: Path | str | None = None, put: Writer | None = None) -> Itera
         refused = _refusal(error)
         if refused is None:
             raise
+        # An error of a copy has two names; the second is written.
+        named = refused.filename2 or refused.filename or _suspect(refused, path)
         # An error of a folder names the folder; that of the file would name its temporary file.
-        if put and not _is_above(refused.filename, path):
+        if needed and path and Path(str(refused.filename)) not in Path(path).parents:
             named = path
-        else:
-            # An error of a copy has two names; the second is written.
-            named = refused.filename2 or refused.filename or _suspect(refused, path)
-        raise StorageError(_sentence(refused, named or _OUTPUT, put)) from None
+        raise StorageError(_sentence(refused, named or _OUTPUT, needed)) from None
 
 
 @contextmanager
@@ -231,13 +219,13 @@ def _refusal(error: BaseException) -> OSError | None:
     return None
 
 
-def _sentence(refused: OSError, path: Path | str, put: Writer | None) -> str:
+def _sentence(refused: OSError, path: Path | str, needed: int) -> str:
     reason = _REASONS[cast(int, refused.errno)]
     if refused.errno in _NO_FOLDER:
         return f"{path} can't be made: {reason}; move the file away, or choose another folder"
     if refused.errno in _NO_ENTRY:
         return f"{path} can't be used: {reason}; it must be readable and writable"
-    needed, free = _size(put) if put else 0, _free(path)
+    free = _free(path)
     words = [
         f"{path} can't be written: {reason}"
         + (f", and it needs {_megabytes(needed)}" if needed else "")
@@ -268,21 +256,6 @@ def _suspect(refused: OSError, path: Path | str | None) -> Path | str | None:
             if free is not None and free < _LITTLE:
                 return folder
     return path
-
-
-def _is_above(name: object, path: Path | str | None) -> bool:
-    """Whether an error names a folder that contains the file."""
-    return bool(name and path) and Path(str(name)) in Path(str(path)).parents
-
-
-def _size(put: Writer) -> int:
-    """Return the bytes that a file will have; 0 if unknown."""
-    measured = BytesIO()
-    try:
-        put(measured)
-    except Exception:
-        return 0
-    return measured.getbuffer().nbytes
 
 
 def _open_alone(path: Path) -> IO[bytes]:

@@ -1,16 +1,13 @@
 """Find the file of a data set: at a given path, in MedMNIST's cache, or by download into that cache."""
 
 import hashlib
-import shutil
-import tempfile
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pneumo.base import streams
-from pneumo.base.errors import printable
-from pneumo.base.network import NetworkError, answers, bounded, cause
+from pneumo.base import network, storage, streams
+from pneumo.base.network import NetworkError
+from pneumo.base.storage import StorageError
 from pneumo.data.descriptions import DESCRIPTIONS, DataError, Description, file_name
 
 ADDRESS = "https://zenodo.org/records/10519652/files/{}?download=1"  # of MedMNIST's files
@@ -117,21 +114,15 @@ def _download(about: Description, size: int, cached: Path) -> None:
     # At most the uncompressed bytes of images and labels.
     most = int(1.01 * about.images * (size**2 + 1)) + 2**16
     try:
-        if not answers(url):
+        if not network.answers(url):
             raise NetworkError("MedMNIST's host does not answer")
-        cached.parent.mkdir(parents=True, exist_ok=True)
         streams.tell(f"downloading {about.title} from {url}")
-        # To a temporary file first, so that an interrupted download leaves no damaged cache.
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-            fetched = Path(folder) / cached.name
-            with bounded(most), urllib.request.urlopen(url) as response, fetched.open("wb") as file:
-                shutil.copyfileobj(response, file)
-            if _md5(fetched) != about.md5[size]:
-                raise NetworkError(f"the MD5 of {url} is not the published one")
-            fetched.replace(cached)
-    except (OSError, NetworkError) as error:
+        content = network.read(url, most)
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != about.md5[size]:
+            raise NetworkError(f"the MD5 of {url} is not the published one")
+        storage.write(cached, content)
+    except (NetworkError, StorageError) as error:
         raise UnavailableError(
-            f"no copy of {about.title}: there is no {cached}, and it was not downloaded "
-            f"({printable(cause(error))}); name a file with --data PATH, or use drawn images: "
-            "--data phantom"
+            f"no copy of {about.title}: there is no {cached}, and it was not downloaded ({error}); name a "
+            "file with --data PATH, or use drawn images: --data phantom"
         ) from None

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +106,8 @@ def _fetched(address: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="pneumo-record-"))
 
     def fetch(name: str) -> None:
-        with network.bounded(LARGEST), urllib.request.urlopen(f"{address}/{name}") as answer:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(answer.read())
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(network.read(f"{address}/{name}", LARGEST))
 
     fetch(SUMS)
     for line in (folder / SUMS).read_text(encoding="utf-8").splitlines():

@@ -1,7 +1,5 @@
 """Measurements of `nox -s bench`, stored beside the reference record."""
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,18 +26,9 @@ def read(path: Path | None = None) -> dict[str, Any] | None:
     path = path or paths.reference() / FILE
     if not path.is_file():
         return None
-    again = "delete it and run `nox -s bench` again"
-    try:
-        raw = path.read_bytes()
-        # The first files had neither a schema nor a checksum.
-        old = not {b"digest", b"schema"} & set(re.findall(rb'^ "(\w+)"', raw, re.MULTILINE))
-        content = json.loads(raw) if old else checksums.parse(raw, SCHEMA, FILE)
+    with checksums.reading(path, BenchError, "delete it and run `nox -s bench` again"):
+        content = checksums.parse(path.read_bytes(), SCHEMA, FILE)
         return {"rows": content["rows"], "machine": content["machine"]}
-    except checksums.OtherVersionError as error:
-        raise BenchError(f"{path} {error.told(again)}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        what = f"{type(error).__name__}: {error}"
-        raise BenchError(f"{path} is damaged ({what}); {again}") from None
 
 
 def write(path: Path, rows: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> None:

@@ -86,19 +86,10 @@ def load(path: Path) -> Told:
         RecordError: it is missing, damaged or of another schema.
     """
     file = path / RESULTS if path.is_dir() else path
-    try:
-        content = files.parse(file.read_bytes(), older=(1,))
-        return told(content)
-    except FileNotFoundError:
-        raise RecordError(
-            f"no {RESULTS} at {path}: expected that file, or a folder with it"
-        ) from None
-    except OSError as error:
-        raise RecordError(f"{file} cannot be read ({error.strerror})") from None
-    except checksums.OtherVersionError as error:
-        raise RecordError(f"{file} {error.told('make the record again')}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"{file} is damaged ({type(error).__name__}: {error})") from None
+    if not file.is_file():
+        raise RecordError(f"no {RESULTS} at {path}: expected that file, or a folder with it")
+    with checksums.reading(file, RecordError, "make the record again"):
+        return told(files.parse(file.read_bytes(), older=(1,)))
 
 
 def told(content: Mapping[str, Any]) -> Told:

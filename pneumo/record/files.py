@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, storage
+from pneumo.base import checksums, npz, storage
 from pneumo.base.errors import PneumoError
 from pneumo.record import answers, crate, frames, images, plain
 from pneumo.record.about import About
@@ -180,8 +180,7 @@ class Record:
     @cached_property
     def maps(self) -> Mapping[str, NDArray[Any]]:
         """Grad-CAM cells (N, h, w) as ``maps/<recipe>`` and filters as ``filters/<recipe>``."""
-        with np.load(io.BytesIO(self.read(MAPS)), allow_pickle=False) as arrays:
-            return dict(arrays)
+        return npz.load(self.read(MAPS))
 
     @cached_property
     def images(self) -> images.Images | None:
@@ -223,28 +222,17 @@ def read(folder: Path) -> Record:
         RecordError: there is none, a file of it is damaged, or another version wrote it.
     """
     path = folder / SUMS
-    try:
+    if not path.is_file():
+        raise RecordError(f"no record in {folder}: it has no {SUMS}; `pneumo study` writes one")
+    with checksums.reading(path, RecordError, "make the record again"):
         text = path.read_bytes().decode()
         lines = text.splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         if "".join(_sums(sums)) != text:
             raise ValueError("it is not written as its lines are")
-    except FileNotFoundError:
-        raise RecordError(
-            f"no record in {folder}: it has no {SUMS}; `pneumo study` writes one"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path} is damaged ({error}); make the record again") from None
     found = Record(folder, {}, sums)
-    try:
-        results = parse(found.read(RESULTS))
-    except checksums.OtherVersionError as error:
-        raise RecordError(f"{folder / RESULTS} {error.told('make the record again')}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise RecordError(
-            f"{folder / RESULTS} is damaged ({error}); make the record again"
-        ) from None
-    return Record(folder, results, sums)
+    with checksums.reading(folder / RESULTS, RecordError, "make the record again"):
+        return Record(folder, parse(found.read(RESULTS)), sums)
 
 
 def parse(raw: bytes, older: Sequence[int] = ()) -> dict[str, Any]:
@@ -309,7 +297,7 @@ def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) ->
     made[RESULTS] = (
         json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     ).encode()
-    made[MAPS] = _archive(merged.arrays)
+    made[MAPS] = npz.archive(**dict(sorted(merged.arrays.items())))
     made[crate.FILE] = crate.describe(results, made)
     return _replace(folder, made)
 
@@ -357,13 +345,6 @@ def _merged(parts: Iterable[Part]) -> Part:
                 raise RecordError(f"two parts of a record have {name} called {min(twice)}")
             own.update(getattr(part, name))
     return Part(**found)
-
-
-def _archive(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Write a compressed ``.npz`` whose bytes depend only on the arrays."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **dict(sorted(arrays.items())))
-    return buffer.getvalue()
 
 
 def _sums(sums: Mapping[str, str]) -> Iterator[str]:

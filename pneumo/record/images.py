@@ -1,18 +1,16 @@
 """Find the images that a record was made from, by their checksums."""
 
 import hashlib
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import npz, storage
+from pneumo.base import checksums, npz, storage
 
 SPLITS = ("train", "val", "test")
 # This file beside a record locates its images. It is not part of the record, and never published.
@@ -90,17 +88,15 @@ def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images |
 
 def note_source(record: Path, path: Path, examples: Mapping[str, NDArray[np.uint8]]) -> None:
     """Write, beside a record, the location of its images, and the examples made from them."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, location=np.array(str(path)), **examples)
-    storage.write(record.with_name(record.name + BESIDE), buffer.getvalue())
+    content = npz.archive(location=np.array(str(path)), **examples)
+    storage.write(record.with_name(record.name + BESIDE), content)
 
 
 def _beside(record: Path) -> tuple[dict[str, NDArray[np.uint8]], Path | None]:
     try:
-        with np.load(record.with_name(record.name + BESIDE), allow_pickle=False) as arrays:
-            found = dict(arrays)
+        found = npz.load(record.with_name(record.name + BESIDE).read_bytes())
         return found, Path(str(found.pop("location")))
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except checksums.DAMAGE:
         return {}, None
 
 

@@ -120,7 +120,7 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
     if not path.is_file():
         return ()
     again = "run `nox -s promises`"
-    try:
+    with checksums.reading(path, PromisesError, again):
         content = checksums.parse(path.read_bytes(), SCHEMA, FILE)
         counts: Mapping[str, Mapping[str, int]] = content["promises"]
         if set(counts) != {promise.name for promise in PROMISES}:
@@ -132,10 +132,6 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
             )
             for promise in PROMISES
         )
-    except checksums.OtherVersionError as error:
-        raise PromisesError(f"{path} {error.told(again)}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PromisesError(f"{path} is damaged ({type(error).__name__}); {again}") from None
 
 
 def to_json(counts: Mapping[str, Mapping[str, int]]) -> str:

@@ -13,14 +13,14 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
@@ -38,7 +38,6 @@ BYTES_A_RUN = 2 * 2**30  # memory that the largest training takes, rounded up
 STEP, EPOCH, ANSWER, ERROR, LOST, NOTICE = "step", "epoch", "answer", "error", "lost", "notice"
 Event = tuple[int, str, Any]  # the job's number, the kind, the content
 Send = Callable[[str, Any], None]
-_writer: Connection  # in a process of Processes: where it sends events
 
 
 class ExecutorError(PneumoError):
@@ -251,9 +250,8 @@ class Serial(Pool):
 class Processes(Pool):
     """Processes of this machine, which divide its threads among them.
 
-    They are those of a `ProcessPoolExecutor`. It breaks as a whole if a process dies; then a new one takes
-    its place, and all jobs that were running are lost. All processes send events through one pipe. Each event
-    is smaller than `PIPE_BUF`, so it is written in one piece, even if its process is killed.
+    Each has a pipe of its own, through which it gets jobs and sends events. One that dies closes its pipe;
+    another takes its place.
 
     Args:
         count: how many jobs run side by side.
@@ -261,99 +259,76 @@ class Processes(Pool):
 
     def __init__(self, count: int) -> None:
         self.count, self.threads = count, max(1, _threads() // count)
-        self._running: dict[int, Future[Any]] = {}
-        self._ended: deque[Event] = deque()  # jobs of an executor that broke
-        self._start()
-
-    def has_room(self) -> bool:
-        return len(self._running) + len(self._ended) < self.count
-
-    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
-        job: Any = (_run_here, number, call.function, call.arguments, call.read(missing))
-        try:
-            future = self._executor.submit(*job)
-        except BrokenExecutor:  # an idle process died
-            self._restart()
-            future = self._executor.submit(*job)
-        self._running[number] = future
-        writer = self._writer
-
-        def mark(_: Future[Any]) -> None:
-            with suppress(OSError):  # stopped meanwhile
-                writer.send((number, ANSWER, None))
-
-        # Behind the job's own events in the pipe.
-        future.add_done_callback(mark)
-
-    def next_event(self) -> Event:
-        if self._ended:
-            return self._ended.popleft()
-        number, kind, content = self._reader.recv()
-        if kind != ANSWER:
-            return number, kind, content
-        event = _outcome(number, self._running.pop(number))
-        if event[1] == LOST:
-            self._restart()
-        return event
-
-    def stop(self) -> None:
-        self._lifeline.close()  # ends processes at once: a run has its checkpoint
-        self.close()
-
-    def close(self) -> None:
-        self._reader.close()  # no write to a full pipe blocks
-        self._executor.shutdown(cancel_futures=True)
-        for end in (self._writer, self._alive, self._lifeline):
-            end.close()
-
-    def _start(self) -> None:
         # A fork of this process, whose libraries have threads, may hang. The fork server has none, and
         # imports what jobs need once for all workers.
-        context: Any = get_context("forkserver" if sys.platform == "linux" else "spawn")
+        self._context: Any = get_context("forkserver" if sys.platform == "linux" else "spawn")
         if sys.platform == "linux":
-            context.set_forkserver_preload(["pneumo.study.preload"])
-        self._reader, self._writer = context.Pipe(duplex=False)
-        self._alive, self._lifeline = context.Pipe(duplex=False)
-        setting = self._writer, self._alive, self.threads
-        self._executor: Any = ProcessPoolExecutor(self.count, context, _begin, setting)
+            self._context.set_forkserver_preload(["pneumo.study.preload"])
+        self._workers: dict[Connection, BaseProcess] = {}
+        self._running: dict[Connection, int] = {}  # numbers of jobs
 
-    def _restart(self) -> None:
-        self.close()
-        self._ended.extend(_outcome(number, future) for number, future in self._running.items())
-        self._running.clear()
-        self._start()
+    def has_room(self) -> bool:
+        return len(self._running) < self.count
+
+    def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
+        job = call.function, call.arguments, call.read(missing)
+        idle = next((pipe for pipe in self._workers if pipe not in self._running), None)
+        pipe = idle or self._start()
+        with suppress(ConnectionError):  # it is dead, which the next event tells
+            pipe.send(job)
+        self._running[pipe] = number
+
+    def next_event(self) -> Event:
+        pipe: Any = wait(self._running)[0]
+        try:
+            kind, content = pipe.recv()
+        except (EOFError, OSError):
+            self._workers.pop(pipe).join()
+            pipe.close()
+            return self._running.pop(pipe), LOST, "a worker process died"
+        number = self._running[pipe]
+        if kind in (ANSWER, ERROR):
+            del self._running[pipe]
+        return number, kind, content
+
+    def close(self) -> None:
+        """End the processes at once: a run has its checkpoint."""
+        for pipe, process in self._workers.items():
+            process.kill()
+            process.join()
+            pipe.close()
+        self._workers.clear()
+
+    def _start(self) -> Connection:
+        ends: tuple[Connection, Connection] = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(ends[1], self.threads), daemon=True)
+        process.start()
+        ends[1].close()
+        self._workers[ends[0]] = process
+        return ends[0]
 
 
-def _outcome(number: int, future: Future[Any]) -> Event:
-    """How a job ended that ran in a process."""
-    error = future.exception()
-    if isinstance(error, BrokenExecutor):
-        return number, LOST, "a worker process died"
-    return (number, ERROR, error) if error else (number, ANSWER, future.result())
-
-
-def _begin(writer: Connection, alive: Connection, threads: int) -> None:
-    """Prepare a process of :class:`Processes`."""
+def _serve(pipe: Connection, threads: int) -> None:
+    """Do the jobs that come through the pipe, until its other end is closed or the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent process
 
     def end_with_parent() -> None:
-        with suppress(EOFError, OSError):
-            alive.recv()  # nothing is sent: it ends when the parent closes its end, or dies
+        cast(BaseProcess, parent_process()).join()
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
     from pneumo.training.train import use_threads
 
     use_threads(threads)
-    global _writer
-    _writer = writer
-
-
-def _run_here(
-    number: int, function: Callable[..., Any], arguments: Sequence[Any], inputs: Mapping[str, Any]
-) -> Any:
-    """Run a job in a process of :class:`Processes`."""
-    return run(function, arguments, inputs, lambda *event: _writer.send((number, *event)))
+    with suppress(EOFError, ConnectionError):  # the pipe is closed
+        while True:
+            function, arguments, inputs = pipe.recv()
+            try:
+                answer = run(function, arguments, inputs, lambda *event: pipe.send(event))
+            except ExecutorError as error:
+                pipe.send((ERROR, error))
+            else:
+                pipe.send((ANSWER, answer))
 
 
 def run(

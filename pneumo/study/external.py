@@ -4,7 +4,6 @@ The key is made from the runs of the study and the bytes of the images. Labels a
 be corrected later without predicting again. No image is stored.
 """
 
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, storage
+from pneumo.base import checksums, keys, npz
 from pneumo.base.errors import PneumoError
 from pneumo.data import labelled
 from pneumo.data.labelled import Labelled
@@ -102,7 +101,8 @@ def ask(
                 for run in asked
             ]
         )
-    content = runs.archive(
+    npz.write_sealed(
+        file,
         title=np.array(title or name),
         images=np.array(images),
         labels=found.labels,
@@ -112,7 +112,6 @@ def ask(
         logits=logits,  # (R, N)
         **{f"known_{one}": np.array(column) for one, column in found.known.items()},
     )
-    storage.write(file, checksums.seal(content, file.name))
     return _read(file)
 
 
@@ -160,11 +159,5 @@ def _read(file: Path) -> External:
 
 
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    try:
-        content = io.BytesIO(checksums.body(file.read_bytes(), file.name))
-        with np.load(content, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except runs.DAMAGE as error:
-        raise ExternalError(
-            f"{file} is damaged ({error}); delete it and run `pneumo external` again"
-        ) from None
+    with checksums.reading(file, ExternalError, "delete it and run `pneumo external` again"):
+        return npz.read_sealed(file)

@@ -4,7 +4,6 @@ A probe needs too many passes through a network for a page. It is not part of a 
 added for finished runs. Each is made for the first seed of a model, some for every seed.
 """
 
-import io
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, storage, streams
+from pneumo.base import checksums, keys, npz, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, stratified
 from pneumo.training import runs
@@ -79,12 +78,8 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
     file = path(run, name, profile)
     if not file.is_file():
         raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")
-    try:
-        content = io.BytesIO(checksums.body(file.read_bytes(), file.name))
-        with np.load(content, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except runs.DAMAGE as error:
-        raise ProbeError(f"{file} is damaged ({error}); delete it and run `pneumo study`") from None
+    with checksums.reading(file, ProbeError, "delete it and run `pneumo study`"):
+        return npz.read_sealed(file)
 
 
 def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = "auto") -> None:
@@ -107,8 +102,7 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         indices = _asked(dataset, profile)
         module = import_module(PROBES[name])
         answer = module.probe(load_network(run, device), run, dataset, indices)
-        answered = runs.archive(indices=indices, **answer)
-        storage.write(file, checksums.seal(answered, file.name))
+        npz.write_sealed(file, indices=indices, **answer)
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
@@ -129,10 +123,8 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
     except ValueError as error:
         problem = f"{file.name} was damaged on its way, or is another's ({error})"
         raise ProbeError(f"{problem}; run the same command again") from None
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock")):
-        if not file.is_file():
-            storage.write(file, content)
+    if not file.is_file():
+        storage.write(file, content)
 
 
 def load_network(run: Run, device: str = "auto") -> "Classifier":

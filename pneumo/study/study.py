@@ -383,7 +383,7 @@ def load(
         raise StudyError(
             f"no finished study{of} of profile {chosen.name} in {path.parent}{there}; {again}"
         )
-    try:
+    with checksums.reading(path, StudyError, again):
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
         entries, made_from = record["models"], record["data"]
         given = source or os.environ.get("PNEUMO_DATA")
@@ -392,7 +392,7 @@ def load(
         differs = None
         if found.fingerprint != made_from["fingerprint"]:
             differs = f"other data than {there}"
-        elif found.order != made_from.get("order", found.order):  # older records lack it
+        elif found.order != made_from["order"]:
             differs = f"the images of {there} in another order"
         if differs:
             raise StudyError(
@@ -402,10 +402,6 @@ def load(
         # Data from another source are the same data; keep the source that the study names.
         found = replace(found, source=made_from["source"])
         models = [_load_model(chosen, entry, found, home, again) for entry in entries]
-    except checksums.OtherVersionError as error:
-        raise StudyError(f"{path} {error.told(again)}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
     if tuple(model.name for model in models) != _names(chosen):
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
     return _study(chosen, found, models)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -374,14 +374,11 @@ class Loop:
             "optimizer": optimizer.state_dict(),
             "schedule": schedule.state_dict(),
         }
-
-        def put(file: IO[bytes]) -> None:
-            with checksums.sealing(file, self.folder.name) as sealing:
-                torch.save(checkpoint, sealing)
-
+        torch.save(checkpoint, content := io.BytesIO())
         # The history first: a training killed in between repeats the epoch, and writes both.
         runs.write_history(self.folder, self.history)
-        storage.write(self.folder / "checkpoint.pt", put)
+        sealed = checksums.seal(content.getvalue(), self.folder.name)
+        storage.write(self.folder / "checkpoint.pt", sealed)
 
     def _restore(self) -> dict[str, Any] | None:
         path = self.folder / "checkpoint.pt"

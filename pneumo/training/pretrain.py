@@ -196,7 +196,8 @@ def _publish(run: Path, name: str, output: Path) -> Path:
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
     storage.write(path, weights)
     told = {name: value for name, value in about.items() if name != "files"}
-    runs.write_json(path.with_suffix(".json"), {"sha256": digest, **told})
+    manifest = json.dumps({"sha256": digest, **told}, indent=1, ensure_ascii=False) + "\n"
+    storage.write(path.with_suffix(".json"), manifest.encode())
     return path
 
 

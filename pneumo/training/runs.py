@@ -5,20 +5,19 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, keys, paths, storage, streams
+from pneumo.base import checksums, keys, npz, paths, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
@@ -41,8 +40,6 @@ FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
 # its range, then one draw of all at once.
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
-# Errors of reading a damaged file.
-DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile)
 # Text columns of history.csv; all others are numbers.
 _WORDS = ("stage",)
 _LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
@@ -143,9 +140,8 @@ class Run:
 
     @contextmanager
     def _arrays(self, name: str) -> Iterator[Mapping[str, NDArray[Any]]]:
-        content = io.BytesIO(self.read(name))
-        with _damage_of(self.path, name), np.load(content, allow_pickle=False) as arrays:
-            yield arrays
+        with _damage_of(self.path, name):
+            yield npz.load(self.read(name))
 
     @property
     def keys(self) -> set[str]:
@@ -345,7 +341,7 @@ def of_other_versions(home: Path | None = None) -> dict[Path, int]:
     for path in sorted(((home or paths.home()) / "runs").glob(f"*/{MANIFEST}")):
         try:
             schema = json.loads(path.read_bytes())["schema"]
-        except DAMAGE:
+        except checksums.DAMAGE:
             continue
         if _LABEL.fullmatch(path.parent.name) and type(schema) is int and schema != SCHEMA:
             found[path.parent] = schema
@@ -368,32 +364,11 @@ def write_history(path: Path, rows: list[dict[str, Any]]) -> None:
     storage.write(path / "history.csv", text.getvalue().encode())
 
 
-def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
-    """Write a compressed ``.npz`` atomically."""
-    storage.write(path, archive(**arrays))
-
-
-def archive(**arrays: NDArray[Any]) -> bytes:
-    """Convert arrays to the bytes of a compressed ``.npz``."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write JSON atomically, unless the file has this content already."""
-    _write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with a checksum that covers the name of the file, likewise."""
-    _write_text(path, checksums.text(content, path.name))
-
-
-def _write_text(path: Path, text: str) -> None:
-    content = text.encode()
-    if not (path.is_file() and path.read_bytes() == content):
-        storage.write(path, content)
+    """Write JSON with a checksum that covers the name of the file, unless it has this content already."""
+    text = checksums.text(content, path.name).encode()
+    if not (path.is_file() and path.read_bytes() == text):
+        storage.write(path, text)
 
 
 def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str] = FILES) -> None:
@@ -414,41 +389,30 @@ def write_manifest(folder: Path, content: Mapping[str, Any], files: Sequence[str
 
 @contextmanager
 def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | None]:
-    """Make a run once, as :func:`made_once`, unless it is complete already.
+    """Make a run once, however many processes need it and however often one is killed.
 
     A damaged run is moved aside with a message, and made again.
-    """
-    with made_once(destination, files, partial(find_fault, destination, files)) as folder:
-        yield folder
-
-
-@contextmanager
-def made_once(
-    destination: Path, files: Sequence[str], fault: Callable[[], str | None]
-) -> Iterator[Path | None]:
-    """Make a folder once, however many processes need it and however often one is killed.
 
     Args:
-        destination: the folder.
-        files: names of its files.
-        fault: returns what is wrong with the folder, also if it is missing; None if nothing is.
+        destination: its folder.
+        files: that it must have.
 
     Yields:
         A folder to fill with `files`, which holds what an interrupted attempt left. It becomes
-        `destination` when the block ends without an error. None if `destination` is complete already.
+        `destination` when the block ends without an error. None if the run is complete already.
     """
-    if fault() is None:  # also if the store is read-only
+    if find_fault(destination, files) is None:  # also if the store is read-only
         yield None
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
     with _locked(destination):
-        found = fault()
-        if found is None:
+        fault = find_fault(destination, files)
+        if fault is None:
             yield None
             return
         if destination.is_dir():
             aside = _set_aside(destination)
-            streams.tell(f"{found}; it is made again, and the damaged one is kept as {aside.name}")
+            streams.tell(f"{fault}; it is made again, and the damaged one is kept as {aside.name}")
         filling = destination.with_name(f".{destination.name}.partial")
         filling.mkdir(exist_ok=True)
         with storage.refusals(filling):
@@ -498,7 +462,7 @@ def _damage_of(path: Path, name: str) -> Iterator[None]:
     """Turn any error of reading a damaged file into a message."""
     try:
         yield
-    except DAMAGE as error:
+    except checksums.DAMAGE as error:
         what = str(error) or type(error).__name__
         raise RunError(
             f"{path / name} is damaged ({what})", f"delete {path} and run `pneumo study`"

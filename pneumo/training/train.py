@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as safetensors
 from torch import nn
 
-from pneumo.base import storage
+from pneumo.base import npz, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, Part, Split, part, stratified
 from pneumo.data.held_out import divide
@@ -188,9 +188,9 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
     for name, split in splits.items():
         arrays[f"{name}_logits"] = predict(model, recipe, split.images)
         arrays[f"{name}_labels"] = split.labels
-    runs.write_arrays(folder / "predictions.npz", **arrays)
+    storage.write(folder / "predictions.npz", npz.archive(**arrays))
     explanation = explain(model, recipe, dataset.test.images, _first_of_each(dataset.train))
-    runs.write_arrays(folder / "explain.npz", **vars(explanation))
+    storage.write(folder / "explain.npz", npz.archive(**vars(explanation)))
     write_weights(model, folder / runs.WEIGHTS)
     manifest = {
         "key": key,

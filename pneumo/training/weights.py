@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from pneumo.base import checksums, network, storage
 from pneumo.base.errors import PneumoError
-from pneumo.base.network import NetworkError, answers, bounded, cause
+from pneumo.base.network import NetworkError
+from pneumo.base.storage import StorageError
 from pneumo.training.recipes import Recipe
 
 TINY_IMAGENET = Path(__file__).parent / "pretrained" / "resnet18-tiny-imagenet.safetensors"
@@ -111,21 +113,19 @@ def _torchvision_imagenet() -> Weights:
     expected = _published_prefix(IMAGENET_URL) or ""
     cached = _hub() / "checkpoints" / IMAGENET_URL.rsplit("/", 1)[-1]
     if not cached.is_file():
-        if not answers(IMAGENET_URL):
+        if not network.answers(IMAGENET_URL):
             raise WeightsUnavailableError(
                 "the ImageNet weights of ResNet18 are neither given (--weights, PNEUMO_WEIGHTS) "
                 "nor in torchvision's cache, and their host does not answer"
             )
-        import torch.hub
-
         try:
-            cached.parent.mkdir(parents=True, exist_ok=True)
-            # Only download: loading by torch's hub would unpickle it.
-            with bounded(MOST):
-                torch.hub.download_url_to_file(IMAGENET_URL, str(cached), expected)
-        except (OSError, RuntimeError, NetworkError) as error:
+            content = network.read(IMAGENET_URL, MOST)
+            if not checksums.digest(content).startswith(expected):
+                raise NetworkError(f"their SHA-256 does not start with {expected}")
+            storage.write(cached, content)
+        except (NetworkError, StorageError) as error:
             raise WeightsUnavailableError(
-                f"the ImageNet weights of ResNet18 could not be downloaded: {cause(error)}"
+                f"the ImageNet weights of ResNet18 could not be downloaded: {error}"
             ) from None
     return _checked("ImageNet (torchvision)", cached, expected)
 
