@@ -14,7 +14,7 @@ from pneumo.commands import predict as command
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.study import operating_points, predict
-from pneumo.study.predict import CAVEAT, PHANTOM, Prediction, PredictionError
+from pneumo.study.predict import CAVEAT, PHANTOM, PredictionError
 from pneumo.study.study import HALF, RULES, SENSITIVITY_99
 from pneumo.training.runs import WEIGHTS
 
@@ -79,11 +79,9 @@ def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
         assert (image["call"] == "pneumonia") == (image["probability"] >= image["threshold"])
 
 
-def test_each_seed_calls_at_its_own_threshold():
-    said = Prediction((0.6, 0.6, 0.2), (0.5, 0.7, 0.1))
-    assert (said.probability, said.threshold, said.positive) == (0.6, 0.5, True)
-    assert said.calls == (True, False, True)
-    assert said.agreeing == 2
+def test_seeds_that_call_as_the_first_does_are_counted():
+    said = predict.over_seeds((0.6, 0.6, 0.2), (True, False, True))
+    assert said == {"low": 0.2, "high": 0.6, "agreeing": 2}
 
 
 def test_a_single_seed_has_no_range(study, pictures):

@@ -194,16 +194,10 @@ def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
 
 
 def _read(archive: ZipFile, member: Member) -> NDArray[Any]:
-    held = bytearray(member.nbytes)
     with archive.open(member.info) as source:
-        source.read(member.start)
-        done = 0
-        while chunk := source.read(CHUNK):  # the checksum is verified at the end
-            held[done : done + len(chunk)] = chunk
-            done += len(chunk)
-    if done != member.nbytes:
-        raise ArchiveError(f"{member.name} has not as many bytes as it claims")
-    return np.ndarray(member.shape, member.dtype, held, order=member.order)
+        found: NDArray[Any] = np.lib.format.read_array(source, allow_pickle=False)
+        source.read()  # to its end, where the checksum is verified
+    return found
 
 
 def _pass_through(source: IO[bytes], member: Member, target: IO[bytes] | None = None) -> None:

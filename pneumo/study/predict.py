@@ -7,20 +7,17 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.estimate import Estimate
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
 from pneumo.statistics import metrics
-from pneumo.study import operating_points, selection
+from pneumo.study import operating_points, questions, selection
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
-from pneumo.training.runs import Run
 
 SCHEMA = 1
 PHANTOM = (
@@ -41,71 +38,6 @@ RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 class PredictionError(PneumoError):
     """A model cannot be used."""
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Predictions of a model's networks for one image; the first seed decides."""
-
-    probabilities: tuple[float, ...]  # of the positive class, in [0, 1], one for each seed
-    thresholds: tuple[float, ...]  # each seed's own
-
-    @property
-    def probability(self) -> float:
-        """Uncalibrated probability of the first seed."""
-        return self.probabilities[0]
-
-    @property
-    def threshold(self) -> float:
-        """Threshold of the first seed."""
-        return self.thresholds[0]
-
-    @property
-    def calls(self) -> tuple[bool, ...]:
-        """Whether each seed's network calls it positive, at its own threshold."""
-        return tuple(
-            p >= limit for p, limit in zip(self.probabilities, self.thresholds, strict=True)
-        )
-
-    @property
-    def positive(self) -> bool:
-        """Whether the first seed's network calls it positive."""
-        return self.calls[0]
-
-    @property
-    def agreeing(self) -> int:
-        """Number of seeds, including the first, that make the same call as the first."""
-        return self.calls.count(self.calls[0])
-
-
-class Predictor:
-    """Trained networks of one model, loaded once for many images.
-
-    Args:
-        finished: the runs of the model; the first one decides.
-        rule: sets the threshold of each run.
-        device: "auto" for a GPU if there is one.
-
-    Raises:
-        PneumoError: a run is damaged, or there is no such device.
-    """
-
-    def __init__(self, finished: Sequence[Run], rule: Rule = YOUDEN, device: str = "auto") -> None:
-        from pneumo.study.questions import load_network
-
-        self.recipe = finished[0].recipe
-        self.thresholds = tuple(threshold(run, rule) for run in finished)
-        self.networks = [load_network(run, device) for run in finished]
-
-    def predict(self, images: NDArray[np.uint8]) -> list[Prediction]:
-        """Predict images uint8 (N, S, S) that `radiographs.read` prepared."""
-        from pneumo.training.loop import predict
-
-        logits = np.stack([predict(each, self.recipe, images) for each in self.networks])  # (S, N)
-        return [
-            Prediction(tuple(values.tolist()), self.thresholds)
-            for values in metrics.probabilities(logits).T
-        ]
 
 
 def find_model(study: Study, name: str | None = None) -> Model:
@@ -165,14 +97,21 @@ def report(
         PneumoError: the model cannot be used. An unreadable file is not an error.
     """
     model = find_model(study, name)
-    predictor = Predictor(model.runs, rule, device)
+    networks = [questions.load_network(run, device) for run in model.runs]
     read, unreadable = [], []
     for file in files:
         try:
             read.append((file, radiographs.read(file, study.data.size, study.about)))
         except RadiographError as error:
             unreadable.append({"file": _name(file), "error": str(error)})
-    predictions = predictor.predict(np.stack([one.image for _, one in read])) if read else []
+    probabilities = np.empty((len(networks), 0))  # (S, N)
+    if read:
+        from pneumo.training.loop import predict
+
+        images = np.stack([one.image for _, one in read])
+        logits = np.stack([predict(each, model.recipe, images) for each in networks])
+        probabilities = metrics.probabilities(logits)
+    limits = np.array(model.thresholds(rule))[:, None]
     return {
         "schema": SCHEMA,
         "model": {
@@ -197,14 +136,16 @@ def report(
         "images": [
             {
                 "file": _name(file),
-                "probability": said.probability,
-                "over_seeds": _over_seeds(said),
-                "threshold": said.threshold,
+                "probability": said[0],
+                "over_seeds": over_seeds(said, calls) if len(said) > 1 else None,
+                "threshold": float(limits[0, 0]),
                 "rule": rule.name,
-                "call": study.about.classes[said.positive],
+                "call": study.about.classes[calls[0]],
                 "warnings": list(one.warnings),
             }
-            for (file, one), said in zip(read, predictions, strict=True)
+            for (file, one), said, calls in zip(
+                read, probabilities.T.tolist(), (probabilities >= limits).T.tolist(), strict=True
+            )
         ],
         "unreadable": unreadable,
         "warnings": [
@@ -249,13 +190,12 @@ def _plain(rate: Estimate) -> dict[str, float | None]:
     return {name: None if math.isnan(value) else value for name, value in bounds.items()}
 
 
-def _over_seeds(said: Prediction) -> dict[str, float] | None:
-    if len(said.probabilities) == 1:
-        return None
+def over_seeds(probabilities: Sequence[float], calls: Sequence[bool]) -> dict[str, float]:
+    """Range of all seeds' probabilities of an image, and how many make the same call as the first."""
     return {
-        "low": min(said.probabilities),
-        "high": max(said.probabilities),
-        "agreeing": said.agreeing,
+        "low": min(probabilities),
+        "high": max(probabilities),
+        "agreeing": calls.count(calls[0]),
     }
 
 
