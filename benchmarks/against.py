@@ -12,14 +12,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import CNN, LITE, RESNET, TURNS, BenchError, Measurement
+from benchmarks.speed import CNN, LITE, RESNET, TURNS, BenchError, Measurement, finish
 from pneumo.training.recipes import RECIPES, find_profile
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +43,7 @@ for _ in sys.stdin:
 """
 
 
-class Commits:
+class Commits(ExitStack):
     """Two commits in folders of their own; a context, at whose end the folders are gone.
 
     Args:
@@ -53,19 +52,14 @@ class Commits:
     """
 
     def __init__(self, other: str, repository: Path = ROOT) -> None:
-        self._stack, self._repository = ExitStack(), repository
+        super().__init__()
+        self._repository = repository
         self.other = self._git("rev-parse", "--short", other).decode().strip()
-
-    def __enter__(self) -> "Commits":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     @cached_property
     def folders(self) -> tuple[Path, Path]:
         """Of HEAD and of the other."""
-        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
+        name = self.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
         folders = Path(name) / "this", Path(name) / "other"
         for commit, folder in zip(("HEAD", self.other), folders, strict=True):
             with tarfile.open(fileobj=io.BytesIO(self._git("archive", commit))) as files:
@@ -92,12 +86,12 @@ class Commits:
     def session(self, name: str, folder: Path) -> float:
         """Seconds of a session of nox, its environment made before."""
         command = ["nox", "-s", name]
-        self._run([*command, "--install-only"], folder)
-        return self._run(command, folder)
+        _seconds([*command, "--install-only"], folder)
+        return _seconds(command, folder)
 
     def checks(self, folder: Path) -> float:
         """Seconds of everything that must hold before a change lands, in a fresh clone."""
-        return self._run(["bash", ".ci/run"], folder)
+        return _seconds(["bash", ".ci/run"], folder)
 
     def asked(self, what: str, recipe: str) -> float:
         """The share of `memory`, or of an `epoch` in the median over turns of several pairs of processes.
@@ -117,7 +111,8 @@ class Commits:
             pair = [
                 stack.enter_context(
                     subprocess.Popen(
-                        command, cwd=folder, env=_environment(folder), stdin=pipe, stdout=pipe, text=True
+                        command, cwd=folder, env=os.environ | _environment(folder), stdin=pipe, stdout=pipe,
+                        text=True,
                     )
                 )
                 for folder in self.folders
@@ -134,17 +129,7 @@ class Commits:
         # Without controls and ablations, which differ by commit; then no record is written, either.
         names = find_profile(profile).recipes
         command = [sys.executable, "-m", "pneumo", "study", "--profile", profile, "--only", *names]
-        return self._run(command, folder)
-
-    def _run(self, command: list[str], folder: Path) -> float:
-        started = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False
-        )  # fmt: skip
-        if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
-            raise BenchError(f"{' '.join(command[:3])} ended with {done.returncode}: {said[-1]}")
-        return time.perf_counter() - started
+        return _seconds(command, folder)
 
     def _git(self, *arguments: str) -> bytes:
         command = ["git", "-C", str(self._repository), *arguments]
@@ -179,9 +164,13 @@ def measurements(commits: Commits) -> Iterator[Measurement]:
         yield Measurement(f"against-{name}", what, "×", goal, measure)
 
 
+def _seconds(command: list[str], folder: Path) -> float:
+    return finish(command, folder, **_environment(folder))[0]
+
+
 def _environment(folder: Path) -> dict[str, str]:
     """With the packages of a folder before those that are installed, and its own run store."""
-    return os.environ | {"PYTHONPATH": str(folder), "PNEUMO_HOME": str(folder / ".pneumo")}
+    return {"PYTHONPATH": str(folder), "PNEUMO_HOME": str(folder / ".pneumo")}
 
 
 def _answer(process: Any) -> float:

@@ -5,16 +5,14 @@ others need the room. Where the system does not tell the two apart, it is all th
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from benchmarks.speed import BenchError, Measurement
+from benchmarks.speed import Measurement, finish
 from pneumo.data import phantom
 
 GROWTH = 8  # times as many images in the one epoch as in the other
@@ -95,7 +93,6 @@ SETS = (
 def measurements() -> Iterator[Measurement]:
     """What can be measured of many images, in the table's order; each set is trained on once for all rows."""
     for many in SETS:
-        found = partial(cache(train), many)
         rows = (
             ("memory", "peak memory of a training on", "GiB", "≤ 1.5"),
             ("load", "time to find and check", "s", None),
@@ -103,11 +100,18 @@ def measurements() -> Iterator[Measurement]:
             ("growth", f"images/s of an epoch, against that of one {GROWTH} times shorter,", "×", "≥ 0.90"),
         )  # fmt: skip
         for name, words, unit, goal in rows:
-            measure = partial(_number, found, name)
             what = f"SimpleCNN: {words} {many.words}"
-            yield Measurement(f"many-{name}-{many.size}", what, unit, goal, measure)
+            yield Measurement(
+                f"many-{name}-{many.size}", what, unit, goal, partial(number, many, name)
+            )
 
 
+def number(many: Many, name: str) -> float:
+    """One of the numbers of :func:`train`."""
+    return train(many)[name]
+
+
+@cache
 def train(many: Many) -> dict[str, float]:
     """Draw a set, train on a share of it and on all of it, and say by name what that took.
 
@@ -118,14 +122,6 @@ def train(many: Many) -> dict[str, float]:
         path = Path(folder) / "many.npz"
         phantom.write_phantom(path, dict(many.counts), many.size)
         command = [sys.executable, "-c", _TRAIN, str(path), str(many.size), str(GROWTH)]
-        environment = os.environ | {"PNEUMO_HOME": folder}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["nothing said"]
-        raise BenchError(f"a training on {many.words} failed: {said[-1]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        _, said = finish(command, PNEUMO_HOME=folder)
+    found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
-
-
-def _number(found: Callable[[], dict[str, float]], name: str) -> float:
-    return found()[name]

@@ -4,18 +4,15 @@ Everything is done to a copy of the project with the runs that are there, so tha
 kept of the project's own changes.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
 from pathlib import Path
 
-from benchmarks.speed import BenchError, Measurement
+from benchmarks.speed import BenchError, Measurement, finish
 from pneumo.base import paths
 from report.engine import quarto
 
@@ -34,18 +31,12 @@ PROSE = (Path("report/shift.qmd"), "\n## ", "\nSentence {n} more.\n\n## ")
 FIGURE = (Path("pneumo/pages/figures/shift.py"), 'set_xlabel("logit"', 'set_xlabel("logit {n}"')
 
 
-class Rebuilds:
+class Rebuilds(ExitStack):
     """A copy of the project with a built site, and builds of it; a context, at whose end the copy is gone."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
+        super().__init__()
         self._edits = 0
-
-    def __enter__(self) -> "Rebuilds":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     @cached_property
     def project(self) -> Path:
@@ -98,7 +89,7 @@ class Rebuilds:
         return self.project if engine == "portable" else self.project_of_quarto
 
     def _copy(self) -> Path:
-        name = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
+        name = self.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
         folder = Path(name) / "project"
         folder.mkdir()
         skip = shutil.ignore_patterns("__pycache__", ".quarto", "_book")
@@ -119,18 +110,8 @@ class Rebuilds:
         return self._run(command, folder)
 
     def _run(self, command: Sequence[str], folder: Path) -> float:
-        environment = os.environ | {
-            "PYTHONPATH": str(folder),
-            "PNEUMO_HOME": str(folder / ".pneumo"),
-        }
-        started = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines() or ["nothing said"]
-            raise BenchError(f"a build ended with status {done.returncode}: {said[-1]}")
-        return time.perf_counter() - started
+        store = str(folder / ".pneumo")
+        return finish(command, folder, PYTHONPATH=str(folder), PNEUMO_HOME=store)[0]
 
 
 def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:

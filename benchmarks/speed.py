@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -224,27 +225,22 @@ def side_by_side(recipe: Recipe) -> float:
     command = [sys.executable, "-c", _TRAIN, recipe.name]
 
     def together() -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        both = [
-            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(2)
-        ]
-        for process in both:
-            _finished(process.wait(), recipe)
+        with ThreadPoolExecutor() as pool:
+            both = [pool.submit(finish, command, OMP_NUM_THREADS="1") for _ in range(2)]
+        for one in both:
+            one.result()
 
     def in_turn() -> None:
         for _ in range(2):
-            done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-            _finished(done.returncode, recipe)
+            finish(command)
 
     return ratio(in_turn, together, turns=1)
 
 
 def peak_memory(recipe: Recipe) -> float:
     """The most memory that a training of its own process holds, in GiB."""
-    command = [sys.executable, "-c", _TRAIN, recipe.name]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    _finished(done.returncode, recipe)
-    return int(done.stdout.split()[-1]) / 2**30
+    _, said = finish([sys.executable, "-c", _TRAIN, recipe.name])
+    return int(said.split()[-1]) / 2**30
 
 
 def one_prediction(dataset: Dataset) -> float:
@@ -262,15 +258,9 @@ def one_prediction(dataset: Dataset) -> float:
 
 def standard_profile() -> float:
     """Minutes that every model of the standard profile takes with nothing trained before."""
+    command = [sys.executable, "-m", "pneumo", "study", "--profile", "standard"]
     with tempfile.TemporaryDirectory() as home:
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "pneumo", "study", "--profile", "standard"],
-            env=os.environ | {"PNEUMO_HOME": home},
-            check=False,
-        )
-        _finished(done.returncode, RECIPES[CNN])
-        return (time.perf_counter() - started) / 60
+        return finish(command, PNEUMO_HOME=home)[0] / 60
 
 
 @dataclass(frozen=True)
@@ -480,6 +470,25 @@ def _network_input(images: np.typing.NDArray[np.uint8], recipe: Recipe) -> Tenso
     return ((resize(to_unit(images), recipe.input_size) - 0.5) / 0.25).expand(-1, channels, -1, -1)
 
 
-def _finished(status: int, recipe: Recipe) -> None:
-    if status:
-        raise BenchError(f"the training of {recipe.name} ended with status {status}")
+def finish(
+    command: Sequence[str], folder: Path | None = None, **environment: str
+) -> tuple[float, str]:
+    """Run a command in a folder; the seconds that it took, and its standard output.
+
+    Raises:
+        BenchError: it failed.
+    """
+    started = time.perf_counter()
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
+        raise BenchError(f"{' '.join(command)[:60]} ended with {done.returncode}: {said[-1]}")
+    return seconds, done.stdout

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.base import checksums, npz, storage
+from pneumo.base.description import Description
 from pneumo.base.errors import PneumoError
 from pneumo.record import answers, crate, frames, images, plain
-from pneumo.record.about import About
 from pneumo.record.answers import Part
 from pneumo.record.frames import Frame
 
@@ -119,9 +119,9 @@ class Record:
         return self.models[str(self.profile.second)]
 
     @property
-    def about(self) -> About:
+    def about(self) -> Description:
         """The data set, and the words for it."""
-        return self.answer("about", About)
+        return self.answer("about", Description)
 
     def figure(self, anchor: str) -> Frame:
         """The numbers of a figure.
