@@ -57,7 +57,6 @@ def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
     """Turn any error of reading a file into a message.
 
     Args:
-        path: the file.
         kind: the error to raise.
         again: what to do if the file is damaged, or an older version wrote it.
 

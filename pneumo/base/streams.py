@@ -1,7 +1,9 @@
-"""Standard output and error: any text can be printed in any locale, and messages about long waits."""
+"""Standard output and error: any text can be printed in any locale, and lines on standard error."""
 
 import io
 import sys
+
+from pneumo.base.errors import printable
 
 
 def forgive() -> None:
@@ -15,5 +17,5 @@ def forgive() -> None:
 
 
 def tell(line: str) -> None:
-    """Print a line on standard error: what is waited for, or what was damaged and is made again."""
-    print(f"pneumo: {line}", file=sys.stderr, flush=True)
+    """Print a line on standard error: a warning, an error, or what is waited for."""
+    print(f"pneumo: {printable(line)}", file=sys.stderr, flush=True)

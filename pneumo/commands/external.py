@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pneumo.base.errors import printable
+from pneumo.base import streams
 from pneumo.commands import options, terminal
 
 if TYPE_CHECKING:
@@ -47,11 +46,11 @@ def run(chosen: argparse.Namespace) -> int:
     name = external.name_of(chosen.path) if chosen.name is None else chosen.name
     found = labelled.read(chosen.path, done.data.size, done.about)
     for line in (*found.warnings, *found.faults):
-        _tell(line)
+        streams.tell(line)
     external.ask(done, name, found, chosen.device, chosen.title)
     from pneumo.analysis import writing  # whose libraries take seconds
 
-    _tell(f"writing the record to {study.record_folder(done)}")
+    streams.tell(f"writing the record to {study.record_folder(done)}")
     record = writing.write(done)
     if chosen.json:
         print(json.dumps({name: record.results["external"][name]}, indent=1))
@@ -67,10 +66,6 @@ def run(chosen: argparse.Namespace) -> int:
         terminal.console().print(terminal.grid(heading, rows))
         print("Sensitivity and specificity at the threshold that Youden's J chose on validation.")
     return 1 if found.faults else 0
-
-
-def _tell(line: str) -> None:
-    print(f"pneumo: {printable(line)}", file=sys.stderr)
 
 
 def _cell(found: "Estimate") -> str:

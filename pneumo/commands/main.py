@@ -1,7 +1,6 @@
 """The command line: `pneumo COMMAND`. Each command is a module of this package."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -37,20 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with told():
             status: int = chosen.command(chosen)
     except PneumoError as error:
-        print(f"pneumo: {error}", file=sys.stderr)
+        streams.tell(str(error))
         return 2 if chosen.compares else 1
     except ModuleNotFoundError as error:
         if str(error.name).startswith("pneumo"):
             raise
-        print(
-            f"pneumo: {error.name} is not installed; this command needs the extra `train`. In a checkout, "
-            "run `python -m nox -s study` and use .nox/study/bin/pneumo; elsewhere, run "
-            "`python -m pip install 'pneumo[train]'`",
-            file=sys.stderr,
+        streams.tell(
+            f"{error.name} is not installed; this command needs the extra `train`. In a checkout, run "
+            "`python -m nox -s study` and use .nox/study/bin/pneumo; elsewhere, run "
+            "`python -m pip install 'pneumo[train]'`"
         )
         return 2 if chosen.compares else 1
     except KeyboardInterrupt:
-        print("pneumo: stopped; run the same command to resume", file=sys.stderr)
+        streams.tell("stopped; run the same command to resume")
         return 130
     return status
 

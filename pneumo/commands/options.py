@@ -13,7 +13,6 @@ def add_command(
 
     Args:
         commands: the subparsers of `pneumo`.
-        name: of the command.
         summary: one line, without a full stop; also listed by ``pneumo --help``.
         examples: what is typed behind `pneumo`, the everyday use first; a comment follows two spaces.
         more: what else a user must know, printed last.

@@ -1,10 +1,10 @@
 """`pneumo predict`: applies a model of a finished study to image files."""
 
 import argparse
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from pneumo.base import streams
 from pneumo.base.errors import printable
 from pneumo.commands import options, terminal
 
@@ -51,7 +51,7 @@ def run(chosen: argparse.Namespace) -> int:
     else:
         show(found)
     for line in predict.complaints(found):
-        print(f"pneumo: {line}", file=sys.stderr)
+        streams.tell(line)
     return 1 if found["unreadable"] else 0
 
 

@@ -255,7 +255,6 @@ def read(path: Path, size: int, about: Description = PNEUMONIA) -> dict[str, Spl
     Images of more than :data:`LARGE` bytes are mapped from disk, and read one batch at a time.
 
     Args:
-        path: the file.
         size: side of the images, in pixels.
         about: the set; its labels are swapped if MedMNIST has 0 for the positive class.
 

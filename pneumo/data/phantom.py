@@ -59,7 +59,6 @@ def draw_batches(
         labels: of the images, (N,).
         size: side of the images, in pixels.
         seed: decides every image.
-        kind: as for :func:`draw_phantom`.
 
     Yields:
         uint8 (B, size, size), in the labels' order, until there are N.
@@ -103,7 +102,6 @@ def write_phantom(
         counts: images by split, at least two each; every fourth is of label 0.
         size: side of the images, in pixels.
         seed: decides every image.
-        kind: as for :func:`draw_phantom`.
         compressed: whether the arrays are, as MedMNIST's are.
     """
     way = ZIP_DEFLATED if compressed else ZIP_STORED

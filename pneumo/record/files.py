@@ -239,7 +239,6 @@ def parse(raw: bytes, older: Sequence[int] = ()) -> dict[str, Any]:
     """Parse a `results.json`.
 
     Args:
-        raw: the bytes.
         older: schemas that are accepted besides the current one.
 
     Raises:

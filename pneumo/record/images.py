@@ -22,7 +22,6 @@ class Images:
     """A ``.npz`` in MedMNIST's format, whose splits are read on first use.
 
     Args:
-        path: the file.
         examples: pictures that the study made from its images, uint8, by name: augmented, corrupted.
     """
 

@@ -93,7 +93,6 @@ class Pool(ABC):
 
         Args:
             number: identifies the job in events.
-            call: the job.
             missing: names of the inputs to send with it.
         """
 
@@ -338,7 +337,6 @@ def run(
 
     Args:
         function: the job's.
-        arguments: likewise.
         inputs: the inputs that were sent, by name.
         send: sends an event's kind and content.
 

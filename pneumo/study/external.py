@@ -66,7 +66,6 @@ def ask(
     Args:
         study: finished.
         name: of the set; a cached set of this name is replaced.
-        found: the set.
         device: "auto" for a GPU if there is one.
         title: of the set in prose; None for the name.
 

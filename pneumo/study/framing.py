@@ -31,7 +31,6 @@ def crop(
         images: films with more pixels than wanted, uint8 (N, S, S).
         factor: share of the side that is kept, in (0, 1].
         size: side of the result, in pixels.
-        about: the set.
 
     Returns:
         uint8 (N, size, size).

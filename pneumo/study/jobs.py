@@ -136,8 +136,6 @@ def complete(
 
     Args:
         executor: where. Nothing is started if nothing is missing.
-        dataset: the data.
-        wanted: the runs.
         profile: its models are probed; None: no probes.
         home: the run store's folder; None for the project's.
         device: what to compute on.
@@ -214,7 +212,6 @@ def train(
 
     Args:
         common: the study's terms.
-        wanted: the run.
         data: the data, if the worker has requested them.
         weights: content of the file of pretrained weights, likewise.
         listener: receives the progress.
@@ -255,7 +252,6 @@ def probe(
     Args:
         common: the study's terms.
         label: the run's.
-        name: of the probe.
         profile: sets the number of images.
         data: the data, if the worker has requested them.
         run: the run's files, if the worker does not see the run store.

@@ -90,7 +90,6 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         name: one of :data:`PROBES`.
         dataset: its test images are used, all or a stratified sample.
         profile: sets the number of images.
-        device: as for training.
     """
     file = path(run, name, profile)
     if file.is_file():  # also if the store is read-only
@@ -109,7 +108,6 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
     """Store the result of a probe that was made elsewhere, unless it exists already.
 
     Args:
-        run: the run.
         name: one of :data:`PROBES`.
         profile: sets the number of images.
         content: the file that :func:`make` wrote there.

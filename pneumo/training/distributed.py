@@ -99,10 +99,7 @@ def train(
     Otherwise as :func:`pneumo.training.train.train`. All processes use the same run store.
 
     Args:
-        recipe: how to train.
-        seed: as for one process.
         dataset: the same in every process.
-        group: the processes.
         weights: the pretrained weights that the recipe asks for.
         home: the run store's folder; None for the project's.
         listener: receives the first process's progress, in images of whole batches.

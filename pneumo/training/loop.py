@@ -150,7 +150,6 @@ class Loop:
     """State of a training, which a checkpoint stores, and the training loop.
 
     Args:
-        recipe: how to train.
         seed: of the order of images, augmentation and dropout.
         model: the network, on its device, with its initial weights.
         task: interprets its outputs.

@@ -123,7 +123,6 @@ def pretrain(
     """Train on the images of a folder and write the weights; a finished run is only written again.
 
     Args:
-        folder: the images.
         output: folder of the weights, which are named ``resnet18-<folder>-<digest>.safetensors`` for
             ``--weights``; the manifest has the same name with ``.json``.
         recipe: of the architecture ``resnet18``.

@@ -192,10 +192,7 @@ def earlier_keys(
 
     Args:
         recipe: with its title, which these keys contained.
-        seed: as for :func:`run_key`.
         fingerprint: of the data; these keys did not contain their order.
-        weights_sha256: as for :func:`run_key`.
-        processes: likewise.
     """
     if TRAINING_VERSION != 1:
         return set()
@@ -230,12 +227,7 @@ def find_key(
     of validation and test have the order of the data.
 
     Args:
-        recipe: as for :func:`run_key`.
-        seed: likewise.
-        dataset: the data.
-        weights_sha256: as for :func:`run_key`.
         home: the run store's folder; None for the project's.
-        processes: as for :func:`run_key`.
     """
     key = run_key(recipe, seed, dataset, weights_sha256, processes)
     if folder(recipe, seed, key, home).is_dir():
@@ -285,7 +277,6 @@ def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]
     """Read the manifest of the run in a folder, whose name has recipe, seed and key.
 
     Args:
-        path: the folder.
         files: that it must have.
 
     Raises:

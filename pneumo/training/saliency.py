@@ -90,7 +90,6 @@ def randomise(model: Classifier, fresh: Classifier, recipe: Recipe, stage: str) 
     network.
 
     Args:
-        model: the network.
         fresh: of the same architecture, see :func:`fresh_network`.
         recipe: names the architecture.
         stage: one of :data:`STAGES`.
@@ -107,7 +106,6 @@ def cascade(
 
     Args:
         model: the trained network, which is not changed.
-        recipe: of the network.
         images: uint8 (N, H, W).
     """
     stages = tuple(STAGES[recipe.architecture])
@@ -140,8 +138,6 @@ def removal(model: Classifier, recipe: Recipe, images: NDArray[np.uint8]) -> NDA
     chosen so that evidence for this call is high.
 
     Args:
-        model: the trained network.
-        recipe: of the network.
         images: uint8 (N, H, W).
 
     Returns:

@@ -53,7 +53,6 @@ def train(
     finished epoch, and ends with the same numbers as an uninterrupted one.
 
     Args:
-        recipe: how to train.
         seed: of the initial weights, the order of images and augmentation.
         dataset: its validation split is used for early stopping; test is predicted once, at the end.
         weights: the pretrained weights that the recipe needs.
@@ -128,13 +127,8 @@ def fill(
     """Train with checkpoints in `folder`.
 
     Args:
-        recipe: how to train.
-        seed: as for :func:`train`.
-        dataset: likewise.
-        weights: likewise.
         folder: of checkpoint and history.
         device: torch's device.
-        listener: as for :func:`train`.
         make: has the arguments of :class:`pneumo.training.loop.Loop`.
     """
     training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
