@@ -18,7 +18,6 @@ from typing import IO, Any, Literal
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from pneumo.base import checksums, paths, storage
@@ -232,7 +231,7 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     try:
         if not whole():
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder.with_name(f".{folder.name}.lock")):
+            with storage.locked(folder):
                 if not whole():
                     with storage.renewed(folder) as new:
                         _unpack(path, by_file, new)

@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-from pneumo.base import paths
+from filelock import FileLock, Timeout
+
+from pneumo.base import paths, streams
 from pneumo.base.errors import PneumoError
 
 try:
@@ -107,6 +109,21 @@ def renewed(folder: Path) -> Iterator[Path]:
             finally:
                 for stale in (new, old):
                     shutil.rmtree(stale, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of what is to be made at a path, and say so if another process holds it."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        streams.tell(f"waiting for another process, which makes {path.name}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, npz, storage, streams
@@ -95,7 +94,7 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
     if file.is_file():  # also if the store is read-only
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with storage.locked(file):
         if file.is_file():
             return
         indices = _asked(dataset, profile)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, npz, paths, storage, streams
@@ -396,7 +395,7 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
         yield None
         return
     destination.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(destination):
+    with storage.locked(destination):
         fault = find_fault(destination, files)
         if fault is None:
             yield None
@@ -409,21 +408,6 @@ def once(destination: Path, files: Sequence[str] = FILES) -> Iterator[Path | Non
         with storage.refusals(filling):
             yield filling
             publish(filling, destination, files)
-
-
-@contextmanager
-def _locked(destination: Path) -> Iterator[None]:
-    """Hold a run's lock, and say so if another process holds it."""
-    lock = FileLock(destination.with_name(f".{destination.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        streams.tell(f"waiting for another process, which makes {destination.name}")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def publish(partial: Path, destination: Path, files: Sequence[str] = FILES) -> None:
