@@ -13,7 +13,7 @@ from pneumo.data import Split
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import Serial
-from pneumo.study.jobs import JobError, Made
+from pneumo.study.jobs import JobError
 from pneumo.study.questions import ProbeError
 from pneumo.training import recipes, runs, weights
 from pneumo.training.train import train
@@ -112,9 +112,9 @@ def test_a_run_that_came_back_is_published_whole(made, finished, tmp_path):
 @pytest.mark.parametrize("name", runs.FILES)
 def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
     wanted, sent = made
-    content = bytearray(sent.files[name])
+    content = bytearray(sent[name])
     content[len(content) // 2] ^= 1
-    changed = replace(sent, files={**sent.files, name: bytes(content)})
+    changed = {**sent, name: bytes(content)}
     with pytest.raises(JobError, match=f"{name} of the run .* was damaged on its way"):
         jobs._published(wanted, changed, tmp_path)
     assert not list(tmp_path.iterdir())
@@ -124,8 +124,8 @@ def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
 def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_path):
     wanted, sent = made
     other = jobs.want(TINY, 5, phantom, None)
-    less = Made({n: c for n, c in sent.files.items() if n != "history.csv"})
-    more = Made({**sent.files, "../../outside": b"x"})
+    less = {n: c for n, c in sent.items() if n != "history.csv"}
+    more = {**sent, "../../outside": b"x"}
     for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
         with pytest.raises(JobError, match=r"or belongs to another run|are not those of the run"):
             jobs._published(asked, answer, tmp_path)
@@ -141,7 +141,7 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
         apart = replace(common, token=".study-x")
         arguments = (mine.label, "corruptions", SMALL)
         assert jobs.probe(apart, *arguments).title == "files of the run"
-        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine)).files["answer"]
+        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
         with pytest.raises(ProbeError, match="was damaged on its way"):
             questions.keep(mine, "corruptions", SMALL, answer[:-1] + b"x")
         questions.keep(mine, "corruptions", SMALL, answer)

@@ -83,8 +83,9 @@ class Cluster(Pool):
         for name in missing:
             identity, read = call.inputs[name]
             if identity not in self._sent:
-                value = read()
-                self._sent[identity] = self._client.scatter(value, broadcast=True, hash=False)
+                # In a list, since of a dictionary each value would be sent as a whole.
+                (sent,) = self._client.scatter([read()], broadcast=True, hash=False)
+                self._sent[identity] = sent
             inputs[name] = self._sent[identity]
         job = _run_there, self._topic, call.function, *call.arguments
         future = self._client.submit(*job, **inputs, key=key, pure=False, workers=[worker])

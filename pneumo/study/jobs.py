@@ -27,6 +27,7 @@ from pneumo.training.recipes import Profile, Recipe
 from pneumo.training.runs import Run
 from pneumo.training.weights import Weights, sha256_of
 
+Files = Mapping[str, bytes]  # of a run, by name
 # The data set that this process used last, by its order.
 _loaded: dict[str, Dataset] = {}
 _DATA, _WEIGHTS = Missing("data", "training data"), Missing("weights", "pretrained weights")
@@ -65,14 +66,6 @@ class Training:
     def label(self) -> str:
         """Name in progress displays."""
         return f"{self.recipe.name} s{self.seed}"
-
-
-@dataclass(frozen=True)
-class Made:
-    """A worker's results."""
-
-    # By name, each with a digest in it or in the manifest; None: they are in the shared store.
-    files: Mapping[str, bytes] | None = None
 
 
 @contextmanager
@@ -196,8 +189,8 @@ def complete(
             else:
                 run, name = asked[number - len(missing)]
                 say(calls[number].label)
-                if made.files is not None and profile:
-                    questions.keep(run, name, profile, made.files["answer"])
+                if made is not None and profile:
+                    questions.keep(run, name, profile, made)
     return [found[place] for place in range(len(wanted))]
 
 
@@ -207,8 +200,8 @@ def train(
     data: Dataset | None = None,
     weights: bytes | None = None,
     listener: Listener | None = None,
-) -> Made | Missing:
-    """Train a run, in a worker.
+) -> Files | Missing | None:
+    """Train a run, in a worker; its files, or None if they are in the shared store.
 
     Args:
         common: the study's terms.
@@ -235,7 +228,7 @@ def train(
         training.train(
             wanted.recipe, wanted.seed, dataset, found, home, listener, common.device, wanted.key
         )
-    return Made() if shared else _packed(runs.load(destination))
+    return None if shared else _packed(runs.load(destination))
 
 
 def probe(
@@ -244,10 +237,10 @@ def probe(
     name: str,
     profile: Profile,
     data: Dataset | None = None,
-    run: Made | None = None,
+    run: Files | None = None,
     listener: Listener | None = None,  # noqa: ARG001
-) -> Made | Missing:
-    """Make a probe of a run, in a worker.
+) -> bytes | Missing | None:
+    """Make a probe of a run, in a worker; its file, or None if it is in the shared store.
 
     Args:
         common: the study's terms.
@@ -267,18 +260,18 @@ def probe(
     dataset = _found(common, data)
     if dataset is None:
         return _DATA
-    if run is None or run.files is None:
+    if run is None:
         questions.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
-        return Made()
-    _check(run.files, label)
+        return None
+    _check(run, label)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs" / label
         path.mkdir(parents=True)
-        for file, content in run.files.items():
+        for file, content in run.items():
             (path / file).write_bytes(content)
         asked = runs.load(path)
         questions.make(asked, name, dataset, profile, common.device)
-        return Made({"answer": questions.path(asked, name, profile).read_bytes()})
+        return questions.path(asked, name, profile).read_bytes()
 
 
 def _code() -> str:
@@ -347,11 +340,11 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> Weights 
     return None
 
 
-def _packed(run: Run) -> Made:
-    return Made({name: (run.path / name).read_bytes() for name in runs.FILES})
+def _packed(run: Run) -> Files:
+    return {name: (run.path / name).read_bytes() for name in runs.FILES}
 
 
-def _check(files: Mapping[str, bytes], label: str) -> None:
+def _check(files: Files, label: str) -> None:
     """Verify that files are, byte for byte, those of the run called `label`."""
     if set(files) != set(runs.FILES):
         raise JobError(
@@ -370,13 +363,13 @@ def _check(files: Mapping[str, bytes], label: str) -> None:
         raise JobError(f"{problem}; run the same command again") from None
 
 
-def _published(wanted: Training, made: Made, home: Path) -> Run:
+def _published(wanted: Training, made: Files | None, home: Path) -> Run:
     """Put the run that a worker made into the run store."""
     destination = runs.folder(wanted.recipe, wanted.seed, wanted.key, home)
-    if made.files is not None:
-        _check(made.files, destination.name)
+    if made is not None:
+        _check(made, destination.name)
         with runs.once(destination) as partial:
             if partial:
-                for name, content in made.files.items():
+                for name, content in made.items():
                     (partial / name).write_bytes(content)
     return runs.load(destination)
