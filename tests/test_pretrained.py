@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torchvision.models import resnet18
 
+from pneumo.base import checksums
 from pneumo.training import weights
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
@@ -19,7 +20,6 @@ from pneumo.training.weights import (
     WeightsError,
     WeightsUnavailableError,
     find_weights,
-    sha256_of,
 )
 
 IMAGENET = RECIPES["resnet18-imagenet"]
@@ -33,7 +33,7 @@ def imagenet_file(tmp_path_factory):
     torch.manual_seed(11)
     path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
     torch.save(resnet18(num_classes=1000).state_dict(), path)
-    return path.rename(path.with_name(f"resnet18-{sha256_of(path)[:8]}.pth"))
+    return path.rename(path.with_name(f"resnet18-{checksums.digest(path.read_bytes())[:8]}.pth"))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_imagenet_weights_can_be_given_by_argument(imagenet_file):
     for name, value in body_of(build(IMAGENET, weights)).items():
         torch.testing.assert_close(value, stored[name], check_stride=False, msg=name)
     assert imagenet_file.name in weights.name
-    assert weights.sha256 == sha256_of(imagenet_file)
+    assert weights.sha256 == checksums.digest(imagenet_file.read_bytes())
 
 
 @pytest.mark.promise("damage", "found")
@@ -160,7 +160,7 @@ def test_what_is_downloaded_is_never_unpickled(cache, host, tmp_path, monkeypatc
             return (os.mkdir, (str(tmp_path / "sprung"),))
 
     torch.save(Trap(), tmp_path / "trap.pth")
-    name = f"resnet18-{sha256_of(tmp_path / 'trap.pth')[:8]}.pth"
+    name = f"resnet18-{checksums.digest((tmp_path / 'trap.pth').read_bytes())[:8]}.pth"
     turn_torchvision_to(host, name, monkeypatch)
     host.bodies[f"/{name}"] = (tmp_path / "trap.pth").read_bytes()
     with pytest.raises(WeightsError, match="does not hold this network's weights"):
@@ -188,7 +188,7 @@ def test_a_file_that_holds_no_weights_is_refused_by_its_path(name, make, tmp_pat
     path = tmp_path / name
     path.write_bytes(make())
     with pytest.raises(WeightsError) as raised:
-        build(IMAGENET, Weights("other", path, sha256_of(path)))
+        build(IMAGENET, Weights("other", path, checksums.digest(path.read_bytes())))
     assert str(raised.value) == (
         f"{path} does not hold this network's weights: expected tensors by name, found a whole model, other "
         "objects or a damaged file; save `network.state_dict()`"
@@ -217,7 +217,7 @@ def test_weights_that_cannot_be_trained_from_are_refused_by_name(
     path = tmp_path / "changed.pth"
     path.write_bytes(pickled(state | {name: change(state[name])}))
     with pytest.raises(WeightsError) as raised:
-        build(IMAGENET, Weights("changed", path, sha256_of(path)))
+        build(IMAGENET, Weights("changed", path, checksums.digest(path.read_bytes())))
     assert str(raised.value) == f"{path}: {name}: {words}"
 
 
@@ -226,4 +226,4 @@ def test_another_networks_weights_are_refused(tmp_path):
     path = tmp_path / "other.pth"
     torch.save(build(RECIPES["simple-cnn"]).network.state_dict(), path)
     with pytest.raises(WeightsError, match="does not fit the network"):
-        build(IMAGENET, Weights("other", path, sha256_of(path)))
+        build(IMAGENET, Weights("other", path, checksums.digest(path.read_bytes())))

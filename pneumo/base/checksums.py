@@ -7,7 +7,7 @@ files also have a schema number, which tells the version of this package that wr
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,11 @@ class OtherVersionError(Exception):
 def digest(content: bytes) -> str:
     """SHA-256 of bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def of_set(contents: Iterable[bytes]) -> str:
+    """SHA-256 of some contents, whatever their order: of the sorted checksums of all, joined by newlines."""
+    return digest("\n".join(sorted(map(digest, contents))).encode("ascii"))
 
 
 @contextmanager

@@ -4,9 +4,10 @@ Runs, cached results, predictions of trained networks and the code of workers ar
 How numbers are computed is a version number that is raised by hand.
 """
 
-import hashlib
 import json
 from typing import Any
+
+from pneumo.base import checksums
 
 
 def key(length: int = 12, **parts: Any) -> str:
@@ -20,4 +21,4 @@ def key(length: int = 12, **parts: Any) -> str:
         TypeError: a part is not a JSON value.
     """
     text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
+    return checksums.digest(text.encode())[:length]

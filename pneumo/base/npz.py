@@ -4,7 +4,6 @@ Headers of the file are not trusted: sizes are compared with what the file can h
 allocated, checksums of all bytes are verified, and nothing is unpickled.
 """
 
-import hashlib
 import io
 import math
 import shutil
@@ -223,7 +222,7 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     """The folder in which the members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
     by_file = {f"{member.name}.npy": member for member in packed}
     contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(by_file.items()))
-    folder = paths.home() / "data" / hashlib.sha256(contents.encode()).hexdigest()[:16]
+    folder = paths.home() / "data" / checksums.digest(contents.encode())[:16]
 
     def whole() -> bool:
         return all(_is_whole(folder / name, member) for name, member in by_file.items())

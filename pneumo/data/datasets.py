@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import npz
+from pneumo.base import checksums, npz
 from pneumo.base.npz import Member
 from pneumo.data import origins, sources
 from pneumo.data.descriptions import (
@@ -227,15 +227,14 @@ def phantom(size: int = 28, about: Description = PNEUMONIA) -> Dataset:
 def fingerprint(splits: Mapping[str, Split]) -> str:
     """Hash all images, labels and splits, independent of their order.
 
-    SHA-256 of the name of the split, one byte for the label, and the bytes of the image; the hexadecimal
-    digests of all images are sorted, joined by newlines, and hashed again.
+    :func:`pneumo.base.checksums.of_set` of, for each image, the name of the split, one byte for the label,
+    and the bytes of the image.
     """
-    digests = sorted(
-        hashlib.sha256(name.encode("ascii") + bytes([int(label)]) + image.tobytes()).hexdigest()
+    return checksums.of_set(
+        name.encode("ascii") + bytes([int(label)]) + image.tobytes()
         for name, split in splits.items()
         for image, label in zip(split.images, split.labels, strict=True)
     )
-    return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
 
 
 def order(splits: Mapping[str, Split]) -> str:

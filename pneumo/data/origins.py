@@ -7,7 +7,6 @@ file names; if that occurs with bacterial and with viral films, they are taken a
 """
 
 import csv
-import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pneumo.base import checksums
 
 KINDS = ("normal", "bacteria", "virus")
 UNKNOWN = ""
@@ -150,7 +151,7 @@ def _of_split(name: str, images: NDArray[np.uint8]) -> Origins:
     table, seen = _table(), defaultdict[str, int](int)
     found: list[tuple[str, int, float]] = []
     for image in images:
-        digest = hashlib.sha256(image.tobytes()).hexdigest()
+        digest = checksums.digest(image.tobytes())
         by_split = table.get(digest, {})
         rows = by_split.get(name) or next(iter(by_split.values()), [(UNKNOWN, -1, float("nan"))])
         found.append(rows[seen[digest] % len(rows)])

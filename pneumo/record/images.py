@@ -1,6 +1,5 @@
 """Find the images that a record was made from, by their checksums."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +60,7 @@ class Images:
 
 def digest(image: NDArray[np.uint8]) -> str:
     """The SHA-256 of an image's bytes, as `origins.csv` and a record's frames name it."""
-    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+    return checksums.digest(image.tobytes())
 
 
 def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images | None:

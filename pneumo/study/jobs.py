@@ -25,7 +25,7 @@ from pneumo.training import runs
 from pneumo.training.listener import Listener
 from pneumo.training.recipes import Profile, Recipe
 from pneumo.training.runs import Run
-from pneumo.training.weights import Weights, sha256_of
+from pneumo.training.weights import Weights
 
 Files = Mapping[str, bytes]  # of a run, by name
 # The data set that this process used last, by its order.
@@ -335,7 +335,7 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> Weights 
             raise JobError("the weights that were sent are not those of the recipe")
         storage.write(kept, sent)
     for path in (meant.path, kept):
-        if path.is_file() and sha256_of(path) == meant.sha256:
+        if path.is_file() and checksums.digest(path.read_bytes()) == meant.sha256:
             return replace(meant, path=path)
     return None
 

@@ -3,7 +3,6 @@
 The result is a file of weights for fine-tuning, and a manifest of its training.
 """
 
-import hashlib
 import json
 import warnings
 from collections import Counter
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save as safetensors
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
-from pneumo.base import storage
+from pneumo.base import checksums, storage
 from pneumo.data import DataError, Split, radiographs
 from pneumo.data.datasets import order
 from pneumo.training import runs
@@ -60,12 +59,11 @@ class Folder:
     @property
     def fingerprint(self) -> str:
         """Hash all images with their splits and classes, independent of their order."""
-        digests = sorted(
-            hashlib.sha256(f"{name}/{self.classes[label]}\n".encode() + image.tobytes()).hexdigest()
+        return checksums.of_set(
+            f"{name}/{self.classes[label]}\n".encode() + image.tobytes()
             for name, split in (("train", self.train), ("val", self.val))
             for image, label in zip(split.images, split.labels, strict=True)
         )
-        return hashlib.sha256("\n".join(digests).encode("ascii")).hexdigest()
 
     @property
     def order(self) -> str:

@@ -1,6 +1,5 @@
 """Find pretrained weights and verify their checksum, without importing torch."""
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -60,17 +59,11 @@ def find_weights(recipe: Recipe, given: Path | None = None) -> Weights | None:
     return _given_imagenet(given) if given is not None else _torchvision_imagenet()
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _checked(name: str, path: Path, expected: str) -> Weights:
     """Return the weights at `path`, if their digest starts with `expected`."""
     if not path.is_file():
         raise WeightsUnavailableError(f"{path} is missing: install the package again")
-    digest = sha256_of(path)
+    digest = checksums.digest(path.read_bytes())
     if not digest.startswith(expected):
         raise WeightsError(
             f"{path} is damaged: its SHA-256 starts with {digest[: len(expected)][:16]}, "
@@ -96,7 +89,7 @@ def _given_imagenet(path: Path) -> Weights:
     if not path.is_file():
         raise WeightsError(f"no weights at {path}: --weights and PNEUMO_WEIGHTS name a file")
     published = _published_prefix(IMAGENET_URL)
-    digest = sha256_of(path)
+    digest = checksums.digest(path.read_bytes())
     if published and digest.startswith(published):
         return Weights("ImageNet (torchvision)", path, digest)
     claimed = _published_prefix(path.name)
