@@ -8,6 +8,7 @@ from matplotlib.text import Text
 from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import evaluation
+from pneumo.base import paths
 from pneumo.pages import fragments, numbers
 from pneumo.pages.figures.evaluation import FIGURES
 from pneumo.pages.tables.evaluation import TABLES
@@ -160,3 +161,9 @@ def test_what_we_learned_is_every_claim_with_its_verdict(record):
     for claim in record.claims.values():
         mark = "open" if claim.verdict == "inconclusive" else f"claim {claim.verdict}"
         assert f"{claim.finding} [{mark}]{{.verdict .verdict-{claim.verdict}}}" in said
+
+
+def test_pages_from_the_reference_record_say_so(record):
+    assert "reference record" not in fragments.render(record, "notice")
+    reference = replace(record, path=paths.reference())
+    assert "reference record" in fragments.render(reference, "notice")

@@ -103,6 +103,12 @@ def test_an_executor_is_chosen_by_its_name_and_another_text_refused():
             parse(text)
 
 
+def test_without_dask_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(executors, "find_spec", lambda name: None)
+    with pytest.raises(ExecutorError, match=r"pip install 'pneumo\[dask\]'"):
+        executors.make(parse("dask:tcp://127.0.0.1:8786"))
+
+
 def test_a_missing_input_is_sent_and_one_that_never_arrives_is_an_error():
     arrives, lost = (Call("x", use, (), None, {"part": ("id", lambda v=v: v)}) for v in ("v", None))
     assert everything(Serial(), [arrives] * 3) == ["v"] * 3

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
@@ -18,6 +19,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pneumo import record as records
 from pneumo.analysis import external as analysis
 from pneumo.analysis.claims import transport
+from pneumo.base import paths
 from pneumo.commands.main import main
 from pneumo.data import labelled
 from pneumo.data.descriptions import PNEUMONIA
@@ -317,3 +319,14 @@ def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     (claim,) = transport.external_holds(study)
     assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
     assert "on images of Made (Far)" in claim.finding
+
+
+def test_the_public_films_that_the_project_lists_can_be_asked_about():
+    with (paths.root() / "report" / "external" / "nih" / "labels.csv").open(
+        encoding="utf-8"
+    ) as file:
+        listed = list(csv.DictReader(file))
+    assert list(listed[0]) == ["file", "label", *labelled.KNOWN]
+    assert {row["label"] for row in listed} == set(PNEUMONIA.classes)
+    assert all(re.fullmatch(r"\d{8}_\d{3}\.png", row["file"]) for row in listed)
+    assert len({row["file"] for row in listed}) == len(listed)
