@@ -138,7 +138,7 @@ def test_the_table_says_what_the_report_holds(study, pictures):
         assert row[3] == image["call"]
         assert row[-3:] == [str(image["over_seeds"]["agreeing"]), "of", "2"]
     point = found["operating_point"]
-    assert f"{100 * point['prevalence']:.1f} % with pneumonia" in text
+    assert f"{100 * point['prevalence']:.1f} % with radiographic pneumonia" in text
     for name, title in command._RATES.items():
         value, low, high = point[name].values()
         assert f"  {title:<12} {value:.3f} ({low:.3f}–{high:.3f})\n" in text
