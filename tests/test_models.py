@@ -6,15 +6,10 @@ import pytest
 import torch
 
 from pneumo.training import models
-from pneumo.training.models import (
-    build,
-    standardise,
-)
+from pneumo.training.models import build, standardise
 from pneumo.training.recipes import RECIPES
 
-IMAGENET = RECIPES["resnet18-imagenet"]
 TINY = RECIPES["resnet18-tiny-imagenet"]
-LITE = RECIPES["efficientnet-lite0-imagenet"]
 
 
 def test_an_image_is_normalised_with_the_mean_that_the_network_knows():
@@ -37,7 +32,7 @@ def test_layers_are_listed_as_an_image_passes_them():
     assert not any(layer._forward_hooks for layer in model.modules())
 
 
-def test_a_standardised_image_has_lost_its_exposure():
+def test_standardised_images_and_their_logits_have_lost_their_exposure():
     images = torch.rand(4, 1, 28, 28)
     found = standardise(images)
     torch.testing.assert_close(found.mean(dim=(1, 2, 3)), torch.full((4,), 0.5))
@@ -45,24 +40,15 @@ def test_a_standardised_image_has_lost_its_exposure():
     torch.testing.assert_close(standardise(0.4 * images + 0.3), found, atol=1e-4, rtol=1e-4)
     empty = torch.full((1, 1, 28, 28), 0.7)
     torch.testing.assert_close(standardise(empty), torch.full_like(empty, 0.5))
-
-
-def test_a_standardised_networks_logits_do_not_hang_on_exposure():
     model = build(replace(RECIPES["simple-cnn"], standardised=True)).eval()
-    images = torch.rand(4, 1, 28, 28)
     torch.testing.assert_close(model(0.5 * images + 0.2), model(images), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_depths_hold_every_parameter_once_and_end_at_the_head(name):
-    model = build(RECIPES[name])
-    found = [p for group in model.depths() for module in group for p in module.parameters()]
-    assert len(found) == len(list(model.parameters()))
-    assert model.depths()[-1] == [model.head]
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_network_has_as_many_outputs_as_there_are_classes(name):
+def test_a_network_has_the_outputs_asked_for_and_depths_that_hold_every_parameter_once(name):
     recipe = RECIPES[name]
     model = build(recipe, outputs=7).eval()
     assert model(torch.rand(2, 1, recipe.input_size, recipe.input_size)).shape == (2, 7)
+    found = [p for group in model.depths() for module in group for p in module.parameters()]
+    assert len(found) == len(list(model.parameters()))
+    assert model.depths()[-1] == [model.head]

@@ -78,23 +78,43 @@ def test_a_run_that_is_there_from_another_version_alone_is_named(write, study, s
 
 
 @pytest.mark.promise("old", "survived")
-def test_a_study_beside_old_runs_leaves_them_and_says_what_removes_them(study, store, capsys):
-    old = []
-    for run in study.model("simple-cnn").runs:
-        copy = store / "runs" / f"{run.label[:-12]}0123456789ab"
-        shutil.copytree(store / "runs" / run.label, copy, copy_function=os.link)
-        first_schema(copy / runs.MANIFEST)
-        old.append(copy)
-    made_from_it = store / "records" / "another" / "results.json"
-    made_from_it.parent.mkdir(parents=True)
-    made_from_it.write_text(json.dumps({"provenance": {"runs": [{"run": old[0].name}]}}))
-    assert all(path.is_dir() for path in old)
-    assert main(["study", "--profile", "tests", "--data", "phantom"]) == 0
-    assert "to an older version; `pneumo clean` lists them" in capsys.readouterr().out
-    assert main(["clean", "--yes"]) == 0
-    assert not any(path.exists() for path in old)
-    assert studies.load().runs
-    assert runs.of_other_versions() == {}
+def test_a_study_beside_old_runs_leaves_them_until_somebody_cleans(study, record, store, capsys):
+    folder = store / "records" / study.profile.name
+    shutil.copytree(record.path, folder)
+    needed = [store / "runs" / run.label for run in study.runs]
+    for run in study.runs:
+        needed += (store / "probes").glob(f"{run.label}*")
+    old = store / "runs" / f"{needed[0].name[:-12]}0123456789ab"
+    shutil.copytree(needed[0], old, copy_function=os.link)
+    first_schema(old / runs.MANIFEST)
+    answer = store / "probes" / f"{old.name}-corruptions.npz"
+    unfinished = store / "runs" / ".simple-cnn-s8-0123456789ab.partial"
+    answer.touch(), unfinished.mkdir()
+
+    def pneumo(*words):
+        status, (said, error) = main(words), capsys.readouterr()
+        assert unfinished.is_dir()
+        assert all(path.exists() for path in needed)
+        return status, said, error
+
+    _, said, _ = pneumo("study", "--profile", "tests", "--data", "phantom")
+    words = "belong to no record, or to an older version; `pneumo clean` lists them"
+    assert words in said
+    assert "resnet18-imagenet: not run: " in said
+    _, said, _ = pneumo("clean")
+    assert f" MB  {old}" in said
+    assert str(answer) in said
+    assert not any(f"{path}\n" in said for path in needed)
+    assert old.is_dir()
+    assert pneumo("clean", "--yes")[0] == 0
+    assert not old.exists()
+    assert not answer.exists()
+    assert pneumo("clean")[1].startswith("nothing to delete")
+    (folder / "results.json").unlink()
+    (folder / "results.json").write_text("{")
+    status, _, error = pneumo("clean", "--yes")
+    assert status == 1
+    assert "results.json is damaged" in error
 
 
 @pytest.mark.promise("old", "survived")

@@ -1,29 +1,33 @@
-"""Where images came from is known by their bytes, for larger images by their thumbnails."""
+"""Origins: known by an image's bytes, or its thumbnail's; and what follows from patients in common."""
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from pneumo import data
+from pneumo.analysis import patients
 from pneumo.analysis.origins import steps
 from pneumo.commands import main as cli
-from pneumo.data import datasets, origins, radiographs
+from pneumo.data import datasets, held_out, origins, radiographs
 from pneumo.data.origins import KINDS
+from pneumo.data.thumbnails import SIDE, thumbnails
 from pneumo.pages import fragments
+from pneumo.pages.tables import TABLES
+from pneumo.record import read
 from pneumo.record.origins import Origins
+from pneumo.record.patients import Patients
+from pneumo.study.study import YOUDEN, Model
 from pneumo.training.augmentation import LEAST_SEEN, reframing
-from pneumo.training.recipes import CONTROLS, RECIPES, find_recipe
+from pneumo.training.recipes import CONTROLS
 
 
-def test_an_image_that_the_table_does_not_know_is_unknown():
+def test_an_image_that_the_table_does_not_know_is_a_patient_of_its_own():
     found = origins.look_up({"test": np.zeros((2, 28, 28), np.uint8)})["test"]
     assert not found.known.any()
     assert np.isnan(found.ratios).all()
-    assert found.groups.tolist() == [1, 0]  # each a patient of its own
-
-
-def test_a_patient_is_one_group_and_groups_are_numbered_from_zero():
+    assert found.groups.tolist() == [1, 0]
     found = origins.Origins(np.array(KINDS), np.array([7, -1, 7]), np.ones(3))
     assert found.groups.tolist() == [1, 0, 1]
 
@@ -73,14 +77,6 @@ def test_framing_is_drawn_so_that_it_says_nothing_of_the_film():
     assert seen.min() >= LEAST_SEEN
 
 
-def test_a_recipe_without_the_added_fields_keeps_its_key():
-    fields = RECIPES["simple-cnn"].to_dict()
-    assert "unshared_patients" not in fields
-    assert "framing" not in fields["augmentation"]
-    assert CONTROLS["simple-cnn-unshared-patients"].to_dict()["unshared_patients"]
-    assert find_recipe("simple-cnn-held-out-framing").to_dict()["augmentation"]["framing"]
-
-
 def test_the_published_origins_are_counted_as_the_readme_of_the_data_counts_them():
     """Built from the table itself, so that it needs no image: each row is an image."""
     rows = {name: [] for name in data.SPLITS}
@@ -117,6 +113,8 @@ def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
     assert set(record.results["origins"]) >= {
         "known", "patients", "validation_images_sharing", "kinds"
     }  # fmt: skip
+    assert cli.main(["data", "--data", "phantom", "--dataset", "breastmnist"]) == 0
+    assert "the origins of these images are unknown" in capsys.readouterr().out
     assert cli.main(["data", "--data", "phantom"]) == 0
     printed = capsys.readouterr().out
     assert f"{told.validation_images_sharing} validation images share a patient" in printed
@@ -124,11 +122,6 @@ def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
     for name, kinds in told.kinds.items():
         numbers = [name, *map(str, kinds.values()), str(told.patients[name])]
         assert numbers in [line.split() for line in printed.splitlines()]
-
-
-def test_of_breasts_no_origins_are_known(capsys):
-    assert cli.main(["data", "--data", "phantom", "--dataset", "breastmnist"]) == 0
-    assert "the origins of these images are unknown" in capsys.readouterr().out
 
 
 def test_images_that_the_table_does_not_know_are_counted_and_said(record):
@@ -146,3 +139,77 @@ def test_the_steps_that_are_drawn_are_those_that_a_film_goes_through(tmp_path):
     drawn["film"].save(tmp_path / "film.png")
     assert np.array_equal(radiographs.read(tmp_path / "film.png").image, drawn["stored"])
     assert not np.array_equal(drawn["resized"], drawn["stored"])
+
+
+@pytest.mark.parametrize("side", [64, 128, 224])
+def test_larger_images_become_means_over_what_a_pixel_covers(side):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (3, side, side), dtype=np.uint8)
+    small = thumbnails(images)
+    assert (small.shape, small.dtype) == ((3, SIDE, SIDE), np.uint8)
+    np.testing.assert_allclose(small.mean(axis=(1, 2)), images.mean(axis=(1, 2)), atol=0.5)
+    if side % SIDE == 0:
+        block = side // SIDE
+        means = images.reshape(3, SIDE, block, SIDE, block).mean(axis=(2, 4))
+        assert np.abs(means - small).max() <= 0.5 + 1e-6
+
+
+def test_images_of_one_patient_are_in_one_group_in_every_split(study):
+    train, val = (study.data.origins[split].patients for split in ("train", "val"))
+    groups = study.groups("train", "val")
+    assert (groups == np.r_[train, val]).all()
+    held = held_out.divide(study.data.train)[1].images.places
+    assert (study.groups("held") == train[held]).all()
+
+
+def test_where_nobody_knows_the_patients_every_image_is_one(real_study):
+    groups = real_study.groups("train", "val", "test")
+    assert len(np.unique(groups)) == len(groups)
+    assert len(groups) == sum(len(split.labels) for split in real_study.data.splits.values())
+    assert real_study.units == "cases"
+    assert patients.part(real_study).answers == {"patients": None}
+    assert not patients.part(real_study).tables
+
+
+def test_both_halves_of_validation_make_the_whole(study):
+    shared = patients.sharing(study)
+    assert 0 < shared.sum() < len(shared)
+    labels = study.data.val.labels
+    for model in study.ran:
+        found = patients.falls(study, model)
+        assert found["auc"].validation.value == pytest.approx(model.mean(YOUDEN, "val")["auc"])
+        assert found["auc"].test.value == pytest.approx(model.mean(YOUDEN)["auc"])
+        for name, label in (("recall", 1), ("specificity", 0)):
+            own = labels == label
+            parts = [found[name].shared.value, found[name].unshared.value]
+            weights = [(own & shared).sum(), (own & ~shared).sum()]
+            whole = np.average(parts, weights=weights)
+            assert found[name].validation.value == pytest.approx(whole)
+        for fall in found.values():
+            assert fall.whole - fall.left == pytest.approx(
+                fall.validation.value - fall.unshared.value
+            )
+
+
+def test_the_control_stands_beside_simple_cnn(study):
+    assert patients.control(replace(study, controls=())) is None
+    own = study.model("simple-cnn")
+    double = Model(CONTROLS["simple-cnn-unshared-patients"], 1, own.runs[::-1])
+    found = patients.control(replace(study, controls=(double,)))
+    train, val = study.groups("train"), study.groups("val")
+    assert found.images - found.fewer == sum(patient not in val for patient in train)
+    assert found.thresholds == pytest.approx([np.mean(own.thresholds(YOUDEN))] * 2)
+    assert found.promised[0].value == pytest.approx(own.mean(YOUDEN, "val")["specificity"])
+    assert found.kept[1].value == pytest.approx(own.mean(YOUDEN)["specificity"])
+
+
+def test_tables_and_words_come_from_the_record(study, record):
+    answer = read(record.path).answer("patients", Patients)
+    assert answer.counts["test"] == len(np.unique(study.groups("test")))
+    assert answer.testing == 0
+    assert len(TABLES["tbl-clustering"](record).rows) == len(study.ran)
+    assert len(TABLES["tbl-shared-patients"](record).rows) == 4 * len(study.ran)
+    assert record.units == "patients"
+    told = fragments.render(record, "shared-patients", patients=answer)
+    assert f"{answer.sharing} of {len(study.data.val.labels)} validation images" in told
+    assert "is not known" in fragments.render(record, "shared-patients", patients=None)

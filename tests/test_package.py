@@ -1,4 +1,4 @@
-"""What is installed: wheel and source hold what they should and work elsewhere, and the lock holds."""
+"""The supply: wheel and source are whole and work elsewhere, the lock holds, GitHub runs what is pinned."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pneumo.base import paths
 
@@ -35,12 +36,8 @@ from pneumo.training.recipes import RECIPES
 
 assert paths.checkout() is None
 assert find_weights(RECIPES["resnet18-tiny-imagenet"]).path.is_file()
-print(json.dumps({
-    "commit": paths.git_commit(),
-    "data": main(["data", "--data", "phantom"]),
-    "verify": main(["verify"]),
-    "reference": main(["reference"]),
-}))
+done = [main(words) for words in (["data", "--data", "phantom"], ["verify"], ["reference"])]
+print(json.dumps([paths.git_commit(), *done]))
 """
 
 
@@ -125,17 +122,14 @@ def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(b
     done = subprocess.run(
         [sys.executable, "-c", INSTALLED],
         cwd=elsewhere,
-        env={
-            **{name: value for name, value in os.environ.items() if name != "PNEUMO_HOME"},
-            "PYTHONPATH": str(site),
-        },
+        env=os.environ | {"PYTHONPATH": str(site), "PNEUMO_HOME": ""},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
     *printed, status = done.stdout.splitlines()
     assert printed[-1] == "synthetic phantom, not medical data"
-    assert json.loads(status) == {"commit": None, "data": 0, "verify": 2, "reference": 1}
+    assert json.loads(status) == [None, 0, 2, 1]
     verify, kept = done.stderr.splitlines()
     assert f"no reference record in {elsewhere / 'report' / 'reference'}" in verify
     assert "no finished study" in kept
@@ -165,3 +159,24 @@ def test_the_lock_takes_a_package_by_its_digest_and_from_no_place_of_its_own():
         for digest in digests:
             assert re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", digest), name
     assert len(blocks) == len(PINNED)
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.promise("supply", "survived")
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_github_runs_is_pinned_and_has_no_right_that_is_not_needed(path):
+    text = path.read_text(encoding="utf-8")
+    told = yaml.safe_load(text)
+    steps = [step for job in told["jobs"].values() for step in job["steps"]]
+    lines = [line for line in text.splitlines() if "uses:" in line]
+    assert len(lines) == sum("uses" in step for step in steps)
+    for line in lines:
+        assert re.search(r"uses: [\w-]+/[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+    assert told["permissions"] == {"contents": "read"}
+    more = {name: job["permissions"] for name, job in told["jobs"].items() if "permissions" in job}
+    assert more in ({}, {"deploy": {"pages": "write", "id-token": "write"}})
+    for step in steps:
+        if "actions/checkout@" in step.get("uses", ""):
+            assert step["with"]["persist-credentials"] is False

@@ -44,39 +44,30 @@ def asked(study, home, monkeypatch, capsys):
 
 def strict(text):
     """Parsed JSON that holds no NaN and no infinity."""
-
-    def refuse(constant):
-        raise ValueError(constant)
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def test_a_test_image_gets_the_probability_that_its_run_has_kept(study, pictures):
-    model = study.model("simple-cnn")
-    found = predict.report(study, pictures, "simple-cnn")["images"]
-    kept = np.array([run.predictions["test"].probabilities[:4] for run in model.runs])  # (S, 4)
-    assert [one["probability"] for one in found] == pytest.approx(kept[0], abs=1e-6)
-    assert [one["over_seeds"]["low"] for one in found] == pytest.approx(kept.min(0), abs=1e-6)
-    assert [one["over_seeds"]["high"] for one in found] == pytest.approx(kept.max(0), abs=1e-6)
-    assert [one["file"] for one in found] == pictures
+    return json.loads(text, parse_constant=pytest.fail)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_the_threshold_and_its_worth_are_the_first_runs(rule, study, pictures):
+def test_a_test_image_gets_what_its_runs_have_kept_and_the_first_runs_threshold(
+    rule, study, pictures
+):
     model = study.model("simple-cnn")
     found = predict.report(study, pictures, "simple-cnn", rule)
+    kept = np.array([run.predictions["test"].probabilities[:4] for run in model.runs])  # (S, 4)
     point, labels = found["operating_point"], study.data.test.labels
-    assert point["rule"] == rule.name
+    for image, path, own in zip(found["images"], pictures, kept.T, strict=True):
+        assert image["file"] == path
+        assert image["probability"] == pytest.approx(own[0], abs=1e-6)
+        assert image["over_seeds"]["low"] == pytest.approx(own.min(), abs=1e-6)
+        assert image["over_seeds"]["high"] == pytest.approx(own.max(), abs=1e-6)
+        assert (image["rule"], image["threshold"]) == (rule.name, point["threshold"])
+        assert (image["call"] == "pneumonia") == (image["probability"] >= image["threshold"])
     assert point["threshold"] == model.thresholds(rule)[0]
-    assert point["prevalence"] == labels.mean()
-    assert point["images"] == len(labels)
+    assert (point["prevalence"], point["images"]) == (labels.mean(), len(labels))
     for name, rate in operating_points.rates_of(study, model, rule).items():
         if name in predict.RATES:
             expected = [None if np.isnan(x) else x for x in (rate.value, rate.low, rate.high)]
             assert list(point[name].values()) == expected
-    for image in found["images"]:
-        assert (image["rule"], image["threshold"]) == (rule.name, point["threshold"])
-        assert (image["call"] == "pneumonia") == (image["probability"] >= image["threshold"])
 
 
 def test_seeds_that_call_as_the_first_does_are_counted():
@@ -120,9 +111,9 @@ def test_rates_that_are_not_defined_are_null(study, pictures, write_run, black):
     assert "PPV          undefined" in shown(found)
 
 
-def shown(found, **options):
+def shown(found):
     """What is printed of a report."""
-    console = Console(file=io.StringIO(), highlight=False, color_system=None, **options)
+    console = Console(file=io.StringIO(), highlight=False, color_system=None)
     command.show(found, console)
     return console.file.getvalue()
 
@@ -130,31 +121,22 @@ def shown(found, **options):
 def test_the_table_says_what_the_report_holds(study, pictures):
     found = predict.report(study, pictures, "simple-cnn", SENSITIVITY_99)
     text = shown(found)
+    rows = [line.split() for line in text.splitlines()]
     for image in found["images"]:
-        (row,) = [
-            line.split() for line in text.splitlines() if line.lstrip().startswith(image["file"])
-        ]
-        assert row[1:3] == [f"{image['probability']:.3f}", f"{image['threshold']:.3f}"]
-        assert row[3] == image["call"]
-        assert row[-3:] == [str(image["over_seeds"]["agreeing"]), "of", "2"]
-    point = found["operating_point"]
-    assert f"{100 * point['prevalence']:.1f} % with radiographic pneumonia" in text
+        numbers = [f"{image['probability']:.3f}", f"{image['threshold']:.3f}"]
+        assert [image["file"], *numbers, image["call"]] in [row[:4] for row in rows]
+        assert [str(image["over_seeds"]["agreeing"]), "of", "2"] in [row[-3:] for row in rows]
+    prevalence = 100 * found["operating_point"]["prevalence"]
+    assert f"{prevalence:.1f} % with radiographic pneumonia" in text
     for name, title in command._RATES.items():
-        value, low, high = point[name].values()
+        value, low, high = found["operating_point"][name].values()
         assert f"  {title:<12} {value:.3f} ({low:.3f}–{high:.3f})\n" in text
     assert text.endswith(f"{CAVEAT}\n")
 
 
-def test_a_narrow_terminal_shows_a_long_name_whole(study, pictures):
-    found = predict.report(study, pictures[:1])
-    found["images"][0]["file"] = "@" * 200
-    text = shown(found, width=100, force_terminal=True)
-    assert text.count("@") == 200
-    table = text.split("Model:")[0]
-    assert max(map(len, table.splitlines())) <= 100
-
-
-def test_the_phantom_is_named_and_real_data_are_not_called_so(study, real_study, pictures):
+def test_the_phantom_and_an_assumed_preparation_are_named_and_real_data_are_not_called_so(
+    study, real_study, pictures
+):
     found = predict.report(study, pictures)
     assert found["model"]["data"]["phantom"] is True
     assert predict.complaints(found) == [PHANTOM]
@@ -162,27 +144,10 @@ def test_the_phantom_is_named_and_real_data_are_not_called_so(study, real_study,
     assert (real["warnings"], real["model"]["data"]["phantom"]) == ([], False)
     assert predict.complaints(real) == []
     assert real["caveat"] == CAVEAT
-
-
-@pytest.mark.parametrize("options", [(), ("--json",)])
-def test_what_speaks_against_an_image_goes_to_standard_error(options, asked, tmp_path):
-    path = tmp_path / "wide.png"
-    Image.fromarray(np.arange(6000, dtype=np.uint8).reshape(40, 150)).save(path)
-    _, out, err = asked(*options, str(path))
-    warning = "an unusual shape: the centre crop keeps 27 % of it"
-    assert err.splitlines() == [f"pneumo: {path}: {warning}", f"pneumo: {PHANTOM}"]
-    if options:
-        found = strict(out)
-        assert (found["images"][0]["warnings"], found["warnings"]) == ([warning], [PHANTOM])
-    else:
-        assert warning not in out
-
-
-def test_how_other_sets_were_made_is_said_to_be_an_assumption(study, pictures):
-    data = replace(study.data, about=descriptions.BREAST)
-    found = predict.report(replace(study, data=data), pictures)
-    assert predict.ASSUMED in found["warnings"]
-    assert predict.ASSUMED in predict.complaints(found)
+    breast = replace(study, data=replace(study.data, about=descriptions.BREAST))
+    assumed = predict.report(breast, pictures)
+    assert predict.ASSUMED in assumed["warnings"]
+    assert predict.ASSUMED in predict.complaints(assumed)
 
 
 def test_the_command_prints_strict_json(asked, study, pictures):
@@ -193,15 +158,26 @@ def test_the_command_prints_strict_json(asked, study, pictures):
     assert found == strict(predict.to_json(predict.report(study, pictures, "simple-cnn", HALF)))
 
 
-def test_what_can_be_read_is_predicted_and_what_cannot_is_told(asked, pictures, tmp_path):
+def test_what_can_be_read_is_predicted_and_what_speaks_against_it_is_told(
+    asked, pictures, tmp_path
+):
+    """On standard error, and in the JSON; what cannot be read at all makes the exit status 1."""
     (tmp_path / "text.png").write_text("no image")
-    bad = [str(tmp_path / "gone.png"), str(tmp_path / "text.png")]
-    status, out, err = asked(bad[0], *pictures, bad[1])
+    wide, *bad = (str(tmp_path / name) for name in ("wide.png", "gone.png", "text.png"))
+    Image.fromarray(np.arange(6000, dtype=np.uint8).reshape(40, 150)).save(wide)
+    warning = "an unusual shape: the centre crop keeps 27 % of it"
+    files = bad[0], *pictures, wide, bad[1]
+    status, out, err = asked(*files)
     assert status == 1
-    assert all(path in out for path in pictures)
-    said = [line.split(": ")[:2] for line in err.splitlines()]
-    assert said == [["pneumo", PHANTOM.split(": ")[0]], *(["pneumo", path] for path in bad)]
-    status, out, _ = asked("--json", bad[0], *pictures, bad[1])
+    assert all(path in out for path in [*pictures, wide])
+    assert warning not in out
+    told = err.splitlines()
+    assert {f"pneumo: {wide}: {warning}", f"pneumo: {PHANTOM}"} <= set(told)
+    assert len(told) == 4
+    assert all(any(line.startswith(f"pneumo: {path}: ") for line in told) for path in bad)
+    status, out, _ = asked("--json", *files)
     found = strict(out)
-    assert (status, len(found["images"])) == (1, 4)
+    assert (status, found["warnings"]) == (1, [PHANTOM])
+    assert [one["file"] for one in found["images"]] == [*pictures, wide]
+    assert found["images"][-1]["warnings"] == [warning]
     assert [one["file"] for one in found["unreadable"]] == bad

@@ -18,15 +18,14 @@ SMALL = replace(
 CLASSES = ("across", "down", "plain")
 
 
-def draw(path, kind, seed, size=(40, 32), **options):
+def draw(path, kind, seed):
     """A picture of grey bars across or down, or of none."""
-    generator = np.random.default_rng(seed)
-    pixels = generator.integers(90, 130, size)
+    pixels = np.random.default_rng(seed).integers(90, 130, (40, 32))
     bars = (slice(None, None, 4),) if kind == "across" else (slice(None), slice(None, None, 4))
     if kind != "plain":
         pixels[bars] = 255
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).convert(options.get("mode", "RGB")).save(path)
+    Image.fromarray(pixels.astype(np.uint8)).convert("RGB").save(path)
 
 
 def fill(folder, count=20, seed=0):
@@ -60,27 +59,19 @@ def test_a_folder_with_both_splits_keeps_them(tmp_path):
     fill(tmp_path / "train", 4), fill(tmp_path / "val", 3, seed=99)
     folder = read(tmp_path, 32)
     assert (len(folder.train.labels), len(folder.val.labels)) == (12, 9)
-    swapped = replace(folder, train=folder.val, val=folder.train)
-    assert swapped.fingerprint != folder.fingerprint
-
-
-def wide(deepest):
-    """Two squares, dark and bright, and a margin on both sides that is cropped."""
-    pixels = np.zeros((32, 64), dtype=np.uint16)
-    pixels[:, 16:32], pixels[:, 32:48] = 50 * (deepest // 255), 200 * (deepest // 255)
-    return pixels
+    assert replace(folder, train=folder.val, val=folder.train).fingerprint != folder.fingerprint
 
 
 @pytest.mark.parametrize(("deepest", "mode"), [(65535, None), (255, "RGB"), (255, "P")])
 def test_images_are_read_as_predict_reads_them(deepest, mode, tmp_path):
     fill(tmp_path / "train", 2), fill(tmp_path / "val", 2)
-    pixels = wide(deepest)
-    picture = (
-        Image.fromarray(pixels.astype(np.uint8)).convert(mode) if mode else Image.fromarray(pixels)
-    )
+    # Two squares, dark and bright, and a margin on both sides that is cropped.
+    pixels = np.repeat([0, 50, 200, 0], 16)[None].repeat(32, 0)
+    picture = Image.fromarray((pixels * (deepest // 255)).astype("u1" if mode else "u2"))
+    picture = picture.convert(mode) if mode else picture
     picture.save(tmp_path / "train" / "plain" / "odd.png")
     image = read(tmp_path, 32).train.images[-1]  # of the last class the last
-    np.testing.assert_array_equal(image, np.repeat([50, 200], 16)[None].repeat(32, 0))
+    np.testing.assert_array_equal(image, pixels[:, 16:48])
 
 
 def test_what_an_image_may_not_mean_is_counted(tmp_path):
@@ -103,42 +94,32 @@ def test_what_is_hidden_is_no_class_and_no_image(tmp_path):
     assert len(folder.train.labels) + len(folder.val.labels) == 9
 
 
-def spoil(name, content):
-    def make(folder):
-        fill(folder, 3)
-        path = folder / "plain" / "images" / name
-        path.write_bytes(content) if isinstance(content, bytes) else content(path)
-
-    return make
+def spoilt(folder, name, content):
+    path = fill(folder, 3) / "plain" / "images" / name
+    path.write_bytes(content) if isinstance(content, bytes) else content.save(path)
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda folder: None, "a folder of images for each of at least two classes, found 0"),
-        (
-            lambda folder: fill(folder, 1),
-            r"expected at least two images, found 1 that end in \.jpg, ",
-        ),
-        (
-            lambda folder: [fill(folder / name, 2) for name in ("test", "val")],
-            "expected train beside test and val, or a folder for each class",
-        ),
-        (lambda folder: fill(folder / "Train", 2), "expected train beside Train"),
-        (
-            lambda folder: (fill(folder, 2) / "loop").symlink_to(folder, True),
-            "loop: expected a class, found a link to a folder that it lies in",
-        ),
-        (spoil("1.png", b"no"), "1.png: expected an image"),
-        (
-            spoil("1.tif", lambda path: Image.fromarray(np.eye(32, dtype=np.float32)).save(path)),
-            "1.tif: expected whole numbers of 8 or 16 bits, found floating-point numbers",
-        ),
+FLOATS = Image.fromarray(np.eye(32, dtype=np.float32))
+NO_FOLDERS = {
+    "a folder of images for each of at least two classes, found 0": lambda folder: None,
+    r"expected at least two images, found 1 that end in \.jpg, ": lambda folder: fill(folder, 1),
+    "expected train beside test and val, or a folder for each class": lambda folder: [
+        fill(folder / name, 2) for name in ("test", "val")
     ],
-    ids=["empty", "few", "no train", "capital", "loop", "damaged", "float"],
-)
-def test_what_is_no_folder_of_images_is_refused(make, words, tmp_path):
-    make(tmp_path)
+    "expected train beside Train": lambda folder: fill(folder / "Train", 2),
+    "loop: expected a class, found a link to a folder that it lies in": lambda folder: (
+        fill(folder, 2) / "loop"
+    ).symlink_to(folder, True),
+    "1.png: expected an image": lambda folder: spoilt(folder, "1.png", b"no"),
+    "1.tif: expected whole numbers of 8 or 16 bits, found floating-point numbers": lambda folder: (
+        spoilt(folder, "1.tif", FLOATS)
+    ),
+}
+
+
+@pytest.mark.parametrize("words", NO_FOLDERS)
+def test_what_is_no_folder_of_images_is_refused(words, tmp_path):
+    NO_FOLDERS[words](tmp_path)
     with pytest.raises(DataError, match=words):
         read(tmp_path, 32)
 

@@ -11,6 +11,7 @@ from pneumo.study import study as studies
 from pneumo.study.questions import ProbeError
 from pneumo.study.study import StudyError
 from pneumo.training import recipes
+from pneumo.training.loop import predict
 
 
 @pytest.fixture
@@ -29,44 +30,26 @@ def test_a_finished_study_has_every_probe_of_its_first_seeds(study):
             assert len(answer["indices"]) == study.profile.probed_images
 
 
-def test_the_same_network_answers_the_same(own, study):
+def test_the_same_network_answers_the_same_and_is_asked_once(own, study):
     questions.make(own, "corruptions", study.data, study.profile)
     again = questions.read(own, "corruptions", study.profile)
     first = questions.read(study.ran[0].run, "corruptions", study.profile)
     for name in first:
         np.testing.assert_array_equal(again[name], first[name])
-
-
-def test_a_probe_that_is_there_is_not_asked_again(own, study):
-    questions.make(own, "corruptions", study.data, study.profile)
     file = questions.path(own, "corruptions", study.profile)
     before = file.stat().st_mtime_ns
     questions.make(own, "corruptions", study.data, study.profile)
     assert file.stat().st_mtime_ns == before
 
 
-def test_a_profile_may_ask_about_a_stratified_few(own, study):
-    few = replace(study.profile, probed_images=16)
-    assert "corruptions" in questions.missing(own, few)
-    questions.make(own, "corruptions", study.data, few)
-    indices = questions.read(own, "corruptions", few)["indices"]
-    share = study.data.test.labels.mean()
+def test_a_profile_asks_about_a_stratified_few_or_all(study):
+    few, labels = replace(study.profile, probed_images=16), study.data.test.labels
+    assert set(questions.missing(study.ran[0].run, few)) == set(questions.PROBES)
+    indices = questions._asked(study.data, few)
     assert len(indices) == 16
-    assert study.data.test.labels[indices].mean() == pytest.approx(share, abs=0.07)
-    # Another number of images is another question.
-    assert "corruptions" in questions.missing(own, study.profile)
-
-
-def test_without_a_number_all_test_images_are_asked_about(study):
-    every = replace(study.profile, probed_images=None)
-    indices = questions._asked(study.data, every)
-    np.testing.assert_array_equal(indices, np.arange(len(study.data.test.labels)))
-
-
-def test_another_version_asks_anew(own, study, monkeypatch):
-    before = questions.path(own, "corruptions", study.profile)
-    monkeypatch.setattr(questions, "PROBES_VERSION", questions.PROBES_VERSION + 1)
-    assert questions.path(own, "corruptions", study.profile) != before
+    assert labels[indices].mean() == pytest.approx(labels.mean(), abs=0.07)
+    every = questions._asked(study.data, replace(study.profile, probed_images=None))
+    np.testing.assert_array_equal(every, np.arange(len(labels)))
 
 
 @pytest.mark.promise("damage", "found")
@@ -81,8 +64,6 @@ def test_a_probe_that_is_missing_or_damaged_is_named(own, study):
 
 
 def test_the_network_that_is_loaded_is_the_one_that_was_trained(study):
-    from pneumo.training.loop import predict
-
     for model in study.ran:
         network = questions.load_network(model.run, "cpu")
         logits = predict(network, model.recipe, study.data.test.images)

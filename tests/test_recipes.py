@@ -2,16 +2,8 @@
 
 import pytest
 
-from pneumo.training.recipes import (
-    ABLATIONS,
-    LEAST_BATCH,
-    MOST_PIXELS,
-    PROFILES,
-    RECIPES,
-    RecipeError,
-    find_profile,
-    find_recipe,
-)
+from pneumo.training import recipes
+from pneumo.training.recipes import ABLATIONS, PROFILES, RECIPES, find_profile, find_recipe
 from pneumo.training.runs import recipe_from
 
 
@@ -35,7 +27,7 @@ def test_a_shortened_recipe_keeps_both_its_stages():
 
 @pytest.mark.parametrize(("find", "known"), [(find_recipe, RECIPES), (find_profile, PROFILES)])
 def test_an_unknown_name_is_answered_with_the_known_ones(find, known):
-    with pytest.raises(RecipeError, match="'nonsense'") as raised:
+    with pytest.raises(recipes.RecipeError, match="'nonsense'") as raised:
         find("nonsense")
     assert all(name in str(raised.value) for name in known)
 
@@ -58,9 +50,9 @@ def test_larger_images_are_never_shrunk_and_come_in_batches_that_memory_holds(na
     own, larger = RECIPES[name], RECIPES[name].at(size)
     assert larger.input_size == max(size, own.input_size)
     assert larger.batch_size * larger.input_size**2 <= max(
-        MOST_PIXELS[own.architecture], LEAST_BATCH * size**2
+        recipes.MOST_PIXELS[own.architecture], recipes.LEAST_BATCH * size**2
     )
-    assert LEAST_BATCH <= larger.batch_size <= own.batch_size
+    assert recipes.LEAST_BATCH <= larger.batch_size <= own.batch_size
     slower = (larger.batch_size / own.batch_size) ** 0.5
     assert larger.learning_rate == pytest.approx(slower * own.learning_rate)
     assert larger.epochs == own.epochs

@@ -102,51 +102,36 @@ def test_a_run_of_the_version_before_is_not_found_for_images_in_another_order(st
     assert runs.find_key(run.recipe, run.seed, study.data, None, tmp_path) == run.key
 
 
-def history_in(folder):
-    """What a run with the history in the folder gives."""
-    digest = checksums.digest((folder / "history.csv").read_bytes())
-    return runs.Run(folder, CNN, 0, "key", {"files": {"history.csv": digest}}).history
-
-
 def test_a_history_comes_back_to_the_last_bit(tmp_path):
     rows = [
         {"epoch": 1.0, "stage": "frozen", "learning_rate": 0.1 + 0.2, "val_loss": 1 / 3},
         {"epoch": 2.0, "stage": "open", "learning_rate": 1e-17, "val_loss": float("inf")},
     ]
     runs.write_history(tmp_path, rows)
-    assert history_in(tmp_path) == rows
+    digest = checksums.digest((tmp_path / "history.csv").read_bytes())
+    assert runs.Run(tmp_path, CNN, 0, "key", {"files": {"history.csv": digest}}).history == rows
 
 
-@pytest.mark.promise("killed", "found")
-@pytest.mark.parametrize("name", runs.FILES)
-def test_a_run_that_lacks_a_file_is_not_published(name, finished, tmp_path):
-    (finished / name).unlink()
-    with pytest.raises(RunError, match=name):
-        runs.publish(finished, tmp_path / "published")
-    assert not (tmp_path / "published").exists()
-
-
-def test_publishing_leaves_strays_behind(finished, tmp_path):
+def test_publishing_leaves_strays_behind_and_replaces_what_stood_there(finished, tmp_path):
     (finished / "checkpoint.pt").write_text("no part of a run")
     (finished / "folder").mkdir()
-    runs.publish(finished, tmp_path / "published")
-    assert {path.name for path in (tmp_path / "published").iterdir()} == set(runs.FILES)
-    assert not finished.exists()
-
-
-def test_publishing_replaces_what_stood_there(finished, tmp_path):
     destination = tmp_path / "published" / finished.name
     destination.mkdir(parents=True)
     (destination / "old").touch()
     runs.publish(finished, destination)
+    assert {path.name for path in destination.iterdir()} == set(runs.FILES)
+    assert not finished.exists()
     assert runs.load(destination).seed == 0
 
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.promise("killed", "found")
 @pytest.mark.parametrize("name", runs.FILES)
-def test_an_incomplete_run_is_refused_by_what_it_lacks(name, finished):
+def test_an_incomplete_run_is_neither_published_nor_read(name, finished, tmp_path):
     (finished / name).unlink()
+    with pytest.raises(RunError, match=name):
+        runs.publish(finished, tmp_path / "published")
+    assert not (tmp_path / "published").exists()
     with pytest.raises(RunError, match=f"{name} missing") as raised:
         runs.load(finished)
     assert str(finished) in str(raised.value)

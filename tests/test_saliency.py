@@ -1,4 +1,4 @@
-"""The cascade of random weights and the removal of pixels, on networks that can be said by hand."""
+"""Saliency: randomised weights, removed pixels, alike maps, and what the sanity checks find in a study."""
 
 from collections import OrderedDict
 from copy import deepcopy
@@ -7,6 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 from torch import nn
 
 from pneumo.analysis import sanity_checks
@@ -14,9 +17,12 @@ from pneumo.study import questions
 from pneumo.training import saliency
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import RECIPES
+from pneumo.training.removal import impute, order
+from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
 
 SIMPLE = RECIPES["simple-cnn"]
 OF_EACH = {recipe.architecture: recipe for recipe in RECIPES.values()}
+MAPS = random_maps((6, 7, 7), seed=3)
 
 
 @pytest.mark.parametrize("architecture", saliency.STAGES)
@@ -108,14 +114,110 @@ def test_a_map_of_the_deciding_square_beats_a_random_one(square):
     assert curves[0, 0, 1].mean() < 0.5 < curves[0, 1, -1].mean()
 
 
-def test_the_curves_start_at_the_call_of_the_whole_image(study):
+def test_the_curves_start_at_the_call_of_the_whole_image_of_either_class(study):
     for model in study.ran:
-        curves = questions.read(model.run, "saliency", study.profile)["curves"]
+        answer = questions.read(model.run, "saliency", study.profile)
+        assert set(study.data.test.labels[answer["images"]]) == {0, 1}
+        curves = answer["curves"]
         assert (curves[:, :, 0] >= 0.5).all()
         assert (curves[:, :, 0] == curves[0, 0, 0]).all()
         assert ((curves >= 0) & (curves <= 1)).all()
 
 
-def test_networks_are_asked_about_both_classes(study):
-    found = questions.read(study.ran[0].run, "saliency", study.profile)
-    assert set(study.data.test.labels[found["images"]]) == {0, 1}
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_a_hole_in_a_linear_ramp_is_filled_with_the_ramp(share):
+    down, right = np.indices((12, 12))
+    ramp = (0.03 * right + 0.02 * down + 0.1)[None]
+    missing = np.random.default_rng(0).random((12, 12)) < share
+    missing[[0, -1]] = missing[:, [0, -1]] = False
+    spoiled = np.where(missing, 9.0, ramp)
+    np.testing.assert_allclose(impute(spoiled, missing, None), ramp, atol=1e-12)
+
+
+def test_a_pixel_is_the_weighted_mean_of_its_neighbours():
+    image = np.arange(9.0).reshape(1, 3, 3) ** 2
+    missing = np.zeros((3, 3), bool)
+    missing[1, 1] = True
+    expected = (1 + 9 + 25 + 49) / 6 + (0 + 4 + 36 + 64) / 12
+    assert impute(image, missing, None)[0, 1, 1] == pytest.approx(expected)
+    corner = np.zeros((3, 3), bool)
+    corner[0, 0] = True  # two neighbours over an edge, one over a corner: 2 : 2 : 1
+    assert impute(image, corner, None)[0, 0, 0] == pytest.approx((2 * 1 + 2 * 9 + 16) / 5)
+
+
+def test_the_pixels_of_the_brightest_cell_go_first_and_every_pixel_once():
+    maps = np.zeros((1, 7, 7))
+    maps[0, 2, 5] = 1.0
+    ranked = order(maps, 28)
+    down, right = np.unravel_index(ranked[0, :4], (28, 28))
+    assert set(down) <= {9, 10}
+    assert set(right) <= {21, 22}
+    np.testing.assert_array_equal(np.sort(ranked), [np.arange(784)])
+
+
+@pytest.mark.parametrize("similarity", [rank_correlation, structural_similarity])
+def test_maps_are_like_themselves_at_any_scale_and_unlike_their_inverse_or_another(similarity):
+    np.testing.assert_allclose(similarity(MAPS, 40 * MAPS), 1, atol=1e-6)
+    assert (similarity(MAPS, -MAPS) < -0.3).all()
+    assert np.isfinite(similarity(MAPS, np.ones_like(MAPS))).all()
+    one, other = random_maps((500, 7, 7), 0), random_maps((500, 7, 7), 1)
+    assert abs(similarity(one, other).mean()) < 0.03
+    np.testing.assert_allclose(similarity(one, other), similarity(other, one), atol=1e-12)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 20))
+def test_ranks_agree_with_the_library_ties_and_all(seed, levels):
+    generator = np.random.default_rng(seed)
+    one, other = generator.integers(0, levels + 1, (2, 1, 4, 5)).astype(float)
+    expected = 0.0  # a constant map ranks nothing
+    if np.ptp(one) and np.ptp(other):
+        expected = stats.spearmanr(one.ravel(), other.ravel()).statistic
+    assert rank_correlation(one, other)[0] == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_mean_has_the_librarys_interval():
+    values = np.random.default_rng(0).gamma(2.0, size=300)
+    mean, low, high = sanity_checks.mean_interval(values, np.arange(300))
+    expected = stats.bootstrap(
+        (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert mean == values.mean()
+    assert low == pytest.approx(expected.low, abs=0.02)
+    assert high == pytest.approx(expected.high, abs=0.02)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
+def test_the_interval_holds_the_mean_and_what_is_unknown_is_left_out(values):
+    mean, low, high = sanity_checks.mean_interval(np.array(values), np.arange(len(values)))
+    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    with_unknown = sanity_checks.mean_interval(
+        np.array([*values, np.nan]), np.arange(len(values) + 1)
+    )
+    assert with_unknown == (mean, low, high)
+
+
+def test_the_gap_of_curves_that_lie_apart_is_their_distance():
+    curves = np.stack([np.full((3, 4), 0.25), np.full((3, 4), 0.75)])
+    np.testing.assert_allclose(sanity_checks.gap(np.array([0.0, 0.2, 0.8]), curves), 0.5)
+
+
+def test_a_trained_map_is_wholly_like_itself_and_random_ones_are_not(study):
+    for model in study.ran:
+        found = sanity_checks.cascade(study, model)
+        assert found.stages[0] == "trained"
+        assert found.rank[0] == pytest.approx(1)
+        assert found.structure[0] == pytest.approx(1)
+        assert ((found.rank >= 0) & (found.rank <= 1)).all()
+        assert found.chance < 0.3
+        mean, low, high = found.left
+        assert mean == pytest.approx(found.rank[-1])
+        assert low <= mean <= high
+
+
+def test_maps_are_held_against_seeds_the_control_and_chance(study):
+    found = sanity_checks.agreements(study)
+    assert list(found) == ["another seed", "shuffled labels", "random map"]
+    model = study.model("simple-cnn")
+    one, other = (run.explanation.maps for run in model.runs)
+    assert found["another seed"].rank == pytest.approx(rank_correlation(one, other).mean())
+    assert abs(found["random map"].rank) < 0.05

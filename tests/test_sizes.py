@@ -2,11 +2,13 @@
 
 import csv
 import io
-import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from records import changed
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import sizes, writing
@@ -16,7 +18,7 @@ from pneumo.data import Split
 from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record import Record, files, finding
+from pneumo.record import files, finding
 from pneumo.record.sizes import Sizes
 
 
@@ -25,59 +27,31 @@ def make_larger(record, tmp_path, monkeypatch):
     """Writes where the record at 64 pixels is looked for: the study's own, with its logits changed."""
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
 
-    def make(change=lambda logits, labels: logits, order=None) -> Record:
-        contents = {name: record.read(name) for name in record.sums}
-        results = json.loads(contents["results.json"])
-        results["data"] |= {"size": 64, "source": "file"}
-        contents["results.json"] = json.dumps(results).encode()
-        head, *rows = csv.reader(io.StringIO(contents["labels.csv"].decode()))
-        films = [row[3] for row in rows]
-        if order:
-            films = order(films)
+    def make(change=0.0, turned=False):
+        head, *rows = csv.reader(io.StringIO(record.read("labels.csv").decode()))
+        films = [row[3] for row in rows][:: -1 if turned else 1]
         rows = [[*row[:3], "0" * 64, film] for row, film in zip(rows, films, strict=True)]
-        contents["labels.csv"] = files.table_bytes([[*head, "film"], *rows])
-        labels = record.test_labels()
-        for name in contents:
+        contents = {"labels.csv": files.table_bytes([[*head, "film"], *rows])}
+        signs = np.where(record.test_labels() == 1, 1, -1)
+        for name in record.sums:
             if name.startswith("predictions/"):
-                seed = name.rpartition("-s")[2].removesuffix(".csv")
-                model = name.removeprefix("predictions/").rpartition("-s")[0]
-                said = record.probabilities(model, int(seed))
-                logits = change(np.log(said / (1 - said)), labels)
-                probabilities = 1 / (1 + np.exp(-logits))
-                contents[name] = files.table_bytes(enumerate(map(float, probabilities)))
+                model, _, seed = Path(name).stem.rpartition("-s")
+                logits = logit(record.probabilities(model, int(seed))) + change * signs
+                contents[name] = files.table_bytes(enumerate(map(float, expit(logits))))
         folder = paths.record(record.profile.name, paths.label(record.data.dataset, 64))
-        return files._replace(folder, contents)
+        return changed(record, folder, contents=contents, size=64, source="file")
 
     return make
 
 
-def rows_of(part):
-    return list(part.tables["tbl-size"].rows())
-
-
-def test_without_a_larger_study_nothing_is_compared(real_study, tmp_path, monkeypatch):
-    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path))
-    assert sizes.part(real_study).answers == {"sizes": None}
-
-
 def test_a_larger_study_of_the_same_films_is_found_and_another_is_not(real_study, make_larger):
-    make_larger()
-    assert sizes.part(real_study).answers["sizes"].size == 64
-    make_larger(order=lambda films: films[::-1])
     assert sizes.part(real_study).answers == {"sizes": None}
-
-
-def test_the_reference_at_64_pixels_lies_beside_that_of_thumbnails():
-    label = paths.label("pneumoniamnist", 64)
-    assert paths.reference(label) == paths.reference().with_name("reference-64")
-    assert paths.reference("breastmnist-64").name == "reference-breastmnist-64"
-
-
-def test_the_same_predictions_differ_by_nothing_and_have_no_interval_of_no_width(
-    real_study, make_larger
-):
+    make_larger(turned=True)
+    assert sizes.part(real_study).answers == {"sizes": None}
     make_larger()
-    for row in rows_of(sizes.part(real_study)):
+    part = sizes.part(real_study)
+    assert part.answers["sizes"].size == 64
+    for row in part.tables["tbl-size"].rows():  # the same predictions
         assert row["difference"] == pytest.approx(0, abs=1e-12)
         assert row["smaller"] == pytest.approx(row["larger"])
         if row["model"] == "ensemble":  # one score, so no seed is drawn for either
@@ -85,11 +59,11 @@ def test_the_same_predictions_differ_by_nothing_and_have_no_interval_of_no_width
 
 
 def test_values_and_differences_are_those_of_the_predictions(real_study, make_larger):
-    larger = make_larger(lambda logits, labels: logits + np.where(labels == 1, 0.4, -0.4))
+    larger = make_larger(0.4)
     part = sizes.part(real_study)
     labels, answer = real_study.data.test.labels, part.answers["sizes"]
     for model in real_study.ran:
-        (row,) = (r for r in rows_of(part) if r["model"] == model.name and r["metric"] == "auc")
+        (row,) = part.tables["tbl-size"].where(model=model.name, metric="auc").rows()
         own = [roc_auc_score(labels, run.predictions["test"].logits) for run in model.runs]
         others = [
             roc_auc_score(labels, larger.probabilities(model.name, run.seed)) for run in model.runs
@@ -104,10 +78,9 @@ def test_values_and_differences_are_those_of_the_predictions(real_study, make_la
 
 def test_the_interval_is_paired_by_patient(real_study, make_larger):
     """Both sizes rise and fall with the patients drawn, so their difference varies less than either."""
-    make_larger(lambda logits, labels: logits + np.where(labels == 1, 0.05, -0.05))
-    part = sizes.part(real_study)
-    own = (row for row in rows_of(part) if row["model"] == "ensemble")
-    area = next(row for row in own if row["metric"] == "auc")
+    make_larger(0.05)
+    table = sizes.part(real_study).tables["tbl-size"]
+    (area,) = table.where(model="ensemble", metric="auc").rows()
     alone = intervals(real_study)["ensemble"]["half"]["auc"]
     assert area["high"] - area["low"] < 0.5 * (alone.high - alone.low)
 
@@ -128,8 +101,8 @@ def test_labels_of_larger_images_name_the_thumbnails_of_their_films(phantom, stu
 
 
 def test_the_page_shows_both_sizes_and_which_goals_were_met(real_study, make_larger, record):
-    make_larger(lambda logits, labels: logits + np.where(labels == 1, 0.4, -0.4))
-    written = writing.write(real_study, paths.record("tests"))
+    make_larger(0.4)
+    written = changed(record, paths.record("tests"), sizes.part(real_study), source="file")
     assert finding.larger("tests", "pneumoniamnist", written.test_digests())
     answer = written.answer("sizes", Sizes)
     assert FIGURES["fig-size"](written).alt.count(" to ") >= answer.models

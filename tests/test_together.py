@@ -10,27 +10,17 @@ import pytest
 import tiny
 from filelock import FileLock
 from forks import Job
-from test_killed import assert_it_is_as_if_nothing_had_been
+from test_storage import killed
 
 from pneumo.base import storage
 from pneumo.training import runs
 
-MANY = 4
+MANY = 3
 
 
 def unexpected(err):
     """What is printed beside that another process is waited for."""
     return [line for line in err.splitlines() if "waiting for another process" not in line]
-
-
-def dying_with(lock):
-    """A process that has taken a lock, and is dead."""
-    number = os.fork()
-    if number == 0:
-        FileLock(lock).acquire()
-        os.kill(os.getpid(), signal.SIGKILL)
-    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == -signal.SIGKILL
-    assert lock.is_file()
 
 
 @pytest.mark.slow
@@ -42,9 +32,6 @@ def test_several_that_ask_for_one_study_train_each_run_once(apart, tmp_path):
     epochs = Counter((name, epoch) for name, epoch, _ in map(json.loads, heard.open()))
     assert set(epochs.values()) == {1}
     assert {name for name, _ in epochs} == {"simple-cnn-s0", "simple-cnn-s1"}
-    (end,) = apart(Job(tiny.make, (tmp_path / "alone", tiny.TWO)))
-    assert (end.status, end.err) == (0, "")
-    assert_it_is_as_if_nothing_had_been(home, tmp_path / "alone")
 
 
 @pytest.mark.slow
@@ -65,7 +52,14 @@ def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(apart, tmp
 def test_a_lock_that_a_dead_process_left_is_free(tmp_path):
     destination = tmp_path / "runs" / "run"
     destination.parent.mkdir()
-    dying_with(destination.with_name(".run.lock"))
+    path = destination.with_name(".run.lock")
+
+    def die():
+        with FileLock(path):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    killed(die)
+    assert path.is_file()
     with runs.once(destination, ["a"]) as partial:
         (partial / "a").touch()
     assert destination.is_dir()

@@ -7,16 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.analysis import decisions, mistakes
+from pneumo.analysis import decisions
 from pneumo.analysis.calibration import presumed_prevalence
-from pneumo.pages.figures import FIGURES
 from pneumo.pages.numbers import stretch
-from pneumo.pages.tables import TABLES
 from pneumo.record.decisions import Decisions, Stretch
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import Confusion, MetricError
 from pneumo.study import selection
-from pneumo.study.study import RULES, YOUDEN
+from pneumo.study.study import YOUDEN
 from pneumo.study.temperature import temperature
 
 # The example of Vickers's tutorial on decision curves: cancer by family history in 750 men.
@@ -26,16 +24,16 @@ FAMILY_HISTORY = Confusion(
 # Mercaldo, Lau & Zhou (2007), table VIII: Alzheimer's disease by the ApoE ε4 allele.
 APOE = Confusion(true_positive=240, false_negative=178, false_positive=87, true_negative=288)
 RATES = st.builds(Confusion, *(st.integers(1, 60) for _ in range(4)))
+FEW = decision_curves.THRESHOLDS[::9]
 LABELS = st.lists(st.integers(0, 1), min_size=2, max_size=40).filter(lambda x: 0 < sum(x) < len(x))
 
 
 def predictions(counts):
     """Labels and probabilities, 0 or 1, whose confusion has these counts."""
-    labels = [1] * (counts.true_positive + counts.false_negative)
-    labels += [0] * (counts.false_positive + counts.true_negative)
-    called = [1.0] * counts.true_positive + [0.0] * counts.false_negative
-    called += [1.0] * counts.false_positive + [0.0] * counts.true_negative
-    return labels, called
+    cells = (
+        counts.true_positive, counts.false_negative, counts.false_positive, counts.true_negative
+    )  # fmt: skip
+    return np.repeat([1, 1, 0, 0], cells), np.repeat([1.0, 0.0, 1.0, 0.0], cells)
 
 
 def net_benefit(labels, scores, thresholds=decision_curves.THRESHOLDS, prevalence=None):
@@ -45,13 +43,10 @@ def net_benefit(labels, scores, thresholds=decision_curves.THRESHOLDS, prevalenc
     return np.array([one.value for one in found])
 
 
-def test_net_benefit_counts_true_positives_less_weighed_false_ones():
+def test_net_benefit_and_its_range_are_those_of_a_published_example():
     # Threshold 0.2: a false alarm weighs a quarter of a man found.
     found = net_benefit(*predictions(FAMILY_HISTORY), [0.2])
     assert found[0] == pytest.approx(24 / 750 - 91 / 750 / 4)
-
-
-def test_a_binary_marker_is_worth_having_between_one_less_npv_and_ppv():
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
     thresholds = np.arange(1, 1000) / 1000
     benefit = net_benefit(*predictions(FAMILY_HISTORY), thresholds)
@@ -61,20 +56,17 @@ def test_a_binary_marker_is_worth_having_between_one_less_npv_and_ppv():
     assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.001)
 
 
-def test_treating_all_is_worth_nothing_where_the_threshold_is_the_prevalence():
-    assert decision_curves.treat_all(0.14, [0.14])[0] == pytest.approx(0)
-
-
 @given(LABELS, st.floats(0.02, 0.98), st.data())
 def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, prevalence, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
-    benefit = net_benefit(labels, scores, prevalence=prevalence)
-    odds = decision_curves.THRESHOLDS / (1 - decision_curves.THRESHOLDS)
+    benefit = net_benefit(labels, scores, FEW, prevalence)
+    odds = FEW / (1 - FEW)
     assert (benefit <= prevalence + 1e-12).all()
     assert (benefit >= -(1 - prevalence) * odds - 1e-12).all()
-    everybody = net_benefit(labels, np.ones(len(labels)), prevalence=prevalence)
-    np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence))
-    nobody = net_benefit(labels, np.zeros(len(labels)), prevalence=prevalence)
+    everybody = net_benefit(labels, np.ones(len(labels)), FEW, prevalence)
+    np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence, FEW))
+    assert decision_curves.treat_all(prevalence, [prevalence])[0] == pytest.approx(0)
+    nobody = net_benefit(labels, np.zeros(len(labels)), FEW, prevalence)
     assert not nobody.any()
 
 
@@ -82,9 +74,9 @@ def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, pr
 def test_another_prevalence_is_the_same_as_more_cases_of_a_class(labels, times, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
     more = [(y, p) for y, p in zip(labels, scores, strict=True) for _ in range(times if y else 1)]
-    repeated = net_benefit(*zip(*more, strict=True))
+    repeated = net_benefit(*zip(*more, strict=True), FEW)
     share = sum(y for y, _ in more) / len(more)
-    np.testing.assert_allclose(repeated, net_benefit(labels, scores, prevalence=share), atol=1e-9)
+    np.testing.assert_allclose(repeated, net_benefit(labels, scores, FEW, share), atol=1e-9)
 
 
 def test_the_interval_of_net_benefit_is_a_bootstraps_within_classes():
@@ -110,19 +102,15 @@ def test_the_longest_stretch_is_told():
     assert decision_curves.better_range(np.full(6, -1.0), 0.5, thresholds) is None
 
 
-def test_predictive_values_are_the_counts_own_at_their_own_prevalence():
-    positive, negative = decision_curves.predictive_values(APOE, 418 / 793)
-    assert positive.value == pytest.approx(APOE.precision)
-    assert negative.value == pytest.approx(APOE.negative_predictive_value)
-
-
 @pytest.mark.parametrize("prevalence", [0.03, 0.5])
-def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
+def test_predictive_values_have_the_intervals_of_counts_drawn_anew(prevalence):
     # The published example's counts, drawn again from their own rates: a bootstrap by another name.
     generator = np.random.default_rng(0)
     sensitivity = generator.binomial(418, APOE.sensitivity, 40000) / 418
     specificity = generator.binomial(375, APOE.specificity, 40000) / 375
     called = prevalence * sensitivity + (1 - prevalence) * (1 - specificity)
+    own, _ = decision_curves.predictive_values(APOE, 418 / 793)
+    assert own.value == pytest.approx(APOE.precision)
     positive, negative = decision_curves.predictive_values(APOE, prevalence)
     for found, values in (
         (positive, prevalence * sensitivity / called),
@@ -132,39 +120,15 @@ def test_the_intervals_hold_where_the_counts_are_drawn_anew(prevalence):
         assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.003)
 
 
-@given(RATES, st.floats(0.01, 0.99))
-def test_npv_is_the_ppv_of_the_opposite_question(counts, prevalence):
-    mirrored = Confusion(
-        counts.true_negative, counts.false_positive, counts.false_negative, counts.true_positive
-    )
-    ours, theirs = (
-        decision_curves.predictive_values(counts, prevalence),
-        decision_curves.predictive_values(mirrored, 1 - prevalence),
-    )
-    assert ours[1].value == pytest.approx(theirs[0].value)
-    assert ours[1].low == pytest.approx(theirs[0].low)
-
-
-def test_a_perfect_rate_has_an_interval_that_holds_it():
+def test_predictive_values_at_the_edge_have_intervals_that_hold_them_or_none():
     positive, negative = decision_curves.predictive_values(Confusion(50, 0, 5, 45), 0.1)
     assert negative.value == negative.high == 1
     assert 0.9 < negative.low < 1
     assert positive.low < positive.value < positive.high
-
-
-def test_where_nothing_is_called_there_is_no_ppv_and_npv_is_the_share_of_the_well():
     positive, negative = decision_curves.predictive_values(Confusion(0, 10, 0, 20), 0.3)
     assert math.isnan(positive.value)
     assert negative.value == pytest.approx(0.7)
     assert negative.low <= 0.7 <= negative.high
-
-
-def test_plain_counts_add_up():
-    found = decision_curves.frequencies(APOE, 0.05, 1000)
-    assert (found.sick, found.found, found.missed) == (50, 29, 21)
-    assert found.alarms == round(950 * 87 / 375)
-    assert found.called == found.found + found.alarms
-    assert found.called + found.cleared == 1000
 
 
 @given(RATES, st.floats(0.01, 0.99), st.integers(1, 5000))
@@ -175,20 +139,17 @@ def test_people_are_whole_and_none_is_lost(counts, prevalence, people):
     assert min(found.missed, found.cleared) >= 0
 
 
-@pytest.mark.parametrize("prevalence", [0, 1, -0.1, math.nan])
-def test_a_prevalence_is_neither_none_nor_all(prevalence):
-    with pytest.raises(MetricError, match="prevalence"):
-        decision_curves.predictive_values(APOE, prevalence)
-    with pytest.raises(MetricError, match="prevalence"):
-        decision_curves.treat_all(prevalence)
-    with pytest.raises(MetricError, match="prevalence"):
-        net_benefit([0, 1], [0.1, 0.9], prevalence=prevalence)
-
-
-@pytest.mark.parametrize("threshold", [0, 1, math.nan])
-def test_a_threshold_probability_is_neither_none_nor_certain(threshold):
+@pytest.mark.parametrize("share", [0, 1, -0.1, math.nan])
+def test_prevalence_and_threshold_are_neither_none_nor_all(share):
+    for ask in (
+        lambda: decision_curves.predictive_values(APOE, share),
+        lambda: decision_curves.treat_all(share),
+        lambda: net_benefit([0, 1], [0.1, 0.9], prevalence=share),
+    ):
+        with pytest.raises(MetricError, match="prevalence"):
+            ask()
     with pytest.raises(MetricError, match="threshold"):
-        net_benefit([0, 1], [0.1, 0.9], [threshold])
+        net_benefit([0, 1], [0.1, 0.9], [share])
 
 
 def test_both_classes_are_needed():
@@ -198,27 +159,17 @@ def test_both_classes_are_needed():
         decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5)
 
 
-def test_a_models_curve_is_the_mean_over_its_seeds(study):
-    model = study.ran[0]
-    each = []
-    for run in model.runs:
-        test = run.predictions["test"]
-        scaled = metrics.probabilities(test.logits / temperature(run))
-        each.append(net_benefit(test.labels, scaled))
+def test_a_models_curve_is_the_mean_over_its_seeds_at_any_prevalence(study):
+    model, share = study.ran[0], presumed_prevalence(study)
+    found = [(run.predictions["test"], temperature(run)) for run in model.runs]
+    each = [net_benefit(p.labels, metrics.probabilities(p.logits / t)) for p, t in found]
     value, low, high = decisions.decision_curve(study, model)
     np.testing.assert_allclose(value, np.mean(each, axis=0), atol=1e-12)
     assert (low <= value).all()
     assert (value <= high).all()
-
-
-def test_a_shift_to_the_presumed_prevalence_only_weighs_the_cases(study):
-    model, share = study.ran[0], presumed_prevalence(study)
-    found, _, _ = decisions.decision_curve(study, model, share, scaled=False)
-    each = [
-        net_benefit(p.labels, p.probabilities, prevalence=share)
-        for p in (run.predictions["test"] for run in model.runs)
-    ]
-    np.testing.assert_allclose(found, np.mean(each, axis=0), atol=1e-9)
+    each = [net_benefit(p.labels, p.probabilities, prevalence=share) for p, _ in found]
+    value, _, _ = decisions.decision_curve(study, model, share, scaled=False)
+    np.testing.assert_allclose(value, np.mean(each, axis=0), atol=1e-9)
 
 
 def test_the_example_counts_people_at_validations_threshold(study, record):
@@ -229,45 +180,6 @@ def test_the_example_counts_people_at_validations_threshold(study, record):
     assert example.found == round(example.sick * counts.sensitivity)
     assert example.called + example.missed == example.alarms + example.sick
     assert example.ppv_here == pytest.approx(counts.precision, nan_ok=True)
-
-
-def test_the_stretch_over_which_a_model_is_better_is_that_of_its_drawn_curve(record):
-    back = record.answer("decisions", Decisions)
-    drawn = record.figure("fig-decision-curve").where(
-        population="test set", probabilities="as given"
-    )
-    curve, everyone = (
-        drawn.where(strategy=name)["net benefit"] for name in (record.best.name, "treat all")
-    )
-    better = np.flatnonzero(curve > np.maximum(everyone, 0))
-    thresholds = drawn.where(strategy="treat all")["threshold"]
-    if back.as_given is None:
-        assert not len(better)
-    else:
-        assert {back.as_given.low, back.as_given.high} <= set(thresholds[better])
-
-
-def test_predictive_values_stand_by_operating_point_and_prevalence(study, record):
-    made = TABLES["tbl-prevalence"](record)
-    counts = selection.best(study).confusion(RULES[0])
-    assert len(made.rows) == len(RULES) * len(decisions.PREVALENCES)
-    for row, prevalence in zip(made.rows, decisions.PREVALENCES, strict=False):
-        among = decision_curves.frequencies(counts, prevalence, 1000)
-        assert row[1] == f"{100 * prevalence:g} %"
-        assert row[4:] == (str(among.called), str(among.alarms), str(among.missed))
-
-
-def test_divided_cases_say_what_each_model_makes_of_them(study, record):
-    found = mistakes.divided(study)[:8]
-    titles = [axes.get_title() for axes in FIGURES["fig-divided"](record).canvas.axes]
-    assert titles[:8] == [study.about.classes[label] for label in study.data.test.labels[found]]
-    for row, model in enumerate(study.ran, 1):
-        probabilities = model.run.predictions["test"].probabilities[found]
-        wrong = mistakes.wrong(model.run)[found]
-        expected = [
-            f"{p:.2f} {'✗' if w else '✓'}" for p, w in zip(probabilities, wrong, strict=True)
-        ]
-        assert titles[8 * row : 8 * (row + 1)] == expected
 
 
 @pytest.mark.parametrize(

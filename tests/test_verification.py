@@ -7,34 +7,34 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from records import changed
 from rich.console import Console
 from scipy.special import expit
+from torch.nn import functional as F
 
-from pneumo.analysis import seeds, verification, writing
+from pneumo.analysis import seeds, verification
 from pneumo.analysis.seeds import Scored
 from pneumo.analysis.verification import ERROR, VerificationError
 from pneumo.commands import verify as command
 from pneumo.commands.main import main
 from pneumo.data.descriptions import PNEUMONIA
+from pneumo.data.phantom import draw_phantom
 from pneumo.record import Part, Record, RecordError, answers, write
 from pneumo.record.files import table_bytes
-from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.statistics.metrics import Confusion
+from pneumo.study.study import YOUDEN, Model, Study
 from pneumo.training import runs
 from pneumo.training.recipes import ABLATIONS, RECIPES, Profile
 
 CNN = RECIPES["simple-cnn"]
 SEEDS = range(5)
+LABELS = np.repeat([0, 1], [60, 90])
 
 
 @pytest.fixture(scope="module")
-def real(study):
-    """The tests' study, as if its data were not the phantom's."""
-    return replace(study, data=replace(study.data, source="file"))
-
-
-@pytest.fixture(scope="module")
-def kept(real, tmp_path_factory):
-    return writing.write(real, tmp_path_factory.mktemp("kept") / "reference")
+def kept(record, tmp_path_factory):
+    return changed(record, tmp_path_factory.mktemp("kept") / "reference", source="file")
 
 
 @pytest.fixture
@@ -42,26 +42,27 @@ def file(phantom_file):
     return str(phantom_file)
 
 
-def made(folder, labels, scored, keys=("0" * 12,), fingerprint="f") -> Record:
+def made(folder, labels, scored, fingerprint="f") -> Record:
     """A record that holds what one recipe's runs say of the test images, and no more than is compared."""
-    point = {"id": YOUDEN.name, "thresholds": [one.thresholds[YOUDEN.name] for one in scored]}
-    own = [one.seed for one in scored]
-    counts = dict.fromkeys(
-        ("true_positive", "false_negative", "false_positive", "true_negative"), 1
-    )
-    point |= {"rule": "", "chosen_on": "val", "counts": counts, "test": {}, "promised": {}}
-    missing = dict.fromkeys(("reason", "pretrained", "calibration", "robustness"))
-    model = {"name": CNN.name, "status": "ok", "seeds": own, "operating_points": [point]}
-    model |= {"parameters": 1, "test": {}, "test_at_half": {}, "threshold": {}} | missing
-    model["threshold"] = {"value": 0.5, "chosen_on": "val", "rule": ""}
-    facts = [answers.RunFacts(key, key, 0, None, {}, {}, 1.0) for key in keys]
-    about = answers.Data("file", fingerprint, 28, {})
-    profile = answers.Profile("tests", "", own, 0.01, 64, 24, CNN.name, CNN.name)
+    own, key = [one.seed for one in scored], "0" * 12
+    point = {
+        "id": YOUDEN.name, "rule": "", "chosen_on": "val", "test": {}, "promised": {},
+        "thresholds": [one.thresholds[YOUDEN.name] for one in scored],
+        "counts": dict.fromkeys(Confusion.__dataclass_fields__, 1),
+    }  # fmt: skip
+    model = {
+        "name": CNN.name, "status": "ok", "seeds": own, "operating_points": [point],
+        "parameters": 1, "test": {}, "test_at_half": {},
+        "threshold": {"value": 0.5, "chosen_on": "val", "rule": ""},
+        **dict.fromkeys(("reason", "pretrained", "calibration", "robustness")),
+    }  # fmt: skip
+    run = answers.RunFacts(key, key, 0, None, {}, {}, 1.0)
     part = Part(
         {
-            "profile": "tests", "written": "2026-01-31", "study": profile, "about": PNEUMONIA,
-            "data": about, "models": {CNN.name: model}, "claims": [],
-            "provenance": answers.Provenance("0", facts),
+            "profile": "tests", "written": "2026-01-31", "about": PNEUMONIA,
+            "study": answers.Profile("tests", "", own, 0.01, 64, 24, CNN.name, CNN.name),
+            "data": answers.Data("file", fingerprint, 28, {}), "models": {CNN.name: model},
+            "claims": [], "provenance": answers.Provenance("0", [run]),
         }
     )  # fmt: skip
     rows = [("test", place, label, "") for place, label in enumerate(labels)]
@@ -74,32 +75,26 @@ def made(folder, labels, scored, keys=("0" * 12,), fingerprint="f") -> Record:
 
 @pytest.fixture
 def rebuilt(write_run, black, tmp_path):
-    """Writes a reference of five seeds, and a study, whose test logits are drawn by functions of a seed."""
-    labels = np.repeat([0, 1], [60, 90])
+    """Writes a reference of five seeds, and a study, whose test logits are functions of a seed and labels."""
 
-    def make(there, here, own=SEEDS):
-        validation = (labels, expit(2 * labels - 1.0))
+    def make(there, here, own=SEEDS, labels=LABELS, before=SEEDS):
+        validation = (labels, expit(2.0 * labels - 1))
 
-        def run(draw, seed):
-            one = write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
-            one.manifest.update(hardware={}, data={"fingerprint": "f"})
-            return one
+        def model(draw, chosen):
+            found = []
+            for seed in chosen:
+                run = write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
+                run.manifest.update(hardware={}, data={"fingerprint": "f"})
+                found.append(run)
+            return Model(CNN, 1, tuple(found))
 
-        before = [run(there, seed) for seed in SEEDS]
-        after = tuple(run(here, seed) for seed in own)
-        scored = [
-            Scored(
-                CNN.name,
-                one.seed,
-                one.predictions["test"].probabilities,
-                {rule.name: threshold(one, rule) for rule in (HALF, YOUDEN)},
-            )
-            for one in before
-        ]
-        found = made(tmp_path / "reference", labels, scored)
-        profile = Profile("five", (CNN.name,), tuple(own))
-        data = black((labels, labels), (labels, labels))
-        return verification.compare(found, Study(profile, data, (Model(CNN, 1, after),)))
+        scored = seeds.every_run([model(there, before)])
+        study = Study(
+            Profile("five", (CNN.name,), tuple(own)),
+            black((labels, labels), (labels, labels)),
+            (model(here, own),),
+        )
+        return verification.compare(made(tmp_path / "reference", labels, scored), study)
 
     return make
 
@@ -113,11 +108,6 @@ def drawn(start, sharpness=2.0):
         return sharpness * (labels - 0.5) + images + 0.5 * own
 
     return draw
-
-
-def named(found, metric):
-    (one,) = [one for one in found.numbers if one.metric == metric]
-    return one
 
 
 def shown(found):
@@ -137,8 +127,8 @@ def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home
     assert "--fresh trains every run" in shown(found)
 
 
-def test_its_side_is_what_its_results_say(kept, real):
-    part = replace(real, models=real.ran)
+def test_its_side_is_what_its_results_say(kept, study):
+    part = replace(study, models=study.ran)
     for one in verification.compare(kept, part).numbers:
         if one.metric != verification.DISTANCE:
             mean = kept.models[one.model].test_at_half[one.metric].value
@@ -179,27 +169,26 @@ def test_what_the_reference_has_not_cannot_be_verified(only, seeds, said, kept):
         verification.part(kept, only, seeds)
 
 
-def test_the_phantom_verifies_nothing(kept, home):
+def test_other_data_or_a_damaged_or_missing_reference_verify_nothing(kept, file, home, tmp_path):
     with pytest.raises(VerificationError, match="here is only the phantom"):
         verification.verify(kept.path, source="phantom", home=home)
-
-
-def test_other_data_verify_nothing(kept, file, home, tmp_path):
     with np.load(file) as arrays:
         turned = dict(arrays) | {"val_images": arrays["val_images"][:, ::-1]}
     np.savez(tmp_path / "pneumoniamnist.npz", **turned)
-    with pytest.raises(VerificationError, match="other data than the reference") as raised:
+    told = f"other data than the reference.*{kept.data.fingerprint}"
+    with pytest.raises(VerificationError, match=told):
         verification.verify(kept.path, source=str(tmp_path), home=home)
-    assert kept.data.fingerprint in str(raised.value)
-
-
-def test_without_a_reference_there_is_nothing_to_verify(tmp_path):
+    folder = tmp_path / "reference"
     with pytest.raises(VerificationError, match="nothing to verify"):
-        verification.verify(tmp_path / "reference")
+        verification.verify(folder)
+    shutil.copytree(kept.path, folder)
+    (folder / "predictions" / f"{CNN.name}-s1.csv").write_text("0,0.5\n")
+    with pytest.raises(RecordError, match=r"simple-cnn-s1\.csv is damaged"):
+        verification.verify(folder, source=file, home=home)
 
 
 def test_new_seeds_of_the_same_training_hold_as_often_as_promised(rebuilt):
-    held = [rebuilt(drawn(start), drawn(1000 + start)).holds for start in range(40)]
+    held = [rebuilt(drawn(start), drawn(1000 + start)).holds for start in range(20)]
     assert np.mean(held) >= 1 - 2 * ERROR
 
 
@@ -237,7 +226,7 @@ def doubting(seed, labels):
 def test_a_changed_training_is_found_case_by_case_where_means_are_as_before(changed, rebuilt):
     found = rebuilt(drawn(1), changed)
     assert verification.DISTANCE in {one.metric for one in found.outside}
-    assert named(found, "auc").agrees
+    assert "auc" not in {one.metric for one in found.outside}
     assert "× " in shown(found)
 
 
@@ -254,80 +243,123 @@ def test_the_change_that_is_said_to_be_found_is_found_that_often(rebuilt):
     assert outside / turns == pytest.approx(0.8, abs=0.08)
 
 
-def test_ablations_are_planted_changes(study, written_frames):
-    rows = list(written_frames.rows())
+def networks(images, labels, asked, seed, stages=(30, 300)):
+    """Logits of ten small networks for the images asked about, (10, N), trained side by side.
+
+    First the output alone is trained, then, more slowly, the layer below it, too. A seed draws the weights
+    that they start from. Every step learns from all images, which keeps the spread of the seeds small.
+    """
+    images, asked = (
+        torch.from_numpy(found.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196) / 255 - 0.5)
+        for found in (images, asked)
+    )
+    truth = torch.from_numpy(labels.astype(float)).expand(10, -1)
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(10, 196, 32, generator=generator, dtype=torch.float64) / 14
+    output = torch.randn(10, 32, 1, generator=generator, dtype=torch.float64) / 5
+    hidden.requires_grad_(), output.requires_grad_()
+    for rate, learning, steps in (
+        (0.01, [output], stages[0]),
+        (0.005, [hidden, output], stages[1]),
+    ):
+        optimiser = torch.optim.Adam(learning, rate)
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
+            logits = (torch.relu(images @ hidden) @ output).squeeze(2)
+            loss = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+            optimiser.zero_grad()
+            loss.mean(1).sum().backward()
+            optimiser.step()
+    return (torch.relu(asked @ hidden) @ output).squeeze(2).detach().numpy()
+
+
+PLANTED = {
+    "none": {},
+    "one label in fifty flipped": {"flipped": 50},
+    "without its first stage": {"stages": (0, 300)},
+    "without its second stage": {"stages": (30, 0)},
+}
+
+
+@pytest.fixture(scope="module")
+def drawings(phantom):
+    """What small networks learn from, (images, labels), and what they are asked about."""
+    more = draw_phantom(seed=1).values()
+    asked, truth = (np.concatenate(found) for found in zip(*more, strict=True))
+    return phantom.train.images, phantom.train.labels, asked, truth
+
+
+@pytest.fixture(scope="module")
+def references(drawings):
+    return networks(*drawings[:3], seed=0)
+
+
+@pytest.mark.parametrize("change", PLANTED)
+def test_a_change_planted_into_a_training_is_found(change, rebuilt, drawings, references):
+    """Two rebuilds of two references, five seeds each; small networks stand for those of a study."""
+    images, labels, asked, truth = drawings
+    how = dict(PLANTED[change])
+    if every := how.pop("flipped", 0):
+        labels = np.where(np.arange(len(labels)) % every == 0, 1 - labels, labels)
+    rebuilds = networks(images, labels, asked, seed=1, **how)
+    for first in (0, 5):
+        judged = rebuilt(
+            lambda seed, _, first=first: references[first + seed],
+            lambda seed, _, first=first: rebuilds[first + seed],
+            labels=truth,
+        )
+        assert judged.holds == (change == "none"), judged.numbers
+        assert change == "none" or verification.DISTANCE in {one.metric for one in judged.outside}
+
+
+def test_ablations_are_planted_changes(study):
+    rows = list(verification.planted(study).tables["tbl-planted"].rows())
     assert {row["change"] for row in rows} == {
         ABLATIONS[model.name].change for model in study.ablations if ABLATIONS[model.name].change
     }
     assert all(row["factor"] > 0 for row in rows)
 
 
-@pytest.fixture(scope="module")
-def written_frames(study):
-    return verification.planted(study).tables["tbl-planted"]
-
-
-def test_a_reference_of_one_seed_says_nothing(rebuilt, monkeypatch):
-    monkeypatch.setitem(globals(), "SEEDS", range(1))
-    found = rebuilt(drawn(1), drawn(2), [0])
+def test_a_reference_of_one_seed_says_nothing(rebuilt):
+    found = rebuilt(drawn(1), drawn(2), [0], before=[0])
     assert not found.holds
     assert not found.outside
     assert "too few seeds for prediction intervals" in shown(found)
 
 
-def test_a_changed_recipe_is_told(kept, real):
-    model = real.model(CNN.name)
+def test_a_changed_recipe_is_told(kept, study):
+    model = study.model(CNN.name)
     data = {"data": {"fingerprint": "f"}}
     other = tuple(replace(run, key="0" * 12, manifest=run.manifest | data) for run in model.runs)
-    part = replace(real, models=(replace(model, runs=other),))
+    part = replace(study, models=(replace(model, runs=other),))
     found = verification.compare(kept, part)
     assert not any(run.same_code for run in found.runs)
     assert "2 of 2 runs differ from the reference in recipe" in shown(found)
 
 
-def test_a_damaged_reference_verifies_nothing(kept, file, home, tmp_path):
-    folder = tmp_path / "reference"
-    shutil.copytree(kept.path, folder)
-    (folder / "predictions" / f"{CNN.name}-s1.csv").write_text("0,0.5\n")
-    with pytest.raises(RecordError, match=r"simple-cnn-s1\.csv is damaged"):
-        verification.verify(folder, source=file, home=home)
-
-
 def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PNEUMO_HOME", str(home))
-    words = [
-        "verify",
-        "--reference",
-        str(kept.path),
-        "--data",
-        file,
-        "--only",
-        CNN.name,
-        "--json",
-    ]
-    assert main(words) == 0
-    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
-    assert told["holds"]
+
+    def verify(folder, data, *options):
+        status = main(["verify", "--reference", str(folder), "--data", data, *options])
+        return status, *capsys.readouterr()
+
+    status, out, _ = verify(kept.path, file, "--only", CNN.name, "--json")
+    told = json.loads(out, parse_constant=pytest.fail)
+    assert (status, told["holds"]) == (0, True)
     assert [run["seed"] for run in told["runs"]] == [0, 1]
     assert {one["model"] for one in told["numbers"]} == {CNN.name}
-    assert main([*words[:3], "--data", "phantom"]) == 2
-    error = capsys.readouterr().err
+    status, _, error = verify(kept.path, "phantom")
+    assert status == 2
     assert error.startswith("pneumo: the reference record is of real data")
     assert error.count("\n") == 1
-
-
-def test_the_command_exits_with_one_where_a_number_lies_outside(
-    kept, file, home, monkeypatch, capsys, tmp_path
-):
     # Five seeds that are right about every image: no network of the tests' is.
     labels = kept.test_labels()
     thresholds = {"half": 0.5, "youden": 0.5}
     scored = [Scored(CNN.name, seed, np.where(labels, 0.9, 0.1), thresholds) for seed in SEEDS]
-    folder = made(tmp_path / "reference", labels, scored, fingerprint=kept.data.fingerprint).path
-    monkeypatch.setenv("PNEUMO_HOME", str(home))
-    words = ["verify", "--reference", str(folder), "--data", file, "--seeds", "0", "1"]
-    assert main(words) == 1
-    said = capsys.readouterr().out
-    assert "OUTSIDE" in said
-    assert "0 of 3 numbers lie" in said
+    other = made(tmp_path / "reference", labels, scored, kept.data.fingerprint)
+    status, out, _ = verify(other.path, file, "--seeds", "0", "1")
+    assert status == 1
+    assert "OUTSIDE" in out
+    assert "0 of 3 numbers lie" in out
     assert runs.load(next((home / "runs").glob(f"{CNN.name}-s0-*"))).seed == 0
