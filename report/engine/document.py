@@ -43,35 +43,34 @@ class Target:
     id: str
     kind: str  # "fig", "tbl", "sec" or "eq"
     number: str | None  # None for what has no number
-    title: list[Node]  # of a section; empty for all else
+    title: str  # of a section; "" for all else
     page: str  # the page's name without its ending
     is_chapter: bool = False
     is_appendix: bool = False
     is_uncounted: bool = False  # a section without a number on a page whose sections have some
 
-    @property
-    def name(self) -> str:
-        """What it is called in a reference."""
+    def text(self, name: str | None, chapter: "Chapter | None") -> str:
+        """How a reference to it reads: "Figure 1.2", or by another name, or by its bare number.
+
+        Args:
+            name: what it is called in the reference's brackets, "" for nothing; None for its own name.
+            chapter: the web's page on which the reference stands; None for paper.
+        """
         if self.is_chapter:
-            return "Appendix" if self.is_appendix else "Chapter"
-        return LABELS[self.kind]
-
-    @property
-    def text(self) -> str:
-        """As a reference to it reads: "Figure 1.2"."""
+            own = "Appendix" if self.is_appendix else "Chapter"
+        else:
+            own = LABELS[self.kind]
         if self.number is None:
-            return tree.text_of(self.title).strip()
-        return f"{self.name}\N{NO-BREAK SPACE}{self.number}"
-
-    @property
-    def heading(self) -> str:
-        """A section as a page without numbers names it: by its title."""
-        title = tree.text_of(self.title).strip()
-        if not self.is_chapter or self.number is None:
-            return title
-        if self.is_appendix:
-            return f"{self.text} — {title}"
-        return f"{self.number}\N{NO-BREAK SPACE} {title}"
+            return self.title
+        if chapter and self.kind == "sec" and chapter.number is None:
+            # From a page without numbers Quarto names a section by its title.
+            if not self.is_chapter:
+                return self.title
+            space = "\N{NO-BREAK SPACE}"
+            number = f"{own}{space}{self.number} —" if self.is_appendix else f"{self.number}{space}"
+            return f"{number} {self.title}"
+        name = own if name is None else name
+        return f"{name}\N{NO-BREAK SPACE}{self.number}" if name else self.number
 
 
 @dataclass
@@ -87,7 +86,6 @@ class Chapter:
     blocks: list[Node]  # without the chapter's own heading
     is_index: bool
     is_appendix: bool
-    number_depth: int = _DEEPEST
     toc: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -181,11 +179,6 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
         second = tree.text_of(heads[1]["c"][2]).strip()
         problem = f"a page has one heading of the first level; {second!r} is another"
         raise at(*executed.where(f"# {second}"), problem)
-    abstract = front_matter.get("abstract") or (book.abstract if is_index else None)
-    if abstract:
-        heading = tree.div([{"t": "Plain", "c": tree.words("Abstract")}], "block-title")
-        text = {"t": "Plain", "c": tree.read_inlines(str(abstract))}
-        blocks.insert(0, tree.div([heading, text], "abstract"))
     counted = "unnumbered" not in classes
     options = {**book.html, **front_matter}
     return Chapter(
@@ -197,7 +190,6 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
         blocks=blocks,
         is_index=is_index,
         is_appendix=page.path in book.appendices,
-        number_depth=int(options.get("number-depth", _DEEPEST)),
     )
 
 
@@ -317,7 +309,9 @@ class _Numbering:
             raise self.chapter.error(
                 pairs["title"], "two titles, an attribute and a heading; leave one"
             )
-        self._columns(pairs)
+        if "layout-ncol" in pairs and kind not in ("fig", "tbl"):
+            problem = "layout-ncol is for the panels of a figure; give the div a label fig-…"
+            raise self.chapter.error("layout-ncol", problem)
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
@@ -338,7 +332,7 @@ class _Numbering:
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         number = None
-        counted = 1 < level <= self.chapter.number_depth and "unnumbered" not in classes
+        counted = level > 1 and "unnumbered" not in classes
         if counted and self.chapter.number:
             self.sections[level - 1] += 1
             self.sections[level:] = [0] * (_DEEPEST - level)
@@ -363,7 +357,6 @@ class _Numbering:
         pairs: dict[str, str],
     ) -> Node:
         """A numbered figure or table: a node of ours, which the writers turn into pandoc's."""
-        columns = self._columns(pairs)
         if self.around is None:
             number = self._count(kind)
             self._define(identifier, kind, number)
@@ -380,14 +373,8 @@ class _Numbering:
             parts, is_panel = self._blocks(blocks), True
         return {
             "t": "Float", "id": identifier, "kind": kind, "number": number, "caption": caption, "c": parts,
-            "is_panel": is_panel, "columns": columns or 0,
+            "is_panel": is_panel, "columns": int(pairs.get("layout-ncol", 0)),
         }  # fmt: skip
-
-    def _columns(self, pairs: dict[str, str]) -> int | None:
-        try:
-            return tree.columns(pairs)
-        except ValueError as error:
-            raise self.chapter.error("layout-ncol", str(error)) from None
 
     def _equations(self, inlines: list[Node]) -> list[Node]:
         """Displayed maths with a label behind it, as a numbered equation: a node of ours."""
@@ -422,7 +409,7 @@ class _Numbering:
             problem = f"a label has letters, digits, - _ . : alone; found {identifier!r}"
             raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
-            identifier, kind, number, title or [], self.chapter.slug, is_chapter,
+            identifier, kind, number, tree.text_of(title).strip(), self.chapter.slug, is_chapter,
             self.chapter.is_appendix, is_uncounted,
         )  # fmt: skip
 

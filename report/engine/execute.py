@@ -14,10 +14,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from report.engine.cache import Cache, has_pictures, inputs, key_of
 from report.engine.config import Book
 from report.engine.errors import at
-from report.engine.kernels import ARGUMENTS, Kernels, end_group, size
+from report.engine.kernels import ARGUMENTS, STARTUP, Kernels, end_group
 from report.engine.outputs import COLOUR, Executed, Outputs, write
-from report.engine.source import Page
-from report.engine.steps import Step, all_steps
+from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
 OUTPUT_LIMIT = 32_000_000  # bytes that may come of it
@@ -33,7 +32,7 @@ __where()
 PAGES_AT_ONCE = 3  # on two cores one more than these: each waits for its kernel at times
 
 
-def execute(pages: Sequence[Page], book: Book, cache: Cache | None = None) -> list[Executed]:
+def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
     """Run the cells of pages, each page in a kernel of its own, in the project's folder.
 
     Args:
@@ -44,42 +43,42 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache | None = None) -> li
     Raises:
         RenderError: a cell raises, never ends, or its kernel dies; the first page's error.
     """
-    before = inputs(book.folder, book.output) if cache else ""
+    before = inputs(book.folder, book.output)
     outputs: dict[Path, Outputs] = {}
-    missing: list[tuple[Page, list[Step], str]] = []
+    missing: dict[Path, str] = {}  # the keys of pages that are to be run
     for page in pages:
-        steps = all_steps(page, book)
-        codes = [step.code for step in steps]
-        key = key_of(before, page.path.name, size(book), book.html.get("fig-dpi"), codes)
-        kept = cache.get("cells", key) if cache and steps else None
-        if steps and (kept is None or not has_pictures(book.folder, kept.decode())):
-            missing.append((page, steps, key))
+        key = key_of(before, page.path.name, [_code(piece) for piece in page.code])
+        kept = cache.get("cells", key) if page.code else b"[]"
+        if kept is None or not has_pictures(book.folder, kept.decode()):
+            missing[page.path] = key
         else:
-            outputs[page.path] = json.loads(kept) if kept else []
-    to_run = [page for page, _, _ in missing]
-    with Kernels(book, to_run) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+            outputs[page.path] = json.loads(kept)
+    to_run = [page for page in pages if page.path in missing]
+    with (
+        Kernels(book.folder, to_run, STARTUP) as kernels,
+        ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
+    ):
         # Long ones first: none is left over when the others are done.
         futures = {
-            page.path: pool.submit(run, steps, book.folder, kernels)
-            for page, steps, _ in sorted(missing, key=lambda one: -len(one[1]))
+            page.path: pool.submit(run, page.code, kernels)
+            for page in sorted(to_run, key=lambda page: -len(page.code))
         }
         try:
             outputs |= {page.path: futures[page.path].result() for page in to_run}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
     # What changed while the cells ran may be in their outputs or not.
-    if cache and missing and inputs(book.folder, book.output) == before:
-        for page, _, key in missing:
-            cache.put("cells", key, json.dumps(outputs[page.path]).encode())
-    return [write(page, book, outputs[page.path]) for page in pages]
+    if missing and inputs(book.folder, book.output) == before:
+        for path, key in missing.items():
+            cache.put("cells", key, json.dumps(outputs[path]).encode())
+    return [write(page, outputs[page.path]) for page in pages]
 
 
-def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
+def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
     """The outputs of pieces of code that run in a kernel of their own, one list each.
 
     Args:
-        steps: the pieces, in order.
-        folder: where they run.
+        pieces: cells and expressions, in order.
         kernels: where the kernel comes from.
 
     Raises:
@@ -94,7 +93,7 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
         extra_arguments=ARGUMENTS,
         timeout=TIME_LIMIT,
         shutdown_kernel="immediate",
-        resources={"metadata": {"path": str(folder)}},
+        resources={"metadata": {"path": str(kernels.folder)}},
     )
     try:
         with ExitStack() as stack:
@@ -102,9 +101,9 @@ def run(steps: Sequence[Step], folder: Path, kernels: Kernels) -> Outputs:
                 stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
             except RuntimeError as error:  # it died, or never spoke
                 problem = f"the page's Python process did not begin ({error})"
-                raise at(steps[0].path, None, problem) from None
+                raise at(pieces[0].path, None, problem) from None
             client.group = getattr(manager.provisioner, "pgid", None)
-            return [_outputs(client, step) for step in steps]
+            return [_outputs(client, piece) for piece in pieces]
     finally:
         end_group(client.group)
 
@@ -126,30 +125,35 @@ class _Client(NotebookClient):
         return None
 
 
-def _outputs(client: _Client, step: Step) -> list[Any]:
+def _code(piece: Cell | Inline) -> str:
+    """What is run; `startup.py` says what an expression gives to its sentence."""
+    return piece.code if isinstance(piece, Cell) else f"__inline({piece.code})"
+
+
+def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
     """What came of one piece of code."""
-    cell = nbformat.v4.new_code_cell(step.code)  # type: ignore[no-untyped-call]
-    if step.may_raise:
+    cell = nbformat.v4.new_code_cell(_code(piece))  # type: ignore[no-untyped-call]
+    if isinstance(piece, Cell) and piece.options.get("error"):
         cell.metadata["tags"] = ["raises-exception"]
     client.nb.cells.append(cell)
     client.taken = 0
     try:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
-        number = _raised_line(client, step.line)
+        number = _raised_line(client, piece.line)
         words = COLOUR.sub("", str(error.evalue)).strip() or "without a word"
-        raise at(step.path, number, f"the cell raises {error.ename}: {words}") from None
+        raise at(piece.path, number, f"the cell raises {error.ename}: {words}") from None
     except nbformat.ValidationError as error:
         problem = f"the cell shows what no page can hold ({str(error).partition(chr(10))[0]})"
-        raise at(step.path, step.line, problem) from None
+        raise at(piece.path, piece.line, problem) from None
     except CellTimeoutError:
         problem = f"the cell did not end within {TIME_LIMIT} seconds"
-        raise at(step.path, step.line, problem) from None
+        raise at(piece.path, piece.line, problem) from None
     except DeadKernelError:
         if client.taken > OUTPUT_LIMIT:
             problem = f"the cell gives more than {OUTPUT_LIMIT:,} bytes; print and show less"
-            raise at(step.path, step.line, problem) from None
-        raise at(step.path, step.line, "the cell's Python process died") from None
+            raise at(piece.path, piece.line, problem) from None
+        raise at(piece.path, piece.line, "the cell's Python process died") from None
     return _joined(cell.outputs)
 
 

@@ -40,8 +40,6 @@ def arguments(book: Book) -> list[str]:
     if book.bibliography:
         options.append("--citeproc")
         options += [f"--bibliography={path}" for path in book.bibliography]
-    if book.csl:
-        options.append(f"--csl={book.csl}")
     return options
 
 
@@ -110,17 +108,9 @@ class _Writer(tree.Writer):
             return self._callout(callout, identifier, classes, pairs)
         if "panel-tabset" in classes:
             return self._tabset(content, identifier)
-        if "cell-fold" in classes:
-            state = " open" if pairs.get("state") == "open" else ""
-            summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
-            opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
-            return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
             return [{"t": "Div", "c": [[identifier, [], []], visible]}] if identifier else visible
-        columns = tree.columns(pairs)
-        if columns:
-            return self._panel(content, columns, identifier)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
             lazy = tree.rewrite(content, self._put_off)
@@ -138,10 +128,10 @@ class _Writer(tree.Writer):
             known |= size_of(read_text(drawing))
         return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
 
-    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> list[Node]:
+    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
         """Blocks side by side."""
         cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
-        opening = f'<div{_id(identifier)} class="quarto-layout-panel" style="--columns: {columns}">'
+        opening = f'<div class="quarto-layout-panel" style="--columns: {columns}">'
         return [_raw(opening), *cells, _raw("</div>")]
 
     def _callout(
@@ -168,7 +158,7 @@ class _Writer(tree.Writer):
                 f'<div class="callout-header"{toggle}><div class="callout-icon-container">'
                 f'<i class="callout-icon"></i></div><div class="callout-title-container">{name}'
             )
-            text = self.inlines(title or tree.words(kind.capitalize()))
+            text = self.words(title or tree.words(kind.capitalize()))
             named = f"<span{_id(heading)}>" if heading else ""
             parts.append(_line(opening, named, text, "</span>" if named else "", "</div></div>"))
         wrap = f'<div id="{body_id}" class="callout-collapse">' if collapsible else ""
@@ -193,7 +183,7 @@ class _Writer(tree.Writer):
                 f'<li class="nav-item" role="presentation"><a class="nav-link{active}" role="tab" '
                 f'id="{name}-tab" href="#{name}" aria-controls="{name}" '
                 f'aria-selected="{str(place == 1).lower()}">',
-                self.inlines(head["c"][2]),
+                self.words(head["c"][2]),
                 "</a></li>",
             ]
             opening = (
@@ -218,7 +208,7 @@ class _Writer(tree.Writer):
             f'<figcaption id="{identifier}-caption-text" class="quarto-float-caption-{place} '
             f'quarto-float-caption quarto-float-{kind}">{label}'
         )
-        caption = _line(opening, self.inlines(node["caption"]), "</figcaption>")
+        caption = _line(opening, self.words(node["caption"]), "</figcaption>")
         columns = node["columns"]
         body = tree.rewrite(node["c"], _without_words)
         content = [
@@ -235,7 +225,7 @@ class _Writer(tree.Writer):
 
     def _plain_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
-        caption = self.inlines(tree.inlines(node["c"][1][1]))
+        caption = self.words(tree.inlines(node["c"][1][1]))
         return [
             _raw('<div class="quarto-figure"><figure class="figure">'),
             *self.blocks(tree.rewrite(node["c"][2], _without_words)),
@@ -246,7 +236,7 @@ class _Writer(tree.Writer):
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         number = dict(pairs).get("number")
-        inlines = self.inlines(title)
+        inlines = self.words(title)
         if number:
             sign = f'<span class="header-section-number">{number}</span> '
             inlines = [tree.raw_inline("html", sign), *inlines]
@@ -271,27 +261,11 @@ class _Writer(tree.Writer):
 
     def _reference(self, node: Node) -> str:
         target = self.document.targets[node["id"]]
-        text = reference_text(node, self.document, self.chapter)
+        text = target.text(node["name"], self.chapter)
         address = "" if target.page == self.chapter.slug else f"{target.page}.html"
         if not target.is_chapter or not address:
             address += f"#{target.id}"
         return f'<a href="{address}" class="quarto-xref">{escaping.escape(text)}</a>'
-
-
-def reference_text(node: Node, document: Document, chapter: Chapter | None) -> str:
-    """A reference's words: its own, those it was given in brackets, or the bare number.
-
-    Args:
-        node: the reference.
-        document: what it can point to.
-        chapter: the web's page on which it stands; None for paper.
-    """
-    target, name = document.targets[node["id"]], node["name"]
-    if chapter and target.kind == "sec" and chapter.number is None:
-        return target.heading  # from a page without numbers Quarto names a section by its title
-    if name is None or target.number is None:
-        return target.text
-    return f"{name}\N{NO-BREAK SPACE}{target.number}" if name else target.number
 
 
 def _id(identifier: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import json
 import math
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -28,7 +29,6 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from pneumo.base import storage
-from report.engine.config import Book
 from report.engine.errors import RenderError
 from report.engine.source import Cell, Page
 
@@ -37,23 +37,22 @@ FORKS = sys.platform == "linux"
 FORKSERVER = Path(__file__).with_name("forkserver.py")
 # Errors only, and no history, for which each kernel would have a database and a thread.
 ARGUMENTS = ["--IPKernelApp.log_level=40", "--HistoryManager.enabled=False"]
-MATPLOTLIB = """\
-figure.figsize: {width}, {height}
-figure.dpi: {dpi}
-savefig.dpi: figure
-"""
+STARTUP = Path(__file__).with_name("startup.py")
+# Quarto's defaults, and not its user's own settings.
+_MATPLOTLIB = "figure.figsize: 7, 5\nfigure.dpi: 96\nsavefig.dpi: figure\n"
 
 
 class Kernels:
-    """Starts kernels for a book's pages; a context, at whose end no kernel is left.
+    """Starts kernels for pages; a context, at whose end no kernel is left.
 
     Args:
-        book: the project.
+        folder: where they run.
         pages: the pages that are to be run.
+        startup: what each kernel runs first, if anything.
     """
 
-    def __init__(self, book: Book, pages: Iterable[Page]) -> None:
-        self._book, self._imports = book, imports(pages)
+    def __init__(self, folder: Path, pages: Iterable[Page], startup: Path | None = None) -> None:
+        self.folder, self._imports, self._startup = folder, imports(pages), startup
         self._server: subprocess.Popen[str] | None = None
         self._lock = Lock()
         self._count = 0
@@ -61,13 +60,12 @@ class Kernels:
     def __enter__(self) -> "Kernels":
         self._ending = ExitStack()
         self.scratch = self._ending.enter_context(storage.scratch("kernels"))
-        width, height = size(self._book)
         settings = self.scratch / "matplotlibrc"
-        dpi = self._book.html.get("fig-dpi", 96)
-        settings.write_text(
-            MATPLOTLIB.format(width=width, height=height, dpi=dpi), encoding="utf-8"
-        )
-        # Figures as the project wants them, not as its user's own settings do.
+        settings.write_text(_MATPLOTLIB, encoding="utf-8")
+        if self._startup:
+            folder = self.scratch / "profile_default" / "startup"
+            folder.mkdir(parents=True)
+            shutil.copy(self._startup, folder)
         self.environment = {
             **os.environ,
             "MATPLOTLIBRC": str(settings),
@@ -111,7 +109,7 @@ class Kernels:
                 self._server = subprocess.Popen(
                     [sys.executable, str(FORKSERVER), *self._imports],
                     env=self.environment,
-                    cwd=self._book.folder,
+                    cwd=self.folder,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -206,8 +204,3 @@ def imports(pages: Iterable[Page]) -> list[str]:
                     if isinstance(node, ast.Import | ast.ImportFrom):
                         found[ast.unparse(node)] = None
     return list(found)
-
-
-def size(book: Book) -> tuple[float, float]:
-    """Width and height of figures, in inches."""
-    return float(book.html.get("fig-width", 7)), float(book.html.get("fig-height", 5))

@@ -10,34 +10,29 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-# A dictionary goes on below, a tuple gives the values, a word is one of _KINDS. What is IGNORED is for Quarto
-# alone, and changes nothing that a reader of this engine's site would see.
-IGNORED = "anything"
-TEXT, FLAG, NUMBER, NAMES = "a text", "true or false", "a number", "a text or a list of texts"
-LABEL, ADDRESS = "letters, digits, - and _", "an address that begins with http:// or https://"
-ENGLISH, DATE = "en, or en with a region", "a date, today or now"
-OWN_FILES = "the files of templates/site"
-_KINDS: dict[str, tuple[type, ...]] = {
-    IGNORED: (object,), TEXT: (str, int, float, date), DATE: (str, int, date), FLAG: (bool,),
-    NUMBER: (int, float), NAMES: (str, list), LABEL: (str,), ADDRESS: (str,), ENGLISH: (str,),
-    OWN_FILES: (list,), "a list of files": (list,), "a name or a list of authors": (str, dict, list),
-    "a file, a text or a list of them": (str, dict, list),
-}  # fmt: skip
+# A dictionary goes on below, a list holds one or several of what is in it, a tuple gives the values, and a
+# word is one of _PATTERNS. What is IGNORED is for Quarto alone, and changes nothing that a reader of this
+# engine's site would see.
+IGNORED, FLAG, NUMBER, TEXT = "anything", "true or false", "a number", "a text"
+LABEL, NAME = "letters, digits, - and _", "letters, digits, . - and _"
+ADDRESS, DATE = "an address that begins with http:// or https://", "a date, today or now"
+ENGLISH, BIBTEX = "en, or en with a region", "BibTeX, in a .bib file"
+PAGE = "a .qmd file beside this one, named by letters, digits, - and _ alone"
+DOI, ORCID = "a DOI like 10.5281/zenodo.1234567", "an ORCID, whose last digit checks the others"
+OWN_FILE = "a file of templates/site"
 _PATTERNS = {
-    LABEL: r"[\w:.-]*", ADDRESS: r"(https?://[^\s\"'<>`\\]+)?", ENGLISH: r"en(-\w+)?",
-    DATE: r"\d.*|today|now|",
+    TEXT: r"(?s:.*)", LABEL: r"[\w:.-]*", NAME: r"\w[\w.-]*", DATE: r"\d[\d-]*|today|now|",
+    ENGLISH: r"en(-\w+)?", BIBTEX: r".*\.bib", PAGE: r"\w[\w.-]*\.qmd",
+    ADDRESS: r"(https?://[^\s\"'<>`\\]+)?",
+    DOI: r"((https?://(dx\.)?doi\.org/)?10\.\d{4,9}/[^\s\"'<>{}`\\]+)?",
+    ORCID: r"(https://orcid\.org/)?(\d{4}-){3}\d{3}[\dX]",
+    OWN_FILE: r"(.*/)?(typst-template\.typ|typst-show\.typ|page\.typ|typst\.lua)",
 }  # fmt: skip
-_OWN = {"typst-template.typ", "typst-show.typ", "page.typ", "typst.lua"}
 # Files of a project that Quarto reads by itself.
 NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environment", "_environment.local",
             "_quarto.yml.local", "_quarto.yaml", "_extensions")  # fmt: skip
-FOOTER = ("left", "center", "right")
 
-_FIGURES = {"fig-format": ("retina", "png", "svg")} | dict.fromkeys(
-    ("fig-dpi", "fig-width", "fig-height"), NUMBER
-)
-_CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG, "number-depth": NUMBER}
-_FOLDING = {"code-fold": (True, False, "show"), "code-summary": TEXT}
+_CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG}
 _SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
             "eval": FLAG}  # fmt: skip
 # Outputs are kept by all that they depend on, of which Quarto's own `freeze` and `cache` know a part.
@@ -47,26 +42,26 @@ _EXECUTE = (
     | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
 )
 # The look is that of our own page frame, and maths is MathML, which needs no script.
-_HTML = {"css": NAMES, "include-in-header": "a file, a text or a list of them", "lightbox": (False,),
-         "theme": IGNORED, "html-math-method": ("mathml",), "respect-user-color-scheme": (True,),
-         **_CONTENTS, **_FIGURES, **_FOLDING}  # fmt: skip
-_TYPST = {"papersize": TEXT, "pdf-standard": NAMES, "citeproc": (True,),
-          "template-partials": OWN_FILES, "filters": OWN_FILES, "toc": FLAG, "toc-depth": NUMBER,
-          "number-sections": FLAG}  # fmt: skip
-_BOOK: dict[str, Any] = dict.fromkeys(
-    ("title", "subtitle", "description", "abstract", "output-file", "doi"), TEXT
-) | dict.fromkeys(("repo-url", "site-url"), ADDRESS) | dict.fromkeys(("open-graph", "twitter-card"), FLAG) | {
-    "date": DATE, "author": "a name or a list of authors", "chapters": "a list of files",
-    "appendices": "a list of files", "page-footer": dict.fromkeys(FOOTER, TEXT) | {"": TEXT},
-    "page-navigation": (True,), "search": (True,), "downloads": ("pdf", ["pdf"]),
+_HTML = {"css": [TEXT], "include-in-header": [{"file": TEXT}], "lightbox": (False,), "theme": IGNORED,
+         "html-math-method": ("mathml",), "respect-user-color-scheme": (True,), **_CONTENTS}  # fmt: skip
+_TYPST = {"papersize": TEXT, "citeproc": (True,), "template-partials": [OWN_FILE], "filters": [OWN_FILE],
+          **_CONTENTS}  # fmt: skip
+_AUTHOR = {
+    "": TEXT, "name": {"": TEXT, "given": TEXT, "family": TEXT, "literal": TEXT}, "orcid": ORCID,
+    "affiliations": [{"": TEXT, "name": TEXT}], "url": ADDRESS, "email": TEXT,
+}  # fmt: skip
+_BOOK = {
+    "title": TEXT, "subtitle": TEXT, "description": TEXT, "output-file": NAME, "doi": DOI, "date": DATE,
+    "repo-url": ADDRESS, "site-url": ADDRESS, "open-graph": FLAG, "twitter-card": FLAG,
+    "author": [_AUTHOR], "chapters": [PAGE], "appendices": [PAGE], "page-footer": {"center": TEXT},
+    "page-navigation": (True,), "search": (True,), "downloads": [("pdf",)],
 }  # fmt: skip
 PROJECT: dict[str, Any] = {
-    "project": {"type": ("book",), "output-dir": TEXT, "resources": NAMES, "execute-dir": ("file", "project"),
-                "preview": IGNORED, "post-render": ("after.py",)},
+    "project": {"type": ("book",), "output-dir": TEXT, "resources": [TEXT], "preview": IGNORED,
+                "execute-dir": ("file", "project"), "post-render": ("after.py",)},
     "book": _BOOK,
-    "profile": {"default": NAMES},
-    "bibliography": NAMES,
-    "csl": TEXT,
+    "profile": {"default": [TEXT]},
+    "bibliography": [BIBTEX],
     "lang": ENGLISH,
     "format": {"html": _HTML | {"": ("default",)}, "typst": _TYPST | {"": ("default",)}},
     "execute": _EXECUTE,
@@ -75,14 +70,14 @@ PROJECT: dict[str, Any] = {
     "number-sections": FLAG,
     "toc": FLAG,
 }  # fmt: skip
-FRONT_MATTER = dict.fromkeys(("title", "subtitle", "description", "abstract"), TEXT) | {
-    **_CONTENTS, "execute": _EXECUTE, "jupyter": ("python3",), "engine": ("jupyter",)
+FRONT_MATTER = {
+    "title": TEXT, "description": TEXT, **_CONTENTS, "execute": _EXECUTE, "jupyter": ("python3",),
+    "engine": ("jupyter",),
 }  # fmt: skip
 CELL = {
-    **_SHOWING, **_FOLDING, "fig-alt": NAMES, "fig-subcap": NAMES
-} | {"label": LABEL} | dict.fromkeys(
-    ("fig-cap", "tbl-cap"), TEXT
-) | dict.fromkeys(("layout-ncol", "fig-width", "fig-height"), NUMBER)  # fmt: skip
+    **_SHOWING, "label": LABEL, "fig-cap": TEXT, "tbl-cap": TEXT, "fig-subcap": [TEXT], "fig-alt": [TEXT],
+    "layout-ncol": (1, 2, 3, 4),
+}  # fmt: skip
 
 SHORTCODES = ("include", "meta", "pagebreak")
 LABELS = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
@@ -97,21 +92,19 @@ FORMATS = ("html", "typst", "pdf", "latex")
 # that are nobody's are left to a page's own style sheet.
 CLASSES: dict[str, tuple[str, ...]] = {
     "Div": (*(f"callout-{kind}" for kind in CALLOUTS), "panel-tabset", "content-visible", "content-hidden",
-            "column-margin", "aside", "light-content", "dark-content"),
+            "column-margin", "light-content", "dark-content"),
     "Span": ("aside", "smallcaps", "mark", "underline", "visually-hidden"),
     "Header": ("unnumbered", "unlisted"),
 }  # fmt: skip
-_MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-fold", "cell-figures", "cell-plain",
-         "cell-text", "cell-code", "cell-output-stdout", "cell-output-stderr", "cell-output-error",
-         "cell-inline")  # fmt: skip
+_MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-plain", "cell-text",
+         "cell-code", "cell-output-stdout", "cell-output-stderr", "cell-output-error")  # fmt: skip
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    "Div": ("layout-ncol", "fig-cap", "tbl-cap", "when-format", "unless-format", "title", "collapse",
-            "appearance"),
+    "Div": ("layout-ncol", "fig-cap", "tbl-cap", "when-format", "title", "collapse", "appearance"),
     "Image": ("width", "height", "fig-alt", "alt"),
 }  # fmt: skip
 VALUES = {
-    "when-format": FORMATS, "unless-format": FORMATS, "collapse": ("true", "false"),
-    "appearance": ("default", "simple", "minimal"),
+    "when-format": FORMATS, "collapse": ("true", "false"), "appearance": ("default", "simple", "minimal"),
+    "layout-ncol": tuple("1234"),
 }  # fmt: skip
 _QUARTOS_CLASSES = re.compile(
     r"(callout|column|content|panel|cell|code|quarto|layout|tbl|fig|margin|lightbox|nav|tab|d|g|g-col|col|row|"
@@ -153,8 +146,6 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
             yield name, f"class {name!r}; known: {', '.join(CLASSES.get(kind, ())) or 'none'}"
     names = ATTRIBUTES.get(kind, ())
     for name, value in pairs.items():
-        if "cell-fold" in classes and name in ("summary", "state"):
-            continue
         if name not in names and (is_code or _QUARTOS_ATTRIBUTES.fullmatch(name)):
             yield name, f"attribute {name!r}; known: {', '.join(names) or 'none'}"
         elif name in names and value not in VALUES.get(name, (value,)):
@@ -162,20 +153,29 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
 
 
 def fits(value: object, wanted: object) -> bool:
-    """Whether a value is one of those that are wanted."""
+    """Whether a value, no list and no mapping, is one of those that are wanted."""
     if isinstance(wanted, Mapping):
         return "" in wanted and fits(value, wanted[""])  # in short, as `typst: default`
     if isinstance(wanted, tuple):
         return any(value == one and type(value) is type(one) for one in wanted)
-    if not isinstance(value, _KINDS[str(wanted)]):
+    if wanted in (IGNORED, FLAG):
+        return wanted == IGNORED or isinstance(value, bool)
+    # To Python a truth value is a number, to YAML it is not.
+    if isinstance(value, bool) or not isinstance(value, str | int | float | date):
         return False
     if wanted == NUMBER:
-        # To Python a truth value is a number, to YAML it is not.
-        return not isinstance(value, bool) and math.isfinite(float(str(value)))
-    if wanted == OWN_FILES and isinstance(value, list):
-        return all(Path(str(name)).name in _OWN for name in value)
-    pattern = _PATTERNS.get(str(wanted))
-    return pattern is None or bool(re.fullmatch(pattern, str(value)))
+        return isinstance(value, int | float) and math.isfinite(value)
+    if not re.fullmatch(_PATTERNS[str(wanted)], str(value)):
+        return False
+    return wanted != ORCID or _is_checked(re.sub(r"\D", "", str(value)[:-1]), str(value)[-1])
+
+
+def _is_checked(digits: str, last: str) -> bool:
+    """Whether an ORCID's last digit is that of the others (ISO 7064, MOD 11-2)."""
+    total = 0
+    for digit in digits:
+        total = (total + int(digit)) * 2
+    return "0123456789X"[(12 - total % 11) % 11] == last
 
 
 def in_words(wanted: object) -> str:
@@ -205,23 +205,27 @@ def table() -> str:
 
 
 def _sections(above: str, known: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    plain = {key: value for key, value in known.items() if not isinstance(value, Mapping)}
+    """The mappings within one another, each by the keys that lead to it."""
+    plain = {key: value for key, value in known.items() if key and not _below(value)}
     if plain:
         yield above or "_quarto.yml", plain
     for key, value in known.items():
-        if isinstance(value, Mapping):
-            yield from _sections(f"{above}.{key}".lstrip("."), value)
+        if below := _below(value):
+            yield from _sections(f"{above}.{key}".lstrip("."), below)
+
+
+def _below(wanted: object) -> Mapping[str, Any] | None:
+    one = wanted[0] if isinstance(wanted, list) else wanted
+    return one if isinstance(one, Mapping) else None
 
 
 def _listed(known: Mapping[str, Any]) -> str:
     """Keys, and of those with few values which."""
     shown = []
     for key, wanted in known.items():
-        if isinstance(wanted, tuple):
-            shown.append(f"`{key}: {in_words(wanted)}`" if key else f"`{in_words(wanted)}`")
-        elif key:
-            note = " (for Quarto alone)" if wanted == IGNORED else ""
-            shown.append(f"`{key}`{note}")
+        one = wanted[0] if isinstance(wanted, list) else wanted
+        note = " (for Quarto alone)" if one == IGNORED else ""
+        shown.append(f"`{key}: {in_words(one)}`" if isinstance(one, tuple) else f"`{key}`{note}")
     return ", ".join(shown)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from report.engine import tree
 from report.engine.document import Chapter, Document
-from report.engine.html import reference_text
 from report.engine.known import LABELS
 from report.engine.tree import Node
 
@@ -113,7 +112,7 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
     elif kind == "Image":
         yield "<img>" if web else ""
     elif kind == "Reference":
-        yield reference_text(node, document, chapter if web else None)
+        yield document.targets[node["id"]].text(node["name"], chapter if web else None)
     else:
         yield f" {_added(node, pairs)} " if web else ""
         callout = tree.callout(node) if kind == "Div" else None
@@ -134,5 +133,5 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
 def _added(node: Node, pairs: dict[str, str]) -> str:
     """What the web shows of a block besides its content."""
     if node["t"] != "Float":
-        return pairs.get("number" if node["t"] == "Header" else "summary", "")
+        return pairs.get("number", "") if node["t"] == "Header" else ""
     return node["number"] if node["is_panel"] else f"{LABELS[node['kind']]} {node['number']}"

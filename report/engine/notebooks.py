@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from report.engine.config import Book
 from report.engine.execute import PAGES_AT_ONCE, run
 from report.engine.kernels import Kernels
 from report.engine.source import Cell, Inline, Page, read_page
-from report.engine.steps import Step
 
 FOLDER = "notebooks"  # of a site
 _DIV = re.compile(r"^\s*:{3,}\s*(.*)$")
@@ -43,11 +41,10 @@ def write(book: Book, site: Path, cache: Cache) -> None:
     kept = cache.get("notebooks", key)
     if kept is None:
         with (
-            Kernels(replace(book, folder=folder), pages) as kernels,
+            Kernels(folder, pages) as kernels,
             ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
         ):
-            steps = map(_steps, pages, parts)
-            futures = [pool.submit(run, one, folder, kernels) for one in steps]
+            futures = [pool.submit(run, cells, kernels) for cells in map(_cells, pages, parts)]
             kept = json.dumps([future.result() for future in futures]).encode()
         cache.put("notebooks", key, kept)
     for page, content, outputs in zip(pages, parts, json.loads(kept), strict=True):
@@ -91,10 +88,10 @@ def _pieces(page: Page) -> Iterator[tuple[str, str]]:
                 yield "code", code.strip()
 
 
-def _steps(page: Page, content: Iterable[tuple[str, str]]) -> list[Step]:
+def _cells(page: Page, content: Iterable[tuple[str, str]]) -> list[Cell]:
     """What is run for a notebook: its cells, and the expressions in its sentences."""
     return [
-        Step(_INLINE.format(code=words) if kind == "inline" else words, page.path, 1)
+        Cell(_INLINE.format(code=words) if kind == "inline" else words, {}, page.path, 1)
         for kind, words in content
         if kind != "text"
     ]

@@ -9,11 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pneumo.base import paths
-from report.engine.config import Book
 from report.engine.errors import RenderError, at
 from report.engine.known import FOREIGN, LABELS
-from report.engine.source import Cell, Inline, Page
-from report.engine.steps import PREPARING, options_of, steps_of
+from report.engine.source import Cell, Inline, Page, is_run
 
 # What steers a terminal: colours, the cursor, links, character sets.
 COLOUR = re.compile(
@@ -26,6 +24,11 @@ _STYLED = re.compile(r"#T_\w+[^{}<]*\{|\sstyle=\"(?!text-align: \w+;?\")|\s(bgco
 # What Quarto reads as a list or a heading in a table's caption, and loses.
 _MARKED = re.compile(r"(\(?(\d+|[a-zA-Z]|[ivxlcdm]+|#|@\w*)[.)]|[-+*]|#{1,6}|>)\s")
 _PIXELS_A_POINT = 4 / 3
+_LABELLED = {
+    "tbl-cap": "tbl",
+    "fig-subcap": "fig",
+    "layout-ncol": "fig",
+}  # options of a float alone
 Outputs = list[list[dict[str, Any]]]  # a list a piece of code
 _REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as Quarto, which names matplotlib's
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
@@ -52,75 +55,53 @@ class Executed:
         return self.page.where(text) or (self.page.path, None)
 
 
-def write(page: Page, book: Book, outputs: Outputs) -> Executed:
+def write(page: Page, outputs: Outputs) -> Executed:
     """A page with the outputs of its code in the places of its cells.
 
     Args:
         page: as it is written.
-        book: its project.
-        outputs: a list a step of :func:`report.engine.steps.all_steps`.
+        outputs: a list for each piece of :attr:`Page.code`.
 
     Raises:
         RenderError: an output that no page can hold, or captions that do not fit the figures.
     """
-    writing = _Page(page, book, outputs)
-    return Executed(page, writing.write(), writing.files, tuple(writing.printed))
-
-
-class _Page:
-    """A page on its way to Markdown, with the outputs of its code."""
-
-    def __init__(self, page: Page, book: Book, outputs: Outputs) -> None:
-        self.page, self.book = page, book
-        self.files: dict[str, bytes] = {}
-        self.printed: list[tuple[str, Cell | Inline]] = []
-        self.count = 0  # of figures
-        self.outputs = iter(outputs[len(outputs) and PREPARING :])
-
-    def write(self) -> str:
-        """Put every piece into Markdown."""
-        parts = []
-        for piece in self.page.pieces:
-            if isinstance(piece, str):
-                parts.append(piece)
-                continue
-            # Of a cell's outputs those before and after its own are empty.
-            steps = steps_of(piece, self.page, self.book)
-            outputs = [output for _ in steps for output in next(self.outputs)]
-            if isinstance(piece, Inline):
-                text = "".join(_words(o["data"], piece) for o in outputs if "data" in o)
-            else:
-                text = _Cell(piece, self).write(outputs)
-            self.printed.append((text, piece))
-            parts.append(text)
-        return "".join(parts)
+    parts: list[str] = []
+    files: dict[str, bytes] = {}
+    printed: list[tuple[str, Cell | Inline]] = []
+    given = iter(outputs)
+    for piece in page.pieces:
+        if isinstance(piece, str):
+            parts.append(piece)
+            continue
+        if isinstance(piece, Inline):
+            text = "".join(_words(o["data"], piece) for o in next(given) if "data" in o)
+        else:
+            text = _Cell(piece, page, files).write(next(given) if is_run(piece) else [])
+        printed.append((text, piece))
+        parts.append(text)
+    return Executed(page, "".join(parts), files, tuple(printed))
 
 
 class _Cell:
     """A cell on its way to Markdown."""
 
-    def __init__(self, cell: Cell, within: _Page) -> None:
-        self.cell, self.within = cell, within
-        self.options = options_of(cell, within.page, within.book)
+    def __init__(self, cell: Cell, page: Page, files: dict[str, bytes]) -> None:
+        self.cell, self.page, self.files, self.options = cell, page, files, cell.options
         self.label = str(self.options.get("label") or "")
         self.kind = self.label.partition("-")[0]
         self.as_is = self.options.get("output") == "asis"
-        own, wrong = cell.options, ""
         if FOREIGN.match(self.label):
-            wrong = f"unknown kind of label {self.label!r}; known: {', '.join(LABELS)}"
-        for name in own:
-            kind = name[:3]
-            if name in ("fig-cap", "tbl-cap") and self.kind in ("fig", "tbl") and kind != self.kind:
-                wrong = f"{name} and a label that begins with {self.kind}-; one of them is wrong"
-        if "tbl-cap" in own and self.kind != "tbl":
-            wrong = "a table's caption takes a label that begins with tbl-"
-        if "fig-subcap" in own and self.kind != "fig":
-            wrong = "fig-subcap takes a label that begins with fig-"
-        caption = str(own.get("tbl-cap") or "")
+            raise self.fault(f"unknown kind of label {self.label!r}; known: {', '.join(LABELS)}")
+        for name, kind in _LABELLED.items():
+            if name in self.options and self.kind != kind:
+                raise self.fault(f"{name} takes a label that begins with {kind}-")
+        if "fig-cap" in self.options and self.kind == "tbl":
+            raise self.fault("fig-cap and a label that begins with tbl-; one of them is wrong")
+        caption = str(self.options.get("tbl-cap") or "")
         if _MARKED.match(caption) or "\n" in caption:
-            wrong = "Quarto loses a table's caption that begins as a list or has several lines"
-        if wrong:
-            raise self.fault(wrong)
+            raise self.fault(
+                "Quarto loses a table's caption that begins as a list or has several lines"
+            )
 
     def fault(self, problem: str) -> RenderError:
         """An error in this cell."""
@@ -131,7 +112,8 @@ class _Cell:
         options = self.options
         if not options.get("include", True):
             return "\n"
-        shown = [self._source()] if options.get("echo", True) else []
+        source = _fenced(self.cell.code.strip(), "{.python .cell-code}")
+        shown = [source] if options.get("echo", True) else []
         if options.get("output", True) is not False:
             shown.append(self._outputs(outputs))
         body = "\n\n".join(part for part in shown if part)
@@ -143,39 +125,29 @@ class _Cell:
             return f"\n{body}\n\n"
         return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
 
-    def _source(self) -> str:
-        listing = _fenced(self.cell.code.strip(), "{.python .cell-code}")
-        fold = self.options.get("code-fold", self.within.book.html.get("code-fold"))
-        if not fold:
-            return listing
-        summary = _attribute(self.options.get("code-summary", "Code"))
-        state = "open" if fold == "show" else "closed"
-        return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
-
     def _outputs(self, outputs: list[Any]) -> str:
         """All outputs in their order, as a numbered figure or table where the label asks for one."""
         if any(map(_is_picture, outputs)):
             outputs = [output for output in outputs if not _is_repr(output)]
         elif outputs:
-            for name in ("fig-cap", "fig-alt", "fig-subcap", "layout-ncol"):
-                if self.cell.options.get(name) and self.kind != "fig":
+            for name in ("fig-cap", "fig-alt"):
+                if self.options.get(name) and self.kind != "fig":
                     raise self.fault(f"{name} is a figure's, and the cell shows none")
         try:
             pictures = [self._store(output) for output in outputs if _is_picture(output)]
         except (ValueError, TypeError, AttributeError) as error:
             raise self.fault(f"the cell shows a picture that is none ({error})") from None
         images = self._images(pictures)
-        together = self.kind == "fig" or bool(self.options.get("layout-ncol"))
         parts: list[str] = []
         tables: list[str] = []
         for output in outputs:
             if _is_picture(output):
                 self._refuse_kinds(output["data"])
-                if together:
-                    parts += [self._group(images)] if images else []
-                    images = []
-                else:
+                if self.kind != "fig":
                     parts.append(_shown(images.pop(0)))
+                elif images:
+                    parts.append(self._float("\n\n".join(images)))
+                    images = []
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or self.options.get("warning", True):
                     text = _text(output["text"])
@@ -218,27 +190,18 @@ class _Cell:
             images.append(f"![{caption}]({source}){{{attributes}}}")
         return images
 
-    def _group(self, images: list[str]) -> str:
-        """The cell's pictures side by side or below each other, under one caption."""
-        columns = self.options.get("layout-ncol")
-        attributes = f'layout-ncol="{columns}" .cell-figures' if columns else ".cell-figures"
-        body = "\n\n".join(images)
-        if self.kind == "fig":
-            return self._float(body, attributes)
-        return f"::::::: {{{attributes}}}\n{body}\n:::::::"
-
-    def _float(self, body: str, attributes: str = "") -> str:
+    def _float(self, body: str) -> str:
         """A div of the cell's label and caption, of whatever signs that consists."""
+        columns = self.options.get("layout-ncol")
+        head = f'#{self.label} layout-ncol="{columns}"' if columns else f"#{self.label}"
         caption = _attribute(self.options.get(f"{self.kind}-cap") or "")
-        head = f'#{self.label} {attributes} {self.kind}-cap="{caption}"'
-        return f"::::::: {{{head}}}\n{body}\n:::::::"
+        return f'::::::: {{{head} {self.kind}-cap="{caption}"}}\n{body}\n:::::::'
 
     def _store(self, output: Any) -> tuple[str, str]:
         """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
-        page = self.within
-        page.count += 1
-        stem = f"{self.label or 'cell'}-output-{page.count}"
-        path = f"{page.page.path.stem}_files/figure-html/{stem}"
+        count = len({name.rpartition(".")[0] for name in self.files}) + 1
+        stem = f"{self.label or 'cell'}-output-{count}"
+        path = f"{self.page.path.stem}_files/figure-html/{stem}"
         data = output["data"]
         kinds = [kind for kind in _PICTURES if kind in data]
         for kind in kinds:
@@ -246,7 +209,7 @@ class _Cell:
             if kind == "image/svg+xml" and not _is_drawing(text):
                 raise self.fault("the cell shows an SVG that is none")
             content = text.encode() if kind == "image/svg+xml" else base64.b64decode(text)
-            page.files[f"{path}.{_PICTURES[kind]}"] = content
+            self.files[f"{path}.{_PICTURES[kind]}"] = content
         chosen = kinds[0]  # an SVG beside it is paper's
         size = (output.get("metadata") or {}).get(chosen, {})
         if chosen == "image/svg+xml":

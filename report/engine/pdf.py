@@ -16,7 +16,7 @@ from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.document import NO_WORDS, Chapter, Document
 from report.engine.errors import RenderError, about
-from report.engine.html import WEB, arguments, metadata, reference_text
+from report.engine.html import WEB, arguments, metadata
 from report.engine.known import LABELS
 from report.engine.plain import templates_in
 from report.engine.tree import Node
@@ -42,9 +42,7 @@ except (RuntimeError, typst.TypstError) as error:
 # A layout names several fonts, of which the first that is there is taken.
 _HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # what follows in the source is of the page that is named behind it
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FIELD = re.compile(r"\.\w")
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def write_pdf(
@@ -53,7 +51,7 @@ def write_pdf(
     templates: Path,
     files: Mapping[str, bytes],
     folder: Path,
-    cache: Cache | None = None,
+    cache: Cache,
 ) -> bytes:
     """The book as a PDF.
 
@@ -79,31 +77,28 @@ def write_pdf(
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    key = key_of(version("typst"), standards(book), digests)
-    kept = cache.get("typst", key) if cache else None
+    key = key_of(version("typst"), standards(), digests)
+    kept = cache.get("typst", key)
     if kept is not None:
         return kept
     try:
-        pdf = _set(source, document, standards(book))
+        pdf = _set(source, document, standards())
     except RenderError as error:
-        if "pdf-standard" in book.typst or "PDF/UA" not in str(error):
+        if "PDF/UA" not in str(error):
             raise
-        pdf = _set(source, document, [])  # nobody asked for it
-    if cache:
-        cache.put("typst", key, pdf)
+        pdf = _set(source, document, [])  # its pages don't allow it
+    cache.put("typst", key, pdf)
     return pdf
 
 
-def standards(book: Book) -> list[str]:
-    """What the PDF conforms to: what the project asks for, else PDF/UA, where its pages allow it.
+def standards() -> list[str]:
+    """What the PDF conforms to, where its pages allow it.
 
-    Such a PDF can be read aloud: every picture has a description, no level of headings is left out. Typst
+    It can be read aloud (PDF/UA): every picture has a description, no level of headings is left out. Typst
     0.15 and later make a PDF that can be archived, too (PDF/A).
     """
-    asked = book.typst.get("pdf-standard", ["ua-1"])
-    found = [asked] if isinstance(asked, str) else list(asked)
-    both = found == ["ua-1"] and tuple(map(int, version("typst").split(".")[:2])) >= (0, 15)
-    return [*found, "a-2a"] if both else found
+    both = tuple(map(int, version("typst").split(".")[:2])) >= (0, 15)
+    return ["ua-1", "a-2a"] if both else ["ua-1"]
 
 
 def _set(source: Path, document: Document, standards: list[str]) -> bytes:
@@ -179,12 +174,7 @@ def write_typst(
 
 def string(text: object) -> str:
     """A text as a Typst string, in its quotation marks."""
-    quoted = str(text).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_CONTROL.sub(_escape, quoted)}"'
-
-
-def _escape(sign: re.Match[str]) -> str:
-    return _ESCAPES.get(sign[0], f"\\u{{{ord(sign[0]):x}}}")
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _raw(text: str) -> Node:
@@ -230,23 +220,20 @@ class _Writer(tree.Writer):
         if not chapter.is_index:
             classes = [] if chapter.number else ["unnumbered"]
             attributes = [self.labels[chapter.slug], classes, []]
-            result.append({"t": "Header", "c": [1, attributes, self.inlines(chapter.title)]})
-            if chapter.page.front_matter.get("subtitle"):
-                words = tree.read_inlines(str(chapter.page.front_matter["subtitle"]))
-                result.append({"t": "Para", "c": self.inlines(words)})
+            result.append({"t": "Header", "c": [1, attributes, self.words(chapter.title)]})
         blocks = self.blocks(chapter.blocks)
         losses.check_paper(chapter, self.document, blocks)
         return result + blocks
 
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
-        _, classes, pairs = tree.attributes(node)
+        _, classes, _ = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
         if kind == "Header":
             return [self._heading(node)]
         if kind == "Div":
-            return self._div(node, classes, pairs)
+            return self._div(node, classes)
         if kind == "Table":
             return self._table(node)
         if kind == "Figure":
@@ -262,24 +249,21 @@ class _Writer(tree.Writer):
             return [words]
         return [self.words(tree.within(node, self.blocks))]
 
-    def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
+    def _div(self, node: Node, classes: list[str]) -> list[Node]:
         content = list(node["c"][1])
         callout = tree.callout(node)
         if callout:
             kind, title, body, _ = callout
-            words = self.inlines(title or tree.words(kind.capitalize()))
+            words = self.words(title or tree.words(kind.capitalize()))
             opening = _inline(f'#callout(kind: "{kind}", title: [')
             head = {"t": "Para", "c": [opening, *words, _inline("], body: [")]}
             return [head, *self.blocks(body), _raw("])")]
         if "content-visible" in classes or "content-hidden" in classes:
             return self.blocks(content) if tree.is_visible(node, "typst") else []
-        if "column-margin" in classes or "aside" in classes:
+        if "column-margin" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "dark-content" in classes:
             return []  # paper is light
-        columns = tree.columns(pairs)
-        if columns:
-            return self._panel(content, columns)
         for name in _CLASSES:
             if name in classes:
                 return self._wrapped(f"#{name}[", self.blocks(content), "]")
@@ -323,7 +307,7 @@ class _Writer(tree.Writer):
         """A block with its caption and the number that it has on the website, too."""
         supplement = f"[{name}]" if name else "none"
         end = f'], kind: "quarto-{kind}", supplement: {supplement}, numbering: _ => "{number}")'
-        closing = [_inline("], caption: ["), *self.inlines(caption), _inline(end)]
+        closing = [_inline("], caption: ["), *self.words(caption), _inline(end)]
         return [_raw("#figure(["), *body, {"t": "Para", "c": closing}]
 
     def _heading(self, node: Node) -> Node:
@@ -332,11 +316,11 @@ class _Writer(tree.Writer):
         # What has no number on the website has none here, so that both count alike.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
-        return {"t": "Header", "c": [level, [own, classes, []], self.inlines(title)]}
+        return {"t": "Header", "c": [level, [own, classes, []], self.words(title)]}
 
     def change(self, node: Node) -> Node | list[Node] | None:
         if node["t"] == "Reference":
-            words = reference_text(node, self.document, None)
+            words = self.document.targets[node["id"]].text(node["name"], None)
             return _link(node["id"], tree.words(words))
         if node["t"] == "Equation":
             opening, maths, closing = node["c"]  # what the formula in it has become

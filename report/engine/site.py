@@ -16,9 +16,9 @@ from markupsafe import Markup
 from pneumo.base import storage
 from report.engine import html, losses, tree
 from report.engine.cache import Cache
-from report.engine.config import Book, place_of, read_book
+from report.engine.config import Book, read_book
 from report.engine.document import Chapter, Document, assemble, check_citations
-from report.engine.errors import RenderError, about, at
+from report.engine.errors import RenderError, about
 from report.engine.execute import execute
 from report.engine.outputs import Executed
 from report.engine.pdf import write_pdf
@@ -34,7 +34,7 @@ def render(
     templates: Path,
     output: Path | None = None,
     cache: Cache | None = None,
-    finish: Callable[[Path], object] | None = None,
+    finish: Callable[[Path], object] = lambda _: None,
 ) -> Path:
     """Build a book's site; the old one stays until the new one is whole.
 
@@ -42,7 +42,7 @@ def render(
         project: the folder of `_quarto.yml`.
         templates: the folder of `page.html.j2`, `report.typ.j2` and what goes into `site_libs`.
         output: the site's folder; None for the one that the project names.
-        cache: what earlier builds have made; without it everything is made anew.
+        cache: what earlier builds have made; None for the run store's.
         finish: what is called with the new site's folder before it takes the old one's place.
 
     Returns:
@@ -55,16 +55,15 @@ def render(
     output = (output or book.output).resolve()
     book = replace(book, output=output)
     _check_output(output, book)
+    cache = cache or Cache()
     pages = [read_page(path, book.metadata) for path in book.chapters]
     # From the beginning: a build of the same site at the same time then finds what this one keeps.
-    with storage.renewed(output) as building, tree.caching(cache):
+    with storage.renewed(output) as building:
         executed = execute(pages, book, cache)
         document = assemble(executed, book)
         check_citations(document, _bibliography(book))
-        check_links(document)
         _write_site(building, document, executed, book, templates, cache)
-        if finish:
-            finish(building)
+        finish(building)
         check_links(document, building)
     return output
 
@@ -88,7 +87,7 @@ def _write_site(
     executed: list[Executed],
     book: Book,
     templates: Path,
-    cache: Cache | None,
+    cache: Cache,
 ) -> None:
     """The site's files, and beside them the PDF, with which pages have nothing in common."""
     files = {name: content for page in executed for name, content in page.files.items()}
@@ -148,8 +147,7 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
         except (ValueError, NotImplementedError):  # an empty one, or one from the root of all files
             found = []
         if not found or ".." in PurePosixPath(pattern).parts:
-            place = place_of(book.folder, "project", "resources")
-            raise at(*place, f"no file of the project is named {pattern!r}")
+            raise book.fault(f"no file of the project is named {pattern!r}", "project", "resources")
         for path in found:
             _copy(path, folder / path.relative_to(book.folder))
 
@@ -190,7 +188,7 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
     title = Markup(html.write_inlines(tree.rewrite(chapter.title, _without_notes)))
     depth = int(options.get("toc-depth", 3))
     site = vars(book) | {
-        "header": Markup(book.header),
+        "header": Markup("\n".join(read_text(path).strip() for path in book.headers)),
         "stylesheets": [f"site_libs/{path.name}" for path in book.stylesheets],
         "chapters": chapters,
         "previous": chapters[place - 1] if place else None,
@@ -203,9 +201,6 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
         "number": f"Appendix {chapter.number} —" if chapter.is_appendix else chapter.number,
         "title": Markup.escape(book.title) if chapter.is_index else title,
         "description": front_matter.get("description") or book.description,
-        "subtitle": Markup(
-            html.write_inlines(tree.read_inlines(str(front_matter.get("subtitle") or "")))
-        ),
         "is_index": chapter.is_index,
         "toc": _toc(chapter, depth) if options.get("toc", True) else [],
         "body": Markup(body),
@@ -268,12 +263,8 @@ def _bibliography(book: Book) -> set[str]:
     }
 
 
-def check_links(document: Document, folder: Path | None = None) -> None:
-    """Refuse a link to a page or a section that is not there, and in a built site to a file.
-
-    Args:
-        document: the book.
-        folder: the new site; None where only its pages are known as yet.
+def check_links(document: Document, folder: Path) -> None:
+    """Refuse a link to a page, a section or a file that the new site does not have.
 
     Raises:
         RenderError: names the page, the line and the link.
@@ -291,7 +282,7 @@ def check_links(document: Document, folder: Path | None = None) -> None:
             if slug in anchors:
                 if anchor and anchor not in anchors[slug]:
                     problem = f"which has no section {anchor!r}"
-            elif slug or (folder and not _leads_to(path, folder)):
+            elif not _leads_to(path, folder):
                 problem = "which is not there"
             if problem:
                 raise chapter.error(url, f"link to {url}, {problem}")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report.engine.config import read_cell_options, read_front_matter
+from report.engine.config import read_yaml
 from report.engine.errors import at
-from report.engine.known import SHORTCODES
+from report.engine.known import CELL, FRONT_MATTER, SHORTCODES
 from report.engine.plain import is_file, read_text
 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
@@ -40,10 +40,10 @@ class Inline:
 
 @dataclass(frozen=True)
 class Cell:
-    """A code cell with its options."""
+    """A code cell."""
 
     code: str
-    options: Mapping[str, Any]
+    options: Mapping[str, Any]  # its own, over those of its page and of the project
     path: Path
     line: int  # of the first line of code
 
@@ -61,6 +61,15 @@ class Page:
     # Its lines and its inclusions', for errors.
     files: Mapping[Path, tuple[str, ...]] = field(repr=False)
 
+    @property
+    def code(self) -> list[Inline | Cell]:
+        """What is run, in order."""
+        return [
+            piece
+            for piece in self.pieces
+            if isinstance(piece, Inline) or (isinstance(piece, Cell) and is_run(piece))
+        ]
+
     def where(self, text: str) -> tuple[Path, int] | None:
         """The first file and line that hold `text`."""
         for path, lines in self.files.items():
@@ -70,12 +79,17 @@ class Page:
         return None
 
 
+def is_run(cell: Cell) -> bool:
+    """Whether a cell's code is run, or shown alone."""
+    return all(cell.options.get(name, True) for name in ("eval", "enabled"))
+
+
 def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     """The page at `path`, with what it includes.
 
     Args:
         path: a `.qmd` file.
-        metadata: the project's file, for the shortcode `meta`.
+        metadata: the project's file, for the shortcode `meta` and cells' options.
 
     Raises:
         RenderError: an unclosed cell, listing or div, an option or a shortcode that is not known.
@@ -86,12 +100,15 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     if lines and lines[0].strip() == "---":
         for end in range(1, len(lines)):
             if lines[end].strip() in ("---", "..."):
-                front_matter = read_front_matter("\n".join(lines[1:end]), path, 2)
+                front_matter = read_yaml("\n".join(lines[1:end]), path, 2, FRONT_MATTER)
                 start = end + 1
                 break
         else:
             raise at(path, 1, "the front matter is never closed with ---")
-    reader = _Reader(path, metadata, (path.resolve(),), {path: tuple(lines)}, [])
+    options = {"echo": True, "warning": True}
+    for above in (metadata, front_matter):
+        options |= above.get("execute") or {}
+    reader = _Reader(path, metadata, options, (path.resolve(),), {path: tuple(lines)}, [])
     pieces = reader.read(lines[start:], start + 1)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
@@ -103,11 +120,13 @@ class _Reader:
         self,
         path: Path,
         metadata: Mapping[str, Any],
+        options: Mapping[str, Any],
         including: tuple[Path, ...],
         files: dict[Path, tuple[str, ...]],
         inclusions: list[Path],
     ) -> None:
-        self.path, self.metadata, self.including, self.files = path, metadata, including, files
+        self.path, self.metadata, self.options = path, metadata, options
+        self.including, self.files = including, files
         self.inclusions = inclusions  # all of the page's so far
         self.pieces: list[Piece] = []
         self.divs: list[int] = []  # the lines of the divs that are open
@@ -202,7 +221,7 @@ class _Reader:
         while count < len(body) and body[count].startswith("#|"):
             count += 1
         text = "\n".join(row[2:].removeprefix(" ") for row in body[:count])
-        options = read_cell_options(text, self.path, line)
+        options = {**self.options, **read_yaml(text, self.path, line, CELL, "cell option")}
         if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
             number = line + text.count("\n", 0, folded.start())
             raise at(
@@ -306,7 +325,7 @@ class _Reader:
             raise at(self.path, number, f"a page includes no more than {MOST_INCLUSIONS:,} files")
         lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
-        reader = _Reader(path, self.metadata, including, self.files, self.inclusions)
+        reader = _Reader(path, self.metadata, self.options, including, self.files, self.inclusions)
         self.pieces += reader.read(lines, 1)
 
 

@@ -6,7 +6,6 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -27,7 +26,6 @@ AT_ONCE = 2  # pages that it is asked about side by side
 # What a page says of itself it says at its top, and there it is read by us: what else looks like it is text.
 MARKDOWN = "markdown-yaml_metadata_block-pandoc_title_block"
 LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)?")  # of a picture
-_COLUMNS = re.compile(r"[1-9][0-9]?")
 
 
 def pandoc(arguments: Sequence[str], text: str) -> str:
@@ -36,9 +34,8 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     Raises:
         ToolError: pandoc refuses, with its own words, warns of what would be lost, or finds no end.
     """
-    cache = _caches[-1] if _caches else None
-    key = _key(arguments, text) if cache else ""
-    kept = cache.get("pandoc", key) if cache else None
+    cache, key = Cache(), _key(arguments, text)
+    kept = cache.get("pandoc", key)
     if kept is not None:
         return kept.decode()
     command = [pypandoc.get_pandoc_path(), *arguments]
@@ -54,8 +51,7 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
         raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
     for warning in result.stderr.split("[WARNING] ")[1:]:
         raise _warned(" ".join(warning.split()), text)
-    if cache:
-        cache.put("pandoc", key, result.stdout.encode())
+    cache.put("pandoc", key, result.stdout.encode())
     return result.stdout
 
 
@@ -86,19 +82,6 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
         pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def caching(cache: Cache | None) -> Iterator[None]:
-    """Within it pandoc's answers are kept in a cache, and taken from there."""
-    if cache is None:
-        yield
-        return
-    _caches.append(cache)
-    try:
-        yield
-    finally:
-        _caches.pop()
-
-
 def _key(arguments: Sequence[str], text: str) -> str:
     """A key of pandoc's version, its arguments, the files that these name, and the text."""
     files = [Path(argument.partition("=")[2]) for argument in arguments if "=" in argument]
@@ -124,18 +107,6 @@ def inlines(blocks: list[Node]) -> list[Node]:
         for block in blocks
         for inline in (block["c"] if block["t"] in ("Para", "Plain") else words(text_of(block)))
     ]
-
-
-def columns(pairs: dict[str, str]) -> int | None:
-    """How many blocks an element's attributes put side by side; None where they don't say.
-
-    Raises:
-        ValueError: that is no number from 1 to 99.
-    """
-    found = pairs.get("layout-ncol")
-    if found is not None and not _COLUMNS.fullmatch(found):
-        raise ValueError(f"layout-ncol is a number from 1 to 99; found {found!r}")
-    return None if found is None else int(found)
 
 
 def read_html(text: str) -> list[Node]:
@@ -285,8 +256,7 @@ def is_title(block: Node, blocks: list[Node]) -> bool:
 def is_visible(div: Node, format_: str) -> bool:
     """Whether a conditional div shows in a format, html or typst."""
     _, classes, pairs = attributes(div)
-    applies = pairs.get("when-format", format_) == format_ != pairs.get("unless-format")
-    return applies if "content-visible" in classes else not applies
+    return (pairs.get("when-format", format_) == format_) == ("content-visible" in classes)
 
 
 class Writer(ABC):
@@ -304,20 +274,11 @@ class Writer(ABC):
         """What stands for blocks."""
         return [block for node in nodes for block in self.block(node)]
 
-    def inlines(self, nodes: list[Node]) -> list[Node]:
-        """What stands for inlines."""
-        changed: list[Node] = rewrite(nodes, self.change)
-        return changed
-
-    def words(self, node: Node) -> Node:
-        """A block with what stands for its inlines."""
-        changed: Node = rewrite(node, self.change)
-        return changed
+    def words(self, node: Any) -> Any:
+        """Inlines, or a block with inlines, as they stand in the format."""
+        return rewrite(node, self.change)
 
 
 @cache
 def _api_version() -> list[int]:
     return list(json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], ""))["pandoc-api-version"])
-
-
-_caches: list[Cache] = []

@@ -12,11 +12,13 @@ from filelock import FileLock
 
 from pneumo.record import Part, Record
 from pneumo.record import write as write_files
-from report.engine import site
+from report.engine import html, outputs, site
+from report.engine.cache import Cache
 from report.engine.config import Book, read_book
 from report.engine.document import Document, assemble
 from report.engine.errors import RenderError
 from report.engine.execute import execute
+from report.engine.outputs import Executed
 from report.engine.source import read_page
 
 BOOK = Path(__file__).parent / "book"
@@ -115,7 +117,27 @@ def read(folder: Path) -> tuple[Document, Book]:
     """A book's pages, run and numbered."""
     book = read_book(folder)
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    return assemble(execute(pages, book), book), book
+    return assemble(execute(pages, book, Cache()), book), book
+
+
+def shown(document: Document, book: Book, name: str = "one") -> str:
+    """A page's HTML, without its frame."""
+    (chapter,) = (chapter for chapter in document.chapters if chapter.slug == name)
+    return html.write_body(chapter, document, book)
+
+
+def cell(code: str, *options: str) -> str:
+    """A cell with its options."""
+    return "\n".join(["```{python}", *(f"#| {option}" for option in options), code, "```", ""])
+
+
+def printed_page(folder: Path, *kinds: str) -> Executed:
+    """The page `one` whose only cell has given such outputs; no kernel runs."""
+    texts = {"image/png": "eA=="}
+    given = [
+        {"output_type": "display_data", "data": {kind: texts.get(kind, "x")}} for kind in kinds
+    ]
+    return outputs.write(read_page(folder / "one.qmd", {}), [given])
 
 
 def environment(**changes: str | None) -> Mapping[str, str]:

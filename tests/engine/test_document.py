@@ -19,7 +19,7 @@ def texts(folder, *names):
     document, _ = read(folder)
     last = document.chapters[-1]
     found = {node["id"]: node for node in tree.every(last.blocks, "Reference")}
-    return [html.reference_text(found[name], document, None) for name in names]
+    return [document.targets[name].text(found[name]["name"], None) for name in names]
 
 
 def numbers(folder, page):
@@ -53,11 +53,6 @@ def test_a_reference_in_brackets_can_have_another_name_or_none(write):
     assert texts(folder, "fig-a") == ["Panel\xa01.1"]
     folder = write(one=f"# One\n\n{PICTURE}\n[-@fig-a]\n")
     assert texts(folder, "fig-a") == ["1.1"]
-
-
-def test_numbers_stop_at_the_depth_asked_for(write):
-    page = "---\nnumber-depth: 2\n---\n# One\n\n## A\n\n### B\n\n## C {.unnumbered}\n\n## D\n"
-    assert numbers(write(one=page), "one") == ["1.1", None, None, "1.2"]
 
 
 def test_a_chapter_without_numbers_still_counts(write):
@@ -156,7 +151,12 @@ def test_a_table_in_html_is_read_as_a_table(write):
         (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' stands twice; first on page one"),
         ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "class 'callout-danger'; known: callout-note"),
         ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown attribute 'layout-nrow'; known: layout-ncol"),
-        ("# One\n\n::: {layout-ncol=two}\nx\n:::\n", 3, "layout-ncol is a number from 1 to 99; found 'two'"),
+        ("# One\n\n::: {#fig-x layout-ncol=two}\nx\n:::\n", 3, "layout-ncol='two'; known: 1, 2, 3, 4"),
+        ("# One\n\n::: {layout-ncol=2}\nx\n:::\n", 3, "layout-ncol is for the panels of a figure"),
+        ("# One\n\n" + "> " * 400 + "x\n", None, "nested too deeply"),
+        ("\n".join(f"![a](p.png){{#fig-x-{n}}}\n" for n in range(27)).join(
+            ("# One\n\n::: {#fig-x}\n", "\nC\n:::\n")), 56, "no more than 26 panels"),
+        ("# One\n\n<div id='fig-\"x'>\n\nx\n\n</div>\n", 3, "a label has letters, digits"),
         ('# One\n\n::: {.content-visible when-format="docx"}\nx\n:::\n', 3, "when-format='docx'; known"),
         ('# One\n\n::: {.content-visible when-profile="a"}\nx\n:::\n', 3, "unknown attribute 'when-profile'"),
         ("# One\n\n::: {#thm-x}\nx\n:::\n", 3, "unknown kind of label 'thm-x'; known: fig, tbl, sec, eq"),
@@ -165,7 +165,6 @@ def test_a_table_in_html_is_read_as_a_table(write):
         ("# One\n\nSee @Fig-a.\n", 3, "unknown kind of label 'Fig-a'; known: fig, tbl, sec, eq"),
         ("# One\n\n[x]{.content-hidden when-format=html}\n", 3, "unknown class 'content-hidden'"),
         ("# One\n\n::: {#tip-x .callout-tip}\nx\n:::\n", 3, "unknown kind of label 'tip-x'"),
-        ("# One\n\nA $\\textcolor{red}{y}$.\n", 3, "can't be read: unexpected control sequence \\textcolor"),
         ("# One\n\nA.\n\n[^a]: Words.\n", 5, "Note with key 'a' defined but not used"),
         ("# One\n\nA[^a].\n\n[^a]: One.\n\n[^a]: Two.\n", 7, "Duplicate note reference 'a'"),
         ("# One\n\n## A {#a}\n\n## B {#a}\n", 5, "Duplicate identifier 'a'"),
@@ -173,33 +172,26 @@ def test_a_table_in_html_is_read_as_a_table(write):
         ("Words.\n", None, "a chapter begins with a heading of the first level, or has a title"),
     ],
 )  # fmt: skip
-def test_what_would_be_lost_is_refused_by_its_line(refusal, page, line, words):
-    message = refusal(one=page)
-    assert message.startswith(f"one.qmd:{line}: " if line else "one.qmd: ")
-    assert words in message
+def test_what_would_be_lost_is_refused_by_its_line(write, monkeypatch, page, line, words):
+    monkeypatch.chdir(write(one=page))
+    with pytest.raises(RenderError) as raised:
+        read(Path.cwd())
+    assert str(raised.value).startswith(f"one.qmd:{line}: " if line else "one.qmd: ")
+    assert words in str(raised.value)
 
 
 @pytest.mark.promise("pages", "found")
-def test_what_typst_warns_of_ends_the_build(write, refusal):
-    words = '<foreignObject width="9" height="9"><div>Words</div></foreignObject>'
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{words}</svg>'
-    (write() / "a.svg").write_text(drawing)
-    message = refusal("  typst: default\n", one="# One\n\nWords.\n\n![](a.svg){fig-alt=x}\n")
-    assert message == "one.qmd:5: Typst: image contains foreign object"
-
-
-@pytest.mark.promise("pages", "found")
-def test_an_unknown_citation_is_refused(write, refusal):
-    folder = write()
-    (folder / "b.bib").write_text("@book{known, title = {T}}\n", encoding="utf-8")
-    message = refusal("bibliography: b.bib\n", one="# One\n\nSee [@known] and\n[@unknown].\n")
-    assert message == "one.qmd:4: citation @unknown is not in the bibliography"
-
-
-@pytest.mark.promise("pages", "found")
-def test_a_mistake_in_an_inclusion_is_found_there(refusal):
-    message = refusal(one="# One\n\n{{< include _more.qmd >}}\n", _more="\n@fig-none\n")
-    assert message.startswith("_more.qmd:2: ")
+def test_a_mistake_is_named_with_the_file_that_holds_it_and_a_label_with_both_pages(
+    write, monkeypatch
+):
+    for words, pages in (
+        (r"^_more.qmd:2: ", {"one": "# One\n\n{{< include _more.qmd >}}\n", "_more": "\n@fig-none\n"}),
+        (r"^two.qmd:3: label 'sec-a' stands twice; first on page one$",
+         {"one": "# One\n\n## A {#sec-a}\n", "two": "# Two\n\n## A {#sec-a}\n"}),
+    ):  # fmt: skip
+        monkeypatch.chdir(write(**pages))
+        with pytest.raises(RenderError, match=words):
+            read(Path.cwd())
 
 
 @pytest.mark.promise("pages", "found")

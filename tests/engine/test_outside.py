@@ -32,7 +32,7 @@ def built(tmp_path_factory):
     book = {
         **said,
         "author": [{"name": {"literal": HOSTILE}, "affiliations": [HOSTILE]}],
-        "page-footer": HOSTILE,
+        "page-footer": {"center": HOSTILE},
         "chapters": ["index.qmd"],
         "open-graph": True,
     }

@@ -50,15 +50,6 @@ def test_pictures_lie_where_quarto_puts_them_and_have_their_size_in_css_pixels(b
     assert int(image["width"]) == width // 2  # drawn for a dense screen
 
 
-def test_a_cell_has_a_figure_size_of_its_own_and_gives_it_back(built):
-    images = {
-        image.get("alt"): image for image in soup(built, "figures").find("main").find_all("img")
-    }
-    wide, usual = images["Wide."], images["As configured."]
-    assert int(wide["width"]) / int(wide["height"]) > 2
-    assert int(usual["width"]) / int(usual["height"]) < 1.6
-
-
 def test_errors_are_shown_where_a_cell_asks_for_it(built):
     shown = soup(built, "cells").find(class_="cell-output-error")
     assert "ValueError: shown on purpose" in shown.get_text()

@@ -2,8 +2,14 @@
 
 import pytest
 
+from report.engine.config import read_book
 from report.engine.errors import RenderError
-from report.engine.source import Cell, Inline, read_page
+from report.engine.source import MOST_INCLUSIONS, Cell, Inline, read_page
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{later}: &{later} [{', '.join([f'*{sooner}'] * 9)}]\n"
+    for sooner, later in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def test_a_page_falls_into_front_matter_prose_cells_and_expressions(page, newlin
     read = page(text, newline)
     assert read.front_matter == {"title": "T"}
     (cell,) = pieces(read, Cell)
-    assert (cell.code, dict(cell.options), cell.line) == ("x = 1", {"echo": True, "label": "a"}, 9)
+    assert (cell.code, cell.options["label"], cell.line) == ("x = 1", "a", 9)
     (inline,) = pieces(read, Inline)
     assert (inline.code, inline.line) == ("x + 1", 4)
     assert prose(read).startswith("It is .")
@@ -77,7 +83,7 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
         ("```{r}\nx\n```\n", "page.qmd:1", "cells are {python} here; found {r}"),
         ("```{python echo=false}\nx\n```\n", "page.qmd:1", "cells are {python} here"),
         ("```{python}\n#| echo: true\n#| fig-captoin: X\nx\n```\n", "page.qmd:3",
-         "unknown cell option 'fig-captoin'; known: code-fold"),
+         "unknown cell option 'fig-captoin'; known: echo"),
         ("```{python}\n#| echo: sometimes\n```\n", "page.qmd:2",
          "'echo' takes true or false; found sometimes"),
         ("```{python}\n#| output: verbatim\n```\n", "page.qmd:2",
@@ -109,9 +115,29 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
         ("---\ntitle: T\ncolour: red\n---\n", "page.qmd:3", "unknown option 'colour'"),
         ("---\nexecute:\n  ecko: false\n---\n", "page.qmd:3", "unknown option 'ecko'"),
         ("---\nformat:\n  html: default\n---\n", "page.qmd:2", "unknown option 'format'"),
+        ("It is `{python} 1 + 1\n", "page.qmd:1", "this expression is never closed with `"),
+        ("It is ``x`` and `{python} 1\n+ 1`\n", "page.qmd:1", "this expression is never closed with `"),
+        ("x {{< meta book.title\n>}}\n", "page.qmd:1", "this shortcode is never closed with >}}"),
+        ("x\n\n---\ntitle: T\n---\n", "page.qmd:3", "front matter stands at the top of a page"),
+        ("> x\n> ```{python}\n> 1\n> ```\n", "page.qmd:2", "stands in no list, quotation or definition"),
+        ("```{python}\n#| label: fig-a b\n```\n", "page.qmd:2", "'label' takes letters, digits, - and _"),
+        ("```{python}\n#| fig-width: 3\n```\n", "page.qmd:2", "unknown cell option 'fig-width'"),
+        ("---\nabstract: A\n---\n", "page.qmd:2", "unknown option 'abstract'; known: description"),
+        ("---\ntitle: T\nlang: en\ntitle: U\n---\n", "page.qmd:4", "'title' stands twice"),
+        ("---\ntitle: 2020-13-45\n---\n", "page.qmd:2", "not YAML: month must be in 1..12"),
+        ("---\ntoc-depth: !!float x\n---\n", "page.qmd:2", "not YAML: could not convert string to float"),
+        ("---\n? [a]\n: b\n---\n", "page.qmd:2", "not YAML: found unhashable key"),
+        ("---\ntitle: !!python/object/apply:os.system [ls]\n---\n", "page.qmd:2", "could not determine a"),
+        ("---\ntitle: a\x01b\n---\n", "page.qmd:2", "not YAML: unacceptable character"),
+        (f"---\ntitle: {'[' * 3000}{']' * 3000}\n---\n", "page.qmd", "nested too deeply"),
+        (f"---\n{BOMB}---\n", "page.qmd:3", "no aliases are read here; write out what *a stands for"),
+        ("```{python}\n" + "".join(f"#| {line}\n" for line in BOMB.splitlines()) + "```\n", "page.qmd:3",
+         "no aliases"),
     ],
 )  # fmt: skip
-def test_what_is_not_known_is_refused_by_its_line(page, text, place, words):
+def test_what_is_not_known_or_never_closed_or_a_bomb_is_refused_by_its_line(
+    page, text, place, words
+):
     with pytest.raises(RenderError) as raised:
         page(text)
     assert str(raised.value).startswith(f"{place}: ")
@@ -119,7 +145,31 @@ def test_what_is_not_known_is_refused_by_its_line(page, text, place, words):
 
 
 @pytest.mark.promise("pages", "found")
-def test_a_mistake_in_an_inclusion_is_reported_there(page):
+def test_inclusions_are_refused_where_they_are_wrong_or_without_end(page):
+    for words, more in (
+        (r"^_more.qmd:3: this div", {"_more": "fine\n\n::: {.x}\n"}),
+        (r"^_more.qmd:1: page.qmd includes itself", {"_more": "{{< include page.qmd >}}\n"}),
+    ):
+        with pytest.raises(RenderError, match=words):
+            page("{{< include _more.qmd >}}\n", **more)
+    many = {f"_{n}": f"{{{{< include _{n + 1}.qmd >}}}}\n" * 2 for n in range(30)}
+    with pytest.raises(RenderError, match=f"includes no more than {MOST_INCLUSIONS:,} files"):
+        page("{{< include _0.qmd >}}\n", _30="x\n", **many)
+
+
+@pytest.mark.promise("pages", "found")
+@pytest.mark.parametrize(
+    ("content", "line", "words"),
+    [
+        (b"# One\n\nna\xefve\n", 3, "not UTF-8: found the byte 0xef; save the file as UTF-8"),
+        ("# One\n\nx\n".encode("utf-16"), 1, "not UTF-8: found the byte 0xff"),
+        (b"# One\n\n\0\n", 3, "holds a NUL"),
+    ],
+)
+@pytest.mark.parametrize("name", ["page.qmd", "_more.qmd", "_quarto.yml"])
+def test_a_file_that_is_no_text_is_named_with_its_line(page, tmp_path, name, content, line, words):
+    page("{{< include _more.qmd >}}\n", _more="More.\n")
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(RenderError) as raised:
-        page("{{< include _more.qmd >}}\n", _more="fine\n\n::: {.x}\n")
-    assert str(raised.value).startswith("_more.qmd:3: ")
+        read_book(tmp_path) if name == "_quarto.yml" else read_page(tmp_path / "page.qmd", {})
+    assert str(raised.value).startswith(f"{name}:{line}: {words}")

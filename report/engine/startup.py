@@ -1,0 +1,53 @@
+"""What the kernel of every page runs first: how figures are drawn, and what expressions in sentences give.
+
+IPython runs this file from its profile's folder, with the page's own names; nothing imports it.
+"""
+
+
+def __set_up() -> None:
+    """Draw figures for the web and for paper, without importing matplotlib before a cell asks for it."""
+    from functools import partial
+
+    from IPython import get_ipython
+    from IPython.core.pylabtools import print_figure, retina_figure
+
+    shell = get_ipython()
+    shell.config.InlineBackend.figure_formats = {"retina", "svg"}
+    writers = {
+        "image/png": partial(retina_figure, base64=True, bbox_inches="tight"),
+        "image/svg+xml": partial(print_figure, fmt="svg", bbox_inches="tight"),
+    }
+    for kind, writer in writers.items():
+        formatter = shell.display_formatter.formatters[kind]
+        formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
+
+
+def __inline(value: object) -> object:
+    """What an expression gives to a sentence: Markdown as such, a string as text, of all else the repr."""
+    import re
+
+    from IPython.lib.pretty import pretty
+
+    if hasattr(value, "_repr_markdown_"):
+        return value
+    if any(
+        hasattr(value, f"_repr_{kind}_") for kind in ("html", "latex", "svg", "png", "mimebundle")
+    ):
+        raise TypeError(
+            f"an expression in a sentence gives words; this one gives a {type(value).__name__}"
+        )
+    text = value if isinstance(value, str) else pretty(value)  # type: ignore[no-untyped-call]
+    signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # quotes of a repr are set as such
+
+    class Text:
+        def __repr__(self) -> str:
+            return text
+
+        def _repr_markdown_(self) -> str:
+            return re.sub(rf"([{signs}\[-`{{-~])", r"\\\1", text)
+
+    return Text()
+
+
+__set_up()
+del __set_up
