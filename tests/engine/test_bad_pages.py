@@ -45,7 +45,11 @@ FOREIGN = (
     [
         ("![a](gone.png)", 3, "the picture gone.png is not there"),
         ("![a](../outside.png)", 3, "the picture ../outside.png is not there"),
-        ("![a](https://example.org/a.png)", 3, "no file of the project is https://example.org/a.png, so"),
+        (
+            "![a](https://example.org/a.png)",
+            3,
+            "no file of the project is https://example.org/a.png, so",
+        ),
         ("[a](../outside.png)", 3, "link to ../outside.png, which is not there"),
         ("[a](/etc/passwd)", 3, "link to /etc/passwd, which is not there"),
         ("[a](index.qmd#gone)", 3, "link to index.qmd#gone, which has no section 'gone'"),
@@ -53,7 +57,11 @@ FOREIGN = (
         ("![](foreign.svg){fig-alt=x}", 3, "Typst: image contains foreign object"),
         ("```{=typst}\n#panic(1)\n```", 4, "Typst: panicked with: 1"),
         ("```{=typst}\n#while true { [x] }\n```", 4, "Typst: condition is always true"),
-        ("A $\\textcolor{red}{y}$.", 3, "the formula \\textcolor{red}{y} can't be read: unexpected control"),
+        (
+            "A $\\textcolor{red}{y}$.",
+            3,
+            "the formula \\textcolor{red}{y} can't be read: unexpected control",
+        ),
         ("See [@known] and\n[@unknown].", 4, "citation @unknown is not in the bibliography"),
     ],
 )
