@@ -1,130 +1,78 @@
-"""Numbers, labels and references, and what is refused because it would be lost."""
+"""Numbers and labels that `test_pages.py` has no facts of, and what is refused because it would be lost."""
 
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import read, shown
 
-sys.path.insert(0, str(Path(__file__).parent))
-from conftest import read
-
-from report.engine import html, tree
+from report.engine import tree
 from report.engine.errors import RenderError
 
 PICTURE = "![C](p.png){#fig-a}\n"
+BARE = f"---\ntitle: Bare\nnumber-sections: false\n---\n\n## A\n\n{PICTURE}"
+ONE = """\
+# One
+
+## B
+
+@fig-a
+
+First $$a$$ {#eq-a}, then $$b$$ {#eq-b}.
+
+::: {#fig-x}
+![](p.png)
+
+![](p.png)
+:::
+
+::: {#fig-y fig-cap="A *cap*"}
+![](p.png)
+:::
+
+::: {.callout-note}
+## Title
+
+Words
+:::
+
+::: {.panel-tabset}
+### T
+
+#### Inner
+
+### U
+
+u
+:::
+
+::: {#tbl-x}
+```{=html}
+<div><style>x</style><table><tr><th>a</th></tr><tr><td>1</td></tr></table></div>
+```
+
+Cap.
+:::
+
+## After
+"""
 
 
-def texts(folder, *names):
-    """How references to labels read on the last page of a book."""
-    document, _ = read(folder)
-    last = document.chapters[-1]
-    found = {node["id"]: node for node in tree.every(last.blocks, "Reference")}
-    return [document.targets[name].text(found[name]["name"], None) for name in names]
-
-
-def numbers(folder, page):
-    document, _ = read(folder)
-    chapter = next(chapter for chapter in document.chapters if chapter.slug == page)
-    return [entry["number"] for entry in chapter.toc]
-
-
-def body(folder, page):
-    document, book = read(folder)
-    chapter = next(chapter for chapter in document.chapters if chapter.slug == page)
-    return html.write_body(chapter, document, book)
-
-
-def test_figures_count_by_chapter_and_front_ones_for_themselves(write):
-    front = "# F {.unnumbered}\n\n![C](p.png){#fig-f}\n"
-    folder = write(
-        index=front,
-        one=f"# One\n\n{PICTURE}",
-        two="# Two\n\n![C](p.png){#fig-b}\n\n@fig-a, @fig-b, @fig-f\n",
-    )
-    assert texts(folder, "fig-a", "fig-b", "fig-f") == [
-        "Figure\xa01.1",
-        "Figure\xa02.1",
-        "Figure\xa01",
-    ]
-
-
-def test_a_reference_in_brackets_can_have_another_name_or_none(write):
-    folder = write(one=f"# One\n\n{PICTURE}\n[Panel @fig-a]\n")
-    assert texts(folder, "fig-a") == ["Panel\xa01.1"]
-    folder = write(one=f"# One\n\n{PICTURE}\n[-@fig-a]\n")
-    assert texts(folder, "fig-a") == ["1.1"]
-
-
-def test_a_chapter_without_numbers_still_counts(write):
-    page = "---\ntitle: One\nnumber-sections: false\n---\n\n## A\n\n![C](p.png){#fig-a}\n"
-    folder = write(one=page, two="# Two\n\n## B\n\n@fig-a\n")
-    assert (numbers(folder, "one"), numbers(folder, "two")) == ([None], ["2.1"])
-    assert texts(folder, "fig-a") == ["Figure\xa01.1"]
-
-
-def test_an_unnumbered_chapter_does_not_count(write):
-    folder = write(one="# One {.unnumbered}\n", two="# Two\n\n## B\n")
-    assert numbers(folder, "two") == ["1.1"]
-
-
-def test_appendices_go_by_letters(write):
-    more = ""
-    folder = write(
-        more,
-        one="# One\n",
-        two="# Two\n",
-        last=f"# Last {{#sec-l}}\n\n## A\n\n{PICTURE}\n@fig-a @sec-l\n",
-    )
-    path = folder / "_quarto.yml"
-    text = path.read_text(encoding="utf-8").replace(", last.qmd]", "]\n  appendices: [last.qmd]")
-    path.write_text(text, encoding="utf-8")
-    assert texts(folder, "fig-a", "sec-l") == ["Figure\xa0A.1", "Appendix\xa0A"]
-    assert numbers(folder, "last") == ["A.1"]
-
-
-def test_two_equations_of_one_paragraph_are_numbered_and_its_words_stay(write):
-    page = "# One\n\nFirst $$a$$ {#eq-a}, then $$b$$ {#eq-b}.\n\n@eq-b\n"
-    shown = body(write(one=page), "one")
-    assert shown.index("First") < shown.index("(1.1)") < shown.index("then") < shown.index("(1.2)")
-    assert 'id="eq-b"' in shown
-
-
-def test_panels_of_a_figure_have_letters(write):
-    panels = "![L](p.png){#fig-x-1}\n\n![R](p.png){#fig-x-2}\n\nBoth.\n"
-    folder = write(one=f"# One\n\n::: {{#fig-x layout-ncol=2}}\n{panels}:::\n\n@fig-x @fig-x-2\n")
-    assert texts(folder, "fig-x", "fig-x-2") == ["Figure\xa01.1", "Figure\xa01.1 (b)"]
-    assert "--columns: 2" in body(folder, "one")
-
-
-def test_pictures_alone_are_no_caption(write):
-    shown = body(
-        write(one="# One\n\n::: {#fig-x}\n![](p.png)\n\n![](p.png)\n:::\n\n@fig-x\n"), "one"
-    )
-    assert shown.count("<img") == 2
-    assert 'quarto-float-fig">Figure\xa01.1</figcaption>' in shown
-
-
-def test_the_caption_of_a_div_can_be_an_attribute(write):
-    page = '# One\n\n::: {#fig-x fig-cap="A *cap*"}\n![](p.png)\n:::\n'
-    assert "Figure\xa01.1: A <em>cap</em></figcaption>" in body(write(one=page), "one")
-
-
-def test_only_the_headings_that_open_tabs_and_callouts_are_titles(write):
-    callout = "::: {.callout-note}\n## Title\n\nWords\n:::\n\n"
-    tabs = "::: {.panel-tabset}\n### A\n\n#### Inner\n\n### B\n\nb\n:::\n\n"
-    page = f"# One\n\n{callout}{tabs}## After\n"
-    document, _ = read(write(one=page))
-    assert [tree.text_of(entry["title"]).strip() for entry in document.chapters[1].toc] == [
-        "Inner",
-        "After",
-    ]
-
-
-def test_a_table_in_html_is_read_as_a_table(write):
-    table = "<table><tr><th>a</th></tr><tr><td>1</td></tr></table>"
-    page = f"# One\n\n::: {{#tbl-x}}\n```{{=html}}\n<div><style>x</style>{table}</div>\n```\n\nCap.\n:::\n"
-    document, _ = read(write(one=page))
-    assert len(list(tree.every(document.chapters[1].blocks, "Table"))) == 1
+def test_what_counts_is_numbered_and_what_is_a_title_caption_or_table_is_one(write):
+    document, book = read(write(bare=BARE, aside="# Aside {.unnumbered}\n", one=ONE))
+    _, bare, aside, one = document.chapters
+    assert [chapter.number for chapter in (bare, aside, one)] == [None, None, "2"]
+    assert [(tree.text_of(entry["title"]).strip(), entry["number"]) for entry in one.toc] == [
+        ("B", "2.1"), ("Inner", "2.1.0.1"), ("After", "2.2")
+    ]  # fmt: skip
+    assert [entry["number"] for entry in bare.toc] == [None]
+    assert document.targets["fig-a"].text(None, one) == "Figure\xa01.1"
+    assert len(list(tree.every(one.blocks, "Table"))) == 1
+    page = shown(document, book)
+    places = [page.index(words) for words in ("First", "(2.1)", "then", 'id="eq-b"', "(2.2)")]
+    assert places == sorted(places)
+    assert page.count("<img") == 3
+    assert 'quarto-float-fig">Figure\xa02.1</figcaption>' in page
+    assert "Figure\xa02.2: A <em>cap</em></figcaption>" in page
 
 
 @pytest.mark.promise("pages", "found")

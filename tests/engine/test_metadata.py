@@ -24,10 +24,6 @@ def cited():
     return citation.read(ROOT)
 
 
-def test_the_committed_files_are_what_would_be_written():
-    assert citation.behind(ROOT) == []
-
-
 @pytest.mark.parametrize(
     ("expression", "cff", "zenodo"),
     [

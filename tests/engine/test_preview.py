@@ -4,11 +4,9 @@ import http.client
 import socket
 import threading
 import time
-import urllib.error
 import urllib.request
 
 import pytest
-from conftest import TEMPLATES
 
 from report.engine import preview, serve
 from report.engine.errors import RenderError
@@ -32,20 +30,6 @@ def site(tmp_path):
 def _get(address):
     with urllib.request.urlopen(address, timeout=10) as answer:
         return answer.read().decode(), answer.headers
-
-
-def test_pages_are_served_and_never_kept_by_the_browser(site):
-    text, headers = _get(f"{site[1]}/")
-    assert text == "front"
-    assert headers["Cache-Control"] == "no-store"
-
-
-@pytest.mark.promise("hostile", "survived")
-def test_it_listens_on_loopback_alone(tmp_path):
-    assert serve.HOST == "127.0.0.1"
-    server = serve.serve(tmp_path, 0)
-    assert server.server_address[0] == "127.0.0.1"
-    server.server_close()
 
 
 def _ask(address, method, path, **headers):
@@ -109,10 +93,11 @@ def test_the_preview_answers_those_who_look_alone(site, method):
 
 
 @pytest.mark.promise("hostile", "survived")
-def test_folders_are_not_listed(site):
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        _get(f"{site[1]}/empty/")
-    assert refused.value.code == 404
+def test_it_listens_on_loopback_alone_lists_no_folder_and_browsers_keep_nothing(site):
+    assert site[1].startswith("http://127.0.0.1:")
+    assert _ask(site[1], "GET", "/empty/")[0] == 404
+    with urllib.request.urlopen(f"{site[1]}/", timeout=10) as answer:
+        assert (answer.read(), answer.headers["Cache-Control"]) == (b"front", "no-store")
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, tmp_path):
@@ -178,16 +163,8 @@ def start(tmp_path, monkeypatch):
     threads = []
 
     def run(project, capfd):
-        options = [
-            "--port",
-            "0",
-            "--no-study",
-            "--engine",
-            "portable",
-            "--templates",
-            str(TEMPLATES),
-        ]
-        arguments = [*options, "--output", str(tmp_path / "out"), str(project)]
+        options = ["--port", "0", "--no-study", "--engine", "portable", "--output"]
+        arguments = [*options, str(tmp_path / "out"), str(project)]
         threads.append(threading.Thread(target=preview.main, args=(arguments, stop), daemon=True))
         threads[0].start()
         printed = []
@@ -205,19 +182,9 @@ def start(tmp_path, monkeypatch):
 
 
 @pytest.mark.promise("pages", "survived")
-def test_the_preview_builds_again_and_keeps_the_old_site_when_that_fails(write, start, capfd):
-    page, wait_for = start(write(index="# Front {.unnumbered}\n\nfirst words\n"), capfd)
-    wait_for("http://127.0.0.1:")
-    assert "first words" in page.read_text()
-    write(index="# Front {.unnumbered}\n\nsecond words\n")
-    wait_for("changed: rebuilt")
-    assert "second words" in page.read_text()
-    write(index="# Front {.unnumbered}\n\n::: {.callout-note}\nthird words\n")
-    wait_for("changed: failed, the old site stays")
-    assert "second words" in page.read_text()
-
-
-def test_what_is_saved_while_the_first_build_runs_is_built_next(write, start, tmp_path, capfd):
+def test_the_preview_builds_what_was_saved_meanwhile_and_keeps_the_old_site_when_that_fails(
+    write, start, tmp_path, capfd
+):
     waiting = (
         "from pathlib import Path\nimport time\n"
         f"Path({str(tmp_path / 'there')!r}).touch()\n"
@@ -230,6 +197,9 @@ def test_what_is_saved_while_the_first_build_runs_is_built_next(write, start, tm
     (project / "index.qmd").write_text(f"{front}second words\n")
     (tmp_path / "go").touch()
     wait_for("index.qmd changed: rebuilt")
+    assert "second words" in page.read_text()
+    (project / "index.qmd").write_text(f"{front}::: {{.callout-note}}\nthird words\n")
+    wait_for("changed: failed, the old site stays")
     assert "second words" in page.read_text()
 
 

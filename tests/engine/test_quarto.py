@@ -2,10 +2,13 @@
 
 import json
 import os
+import subprocess
 import sys
 
 import pytest
+from conftest import environment
 
+from pneumo.base import paths
 from report.engine import quarto
 from report.engine.__main__ import choose, main
 from report.engine.errors import RenderError
@@ -145,3 +148,18 @@ def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, ca
     assert "quarto render ended with status 4" in capsys.readouterr().err
     assert (old / "index.html").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "project", "ran.txt", "site"]
+
+
+def test_a_finished_render_is_kept_where_what_lies_beside_its_pages_can_not_be_made(tmp_path):
+    (tmp_path / "index.html").write_text("rendered")
+    of_quarto = {"QUARTO_PROJECT_RENDER_ALL": "1", "QUARTO_PROJECT_OUTPUT_DIR": str(tmp_path)}
+    script = subprocess.run(
+        [sys.executable, str(paths.root() / "report" / "after.py")],
+        env=environment(**of_quarto, PNEUMO_RECORD=str(tmp_path / "none")),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "after.py: the pages lack what lies beside them: RecordError: " in script.stderr
+    assert script.stderr.count("\n") == 1
+    assert (tmp_path / "index.html").read_text() == "rendered"

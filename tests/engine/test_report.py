@@ -125,6 +125,9 @@ def test_the_site_is_as_a_reader_and_a_program_want_it(report):
     chosen = {"record": _record(report), "source": "phantom", "profile": "smoke"}
     chosen = Namespace(site=report, **chosen, fingerprint=None)
     assert list(report_check.problems(chosen)) == []
+    entries = json.loads((report / "search.json").read_text(encoding="utf-8"))
+    found = {entry["href"].partition("#")[0] for entry in entries}
+    assert found >= {f"{name}.html" for name in report_check.ANCHORS}
 
 
 def test_every_float_says_that_its_images_are_drawn_and_has_a_picture_for_light_and_dark_pages(
@@ -211,10 +214,14 @@ def test_a_problem_is_reported_with_anchor_and_version_filled_in(report, record,
     assert page.pre.get_text() == "\n".join(lines[int(first) - 1 : int(last)])
 
 
-def test_every_page_has_a_twin_in_markdown_with_all_its_numbers(report):
+def test_every_page_has_a_notebook_and_a_twin_in_markdown_with_all_its_numbers(report):
     listed = (report / "llms.txt").read_text(encoding="utf-8")
     for path in report.glob("*.html"):
         page = _page(report, path.stem)
+        notebook = page.select_one("main .forms a[download]")
+        if path.stem in report_check.ANCHORS:
+            assert notebook["href"] == f"notebooks/{path.stem}.ipynb"
+            assert (report / notebook["href"]).is_file()
         twin = page.find("link", type="text/markdown")["href"]
         assert f"({twin})" in listed
         for unread in page.main.select(".behind, .explorer, script, noscript, annotation"):
@@ -255,13 +262,6 @@ def test_a_chapters_notebook_runs_on_the_record_alone_and_gives_the_same(report,
     shown = [[one.get("data") for one in cell.get("outputs", [])] for cell in cells]
     assert shown == [[one.get("data") for one in c.get("outputs", [])] for c in before.cells]
     assert sum("image/png" in data for outputs in shown for data in outputs) > 3
-
-
-def test_every_chapter_names_its_notebook(report):
-    for name in report_check.ANCHORS:
-        link = _page(report, name).select_one("main .forms a[download]")
-        assert link["href"] == f"notebooks/{name}.ipynb"
-        assert (report / link["href"]).is_file()
 
 
 def test_a_model_out_of_reach_is_shown_as_not_run_with_its_reason(report):
@@ -319,13 +319,6 @@ def test_the_same_record_gives_the_same_bytes(report, tmp_path, monkeypatch):
 def _letters(text: str) -> str:
     """Letters and digits alone: line breaks, hyphens and points are each format's own affair."""
     return "".join(sign for sign in text if sign.isalnum())
-
-
-def test_the_search_finds_every_page(report):
-    entries = json.loads((report / "search.json").read_text(encoding="utf-8"))
-    assert {entry["href"].split("#")[0] for entry in entries} >= {
-        f"{name}.html" for name in report_check.ANCHORS
-    }
 
 
 @pytest.mark.promise("hostile", "survived")
