@@ -15,6 +15,7 @@ from pneumo.record import finding, read
 from report.engine import finish, quarto, site
 from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
 from report.engine.config import read_book
+from report.engine.errors import RenderError
 
 Engine = Literal["quarto", "portable"]
 
@@ -53,7 +54,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     book = read_book(chosen.project)
     output = (chosen.output or book.output).resolve()
     cache = Cache(fresh=chosen.fresh)
-    program = quarto.version(quarto.require()) if engine == "quarto" else ""
+    program = quarto.find() if engine == "quarto" else ""
     commit = finish.commit(chosen.project)
     made_from = sources(chosen.project, output, chosen.templates)
     key = key_of(made_from, commit, engine, program, book.date)
@@ -102,11 +103,12 @@ def choose(engine: str) -> Engine:
     """The engine to use; "auto" takes Quarto where it answers and is new enough."""
     if engine in ("quarto", "portable"):
         return cast(Engine, engine)
-    program = quarto.find()
-    if program and (quarto.version(program) or ()) >= quarto.OLDEST:
-        return "quarto"
-    print("Quarto 1.9 or newer is not here: the portable engine renders", file=sys.stderr)
-    return "portable"
+    try:
+        quarto.find()
+    except RenderError:
+        print("Quarto 1.9 or newer is not here: the portable engine renders", file=sys.stderr)
+        return "portable"
+    return "quarto"
 
 
 def build_parser() -> argparse.ArgumentParser:

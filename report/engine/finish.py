@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from html import escape
@@ -19,6 +20,10 @@ from report.engine.config import BUILD, Book, read_book
 from report.engine.plain import read_text
 
 PNG = 200  # dots an inch
+# Of a preview Quarto names a drawing by a relative address, which no reader of such tags follows.
+_PREVIEW = re.compile(
+    r'<meta (?:property|name)="(?:og|twitter):image[^"]*" content="(?!https?:)[^>]*>\n?'
+)
 
 
 def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
@@ -44,7 +49,7 @@ def _link(site: Path, name: str) -> None:
     forms = f'<a href="{twin}">as Markdown</a>'
     if (site / notebook).is_file():
         forms = f'<a href="{notebook}" download>as a notebook</a>, {forms}'
-    page = read_text(site / f"{name}.html")
+    page = _PREVIEW.sub("", read_text(site / f"{name}.html"))
     head = f'<link rel="alternate" type="text/markdown" href="{twin}">\n</head>'
     page = page.replace("</head>", head, 1)
     page = page.replace("</main>", f'<p class="forms">This page {forms}</p>\n</main>', 1)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from pneumo.base import storage
@@ -22,41 +23,29 @@ from report.engine.plain import read_text
 OLDEST = (1, 9)
 
 
-def find() -> Path | None:
-    """Quarto's program, on the path or beside this Python; None where there is none that answers."""
-    beside = Path(sys.executable).parent
-    found = shutil.which("quarto") or shutil.which("quarto", path=str(beside))
-    return Path(found) if found and version(Path(found)) else None
-
-
-def version(program: Path) -> tuple[int, ...] | None:
-    """What `quarto --version` says; None where it says nothing of use."""
-    try:
-        result = subprocess.run(
-            [str(program), "--version"], capture_output=True, text=True, timeout=60, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", result.stdout.strip())
-    return tuple(int(part) for part in match.groups("0")) if match else None
-
-
-def require() -> Path:
-    """Quarto's program.
+def find() -> tuple[Path, tuple[int, ...]]:
+    """Quarto's program, on the path or beside this Python, and its version.
 
     Raises:
-        RenderError: it is not there, or too old.
+        RenderError: there is none that answers, or it is too old.
     """
-    program = find()
+    beside = Path(sys.executable).parent
+    program = shutil.which("quarto") or shutil.which("quarto", path=str(beside))
     oldest = ".".join(map(str, OLDEST))
-    if program is None:
+    said = ""
+    if program:
+        with suppress(OSError, subprocess.SubprocessError):
+            said = subprocess.run(
+                [program, "--version"], capture_output=True, text=True, timeout=60, check=True
+            ).stdout
+    number = re.match(r"\d+(\.\d+)+", said.strip())
+    if program is None or number is None:
         problem = f"get version {oldest} or newer, or use --engine portable"
         raise RenderError(f"Quarto is not installed: {problem}")
-    found = version(program) or ()
-    if found < OLDEST:
-        number = ".".join(map(str, found))
-        raise RenderError(f"{program} is Quarto {number}; {oldest} or newer is needed")
-    return program
+    version = tuple(map(int, number[0].split(".")))
+    if version < OLDEST:
+        raise RenderError(f"{program} is Quarto {number[0]}; {oldest} or newer is needed")
+    return Path(program), version
 
 
 def render(
@@ -79,12 +68,12 @@ def render(
     Raises:
         RenderError: Quarto is not there, too old, or fails.
     """
-    program = require()
+    program, version = find()
     book = read_book(project)
     output = (output or book.output).resolve()
     # Quarto looks at a page's own file, not at what the page includes.
     included = [path.read_bytes() for path in sorted(project.rglob("_*.qmd"))]
-    _thaw(project, key_of(inputs(project, output), included, version(program)), fresh)
+    _thaw(project, key_of(inputs(project, output), included, version), fresh)
     with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]
         # A page that is not frozen runs in a new kernel, and not in one that has run another one.

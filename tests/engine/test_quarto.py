@@ -59,31 +59,25 @@ def without(tmp_path, monkeypatch):
 
 
 def test_quarto_is_found_on_the_path_with_its_version(play):
-    program = play("1.9.38")
-    assert quarto.find() == program
-    assert quarto.version(program) == (1, 9, 38)
+    assert (play("1.9.38"), (1, 9, 38)) == quarto.find()
     assert choose("auto") == "quarto"
 
 
-@pytest.mark.parametrize("version", ["1.8.27", "0.9.1"])
-def test_an_old_quarto_is_not_chosen_and_said_to_be_old(play, version, capsys):
-    play(version)
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"version": "1.8.27"}, "is Quarto 1.8.27; 1.9 or newer is needed"),
+        ({"version": "0.9.1"}, "is Quarto 0.9.1; 1.9 or newer is needed"),
+        ({"version": "what?"}, "Quarto is not installed"),
+        ({"version_status": 3}, "Quarto is not installed"),
+    ],
+)
+def test_an_old_quarto_or_one_that_only_bears_the_name_is_not_chosen(play, answer, words, capsys):
+    play(**answer)
     assert choose("auto") == "portable"
     assert "Quarto 1.9 or newer" in capsys.readouterr().err
-    with pytest.raises(RenderError, match=f"is Quarto {version}; 1.9 or newer is needed"):
-        quarto.require()
-
-
-@pytest.mark.parametrize("answer", [{"version": "what?"}, {"version_status": 3}])
-def test_a_program_that_only_bears_the_name_is_none(play, answer):
-    play(**answer)
-    assert quarto.find() is None
-    assert choose("auto") == "portable"
-
-
-def test_without_quarto_the_portable_engine_is_chosen_and_said(without, capsys):
-    assert choose("auto") == "portable"
-    assert "the portable engine renders" in capsys.readouterr().err
+    with pytest.raises(RenderError, match=words):
+        quarto.find()
 
 
 def test_asking_for_quarto_where_there_is_none_says_what_to_do(without, write, capsys):
