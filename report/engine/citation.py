@@ -13,7 +13,6 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -56,27 +55,17 @@ def read(project: Path) -> Citation:
         )
     if not book.description:
         raise CitationError("_quarto.yml has no description")
-    try:
-        published = date.fromisoformat(book.date)
-    except ValueError:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", book.date):
         problem = f"_quarto.yml must give the date as in 2026-01-31; found {book.date!r}"
-        raise CitationError(problem) from None
+        raise CitationError(problem)
     return Citation(
+        book=book,
         name=package["name"],
-        title=": ".join(filter(None, (book.title, book.subtitle))),
-        description=book.description,
-        authors=book.authors,
-        date=published,
         version=package["version"],
         license=package["license"],
         python=package.get("requires-python", ""),
         requires=tuple(package.get("dependencies", ())),
         keywords=tuple(package.get("keywords", ())),
-        lang=book.lang,
-        doi=book.doi,
-        site_url=f"{book.site_url.rstrip('/')}/" if book.site_url else "",
-        repo_url=book.repo_url,
-        pdf=book.pdf,
         sources=_sources(book.bibliography),
     )
 

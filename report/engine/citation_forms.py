@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from report.engine.config import Author
+from report.engine.config import Author, Book
 
 # BibTeX counts braces, also those behind a backslash, and ends at a quotation mark that stands in none.
 _TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
@@ -22,22 +22,29 @@ _TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
 class Citation:
     """What one needs to know to cite the report."""
 
+    book: Book
     name: str  # the package's, and the key in BibTeX
-    title: str  # with the subtitle
-    description: str
-    authors: tuple[Author, ...]
-    date: date
     version: str
     license: str  # an SPDX expression
     python: str  # the versions that it runs on
     requires: tuple[str, ...]  # the packages that it needs
     keywords: tuple[str, ...]
-    lang: str
-    doi: str
-    site_url: str  # ends with a slash, or is empty
-    repo_url: str
-    pdf: str | None  # the file's name
     sources: tuple[Mapping[str, Any], ...]  # works of the bibliography, as CSL JSON
+
+    @property
+    def title(self) -> str:
+        """The title with the subtitle."""
+        return ": ".join(filter(None, (self.book.title, self.book.subtitle)))
+
+    @property
+    def date(self) -> date:
+        """When it was published."""
+        return date.fromisoformat(self.book.date)
+
+    @property
+    def site_url(self) -> str:
+        """The site's address, which ends with a slash; "" without one."""
+        return f"{self.book.site_url.rstrip('/')}/" if self.book.site_url else ""
 
     @property
     def licenses(self) -> list[str]:
@@ -53,15 +60,15 @@ def cff(citation: Citation) -> str:
         "message": "Please cite the report together with the data that it stands on.",
         "type": "software",
         "title": citation.title,
-        "abstract": citation.description,
-        "authors": [_cff_author(author) for author in citation.authors],
+        "abstract": citation.book.description,
+        "authors": [_cff_author(author) for author in citation.book.authors],
         "version": citation.version,
         "date-released": citation.date,
         "license": _one_or_more(citation.licenses),
         "keywords": list(citation.keywords),
-        "doi": citation.doi,
+        "doi": citation.book.doi,
         "url": citation.site_url,
-        "repository-code": citation.repo_url,
+        "repository-code": citation.book.repo_url,
         "references": [_cff_reference(source) for source in citation.sources],
     })  # fmt: skip
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
@@ -72,25 +79,25 @@ def zenodo(citation: Citation) -> str:
     """`.zenodo.json`, from which Zenodo describes a release that it archives."""
     related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
     related += [(citation.site_url, "isDocumentedBy", "url")]
-    related += [(citation.repo_url, "isSupplementTo", "url")]
+    related += [(citation.book.repo_url, "isSupplementTo", "url")]
     content = {
         "upload_type": "software",
         "title": citation.title,
-        "description": f"<p>{escape(citation.description, quote=False)}</p>",
+        "description": f"<p>{escape(citation.book.description, quote=False)}</p>",
         "creators": [
             kept(
                 name=_inverted(author),
                 affiliation="; ".join(author.affiliations),
                 orcid=author.orcid,
             )
-            for author in citation.authors
+            for author in citation.book.authors
         ],
         "version": citation.version,
-        "publication_date": citation.date.isoformat(),
+        "publication_date": citation.book.date,
         "license": citation.licenses[0] if len(citation.licenses) == 1 else "",
         "access_right": "open",
         "keywords": list(citation.keywords),
-        "doi": citation.doi,
+        "doi": citation.book.doi,
         "related_identifiers": [
             {"identifier": identifier, "relation": relation, "scheme": scheme}
             for identifier, relation, scheme in related
@@ -108,13 +115,13 @@ def bibtex(citation: Citation) -> str:
             f"{{{author.name.translate(_TEX)}}}"
             if not author.family
             else _inverted(author).translate(_TEX)
-            for author in citation.authors
+            for author in citation.book.authors
         ),
         "year": str(citation.date.year),
         "month": str(citation.date.month),
         "note": f"Reproducible report, software version {citation.version}".translate(_TEX),
-        "doi": citation.doi,
-        "url": citation.site_url or citation.repo_url,
+        "doi": citation.book.doi,
+        "url": citation.site_url or citation.book.repo_url,
     }
     # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
     lines = [
@@ -126,21 +133,21 @@ def bibtex(citation: Citation) -> str:
 def header(citation: Citation) -> str:
     """What stands in the head of every page: Highwire's tags, and schema.org's description."""
     tags: list[tuple[str, str]] = [("citation_title", citation.title)]
-    for author in citation.authors:
+    for author in citation.book.authors:
         tags.append(("citation_author", author.name))
         tags += [("citation_author_institution", place) for place in author.affiliations]
         tags += [("citation_author_orcid", orcid_url(author))] if author.orcid else []
     tags += [
         ("citation_publication_date", f"{citation.date:%Y/%m/%d}"),
-        ("citation_language", citation.lang),
-        ("citation_abstract", citation.description),
+        ("citation_language", citation.book.lang),
+        ("citation_abstract", citation.book.description),
         *(("citation_keywords", keyword) for keyword in citation.keywords),
-        ("citation_doi", citation.doi),
+        ("citation_doi", citation.book.doi),
     ]
     if citation.site_url:  # these must be whole addresses
         tags.append(("citation_fulltext_html_url", citation.site_url))
-        if citation.pdf:
-            tags.append(("citation_pdf_url", citation.site_url + citation.pdf))
+        if citation.book.pdf:
+            tags.append(("citation_pdf_url", citation.site_url + citation.book.pdf))
     lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
     described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
     # A script ends at the first `</`, whatever stands around it.
@@ -149,18 +156,18 @@ def header(citation: Citation) -> str:
 
 
 def _schema_org(citation: Citation) -> dict[str, Any]:
-    doi = f"https://doi.org/{citation.doi}" if citation.doi else ""
-    pdf = citation.site_url + citation.pdf if citation.site_url and citation.pdf else ""
+    doi = f"https://doi.org/{citation.book.doi}" if citation.book.doi else ""
+    pdf = citation.site_url + citation.book.pdf if citation.site_url and citation.book.pdf else ""
     return kept(
         **{"@context": "https://schema.org", "@type": "Report", "@id": doi},
         name=citation.title,
-        abstract=citation.description,
-        author=[schema_org_author(author) for author in citation.authors],
-        datePublished=citation.date.isoformat(),
+        abstract=citation.book.description,
+        author=[schema_org_author(author) for author in citation.book.authors],
+        datePublished=citation.book.date,
         version=citation.version,
         license=license_urls(citation),
         keywords=list(citation.keywords),
-        inLanguage=citation.lang,
+        inLanguage=citation.book.lang,
         isAccessibleForFree=True,
         url=citation.site_url,
         encoding=pdf

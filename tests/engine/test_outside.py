@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from datetime import date
 
 import pypandoc
 import pytest
@@ -77,14 +76,11 @@ def test_every_sign_is_a_sign_in_a_typst_string():
 def cited():
     """How the report is cited, as if its authors had wanted to do harm."""
     author = Author(HOSTILE, (HOSTILE,), given='A } " and', family='B " } {')
-    return replace(
-        citation.read(paths.root()),
-        title=f"{HOSTILE}\n```\n%x",
-        description=HOSTILE,
-        authors=(author, Author(HOSTILE)),
-        keywords=(HOSTILE,),
-        date=date(2026, 1, 31),
-    )
+    cited = citation.read(paths.root())
+    title = f"{HOSTILE}\n```\n%x"
+    said = {"title": title, "subtitle": "", "description": HOSTILE, "date": "2026-01-31"}
+    book = replace(cited.book, **said, authors=(author, Author(HOSTILE)))
+    return replace(cited, book=book, keywords=(HOSTILE,))
 
 
 def test_a_citation_file_and_zenodos_say_what_was_said(cited):
