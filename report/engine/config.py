@@ -1,4 +1,4 @@
-"""Reads `_quarto.yml` with its profiles, front matter and cell options; refuses by line what is not known."""
+"""Reads `_quarto.yml` with its profiles: the book as it describes itself."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,17 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pneumo.record import finding
 from report.engine.errors import RenderError, at
-from report.engine.known import NOT_READ, PROJECT, fits, in_words, written
+from report.engine.known import NOT_READ, PROJECT
+from report.engine.options import Places, read_yaml
 from report.engine.plain import is_file, read_text
-from report.engine.plain import read_yaml as load
 
 BUILD = "build.json"  # in a built site: its commit
 _SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
-Places = dict[tuple[str | int, ...], tuple[Path, int]]  # of values, by the keys that lead to them
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,16 @@ def read_book(folder: Path) -> Book:
     """
     for name in filter(lambda name: (folder / name).exists(), NOT_READ):
         raise at(folder / name, None, "Quarto reads this, and the portable engine does not")
-    raw: Any = {}
+    path = folder / "_quarto.yml"
+    if not path.is_file():
+        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
     places: Places = {}
-    for file in project_files(folder):
-        raw = _merged(raw, read_yaml(read_text(file), file, 1, PROJECT, places=places))
+    raw: Any = read_yaml(read_text(path), path, 1, PROJECT, places=places)
+    # As with Quarto, of profiles that disagree the first one counts: it is merged last.
+    for name in reversed(finding.profiles() or _list((raw.get("profile") or {}).get("default"))):
+        path = folder / f"_quarto-{name}.yml"
+        if is_file(path):
+            raw = _merged(raw, read_yaml(read_text(path), path, 1, PROJECT, places=places))
     project, said = raw.get("project") or {}, raw.get("book") or {}
     formats = raw.get("format") or {"html": {}}
     # `typst: default` has no options.
@@ -159,72 +162,6 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
             if path in seen:
                 yield f"{path.name} stands twice; leave one of them", *keys, place
             seen.append(path)
-
-
-def read_yaml(
-    text: str,
-    path: Path,
-    first_line: int,
-    known: Mapping[str, Any],
-    kind: str = "option",
-    places: Places | None = None,
-) -> dict[str, Any]:
-    """YAML that begins in a line of a file, as plain values, every key of which is known.
-
-    Args:
-        text: the YAML.
-        path: the file.
-        first_line: where in it the text begins.
-        known: what may stand in it, as :mod:`report.engine.known` says it.
-        kind: what a key is called in errors.
-        places: is filled with where each value stands.
-
-    Raises:
-        RenderError: it is no YAML, no mapping, or holds a key or a value that is not known.
-    """
-
-    def check(node: yaml.Node, value: Any, wanted: Any, line: int, *keys: str | int) -> None:
-        if places is not None:
-            places[keys] = path, line
-        if isinstance(wanted, list):
-            several = isinstance(node, yaml.SequenceNode)
-            for place, item in enumerate(node.value if several else [node]):
-                below = value[place] if several else value
-                check(item, below, wanted[0], first_line + item.start_mark.line, *keys, place)
-        elif isinstance(wanted, Mapping) and isinstance(node, yaml.MappingNode):
-            for key, below in node.value:
-                line = first_line + key.start_mark.line
-                if not isinstance(key.value, str) or key.value not in filter(None, wanted):
-                    names = ", ".join(sorted(filter(None, wanted)))
-                    raise at(path, line, f"unknown {kind} {key.value!r}; known: {names}")
-                check(below, value[key.value], wanted[key.value], line, *keys, key.value)
-        elif value is not None and not fits(value, wanted):
-            name = next(key for key in reversed(keys) if isinstance(key, str))
-            problem = f"{kind} {name!r} takes {in_words(wanted)}; found {written(value)}"
-            raise at(path, line, problem)
-
-    node, content = load(text, path, first_line)
-    if node is None:
-        return {}
-    if not isinstance(node, yaml.MappingNode):
-        raise at(path, first_line, f"{kind}s are `name: value`; found {text.strip()[:40]!r}")
-    check(node, content, known, first_line)
-    return dict(content)
-
-
-def project_files(folder: Path) -> list[Path]:
-    """`_quarto.yml`, and the files of the profiles that `QUARTO_PROFILE`, or else it, names.
-
-    Raises:
-        RenderError: there is no `_quarto.yml`.
-    """
-    path = folder / "_quarto.yml"
-    if not path.is_file():
-        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    own = read_yaml(read_text(path), path, 1, PROJECT).get("profile") or {}
-    # As with Quarto, of profiles that disagree the first one counts: it is merged last.
-    names = [*reversed(finding.profiles() or _list(own.get("default")))]
-    return [path, *filter(is_file, (folder / f"_quarto-{name}.yml" for name in names))]
 
 
 def _merged(below: Any, above: Any) -> Any:

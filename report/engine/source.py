@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report.engine.config import read_yaml
 from report.engine.errors import at
 from report.engine.known import CELL, FRONT_MATTER, SHORTCODES
+from report.engine.options import read_yaml
 from report.engine.plain import is_file, read_text
 
 _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
