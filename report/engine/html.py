@@ -108,6 +108,11 @@ class _Writer(tree.Writer):
             return self._callout(callout, identifier, classes, pairs)
         if "panel-tabset" in classes:
             return self._tabset(content, identifier)
+        if "cell-fold" in classes:
+            state = " open" if pairs.get("state") == "open" else ""
+            summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
+            opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
+            return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
             return [{"t": "Div", "c": [[identifier, [], []], visible]}] if identifier else visible

@@ -76,7 +76,7 @@ FRONT_MATTER = {
 }  # fmt: skip
 CELL = {
     **_SHOWING, "label": LABEL, "fig-cap": TEXT, "tbl-cap": TEXT, "fig-subcap": [TEXT], "fig-alt": [TEXT],
-    "layout-ncol": (1, 2, 3, 4),
+    "layout-ncol": (1, 2, 3, 4), "code-fold": (True, False, "show"), "code-summary": TEXT,
 }  # fmt: skip
 
 SHORTCODES = ("include", "meta", "pagebreak")
@@ -96,7 +96,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "Span": ("aside", "smallcaps", "mark", "underline", "visually-hidden"),
     "Header": ("unnumbered", "unlisted"),
 }  # fmt: skip
-_MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-plain", "cell-text",
+_MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-fold", "cell-plain", "cell-text",
          "cell-code", "cell-output-stdout", "cell-output-stderr", "cell-output-error")  # fmt: skip
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "Div": ("layout-ncol", "fig-cap", "tbl-cap", "when-format", "title", "collapse", "appearance"),
@@ -108,11 +108,11 @@ VALUES = {
 }  # fmt: skip
 _QUARTOS_CLASSES = re.compile(
     r"(callout|column|content|panel|cell|code|quarto|layout|tbl|fig|margin|lightbox|nav|tab|d|g|g-col|col|row|"
-    r"text|bg|border|rounded|float|m[tbsexy]?|p[tbsexy]?|w|h|mw|mh|vw|vh|fs|fw|fst|lh|btn|alert|card|badge|"
+    r"text|bg|border|rounded|float|w|h|mw|mh|vw|vh|fs|fw|fst|lh|btn|alert|card|badge|"
     r"table|list-group|position|top|bottom|start|end|translate|flex|order|justify|align|gap|overflow|shadow|"
     r"opacity|img|figure|link|display|visually-hidden|sr|invisible|visible|collapse|show|active|fade|modal|"
     r"dropdown|accordion|carousel|offcanvas|toast|tooltip|spinner|progress|ratio|stretched-link|hstack|vstack)"
-    r"(-.*)?|columns|columns?-.*|hidden|incremental|nonincremental|notes|fragment|proof|remark|solution|"
+    r"(-.*)?|[mp][tbsexy]?-((sm|md|lg|xl|xxl)-)?(n?[0-5]|auto)|columns|columns?-.*|hidden|incremental|nonincremental|notes|fragment|proof|remark|solution|"
     r"theorem|lemma|list-table|grid|container(-.*)?|numberLines|number-lines|line-numbers|no-row-height|"
     r"landscape|striped|hover|bordered|borderless|responsive|primary|secondary|success|danger|info|lead|small|"
     r"appendix|unnumbered|unlisted|aside|mark|underline|smallcaps|ul|kbd|no-anchor|r-.*|smaller|scrollable|"
@@ -146,6 +146,8 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
             yield name, f"class {name!r}; known: {', '.join(CLASSES.get(kind, ())) or 'none'}"
     names = ATTRIBUTES.get(kind, ())
     for name, value in pairs.items():
+        if "cell-fold" in classes and name in ("summary", "state"):
+            continue
         if name not in names and (is_code or _QUARTOS_ATTRIBUTES.fullmatch(name)):
             yield name, f"attribute {name!r}; known: {', '.join(names) or 'none'}"
         elif name in names and value not in VALUES.get(name, (value,)):

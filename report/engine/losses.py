@@ -141,5 +141,5 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
 def _added(node: Node, pairs: dict[str, str]) -> str:
     """What the web shows of a block besides its content."""
     if node["t"] != "Float":
-        return pairs.get("number", "") if node["t"] == "Header" else ""
+        return pairs.get("number" if node["t"] == "Header" else "summary", "")
     return node["number"] if node["is_panel"] else f"{LABELS[node['kind']]} {node['number']}"

@@ -112,8 +112,7 @@ class _Cell:
         options = self.options
         if not options.get("include", True):
             return "\n"
-        source = _fenced(self.cell.code.strip(), "{.python .cell-code}")
-        shown = [source] if options.get("echo", True) else []
+        shown = [self._source()] if options.get("echo", True) else []
         if options.get("output", True) is not False:
             shown.append(self._outputs(outputs))
         body = "\n\n".join(part for part in shown if part)
@@ -124,6 +123,15 @@ class _Cell:
         if self.as_is:  # headings in it are the page's own
             return f"\n{body}\n\n"
         return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
+
+    def _source(self) -> str:
+        listing = _fenced(self.cell.code.strip(), "{.python .cell-code}")
+        fold = self.options.get("code-fold")
+        if not fold:
+            return listing
+        summary = _attribute(self.options.get("code-summary", "Code"))
+        state = "open" if fold == "show" else "closed"
+        return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
 
     def _outputs(self, outputs: list[Any]) -> str:
         """All outputs in their order, as a numbered figure or table where the label asks for one."""

@@ -40,6 +40,7 @@ def read_page(path: Path) -> Facts:
     facts["callouts"] = _all(main, "div.callout", _callout)
     facts["tabs"] = _all(main, "a.nav-link[role=tab]", words)
     facts["source"] = _all(main, "div.sourceCode", words)
+    facts["folds"] = _all(main, "details > summary", words)
     facts["outputs"] = _all(main, "div.cell-output-stdout", words)
     facts["citations"] = _all(main, "span.citation", words)
     facts["footnotes"] = _all(main, "#footnotes li", words)

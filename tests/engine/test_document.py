@@ -80,6 +80,7 @@ def test_what_counts_is_numbered_and_what_is_a_title_caption_or_table_is_one(wri
     ("page", "line", "words"),
     [
         ("# One\n\nSee @fig-none.\n", 3, "cross-reference to @fig-none, which is nowhere defined"),
+        ("# One\n\n::: {.my-3}\nx\n:::\n", 3, "unknown class 'my-3'; known: callout-note"),
         ("# One\n\n[x]{.d-none}\n", 3, "unknown class 'd-none'; known: aside"),
         ("# One\n\n::: {.list-table}\n- - x\n:::\n", 3, "unknown class 'list-table'"),
         ("# One\n\n[x]{style='color: red'}\n", 3, "unknown attribute 'style'"),
