@@ -309,9 +309,6 @@ class _Numbering:
             raise self.chapter.error(
                 pairs["title"], "two titles, an attribute and a heading; leave one"
             )
-        if "layout-ncol" in pairs and kind not in ("fig", "tbl"):
-            problem = "layout-ncol is for the panels of a figure; give the div a label fig-…"
-            raise self.chapter.error("layout-ncol", problem)
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))

@@ -116,6 +116,8 @@ class _Writer(tree.Writer):
         if "content-visible" in classes or "content-hidden" in classes:
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
             return [{"t": "Div", "c": [[identifier, [], []], visible]}] if identifier else visible
+        if "layout-ncol" in pairs:
+            return self._panel(content, int(pairs["layout-ncol"]), identifier)
         if {"light-content", "dark-content"} & set(classes):
             # Of two renderings a reader sees one, and the browser fetches no other.
             lazy = tree.rewrite(content, self._put_off)
@@ -133,10 +135,10 @@ class _Writer(tree.Writer):
             known |= size_of(read_text(drawing))
         return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
 
-    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
+    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> list[Node]:
         """Blocks side by side."""
         cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
-        opening = f'<div class="quarto-layout-panel" style="--columns: {columns}">'
+        opening = f'<div{_id(identifier)} class="quarto-layout-panel" style="--columns: {columns}">'
         return [_raw(opening), *cells, _raw("</div>")]
 
     def _callout(

@@ -227,13 +227,13 @@ class _Writer(tree.Writer):
 
     def block(self, node: Node) -> list[Node]:
         kind = node["t"]
-        _, classes, _ = tree.attributes(node)
+        _, classes, pairs = tree.attributes(node)
         if kind == "Float":
             return self._float(node)
         if kind == "Header":
             return [self._heading(node)]
         if kind == "Div":
-            return self._div(node, classes)
+            return self._div(node, classes, pairs)
         if kind == "Table":
             return self._table(node)
         if kind == "Figure":
@@ -249,7 +249,7 @@ class _Writer(tree.Writer):
             return [words]
         return [self.words(tree.within(node, self.blocks))]
 
-    def _div(self, node: Node, classes: list[str]) -> list[Node]:
+    def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
         content = list(node["c"][1])
         callout = tree.callout(node)
         if callout:
@@ -264,6 +264,8 @@ class _Writer(tree.Writer):
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "dark-content" in classes:
             return []  # paper is light
+        if "layout-ncol" in pairs:
+            return self._panel(content, int(pairs["layout-ncol"]))
         for name in _CLASSES:
             if name in classes:
                 return self._wrapped(f"#{name}[", self.blocks(content), "]")

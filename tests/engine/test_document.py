@@ -101,7 +101,6 @@ def test_what_counts_is_numbered_and_what_is_a_title_caption_or_table_is_one(wri
         ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "class 'callout-danger'; known: callout-note"),
         ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown attribute 'layout-nrow'; known: layout-ncol"),
         ("# One\n\n::: {#fig-x layout-ncol=two}\nx\n:::\n", 3, "layout-ncol='two'; known: 1, 2, 3, 4"),
-        ("# One\n\n::: {layout-ncol=2}\nx\n:::\n", 3, "layout-ncol is for the panels of a figure"),
         ("# One\n\n" + "> " * 400 + "x\n", None, "nested too deeply"),
         ("\n".join(f"![a](p.png){{#fig-x-{n}}}\n" for n in range(27)).join(
             ("# One\n\n::: {#fig-x}\n", "\nC\n:::\n")), 56, "no more than 26 panels"),

@@ -30,12 +30,10 @@ Flats.
 Water.
 :::
 
-::: {#fig-pair layout-ncol=2}
+::: {#pair layout-ncol=2}
 Left.
 
 Right.
-
-Both sides.
 :::
 
 ::: {#tbl-a}
@@ -82,11 +80,11 @@ def on_paper(document, book):
 def test_a_page_of_all_kinds_keeps_its_words_and_ids(document):
     page = on_the_web(*document)
     assert '<code>id="none"</code>' in page  # which is no id
-    for name in ("boat", "quay", "tides", "low", "fig-pair", "tbl-a"):
+    for name in ("boat", "quay", "tides", "low", "pair", "tbl-a"):
         assert f'id="{name}"' in page
     assert page.count('role="tab"') == 2
     assert 'alt="lamp"' in page
-    assert "Both sides" in on_paper(*document)
+    assert "Right" in on_paper(*document)
 
 
 # Where in the writers something gets lost, and what the build then ends with.
@@ -94,7 +92,7 @@ LOSSES = [
     (on_the_web, html._Writer, "_tabset", lambda nodes: nodes[:-3], ":20: 'Water' is lost on the web"),
     (on_the_web, html._Writer, "_callout", lambda nodes: [*nodes, *nodes], ":8: 'Harbour' is doubled on"),
     (on_the_web, html._Writer, "_callout", lambda nodes: nodes[1:], "is lost on the web"),
-    (on_the_web, html._Writer, "_float", lambda nodes: nodes[1:], "the id 'fig-pair' is lost on the web"),
+    (on_the_web, html._Writer, "_panel", lambda nodes: nodes[1:-1], "the id 'pair' is lost on the web"),
     (on_the_web, html._Writer, "_float", lambda nodes: nodes[:1], "is lost on the web"),
     (on_paper, pdf._Writer, "_panel", lambda nodes: nodes[:3], "'Right' is lost on paper"),
     (on_paper, pdf._Writer, "_table", lambda nodes: [*nodes, *nodes], "is doubled on paper"),
