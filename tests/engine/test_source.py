@@ -83,7 +83,7 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
         ("```{r}\nx\n```\n", "page.qmd:1", "cells are {python} here; found {r}"),
         ("```{python echo=false}\nx\n```\n", "page.qmd:1", "cells are {python} here"),
         ("```{python}\n#| echo: true\n#| fig-captoin: X\nx\n```\n", "page.qmd:3",
-         "unknown cell option 'fig-captoin'; known: echo"),
+         "unknown cell option 'fig-captoin'; known: code-fold"),
         ("```{python}\n#| echo: sometimes\n```\n", "page.qmd:2",
          "'echo' takes true or false; found sometimes"),
         ("```{python}\n#| output: verbatim\n```\n", "page.qmd:2",
