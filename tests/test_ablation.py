@@ -98,7 +98,7 @@ VALUES = np.linspace(-0.05, 0.05, 10)
 def test_the_claim_follows_the_agreement(test, verdict, study, monkeypatch):
     rows = [row(str(x), x, test=y) for x, y in zip(VALUES, test, strict=True)]
     monkeypatch.setattr(ablation, "rows", lambda study: (BASELINE, *rows))
-    (claim,) = performance.held_out_foretells_test(study)
+    claim = performance.held_out_foretells_test(study)
     assert claim.verdict == verdict
 
 

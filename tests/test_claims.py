@@ -61,7 +61,7 @@ def study_of(black, write_run):
 def verdict(test, study):
     """Of the one claim that a test decides; None where it is not spoken of."""
     found = test(study)
-    return found[0].verdict if len(found) == 1 else None
+    return found.verdict if found else None
 
 
 # Validation without a fault: sensitivity and specificity of 1.
@@ -126,7 +126,7 @@ def test_pretraining_helps_where_auc_is_higher_by_the_margin_over_all_seeds(
     name, tuned, scratch, expected, study_of
 ):
     study = study_of(resnet18_scratch=scratch, **{name.replace("-", "_"): tuned})
-    (told,) = performance.pretraining_helps(study)
+    told = performance.pretraining_helps(study)
     assert told.id == f"{name}-beats-scratch"
     assert told.verdict == expected
     areas = [np.mean([metrics.auc(*test) for _, test in runs]) for runs in (tuned, scratch)]
@@ -173,18 +173,18 @@ def test_each_verdict_is_where_its_interval_lies_and_p_values_are_corrected_toge
 
 def test_the_evidence_states_its_counts_and_an_open_claim_never_that_there_is_nothing(study_of):
     study = study_of(simple_cnn=[(PLAIN, counted(97, 3, 20, 80))])
-    (told,) = performance.rule_out_recall(study)
+    told = performance.rule_out_recall(study)
     assert told.verdict == "inconclusive"
     assert "may lie on either side" in told.finding
     assert told.evidence.endswith("100 pneumonia cases missed, by seed: 3")
-    (told,) = performance.accuracy_misleads(study)
+    told = performance.accuracy_misleads(study)
     assert "3.0 % of pneumonia cases are missed, 20.0 %" in told.finding
 
 
 def test_the_ensemble_is_held_against_every_model(study_of):
     strong, weak = scored(3, 1), scored(0.5, 2)
     study = study_of(simple_cnn=[(PLAIN, weak)], resnet18_scratch=[(PLAIN, strong)])
-    (told,) = performance.ensemble_beats_each(study)
+    told = performance.ensemble_beats_each(study)
     assert told.verdict == "refuted"
     assert "does not beat ResNet18 (scratch)" in told.finding
 

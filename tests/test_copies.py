@@ -47,7 +47,7 @@ def study_of(phantom, write_run):
 
 
 def counts(study):
-    return {row.splits: row for row in duplicates.search(study).counts}
+    return {(row.first, row.second): row for row in duplicates.search(study).counts}
 
 
 def test_among_strangers_no_copy_is_found(study_of, strangers):

@@ -309,14 +309,14 @@ def test_thresholds_from_there_are_judged_on_other_patients():
 def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     low, high, expected, study, told, monkeypatch
 ):
-    assert transport.external_holds(study) == []
+    assert transport.external_holds(study) is None
     (found,) = told.record.answer("external", dict[str, External]).values()
     change = Estimate((low + high) / 2, low, high)
     models = {name: replace(one, change=change) for name, one in found.models.items()}
     monkeypatch.setattr(
         analysis, "asked", lambda _: {"made": replace(found, models=models, title="Made (Far)")}
     )
-    (claim,) = transport.external_holds(study)
+    claim = transport.external_holds(study)
     assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
     assert "on images of Made (Far)" in claim.finding
 

@@ -177,23 +177,23 @@ def test_ranks_agree_with_the_library_ties_and_all(seed, levels):
 
 def test_the_mean_has_the_librarys_interval():
     values = np.random.default_rng(0).gamma(2.0, size=300)
-    mean, low, high = sanity_checks.mean_interval(values, np.arange(300))
+    found = sanity_checks.mean_interval(values, np.arange(300))
     expected = stats.bootstrap(
         (values,), np.mean, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    assert mean == values.mean()
-    assert low == pytest.approx(expected.low, abs=0.02)
-    assert high == pytest.approx(expected.high, abs=0.02)
+    assert found.value == values.mean()
+    assert found.low == pytest.approx(expected.low, abs=0.02)
+    assert found.high == pytest.approx(expected.high, abs=0.02)
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=30))
 def test_the_interval_holds_the_mean_and_what_is_unknown_is_left_out(values):
-    mean, low, high = sanity_checks.mean_interval(np.array(values), np.arange(len(values)))
-    assert min(values) - 1e-9 <= low <= high <= max(values) + 1e-9
+    found = sanity_checks.mean_interval(np.array(values), np.arange(len(values)))
+    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
     with_unknown = sanity_checks.mean_interval(
         np.array([*values, np.nan]), np.arange(len(values) + 1)
     )
-    assert with_unknown == (mean, low, high)
+    assert with_unknown == found
 
 
 def test_the_gap_of_curves_that_lie_apart_is_their_distance():
@@ -209,9 +209,8 @@ def test_a_trained_map_is_wholly_like_itself_and_random_ones_are_not(study):
         assert found.structure[0] == pytest.approx(1)
         assert ((found.rank >= 0) & (found.rank <= 1)).all()
         assert found.chance < 0.3
-        mean, low, high = found.left
-        assert mean == pytest.approx(found.rank[-1])
-        assert low <= mean <= high
+        assert found.left.value == pytest.approx(found.rank[-1])
+        assert found.left.low <= found.left.value <= found.left.high
 
 
 def test_maps_are_held_against_seeds_the_control_and_chance(study):

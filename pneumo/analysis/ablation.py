@@ -16,7 +16,6 @@ from pneumo.analysis.verdicts import Held
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
-from pneumo.record.plain import from_plain, to_plain
 from pneumo.study.cache import once
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import ABLATIONS
@@ -41,9 +40,10 @@ def part(study: Study) -> Part:
     )
 
 
+@once
 def rows(study: Study) -> tuple[Row, ...]:
     """A row an ablation that the study has runs of, each baseline before what is held against it."""
-    return tuple(from_plain(list[Row], _computed(study)))
+    return tuple(_row(study, model) for model in study.ablations if model.ran)
 
 
 def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
@@ -72,11 +72,6 @@ def hold_agreement(found: Agreement, changes: int, margin: float) -> Held:
     return Held(ends, margin, float(2 * stats.norm.sf(abs(apart) / error)))
 
 
-@once
-def _computed(study: Study) -> Any:
-    return to_plain([_row(study, model) for model in study.ablations if model.ran])
-
-
 def _long(found: Sequence[Row]) -> list[dict[str, Any]]:
     """A row an ablation and split; a baseline's differences are missing."""
     none = Estimate(float("nan"))
@@ -88,12 +83,13 @@ def _long(found: Sequence[Row]) -> list[dict[str, Any]]:
             "seeds": row.seeds,
             "epochs": row.epochs,
             "auc": row.auc[split],
-            "difference": row.difference.get(split, none).value,
-            "low": row.difference.get(split, none).low,
-            "high": row.difference.get(split, none).high,
+            "difference": difference.value,
+            "low": difference.low,
+            "high": difference.high,
         }
         for row in found
         for split in SPLITS
+        for difference in [row.difference.get(split, none)]
     ]
 
 

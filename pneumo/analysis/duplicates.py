@@ -1,7 +1,6 @@
 """Images that are in the data more than once, exactly or nearly, and what they do to the results."""
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Any
@@ -15,6 +14,7 @@ from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Part, frame
 from pneumo.record.duplicates import Duplicates
+from pneumo.record.images import digest
 from pneumo.statistics import metrics
 from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Study, evaluate, threshold
@@ -73,16 +73,7 @@ def part(study: Study) -> Part:
         },
         figures={"fig-near-duplicates": frame(closest)},
         tables={
-            "tbl-near-duplicates": frame(
-                [
-                    {
-                        "first": row.splits[0],
-                        "second": row.splits[1],
-                        **{name: count for name, count in vars(row).items() if name != "splits"},
-                    }
-                    for row in found.counts
-                ]
-            ),
+            "tbl-near-duplicates": frame([vars(row) for row in found.counts]),
             "tbl-planted-copies": frame([vars(row) for row in found.planted]),
             "tbl-without-copies": frame(
                 compared, runs=[model.run.label for model in study.ran] if compared else []
@@ -105,7 +96,8 @@ class Pair:
 class PairCounts:
     """Pairs of images of one split, or of two, by how alike they are."""
 
-    splits: tuple[str, str]
+    first: str  # the split of the one
+    second: str  # and of the other
     pairs: int
     identical: int  # to the byte
     alike_by_hash: int  # the hashes nearly agree, the bytes do not
@@ -138,6 +130,7 @@ class Search:
         return sum(row.alike_by_hash for row in self.counts) / sum(row.pairs for row in self.counts)
 
 
+@once
 def search(study: Study) -> Search:
     """Near duplicates within and across splits.
 
@@ -145,13 +138,47 @@ def search(study: Study) -> Search:
     image's cosine transform, above or below their median (Zauner 2010, pHash). Chest films have much the
     same low frequencies, so a candidate counts only where the grey values correlate as well.
     """
-    found = _search(study)
+    splits = [study.data.splits[name] for name in SPLITS]
+    sizes = [len(split.labels) for split in splits]
+    labels = np.concatenate([split.labels for split in splits])
+    names = np.repeat(range(len(SPLITS)), sizes)
+    places = np.concatenate([np.arange(size) for size in sizes])
+
+    first, second, bits, correlation = _look_alikes(splits)  # each (P,), the most alike first
+
+    def image(index: int) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = splits[names[index]].images[places[index]]
+        return found
+
+    same = np.array(
+        [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
+    )
+    alike = ~same & (bits <= BITS)
+    near = alike & (correlation >= CORRELATION)
+    across = ~same & (names[first] != names[second])
+    strangers = correlation[~same & (labels[first] != labels[second])]
+
+    def where(index: int) -> tuple[str, int]:
+        return SPLITS[names[index]], int(places[index])
+
+    def listed(which: NDArray[np.bool_], most: int | None = None) -> tuple[Pair, ...]:
+        return tuple(
+            Pair(where(first[p]), where(second[p]), int(bits[p]), round(float(correlation[p]), 6))
+            for p in np.flatnonzero(which)[:most]
+        )
+
+    counts = []
+    for a, b in combinations_with_replacement(range(len(SPLITS)), 2):
+        between = (names[first] == a) & (names[second] == b)
+        pairs = sizes[a] * (sizes[a] - 1) // 2 if a == b else sizes[a] * sizes[b]
+        found = [int((between & which).sum()) for which in (same, alike, near)]
+        counts.append(PairCounts(SPLITS[a], SPLITS[b], pairs, *found))
     return Search(
-        tuple(PairCounts(tuple(splits), *counts) for splits, *counts in found["counts"]),
-        _pairs(found["near"]),
-        _pairs(found["closest"]),
-        found["strangers"],
-        tuple(Planted(**row) for row in found["planted"]),
+        tuple(counts),
+        listed(near),
+        listed(across, CLOSEST),
+        round(max(float(strangers.max(initial=-1)), LOOK_ALIKE), 6),
+        tuple(_planted(splits[-1].images[:PLANTED])),
     )
 
 
@@ -162,15 +189,14 @@ def repeated(study: Study, split: str) -> NDArray[np.bool_]:
     """
     images = study.data.splits[split].images
     seen = {
-        hashlib.sha256(image).digest()
+        digest(image)
         for name in SPLITS[: SPLITS.index(split)]
         for image in study.data.splits[name].images
     }
     found = np.zeros(len(images), bool)
-    for index, image in enumerate(images):
-        digest = hashlib.sha256(image).digest()
-        found[index] = digest in seen
-        seen.add(digest)
+    for index, own in enumerate(map(digest, images)):
+        found[index] = own in seen
+        seen.add(own)
     for pair in search(study).near:
         if pair.second[0] == split:
             found[pair.second[1]] = True
@@ -218,54 +244,6 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
     }
 
 
-@once
-def _search(study: Study) -> dict[str, Any]:
-    splits = [study.data.splits[name] for name in SPLITS]
-    sizes = [len(split.labels) for split in splits]
-    labels = np.concatenate([split.labels for split in splits])
-    names = np.repeat(range(len(SPLITS)), sizes)
-    places = np.concatenate([np.arange(size) for size in sizes])
-
-    first, second, bits, correlation = _look_alikes(splits)  # each (P,), the most alike first
-
-    def image(index: int) -> NDArray[np.uint8]:
-        found: NDArray[np.uint8] = splits[names[index]].images[places[index]]
-        return found
-
-    same = np.array(
-        [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
-    )
-    alike = ~same & (bits <= BITS)
-    near = alike & (correlation >= CORRELATION)
-    across = ~same & (names[first] != names[second])
-    strangers = correlation[~same & (labels[first] != labels[second])]
-
-    def listed(which: NDArray[np.bool_], most: int | None = None) -> list[list[Any]]:
-        return [
-            [
-                [SPLITS[names[first[p]]], int(places[first[p]])],
-                [SPLITS[names[second[p]]], int(places[second[p]])],
-                int(bits[p]),
-                round(float(correlation[p]), 6),
-            ]
-            for p in np.flatnonzero(which)[:most]
-        ]
-
-    counts = []
-    for a, b in combinations_with_replacement(range(len(SPLITS)), 2):
-        between = (names[first] == a) & (names[second] == b)
-        pairs = sizes[a] * (sizes[a] - 1) // 2 if a == b else sizes[a] * sizes[b]
-        found = [int((between & which).sum()) for which in (same, alike, near)]
-        counts.append([[SPLITS[a], SPLITS[b]], pairs, *found])
-    return {
-        "counts": counts,
-        "near": listed(near),
-        "closest": listed(across, CLOSEST),
-        "strangers": round(max(float(strangers.max(initial=-1)), LOOK_ALIKE), 6),
-        "planted": _planted(splits[-1].images[:PLANTED]),
-    }
-
-
 def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
     """Pairs whose hashes nearly agree or whose grey values correlate at :data:`LOOK_ALIKE` or better.
 
@@ -296,22 +274,14 @@ def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
     return tuple(part[order] for part in joined)
 
 
-def _planted(images: NDArray[np.uint8]) -> list[dict[str, Any]]:
+def _planted(images: NDArray[np.uint8]) -> Iterator[Planted]:
     bits, grey = hashes(images), _standardised(images)
-    rows = []
     for name, copies in plant(images).items():
         differing = (hashes(copies) != bits).sum(axis=1)
         correlation = (_standardised(copies) * grey).sum(axis=1)
         found = (differing <= BITS) & (correlation >= CORRELATION)
-        rows.append(
-            {
-                "change": name,
-                "bits": float(np.median(differing)),
-                "correlation": round(float(np.median(correlation)), 6),
-                "found": float(found.mean()),
-            }
-        )
-    return rows
+        typical = round(float(np.median(correlation)), 6)
+        yield Planted(name, float(np.median(differing)), typical, float(found.mean()))
 
 
 def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -320,7 +290,3 @@ def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)
     return np.asarray(flat / np.where(length > 0, length, 1))
-
-
-def _pairs(rows: list[list[Any]]) -> tuple[Pair, ...]:
-    return tuple(Pair(tuple(a), tuple(b), bits, r) for a, b, bits, r in rows)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pneumo.analysis import baselines, comparison, intervals
 from pneumo.data import descriptions
-from pneumo.record import Estimate, Frame, Part, frame
+from pneumo.record import Frame, Part, frame
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.comparison import holm
 from pneumo.study import ensemble, operating_points, selection
@@ -141,7 +141,7 @@ def _comparison(study: Study) -> Iterator[dict[str, Any]]:
     for name in names:
         for metric in metrics.NAMES:
             yield {
-                "model": name, "metric": metric, **_ends(bounds[name][HALF.name][metric]),
+                "model": name, "metric": metric, **vars(bounds[name][HALF.name][metric]),
                 "differs": differs.get((name, metric)),
             }  # fmt: skip
 
@@ -153,18 +153,17 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
         for metric, rule in (("auc", HALF), ("accuracy", YOUDEN), ("accuracy", HALF)):
             yield {
                 "model": model.name, "metric": metric, "rule": rule.name,
-                **_ends(bounds[model.name][rule.name][metric]),
+                **vars(bounds[model.name][rule.name][metric]),
             }  # fmt: skip
 
 
 def _pair(pair: comparison.Pair) -> dict[str, Any]:
-    difference = _ends(pair.difference)
     return {
         "first": pair.first,
         "second": pair.second,
-        "difference": difference["value"],
-        "low": difference["low"],
-        "high": difference["high"],
+        "difference": pair.difference.value,
+        "low": pair.difference.low,
+        "high": pair.difference.high,
         "p delong": pair.delong,
         "p mcnemar at half": pair.mcnemar_half,
         "p mcnemar at youden": pair.mcnemar_youden,
@@ -190,8 +189,7 @@ def _with_rates(
             if name in _COUNTS:
                 row[name] = getattr(point.kept, name)
             else:
-                rate = point.rates[name]
-                row |= {name: rate.value, f"{name} low": rate.low, f"{name} high": rate.high}
+                row |= point.rates[name].cells(name)
         rows.append(row)
     return frame(rows, runs=runs)
 
@@ -222,7 +220,3 @@ def _beside_write_up(study: Study) -> Frame:
             for metric, reported in WRITE_UP[model.name].items()
         ]  # fmt: skip
     return frame(rows, runs=[run.label for model in models for run in model.runs])
-
-
-def _ends(found: Estimate) -> dict[str, float]:
-    return {"value": found.value, "low": found.low, "high": found.high}

@@ -168,9 +168,9 @@ def attention(study: Study, model: Model) -> dict[str, Share]:
         finite = np.isfinite(values)
         known = clusters.means(values[finite], groups[finite])
         tested = bool(len(known)) and bool((known != uniform).any())
-        mean, low, high = mean_interval(values, groups)
+        mean = mean_interval(values, groups)
         found[region] = Share(
-            region, mean, low, high, uniform,
+            region, mean.value, mean.low, mean.high, uniform,
             p_value=float(wilcoxon(known - uniform).pvalue) if tested else float("nan"),
             blank=int((~finite).sum()),
         )  # fmt: skip

@@ -267,7 +267,7 @@ def _groups(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
                     calls = metrics.probabilities(logits[:, members]) >= limits
                     area = influence.auc(labels, logits[:, members]).bounded(own)
                     rates = _rates(labels, calls, own)
-                yield row | _ends("auc", area) | _flat(rates)
+                yield row | area.cells("auc") | _flat(rates)
 
 
 def _curves(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
@@ -287,12 +287,12 @@ def _curves(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
                         own
                         | {"where": where, "kind": "roc"}
                         | place
-                        | _ends("auc", Estimate(np.nan))
+                        | Estimate(np.nan).cells("auc")
                     )
             judged = asked(study)[name].models[model.name]
             for where, area in (("here", judged.here), ("there", judged.auc)):
                 place = {"false positive rate": np.nan, "sensitivity": np.nan}
-                yield own | {"where": where, "kind": "auc"} | place | _ends("auc", area)
+                yield own | {"where": where, "kind": "auc"} | place | area.cells("auc")
 
 
 def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
@@ -310,7 +310,7 @@ def _changes(study: Study) -> Iterator[dict[str, Any]]:
         for model, judged in found.models.items():
             row: dict[str, Any] = {"set": name, "model": model}
             for measure in ("here", "auc", "change", "within_view", "view_told"):
-                row |= _ends(measure, getattr(judged, measure))
+                row |= getattr(judged, measure).cells(measure)
             yield row
 
 
@@ -320,7 +320,7 @@ def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
         for model, judged in found.models.items():
             yield {
                 "set": name, "model": model, "predicted": judged.predicted, "observed": observed,
-                "intercept": judged.intercept, **_ends("slope", judged.slope),
+                "intercept": judged.intercept, **judged.slope.cells("slope"),
             }  # fmt: skip
 
 
@@ -336,9 +336,5 @@ def _points(study: Study) -> Iterator[dict[str, Any]]:
 
 def _flat(rates: Rates) -> dict[str, float]:
     return {
-        key: value for name, rate in vars(rates).items() for key, value in _ends(name, rate).items()
+        key: value for name, rate in vars(rates).items() for key, value in rate.cells(name).items()
     }
-
-
-def _ends(name: str, found: Estimate) -> dict[str, float]:
-    return {name: found.value, f"{name} low": found.low, f"{name} high": found.high}

@@ -4,7 +4,7 @@ Measured on the test set, provoked by cropping the same films tighter, and, in t
 framing in training, mended or not. All seeds; intervals draw patients and, of means, seeds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from scipy import stats
 from pneumo.analysis import ablation, shift
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Part, frame
+from pneumo.record.ablation import SPLITS
 from pneumo.record.framing import Fall, Framing
 from pneumo.record.shift import TwoSample
 from pneumo.statistics import adjusted_roc, clusters, metrics
@@ -56,35 +57,27 @@ class Films:
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on framing."""
-    known = films(study)
+    known = films(study) is not None
     runs = tuple(run.label for model in study.ran for run in model.runs)
     mended = tuple(run.label for model in _mends(study) for run in model.runs)
-    cropped = list(_doses(study))
+
+    def where_known(rows: Callable[[Study], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
+        return list(rows(study)) if known else []
+
     return Part(
         {"framing": replace(_answer(study) if known else Framing(), **_crops(study))},
         figures={
-            "fig-framing-specificity": frame(list(_curves(study)) if known else [], runs=runs),
-            "fig-framing-dose": frame(cropped, runs=runs),
+            "fig-framing-specificity": frame(where_known(_curves), runs=runs),
+            "fig-framing-dose": frame(list(_doses(study)), runs=runs),
         },
         tables={
-            "tbl-framing-ratios": frame(list(_ratios(study)) if known else []),
-            "tbl-framing-specificity": frame(list(_bins(study)) if known else [], runs=runs),
-            "tbl-framing-auc": frame(list(_adjusted(study)) if known else [], runs=runs),
-            "tbl-framing-fall": frame(
-                [
-                    {"model": name, **_long(vars(found), "explained")}
-                    for name, found in (falls(study) if known else {}).items()
-                ],
-                runs=runs,
-            ),
-            "tbl-framing-apart": frame(
-                [
-                    {"films": name, **vars(found)}
-                    for name, found in (apart(study) if known else {}).items()
-                ]
-            ),
+            "tbl-framing-ratios": frame(where_known(_ratios)),
+            "tbl-framing-specificity": frame(where_known(_bins), runs=runs),
+            "tbl-framing-auc": frame(where_known(_adjusted), runs=runs),
+            "tbl-framing-fall": frame(where_known(_falls), runs=runs),
+            "tbl-framing-apart": frame(where_known(_apart)),
             "tbl-framing-dose": frame(list(_slopes(study)), runs=runs),
-            "tbl-framing-mend": frame(list(_mended(study)) if known else [], runs=mended),
+            "tbl-framing-mend": frame(where_known(_mended), runs=mended),
         },
     )
 
@@ -194,7 +187,7 @@ def _answer(study: Study) -> Framing:
         auc={name: area.value for name, area in areas.items()},
         auc_intervals=areas,
         normal_means={
-            row["split"]: Estimate(row["value"], row["low"], row["high"])
+            row["split"]: Estimate.of(row)
             for row in _ratios(study)
             if row["class"] == study.about.negative
         },
@@ -281,6 +274,16 @@ def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
             yield {"model": model.name, "auc": name, **vars(shown)}
 
 
+def _falls(study: Study) -> Iterator[dict[str, Any]]:
+    for name, found in falls(study).items():
+        rates = {rate: value for rate, value in vars(found).items() if rate != "explained"}
+        yield {"model": name, **rates, **found.explained.cells("explained")}
+
+
+def _apart(study: Study) -> Iterator[dict[str, Any]]:
+    return ({"films": name, **vars(found)} for name, found in apart(study).items())
+
+
 def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float, float]]:
     """The part of the fall that goes with framing, and the fall, (S, 1 + B); and the three specificities.
 
@@ -332,8 +335,7 @@ def _doses(study: Study) -> Iterator[dict[str, Any]]:
                 share = cut(over_cases_and_seeds(_mean(called[:, place], own)))
                 yield {
                     "model": model.name, "class": name, "factor": factor, "change": moved.value,
-                    "low": moved.low, "high": moved.high, "called": share.value,
-                    "called low": share.low, "called high": share.high,
+                    "low": moved.low, "high": moved.high, **share.cells("called"),
                 }  # fmt: skip
 
 
@@ -345,9 +347,10 @@ def _slopes(study: Study) -> Iterator[dict[str, Any]]:
         for label, name in enumerate(study.about.classes):
             slope = over_cases_and_seeds(slopes(study)[model.name][name])
             more = _mean(called[:, tightest] - called[:, 0], weights * (labels == label))
-            found = {"slope": slope, "called": over_cases_and_seeds(more)}
-            yield {"model": model.name, "class": name, "films": int((labels == label).sum()),
-                   **_long(_long(found, "slope"), "called")}  # fmt: skip
+            yield {
+                "model": model.name, "class": name, "films": int((labels == label).sum()),
+                **slope.cells("slope"), **over_cases_and_seeds(more).cells("called"),
+            }  # fmt: skip
 
 
 def _mends(study: Study) -> list[Model]:
@@ -375,10 +378,7 @@ def _mended(study: Study) -> Iterator[dict[str, Any]]:
             spared, test.weights * (test.normal & wide)
         )
         told = _wide_auc(test, _logits(model, "test", test)[:, test.normal])
-        found = {
-            **{
-                f"{split} auc": row.difference.get(split, none) for split in ("val", "held", "test")
-            },
+        found = {f"{split} auc": row.difference.get(split, none) for split in SPLITS} | {
             "specificity": _specificity(model, YOUDEN, test, test.normal),
             "narrow": _specificity(model, YOUDEN, test, test.normal & narrow),
             "wide": _specificity(model, YOUDEN, test, test.normal & wide),
@@ -408,8 +408,8 @@ def _logits(model: Model, split: str, known: Films) -> Floats:
 
 def _called(model: Model, rule: Rule, split: str, known: Films) -> NDArray[np.bool_]:
     """Whether each seed calls each film positive, (S, n)."""
-    found = [run.predictions[split].probabilities[known.places] for run in model.runs]
-    return np.array(found) >= np.array(model.thresholds(rule))[:, None]
+    thresholds = np.array(model.thresholds(rule))[:, None]
+    return model.probabilities(split)[:, known.places] >= thresholds
 
 
 def _specificity(model: Model, rule: Rule, test: Films, own: NDArray[np.bool_]) -> Estimate:
@@ -430,10 +430,3 @@ def _clustered_mean(values: Floats, groups: NDArray[np.int64]) -> Estimate:
     error = np.sqrt(clusters.spread((values - mean)[None], groups)[0, 0]) / len(values)
     reach = float(stats.norm.ppf(0.975) * error)
     return Estimate(mean, mean - reach, mean + reach)
-
-
-def _long(row: dict[str, Any], name: str) -> dict[str, Any]:
-    """A row whose estimate has become three cells."""
-    found = row[name]
-    ends = {name: found.value, f"{name} low": found.low, f"{name} high": found.high}
-    return {key: value for key, value in row.items() if key != name} | ends

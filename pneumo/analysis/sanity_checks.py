@@ -30,10 +30,7 @@ def part(study: Study) -> Part:
     models = [model for model in study.ran if asked(study, model)]
     cascades = {model.name: cascade(study, model) for model in models}
     removals = {model.name: removal(study, model) for model in models}
-    gaps = {
-        name: {map_: Estimate(*found) for map_, found in zip(MAPS, one.gaps, strict=True)}
-        for name, one in removals.items()
-    }
+    gaps = {name: dict(zip(MAPS, one.gaps, strict=True)) for name, one in removals.items()}
     alike = agreements(study)
     first = [model.run.label for model in models]
     compared = {"simple-cnn", "simple-cnn-shuffled-labels"} if alike else set()
@@ -44,16 +41,13 @@ def part(study: Study) -> Part:
                 alike=ALIKE,
                 cascade_images=max((one.images for one in cascades.values()), default=0),
                 draws=max((one.draws for one in cascades.values()), default=0),
-                left={name: Estimate(*one.left) for name, one in cascades.items()},
+                left={name: one.left for name, one in cascades.items()},
                 chance={name: one.chance for name, one in cascades.items()},
                 agreements=alike,
                 removal_images=max((one.images for one in removals.values()), default=0),
                 gaps=gaps,
                 beyond={
-                    name: {
-                        map_: Estimate(*found)
-                        for map_, found in zip(MAPS[1:], one.beyond, strict=True)
-                    }
+                    name: dict(zip(MAPS[1:], one.beyond, strict=True))
                     for name, one in removals.items()
                 },
             )
@@ -68,27 +62,12 @@ def part(study: Study) -> Part:
                 [{"maps of": name, **vars(found)} for name, found in alike.items()],
                 runs=[run.label for m in study.all if m.name in compared for run in m.runs],
             ),
-            "tbl-road": frame(
-                [
-                    {
-                        "model": name,
-                        "map": map_,
-                        "gap": found.value,
-                        "low": found.low,
-                        "high": found.high,
-                    }
-                    for name, by_map in gaps.items()
-                    for map_, found in by_map.items()
-                ],
-                runs=first,
-            ),
+            "tbl-road": frame(list(_by_map(gaps)), runs=first),
         },
     )
 
 
-def mean_interval(
-    values: NDArray[np.floating], groups: NDArray[np.int64]
-) -> tuple[float, float, float]:
+def mean_interval(values: NDArray[np.floating], groups: NDArray[np.int64]) -> Estimate:
     """The mean and its 95 % interval, by the percentile bootstrap over patients (Davison & Hinkley 1997).
 
     Args:
@@ -96,16 +75,16 @@ def mean_interval(
         groups: the patient of each image, (N,).
 
     Returns:
-        Mean, low, high; NaN where nothing is left.
+        NaN where nothing is left.
     """
     finite = np.isfinite(values)
     known = np.asarray(values, dtype=np.float64)[finite]
     if not len(known):
-        return (float("nan"),) * 3
+        return Estimate(float("nan"))
     one_kind = np.zeros(len(known), np.uint8)
     weights = clusters.draw(one_kind, groups[finite], _RESAMPLES, np.random.default_rng(0))
     low, high = np.percentile((weights @ known) / weights.sum(axis=1), (2.5, 97.5))
-    return float(known.mean()), float(low), float(high)
+    return Estimate(float(known.mean()), float(low), float(high))
 
 
 def agreements(study: Study) -> dict[str, Agreement]:
@@ -142,9 +121,7 @@ class Cascade(NamedTuple):
     stages: list[str]  # S + 1 names, "trained" first
     rank: NDArray[np.float64]  # (S + 1,), size of the rank correlation, mean over draws and images
     structure: NDArray[np.float64]  # (S + 1,), SSIM, mean over draws and images
-    left: tuple[
-        float, float, float
-    ]  # `rank` with all weights drawn anew, 95 % interval over images
+    left: Estimate  # `rank` with all weights drawn anew, over images
     chance: float  # `rank` of random maps
     images: int
     draws: int
@@ -154,15 +131,10 @@ class Removal(NamedTuple):
     """A model's probability of its call as pixels are removed in a map's order."""
 
     removed: NDArray[np.float64]  # (K + 1,), shares of the pixels
-    curves: NDArray[
-        np.float64
-    ]  # (maps, orders, K + 1), mean over images; as :mod:`pneumo.training.saliency` orders
-    gaps: tuple[
-        tuple[float, float, float], ...
-    ]  # a map's least minus most relevant first, see `gap`
-    beyond: tuple[
-        tuple[float, float, float], ...
-    ]  # the first map's gap less another's, image by image
+    # (maps, orders, K + 1), mean over images; as :mod:`pneumo.training.saliency` orders
+    curves: NDArray[np.float64]
+    gaps: tuple[Estimate, ...]  # a map's least minus most relevant first, see `gap`
+    beyond: tuple[Estimate, ...]  # the first map's gap less another's, image by image
     images: int
 
 
@@ -237,6 +209,13 @@ def _by_share(removals: dict[str, Removal]) -> Iterator[dict[str, Any]]:
                 for share, probability in zip(found.removed, curve, strict=True):
                     own = {"model": name, "map": map_, "order": order}
                     yield own | {"removed": float(share), "probability": float(probability)}
+
+
+def _by_map(gaps: dict[str, dict[str, Estimate]]) -> Iterator[dict[str, Any]]:
+    for name, by_map in gaps.items():
+        for map_, gap in by_map.items():
+            ends = {"gap": gap.value, "low": gap.low, "high": gap.high}
+            yield {"model": name, "map": map_, **ends}
 
 
 def _one_image(study: Study) -> Frame:

@@ -15,7 +15,7 @@ from scipy.special import logit
 from pneumo import data
 from pneumo.analysis.comparison import SIGNIFICANCE
 from pneumo.analysis.mistakes import mean_image
-from pneumo.data import SPLITS, Split
+from pneumo.data import SPLITS
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.answers import Counts
@@ -35,7 +35,10 @@ SCORE_RESAMPLES = 4999  # of the permutation tests of scores, which are many and
 PENALTY = 1000.0
 BINS = 24  # of a histogram of scores
 # What is told from what: the shift itself, and a control that was dealt out at random.
-COMPARISONS = ("development and test", "training and validation")
+COMPARISONS = {
+    "development and test": (("train", "val"), ("test",)),
+    "training and validation": (("train",), ("val",)),
+}
 
 
 @dataclass(frozen=True)
@@ -158,15 +161,24 @@ def two_sample(
     return TwoSample(*counts, auc, low, high, (1 + as_far) / (1 + resamples))
 
 
+@once
 def two_samples(study: Study) -> dict[tuple[str, str], TwoSample]:
     """:func:`two_sample` by comparison and class; without those for which there are too few patients."""
-    found = _two_samples(study)
-    return {
-        (comparison, name): TwoSample(**found[comparison][name])
-        for comparison in COMPARISONS
-        for name in study.about.classes
-        if name in found[comparison]
-    }
+    splits, patients = study.data.splits, study.groups(*SPLITS)
+    images = np.concatenate([thumbnails(splits[split].images) for split in SPLITS])
+    labels = np.concatenate([splits[split].labels for split in SPLITS])
+    part_of = np.repeat(SPLITS, [len(splits[split].labels) for split in SPLITS])
+    found = {}
+    for comparison, sides in COMPARISONS.items():
+        for label, name in enumerate(study.about.classes):
+            first, second = (
+                np.flatnonzero((labels == label) & np.isin(part_of, side)) for side in sides
+            )
+            with suppress(metrics.MetricError):
+                found[comparison, name] = two_sample(
+                    images[first], images[second], patients[np.r_[first, second]]
+                )
+    return found
 
 
 def scores(study: Study) -> list[ScoreShift]:
@@ -305,25 +317,6 @@ def histograms(
                     "model": model.name, "class": name, "split": split, "low": low, "high": high,
                     "cases": int(count), "share": count / max(1, len(own)), "threshold": chosen,
                 }  # fmt: skip
-
-
-@once
-def _two_samples(study: Study) -> dict[str, dict[str, Any]]:
-    # A comparison sees thumbnails: of larger images no class is copied whole.
-    splits = {
-        name: Split(thumbnails(split.images), split.labels)
-        for name, split in study.data.splits.items()
-    }
-    found: dict[str, dict[str, Any]] = {comparison: {} for comparison in COMPARISONS}
-    for label, name in enumerate(study.about.classes):
-        train, val, test = (splits[s].images[splits[s].labels == label] for s in SPLITS)
-        pairs = ((np.concatenate([train, val]), test), (train, val))
-        own = np.concatenate([splits[s].labels == label for s in SPLITS])
-        patients = study.groups(*SPLITS)[own]
-        for comparison, pair in zip(COMPARISONS, pairs, strict=True):
-            with suppress(metrics.MetricError):
-                found[comparison][name] = vars(two_sample(*pair, patients[: sum(map(len, pair))]))
-    return found
 
 
 def _histograms(study: Study) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pneumo.analysis import (
     robustness,
 )
 from pneumo.record import Estimate, Part, answers
+from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.corruptions import CORRUPTIONS
@@ -159,15 +160,10 @@ def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
     found = robustness.robustness(study).get(model.name)
     if found is None:
         return None
-    degradation = found.degradation
     return {
         "images": len(found.patients),
         "clean_auc": found.clean_auc,
-        "mean_degradation": {
-            "mean": degradation.value,
-            "low": degradation.low,
-            "high": degradation.high,
-        },
+        "mean_degradation": to_plain(found.degradation, answers.Mean),
         "auc": dict(zip(CORRUPTIONS, found.auc.tolist(), strict=True)),
         "accuracy": dict(zip(CORRUPTIONS, found.accuracy.tolist(), strict=True)),
     }

@@ -8,6 +8,7 @@ corrected together.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from pneumo.analysis.claims import explanations, framing, performance, probabilities, transport
 from pneumo.record.answers import Claim
@@ -15,9 +16,11 @@ from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
 from pneumo.study.study import Study
 
-_TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
+# None: the study does not allow it.
+_TESTS: tuple[Callable[[Study], Claim | None], ...] = (
     performance.accuracy_misleads,
-    performance.pretraining_helps,
+    partial(performance.pretraining_helps, name="resnet18-imagenet"),
+    partial(performance.pretraining_helps, name="resnet18-tiny-imagenet"),
     performance.beats_baselines,
     performance.ensemble_beats_each,
     performance.rule_out_recall,
@@ -26,7 +29,8 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
     transport.specificity_is_kept,
     transport.test_is_shifted,
     transport.threshold_mends_shift,
-    framing.decide,
+    framing.uses_framing,
+    framing.explains_fall,
     transport.external_holds,
     transport.pretraining_is_more_robust,
     performance.flip_is_safe,
@@ -40,7 +44,7 @@ _TESTS: tuple[Callable[[Study], list[Claim]], ...] = (
 @once
 def decide(study: Study) -> tuple[Claim, ...]:
     """Every claim that the study's models allow, with p-values corrected over all of them (Holm 1979)."""
-    found = [claim for test in _TESTS for claim in test(study)] if study.ran else []
+    found = [claim for test in _TESTS if study.ran and (claim := test(study))]
     tested = [claim.p for claim in found if claim.p is not None]
     corrected = iter(holm(tested))
     return tuple(

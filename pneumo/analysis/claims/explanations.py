@@ -8,18 +8,18 @@ from pneumo.study import selection
 from pneumo.study.study import Study
 
 
-def attends_to_lungs(study: Study) -> list[Claim]:
+def attends_to_lungs(study: Study) -> Claim | None:
     """The share of the thorax's evidence in the lung fields, by model and call, against an even map's.
 
     Any map lies mostly in the thorax, where the chest is, so only what lies there is counted.
     """
     models = [model for model in study.ran if evidence.explained(model)]
     if not study.about.has_lungs or not models:
-        return []
+        return None
     shares = {model.name: evidence.in_lungs(study, model) for model in models}
     count = sum(map(len, shares.values()))
     if not count:
-        return []
+        return None
     even, groups = evidence.even_share(study), study.groups("test")
     parts = {
         (model.title, call): hold(measured, groups, even, count)
@@ -35,56 +35,52 @@ def attends_to_lungs(study: Study) -> list[Claim]:
         + ", ".join(f"{call} {percent(one.value)}" for call, one in shares[model.name].items())
         for model in models
     )
-    return [
-        decided(
-            "attends-to-lungs",
-            "The models attend to the lung fields: within the thorax, these hold more of the evidence than "
-            "an even map would put there, for each model and each call.",
-            held,
-            {
-                "supported": f"In every model the lung fields, {percent(even)} of the thorax, hold more than "
-                "that share of its evidence.",
-                "refuted": f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
-                f"its evidence in {sum(below)} of {count} comparisons; {least}.",
-                "inconclusive": f"Whether the lung fields, {percent(even)} of the thorax, hold more than "
-                f"that share of its evidence is open; {least}.",
-            },
-            f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
-            f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "
-            f"below, in standard errors: {percent(held.found.value)} (95 % interval for all {count} at once "
-            f"{percent(held.found.low)} to {percent(held.found.high)})",
-            models,
-            seeds=min(len(model.runs) for model in models),
-        )
-    ]
+    return decided(
+        "attends-to-lungs",
+        "The models attend to the lung fields: within the thorax, these hold more of the evidence than "
+        "an even map would put there, for each model and each call.",
+        held,
+        {
+            "supported": f"In every model the lung fields, {percent(even)} of the thorax, hold more than "
+            "that share of its evidence.",
+            "refuted": f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
+            f"its evidence in {sum(below)} of {count} comparisons; {least}.",
+            "inconclusive": f"Whether the lung fields, {percent(even)} of the thorax, hold more than "
+            f"that share of its evidence is open; {least}.",
+        },
+        f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
+        f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "
+        f"below, in standard errors: {percent(held.found.value)} (95 % interval for all {count} at once "
+        f"{percent(held.found.low)} to {percent(held.found.high)})",
+        models,
+        seeds=min(len(model.runs) for model in models),
+    )
 
 
-def depends_on_weights(study: Study) -> list[Claim]:
+def depends_on_weights(study: Study) -> Claim | None:
     """The cascade's end: maps of a network that never learned against those of the trained one."""
     model = selection.best(study)
     if not sanity_checks.asked(study, model):
-        return []
+        return None
     found = sanity_checks.cascade(study, model)
-    mean, low, high = found.left
+    mean, low, high = found.left.value, found.left.low, found.left.high
     held = hold_interval(Estimate(1 - mean, 1 - high, 1 - low), 1 - sanity_checks.ALIKE)
-    return [
-        decided(
-            "saliency-depends-on-weights",
-            "The heat maps depend on what the network has learned: with all weights drawn anew they are "
-            f"unlike, by more than {1 - sanity_checks.ALIKE:g} on the scale of 1 less rank correlation.",
-            held,
-            {
-                "supported": "The heat maps depend on what the network has learned: with random weights they "
-                f"correlate with the trained ones at {mean:.2f}.",
-                "refuted": "The heat maps hardly depend on what the network has learned: with random weights "
-                f"they correlate with the trained ones at {mean:.2f}.",
-                "inconclusive": "Whether the heat maps depend on what the network has learned is open: with "
-                f"random weights they correlate with the trained ones at {mean:.2f}.",
-            },
-            f"{model.title}, one network alone, all weights drawn anew: size of the rank correlation with "
-            f"the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, over {study.units}), "
-            f"of {found.images} test images; random maps have {found.chance:.2f}",
-            [model],
-            seeds=1,
-        )
-    ]
+    return decided(
+        "saliency-depends-on-weights",
+        "The heat maps depend on what the network has learned: with all weights drawn anew they are "
+        f"unlike, by more than {1 - sanity_checks.ALIKE:g} on the scale of 1 less rank correlation.",
+        held,
+        {
+            "supported": "The heat maps depend on what the network has learned: with random weights they "
+            f"correlate with the trained ones at {mean:.2f}.",
+            "refuted": "The heat maps hardly depend on what the network has learned: with random weights "
+            f"they correlate with the trained ones at {mean:.2f}.",
+            "inconclusive": "Whether the heat maps depend on what the network has learned is open: with "
+            f"random weights they correlate with the trained ones at {mean:.2f}.",
+        },
+        f"{model.title}, one network alone, all weights drawn anew: size of the rank correlation with "
+        f"the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, over {study.units}), "
+        f"of {found.images} test images; random maps have {found.chance:.2f}",
+        [model],
+        seeds=1,
+    )

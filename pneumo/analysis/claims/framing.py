@@ -10,23 +10,17 @@ from pneumo.record import Estimate
 from pneumo.record.answers import Claim
 from pneumo.statistics import adjusted_roc
 from pneumo.study import selection
-from pneumo.study.study import Model, Study
+from pneumo.study.study import Study
 
 # Logits per 10 %: the odds of pneumonia rise by a tenth.
 SLOPE = 0.095
 MOST = 0.5  # of the fall: more than half is "most"
 
 
-def decide(study: Study) -> list[Claim]:
-    """Whether the networks use framing, and whether it explains the fall; none where it is not known."""
-    if framing.films(study) is None or not study.ran:
-        return []
-    model = selection.best(study)
-    return [_uses_framing(study), _explains_fall(study, model)]
-
-
-def _uses_framing(study: Study) -> Claim:
+def uses_framing(study: Study) -> Claim | None:
     """Of every network both lie beyond their margins: what films as they are show, and what cropping does."""
+    if framing.films(study) is None:
+        return None
     about, slopes = study.about, framing.slopes(study)
     cropped = {name: own[about.negative] for name, own in slopes.items() if about.negative in own}
     count = len(study.ran) + len(cropped)
@@ -79,7 +73,11 @@ def _distances(name: str, *parts: Mapping[str, Held]) -> list[float]:
     return [own[name].distance for own in parts if name in own]
 
 
-def _explains_fall(study: Study, model: Model) -> Claim:
+def explains_fall(study: Study) -> Claim | None:
+    """How much of the fall in specificity goes with framing."""
+    if framing.films(study) is None:
+        return None
+    model = selection.best(study)
     explained, lost, _ = framing.fall(study, model)
     found = framing.falls(study)[model.name]
     share = found.explained

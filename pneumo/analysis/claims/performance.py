@@ -38,7 +38,7 @@ RANK_MARGIN = 0.3
 SHARED_MARGIN = 0.01
 
 
-def accuracy_misleads(study: Study) -> list[Claim]:
+def accuracy_misleads(study: Study) -> Claim | None:
     """Either direction makes accuracy a poor summary, so only the size of the difference decides."""
     model, about = selection.best(study), study.about
     found = intervals.measured(model, HALF)
@@ -49,50 +49,42 @@ def accuracy_misleads(study: Study) -> list[Claim]:
         f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, "
         f"{percent(alarms)} of {about.negative} cases are called {about.positive}"
     )
-    return [
-        decided(
-            "accuracy-misleads",
-            "Accuracy alone misleads: the two kinds of mistake differ by more than "
-            f"{in_points(RATE_MARGIN)}.",
-            held,
-            {
-                "supported": f"One accuracy hides two error rates: {both}.",
-                "refuted": f"Both kinds of mistake are about equally frequent: {both}.",
-                "inconclusive": f"How far the two kinds of mistake differ is open: {both}.",
-            },
-            f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
-            f"by {points(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "accuracy-misleads",
+        "Accuracy alone misleads: the two kinds of mistake differ by more than "
+        f"{in_points(RATE_MARGIN)}.",
+        held,
+        {
+            "supported": f"One accuracy hides two error rates: {both}.",
+            "refuted": f"Both kinds of mistake are about equally frequent: {both}.",
+            "inconclusive": f"How far the two kinds of mistake differ is open: {both}.",
+        },
+        f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
+        f"by {points(held.found)}",
+        [model],
+    )
 
 
-def pretraining_helps(study: Study) -> list[Claim]:
-    """ResNet18 from each pretraining against ResNet18 from random weights."""
+def pretraining_helps(study: Study, name: str) -> Claim | None:
+    """ResNet18 from one pretraining against ResNet18 from random weights."""
     found = {model.name: model for model in study.ran}
-    scratch = found.get("resnet18-scratch")
-    claims = []
-    for name in ("resnet18-imagenet", "resnet18-tiny-imagenet"):
-        if scratch is None or name not in found:
-            continue
-        tuned = found[name]
-        difference = intervals.area(tuned).apart(intervals.area(scratch))
-        held = hold(difference, study.groups("test"), AUC_MARGIN)
-        claims.append(
-            decided(
-                f"{name}-beats-scratch",
-                f"{tuned.title} beats ResNet18 trained from scratch by more than {AUC_MARGIN:g} of AUC.",
-                held,
-                _ranks(tuned.title, "ResNet18 from random weights", held),
-                f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: {ends(held.found)}",
-                [tuned, scratch],
-                seeds=len(tuned.runs),
-            )
-        )
-    return claims
+    scratch, tuned = found.get("resnet18-scratch"), found.get(name)
+    if scratch is None or tuned is None:
+        return None
+    difference = intervals.area(tuned).apart(intervals.area(scratch))
+    held = hold(difference, study.groups("test"), AUC_MARGIN)
+    return decided(
+        f"{name}-beats-scratch",
+        f"{tuned.title} beats ResNet18 trained from scratch by more than {AUC_MARGIN:g} of AUC.",
+        held,
+        _ranks(tuned.title, "ResNet18 from random weights", held),
+        f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: {ends(held.found)}",
+        [tuned, scratch],
+        seeds=len(tuned.runs),
+    )
 
 
-def beats_baselines(study: Study) -> list[Claim]:
+def beats_baselines(study: Study) -> Claim | None:
     """The best model against the strongest of the trivial baselines, both named by validation."""
     model = selection.best(study)
     validation, test = (model.run.predictions[split].labels for split in ("val", "test"))
@@ -102,24 +94,22 @@ def beats_baselines(study: Study) -> list[Claim]:
     difference = intervals.area(model).apart(influence.auc(test, rival.test[None]))
     held = hold(difference, study.groups("test"), AUC_MARGIN)
     rival_title = rival.title[0].lower() + rival.title[1:]
-    return [
-        decided(
-            "beats-trivial-baselines",
-            f"The best network beats every trivial baseline by more than {AUC_MARGIN:g} of AUC.",
-            held,
-            _ranks(model.title, f"the {rival_title}", held),
-            f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
-            f"{ends(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "beats-trivial-baselines",
+        f"The best network beats every trivial baseline by more than {AUC_MARGIN:g} of AUC.",
+        held,
+        _ranks(model.title, f"the {rival_title}", held),
+        f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
+        f"{ends(held.found)}",
+        [model],
+    )
 
 
-def ensemble_beats_each(study: Study) -> list[Claim]:
+def ensemble_beats_each(study: Study) -> Claim | None:
     """The mean of all runs against the runs of each model; the one it beats by least decides."""
     together = ensemble.combine(study)
     if together is None or len(study.ran) < 2:
-        return []
+        return None
     groups, ours = study.groups("test"), intervals.area(together)
     parts = {
         model.name: hold(ours.apart(intervals.area(model)), groups, AUC_MARGIN, len(study.ran))
@@ -128,27 +118,25 @@ def ensemble_beats_each(study: Study) -> list[Claim]:
     held = weakest(parts.values())
     rival = next(model for model in study.ran if parts[model.name] is held)
     each = "; ".join(f"{model.title} {ends(parts[model.name].found)}" for model in study.ran)
-    return [
-        decided(
-            "ensemble-beats-best",
-            f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC.",
-            held,
-            {
-                "supported": f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
-                "refuted": f"The ensemble does not beat {rival.title}: AUC differs by "
-                f"{signed(held.found.value)}.",
-                "inconclusive": f"Whether the ensemble beats {rival.title} by {AUC_MARGIN:g} is open: "
-                f"AUC differs by {signed(held.found.value)}.",
-            },
-            f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
-            f"mean of each model, intervals for all of them at once: {each}",
-            study.ran,
-            seeds=min(len(model.runs) for model in study.ran),
-        )
-    ]
+    return decided(
+        "ensemble-beats-best",
+        f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC.",
+        held,
+        {
+            "supported": f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
+            "refuted": f"The ensemble does not beat {rival.title}: AUC differs by "
+            f"{signed(held.found.value)}.",
+            "inconclusive": f"Whether the ensemble beats {rival.title} by {AUC_MARGIN:g} is open: "
+            f"AUC differs by {signed(held.found.value)}.",
+        },
+        f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
+        f"mean of each model, intervals for all of them at once: {each}",
+        study.ran,
+        seeds=min(len(model.runs) for model in study.ran),
+    )
 
 
-def rule_out_recall(study: Study) -> list[Claim]:
+def rule_out_recall(study: Study) -> Claim | None:
     """Sensitivity at the rule-out point; what it costs is told with it."""
     model, about = selection.best(study), study.about
     kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
@@ -168,84 +156,78 @@ def rule_out_recall(study: Study) -> list[Claim]:
         )
     )
     cases = int(study.data.test.labels.sum())
-    return [
-        decided(
-            "screening-recall",
-            f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}.",
-            held,
-            {
-                "supported": f"{found}, {cost}.",
-                "refuted": f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
-                "inconclusive": f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
-            },
-            f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
-            f"{ends(held.found, sign=False)}; of {cases} {about.positive} cases missed, by seed: {counts}",
-            [model],
-        )
-    ]
+    return decided(
+        "screening-recall",
+        f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}.",
+        held,
+        {
+            "supported": f"{found}, {cost}.",
+            "refuted": f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
+            "inconclusive": f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
+        },
+        f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
+        f"{ends(held.found, sign=False)}; of {cases} {about.positive} cases missed, by seed: {counts}",
+        [model],
+    )
 
 
-def flip_is_safe(study: Study) -> list[Claim]:
+def flip_is_safe(study: Study) -> Claim | None:
     """SimpleCNN with flips against the same without: non-inferiority within a margin."""
     row = next((r for r in ablation.rows(study) if r.name == "simple-cnn-held-out-flips"), None)
     if row is None:
-        return []
+        return None
     held = hold_interval(row.difference["test"], -AUC_MARGIN)
     change = signed(held.found.value)
-    return [
-        decided(
-            "flip-is-safe",
-            f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
-            held,
-            {
-                "supported": f"Mirrored training images cost next to nothing: AUC changes by {change}.",
-                "refuted": f"Mirrored training images cost AUC: it changes by {change}.",
-                "inconclusive": f"Whether mirrored training images cost {AUC_MARGIN:g} of AUC or more is "
-                f"open: AUC changes by {change}.",
-            },
-            "Test AUC of SimpleCNN with flips minus without, "
-            f"{in_seeds(row.seeds)} each: {ends(held.found)}",
-            [model for model in study.ablations if model.name == row.name],
-        )
-    ]
+    return decided(
+        "flip-is-safe",
+        f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
+        held,
+        {
+            "supported": f"Mirrored training images cost next to nothing: AUC changes by {change}.",
+            "refuted": f"Mirrored training images cost AUC: it changes by {change}.",
+            "inconclusive": f"Whether mirrored training images cost {AUC_MARGIN:g} of AUC or more is "
+            f"open: AUC changes by {change}.",
+        },
+        "Test AUC of SimpleCNN with flips minus without, "
+        f"{in_seeds(row.seeds)} each: {ends(held.found)}",
+        [model for model in study.ablations if model.name == row.name],
+    )
 
 
-def held_out_foretells_test(study: Study) -> list[Claim]:
+def held_out_foretells_test(study: Study) -> Claim | None:
     """Whether changes that help on the images that choices are made by help on test, too."""
     changes = ablation.rows(study)
     found = ablation.agreement(changes, JUDGE)
     if found is None:
-        return []
+        return None
     held = ablation.hold_agreement(found, sum(not row.is_baseline for row in changes), RANK_MARGIN)
     plain = ablation.agreement(changes, "val")
     beside = f"; of validation and test {signed(plain.rank_correlation, 2)}" if plain else ""
     rho = signed(found.rank_correlation, 2)
-    return [
-        decided(
-            "held-out-foretells-test",
-            "What helps on the held-out training images helps on the test set: rank correlation above "
-            f"{RANK_MARGIN:g}.",
-            held,
-            {
-                "supported": f"Changes of a recipe that help on held-out images tend to help on test: rank "
-                f"correlation {rho}.",
-                "refuted": f"Whether a change of a recipe helps on held-out images says little of test: "
-                f"rank correlation {rho}.",
-                "inconclusive": "Whether changes of a recipe that help on held-out images help on test is "
-                f"open: rank correlation {rho}.",
-            },
-            f"Rank correlation of the differences in AUC on both, over "
-            f"{sum(not row.is_baseline for row in changes)} ablations of "
-            f"{min(row.seeds for row in changes)} or more seeds: {ends(held.found, 2)}{beside}",
-            seeds=min(row.seeds for row in changes),
-        )
-    ]
+    return decided(
+        "held-out-foretells-test",
+        "What helps on the held-out training images helps on the test set: rank correlation above "
+        f"{RANK_MARGIN:g}.",
+        held,
+        {
+            "supported": f"Changes of a recipe that help on held-out images tend to help on test: rank "
+            f"correlation {rho}.",
+            "refuted": f"Whether a change of a recipe helps on held-out images says little of test: "
+            f"rank correlation {rho}.",
+            "inconclusive": "Whether changes of a recipe that help on held-out images help on test is "
+            f"open: rank correlation {rho}.",
+        },
+        f"Rank correlation of the differences in AUC on both, over "
+        f"{sum(not row.is_baseline for row in changes)} ablations of "
+        f"{min(row.seeds for row in changes)} or more seeds: {ends(held.found, 2)}{beside}",
+        seeds=min(row.seeds for row in changes),
+    )
 
 
-def mistakes_are_shared(study: Study) -> list[Claim]:
+def mistakes_are_shared(study: Study) -> Claim | None:
     """How many more cases all models miss than they would if their mistakes were independent in a class."""
     if len(study.ran) < 2:
-        return []
+        return None
     excess, shared, expected = _shared(study)
     held = hold(excess, study.groups("test"), SHARED_MARGIN)
     told = (
@@ -253,30 +235,28 @@ def mistakes_are_shared(study: Study) -> list[Claim]:
         "expected by chance"
     )
     count = len(excess.values[0])
-    return [
-        decided(
-            "mistakes-are-shared",
-            "The models share mistakes: beyond chance, they all err on more than "
-            f"{percent(SHARED_MARGIN)} of the cases.",
-            held,
-            {
-                "supported": f"The models err on the same cases: {told}.",
-                "refuted": f"The models hardly share mistakes beyond chance: {told}.",
-                "inconclusive": f"Whether the models share mistakes is open: {told}.",
-            },
-            "Share of the test cases that all models call wrongly, minus that of independent mistakes "
-            f"within a class, mean over {in_seeds(count)}: {points(held.found)}; "
-            f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
-            study.ran,
-            seeds=count,
-        )
-    ]
+    return decided(
+        "mistakes-are-shared",
+        "The models share mistakes: beyond chance, they all err on more than "
+        f"{percent(SHARED_MARGIN)} of the cases.",
+        held,
+        {
+            "supported": f"The models err on the same cases: {told}.",
+            "refuted": f"The models hardly share mistakes beyond chance: {told}.",
+            "inconclusive": f"Whether the models share mistakes is open: {told}.",
+        },
+        "Share of the test cases that all models call wrongly, minus that of independent mistakes "
+        f"within a class, mean over {in_seeds(count)}: {points(held.found)}; "
+        f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
+        study.ran,
+        seeds=count,
+    )
 
 
-def kinds_differ(study: Study) -> list[Claim]:
+def kinds_differ(study: Study) -> Claim | None:
     """Sensitivity for bacterial films against that for viral ones, to either side."""
     if not kinds.by_kind(study):
-        return []
+        return None
     model = selection.best(study)
     assert study.data.origins
     of = study.data.origins["test"].kinds
@@ -288,24 +268,22 @@ def kinds_differ(study: Study) -> list[Claim]:
     rates = (
         f"{percent(shares[0].value)} of bacterial films, {percent(shares[1].value)} of viral ones"
     )
-    return [
-        decided(
-            "kinds-differ",
-            "Sensitivity for bacterial and for viral films differs by more than "
-            f"{in_points(RATE_MARGIN)}.",
-            held,
-            {
-                "supported": f"More {more} than {less} films are found: {rates}.",
-                "refuted": "Bacterial and viral films are found about equally often, within "
-                f"{in_points(RATE_MARGIN)}: {rates}.",
-                "inconclusive": "Whether bacterial and viral films are found equally often is open: "
-                f"{rates}.",
-            },
-            f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
-            f"{points(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "kinds-differ",
+        "Sensitivity for bacterial and for viral films differs by more than "
+        f"{in_points(RATE_MARGIN)}.",
+        held,
+        {
+            "supported": f"More {more} than {less} films are found: {rates}.",
+            "refuted": "Bacterial and viral films are found about equally often, within "
+            f"{in_points(RATE_MARGIN)}: {rates}.",
+            "inconclusive": "Whether bacterial and viral films are found equally often is open: "
+            f"{rates}.",
+        },
+        f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
+        f"{points(held.found)}",
+        [model],
+    )
 
 
 def _ranks(ours: str, theirs: str, held: Held) -> str:

@@ -15,7 +15,7 @@ from pneumo.study.temperature import logits_of, temperature
 SLOPE = 0.8
 
 
-def calibrated(study: Study) -> list[Claim]:
+def calibrated(study: Study) -> Claim | None:
     """Both the mean probability and the slope have to lie near what is right."""
     model, about, groups = selection.best(study), study.about, study.groups("test")
     labels = model.run.predictions["test"].labels
@@ -41,22 +41,20 @@ def calibrated(study: Study) -> list[Claim]:
         )
     )
     chosen = float(np.mean([temperature(run) for run in model.runs]))
-    return [
-        decided(
-            "calibrated-after-temperature",
-            "After temperature scaling on validation the probabilities can be taken at face value on the "
-            f"test set: right within {100 * RATE_MARGIN:g} points on average, and a slope of at least "
-            f"{SLOPE:g}.",
-            held,
-            {
-                "supported": f"Scaled probabilities are right on the test set: {both}.",
-                "refuted": f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
-                "inconclusive": f"Whether scaled probabilities are right on the test set is open: {both}.",
-            },
-            f"{model.title}, {over(model)}, temperature {chosen:.2f}: {told}; intervals for both at once",
-            [model],
-        )
-    ]
+    return decided(
+        "calibrated-after-temperature",
+        "After temperature scaling on validation the probabilities can be taken at face value on the "
+        f"test set: right within {100 * RATE_MARGIN:g} points on average, and a slope of at least "
+        f"{SLOPE:g}.",
+        held,
+        {
+            "supported": f"Scaled probabilities are right on the test set: {both}.",
+            "refuted": f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
+            "inconclusive": f"Whether scaled probabilities are right on the test set is open: {both}.",
+        },
+        f"{model.title}, {over(model)}, temperature {chosen:.2f}: {told}; intervals for both at once",
+        [model],
+    )
 
 
 def _on_average(error: influence.Measured, groups: NDArray[np.int64]) -> Held:

@@ -25,7 +25,7 @@ from pneumo.study.study import YOUDEN, Study
 EXTERNAL_MARGIN = 0.05
 
 
-def specificity_is_kept(study: Study) -> list[Claim]:
+def specificity_is_kept(study: Study) -> Claim | None:
     """Specificity on test less on validation: non-inferiority within a margin."""
     model = selection.best(study)
     test, promised = (
@@ -33,32 +33,30 @@ def specificity_is_kept(study: Study) -> list[Claim]:
     )
     held = hold(test.less(promised), study.groups("test", "val"), -RATE_MARGIN)
     both = f"{promised.value:.2f} on validation, {test.value:.2f} on test"
-    return [
-        decided(
-            "validation-predicts-specificity",
-            "The threshold chosen on validation keeps its specificity on the test set, within "
-            f"{in_points(RATE_MARGIN)}.",
-            held,
-            {
-                "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
-                "refuted": f"Specificity at the threshold of Youden's J does not hold: {both}.",
-                "inconclusive": f"Whether specificity at the threshold of Youden's J holds is open: {both}.",
-            },
-            f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
-            f"{points(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "validation-predicts-specificity",
+        "The threshold chosen on validation keeps its specificity on the test set, within "
+        f"{in_points(RATE_MARGIN)}.",
+        held,
+        {
+            "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
+            "refuted": f"Specificity at the threshold of Youden's J does not hold: {both}.",
+            "inconclusive": f"Whether specificity at the threshold of Youden's J holds is open: {both}.",
+        },
+        f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
+        f"{points(held.found)}",
+        [model],
+    )
 
 
-def test_is_shifted(study: Study) -> list[Claim]:
+def test_is_shifted(study: Study) -> Claim | None:
     """Whether a classifier tells the normal images of development from those of the test set."""
     found = shift.two_samples(study)
     told, dealt = (
         found.get((comparison, study.about.negative)) for comparison in shift.COMPARISONS
     )
     if told is None:
-        return []
+        return None
     held = hold_interval(Estimate(told.auc, told.low, told.high), TOLD_APART)
     negative = study.about.negative
     control = (
@@ -67,60 +65,56 @@ def test_is_shifted(study: Study) -> list[Claim]:
         if dealt is not None
         else ""
     )
-    return [
-        decided(
-            "test-is-shifted",
-            f"The test set's {negative} images differ from those of development: a classifier tells them "
-            f"apart with an AUC above {TOLD_APART:g}.",
-            held,
-            {
-                "supported": f"The test set's {negative} images differ from those of development: a simple "
-                f"classifier tells them apart with an AUC of {told.auc:.2f}.",
-                "refuted": f"A simple classifier hardly tells the test set's {negative} images from those of "
-                "development.",
-                "inconclusive": f"Whether the test set's {negative} images differ from those of development "
-                "is open.",
-            },
-            f"AUC of a linear classifier between {told.second:,} {negative} test images and {told.first:,} "
-            f"of development, cross-validated: {ends(held.found, sign=False)}{control}",
-        )
-    ]
+    return decided(
+        "test-is-shifted",
+        f"The test set's {negative} images differ from those of development: a classifier tells them "
+        f"apart with an AUC above {TOLD_APART:g}.",
+        held,
+        {
+            "supported": f"The test set's {negative} images differ from those of development: a simple "
+            f"classifier tells them apart with an AUC of {told.auc:.2f}.",
+            "refuted": f"A simple classifier hardly tells the test set's {negative} images from those of "
+            "development.",
+            "inconclusive": f"Whether the test set's {negative} images differ from those of development "
+            "is open.",
+        },
+        f"AUC of a linear classifier between {told.second:,} {negative} test images and {told.first:,} "
+        f"of development, cross-validated: {ends(held.found, sign=False)}{control}",
+    )
 
 
-def threshold_mends_shift(study: Study) -> list[Claim]:
+def threshold_mends_shift(study: Study) -> Claim | None:
     """The promised specificity against what the best threshold would keep at the promised sensitivity."""
     model = selection.best(study)
     lost, mended = shift.mending_over_seeds(study, model)
     fall = float(lost[:, 0].mean())
     if fall <= 0:
-        return []
+        return None
     held = hold_values(mended, -RATE_MARGIN)
     of = f"of {100 * fall:.1f} points lost, {-100 * held.found.value:.1f} would stay lost"
-    return [
-        decided(
-            "threshold-mends-shift",
-            "A threshold chosen anew could give the promised specificity back, within "
-            f"{in_points(RATE_MARGIN)}.",
-            held,
-            {
-                "supported": "Another threshold would give the promised specificity back.",
-                "refuted": f"Another threshold would not give the promised specificity back: {of}.",
-                "inconclusive": "Whether another threshold would give the promised specificity back is open: "
-                f"{of}.",
-            },
-            f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
-            f"read off the test set, minus that promised on validation: {points(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "threshold-mends-shift",
+        "A threshold chosen anew could give the promised specificity back, within "
+        f"{in_points(RATE_MARGIN)}.",
+        held,
+        {
+            "supported": "Another threshold would give the promised specificity back.",
+            "refuted": f"Another threshold would not give the promised specificity back: {of}.",
+            "inconclusive": "Whether another threshold would give the promised specificity back is open: "
+            f"{of}.",
+        },
+        f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
+        f"read off the test set, minus that promised on validation: {points(held.found)}",
+        [model],
+    )
 
 
-def external_holds(study: Study) -> list[Claim]:
+def external_holds(study: Study) -> Claim | None:
     """The best model on images from elsewhere against itself on the test set, where it loses most."""
     model = selection.best(study)
     sets = external.asked(study).values()
     if not sets:
-        return []
+        return None
     furthest = min(sets, key=lambda one: one.models[model.name].change.value)
     found = furthest.models[model.name]
     held = hold_interval(found.change, -EXTERNAL_MARGIN)
@@ -128,48 +122,44 @@ def external_holds(study: Study) -> list[Claim]:
         f"from {found.here.value:.3f} on the test set to {found.auc.value:.3f} on images of "
         f"{furthest.title}"
     )
-    return [
-        decided(
-            "external-holds",
-            f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
-            held,
-            {
-                "supported": f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
-                "refuted": f"AUC falls {both}.",
-                "inconclusive": f"AUC goes {both}; whether it falls by {EXTERNAL_MARGIN:g} is open.",
-            },
-            f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
-            [model],
-        )
-    ]
+    return decided(
+        "external-holds",
+        f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
+        held,
+        {
+            "supported": f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
+            "refuted": f"AUC falls {both}.",
+            "inconclusive": f"AUC goes {both}; whether it falls by {EXTERNAL_MARGIN:g} is open.",
+        },
+        f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
+        [model],
+    )
 
 
-def pretraining_is_more_robust(study: Study) -> list[Claim]:
+def pretraining_is_more_robust(study: Study) -> Claim | None:
     """ResNet18 from Tiny ImageNet against the same from random weights, under corruptions."""
     first, second = "resnet18-tiny-imagenet", "resnet18-scratch"
     falls = robustness.robustness(study)
     if not {first, second} <= falls.keys():
-        return []
+        return None
     less = falls[second].fall.apart(falls[first].fall)
     held = hold(less, falls[first].patients, AUC_MARGIN)
     tuned, scratch = study.model(first), study.model(second)
     change = f"{signed(100 * less.value, 1)} points"
-    return [
-        decided(
-            "pretraining-is-more-robust",
-            f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
-            f"{in_points(AUC_MARGIN)}.",
-            held,
-            {
-                "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
-                "refuted": "Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
-                f"{change}.",
-                "inconclusive": "Whether pretraining makes ResNet18 more robust is open: the fall of AUC "
-                f"differs by {change}.",
-            },
-            f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
-            f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
-            f"{points(held.found)}",
-            [tuned, scratch],
-        )
-    ]
+    return decided(
+        "pretraining-is-more-robust",
+        f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
+        f"{in_points(AUC_MARGIN)}.",
+        held,
+        {
+            "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
+            "refuted": "Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
+            f"{change}.",
+            "inconclusive": "Whether pretraining makes ResNet18 more robust is open: the fall of AUC "
+            f"differs by {change}.",
+        },
+        f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
+        f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
+        f"{points(held.found)}",
+        [tuned, scratch],
+    )
