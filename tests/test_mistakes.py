@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from pneumo.analysis import mistakes
-from pneumo.study.study import HALF, Model, Study
+from pneumo.study.study import YOUDEN, Model, Study
 from pneumo.training.recipes import RECIPES, Profile
 
 # Validation that sets Youden's threshold to one half.
@@ -34,7 +34,7 @@ def test_cases_are_ordered_by_how_many_models_err_and_by_how_surely(study_of):
     second = [0.9, 0.2, 0.7, 0.1, 0.2, 0.2]
     third = [0.9, 0.2, 0.1, 0.4, 0.3, 0.25]
     two = study_of([first], [second])
-    assert mistakes.wrong_by(two).tolist() == [2, 0, 2, 1, 2, 2]
+    assert mistakes.errors(two).sum(axis=0).tolist() == [2, 0, 2, 1, 2, 2]
     assert mistakes.missed_by_all(two).tolist() == [0, 5, 4, 2]
     # Cases 3 and 2 are called by one and by two of three; of the others the spread decides.
     first = [0.9, *first[1:]]
@@ -43,8 +43,8 @@ def test_cases_are_ordered_by_how_many_models_err_and_by_how_surely(study_of):
 
 def test_cases_are_grouped_by_label_and_call_the_surest_first(write_run):
     test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
-    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], test, test),))
-    found = {group: list(indices) for group, indices in mistakes.groups(model, HALF).items()}
+    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], VAL, test),))
+    found = {group: list(indices) for group, indices in mistakes.groups(model).items()}
     assert found == {
         "true positive": [0, 1, 6],
         "true negative": [4, 5],
@@ -71,7 +71,6 @@ def test_seeds_that_disagree_are_found_the_most_even_split_first(study_of):
     ]
     study = study_of(runs)
     (model,) = study.ran
-    assert mistakes.positive_share(model).tolist() == [0, 0.5, 0.25, 1, 1, 0.5]
     assert mistakes.flipping(model).tolist() == [1, 5, 2]
     assert mistakes.contested(study).tolist() == [1, 5, 2]
     assert mistakes.called_by_runs(study).tolist() == [0, 2, 1, 4, 4, 2]
@@ -91,3 +90,10 @@ def test_a_permutation_agrees_with_the_hypergeometric_for_two_models(study_of):
     assert mistakes.chance_of_sharing(study) == pytest.approx(exact, abs=0.02)
     alone = study_of([probabilities(first)], labels=labels)
     assert mistakes.chance_of_sharing(alone) == 1
+
+
+def test_the_operating_point_decides_what_is_wrong(study):
+    for model in study.ran:
+        counts = model.confusion(YOUDEN)
+        errors = counts.false_positive + counts.false_negative
+        assert mistakes.wrong(model.run).sum() == errors

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.analysis import hindsight
+from pneumo.analysis import seeds
 from pneumo.base import paths
 from pneumo.pages import fragments, published
 from pneumo.pages.tables import TABLES
@@ -29,7 +29,7 @@ def test_no_threshold_is_better_than_the_best(cases):
     labels = np.array([0, 1, *(label for label, _ in cases)], dtype=np.uint8)
     probabilities = np.array([5, 5, *(score for _, score in cases)]) / 10
     every = [np.mean((probabilities >= threshold) == labels) for threshold in np.arange(12) / 10]
-    assert hindsight.best_accuracy(labels, probabilities) == pytest.approx(max(every))
+    assert seeds.best_accuracy(labels, probabilities) == pytest.approx(max(every))
 
 
 def test_choosing_on_the_test_set_never_reports_less(study, record):

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis import evidence, mistakes
-from pneumo.record import Frame, Part, frame, images
+from pneumo.analysis.data_audit import image_row
+from pneumo.record import Part, frame
 from pneumo.record.interpretability import Explained
 from pneumo.study import selection
 from pneumo.study.study import Model, Study
@@ -29,7 +30,10 @@ def part(study: Study) -> Part:
     return Part(
         {"explained": found},
         figures={"fig-filters": frame(kernels, runs=[model.run.label for model in models])}
-        | {anchor: _cases(study, model) for anchor, model in shown.items()},
+        | {
+            anchor: frame(list(_surest(study, model)), runs=[model.run.label])
+            for anchor, model in shown.items()
+        },
         arrays={
             f"maps/{model.name}": model.run.explanation.maps.astype(np.float16) for model in models
         }
@@ -64,21 +68,14 @@ def neighbour_correlation(filters: NDArray[np.floating]) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _cases(study: Study, model: Model) -> Frame:
-    return frame(list(_surest(study, model)), runs=[model.run.label])
-
-
 def _surest(study: Study, model: Model) -> Iterator[dict[str, Any]]:
     """The test cases of each group of calls that a model's first seed is surest of."""
-    test, predictions = study.data.test, model.run.predictions["test"]
+    probabilities = model.run.predictions["test"].probabilities
     for group, indices in mistakes.groups(model).items():
         for index in indices[:EACH]:
             yield {
                 "model": model.name,
                 "group": group,
-                "split": "test",
-                "index": int(index),
-                "label": int(test.labels[index]),
-                "sha256": images.digest(test.images[index]),
-                "probability": float(predictions.probabilities[index]),
+                **image_row(study, "test", int(index)),
+                "probability": float(probabilities[index]),
             }

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.record import Frame, Part, frame, images
+from pneumo.analysis.data_audit import image_row
+from pneumo.record import Frame, Part, frame
+from pneumo.record.cases import Cases
 from pneumo.record.mistakes import GROUPS, Mistakes
 from pneumo.statistics import clusters
 from pneumo.study import selection
 from pneumo.study.cache import once
-from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
+from pneumo.study.study import YOUDEN, Model, Study, threshold
 from pneumo.training.runs import Run
 
 RESAMPLES = 4999
@@ -67,9 +69,31 @@ def part(study: Study) -> Part:
     )
 
 
-def groups(model: Model, rule: Rule = YOUDEN) -> dict[str, NDArray[np.int64]]:
-    """Test cases of the first seed by group at an operating point, the most confident first."""
-    test, chosen = model.run.predictions["test"], threshold(model.run, rule)
+def cases(study: Study) -> Part:
+    """The answer, and the numbers behind `fig-divided`: all test cases, the most divisive ones first."""
+    if not study.ran:
+        return Part()
+    rows = [
+        {
+            **image_row(study, "test", int(index)),
+            "model": model.name,
+            "probability": float(model.run.predictions["test"].probabilities[index]),
+            "called": int(calls(model.run)[index]),
+            "wrong": int(wrong(model.run)[index]),
+        }
+        for index in divided(study)
+        for model in study.ran
+    ]
+    first = sum(row["wrong"] for row in rows[: len(study.ran)])
+    return Part(
+        {"cases": Cases(len(study.ran), first)},
+        figures={"fig-divided": frame(rows, runs=[model.run.label for model in study.ran])},
+    )
+
+
+def groups(model: Model) -> dict[str, NDArray[np.int64]]:
+    """Test cases of the first seed by group at Youden's threshold, the most confident first."""
+    test, chosen = model.run.predictions["test"], threshold(model.run, YOUDEN)
     truth, called = test.labels == 1, test.probabilities >= chosen
     # Confidence is the distance from the threshold, on the scale of the logits.
     order = np.argsort(-np.abs(test.logits - logit(chosen)), kind="stable")
@@ -91,24 +115,22 @@ def truth(study: Study) -> NDArray[np.uint8]:
     return study.ran[0].run.predictions["test"].labels
 
 
-def calls(run: Run, rule: Rule = YOUDEN) -> NDArray[np.bool_]:
-    """Whether each test case is called pneumonia at the rule's operating point, (N,)."""
-    return np.asarray(run.predictions["test"].probabilities >= threshold(run, rule))
+def calls(run: Run) -> NDArray[np.bool_]:
+    """Whether each test case is called positive at Youden's threshold, (N,)."""
+    return np.asarray(run.predictions["test"].probabilities >= threshold(run, YOUDEN))
 
 
-def wrong(run: Run, rule: Rule = YOUDEN) -> NDArray[np.bool_]:
+def wrong(run: Run) -> NDArray[np.bool_]:
     """Whether each test case is called what it is not, (N,)."""
-    return np.asarray(calls(run, rule) != (run.predictions["test"].labels == 1))
+    return np.asarray(calls(run) != (run.predictions["test"].labels == 1))
 
 
-def wrong_by(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
-    """How many of the models call each test case wrongly, first seeds, (N,) in 0 … number of models."""
-    return np.asarray(np.sum([wrong(model.run, rule) for model in study.ran], axis=0))
+def errors(study: Study) -> NDArray[np.bool_]:
+    """Which test cases each model calls wrongly, first seeds, (M, N)."""
+    return np.array([wrong(model.run) for model in study.ran])
 
 
-def expected_by_chance(
-    study: Study, members: NDArray[np.bool_], rule: Rule = YOUDEN
-) -> NDArray[np.float64]:
+def expected_by_chance(study: Study, members: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How many of `members` k models would call wrongly if their mistakes were independent.
 
     Each model keeps its own error rate among the members; the number of models that err on one case then
@@ -116,68 +138,52 @@ def expected_by_chance(
 
     Args:
         study: its models that ran, first seeds.
-        members: which test cases, (N,).
-        rule: the operating point.
+        members: which test cases, (N,), at least one.
 
     Returns:
         Expected counts for k = 0 … number of models, (K + 1,); they add up to the members.
     """
     distribution = np.ones(1)
-    for model in study.ran:
-        rate = float(wrong(model.run, rule)[members].mean()) if members.any() else 0.0
+    for rate in errors(study)[:, members].mean(axis=1):
         distribution = np.convolve(distribution, [1 - rate, rate])
     return np.asarray(distribution * members.sum())
 
 
-def expected_missed_by_all(study: Study, rule: Rule = YOUDEN) -> float:
+def expected_missed_by_all(study: Study) -> float:
     """How many test cases every model would call wrongly if their mistakes were independent in a class."""
     labels = truth(study)
-    return float(
-        sum(expected_by_chance(study, labels == label, rule)[-1] for label in np.unique(labels))
-    )
+    return float(sum(expected_by_chance(study, labels == label)[-1] for label in np.unique(labels)))
 
 
-def missed_by_all(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+def missed_by_all(study: Study) -> NDArray[np.int64]:
     """Indices of the test cases that every model calls wrongly, the most confident mistakes first."""
-    members = np.flatnonzero(wrong_by(study, rule) == len(study.ran))
+    members = np.flatnonzero(errors(study).all(axis=0))
     signs = np.where(truth(study)[members] == 1, 1, -1)
-    margins = np.mean([_margin(model.run, rule)[members] for model in study.ran], axis=0)
+    margins = np.mean([_margin(model.run)[members] for model in study.ran], axis=0)
     return np.asarray(members[np.argsort(signs * margins, kind="stable")])
 
 
-def positive_share(model: Model, rule: Rule = YOUDEN) -> NDArray[np.float64]:
-    """The share of the seeds that call each test case pneumonia, (N,) in [0, 1]."""
-    return np.asarray(np.mean([calls(run, rule) for run in model.runs], axis=0))
+def flipping(model: Model) -> NDArray[np.int64]:
+    """Indices of the test cases on which the seeds of a model are not of one mind, as :func:`contested`."""
+    return _split(np.sum([calls(run) for run in model.runs], axis=0), len(model.runs))
 
 
-def flipping(model: Model, rule: Rule = YOUDEN) -> NDArray[np.int64]:
-    """Indices of the test cases that some seeds call pneumonia and others normal, the most even first."""
-    share = positive_share(model, rule)
-    members = np.flatnonzero((share > 0) & (share < 1))
-    return np.asarray(members[np.argsort(np.abs(share[members] - 0.5), kind="stable")])
+def called_by_runs(study: Study) -> NDArray[np.int64]:
+    """How many of all runs, over models and seeds, call each test case positive, (N,)."""
+    return np.asarray(np.sum([calls(run) for model in study.ran for run in model.runs], axis=0))
 
 
-def called_by_runs(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
-    """How many of all runs, over models and seeds, call each test case pneumonia, (N,)."""
-    return np.asarray(
-        np.sum([calls(run, rule) for model in study.ran for run in model.runs], axis=0)
-    )
-
-
-def contested(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+def contested(study: Study) -> NDArray[np.int64]:
     """Indices of the test cases on which the runs are not of one mind, the most evenly split first."""
-    count = sum(len(model.runs) for model in study.ran)
-    positive = called_by_runs(study, rule)
-    members = np.flatnonzero((positive > 0) & (positive < count))
-    return np.asarray(members[np.argsort(np.abs(positive[members] - count / 2), kind="stable")])
+    return _split(called_by_runs(study), sum(len(model.runs) for model in study.ran))
 
 
-def divided(study: Study, rule: Rule = YOUDEN) -> NDArray[np.int64]:
+def divided(study: Study) -> NDArray[np.int64]:
     """Indices of all test cases, (N,), first those over which the models are most evenly split, first seeds.
 
     Of cases that are split alike, the one whose probabilities lie further apart comes first.
     """
-    positive = np.sum([calls(model.run, rule) for model in study.ran], axis=0)
+    positive = np.sum([calls(model.run) for model in study.ran], axis=0)
     fewer = np.minimum(positive, len(study.ran) - positive)
     spread = np.std([model.run.predictions["test"].probabilities for model in study.ran], axis=0)
     return np.asarray(np.lexsort((-spread, -fewer)))
@@ -197,11 +203,10 @@ def chance_of_sharing(study: Study) -> float:
     if len(study.ran) < 2:
         return 1.0
     generator = np.random.default_rng(0)
-    errors = np.array([wrong(model.run) for model in study.ran])  # (M, N)
     shared = np.zeros(RESAMPLES, int)
     for label in (0, 1):
         own = truth(study) == label
-        members, groups = errors[:, own], study.groups("test")[own]  # (M, n), (n,)
+        members, groups = errors(study)[:, own], study.groups("test")[own]  # (M, n), (n,)
         together = np.repeat(members[:1], RESAMPLES, axis=0)  # (R, n)
         for model in members[1:]:
             together &= model[clusters.deal(groups, RESAMPLES, generator)]
@@ -210,16 +215,22 @@ def chance_of_sharing(study: Study) -> float:
     return float((1 + (shared >= observed).sum()) / (1 + RESAMPLES))
 
 
+def _split(positive: NDArray[np.int64], of: int) -> NDArray[np.int64]:
+    """Indices of the cases that some of as many runs call positive and others not, the most even first."""
+    members = np.flatnonzero((positive > 0) & (positive < of))
+    return np.asarray(members[np.argsort(np.abs(positive[members] - of / 2), kind="stable")])
+
+
 def _case(study: Study, index: np.int64) -> dict[str, Any]:
-    """What names a test case in a record."""
-    test = study.data.test
-    image, label = test.images[index], int(test.labels[index])
-    return {"index": int(index), "label": label, "sha256": images.digest(image)}
+    """What names a test case in a record of test cases alone."""
+    return {
+        name: cell for name, cell in image_row(study, "test", int(index)).items() if name != "split"
+    }
 
 
 def _shared(study: Study) -> Iterator[dict[str, Any]]:
     """How many test cases of a class k models call wrongly, and how many if mistakes were independent."""
-    by, labels = wrong_by(study), truth(study)
+    by, labels = errors(study).sum(axis=0), truth(study)
     for label, name in enumerate(study.about.classes):
         expected = expected_by_chance(study, labels == label)
         found = np.bincount(by[labels == label], minlength=len(expected))
@@ -260,6 +271,6 @@ def _mean_images(study: Study, model: Model) -> Frame:
     )
 
 
-def _margin(run: Run, rule: Rule) -> NDArray[np.float64]:
+def _margin(run: Run) -> NDArray[np.float64]:
     """How far each test case lies above the threshold, in probability, (N,) in [−1, 1]."""
-    return np.asarray(run.predictions["test"].probabilities - threshold(run, rule))
+    return np.asarray(run.predictions["test"].probabilities - threshold(run, YOUDEN))

@@ -1,8 +1,12 @@
-"""What the seed alone changes: each run's metrics and curve, and where the mean of new runs should lie."""
+"""What the seed alone changes: each run's metrics and curve, and where the mean of new runs should lie.
+
+And what the best seed would have been, had the test set chosen it.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,9 +14,10 @@ from scipy import stats
 from scipy.special import logit
 
 from pneumo.record import Frame, Part, frame
+from pneumo.record.hindsight import Hindsight
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.study.study import HALF, YOUDEN, Model, Study, evaluate, threshold
 
 RULES = (HALF, YOUDEN)
 _EDGE = 1e-6
@@ -32,6 +37,45 @@ class Scored:
 def part(study: Study) -> Part:
     """The numbers that another study is compared with, should this one become the reference."""
     return frames(study.data.test.labels, every_run(ensemble.compared(study)))
+
+
+def hindsight(study: Study) -> Part:
+    """What selecting on the test set would have given, and the numbers of `tbl-hindsight`.
+
+    The best threshold, the best seed, and both together; none of it is a result. Test metrics are not kept by
+    epoch, so the gain of the best epoch is not among them.
+    """
+    if not study.ran:
+        return Part({"hindsight": None})
+    labels = study.data.test.labels
+    rows: list[dict[str, Any]] = []
+    for model in ensemble.compared(study):
+        best = [best_accuracy(labels, probabilities) for probabilities in model.probabilities()]
+        areas, half = (
+            [evaluate(run, HALF)[metric] for run in model.runs] for metric in ("auc", "accuracy")
+        )
+        rows.append(
+            {
+                "model": model.name,
+                "seeds": len(model.runs),
+                "accuracy, threshold by validation": model.mean(YOUDEN)["accuracy"],
+                "accuracy at 0.5": np.mean(half),
+                "accuracy at 0.5, best seed": max(half),
+                "accuracy, best threshold": np.mean(best),
+                "accuracy, best threshold and seed": max(best),
+                "AUC": np.mean(areas),
+                "AUC, best seed": max(areas),
+            }
+        )
+    top = max(rows, key=lambda row: row["accuracy, best threshold and seed"])
+    answer = Hindsight(
+        top["model"],
+        max(row["seeds"] for row in rows),
+        float(top["accuracy, best threshold and seed"]),
+        float(top["accuracy, threshold by validation"]),
+    )
+    numbers = frame(rows, runs=[run.label for model in study.ran for run in model.runs])
+    return Part({"hindsight": answer}, tables={"tbl-hindsight": numbers})
 
 
 def every_run(models: Sequence[Model]) -> list[Scored]:
@@ -118,6 +162,13 @@ def distances(
         centre = np.mean(others, axis=0) if others else np.nan
         found.append(float(np.sqrt(np.mean((_logits(own) - centre) ** 2))))
     return found
+
+
+def best_accuracy(labels: NDArray[np.uint8], probabilities: NDArray[np.float64]) -> float:
+    """The highest accuracy that any threshold gives on these cases, in [0, 1]."""
+    false_positive_rate, sensitivity = metrics.roc(labels, probabilities)
+    share = np.mean(labels == 1)
+    return float(np.max(share * sensitivity + (1 - share) * (1 - false_positive_rate)))
 
 
 def _logits(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,6 @@ from pneumo import record
 from pneumo.analysis import (
     ablation,
     calibration,
-    cases,
     data_audit,
     decisions,
     duplicates,
@@ -20,7 +19,6 @@ from pneumo.analysis import (
     external,
     framing,
     grad_cam,
-    hindsight,
     kinds,
     mistakes,
     origins,
@@ -49,7 +47,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     ablation.part,
     calibration.part,
     decisions.part,
-    cases.part,
+    mistakes.cases,
     grad_cam.part,
     sanity_checks.part,
     evidence.part,
@@ -64,7 +62,7 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     origins.part,
     duplicates.part,
     seeds.part,
-    hindsight.part,
+    seeds.hindsight,
     external.part,
     verification.planted,
 )
