@@ -135,7 +135,7 @@ def test_pretraining_helps_where_auc_is_higher_by_the_margin_over_all_seeds(
 
 
 def test_a_shift_is_claimed_where_the_test_images_differ(study, phantom):
-    assert verdict(transport.test_is_shifted, study) == "inconclusive"
+    assert verdict(transport.test_is_shifted, study) == "refuted"
     darker = replace(phantom.test, images=phantom.test.images // 2)
     moved = replace(study, data=replace(phantom, test=darker))
     assert verdict(transport.test_is_shifted, moved) == "supported"

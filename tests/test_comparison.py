@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo.analysis import comparison
-from pneumo.statistics import clusters
+from pneumo.statistics import clusters, influence
 from pneumo.statistics.comparison import holm
 from pneumo.study.study import HALF, threshold
 
@@ -27,29 +27,16 @@ def test_p_values_are_those_of_the_first_seeds_corrected(study):
         calls = [
             run.predictions["test"].probabilities >= threshold(run, HALF) for run in (first, second)
         ]
-        scores = ours.labels, ours.probabilities, theirs.probabilities
+        areas = [influence.auc(ours.labels, run.logits[None]) for run in (ours, theirs)]
         raw.append(
             (
-                clusters.delong(*scores, groups).p_value,
-                clusters.paired_change(*(call == ours.labels for call in calls), groups).p_value,
+                areas[0].apart(areas[1]).p_value(groups),
+                clusters.exchange_test(*(call == ours.labels for call in calls), groups),
             )
         )
     for column, name in enumerate(("delong", "mcnemar_half")):
         expected = holm([row[column] for row in raw])
         assert [getattr(pair, name) for pair in comparison.pairs(study)] == pytest.approx(expected)
-
-
-def test_a_pair_can_be_asked_for_in_either_order(study):
-    one = comparison.pairs(study)[0]
-    other = comparison.pair(study, one.second, one.first)
-    assert other.difference.value == -one.difference.value
-    assert (other.difference.low, other.difference.high) == (
-        -one.difference.high,
-        -one.difference.low,
-    )
-    assert other.delong == one.delong
-    with pytest.raises(KeyError, match="resnet18-imagenet"):
-        comparison.pair(study, one.first, "resnet18-imagenet")
 
 
 def test_a_model_does_not_differ_from_its_double(study):

@@ -7,10 +7,7 @@ from sklearn.metrics import roc_auc_score
 from pneumo.analysis import kinds
 from pneumo.analysis.claims import performance
 from pneumo.data.origins import Origins
-from pneumo.record import Estimate
 from pneumo.record.kinds import PNEUMONIAS
-from pneumo.statistics import metrics
-from pneumo.statistics.clusters import difference
 from pneumo.study.study import RULES, Model, Study, threshold
 from pneumo.training.recipes import RECIPES, Profile
 
@@ -43,7 +40,7 @@ def claim_of(study):
 
 
 def test_each_kind_is_counted_as_by_hand(study):
-    found = kinds.by_kind(study)
+    numbers = kinds.part(study).tables["tbl-kinds"]
     test = study.data.origins["test"]
     for model in study.ran:
         for kind in PNEUMONIAS:
@@ -57,21 +54,10 @@ def test_each_kind_is_counted_as_by_hand(study):
                     shares[rule.name].append(
                         np.mean(said[test.kinds == kind] >= threshold(run, rule))
                     )
-            rules = found[model.name][kind]
-            assert rules["half"]["auc"].value == pytest.approx(np.mean(areas))
+            own = numbers.where(model=model.name, kind=kind)
+            assert own.where(rule="auc")["value"] == pytest.approx(np.mean(areas))
             for name, values in shares.items():
-                assert rules[name]["recall"].value == pytest.approx(np.mean(values))
-
-
-def test_the_difference_of_two_wilson_intervals_is_newcombes_published_one():
-    """Newcombe 1998, Table II, method 10: 56 of 70 less 48 of 80, and 10 of 10 less 0 of 10."""
-    for (x, n), (y, m), expected in (
-        ((56, 70), (48, 80), (0.0524, 0.3339)),
-        ((10, 10), (0, 10), (0.6075, 1.0000)),
-    ):
-        one, other = (Estimate(a / b, *metrics.wilson(a, b)) for a, b in ((x, n), (y, m)))
-        found = difference(one, other)
-        assert (found.low, found.high) == pytest.approx(expected, abs=5e-5)
+                assert own.where(rule=name)["value"] == pytest.approx(np.mean(values))
 
 
 @pytest.mark.parametrize(
@@ -90,6 +76,13 @@ def test_kinds_differ_where_they_are_found_differently_beyond_the_margin(
     claim = claim_of(study_of(*made))
     assert claim.verdict == verdict
     assert said in claim.finding
+
+
+def test_table_and_claim_give_the_difference_one_interval(study_of):
+    study = study_of(200, 200, 0, 60)
+    found = kinds.part(study).answers["kinds"].differences["simple-cnn"]["youden"]
+    claim = claim_of(study)
+    assert (claim.estimate, claim.low, claim.high) == (found.value, found.low, found.high)
 
 
 def test_several_films_of_a_patient_widen_the_interval(study_of):

@@ -4,14 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from scipy import stats
 from scipy.integrate import trapezoid
 from sklearn import metrics as sklearn
 
-from pneumo.statistics import clusters, metrics
+from pneumo.statistics import metrics
 from pneumo.statistics.metrics import MetricError
 
 
@@ -35,26 +34,6 @@ def every_threshold(scores):
     """One threshold for every way in which these scores can be called."""
     distinct = np.unique(scores)
     return [0.0, *((distinct[:-1] + distinct[1:]) / 2), 1.1]
-
-
-def pairwise_delong(labels, first, second):
-    """DeLong's variance of an AUC difference, straight from the paper's placement matrix."""
-    areas, placements = [], []
-    for scores in (first, second):
-        positive, negative = scores[labels == 1], scores[labels == 0]
-        wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
-        areas.append(wins.mean())
-        placements.append((wins.mean(axis=1), wins.mean(axis=0)))
-    by_positive = np.cov([placements[0][0], placements[1][0]])
-    by_negative = np.cov([placements[0][1], placements[1][1]])
-    covariance = by_positive / np.sum(labels == 1) + by_negative / np.sum(labels == 0)
-    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
-    return areas[0] - areas[1], math.sqrt(max(variance, 0))
-
-
-def delong(labels, first, second):
-    """Of cases that are all patients of their own."""
-    return clusters.delong(labels, first, second, np.arange(len(labels)))
 
 
 @given(cases(), st.floats(0, 1))
@@ -142,40 +121,6 @@ def test_the_precision_recall_curve_holds_every_threshold(data):
         assert (round(counts.sensitivity, 9), round(counts.precision, 9)) in on_curve
 
 
-@given(cases(least_each=2), st.data())
-def test_delong_agrees_with_the_pairwise_covariance(data, more):
-    labels, first = data
-    grid = st.integers(0, 20)
-    second = more.draw(arrays.arrays(np.int64, len(labels), elements=grid)) / 20
-    found = delong(labels, first, second)
-    difference, error = pairwise_delong(labels, first, second)
-    assert found.difference == pytest.approx(difference, abs=1e-12)
-    assert found.standard_error == pytest.approx(error, abs=1e-7)
-    reach = 1.959964 * found.standard_error
-    assert found.interval() == pytest.approx((difference - reach, difference + reach), abs=1e-6)
-    assume(error > 1e-6)
-    expected = 2 * (1 - stats.norm.cdf(abs(difference) / error))
-    assert found.p_value == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "difference", "p_value"),
-    [
-        ([0.1, 0.35, 0.4, 0.8], [0.1, 0.35, 0.4, 0.8], 0, 1),
-        ([0.1, 0.2, 0.8, 0.9], [0.9, 0.8, 0.2, 0.1], 1, 0),
-    ],
-    ids=["equal predictions", "one always right and the other never"],
-)
-def test_delong_is_certain_where_nothing_varies(first, second, difference, p_value):
-    found = delong([0, 0, 1, 1], first, second)
-    assert (found.difference, found.standard_error, found.p_value) == (difference, 0, p_value)
-
-
-def test_delong_needs_two_cases_of_each_class():
-    with pytest.raises(MetricError, match="found 1 and 2"):
-        delong([1, 0, 0], [0.9, 0.1, 0.2], [0.8, 0.3, 0.1])
-
-
 @pytest.mark.parametrize(
     ("successes", "total", "low", "high"),
     [  # Newcombe (1998), Statistics in Medicine 17, 857, table I, method 3
@@ -220,7 +165,6 @@ def test_what_is_no_set_of_predictions_is_refused_by_name(labels, probabilities,
         metrics.youden_threshold,
         lambda labels, scores: metrics.evaluate(labels, scores, 0.5),
         lambda labels, scores: metrics.sensitivity_threshold(labels, scores, 0.9),
-        lambda labels, scores: delong(labels, scores, scores),
     ],
 )
 @pytest.mark.parametrize("label", [0, 1])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pneumo.analysis.intervals import area
 from pneumo.record import Estimate
-from pneumo.statistics import clusters
+from pneumo.statistics import clusters, influence
 from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, threshold
@@ -44,39 +44,24 @@ def pairs(study: Study) -> tuple[Pair, ...]:
     )
 
 
-def pair(study: Study, first: str, second: str) -> Pair:
-    """The comparison of two models in the order asked for.
-
-    Raises:
-        KeyError: one of them did not run.
-    """
-    for found in pairs(study):
-        if (found.first, found.second) == (first, second):
-            return found
-        if (found.second, found.first) == (first, second):
-            return replace(found, first=first, second=second, difference=-found.difference)
-    raise KeyError(f"no comparison of {first} and {second}")
-
-
 def _compare(first: Model, second: Model, groups: NDArray[np.int64]) -> Pair:
     """One pair, p-values not yet corrected."""
-    ours, theirs = first.run.predictions["test"], second.run.predictions["test"]
-    labels = ours.labels
-    one, other = map(area, (first, second))
+    labels = first.run.predictions["test"].labels
+    ours, theirs = (influence.auc(labels, model.logits()[:1]) for model in (first, second))
 
     def right(model: Model, rule: Rule) -> NDArray[np.bool_]:
         called = model.run.predictions["test"].probabilities >= threshold(model.run, rule)
         return np.asarray(called == labels)
 
     half, youden = (
-        clusters.paired_change(right(first, rule), right(second, rule), groups).p_value
+        clusters.exchange_test(right(first, rule), right(second, rule), groups)
         for rule in (HALF, YOUDEN)
     )
     return Pair(
         first.name,
         second.name,
-        one.apart(other).estimate(groups),
-        clusters.delong(labels, ours.probabilities, theirs.probabilities, groups).p_value,
+        area(first).apart(area(second)).estimate(groups),
+        ours.apart(theirs).p_value(groups),
         half,
         youden,
     )

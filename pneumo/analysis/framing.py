@@ -18,7 +18,7 @@ from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import SPLITS
 from pneumo.record.framing import Fall, Framing
 from pneumo.record.shift import TwoSample
-from pneumo.statistics import adjusted_roc, clusters, metrics
+from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats, over_cases_and_seeds
 from pneumo.study import questions
 from pneumo.study.cache import once
@@ -182,7 +182,10 @@ def cut(found: Estimate) -> Estimate:
 
 def _answer(study: Study) -> Framing:
     known = {name: _films(study, name) for name in study.data.splits}
-    areas = {name: clusters.auc(one.labels, one.ratios, one.groups) for name, one in known.items()}
+    areas = {
+        name: influence.auc(one.labels, one.ratios[None]).bounded(one.groups)
+        for name, one in known.items()
+    }
     return Framing(
         auc={name: area.value for name, area in areas.items()},
         auc_intervals=areas,

@@ -4,6 +4,7 @@ Cases count by patient where patients are known. Thresholds are not chosen anew:
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pneumo.analysis import baselines
 from pneumo.record import Estimate
@@ -23,6 +24,12 @@ def measured(model: Model, rule: Rule = YOUDEN, split: str = "test") -> dict[str
     """Each of `metrics.NAMES` of a model at the rule's operating point."""
     labels = model.run.predictions[split].labels
     return influence.evaluate(labels, model.probabilities(split), model.thresholds(rule))
+
+
+def difference(found: Measured, groups: NDArray[np.int64]) -> Estimate:
+    """A difference with its interval; without one where no case tells the two apart."""
+    estimate = found.estimate(groups)
+    return estimate if estimate.low < estimate.high else Estimate(estimate.value)
 
 
 @once

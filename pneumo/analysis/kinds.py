@@ -8,33 +8,30 @@ from typing import Any
 
 import numpy as np
 
+from pneumo.analysis.intervals import difference
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.kinds import PNEUMONIAS, Kinds
 from pneumo.statistics import influence
-from pneumo.statistics.clusters import difference
+from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
-from pneumo.study.cache import once
-from pneumo.study.study import HALF, RULES, Study
-
-# By model and kind, then by rule: AUC against normal films, and sensitivity, of all seeds.
-Found = dict[str, dict[str, dict[str, dict[str, Estimate]]]]
+from pneumo.study.study import RULES, Model, Rule, Study
 
 
 def part(study: Study) -> Part:
     """The answer, and the numbers behind `fig-kinds` and `tbl-kinds`; nothing where no kinds are known."""
-    if not (found := by_kind(study)):
+    if not known(study):
         return Part({"kinds": None})
     assert study.data.origins
     test = study.data.origins["test"]
     images = {kind: int((test.kinds == kind).sum()) for kind in PNEUMONIAS}
     runs = [run.label for model in study.ran for run in model.runs]
-    numbers = frame(list(_rows(found, images)), runs=runs)
+    numbers = frame(list(_rows(study, images)), runs=runs)
     return Part(
         {
             "kinds": Kinds(
                 images,
                 {kind: len(np.unique(test.patients[test.kinds == kind])) for kind in PNEUMONIAS},
-                {name: differences(found[name]) for name in found},
+                {model.name: differences(study, model) for model in ensemble.compared(study)},
             )
         },
         figures={"fig-kinds": numbers},
@@ -42,45 +39,47 @@ def part(study: Study) -> Part:
     )
 
 
-@once
-def by_kind(study: Study) -> Found:
-    """Each model's metrics on the normal films and those of one kind; empty where a kind is not known."""
-    if study.data.origins is None:
-        return {}
-    kinds, groups = study.data.origins["test"].kinds, study.groups("test")
-    if not all((kinds == kind).any() for kind in PNEUMONIAS):
-        return {}
-    labels, found = study.data.test.labels, Found()
-    for model in ensemble.compared(study):
-        scores, found[model.name] = model.probabilities(), {}
-        for kind in PNEUMONIAS:
-            own = (labels == 0) | (kinds == kind)
-            found[model.name][kind] = {}
-            for rule in RULES:
-                chosen = model.thresholds(rule)
-                values = influence.evaluate(labels[own], scores[:, own], chosen)
-                found[model.name][kind][rule.name] = {
-                    name: values[name].bounded(groups[own]) for name in ("auc", "recall")
-                }
-    return found
+def known(study: Study) -> bool:
+    """Whether the test set has films of which each kind is known."""
+    origins = study.data.origins
+    return origins is not None and all((origins["test"].kinds == kind).any() for kind in PNEUMONIAS)
 
 
-def differences(own: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, Estimate]:
+def sensitivities(study: Study, model: Model, rule: Rule) -> tuple[Measured, Measured]:
+    """A model's sensitivity for bacterial films, and that for viral ones."""
+    assert study.data.origins  # asked only where kinds are known
+    called = model.probabilities() >= np.array(model.thresholds(rule))[:, None]
+    bacteria, virus = (
+        influence.share(called, study.data.origins["test"].kinds == kind) for kind in PNEUMONIAS
+    )
+    return bacteria, virus
+
+
+def differences(study: Study, model: Model) -> dict[str, Estimate]:
     """A model's sensitivity for bacterial films less that for viral ones, by rule."""
-    bacteria, virus = (own[kind] for kind in PNEUMONIAS)
+    groups = study.groups("test")
+    shares = {rule.name: sensitivities(study, model, rule) for rule in RULES}
     return {
-        rule.name: difference(bacteria[rule.name]["recall"], virus[rule.name]["recall"])
-        for rule in RULES
+        rule: difference(bacteria - virus, groups) for rule, (bacteria, virus) in shares.items()
     }
 
 
-def _rows(found: Found, images: dict[str, int]) -> Iterator[dict[str, Any]]:
-    """A row an AUC, and a row a sensitivity at an operating point; `missed` is the mean over the seeds."""
-    for name, own in found.items():
-        for kind, rules in own.items():
-            area = rules[HALF.name]["auc"]
-            yield {"model": name, "kind": kind, "rule": "auc", **vars(area), "missed": None}
-            for rule, metrics in rules.items():
-                recall = metrics["recall"]
+def _rows(study: Study, images: dict[str, int]) -> Iterator[dict[str, Any]]:
+    """A row an AUC against the normal films, and a row a sensitivity at an operating point, of all seeds.
+
+    `missed` is the mean over the seeds.
+    """
+    assert study.data.origins
+    labels, kinds = study.data.test.labels, study.data.origins["test"].kinds
+    for model in ensemble.compared(study):
+        for kind in PNEUMONIAS:
+            own = (labels == 0) | (kinds == kind)
+            groups, scores = study.groups("test")[own], model.probabilities()[:, own]
+            row = {"model": model.name, "kind": kind}
+            area = influence.auc(labels[own], scores).bounded(groups)
+            yield row | {"rule": "auc", **vars(area), "missed": None}
+            for rule in RULES:
+                called = scores >= np.array(model.thresholds(rule))[:, None]
+                recall = influence.share(called, labels[own] == 1).bounded(groups)
                 missed = (1 - recall.value) * images[kind]
-                yield {"model": name, "kind": kind, "rule": rule, **vars(recall), "missed": missed}
+                yield row | {"rule": rule.name, **vars(recall), "missed": missed}

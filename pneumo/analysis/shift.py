@@ -20,9 +20,8 @@ from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.answers import Counts
 from pneumo.record.shift import Loss, Shift, TwoSample
-from pneumo.statistics import adjusted_roc, clusters, metrics
+from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats
-from pneumo.statistics.clusters import Change
 from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
@@ -152,8 +151,8 @@ def two_sample(
         with threadpool_limits(1):
             scores = model.fit(features[learned], dealt[learned]).predict(features[held_out])
         areas += _aucs(dealt[held_out], scores) / FOLDS
-        error = clusters.auc_error(group[held_out], scores[:, 0], patients[held_out])
-        variance += error**2 / FOLDS**2
+        area = influence.auc(group[held_out], scores[:, :1].T)
+        variance += area.variance(patients[held_out]) / FOLDS**2
     auc, reach = float(areas[0]), float(stats.norm.ppf(0.975) * np.sqrt(variance))
     # Sums of the same numbers in another order differ in their last digit.
     as_far = int((areas[1:] >= auc - 1e-9).sum())
@@ -201,41 +200,22 @@ def scores(study: Study) -> list[ScoreShift]:
 
 
 def auc_change(study: Study, run: Run) -> Estimate:
-    """AUC on test less AUC on validation, with the normal interval of two independent AUCs.
-
-    Each has Obuchowski's (1997) standard error, which is that of DeLong, DeLong & Clarke-Pearson (1988) where
-    each image is a patient of its own.
-    """
-    (val, val_error), (test, test_error) = (
-        (
-            metrics.auc(found.labels, found.probabilities),
-            clusters.auc_error(found.labels, found.probabilities, study.groups(split)),
-        )
-        for split, found in run.predictions.items()
-        if split in ("val", "test")
+    """AUC on test less AUC on validation."""
+    test, val = (
+        influence.auc(run.predictions[split].labels, run.predictions[split].logits[None])
+        for split in ("test", "val")
     )
-    reach = float(stats.norm.ppf(0.975)) * float(np.hypot(val_error, test_error))
-    return Estimate(test - val, test - val - reach, test - val + reach)
+    return test.less(val).estimate(study.groups("test", "val"))
 
 
-def rate_change(study: Study, run: Run, label: int, after: float | None = None) -> Change:
-    """Sensitivity (label 1) or specificity (label 0) on test less on validation.
-
-    Args:
-        study: tells the patients.
-        run: called at Youden's threshold.
-        label: the class whose cases are counted.
-        after: the threshold on test, where it is another.
-    """
-    chosen = threshold(run, YOUDEN)
+def rate_change(study: Study, run: Run, label: int) -> Estimate:
+    """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, on test less on validation."""
     samples: list[NDArray[Any]] = []
-    for split, at in (("val", chosen), ("test", chosen if after is None else after)):
+    for split in ("val", "test"):
         found = run.predictions[split]
         own = found.labels == label
-        samples += [
-            (found.probabilities[own] >= at) == bool(label),
-            study.groups(split)[own],
-        ]
+        called = found.probabilities[own] >= threshold(run, YOUDEN)
+        samples += [called == bool(label), study.groups(split)[own]]
     return clusters.change(*samples)
 
 
@@ -346,8 +326,8 @@ def _changes(study: Study) -> Iterator[dict[str, Any]]:
     for model in study.ran:
         found = {
             "AUC": auc_change(study, model.run),
-            "sensitivity": rate_change(study, model.run, 1).estimate,
-            "specificity": rate_change(study, model.run, 0).estimate,
+            "sensitivity": rate_change(study, model.run, 1),
+            "specificity": rate_change(study, model.run, 0),
         }
         for name, change in found.items():
             yield {"model": model.name, "metric": name, **vars(change)}

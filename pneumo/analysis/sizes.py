@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.intervals import measured
+from pneumo.analysis.intervals import difference, measured
 from pneumo.record import Part, Record, files, finding, frame
 from pneumo.record.images import digest
 from pneumo.record.sizes import Sizes
@@ -79,16 +79,15 @@ def _differences(
     }
     for metric, rule in METRICS:
         small, large = (found[metric] for found in at[rule])
-        difference = large.apart(small).estimate(groups)
-        known = difference.low < difference.high
+        change = difference(large.apart(small), groups)
         yield {
             "metric": metric,
             "rule": rule.name,
             "smaller": small.value,
             "larger": large.value,
-            "difference": difference.value,
-            "low": difference.low if known else np.nan,
-            "high": difference.high if known else np.nan,
+            "difference": change.value,
+            "low": change.low,
+            "high": change.high,
         }
 
 

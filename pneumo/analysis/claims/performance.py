@@ -25,7 +25,6 @@ from pneumo.analysis.verdicts import (
 )
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim
-from pneumo.record.kinds import PNEUMONIAS
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble, selection
@@ -255,14 +254,10 @@ def mistakes_are_shared(study: Study) -> Claim | None:
 
 def kinds_differ(study: Study) -> Claim | None:
     """Sensitivity for bacterial films against that for viral ones, to either side."""
-    if not kinds.by_kind(study):
+    if not kinds.known(study):
         return None
     model = selection.best(study)
-    assert study.data.origins
-    of = study.data.origins["test"].kinds
-    labels = study.data.test.labels
-    called = model.probabilities() >= np.array(model.thresholds(YOUDEN))[:, None]
-    shares = [influence.share(called, (labels == 1) & (of == kind)) for kind in PNEUMONIAS]
+    shares = kinds.sensitivities(study, model, YOUDEN)
     held = hold_size(shares[0] - shares[1], study.groups("test"), RATE_MARGIN)
     more, less = ("bacterial", "viral")[:: 1 if shares[0].value > shares[1].value else -1]
     rates = (
