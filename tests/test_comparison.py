@@ -34,7 +34,7 @@ def test_p_values_are_those_of_the_first_seeds_corrected(study):
                 clusters.exchange_test(*(call == ours.labels for call in calls), groups),
             )
         )
-    for column, name in enumerate(("delong", "mcnemar_half")):
+    for column, name in enumerate(("p_delong", "p_mcnemar_at_half")):
         expected = holm([row[column] for row in raw])
         assert [getattr(pair, name) for pair in comparison.pairs(study)] == pytest.approx(expected)
 
@@ -44,5 +44,5 @@ def test_a_model_does_not_differ_from_its_double(study):
     double = replace(study, models=(model, replace(model, recipe=study.ran[1].recipe)))
     (pair,) = comparison.pairs(double)
     # Seeds are drawn for each model alone, so the interval has a width; its middle has none.
-    assert pair.difference.value == 0
-    assert (pair.delong, pair.mcnemar_half, pair.mcnemar_youden) == (1, 1, 1)
+    assert pair.auc_difference.value == 0
+    assert (pair.p_delong, pair.p_mcnemar_at_half, pair.p_mcnemar_at_youden) == (1, 1, 1)

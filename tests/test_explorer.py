@@ -17,10 +17,10 @@ from scipy.integrate import trapezoid
 
 from pneumo.analysis import mistakes
 from pneumo.base import paths
+from pneumo.base.confusion import Confusion
 from pneumo.pages import explorer, fragments, style
 from pneumo.pages.figures.pictures import evidence
 from pneumo.statistics import decision_curves, metrics
-from pneumo.statistics.metrics import Confusion
 from pneumo.study import ensemble, operating_points, selection
 from pneumo.study.study import YOUDEN
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 from scipy import stats
 from sklearn.metrics import roc_auc_score
@@ -14,7 +16,7 @@ from pneumo.data import datasets
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record.framing import Framing
-from pneumo.statistics import adjusted_roc
+from pneumo.statistics import adjusted_roc, metrics
 from pneumo.study import framing as crops
 from pneumo.study import questions
 
@@ -71,6 +73,23 @@ def test_the_auc_of_like_pairs_counts_the_pairs_within_the_caliper():
     assert found[0, 0] == pytest.approx(np.mean(won))
     every = adjusted_roc.weighted_auc(labels, scores, weights)
     assert every[0, 0] == pytest.approx(roc_auc_score(labels, scores[0]))
+
+
+@given(st.integers(0, 500))
+def test_a_drawn_case_counts_as_often_as_it_was_drawn(seed):
+    generator = np.random.default_rng(seed)
+    labels = np.array([1, 1, 1, 0, 0, 0, 0])
+    logits = generator.normal(size=(2, 7)).round(1)  # with ties
+    drawn = [generator.multinomial(n, np.full(n, 1 / n), 1) for n in (3, 4)]
+    weights = np.vstack([np.ones(7), np.concatenate(drawn, axis=1)[0]])
+    found = adjusted_roc.weighted_auc(labels, logits, weights)
+    picked = np.concatenate(
+        [np.repeat(np.arange(3), drawn[0][0]), 3 + np.repeat(np.arange(4), drawn[1][0])]
+    )
+    for row, values in zip(logits, found, strict=True):
+        scores = metrics.probabilities(row)
+        assert values[0] == pytest.approx(metrics.auc(labels, scores))
+        assert values[1] == pytest.approx(metrics.auc(labels[picked], scores[picked]))
 
 
 def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whole():

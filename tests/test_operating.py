@@ -8,8 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats.contingency import relative_risk
 
+from pneumo.base.confusion import Confusion
 from pneumo.statistics import metrics
-from pneumo.statistics.metrics import Confusion, MetricError
+from pneumo.statistics.metrics import MetricError
 from pneumo.study import operating_points
 from pneumo.study.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from pneumo.analysis import decisions
 from pneumo.analysis.calibration import presumed_prevalence
+from pneumo.base.confusion import Confusion
 from pneumo.pages.numbers import stretch
 from pneumo.record.decisions import Decisions, Stretch
 from pneumo.statistics import decision_curves, metrics
-from pneumo.statistics.metrics import Confusion, MetricError
+from pneumo.statistics.metrics import MetricError
 from pneumo.study import selection
 from pneumo.study.study import YOUDEN
 from pneumo.study.temperature import temperature

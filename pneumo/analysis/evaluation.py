@@ -7,6 +7,7 @@ from typing import Any
 from pneumo.analysis import baselines, comparison, intervals
 from pneumo.data import descriptions
 from pneumo.record import Frame, Part, frame
+from pneumo.record.answers import Pair
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.comparison import holm
 from pneumo.study import ensemble, operating_points, selection
@@ -157,16 +158,16 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def _pair(pair: comparison.Pair) -> dict[str, Any]:
+def _pair(pair: Pair) -> dict[str, Any]:
     return {
         "first": pair.first,
         "second": pair.second,
-        "difference": pair.difference.value,
-        "low": pair.difference.low,
-        "high": pair.difference.high,
-        "p delong": pair.delong,
-        "p mcnemar at half": pair.mcnemar_half,
-        "p mcnemar at youden": pair.mcnemar_youden,
+        "difference": pair.auc_difference.value,
+        "low": pair.auc_difference.low,
+        "high": pair.auc_difference.high,
+        "p delong": pair.p_delong,
+        "p mcnemar at half": pair.p_mcnemar_at_half,
+        "p mcnemar at youden": pair.p_mcnemar_at_youden,
     }
 
 

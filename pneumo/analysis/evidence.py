@@ -150,11 +150,8 @@ def mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> ND
         maps: of each seed, (N, h, w), as :func:`evidence` gives them.
         mask: the region's cells, (h, w).
     """
-    found = np.stack([shares(each, mask) for each in maps])  # (seeds, N)
-    known = np.isfinite(found)
-    count = known.sum(axis=0)
-    total = np.where(known, found, 0).sum(axis=0)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    found = np.ma.masked_invalid([shares(each, mask) for each in maps])  # (seeds, N)
+    return np.asarray(found.mean(axis=0).filled(np.nan))
 
 
 def attention(study: Study, model: Model) -> dict[str, Share]:

@@ -18,7 +18,6 @@ from pneumo.analysis.mistakes import mean_image
 from pneumo.data import SPLITS
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
-from pneumo.record.answers import Counts
 from pneumo.record.shift import Loss, Shift, TwoSample
 from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats
@@ -234,9 +233,9 @@ def loss(run: Run) -> Loss:
     chosen = threshold(run, YOUDEN)
     val, test = (run.predictions[split] for split in ("val", "test"))
     promised = metrics.confusion(val.labels, val.probabilities, chosen)
-    kept_counts = metrics.confusion(test.labels, test.probabilities, chosen)
+    kept = metrics.confusion(test.labels, test.probabilities, chosen)
     rechosen = metrics.confusion(test.labels, test.probabilities, mending(run))
-    return Loss(*(Counts(**vars(counts)) for counts in (promised, kept_counts, rechosen)))
+    return Loss(promised, kept, rechosen)
 
 
 def mending_over_seeds(study: Study, model: Model) -> tuple[Floats, Floats]:

@@ -53,17 +53,7 @@ def part(study: Study) -> Part:
                 baseline.name: answers.Baseline(baseline.title, bounds[baseline.name][HALF.name])
                 for baseline in (baselines.predictions(study) if study.ran else ())
             },
-            "comparisons": [
-                answers.Pair(
-                    pair.first,
-                    pair.second,
-                    pair.difference,
-                    pair.delong,
-                    pair.mcnemar_half,
-                    pair.mcnemar_youden,
-                )
-                for pair in comparison.pairs(study)
-            ],
+            "comparisons": comparison.pairs(study),
             "claims": list(claims.decide(study)),
             "provenance": provenance(study),
         }
@@ -176,9 +166,9 @@ def _point(point: OperatingPoint) -> answers.OperatingPoint:
         rule=point.rule.title,
         chosen_on=point.rule.chosen_on,
         thresholds=list(point.thresholds),
-        counts=answers.Counts(**vars(point.kept)),
-        test={name: Estimate(**vars(rate)) for name, rate in point.rates.items()},
-        promised={name: Estimate(**vars(rate)) for name, rate in point.promised_rates.items()},
+        counts=point.kept,
+        test=point.rates,
+        promised=point.promised_rates,
         short=point.rule.short,
-        promised_counts=answers.Counts(**vars(point.promised)),
+        promised_counts=point.promised,
     )

@@ -4,13 +4,13 @@ Each is filled by a module of :mod:`pneumo.analysis` and read by :mod:`pneumo.pa
 question are in the module of that question in this package.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
+from pneumo.base.confusion import Confusion
 from pneumo.base.estimate import Estimate
 from pneumo.record.frames import Frame
 
@@ -20,47 +20,6 @@ Verdict = Literal["supported", "refuted", "inconclusive"]
 # In results.json the value of a metric is called its mean, as in schema 1.
 Mean: TypeAlias = Annotated[Estimate, "mean"]
 Metrics: TypeAlias = dict[str, Mean]  # by the names of pneumo.statistics.metrics.NAMES
-
-
-@dataclass(frozen=True)
-class Counts:
-    """A confusion matrix on some images."""
-
-    true_positive: int
-    false_negative: int
-    false_positive: int
-    true_negative: int
-
-    @property
-    def positives(self) -> int:
-        """Images of the positive class."""
-        return self.true_positive + self.false_negative
-
-    @property
-    def negatives(self) -> int:
-        """Images of the negative class."""
-        return self.true_negative + self.false_positive
-
-    @property
-    def sensitivity(self) -> float:
-        """Share of the positive images that are called positive; NaN without any."""
-        return self.true_positive / self.positives if self.positives else math.nan
-
-    @property
-    def specificity(self) -> float:
-        """Share of the negative images that are called negative; NaN without any."""
-        return self.true_negative / self.negatives if self.negatives else math.nan
-
-    @property
-    def precision(self) -> float:
-        """Share of the positive calls that are right; NaN without any."""
-        called = self.true_positive + self.false_positive
-        return self.true_positive / called if called else math.nan
-
-    @property
-    def accuracy(self) -> float:
-        """Share of all calls that are right."""
-        return (self.true_positive + self.true_negative) / (self.positives + self.negatives)
 
 
 @dataclass(frozen=True)
@@ -74,11 +33,11 @@ class OperatingPoint:
     rule: str  # as in prose
     chosen_on: str | None  # the split that the threshold was chosen on; None: fixed beforehand
     thresholds: list[float]  # one a seed
-    counts: Counts  # on test
+    counts: Confusion  # on test
     test: dict[str, Estimate]
     promised: dict[str, Estimate]  # on validation
     short: str = ""  # as in tables
-    promised_counts: Counts | None = None
+    promised_counts: Confusion | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pneumo.record.answers import Counts
+from pneumo.base.confusion import Confusion
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class TwoSample:
 class Loss:
     """Operating points of a run, which split its loss of specificity in two."""
 
-    promised: Counts  # on validation, at Youden's threshold
-    kept: Counts  # on test, at the same
-    rechosen: Counts  # on test, where sensitivity is at least what was promised
+    promised: Confusion  # on validation, at Youden's threshold
+    kept: Confusion  # on test, at the same
+    rechosen: Confusion  # on test, where sensitivity is at least what was promised
 
     @property
     def total(self) -> float:

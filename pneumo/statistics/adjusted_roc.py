@@ -46,9 +46,12 @@ def weighted_auc(
         like = (apart <= caliper).astype(float)
     ours, theirs = weights[:, positive], weights[:, negative]
     pairs = ((ours @ like) * theirs).sum(axis=1)  # (B,)
-    wins = (np.sign(scores[:, positive, None] - scores[:, None, negative]) + 1) / 2 * like
-    with np.errstate(invalid="ignore"):
-        return np.array([((ours @ own) * theirs).sum(axis=1) / pairs for own in wins])
+    found = np.empty((len(scores), len(weights)))
+    for place, row in enumerate(scores):
+        wins = (np.sign(row[positive, None] - row[negative]) + 1) / 2 * like
+        with np.errstate(invalid="ignore"):
+            found[place] = ((ours @ wins) * theirs).sum(axis=1) / pairs
+    return found
 
 
 def adjusted_auc(

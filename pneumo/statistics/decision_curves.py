@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import expit
 
+from pneumo.base.confusion import Confusion
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
-from pneumo.statistics.metrics import Confusion, MetricError
+from pneumo.statistics.metrics import MetricError
 
 # Threshold probabilities at which net benefit is computed.
 THRESHOLDS = np.arange(1, 100) / 100
@@ -136,8 +137,7 @@ def predictive_values(
     Raises:
         MetricError: a class has no cases, or the prevalence lies outside (0, 1).
     """
-    sick = counts.true_positive + counts.false_negative
-    well = counts.true_negative + counts.false_positive
+    sick, well = counts.positives, counts.negatives
     if not (sick and well):
         raise MetricError(f"both classes are needed; found {sick} and {well} cases")
     if not 0 < prevalence < 1:

@@ -4,7 +4,6 @@ Throughout, `labels` are integers (N,) with 1 for pneumonia, the positive class,
 floats (N,) in [0, 1]. A case is called pneumonia when its probability is at or above the threshold.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import expit
 
+from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError
 
 HALF = 0.5
@@ -21,58 +21,6 @@ NAMES = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
 
 class MetricError(PneumoError):
     """Labels or probabilities from which the metric can't be computed."""
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Counts of cases by truth and call."""
-
-    true_positive: int
-    false_negative: int
-    false_positive: int
-    true_negative: int
-
-    @property
-    def sensitivity(self) -> float:
-        """Share of the pneumonia cases that are called so; recall is its other name."""
-        return _share(self.true_positive, self.true_positive + self.false_negative)
-
-    @property
-    def specificity(self) -> float:
-        """Share of the normal cases that are called so."""
-        return _share(self.true_negative, self.true_negative + self.false_positive)
-
-    @property
-    def precision(self) -> float:
-        """Share of the pneumonia calls that are right: PPV. NaN where nothing is called pneumonia."""
-        return _share(self.true_positive, self.true_positive + self.false_positive)
-
-    @property
-    def negative_predictive_value(self) -> float:
-        """Share of the normal calls that are right: NPV. NaN where nothing is called normal."""
-        return _share(self.true_negative, self.true_negative + self.false_negative)
-
-    @property
-    def likelihood_ratio_positive(self) -> float:
-        """How much oftener pneumonia is called so than normal is; infinite without a false alarm."""
-        return _ratio(self.sensitivity, 1 - self.specificity)
-
-    @property
-    def likelihood_ratio_negative(self) -> float:
-        """How much oftener pneumonia is called normal than normal is; below 1 where a call helps."""
-        return _ratio(1 - self.sensitivity, self.specificity)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of all cases that are called right."""
-        right = self.true_positive + self.true_negative
-        return _share(right, right + self.false_positive + self.false_negative)
-
-    @property
-    def f1(self) -> float:
-        """Harmonic mean of precision and recall; 0 where no case is called right as pneumonia."""
-        wrong = self.false_positive + self.false_negative
-        return _share(2 * self.true_positive, 2 * self.true_positive + wrong)
 
 
 def probabilities(logits: ArrayLike) -> NDArray[np.float64]:
@@ -202,15 +150,15 @@ def placements(
     return by_positive, by_negative
 
 
-def wilson(successes: float, total: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a proportion (Wilson 1927); counts need not be whole.
+def wilson(successes: float, total: float) -> tuple[float, float]:
+    """The 95 % score interval of a proportion (Wilson 1927); counts need not be whole.
 
     Raises:
         MetricError: `total` is not positive, or `successes` is not between 0 and `total`.
     """
     if not (total > 0 and 0 <= successes <= total):
         raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
+    z = float(stats.norm.ppf(0.975))
     missed = total - successes
     centre = (successes + z**2 / 2) / (total + z**2)
     reach = z / (total + z**2) * float(np.sqrt(successes * missed / total + z**2 / 4))
@@ -219,9 +167,9 @@ def wilson(successes: float, total: float, confidence: float = 0.95) -> tuple[fl
 
 
 def likelihood_ratio_intervals(
-    counts: Confusion, effects: tuple[float, float] = (1.0, 1.0), confidence: float = 0.95
+    counts: Confusion, effects: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Intervals of the positive and the negative likelihood ratio, by the log method (Simel et al. 1991).
+    """95 % intervals of positive and negative likelihood ratio, by the log method (Simel et al. 1991).
 
     Where a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), else the
     logarithm would not be defined.
@@ -230,7 +178,6 @@ def likelihood_ratio_intervals(
         counts: of calls.
         effects: the design effects of sensitivity and specificity, as `clusters.design_effects` gives them:
             counts are divided by them (Rao & Scott 1992).
-        confidence: in (0, 1).
 
     Raises:
         MetricError: a class has no cases.
@@ -249,7 +196,7 @@ def likelihood_ratio_intervals(
         cells += 0.5
     cells /= effects
     totals = cells.sum(axis=0)
-    reach = float(stats.norm.ppf(0.5 + confidence / 2))
+    reach = float(stats.norm.ppf(0.975))
     found = []
     for sick, well in cells:
         centre = np.log((sick / totals[0]) / (well / totals[1]))
@@ -269,16 +216,6 @@ def _counts_by_threshold(
     true_positives = np.cumsum(truth[order])[last]
     counts = (true_positives, last + 1 - true_positives)
     return np.r_[np.inf, scores[order][last]], *(np.r_[0.0, found] for found in counts)
-
-
-def _ratio(numerator: float, denominator: float) -> float:
-    if denominator == 0:
-        return float("inf") if numerator > 0 else float("nan")
-    return numerator / denominator
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else float("nan")
 
 
 def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:

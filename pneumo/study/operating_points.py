@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import clusters, metrics
-from pneumo.statistics.metrics import Confusion
 from pneumo.study.study import RULES, Model, Rule, Study, threshold
 
 

@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import data
 from pneumo.base import checksums, keys, paths
+from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.audit import Audit, audit
@@ -29,9 +30,6 @@ from pneumo.training.listener import Listener
 from pneumo.training.recipes import NO_ORIGINS, Profile, Recipe, find_profile, images_an_epoch
 from pneumo.training.runs import Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
-
-if TYPE_CHECKING:
-    from pneumo.statistics.metrics import Confusion
 
 SCHEMA = 2
 DEFAULT_PROFILE = "standard"
@@ -112,7 +110,7 @@ class Model:
         """Threshold of each run under the rule."""
         return [threshold(run, rule) for run in self.runs]
 
-    def confusion(self, rule: Rule, split: str = "test") -> "Confusion":
+    def confusion(self, rule: Rule, split: str = "test") -> Confusion:
         """Confusion matrix of the first seed at the operating point of the rule."""
         from pneumo.statistics import metrics
 

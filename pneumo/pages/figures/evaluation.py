@@ -14,7 +14,6 @@ from pneumo.pages.figures.pictures import group_title, say_none, show, two_lines
 from pneumo.pages.numbers import number, plural, rate, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.answers import Counts
 from pneumo.record.images import Images
 from pneumo.record.mistakes import GROUPS, Mistakes
 
@@ -216,7 +215,7 @@ def _first(record: Record, sign: str = ", ") -> str:
 
 def _errors(record: Record, name: str) -> str:
     """How many cases of each class a model calls wrongly at 0.5, in words."""
-    counts: Counts = record.models[name].point("half").counts
+    counts = record.models[name].point("half").counts
     return (
         f"misses {counts.false_negative} of {counts.positives} {record.about.positive} cases and raises "
         f"{plural(counts.false_positive, 'false alarm')} in {counts.negatives} {record.about.negative} cases"
