@@ -1,6 +1,6 @@
 """Which test cases are called wrongly: by one model, by all of them, by some seeds and not by others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,13 @@ def mean_image(*groups: data.Part) -> NDArray[np.float64]:
         for start in range(0, len(group.images), _BLOCK):
             total += group.images[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
     return np.asarray(total / sum(len(group.images) for group in groups))
+
+
+def pixels(pictures: Mapping[str, NDArray[np.float64]], digits: int) -> dict[str, NDArray[Any]]:
+    """Columns of a frame that hold pictures (H, W): a row a pixel, rounded."""
+    row, column = np.indices(next(iter(pictures.values())).shape).reshape(2, -1)
+    flat = {name: picture.round(digits).ravel() for name, picture in pictures.items()}
+    return {"row": row, "column": column, **flat}
 
 
 def truth(study: Study) -> NDArray[np.uint8]:
@@ -259,15 +266,8 @@ def _mean_images(study: Study, model: Model) -> Frame:
     nothing = np.full((study.data.size, study.data.size), np.nan)
     pictures = {group: means.get(group, nothing) for group in GROUPS}
     pictures |= {f"{odd} - {even}": pictures[odd] - pictures[even] for odd, even in _DIFFERENCES}
-    row, column = np.indices(nothing.shape).reshape(2, -1)
     return Frame(
-        {
-            "row": row,
-            "column": column,
-            **{name: picture.round(3).ravel() for name, picture in pictures.items()},
-        },
-        units=dict.fromkeys(pictures, "grey levels"),
-        runs=(model.run.label,),
+        pixels(pictures, 3), dict.fromkeys(pictures, "grey levels"), runs=(model.run.label,)
     )
 
 

@@ -14,7 +14,7 @@ from scipy.special import logit
 
 from pneumo import data
 from pneumo.analysis.comparison import SIGNIFICANCE
-from pneumo.analysis.mistakes import mean_image
+from pneumo.analysis.mistakes import mean_image, pixels
 from pneumo.data import SPLITS
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
@@ -23,7 +23,7 @@ from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats
 from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
-from pneumo.study.study import YOUDEN, Model, Study, evaluate, threshold
+from pneumo.study.study import YOUDEN, Model, Study, threshold
 from pneumo.training.runs import Predictions, Run
 
 FOLDS = 5
@@ -218,23 +218,18 @@ def rate_change(study: Study, run: Run, label: int) -> Estimate:
     return clusters.change(*samples)
 
 
-def mending(run: Run) -> float:
-    """The threshold that keeps on test the sensitivity that validation promised, read off the test set."""
-    test, promised = run.predictions["test"], evaluate(run, YOUDEN, "val")["recall"]
-    return metrics.sensitivity_threshold(test.labels, test.probabilities, promised)
-
-
 def loss(run: Run) -> Loss:
     """What a run promised, what it kept, and what a threshold chosen with the test set in view would keep.
 
-    The last is no result: it is chosen on the cases that it is judged by. It tells what a threshold could
-    mend at best.
+    That threshold keeps on test the sensitivity that validation promised. It is no result, since it is chosen
+    on the cases that it is judged by; it tells what a threshold could mend at best.
     """
     chosen = threshold(run, YOUDEN)
     val, test = (run.predictions[split] for split in ("val", "test"))
     promised = metrics.confusion(val.labels, val.probabilities, chosen)
     kept = metrics.confusion(test.labels, test.probabilities, chosen)
-    rechosen = metrics.confusion(test.labels, test.probabilities, mending(run))
+    mending = metrics.sensitivity_threshold(test.labels, test.probabilities, promised.sensitivity)
+    rechosen = metrics.confusion(test.labels, test.probabilities, mending)
     return Loss(promised, kept, rechosen)
 
 
@@ -316,9 +311,7 @@ def _mean_images(study: Study) -> Frame:
         pictures[f"{name}, development"] = development
         pictures[f"{name}, test"] = tested
         pictures[f"{name}, difference"] = tested - development
-    row, column = np.indices(pictures[f"{name}, test"].shape).reshape(2, -1)
-    flat = {title: picture.round(5).ravel() for title, picture in pictures.items()}
-    return Frame({"row": row, "column": column, **flat})
+    return Frame(pixels(pictures, 5))
 
 
 def _changes(study: Study) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,7 @@ def part(study: Study) -> Part:
             "tbl-recipes": _recipes(study),
             "tbl-weights": _weights(study),
             "tbl-versions": _versions(study),
-            "tbl-runs": _runs(study),
+            "tbl-runs": frame(list(_runs(study)), {"training time": "s"}),
         },
     )
 
@@ -135,11 +135,7 @@ def _versions(study: Study) -> Frame:
     return frame(rows, runs=[run.label for run in study.runs])
 
 
-def _runs(study: Study) -> Frame:
-    return frame(list(_run_rows(study)), {"training time": "s"})
-
-
-def _run_rows(study: Study) -> Iterator[dict[str, Any]]:
+def _runs(study: Study) -> Iterator[dict[str, Any]]:
     for run in study.runs:
         hardware = run.manifest["hardware"]
         yield {

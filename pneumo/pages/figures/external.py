@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from pneumo.pages import style
+from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.figures.shift import score_grid
 from pneumo.pages.numbers import number, percent
 from pneumo.pages.showing import Shown
@@ -31,8 +32,8 @@ def curves(record: Record) -> Shown:
         areas.errorbar(
             own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=title
         )
-    titles = (record.models[name].title.replace(" (", "\n(") for name in models)
-    areas.set_yticks(range(len(models)), list(titles), fontsize=style.SMALL)
+    titles = [two_lines(record.models[name].title) for name in models]
+    areas.set_yticks(range(len(models)), titles, fontsize=style.SMALL)
     areas.axvline(0.5, color=style.PALE, linewidth=1, zorder=0)
     areas.invert_yaxis()
     areas.set(xlabel="AUC")

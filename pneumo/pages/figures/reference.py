@@ -5,6 +5,7 @@ import math
 from matplotlib.ticker import MultipleLocator
 
 from pneumo.pages import style
+from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import number
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
@@ -31,8 +32,7 @@ def curves(record: Record) -> Shown:
             grid[place // COLUMNS - 1, place % COLUMNS].tick_params(labelbottom=True)
             continue
         name = names[place]
-        title = record.models[name].title.replace(" (", "\n(")
-        style.plot(axes).set_title(title, fontsize=style.HEAD)
+        style.plot(axes).set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
         colour = looks[name]["color"]
         for seed in numbers.where(model=name).distinct("seed"):
             curve = numbers.where(model=name, seed=seed)

@@ -7,6 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from pneumo.pages import style
+from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import count, number, percent, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
@@ -69,8 +70,7 @@ def transfer_curves(record: Record) -> Shown:
             _shade_frozen(axes, record, name, label=row == 0)
             if column == 0:
                 axes.set_ylabel(measure)
-        title = record.models[name].title.replace(" (", "\n(")
-        grid[0, column].set_title(title, fontsize=style.HEAD)
+        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
         grid[1, column].set_xlabel("epoch")
     handles = grid[0, 0].get_legend_handles_labels()
     canvas.legend(*handles, loc="outside lower center", ncols=2)
