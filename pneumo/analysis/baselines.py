@@ -43,7 +43,7 @@ def predictions(study: Study) -> tuple[Baseline, ...]:
         "pixel-deviation": "Pixel standard deviation",
         "logistic-regression": "Logistic regression on pixels",
     }
-    logits = _fitted(study)["logits"]
+    logits = _fitted(study)
     return tuple(
         Baseline(
             name,
@@ -60,7 +60,7 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
     A flip that changed nothing would leave the two equal; the difference says how far the two sides are not
     interchangeable.
     """
-    logits, labels = _fitted(study)["logits"]["logistic-regression"], study.data.test.labels
+    logits, labels = _fitted(study)["logistic-regression"], study.data.test.labels
     plain, mirrored = (
         metrics.auc(labels, metrics.probabilities(logits[name])) for name in ("test", "mirrored")
     )
@@ -68,30 +68,29 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
 
 
 @once
-def _fitted(study: Study) -> dict[str, Any]:
+def _fitted(study: Study) -> dict[str, dict[str, list[float]]]:
     """The logits of every baseline by split; the logistic regression's also for mirrored test images."""
     train, val, test = (study.data.splits[name] for name in ("train", "val", "test"))
     share = float(train.labels.mean())
     prevalence = float(np.log(share / (1 - share)))
-    majority = {"val": [prevalence] * len(val.labels), "test": [prevalence] * len(test.labels)}
-
     # One coefficient and thousands of images: the library's own penalty is as good as none.
     deviation = _regression(1.0).fit(_deviations(train), train.labels)
     pixels = _regression(PENALTY).fit(_pixels(train), train.labels)
     mirrored = Split(test.images[:, :, ::-1], test.labels)
     return {
-        "logits": {
-            "majority": majority,
-            "pixel-deviation": {
-                "val": _logits(deviation, _deviations(val)),
-                "test": _logits(deviation, _deviations(test)),
-            },
-            "logistic-regression": {
-                "val": _logits(pixels, _pixels(val)),
-                "test": _logits(pixels, _pixels(test)),
-                "mirrored": _logits(pixels, _pixels(mirrored)),
-            },
-        }
+        "majority": {
+            "val": [prevalence] * len(val.labels),
+            "test": [prevalence] * len(test.labels),
+        },
+        "pixel-deviation": {
+            "val": _logits(deviation, _deviations(val)),
+            "test": _logits(deviation, _deviations(test)),
+        },
+        "logistic-regression": {
+            "val": _logits(pixels, _pixels(val)),
+            "test": _logits(pixels, _pixels(test)),
+            "mirrored": _logits(pixels, _pixels(mirrored)),
+        },
     }
 
 

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
+from pneumo.analysis.mistakes import calls
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
 from pneumo.record.interpretability import Evidence, Share
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.influence import Measured
-from pneumo.study import study as study_module
-from pneumo.study.study import YOUDEN, Model, Study
+from pneumo.study.study import Model, Study
 
 # The thorax is a disc in the middle, as films are centred and cropped to it: a radius in shares of the side.
 RADIUS = 0.42
@@ -127,8 +127,7 @@ def evidence(model: Model) -> list[NDArray[np.floating]]:
     """Each run's maps (N, h, w) of what speaks for the call it made, at Youden's threshold: their ReLU."""
     found = []
     for run in model.runs:
-        called = run.predictions["test"].probabilities >= study_module.threshold(run, YOUDEN)
-        signed = run.explanation.maps * np.where(called, 1, -1)[:, None, None]
+        signed = run.explanation.maps * np.where(calls(run), 1, -1)[:, None, None]
         found.append(np.maximum(signed, 0))
     return found
 
@@ -186,18 +185,17 @@ def in_lungs(study: Study, model: Model) -> dict[str, Measured]:
     Without calls for which no map has evidence.
     """
     masks, classes = regions(study), study.about.classes
-    inside, whole, calls = [], [], []
-    for run, maps in zip(model.runs, evidence(model), strict=True):
+    inside, whole = [], []
+    for maps in evidence(model):
         lungs, thorax = (
             (maps * coverage(masks[name], (maps.shape[1], maps.shape[2]))).sum(axis=(1, 2))
             for name in ("lungs", "thorax")
         )
         whole.append(thorax > 0)
         inside.append(lungs / np.where(thorax > 0, thorax, 1))
-        calls.append(run.predictions["test"].probabilities >= study_module.threshold(run, YOUDEN))
-    found = {}
+    called, found = np.array([calls(run) for run in model.runs]), {}
     for label, name in enumerate(classes):
-        own = np.array(whole) & (np.array(calls) == bool(label))  # (S, N)
+        own = np.array(whole) & (called == bool(label))  # (S, N)
         if own.any(axis=1).all():
             found[name] = influence.ratio(np.array(inside) * own, own)
     return found

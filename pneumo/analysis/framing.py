@@ -166,7 +166,7 @@ def slopes(study: Study) -> dict[str, dict[str, Floats]]:
     steps = (1 - np.array([factor for factor in FACTORS if factor >= GENTLE])) / 0.1
     centred = steps - steps.mean()
     found: dict[str, dict[str, Floats]] = {}
-    for model, logits, labels, weights in _cropped(study):
+    for model, logits, _, labels, weights in _cropped(study):
         own = np.tensordot(centred / (centred**2).sum(), logits[:, : len(steps)], (0, 1))  # (S, n)
         found[model.name] = {
             name: _mean(own, weights * (labels == label))
@@ -209,7 +209,7 @@ def _crops(study: Study) -> dict[str, Any]:
         "factors": list(FACTORS),
         "gentle": GENTLE,
         "films": {
-            name: int((asked[2] == label).sum()) for label, name in enumerate(study.about.classes)
+            name: int((asked[3] == label).sum()) for label, name in enumerate(study.about.classes)
         }
         if asked
         else {},
@@ -309,8 +309,10 @@ def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float
 
 
 @once
-def _cropped(study: Study) -> list[tuple[Model, Floats, NDArray[np.uint8], Floats]]:
-    """Of each model that was asked: the cropped films' logits (S, F, n), labels (n,), weights (1 + B, n)."""
+def _cropped(study: Study) -> list[tuple[Model, Floats, Floats, NDArray[np.uint8], Floats]]:
+    """Of each model that was asked, of the cropped films: logits, and calls at Youden's threshold, (S, F, n);
+    labels (n,), weights (1 + B, n).
+    """
     found = []
     for model in study.ran:
         if any("framing" in questions.missing(run, study.profile) for run in model.runs):
@@ -322,15 +324,16 @@ def _cropped(study: Study) -> list[tuple[Model, Floats, NDArray[np.uint8], Float
         labels = study.data.test.labels[indices]
         groups = study.groups("test")[indices]
         logits = np.array([answer["logits"] for answer in answers])
-        found.append((model, logits, labels, adjusted_roc.resample(labels, groups, RESAMPLES)))
+        thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
+        called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
+        weights = adjusted_roc.resample(labels, groups, RESAMPLES)
+        found.append((model, logits, called, labels, weights))
     return found
 
 
 def _doses(study: Study) -> Iterator[dict[str, Any]]:
     """By model, class and crop: mean change of the logit, and the share called positive, with intervals."""
-    for model, logits, labels, weights in _cropped(study):
-        thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
-        called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
+    for model, logits, called, labels, weights in _cropped(study):
         for label, name in enumerate(study.about.classes):
             own = weights * (labels == label)
             for place, factor in enumerate(FACTORS):
@@ -344,9 +347,7 @@ def _doses(study: Study) -> Iterator[dict[str, Any]]:
 
 def _slopes(study: Study) -> Iterator[dict[str, Any]]:
     tightest = FACTORS.index(GENTLE)
-    for model, logits, labels, weights in _cropped(study):
-        thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
-        called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
+    for model, _, called, labels, weights in _cropped(study):
         for label, name in enumerate(study.about.classes):
             slope = over_cases_and_seeds(slopes(study)[model.name][name])
             more = _mean(called[:, tightest] - called[:, 0], weights * (labels == label))
