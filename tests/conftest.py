@@ -168,6 +168,12 @@ def apart() -> Iterator[Callable[..., list[forks.End]]]:
 
 
 @pytest.fixture
+def real_study(study: Study) -> Study:
+    """The same study, as if its data were not the phantom's."""
+    return replace(study, data=replace(study.data, source="file"))
+
+
+@pytest.fixture
 def write_run(tmp_path: Path) -> Callable[..., Run]:
     """Writes a run whose predictions are given, as (labels, probabilities); it holds nothing else."""
 

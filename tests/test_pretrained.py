@@ -128,7 +128,10 @@ def _lead_away(host, path):
     ("offer", "reason"),
     [
         (lambda host, path: None, "503"),
-        (lambda host, path: host.bodies.update({path: b"something else"}), "invalid hash value"),
+        (
+            lambda host, path: host.bodies.update({path: b"something else"}),
+            "does not start with 01234567",
+        ),
         (lambda host, path: host.endless.add(path), "sends more than the 529,530 bytes"),
         (_lead_away, "is not served over TLS"),
     ],
