@@ -62,7 +62,11 @@ def test_a_host_that_sends_more_than_is_expected_is_cut_off(host, ends):
 @pytest.mark.parametrize(
     "address", ["http://127.0.0.1:9/", "ftp://127.0.0.1:9/", "file:///etc/hosts"]
 )
-def test_what_is_not_of_tls_is_not_asked(address):
+def test_what_is_not_of_tls_is_not_asked(address, monkeypatch):
+    for name in ("http_proxy", "ftp_proxy"):  # which must not be asked for it over TLS, either
+        monkeypatch.setenv(name, "https://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(NetworkError, match="is not served over TLS"):
         read(address, 100)
 

@@ -70,10 +70,11 @@ def read(url: str, most: int) -> bytes:
 
 
 class _OnlyTLS(urllib.request.BaseHandler):
-    """Refuses what no other handler opens."""
+    """Refuses other addresses before a handler, such as that of a proxy, opens them or changes them."""
 
-    def unknown_open(self, request: urllib.request.Request) -> None:
-        raise NetworkError(f"{request.full_url} is not served over TLS (https)")
+    def default_open(self, request: urllib.request.Request) -> None:
+        if request.type != "https":
+            raise NetworkError(f"{request.full_url} is not served over TLS (https)")
 
 
 if __name__ == "__main__":
