@@ -490,5 +490,6 @@ def finish(
     seconds = time.perf_counter() - started
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
-        raise BenchError(f"{' '.join(command)[:60]} ended with {done.returncode}: {said[-1]}")
+        words = " ".join(word for word in command if "\n" not in word)  # without a program's text
+        raise BenchError(f"{words} ended with {done.returncode}: {said[-1]}")
     return seconds, done.stdout

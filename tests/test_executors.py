@@ -171,6 +171,17 @@ def test_a_job_whose_processes_always_die_is_abandoned(pool, monkeypatch):
         everything(pool, [Call("x", die, (Path("/proc/nowhere"),))])
 
 
+def test_an_idle_process_that_dies_costs_no_job_a_try(monkeypatch, tmp_path):
+    monkeypatch.setattr(executors, "RETRIES", 0)
+    (marker := tmp_path / "marker").touch()
+    calls = [Call("x", die, (marker,), Heard())]
+    with Processes(1) as pool:
+        (first,) = everything(pool, calls)
+        os.kill(first, signal.SIGKILL)
+        assert_ends(first)
+        assert everything(pool, calls) != [first]
+
+
 @pytest.mark.promise("killed", "survived")
 def test_an_interrupted_study_ends_its_processes(tmp_path):
     with suppress(KeyboardInterrupt), Processes(1) as pool:

@@ -271,6 +271,11 @@ class Processes(Pool):
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
         job = call.function, call.arguments, call.read(missing)
+        dead: Any = wait(
+            self._workers.keys() - self._running.keys(), 0
+        )  # an idle one sends nothing
+        for pipe in dead:
+            self._drop(pipe)
         idle = next((pipe for pipe in self._workers if pipe not in self._running), None)
         pipe = idle or self._start()
         with suppress(ConnectionError):  # it is dead, which the next event tells
@@ -282,8 +287,7 @@ class Processes(Pool):
         try:
             kind, content = pipe.recv()
         except (EOFError, OSError):
-            self._workers.pop(pipe).join()
-            pipe.close()
+            self._drop(pipe)
             return self._running.pop(pipe), LOST, "a worker process died"
         number = self._running[pipe]
         if kind in (ANSWER, ERROR):
@@ -292,11 +296,9 @@ class Processes(Pool):
 
     def close(self) -> None:
         """End the processes at once: a run has its checkpoint."""
-        for pipe, process in self._workers.items():
+        for pipe, process in list(self._workers.items()):
             process.kill()
-            process.join()
-            pipe.close()
-        self._workers.clear()
+            self._drop(pipe)
 
     def _start(self) -> Connection:
         ends: tuple[Connection, Connection] = self._context.Pipe()
@@ -305,6 +307,10 @@ class Processes(Pool):
         ends[1].close()
         self._workers[ends[0]] = process
         return ends[0]
+
+    def _drop(self, pipe: Connection) -> None:
+        self._workers.pop(pipe).join()
+        pipe.close()
 
 
 def _serve(pipe: Connection, threads: int) -> None:
