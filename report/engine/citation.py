@@ -13,6 +13,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,11 @@ def read(project: Path) -> Citation:
         )
     if not book.description:
         raise CitationError("_quarto.yml has no description")
-    if not re.fullmatch(r"\d{4}-\d\d-\d\d", book.date):
+    try:
+        is_date = date.fromisoformat(book.date).isoformat() == book.date
+    except ValueError:
+        is_date = False
+    if not is_date:
         problem = f"_quarto.yml must give the date as in 2026-01-31; found {book.date!r}"
         raise CitationError(problem)
     return Citation(

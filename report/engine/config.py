@@ -78,7 +78,7 @@ def read_book(folder: Path) -> Book:
     path = folder / "_quarto.yml"
     if not path.is_file():
         raise RenderError(f"{path} is missing: {folder} is no Quarto project")
-    places: Places = {}
+    places: Places = {(): (path, 1)}
     raw: Any = read_yaml(read_text(path), path, 1, PROJECT, places=places)
     # As with Quarto, of profiles that disagree the first one counts: it is merged last.
     for name in reversed(finding.profiles() or _list((raw.get("profile") or {}).get("default"))):
@@ -158,7 +158,8 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
     ):
         for place, path in enumerate(files):
             if not is_file(path):
-                yield f"{path.relative_to(book.folder)} is not there", *keys, place
+                name = path.as_posix().removeprefix(f"{book.folder.as_posix()}/")
+                yield f"{name} is not there", *keys, place
             if path in seen:
                 yield f"{path.name} stands twice; leave one of them", *keys, place
             seen.append(path)

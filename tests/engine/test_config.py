@@ -183,6 +183,7 @@ def test_what_is_not_known_is_refused_by_its_line(project, more, line, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("# nothing\n", "_quarto.yml:1: this engine renders projects of type book"),
         ("project: {type: website}\n", "_quarto.yml:1: option 'type' takes book; found website"),
         ("book: {title: T, chapters: [index.qmd]}\n", "this engine renders projects of type book"),
         (
