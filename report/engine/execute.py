@@ -47,7 +47,9 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
     outputs: dict[Path, Outputs] = {}
     missing: dict[Path, str] = {}  # the keys of pages that are to be run
     for page in pages:
-        key = key_of(before, page.path.name, [_code(piece) for piece in page.code])
+        key = key_of(
+            before, page.path.name, [(_code(piece), _may_raise(piece)) for piece in page.code]
+        )
         kept = cache.get("cells", key) if page.code else b"[]"
         if kept is None or not has_pictures(book.folder, kept.decode()):
             missing[page.path] = key
@@ -130,10 +132,15 @@ def _code(piece: Cell | Inline) -> str:
     return piece.code if isinstance(piece, Cell) else f"__inline({piece.code})"
 
 
+def _may_raise(piece: Cell | Inline) -> bool:
+    """Whether an error of it is shown, and does not end the build."""
+    return isinstance(piece, Cell) and bool(piece.options.get("error"))
+
+
 def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
     """What came of one piece of code."""
     cell = nbformat.v4.new_code_cell(_code(piece))  # type: ignore[no-untyped-call]
-    if isinstance(piece, Cell) and piece.options.get("error"):
+    if _may_raise(piece):
         cell.metadata["tags"] = ["raises-exception"]
     client.nb.cells.append(cell)
     client.taken = 0
