@@ -38,11 +38,6 @@ class Confusion:
         return _share(self.true_positive, self.true_positive + self.false_positive)
 
     @property
-    def negative_predictive_value(self) -> float:
-        """Share of the normal calls that are right: NPV. NaN where nothing is called normal."""
-        return _share(self.true_negative, self.true_negative + self.false_negative)
-
-    @property
     def likelihood_ratio_positive(self) -> float:
         """How much oftener pneumonia is called so than normal is; infinite without a false alarm."""
         return _ratio(self.sensitivity, 1 - self.specificity)
