@@ -45,6 +45,12 @@ def test_the_variance_of_a_fall_is_that_of_leaving_cases_out(seed):
     assert np.sum(found.influence**2) == pytest.approx(jackknife, rel=0.1)
 
 
+def test_nothing_falls_from_an_auc_of_zero():
+    labels, clean = np.array([1, 1, 0, 0]), np.array([[0.1, 0.2, 0.3, 0.4]])
+    found = robustness.relative_fall(labels, clean, 1 - clean[:, None])
+    assert not found.estimate(np.arange(4)).known
+
+
 def test_the_order_names_the_leaders(study):
     found = robustness.robustness(study)
     order = robustness.order(study)

@@ -136,7 +136,7 @@ def relative_fall(
 ) -> Measured:
     """By how much AUC falls under corruptions, as a share of the clean one: 1 − mean AUC / clean AUC.
 
-    A ratio moves to first order as its two parts do (the delta method).
+    A ratio moves to first order as its two parts do (the delta method). NaN where a clean AUC is 0.
 
     Args:
         labels: (n,).
@@ -146,9 +146,10 @@ def relative_fall(
     falls, influences = [], []
     for scores, rows in zip(clean, corrupted, strict=True):
         whole, left = influence.auc(labels, scores[None]), influence.auc(labels, rows)
-        share = left.value / whole.value
+        before = whole.value or np.nan
+        share = left.value / before
         falls.append(1 - share)
-        influences.append((share * whole.influence - left.influence) / whole.value)
+        influences.append((share * whole.influence - left.influence) / before)
     return Measured((np.array(falls),), np.mean(influences, axis=0))
 
 

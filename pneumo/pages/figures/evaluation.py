@@ -143,6 +143,8 @@ def missed_by_all(record: Record) -> Shown:
     alt = (
         f"All {found.models} models call {plural(found.missed_by_all, 'test case')} wrongly; of the "
         f"{len(titles)} shown {positive} are {about.positive} and {len(titles) - positive} {about.negative}."
+        if titles
+        else "No test case is called wrongly by every model."
     )
     caption = (
         f"{alt} Calls are at each model's Youden threshold{seeds}; above each case its label; the most "
