@@ -78,8 +78,9 @@ def transfer_curves(record: Record) -> Shown:
         f"{number(_last(record, numbers, name)['validation']['accuracy'])} for {record.models[name].title}"
         for name in models
     )
+    lead = f"Validation accuracy ends at {accuracies}. " if models else ""
     caption = (
-        f"Validation accuracy ends at {accuracies}. Loss and accuracy by epoch; in the shaded stage the "
+        f"{lead}Loss and accuracy by epoch; in the shaded stage the "
         f"backbone is frozen and the new head alone learns{_others(record)}. The dotted line marks the epoch "
         "that is kept."
     )
