@@ -180,15 +180,16 @@ def _merged(below: Any, above: Any) -> Any:
 def _author(entry: Any) -> Author:
     """An author; as in Quarto, one whose name is not called literal is a person, and has a family name."""
     entry = entry if isinstance(entry, dict) else {"name": entry}
-    name = entry.get("name") or {}
+    name, literal = entry.get("name") or {}, ""
     if isinstance(name, dict):
-        given, family = name.get("given"), name.get("family")
-        full = name.get("literal") or (family and " ".join(filter(None, (given, family)))) or ""
+        parts = ("literal", "given", "family")
+        literal, given, family = (str(name.get(part) or "") for part in parts)
     else:
         given, family = _parts_of_name(str(name))
-        full = " ".join(filter(None, (given, family)))
+    if literal or not family:
+        given = family = ""
     return Author(
-        name=str(full),
+        name=literal or " ".join(filter(None, (given, family))),
         affiliations=tuple(
             str(place.get("name", "") if isinstance(place, dict) else place)
             for place in _list(entry.get("affiliations"))

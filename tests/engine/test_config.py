@@ -79,6 +79,7 @@ def test_today_is_the_date_of_the_build(project):
         ('"King, Jr., Luther"', Author("Luther King, Jr.", given="Luther", family="King, Jr.")),
         ("Plato", Author("Plato", family="Plato")),
         ("{name: {literal: The Tide Group}}", Author("The Tide Group")),
+        ("{name: {literal: Group 5, family: 5}}", Author("Group 5")),
         ("{name: {family: Boer}}", Author("Boer", family="Boer")),
         ("{name: {given: Ann, family: de Boer}, orcid: 'https://orcid.org/0000-0002-1694-233X'}",
          Author("Ann de Boer", orcid="0000-0002-1694-233X", given="Ann", family="de Boer")),
