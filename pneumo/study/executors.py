@@ -271,9 +271,8 @@ class Processes(Pool):
 
     def submit(self, number: int, call: Call, missing: Collection[str]) -> None:
         job = call.function, call.arguments, call.read(missing)
-        dead: Any = wait(
-            self._workers.keys() - self._running.keys(), 0
-        )  # an idle one sends nothing
+        # An idle worker sends nothing: its pipe is ready where it died.
+        dead: Any = wait(self._workers.keys() - self._running.keys(), 0)
         for pipe in dead:
             self._drop(pipe)
         idle = next((pipe for pipe in self._workers if pipe not in self._running), None)
