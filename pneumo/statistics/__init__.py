@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: metrics, intervals, calibration, tests. NumPy and SciPy alone."""
+"""Arrays in, numbers out: metrics, intervals, calibration, tests. Needs NumPy and SciPy only."""

@@ -1,7 +1,7 @@
 """Skill and shares adjusted for a covariate, with intervals over clustered cases and over seeds.
 
-Every statistic takes `weights` (B, N), how often each case is in a resample, and gives a value a run and a
-resample, (S, B). The first row of weights is the sample itself: all ones.
+Every statistic takes `weights` (B, N), the number of times each case is in a resample, and gives one value
+for each run and resample, (S, B). The first row of weights is the sample itself: all ones.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ _LEAST_SCALE = 0.1  # of the mean: a line through absolute residuals may fall be
 def resample(
     labels: NDArray[np.uint8], groups: NDArray[np.int64], resamples: int, seed: int = 0
 ) -> Floats:
-    """Weights of the sample, and below them those of a bootstrap by patient (`clusters.draw`), (1 + B, N)."""
+    """The sample's weights (all ones), then those of a bootstrap by patient (`clusters.draw`), (1 + B, N)."""
     drawn = clusters.draw(labels, groups, resamples, np.random.default_rng(seed))
     return np.concatenate([np.ones((1, len(labels))), drawn])
 
@@ -30,14 +30,14 @@ def weighted_auc(
     covariate: Floats | None = None,
     caliper: float = np.inf,
 ) -> Floats:
-    """The AUC, (S, B); with a caliper, of the pairs alone whose covariates differ by no more than that.
+    """The AUC, (S, B); with a caliper, only over pairs whose covariates differ by at most that.
 
     Args:
         labels: (N,).
         scores: (S, N).
         weights: (B, N).
         covariate: (N,); None for all pairs.
-        caliper: in its units.
+        caliper: in the covariate's units.
     """
     positive, negative = labels == 1, labels == 0
     like = np.ones((positive.sum(), negative.sum()))
@@ -60,13 +60,13 @@ def adjusted_auc(
     """The covariate-adjusted AUC of Janes & Pepe (2009), (S, B).
 
     It is the mean over cases of the share of controls with the same covariate that a case outscores. The
-    controls' scores follow a location-scale model (Heagerty & Pepe 1999): mean and scale are lines in the
-    covariate, the standardised residuals have their empirical distribution. The model is fitted anew in
+    controls' scores follow a location-scale model (Heagerty & Pepe 1999): mean and scale are linear in the
+    covariate, and the standardised residuals have their empirical distribution. The model is refitted in
     each resample.
 
     Args:
         labels: (N,).
-        scores: (S, N), on a scale on which lines make sense, as logits.
+        scores: (S, N), on a scale where a linear model makes sense, such as logits.
         covariate: (N,).
         weights: (B, N).
     """
@@ -107,25 +107,25 @@ def smooth_share(
     Args:
         hits: (S, N), in [0, 1].
         covariate: (N,).
-        at: where, (X,).
+        at: the covariate's values at which to estimate, (X,).
         width: of the Gaussian kernel.
         weights: (B, N).
     """
     squares = ((covariate[:, None] - at) / width) ** 2  # (N, X)
-    kernel = np.exp(-(squares - squares.min(axis=0)) / 2)  # the nearest counts 1, however far it is
+    kernel = np.exp(-(squares - squares.min(axis=0)) / 2)  # the nearest case has weight 1
     sums = np.array([weights @ (own[:, None] * kernel) for own in hits])
     return np.asarray(sums / (weights @ kernel))
 
 
 def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
-    """The mean over runs with its interval; cases and seeds are both a matter of chance.
+    """The mean over runs, with an interval that treats both cases and seeds as random.
 
-    The bootstrap's variance of the mean, plus the variance of a mean over the seeds (Gallas 2006), which
-    holds some of the first: the interval is too wide rather than too narrow. Student's t with the degrees of
-    freedom of Satterthwaite (1946), since seeds are few.
+    The variance is the bootstrap's plus that of a mean over the seeds (Gallas 2006). The second includes part
+    of the first, so the interval is too wide rather than too narrow. Seeds are few, so the interval uses
+    Student's t with the degrees of freedom of Satterthwaite (1946).
 
     Args:
-        values: (S, 1 + B), in the first column those of the sample.
+        values: (S, 1 + B), the sample's in the first column.
         confidence: 0.95 for a 95 % interval.
     """
     mean, variance, freedom = _moments(values)
@@ -134,7 +134,12 @@ def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
 
 
 def p_value(values: Floats, margin: float) -> float:
-    """Two-sided, of the mean over runs being the margin; values as in :func:`over_cases_and_seeds`."""
+    """The two-sided p-value of the mean over runs being equal to the margin.
+
+    Args:
+        values: (S, 1 + B), as in :func:`over_cases_and_seeds`.
+        margin: in the units of the values.
+    """
     mean, variance, freedom = _moments(values)
     if not variance:
         return float(mean == margin)
@@ -144,11 +149,11 @@ def p_value(values: Floats, margin: float) -> float:
 def ratio(part: Floats, whole: Floats) -> Estimate:
     """One mean over runs as a share of another, with the interval of Fieller (1954).
 
-    It holds every share r for which `part − r · whole` may be 0, so it lies beyond a margin where that
-    contrast lies beyond 0. Both ends are NaN where the whole may be 0.
+    The interval contains every share r for which `part − r · whole` may be 0. So it excludes a margin exactly
+    if the interval of that contrast excludes 0. Both ends are NaN where the whole may be 0.
 
     Args:
-        part: (S, 1 + B), in the first column those of the sample.
+        part: (S, 1 + B), the sample's in the first column.
         whole: likewise, from the same resamples.
     """
     (a, v, _), (b, w, _) = _moments(part), _moments(whole)
@@ -165,7 +170,7 @@ def ratio(part: Floats, whole: Floats) -> Estimate:
 
 
 def _moments(values: Floats) -> tuple[float, float, float]:
-    """The mean over runs, its variance, and the degrees of freedom of that."""
+    """The mean over runs, its variance, and the variance's degrees of freedom."""
     of_cases = float(np.nanvar(values[:, 1:].mean(axis=0), ddof=1))
     runs = len(values)
     of_seeds = float(np.var(values[:, 0], ddof=1) / runs) if runs > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: reliability, Brier's parts, recalibration, temperature.
+"""Calibration of probabilities: reliability, parts of the Brier score, recalibration, temperature scaling.
 
 Throughout, `labels` are integers (N,) with 1 for the positive class, and `logits` floats (N,), finite; their
 logistic function is the probability of that class. `groups` are the cases' patients, integers (N,).
@@ -16,10 +16,10 @@ from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import MetricError
 
 BINS = 10
-# Where a temperature is looked for. A validation split that logits tell apart without a mistake asks for 0,
-# and one that they rank the wrong way for infinity.
+# The range searched for a temperature. Without it, a validation split whose classes the logits separate
+# perfectly would give 0, and one that they rank the wrong way round would give infinity.
 TEMPERATURES = (0.05, 20.0)
-# Draws of outcomes for what chance alone makes of the calibration error.
+# Draws of outcomes for the calibration error that chance alone produces.
 DRAWS = 1000
 
 
@@ -30,7 +30,7 @@ class Bin:
     count: int
     predicted: float  # their mean probability
     observed: float  # the share of positive cases among them
-    low: float  # Wilson's 95 % interval of that share, of as many cases as the patients tell of
+    low: float  # Wilson's 95 % interval of that share, for the effective number of cases
     high: float
 
 
@@ -39,11 +39,11 @@ class Brier:
     """The Brier score in parts: score = reliability − resolution + uncertainty, exactly."""
 
     score: float
-    reliability: float  # how far the bins' mean probabilities lie from what is observed in them
+    reliability: float  # how far the bins' mean probabilities lie from their observed shares
     resolution: (
-        float  # how far what is observed differs from bin to bin, and with the scores within a bin
+        float  # how far the observed share varies between bins, and with the scores within bins
     )
-    uncertainty: float  # the outcome's own variance, which no model changes
+    uncertainty: float  # the outcome's variance, the same for every model
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Recalibration:
     """The logistic regression of the outcome on the logit: intercept 0 and slope 1 need no correction."""
 
     intercept: float  # NaN where the slope is not finite
-    # Below 1: too extreme; infinite where logits separate the classes; NaN where they are all the same. The
+    # Below 1: too extreme; infinite where logits separate the classes; NaN where all logits are equal. The
     # interval is Wald's, NaN where the slope is not finite.
     slope: Estimate
     p_value: float  # likelihood-ratio test of intercept 0 and slope 1, two degrees of freedom
@@ -59,7 +59,7 @@ class Recalibration:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the probabilities of one split are worth when they are taken at face value."""
+    """Calibration of one split's probabilities."""
 
     brier: Brier
     calibration_error: float  # over BINS bins of equal count
@@ -74,7 +74,8 @@ def reliability(
 ) -> tuple[Bin, ...]:
     """Bins of equal count, by rising probability, each with its mean probability and observed share.
 
-    Equal probabilities share a bin, so that the order of cases decides nothing; ties can leave fewer bins.
+    Equal probabilities share a bin, so the result does not depend on the order of cases; ties can leave
+    fewer bins.
 
     Raises:
         MetricError: as :func:`recalibrate`, but one class is enough; or `bins` is not positive.
@@ -94,8 +95,8 @@ def reliability(
 def calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> float:
     """Expected calibration error: the bins' |observed − predicted|, averaged over cases, in [0, 1].
 
-    Of the probability of the positive class, as Naeini et al. (2015) have it, not of the chosen class as in
-    Guo et al. (2017), and over bins of equal count, whose bias is smaller (Roelofs et al. 2022).
+    It uses the probability of the positive class, as in Naeini et al. (2015), not that of the predicted class
+    as in Guo et al. (2017). Its bins have equal counts, which reduces the bias (Roelofs et al. 2022).
 
     Raises:
         MetricError: as :func:`reliability`.
@@ -107,9 +108,9 @@ def calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) ->
 
 
 def calibration_error_by_chance(logits: ArrayLike, bins: int = BINS) -> float:
-    """The mean calibration error that these probabilities would show if every one of them were true.
+    """The expected calibration error of perfectly calibrated probabilities with these values.
 
-    It is not 0, since a bin's observed share scatters. The outcomes are drawn with a fixed seed.
+    It is not 0, since a bin's observed share varies by chance. The outcomes are drawn with a fixed seed.
 
     Raises:
         MetricError: as :func:`reliability`.
@@ -126,8 +127,8 @@ def calibration_error_by_chance(logits: ArrayLike, bins: int = BINS) -> float:
 def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
     """The Brier score with Murphy's (1973) parts over bins of equal count.
 
-    What varies within a bin is counted with resolution, as Stephenson, Coelho & Jolliffe (2008) do; without
-    their two terms the parts would not add up to the score.
+    Variation within bins is counted as resolution, as in Stephenson, Coelho & Jolliffe (2008); without their
+    two terms the parts would not add up to the score.
 
     Raises:
         MetricError: as :func:`reliability`.
@@ -154,10 +155,10 @@ def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
 def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Recalibration:
     """Calibration intercept and slope, and the test of both (Cox 1958; Miller, Hui & Tierney 1991).
 
-    Logits that are all the same have no slope; what is tested then is their one probability. Where patients
-    have several images, both estimates vary more than those from as many patients (Liang & Zeger 1986): the
-    slope's variance is multiplied by that ratio, and the statistic divided by the ratios' mean (Rao & Scott
-    1984), neither below 1.
+    If all logits are equal, there is no slope, and the test is of their one probability. Several images of
+    one patient are not independent, so estimates vary more than with as many patients (Liang & Zeger 1986).
+    The slope's variance is multiplied by that ratio of variances, and the test statistic is divided by the
+    mean of both ratios (Rao & Scott 1984); neither factor is below 1.
 
     Raises:
         MetricError: no cases, lengths differ, labels outside 0 and 1, logits that are not finite, or only
@@ -175,7 +176,7 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reca
         statistic = max(0.0, 2 * (most - at_face_value))
         return Recalibration(np.nan, Estimate(slope), float(stats.chi2.sf(statistic, 2)))
 
-    # Standardised, both parameters have curvatures of one size.
+    # Standardising the logits gives both parameters curvatures of similar size.
     centre, scale = scores.mean(), scores.std()
     design = np.column_stack([np.ones(len(scores)), (scores - centre) / scale])  # (N, 2)
 
@@ -205,9 +206,9 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reca
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
-    """The number by which to divide logits so that their log loss is least (Guo et al. 2017).
+    """The temperature, the divisor of the logits that minimises their log loss (Guo et al. 2017).
 
-    Searched for within :data:`TEMPERATURES`; above 1 it draws probabilities towards one half.
+    It lies within :data:`TEMPERATURES`; above 1 it moves probabilities towards one half.
 
     Raises:
         MetricError: as :func:`recalibrate`.
@@ -222,10 +223,10 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
 
 
 def to_prevalence(logits: ArrayLike, presumed: float, actual: float) -> NDArray[np.float64]:
-    """Logits that presume one prevalence, as they would be at another (Elkan 2001; Saerens et al. 2002).
+    """Adjust logits from one prevalence to another (Elkan 2001; Saerens et al. 2002).
 
-    By Bayes' rule the likelihood ratio of an image stays and the prior odds change, so every logit moves by
-    the difference of the prevalences' log odds.
+    By Bayes' rule the likelihood ratio of an image stays the same and the prior odds change, so every logit
+    moves by the difference of the prevalences' log odds.
 
     Raises:
         MetricError: a prevalence lies outside (0, 1).
@@ -236,7 +237,7 @@ def to_prevalence(logits: ArrayLike, presumed: float, actual: float) -> NDArray[
 
 
 def read(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reading:
-    """Everything that is said of one split's probabilities.
+    """All calibration results of one split.
 
     Raises:
         MetricError: as :func:`recalibrate`.
@@ -265,15 +266,15 @@ def _places(chance: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
 
 
 def _log_likelihood(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
-    """The log of the chance of these outcomes if the probabilities hold."""
+    """The log-likelihood of these outcomes."""
     return float((truth * logits - np.logaddexp(0, logits)).sum())
 
 
 def _separated(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[float, float] | None:
-    """The infinite slope and the likelihood that it nears, where logits separate the classes; else None.
+    """If logits separate the classes, the infinite slope and the limit of the log-likelihood; else None.
 
-    A regression then has no maximum (Albert & Anderson 1984). Cases of both classes may share the logit at
-    the border; their part of the likelihood is that of their own share.
+    Logistic regression then has no maximum (Albert & Anderson 1984). Cases of both classes may share the
+    logit at the border; their log-likelihood is that of the share of positives among them.
     """
     for sign in (1.0, -1.0):
         signed = sign * scores

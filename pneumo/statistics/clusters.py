@@ -1,7 +1,7 @@
-"""Cases that come in clusters: several images of one patient are not as many independent cases.
+"""Statistics of clustered cases: several images of one patient are not independent.
 
-Throughout, `groups` are integers (N,), one number a patient. Where every image is a patient of its own, each
-function gives what its textbook form for independent cases gives.
+Throughout, `groups` are integers (N,), one number for each patient. If every patient has one image, each
+function equals its textbook form for independent cases.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from pneumo.statistics import metrics
 
 
 def design_effect(hits: ArrayLike, groups: ArrayLike) -> float:
-    """How many images of clustered cases tell as much of a proportion as one independent case, at least 1.
+    """The design effect of a proportion, at least 1: how many clustered images equal one independent case.
 
-    The variance of the proportion as a ratio of patients' sums, over that of as many patients with one image
-    each (Rao & Scott 1992); below 1 it counts as 1 (Korn & Graubard 1998). Where all images are alike, or
-    all are of one patient, nothing tells how alike a patient's images are: they then count as one.
+    The variance of the proportion as a ratio of patients' sums, over its variance with independent images
+    (Rao & Scott 1992), and not below 1 (Korn & Graubard 1998). If all hits are equal, or all images are of
+    one patient, the correlation within patients can't be estimated; it then counts as 1.
 
     Args:
-        hits: whether each image counts, booleans (N,).
+        hits: whether each image is a hit, booleans (N,).
         groups: (N,).
     """
     found, patients = np.asarray(hits, dtype=np.float64), _numbered(groups)
@@ -48,9 +48,9 @@ def design_effects(labels: ArrayLike, called: ArrayLike, groups: ArrayLike) -> t
 
 
 def proportion(hits: ArrayLike, groups: ArrayLike) -> Estimate:
-    """The share of clustered cases that are hits, with Wilson's (1927) 95 % interval of as many as they tell.
+    """The share of clustered cases that are hits, with Wilson's (1927) 95 % interval.
 
-    Hits and cases are both divided by the design effect (Rao & Scott 1992). NaN without cases.
+    The interval is that of hits and cases divided by the design effect (Rao & Scott 1992). NaN without cases.
 
     Args:
         hits: booleans (N,).
@@ -67,14 +67,14 @@ def proportion(hits: ArrayLike, groups: ArrayLike) -> Estimate:
 def change(
     before: ArrayLike, before_groups: ArrayLike, after: ArrayLike, after_groups: ArrayLike
 ) -> Estimate:
-    """The difference of two proportions of different patients' clustered cases, after less before.
+    """The difference of two proportions, after minus before, of clustered cases of different patients.
 
-    With the interval of Newcombe (1998), method 10, from that of each :func:`proportion`.
+    The interval is that of Newcombe (1998), method 10, from the interval of each :func:`proportion`.
 
     Args:
-        before: hits of the one sample, booleans (N,).
+        before: hits of the first sample, booleans (N,).
         before_groups: (N,).
-        after: hits of the other, (M,).
+        after: hits of the second sample, booleans (M,).
         after_groups: (M,).
     """
     first, second = proportion(after, after_groups), proportion(before, before_groups)
@@ -85,15 +85,14 @@ def change(
 
 
 def exchange_test(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> float:
-    """The p-value of two models' hits on the same clustered cases being equally frequent, two-sided.
+    """The two-sided p-value of an exact test whether two models have equally many hits on the same cases.
 
-    The test is exact: were both alike, either could have had the other's hits on all images of a patient, so
-    each patient's difference is as likely with the other sign (Fisher 1935). Of patients with one image it is
-    McNemar's exact test.
+    If the models do not differ, the sign of each patient's difference in hits is random (Fisher 1935). With
+    one image per patient it is McNemar's exact test.
 
     Args:
-        first: hits of the one, booleans (N,).
-        second: of the other, (N,).
+        first: hits of the first model, booleans (N,).
+        second: hits of the second, booleans (N,).
         groups: (N,).
     """
     sums = np.bincount(_numbered(groups), np.asarray(first, int) - np.asarray(second, int))
@@ -115,9 +114,9 @@ def means(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]
 
 
 def spread(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]:
-    """The covariance of K sums of clustered values whose means are 0: (K, N) to (K, K).
+    """The covariance, (K, K), of K sums of clustered values (K, N) whose means are 0.
 
-    That of patients' sums (Liang & Zeger 1986), as many times as there are patients.
+    It is the covariance of patients' sums times the number of patients (Liang & Zeger 1986).
     """
     patients = _numbered(groups)
     g = int(patients.max()) + 1
@@ -126,10 +125,9 @@ def spread(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64
 
 
 def strata(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.int64]]:
-    """Patients with positive images alone, with negative ones alone, and with both: their numbers, each (G,).
+    """A bootstrap's strata, each (G,): patients with positive images only, with negative only, and with both.
 
-    Numbers are those of the patients in rising order, from 0 on. What a bootstrap draws within; without those
-    that are empty.
+    Patients are numbered from 0 in rising order of `groups`. Empty strata are left out.
     """
     truth, patients = np.asarray(labels), _numbered(groups)
     has = [np.bincount(patients[truth == label], minlength=patients.max() + 1) > 0
@@ -141,9 +139,10 @@ def strata(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.int64]]:
 def draw(
     labels: ArrayLike, groups: ArrayLike, resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float32]:
-    """How often each image is in each resample of a bootstrap, (B, N): whole patients, within :func:`strata`.
+    """How often each image is in each resample of a bootstrap, (B, N).
 
-    The cluster bootstrap (Davison & Hinkley 1997, section 3.8).
+    The cluster bootstrap (Davison & Hinkley 1997, section 3.8): it draws whole patients, within
+    :func:`strata`.
     """
     patients = _numbered(groups)
     weights = np.empty((resamples, patients.max() + 1), np.float32)
@@ -154,10 +153,10 @@ def draw(
 
 
 def deal(groups: ArrayLike, resamples: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Permutations of images that exchange whole patients with as many images, (B, N).
+    """Permutations of images, (B, N), that exchange only whole patients with equally many images.
 
-    A patient's images stay together, in their order, so what is alike in them stays alike (Winkler et al.
-    2015, whole-block exchange). Without clusters, ordinary permutations.
+    A patient's images stay together and in order, which keeps their correlation (whole-block exchange,
+    Winkler et al. 2015). Without clusters these are ordinary permutations.
     """
     patients = _numbered(groups)
     order, sizes = np.argsort(patients, kind="stable"), np.bincount(patients)
@@ -171,5 +170,5 @@ def deal(groups: ArrayLike, resamples: int, generator: np.random.Generator) -> N
 
 
 def _numbered(groups: ArrayLike) -> NDArray[np.int64]:
-    """Patients by 0 … G − 1, (N,), every number taken."""
+    """Each image's patient, (N,), numbered 0 … G − 1 without gaps."""
     return np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)

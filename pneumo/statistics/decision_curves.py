@@ -1,7 +1,7 @@
 """The value of acting on a score: net benefit, and predictive values by prevalence.
 
-The prevalence in a test set is that of a collection, not of a ward, so both are also given for other
-prevalences: sensitivity and specificity are kept, as likelihoods, and Bayes' rule does the rest.
+A test set's prevalence is that of a collection, not of a ward, so both are also given for other prevalences,
+by Bayes' rule and with sensitivity and specificity unchanged.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ THRESHOLDS = np.arange(1, 100) / 100
 
 @dataclass(frozen=True)
 class Frequencies:
-    """What calls come to among a round number of people, as whole people."""
+    """The counts of calls among a round number of people, in whole people."""
 
     among: int
     sick: int
-    found: int  # sick and called so
+    found: int  # sick and called sick
     alarms: int  # well and called sick
 
     @property
     def missed(self) -> int:
-        """Sick and not called so."""
+        """Sick and called well."""
         return self.sick - self.found
 
     @property
@@ -52,15 +52,15 @@ def net_benefit(
     thresholds: ArrayLike = THRESHOLDS,
     prevalence: float | None = None,
 ) -> list[Measured]:
-    """Net benefit of treating the cases that networks call, by threshold probability (Vickers & Elkin 2006).
+    """Net benefit of treating the cases called positive, by threshold probability (Vickers & Elkin 2006).
 
-    Sensitivity · π − (1 − specificity) · (1 − π) · t / (1 − t), in true positives per case: a threshold t
-    says that one miss weighs as much as (1 − t) / t false alarms. The prevalence is fixed; both rates vary
-    with the cases and the networks.
+    Sensitivity · π − (1 − specificity) · (1 − π) · t / (1 − t), in true positives per case: at a threshold t,
+    one miss weighs as much as (1 − t) / t false alarms. The prevalence is fixed; both rates vary with the
+    cases and the networks.
 
     Args:
         labels: (N,).
-        probabilities: (S, N), a row a seed; a case is called at or above the threshold.
+        probabilities: (S, N), one row per seed; a case is called at or above the threshold.
         thresholds: (T,), in (0, 1).
         prevalence: π; None for the share of positive labels.
 
@@ -68,12 +68,12 @@ def net_benefit(
         One measure, at most π, for each threshold.
 
     Raises:
-        MetricError: there are not both classes, probabilities lie outside [0, 1], or a threshold or the
+        MetricError: a class has no cases, probabilities lie outside [0, 1], or a threshold or the
             prevalence lies outside (0, 1).
     """
     truth = np.asarray(labels)
     for row in probabilities:
-        metrics.confusion(truth, row, 0.0)  # checks what was given
+        metrics.confusion(truth, row, 0.0)  # checks the arguments
     metrics.need_both_classes(truth)
     levels = np.asarray(thresholds, dtype=np.float64)
     share = float(truth.mean()) if prevalence is None else prevalence
@@ -88,7 +88,7 @@ def net_benefit(
 
 
 def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[np.float64]:
-    """Net benefit of treating everybody, (T,); treating nobody has 0.
+    """Net benefit of treating everybody, (T,); that of treating nobody is 0.
 
     Raises:
         MetricError: a threshold or the prevalence lies outside (0, 1).
@@ -100,15 +100,15 @@ def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[
 def better_range(
     benefit: ArrayLike, prevalence: float, thresholds: ArrayLike = THRESHOLDS
 ) -> tuple[float, float] | None:
-    """The thresholds over which a model is worth more than treating all and more than treating none.
+    """The thresholds at which a model has more net benefit than treating all and treating none.
 
     Args:
         benefit: the model's net benefit, (T,).
-        prevalence: where.
+        prevalence: in (0, 1).
         thresholds: (T,), rising.
 
     Returns:
-        The longest unbroken stretch, its first and last threshold; None where there is none.
+        The first and last threshold of the longest unbroken stretch; None where there is none.
     """
     levels, values = np.asarray(thresholds, float), np.asarray(benefit, float)
     better = values > np.maximum(treat_all(prevalence, levels), 0)
@@ -125,8 +125,9 @@ def predictive_values(
 ) -> tuple[Estimate, Estimate]:
     """Positive and negative predictive value at a prevalence, by Bayes' rule from the counts' two rates.
 
-    The intervals are the logit intervals of Mercaldo, Lau & Zhou (2007) for a known prevalence. Where a rate
-    is 0 or 1 they do not exist, and the same authors' adjusted ones are taken, widened to hold the value.
+    The intervals are the logit intervals of Mercaldo, Lau & Zhou (2007) for a known prevalence. They do not
+    exist where a rate is 0 or 1; there the same authors' adjusted intervals are used, widened to include the
+    value.
 
     Args:
         counts: of calls.
@@ -172,7 +173,7 @@ def frequencies(counts: Confusion, prevalence: float, among: int) -> Frequencies
 
 
 def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.float64]:
-    """The odds of each threshold: what an alarm costs, in missed cases."""
+    """The odds of each threshold: the cost of a false alarm, in missed cases."""
     if not ((thresholds > 0) & (thresholds < 1)).all():
         raise MetricError("threshold probabilities lie in (0, 1); found others, or NaN")
     if not 0 < prevalence < 1:
@@ -181,7 +182,7 @@ def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.fl
 
 
 def _predictive(right: float, of: float, wrong: float, among: float, odds: float) -> Estimate:
-    """The share of right calls among all calls, from `right` of `of` and `wrong` of `among`, at prior odds.
+    """The share of right calls among all, from rates `right` / `of` and `wrong` / `among` at prior odds.
 
     Its logit is the log of odds · (right / of) / (wrong / among).
     """
@@ -192,7 +193,7 @@ def _predictive(right: float, of: float, wrong: float, among: float, odds: float
     value = hits * odds / (hits * odds + slips)
     z = float(stats.norm.ppf(0.975))
     if right in (0, of) or wrong in (0, among):
-        # Agresti & Coull's estimates: z²/2 successes and as many failures more.
+        # Agresti & Coull's estimates add z²/2 successes and z²/2 failures.
         first, second = first + z**2, second + z**2
         hits, slips = (right + z**2 / 2) / first, (wrong + z**2 / 2) / second
     centre = np.log(odds * hits / slips)

@@ -1,13 +1,13 @@
-"""What is measured on cases that come in clusters, as the films of one patient do, by several networks.
+"""Measures of several networks on clustered cases, such as the films of one patient, with their intervals.
 
-To first order each case moves a measure by its influence. Added up within clusters, influences give the
+To first order each case moves a measure by its influence. The sums of influences within clusters give the
 variance over clusters: for an AUC that of Obuchowski (1997), for a regression the sandwich of Liang & Zeger
-(1986), and, where each case is a cluster of its own, DeLong's (1988) and Huber's. Networks are drawn by
-chance, too: the variance of their mean is added, as that of readers is (Gallas 2006). It holds some of the
-first, so intervals are too wide rather than too narrow.
+(1986), and, if each case is its own cluster, DeLong's (1988) and Huber's. Networks are random, too: the
+variance of their mean is added, like that of readers (Gallas 2006). It includes part of the first, so
+intervals are too wide rather than too narrow.
 
 Networks are few, so quantiles are those of Student's t, with the degrees of freedom of Satterthwaite (1946).
-Class counts are the makers' choice of a test set, and fixed.
+The makers of a test set choose its class counts, so these count as fixed.
 """
 
 from dataclasses import dataclass
@@ -29,9 +29,9 @@ _NORMAL = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
 class Measured:
     """A measure on N cases, as the mean over the seeds of one model, or a difference of such means."""
 
-    values: tuple[Floats, ...]  # (S,) of each model that enters; their means add up to the measure
-    influence: Floats  # (N,) of each case, mean over the seeds; they add up to 0
-    among: tuple[Bools, ...] = ()  # (N,) each: the cases that a share is of; both classes of an AUC
+    values: tuple[Floats, ...]  # (S,) for each model involved; their means add up to the measure
+    influence: Floats  # (N,), one per case, mean over the seeds; they add up to 0
+    among: tuple[Bools, ...] = ()  # (N,) each: a share's denominator; for an AUC, both classes
 
     @property
     def value(self) -> float:
@@ -49,7 +49,7 @@ class Measured:
         )
 
     def less(self, other: "Measured") -> "Measured":
-        """The difference from the same networks' measure on other cases, which follow those of this one."""
+        """The difference from the same networks' measure on other cases, appended behind these."""
         values = zip(self.values, other.values, strict=True)
         both = np.concatenate([self.influence, -other.influence])
         return Measured(tuple(ours - theirs for ours, theirs in values), both)
@@ -59,7 +59,7 @@ class Measured:
         return Measured(self.values + (-other).values, self.influence - other.influence)
 
     def variance(self, groups: ArrayLike) -> float:
-        """Over clusters and networks; NaN where all cases are of one cluster.
+        """The variance over clusters and networks; NaN if all cases are of one cluster.
 
         Args:
             groups: the number of each case's cluster, (N,).
@@ -67,20 +67,20 @@ class Measured:
         return sum(variance for variance, _ in self._variances(groups))
 
     def quantile(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> float:
-        """How many standard errors an interval reaches to either side."""
+        """The half-width of an interval in standard errors."""
         return float(stats.t.ppf(0.5 + confidence / 2, self._freedom(groups)))
 
     def estimate(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
-        """The measure, and as far to either side as chance may have moved it; for differences."""
+        """The measure with a symmetric interval, for differences."""
         reach = self.quantile(groups, confidence) * float(np.sqrt(self.variance(groups)))
         return Estimate(self.value, self.value - reach, self.value + reach)
 
     def bounded(self, groups: ArrayLike) -> Estimate:
-        """A share or an AUC with the interval of Wilson (1927), which stays in [0, 1] and has a width there.
+        """A share or an AUC with Wilson's (1927) interval, which stays in [0, 1] and has a width even there.
 
-        It is of as many independent cases as would vary as much (Korn & Graubard 1998; for an AUC, Kottas,
-        Kuss & Zapf 2014), and of no more than there are. Where nothing varies at 0 or 1, each cluster counts
-        as one case, of an AUC those of the class that has fewer. Without an interval where class counts
+        Its count is the effective number of independent cases (Korn & Graubard 1998; for an AUC, Kottas,
+        Kuss & Zapf 2014), at most the real one. Where nothing varies at 0 or 1, each cluster counts as one
+        case; for an AUC, each cluster of the class with fewer. There is no interval where the class counts
         alone fix the value.
         """
         count, fixed = self.cases(groups)
@@ -90,7 +90,7 @@ class Measured:
         return Estimate(p, *metrics.wilson(p * count, count))
 
     def cases(self, groups: ArrayLike) -> tuple[float, bool]:
-        """As how many independent cases a share varies, and whether class counts alone fix it."""
+        """A share's effective number of independent cases, and whether class counts alone fix the share."""
         p, variance = self.value, self.variance(groups)
         if variance > 0 and 0 < p < 1:
             count = p * (1 - p) / variance
@@ -102,18 +102,18 @@ class Measured:
         return float(count), p not in (0, 1) or not count
 
     def p_value(self, groups: ArrayLike, margin: float = 0.0) -> float:
-        """Two-sided, of the measure being the margin."""
+        """The two-sided p-value of the measure being equal to the margin."""
         error = float(np.sqrt(self.variance(groups)))
         if not error:
             return float(self.value == margin)
         return float(2 * stats.t.sf(abs(self.value - margin) / error, self._freedom(groups)))
 
     def _variances(self, groups: ArrayLike) -> list[tuple[float, int]]:
-        """Each source's variance, with its degrees of freedom: of the cases, and of each model's seeds."""
+        """The variance from the cases and from each model's seeds, each with its degrees of freedom."""
         patients = np.unique(np.asarray(groups), return_inverse=True)[1]
         of_cases = float(clusters.spread(self.influence[None], patients)[0, 0])
         freedom = int(patients.max())
-        # Sums of influences that cancel out leave a rest in the last digit.
+        # Influences that cancel out leave a rounding error.
         found = [(of_cases if of_cases > 1e-24 else 0.0, freedom)] if freedom else [(np.nan, 1)]
         return found + [
             (float(np.var(own, ddof=1)) / len(own), len(own) - 1)
@@ -128,12 +128,12 @@ class Measured:
 
 
 def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> Measured:
-    """The AUC; with strata, the share of pairs of one stratum that are ranked right.
+    """The AUC; with strata, the share of pairs within strata that are ranked right.
 
     Args:
         labels: (N,).
-        scores: (S, N), a row a seed.
-        strata: (N,) of what can be compared.
+        scores: (S, N), one row per seed.
+        strata: (N,); only cases of the same stratum are compared.
 
     Raises:
         MetricError: no stratum holds both classes.
@@ -151,19 +151,19 @@ def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> M
             pairs += len(positive) * len(negative)
             right += len(negative) * beaten.sum(axis=1)
     if not pairs:
-        raise metrics.MetricError("no two cases of different classes are in one stratum")
+        raise metrics.MetricError("no stratum holds cases of both classes")
     areas = right / pairs
     influence = (weights * (influences - areas[:, None])).mean(axis=0) / pairs
     return Measured((areas,), influence, (labels == 1, labels == 0))
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic], labels: ArrayLike = 0) -> Measured:
-    """The sum of one number of each case over that of another; NaN where the latter is 0.
+    """The ratio of two sums over cases; NaN where the denominator is 0.
 
     Args:
-        part: (S, N), a row a seed, or booleans.
+        part: (S, N), numbers or booleans, one row per seed.
         whole: likewise.
-        labels: (N,), where the cases of each class are as many as they are by choice.
+        labels: (N,), if the class counts are fixed.
     """
     tops, bottoms = part.astype(np.float64), whole.astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -177,11 +177,11 @@ def ratio(part: NDArray[np.generic], whole: NDArray[np.generic], labels: ArrayLi
 
 
 def share(called: Bools, among: Bools) -> Measured:
-    """The share of cases that are called: sensitivity among the positive, false alarms among the negative.
+    """The share of cases called positive: sensitivity among positives, the false alarm rate among negatives.
 
     Args:
         called: (S, N).
-        among: (N,), the cases that count.
+        among: (N,), the cases in the denominator.
     """
     return ratio(called & among, np.broadcast_to(among, called.shape))
 
@@ -189,12 +189,12 @@ def share(called: Bools, among: Bools) -> Measured:
 def evaluate(
     labels: NDArray[np.integer], probabilities: Floats, thresholds: ArrayLike
 ) -> dict[str, Measured]:
-    """Each of `metrics.NAMES`, mean over the seeds.
+    """Each metric of `metrics.NAMES`, mean over the seeds.
 
     Args:
         labels: (N,), both classes among them.
-        probabilities: (S, N), a row a seed, in [0, 1].
-        thresholds: (S,), at and above which a case is called positive.
+        probabilities: (S, N), one row per seed, in [0, 1].
+        thresholds: (S,); a case is called positive at or above its seed's threshold.
     """
     positive = labels == 1
     called = probabilities >= np.asarray(thresholds)[:, None]  # (S, N)
@@ -207,17 +207,17 @@ def evaluate(
         "recall": share(called, positive),
         "specificity": share(~called, ~positive),
         "f1": ratio(2 * found, 1 * called + positive, labels),
-        # A mean of squares varies less than a share, so no count of cases bounds it.
+        # A mean of squares varies less than a share, so the number of cases does not bound it.
         "brier": Measured(squares.values, squares.influence),
     }
 
 
 def slope(labels: NDArray[np.integer], logits: Floats) -> Measured:
-    """The calibration slope: of the logistic regression of the outcome on the logit; NaN where there is none.
+    """The slope of the logistic regression of the outcome on the logit; NaN where it is not finite.
 
     Args:
         labels: (N,).
-        logits: (S, N), a row a seed.
+        logits: (S, N), one row per seed.
     """
     values, influences = [], []
     for scores in logits:

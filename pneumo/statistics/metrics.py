@@ -1,4 +1,4 @@
-"""Pure functions of labels and probabilities: what a study reports, and how operating points are chosen.
+"""The metrics of a study, and the choice of operating points, from labels and probabilities.
 
 Throughout, `labels` are integers (N,) with 1 for pneumonia, the positive class, and `probabilities` are
 floats (N,) in [0, 1]. A case is called pneumonia when its probability is at or above the threshold.
@@ -15,7 +15,7 @@ from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError
 
 HALF = 0.5
-# What a table of results shows, in this order, as results.json names it.
+# The columns of a table of results, in order, by their names in results.json.
 NAMES = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
 
 
@@ -50,7 +50,7 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Area under the ROC curve (Hanley & McNeil 1982); ties count half.
 
     Raises:
-        MetricError: as :func:`confusion`, or only one class is there.
+        MetricError: as :func:`confusion`, or there is only one class.
     """
     truth, scores = _both_classes(labels, probabilities)
     positives = int(truth.sum())
@@ -81,9 +81,9 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> d
 def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """The threshold with the largest sensitivity + specificity − 1 (Youden 1950).
 
-    Between the chosen score and the next lower one every threshold calls the same cases; the middle of
-    that gap is returned, since new cases fall on either side of it. Of equal maxima the one with the
-    higher sensitivity is taken: a missed pneumonia costs more than a second look.
+    All thresholds between the chosen score and the next lower one call the same cases; the result is the
+    middle of that gap, since new cases fall on either side of it. Of equal maxima the one with the higher
+    sensitivity is chosen: a missed pneumonia costs more than a second look.
 
     Raises:
         MetricError: as :func:`auc`.
@@ -96,7 +96,7 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least: float) -> float:
-    """The highest threshold whose sensitivity is at least `at_least`, in the middle of its gap.
+    """The highest threshold with a sensitivity of at least `at_least`, in the middle of its gap.
 
     Raises:
         MetricError: as :func:`auc`, or `at_least` is outside (0, 1].
@@ -110,7 +110,7 @@ def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least:
 
 
 def roc(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], ...]:
-    """False positive rates and sensitivities, each (T,), from (0, 0) to (1, 1): the curve's corners."""
+    """False positive rates and sensitivities, each (T,), from (0, 0) to (1, 1), at the curve's corners."""
     truth, scores = _both_classes(labels, probabilities)
     _, true_positives, false_positives = _counts_by_threshold(truth, scores)
     corners = np.r_[True, np.diff(true_positives, 2) != 0, True]
@@ -133,11 +133,11 @@ def precision_recall(
 def placements(
     labels: NDArray[Any], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """For each case the share of the other class that it outscores, or is outscored by; ties count half.
+    """Each case's share of right pairs with the other class, by score; ties count half.
 
     Args:
         labels: (N,), both classes among them.
-        scores: (S, N), a row a run.
+        scores: (S, N), one row per run.
 
     Returns:
         (S, P) of the positive and (S, Q) of the negative cases. The mean of either, along a row, is the AUC.
@@ -162,17 +162,17 @@ def wilson(successes: float, total: float) -> tuple[float, float]:
     missed = total - successes
     centre = (successes + z**2 / 2) / (total + z**2)
     reach = z / (total + z**2) * float(np.sqrt(successes * missed / total + z**2 / 4))
-    # At the ends the interval reaches 0 or 1, but for rounding.
+    # At 0 and 1 the end is exact; the formula would round it.
     return (centre - reach if successes else 0.0), (centre + reach if missed else 1.0)
 
 
 def likelihood_ratio_intervals(
     counts: Confusion, effects: tuple[float, float] = (1.0, 1.0)
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """95 % intervals of positive and negative likelihood ratio, by the log method (Simel et al. 1991).
+    """95 % intervals of the positive and negative likelihood ratio, by the log method (Simel et al. 1991).
 
-    Where a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), else the
-    logarithm would not be defined.
+    If a cell of the table is empty, half a case is added to each (Haldane 1956, Anscombe 1956), since the
+    logarithm of 0 is not defined.
 
     Args:
         counts: of calls.
@@ -208,7 +208,7 @@ def likelihood_ratio_intervals(
 def _counts_by_threshold(
     truth: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], ...]:
-    """Falling thresholds, from infinity over every distinct score, with true and false positives."""
+    """Falling thresholds, infinity and then every distinct score, with their true and false positives."""
     order = np.argsort(-scores, kind="stable")
     last = np.r_[
         np.flatnonzero(np.diff(scores[order])), len(scores) - 1
@@ -219,7 +219,7 @@ def _counts_by_threshold(
 
 
 def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:
-    """Half-way between the lowest score that is called and the highest that is not."""
+    """The middle between the lowest score that is called positive and the highest that is not."""
     called, left = scores[scores >= threshold], scores[scores < threshold]
     if not len(left):
         return float(called.min())
@@ -239,7 +239,7 @@ def paired(
         name: what the scores are, for the message.
 
     Raises:
-        MetricError: they do not fit together, there are none, or a label is neither 0 nor 1.
+        MetricError: lengths differ, there are no cases, or a label is neither 0 nor 1.
     """
     truth, found = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or truth.shape != found.shape or not truth.size:
@@ -252,7 +252,7 @@ def paired(
 
 
 def need_both_classes(truth: NDArray[np.int64]) -> None:
-    """Refuse labels of one class alone.
+    """Refuse labels of only one class.
 
     Raises:
         MetricError: every label is the same.
