@@ -1,4 +1,4 @@
-"""A record becomes what a page shows: figures, tables, prose. No statistic is computed here."""
+"""Makes figures, tables and prose from a record. Computes no statistics."""
 
 from pneumo.pages.fragments import phrase, say
 from pneumo.pages.numbers import (

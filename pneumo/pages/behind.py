@@ -1,7 +1,7 @@
-"""What a reader can do with a figure or a table, made from the record: see numbers, code, runs, report.
+"""For each figure and table: links to its numbers, code and runs, and to a form for reporting a problem.
 
-Under each caption one folded control leads to files of the site and to a page of its own. :func:`write` makes
-these pages when the site's own pages are there, whichever engine made them.
+A folded control under each caption links to files of the site and to a page for that figure or table.
+:func:`write` makes these pages once either engine has built the site's own.
 """
 
 import csv
@@ -23,19 +23,19 @@ from pneumo.record import Record
 from pneumo.record.answers import RunFacts
 
 FOLDER = "behind"  # of a site
-ROWS = 200  # that a page shows; its CSV has all
+ROWS = 200  # shown on a page; the CSV has all
 _CONTROL = re.compile(r'<details class="behind" data-anchor="([\w-]+)">')
 _PROBLEM = re.compile(rf'href="{FOLDER}/([\w-]+)\.html#problem"')
 
 
 def control(record: Record, anchor: str, runs: Sequence[str] = (), picture: str = "") -> str:
-    """The control under a caption, as HTML in one line: links, and the runs by key.
+    """The control under a caption, as one line of HTML: links, and the runs by key.
 
     Args:
         record: whose numbers are shown.
         anchor: of the figure or the table.
-        runs: labels of the runs behind it; each leads to its row of the table of runs.
-        picture: the path of its SVG, beside which a site has a PNG.
+        runs: labels of the runs behind it; each links to its row in the table of runs.
+        picture: the path of its SVG; a site has a PNG beside it.
     """
     page, numbers = f"{FOLDER}/{anchor}.html", _file(anchor)
     links = [(f"{page}#code", "Code"), (f"{page}#problem", "Report a problem")]
@@ -57,19 +57,19 @@ def control(record: Record, anchor: str, runs: Sequence[str] = (), picture: str 
 
 
 def named(record: Record, runs: Iterable[str]) -> list[RunFacts]:
-    """The runs of these labels, as far as the record names them."""
+    """The record's runs with these labels; labels that the record does not have are left out."""
     facts = {run.run: run for run in record.provenance.runs}
     return [facts[label] for label in runs if label in facts]
 
 
 def write(record: Record, site: Path, repository: str, commit: str) -> None:
-    """Write the page behind every figure and table that a site shows.
+    """Write a page for every figure and table that a site shows.
 
     Args:
-        record: what the site was drawn from.
-        site: its folder, whose pages lie at its top.
-        repository: the address of the code's repository, whose issues a report of a problem opens; may be "".
-        commit: at which the site was built; may be "".
+        record: the record of the site.
+        site: the site's folder, with pages at its top.
+        repository: the address of the code's repository, where problems are reported; may be "".
+        commit: the commit that the site was built from; may be "".
     """
     template = beside.template("behind")
     (site / FOLDER).mkdir(exist_ok=True)
@@ -84,13 +84,13 @@ def write(record: Record, site: Path, repository: str, commit: str) -> None:
                 version=__version__, commit=commit, report=report(found[1]),
             )  # fmt: skip
             (site / FOLDER / f"{found[1]}.html").write_text(text, encoding="utf-8")
-        if repository:  # a click less
+        if repository:  # saves a click
             linked = _PROBLEM.sub(lambda found: f'href="{escape(report(found[1]))}"', page)
             path.write_text(linked, encoding="utf-8")
 
 
 def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[str, Any]:
-    """What is shown behind a figure or a table: its numbers, runs and code."""
+    """The content of a figure's or a table's page: its numbers, runs and code."""
     from pneumo.pages.figures import FIGURES
     from pneumo.pages.tables import TABLES
 
@@ -100,7 +100,7 @@ def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[
         header, *rows = csv.reader(io.StringIO(record.read(name).decode(), newline=""))
         runs = named(record, record.results[kind][anchor]["runs"])
     made: Any = {**FIGURES, **TABLES}[anchor]
-    function = getattr(made, "func", made)  # of a partial
+    function = getattr(made, "func", made)  # if it is a partial
     lines, first = inspect.getsourcelines(function)
     module = f"{function.__module__.replace('.', '/')}.py"
     place = f"{repository}/blob/{commit}/{module}#L{first}-L{first + len(lines) - 1}"
@@ -114,7 +114,7 @@ def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[
 
 
 def _report(anchor: str, repository: str, commit: str) -> str:
-    """The address of an issue form that is filled in; "" where no repository is known."""
+    """The address of a filled-in issue form; "" if no repository is known."""
     fields = {
         "template": "problem.yml", "title": f"{anchor}: ", "anchor": anchor,
         "version": f"{__version__} {commit}".strip(),
@@ -123,7 +123,7 @@ def _report(anchor: str, repository: str, commit: str) -> str:
 
 
 def _file(anchor: str) -> str:
-    """Where a record has the numbers of a figure or a table."""
+    """The path in a record of the numbers of a figure or a table."""
     return f"{'figures' if anchor.startswith('fig-') else 'tables'}/{anchor}.csv"
 
 
@@ -136,7 +136,7 @@ def _words(run: RunFacts) -> str:
 
 
 def _short(cell: str) -> str:
-    """A cell with no more than six digits that count."""
+    """A cell with at most six significant digits."""
     try:
         return cell if cell.lstrip("-").isdigit() else f"{float(cell):.6g}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""The templates of pages that stand by themselves beside the report's own."""
+"""The templates of pages that are not part of the report itself."""
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -6,7 +6,7 @@ from pneumo.base import paths
 
 
 def template(name: str) -> Template:
-    """A template of ``templates/beside``, which escapes what it is given."""
+    """A template of ``templates/beside``; it escapes its values."""
     environment = Environment(
         loader=FileSystemLoader(paths.templates() / "beside"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,

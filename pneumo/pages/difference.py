@@ -1,4 +1,4 @@
-"""What changed between two records as a page: verdicts, models, metrics, and figures side by side."""
+"""A page on what changed between two records: verdicts, models, metrics, and figures side by side."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,8 @@ def write(found: Difference, before: Path, after: Path, target: Path) -> None:
 
     Args:
         found: what changed.
-        before: a record's folder, or that of a site; of two sites the figures that changed are shown.
-        after: likewise.
+        before: the folder of a record or a site; for two sites, changed figures are shown side by side.
+        after: the folder of the other.
         target: the page's file.
 
     Raises:
@@ -26,7 +26,7 @@ def write(found: Difference, before: Path, after: Path, target: Path) -> None:
     figures = [
         (anchor, [(name, shown[anchor]) for name, shown in zip(names, pictures, strict=True)])
         for anchor in both
-        # Each is named by its content.
+        # Files are named by their content.
         if Path(pictures[0][anchor]).name != Path(pictures[1][anchor]).name
     ]
     text = beside.template("difference").render(
@@ -37,7 +37,7 @@ def write(found: Difference, before: Path, after: Path, target: Path) -> None:
 
 
 def _pictures(site: Path, target: Path) -> dict[str, str]:
-    """A site's figures by anchor, as the page names them."""
+    """The paths of a site's figures by anchor, relative to the page."""
     return {
         path.name.rsplit("-", 2)[0]: Path(os.path.relpath(path, target.parent)).as_posix()
         for path in sorted((site / "figures").glob("fig-*-light.svg"))

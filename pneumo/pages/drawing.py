@@ -1,7 +1,7 @@
-"""Figures as pages show them: as SVG, once in the colours of a light page and once in those of a dark one.
+"""Draws figures as SVG, once in the colours of a light page and once in those of a dark one.
 
-Lines and letters stay sharp at any size, and an X-ray lies in the drawing as the pixels that it has. Both
-renderings come from one figure: only the colours of :mod:`pneumo.pages.style` change, a picture's never do.
+Lines and letters stay sharp at any size, and an X-ray is embedded with its own pixels. Both renderings come
+from one figure: only the colours of :mod:`pneumo.pages.style` change, never those of a picture.
 """
 
 import io
@@ -15,22 +15,22 @@ from PIL import Image
 
 from pneumo.pages import style
 
-RESOLUTION = 72  # dots an inch, for the pictures that are smoothed
+RESOLUTION = 72  # dots per inch, for smoothed pictures
 _COLOUR = re.compile(r"(?<=[ \"])#[0-9a-f]{6}(?=[;\"])")
 _PICTURE = re.compile(r'(?<=data:image/png;base64,)[^"]+')
 _INDENT = re.compile(r">\s+<")
-# Places in points, which need no more than two digits behind the point; a scale may need more.
+# Coordinates in points need only two decimals; a scale may need more.
 _PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 
 def draw(figure: Figure) -> str:
-    """A figure as SVG on no ground, so that the page's shows."""
+    """A figure as SVG with a transparent background."""
     for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
         patch.set(facecolor="none", edgecolor="none")
     figure.dpi = RESOLUTION
     file = io.StringIO()
-    # Figure.savefig draws everything once more, to lay it out first.
+    # Figure.savefig would draw everything twice, first for the layout.
     FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})  # type: ignore[no-untyped-call]
     svg = _PLACES.sub(lambda places: _LONG.sub(_shorter, places[0]), file.getvalue())
     svg = _PICTURE.sub(lambda picture: _lighter(picture[0]), svg)
@@ -43,12 +43,12 @@ def darken(svg: str) -> str:
 
 
 def colours(svg: str) -> frozenset[str]:
-    """The colours that a drawing's lines, areas and letters have, as ``#rrggbb``."""
+    """The colours of a drawing's lines, areas and letters, as ``#rrggbb``."""
     return frozenset(_COLOUR.findall(svg))
 
 
 def _lighter(picture: str) -> str:
-    """A PNG in Base64 with the same pixels, of which none says what all of them do: grey, or opaque."""
+    """The same PNG in Base64, without colour if all pixels are grey, without alpha if all are opaque."""
     with Image.open(io.BytesIO(b64decode(picture))) as drawn:
         pixels = np.asarray(drawn.convert("RGBA"))
     colours, opaque = pixels[..., :3], (pixels[..., 3] == 255).all()

@@ -1,7 +1,7 @@
-"""What the report's two explorers are fed with: a record's predictions as plain values, its images as sheets.
+"""The data of the report's two explorers: a record's predictions as plain values, its images as sheets.
 
-`report/explorer.js` reads both. Everything is the first seed's, and a case is called at the threshold that
-validation chose.
+`report/explorer.js` reads both. Everything is from the first seed, with calls at the threshold chosen on
+validation.
 """
 
 import base64
@@ -21,17 +21,17 @@ from pneumo.record import Record
 from pneumo.record.decisions import Decisions
 from pneumo.record.mistakes import GROUPS
 
-COLUMNS = 26  # of a sheet
-SIDE = 28  # pixels, of an image on a sheet at most
-LEVELS = 32  # of evidence, from none to the most in a map
-# Around each map, its own edge once more: a browser that smooths it must not meet its neighbour.
+COLUMNS = 26  # images in a row of a sheet
+SIDE = 28  # the largest side of an image on a sheet, in pixels
+LEVELS = 32  # of evidence, from none to a map's maximum
+# Pixels by which each map's edge is repeated, so that a browser's smoothing does not mix neighbours.
 EDGE = 1
-CHOSEN = "youden"  # the rule at whose threshold the gallery calls cases
+CHOSEN = "youden"  # the gallery's calls are at this rule's threshold
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def thresholds(record: Record) -> dict[str, Any]:
-    """What the explorer of thresholds needs: labels, every model's probabilities and operating points."""
+    """The data of the threshold explorer: labels, and every model's probabilities and operating points."""
     return _predictions(record) | {
         "among": record.answer("decisions", Decisions).example.among,
         "people": record.about.people,
@@ -39,7 +39,7 @@ def thresholds(record: Record) -> dict[str, Any]:
         "rules": [
             {
                 "name": point.id,
-                "short": point.short.replace("'", "’"),  # as Pandoc sets it in the tables
+                "short": point.short.replace("'", "’"),  # as in pandoc's tables
                 "chosen": point.chosen_on is not None,
                 "marker": style.MARKERS[point.id],
             }
@@ -49,10 +49,10 @@ def thresholds(record: Record) -> dict[str, Any]:
 
 
 def cases(record: Record) -> dict[str, Any]:
-    """What the explorer of cases needs: the same predictions, an order, and how its sheets are cut.
+    """The data of the case explorer: the same predictions, an order of cases, and the layout of its sheets.
 
-    `divided` holds all cases, those first that the models are most divided over; `sheets` has one entry for
-    each of :func:`sheets`, in their order.
+    `divided` holds all cases, those first that the models disagree on most; `sheets` has one entry for each
+    of :func:`sheets`, in the same order.
     """
     images = {"model": None, "side": min(record.data.size, SIDE), "edge": 0}
     maps = [
@@ -71,10 +71,10 @@ def cases(record: Record) -> dict[str, Any]:
 
 
 def sheets(record: Record) -> list[Image]:
-    """All test images, as thumbnails, side by side in the order of the data, then each model's maps, as PNG.
+    """One PNG of all test images as thumbnails, in the order of the data, then one of each model's maps.
 
-    A map is the evidence for the call that the model makes at Youden's threshold, in :data:`style.HEAT`.
-    Without images there are no sheets.
+    A map shows the evidence for the model's call at Youden's threshold, in the colours of
+    :data:`style.HEAT`. Without images there are no sheets.
     """
     if record.images is None:
         return []
@@ -88,7 +88,7 @@ def sheets(record: Record) -> list[Image]:
 
 
 def tile(pictures: NDArray[np.uint8], edge: int = 0) -> NDArray[np.uint8]:
-    """Pictures (N, h, w) side by side in rows of :data:`COLUMNS`, each widened by its own edge."""
+    """Pictures (N, h, w) in rows of :data:`COLUMNS`, each padded by repeating its edge."""
     padded = np.pad(pictures, ((0, 0), (edge, edge), (edge, edge)), mode="edge")
     padded = np.pad(padded, ((0, -len(padded) % COLUMNS), (0, 0), (0, 0)))
     height, width = padded.shape[1:]
@@ -97,11 +97,11 @@ def tile(pictures: NDArray[np.uint8], edge: int = 0) -> NDArray[np.uint8]:
 
 
 def embed(identifier: str, content: dict[str, Any]) -> str:
-    """Plain values as an element that a script reads and that nothing else in the page can end or begin.
+    """Plain values as a JSON script element; no value can close the element.
 
     Args:
         identifier: the element's id.
-        content: what JSON can hold; NaN it can't.
+        content: values for JSON, without NaN.
     """
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     for sign, code in _ESCAPES.items():
@@ -110,9 +110,9 @@ def embed(identifier: str, content: dict[str, Any]) -> str:
 
 
 def _predictions(record: Record) -> dict[str, Any]:
-    """Labels, and of each model and the ensemble its test probabilities and the thresholds of its rules.
+    """Labels, and test probabilities and thresholds of each model and the ensemble.
 
-    Probabilities are float64, little-endian, in Base64: to the last bit those that the tables are made from.
+    Probabilities are float64, little-endian, in Base64: exactly those behind the tables.
     """
     looks = style.model_styles(record)
     return {
@@ -138,7 +138,7 @@ def _packed(values: NDArray[np.float64]) -> str:
 
 
 def _small(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Images (N, H, H) with at most :data:`SIDE` pixels a side; a new pixel is the mean of what it covers."""
+    """Images (N, H, H) averaged down to at most :data:`SIDE` pixels a side."""
     if images.shape[-1] <= SIDE:
         return images
     size = (SIDE, SIDE)
@@ -146,7 +146,7 @@ def _small(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _evidence(record: Record, model: str) -> NDArray[np.uint8]:
-    """What speaks for each call, (N, h, w), in levels from 0 to LEVELS − 1."""
+    """The evidence for each call, (N, h, w), in levels from 0 to LEVELS − 1."""
     calls = record.figure("fig-divided").where(model=model)
     called = np.empty(len(calls), bool)
     called[calls["index"].astype(int)] = calls["called"] == 1

@@ -1,4 +1,4 @@
-"""Jinja fragments: the sentences that a verdict or a data set chooses; all other prose is in the pages."""
+"""Jinja fragments: sentences that depend on a verdict or a data set. All other prose is in the pages."""
 
 from functools import cache
 from typing import Any
@@ -15,16 +15,16 @@ from pneumo.record import Record
 
 
 class FragmentError(PneumoError):
-    """A fragment that is missing or cannot be filled."""
+    """A fragment is missing or cannot be filled."""
 
 
 def say(record: Record, fragment: str, **values: object) -> None:
     """Print a fragment's Markdown, for a cell with ``output: asis``.
 
     Args:
-        record: what the words speak of.
-        fragment: the name of a template in ``templates/fragments``, without ``.md.j2``. One in the folder
-            named after the record's data set comes first.
+        record: the record that the words are about.
+        fragment: the name of a template in ``templates/fragments``, without ``.md.j2``. A fragment in
+            the folder named after the record's data set takes precedence.
         values: more names for the template.
 
     Raises:
@@ -63,7 +63,7 @@ def render(record: Record, fragment: str, **values: object) -> str:
 
 
 def fill(record: Record, text: str) -> str:
-    """A text with the names in it filled in, as in a fragment.
+    """Fill in the names in a text, as in a fragment.
 
     Raises:
         FragmentError: it uses a name that does not exist.
@@ -80,12 +80,12 @@ def _environment(name: str) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader([folder / name, folder]),
         undefined=StrictUndefined,
-        # Jinja's own sign of a comment opens a label in Pandoc's Markdown.
+        # Jinja's comment sign {# opens a label in pandoc's Markdown.
         comment_start_string="{##",
         comment_end_string="##}",
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # Markdown, not HTML: text from outside goes through `plain` instead
+        autoescape=False,  # this is Markdown, not HTML; `plain` escapes text from outside
     )
     environment.filters |= {
         name: getattr(numbers, name)
@@ -98,7 +98,7 @@ def _environment(name: str) -> SandboxedEnvironment:
 
 
 def _names(record: Record) -> dict[str, Any]:
-    """What every fragment may speak of."""
+    """The names that every fragment can use."""
     reference = paths.reference(paths.label(record.data.dataset, record.data.size))
     return {
         "record": record,

@@ -1,6 +1,6 @@
 """Reporting guidelines: what each item asks for, and where the report answers it or why it does not.
 
-The items stand in ``report/guidelines/``, a file a guideline, in words of our own.
+``report/guidelines/`` has one file per guideline, with the items in our own words.
 """
 
 import tomllib
@@ -12,9 +12,9 @@ from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 
 NAMES = ("tripod-ai", "tripod-ai-abstracts", "stard-ai", "claim-2024", "probast-ai")
-# What an item of a list for reports says, and how it is then counted.
+# The keys that an item of a reporting checklist may have, and how each is counted.
 REPORTING = {"answer": "reported", "missing": "not reported", "not_applicable": "not applicable"}
-# What a question of a list for judgement is answered with.
+# The answers to a question of a quality assessment.
 JUDGEMENTS = {
     "yes": "yes",
     "probably_yes": "probably yes",
@@ -26,7 +26,7 @@ STATUSES = REPORTING | JUDGEMENTS
 
 
 class GuidelineError(PneumoError):
-    """A guideline's file that is missing, damaged or not whole."""
+    """A guideline's file is missing, damaged or incomplete."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class Guideline:
     items: tuple[Item, ...]
 
     def count(self, *statuses: str) -> int:
-        """How many items have one of these."""
+        """The number of items with one of these statuses."""
         return sum(item.status in statuses for item in self.items)
 
 
 def load(name: str, folder: Path | None = None) -> Guideline:
-    """One of :data:`NAMES`.
+    """Read one of the guidelines in :data:`NAMES`.
 
     Args:
-        name: the file's, without its ending.
-        folder: where it lies; None for the project's.
+        name: the file's name without its suffix.
+        folder: the file's folder; None for the project's.
 
     Raises:
-        GuidelineError: the file is missing or damaged, an item is missing, there twice or out of order,
-            or one does not have exactly one of :data:`STATUSES`.
+        GuidelineError: the file is missing or damaged, an item is missing, duplicate or out of order, or an
+            item does not have exactly one of :data:`STATUSES`.
     """
     path = (folder or paths.guidelines()) / f"{name}.toml"
     try:

@@ -1,4 +1,4 @@
-"""A table as pages set it: cells of text, a caption, and Markdown with a width for each column."""
+"""Tables as text: cells, a caption, and Markdown with a width for each column."""
 
 import math
 import re
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from pneumo.base.errors import PneumoError
 
-LINE = 100  # signs on a line; a column's margins count as two
-LONGEST = 60  # signs that a column asks room for at the most
-# Markup, but for what a link or a span shows.
+LINE = 100  # characters on a line; a column's margins count as two
+LONGEST = 60  # the most characters that a column asks for
+# Markup, except for the words of a link or a span.
 _UNSEEN = re.compile(r"\[(.*?)\](?:\{[^}]*\}|\([^)]*\))|\*\*|\^")
 _ESCAPED = re.compile(r"""\\([\\`*_{}\[\]<>#|~^$@'"-])""")
-_INTERVAL = re.compile(r"\[([^]]*)\]\{\.interval\}")  # which stays in one piece
-_CODE = 1.4  # a sign of code is as wide as this many signs of text
+_INTERVAL = re.compile(r"\[([^]]*)\]\{\.interval\}")  # is not broken
+_CODE = 1.4  # the width of a character of code, in characters of text
 
 
 class TableError(PneumoError):
-    """A table whose rows do not fit its columns."""
+    """A table's rows do not fit its columns."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, ready to be set; `numeric` says which columns are aligned to the right."""
+    """Cells as Markdown; `numeric` says which columns are aligned to the right."""
 
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
@@ -36,7 +36,7 @@ class Table:
             raise TableError(f"a table of {len(self.columns)} columns has rows of {sorted(widths)}")
 
     def markdown(self) -> str:
-        """A pipe table; where cells are long, its dashes say how wide columns are."""
+        """A pipe table; if cells are long, its dashes set the widths of columns."""
         dashes = (
             f"{'-' * width}:" if numeric else f":{'-' * width}"
             for width, numeric in zip(self.widths, self.numeric, strict=True)
@@ -47,10 +47,10 @@ class Table:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Each column's share of the line, as a count of signs.
+        """Each column's width in characters.
 
-        As in a browser's tables: every column has room for its longest word, and what is left goes to those
-        whose cells need more.
+        As in a browser's tables, every column fits its longest word, and columns whose cells need more share
+        the remaining width.
         """
         columns = list(zip(self.columns, *self.rows, strict=True))
         least = [2 + max(map(_longest_word, column)) for column in columns]
@@ -69,7 +69,7 @@ class Table:
 def table(
     columns: str, rows: Iterable[Iterable[str]], caption: str, runs: Sequence[str] = ()
 ) -> Table:
-    """A table from its heading, ``"left | right >"``: a ``>`` behind a name aligns to the right."""
+    """A table from its heading, ``"left | right >"``: a ``>`` after a name aligns to the right."""
     names = [name.strip() for name in columns.split("|")]
     return Table(
         columns=tuple(name.removesuffix(">").strip() for name in names),
@@ -81,7 +81,7 @@ def table(
 
 
 def _room(cell: str) -> int:
-    """How wide a cell is, in signs of text."""
+    """The width of a cell, in characters of text."""
     cell = _ESCAPED.sub(r"\1", cell)
     code = len("".join(re.findall(r"`(.*?)`", cell)))
     shown = _UNSEEN.sub(r"\1", cell).replace("`", "")

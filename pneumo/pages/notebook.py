@@ -1,6 +1,6 @@
-"""Chapters as notebooks: the same cells, whose figures, tables and fragments a notebook can show.
+"""Shows figures, tables and fragments in notebooks; chapters as notebooks have the same cells as pages.
 
-A notebook imports from here what a page imports from :mod:`pneumo.pages`.
+A notebook imports from here, a page from :mod:`pneumo.pages`.
 """
 
 import io
@@ -19,8 +19,8 @@ from pneumo.pages import fragments, showing
 from pneumo.record import Record, RecordError, finding, read
 from pneumo.record.files import SUMS
 
-DOTS = 110  # an inch of a figure
-LARGEST = 50_000_000  # bytes of a record's file
+DOTS = 110  # per inch of a figure
+LARGEST = 50_000_000  # bytes that a record's file may have
 _RAW = re.compile(r"^(`{3,}) *\{=\w+\}\n.*?^\1$|`[^`]*`\{=\w+\}", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^ *:{3,}.*\n?", re.MULTILINE)
 _ATTRIBUTES = re.compile(
@@ -37,8 +37,8 @@ def begin(*places: str) -> None:
     """Choose the record that the notebook is about.
 
     Args:
-        places: a record's folder, or the address of one, in the order in which they are tried. What has an
-            address is downloaded and checked.
+        places: folders or addresses of records, tried in this order. A record at an address is downloaded
+            and checked.
 
     Raises:
         RecordError: none of them holds a record.
@@ -83,7 +83,7 @@ def say(record: Record, fragment: str, **values: object) -> None:
 
 
 def plain(text: str) -> str:
-    """Quarto's Markdown as a notebook reads it: references and citations lead to the site above it."""
+    """Convert Quarto's Markdown for a notebook: references and citations link to the site above it."""
     text = _FENCE.sub("", _RAW.sub("", text))
     text = _CITED.sub(lambda found: _citations(found[1]), _ATTRIBUTES.sub("", text))
     text = _REFERENCE.sub(r"[\1](../behind/\1.html)", text)
@@ -102,7 +102,7 @@ def _markdown(text: str) -> Markdown:
 
 
 def _fetched(address: str) -> Path:
-    """A record's files, downloaded into a folder that goes with the session; reading checks them."""
+    """Download a record's files into a temporary folder; reading the record checks them."""
     folder = Path(tempfile.mkdtemp(prefix="pneumo-record-"))
 
     def fetch(name: str) -> None:

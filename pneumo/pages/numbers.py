@@ -1,4 +1,4 @@
-"""How numbers are written in prose, tables and captions: one place for digits, signs, dashes and units."""
+"""Formats numbers for prose, tables and captions: digits, signs, dashes and units."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed digits; a dash where there is none."""
+    """A number with fixed decimals; a dash if there is none."""
     if value is None or math.isnan(value):
         return DASH
     if math.isinf(value):
@@ -21,7 +21,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """A difference with its sign; none where it rounds to zero, a dash where there is no number."""
+    """A difference with its sign, without one if it rounds to zero; a dash if there is no number."""
     if math.isnan(value):
         return DASH
     text = f"{value:+.{digits}f}"
@@ -34,9 +34,9 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def rate(hits: float, cases: float) -> str:
-    """A share of counted cases as a percentage, with the digits that one case more or less would move.
+    """A share of counted cases as a percentage, with as many digits as one case more or less would change.
 
-    0 % and 100 % are written for none and for all of them, and for nothing else.
+    Only none and all of the cases are written as 0 % and 100 %.
     """
     if not cases or hits in (0, cases):
         return percent(hits / cases, 0) if cases else DASH
@@ -44,12 +44,12 @@ def rate(hits: float, cases: float) -> str:
 
 
 def points(share: float, digits: int = 1) -> str:
-    """A difference of shares in percentage points, with a sign only where it is negative."""
+    """A difference of shares in percentage points, with a sign only if it is negative."""
     return signed(100 * share, digits).removeprefix("+")
 
 
 def count(value: float) -> str:
-    """A whole number with a comma every three digits; a dash where there is none."""
+    """A whole number with a comma every three digits; a dash if there is none."""
     return DASH if math.isnan(value) else f"{value:,.0f}"
 
 
@@ -72,7 +72,7 @@ def duration(seconds: float) -> str:
 
 
 def told(claim: Claim, cite: str = "") -> str:
-    """What was found of a claim and on what evidence, then the claim as it was asked with its verdict.
+    """A claim's finding and evidence, then its original text with the verdict.
 
     Args:
         claim: of a record.
@@ -90,8 +90,8 @@ def verdict(claim: Claim) -> str:
 def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = False) -> str:
     """An interval's ends, as ``0.95–0.98`` or, with signs, ``-0.021 to 0.004``.
 
-    No end looks like 0 or, of a share, 1 that does not reach it. A dash where there are no ends, or where the
-    number cannot vary.
+    An end that is not exactly 0 or, for a share, 1 gets more digits rather than be written as 0 or 1. A dash
+    if there are no ends, or if the number cannot vary.
     """
     if math.isnan(found.low) or math.isnan(found.high) or found.low == found.high:
         return DASH
@@ -102,7 +102,7 @@ def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = 
 def estimate(
     found: Estimate, digits: int = 3, ends: int = 2, scale: float = 1.0, sign: bool = False
 ) -> str:
-    """A number with its interval in brackets; the number alone where it cannot vary, a dash without one."""
+    """A number with its interval in brackets; only the number if it cannot vary, a dash if there is none."""
     if not found.known:
         return DASH
     value = _clear(found.value, digits, scale, sign)
@@ -118,7 +118,7 @@ def stacked(
 
 
 def stretch(found: Stretch | None) -> str:
-    """Where a model is better than treating all and none, as ``up to a threshold of 0.68``."""
+    """The thresholds at which a model beats treating all and none, as ``up to a threshold of 0.68``."""
     if found is None:
         return "at no threshold"
     if found.from_lowest and found.to_highest:
@@ -134,17 +134,17 @@ def plural(n: int, one: str, many: str | None = None) -> str:
 
 
 def plain(text: object) -> str:
-    """Text from outside in one line, with Markdown's signs escaped."""
+    """Text from outside, on one line, with Markdown's special characters escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def code(text: object) -> str:
-    """Text from outside in one line, as code: whatever stands in it, it ends where it should."""
+    """Text from outside, on one line, as code; no character in it can end the code."""
     return f"`{' '.join(str(text).replace('`', '’').split()) or DASH}`"
 
 
 def _clear(value: float, digits: int, scale: float, sign: bool) -> str:
-    """A number with up to three digits more, as many as keep it off 0 and 1 where it is neither."""
+    """A number with up to three extra digits, so that it reads as 0 or 1 only if it is exactly that."""
     value = round(value, 6)
     edges = (0.0,) if sign else (0.0, 1.0)
     for more in range(3):

@@ -1,4 +1,4 @@
-"""What others published on a set, and the goals of this project: the entries of ``report/published.toml``."""
+"""Published results on a set, and this project's goals, from ``report/published.toml``."""
 
 import tomllib
 from dataclasses import dataclass
@@ -15,31 +15,31 @@ class PublishedError(PneumoError):
 
 @dataclass(frozen=True)
 class Result:
-    """A published model on a set's test images; accuracy is at a threshold of 0.5."""
+    """A published model's result on a set's test images; accuracy is at a threshold of 0.5."""
 
     dataset: str
     source: str  # its key in the bibliography
     model: str
-    size: int  # side of the images, in pixels
+    size: int  # of the images' side, in pixels
     pretraining: str
     accuracy: float
     seeds: str
     selected_on: str  # the split that the epoch was chosen on
     code: str  # "public" or "closed"
-    checked: str  # against what, and what could not be
+    checked: str  # what it was checked against, and what could not be checked
     looked_up: date
     auc: float | None = None
 
 
 @dataclass(frozen=True)
 class Goal:
-    """What a model should at least reach on the test set."""
+    """The least that a model should reach on the test set."""
 
     dataset: str
     size: int
-    of: str  # "best", the single model that validation names, or "ensemble"
+    of: str  # "best", the single model chosen on validation, or "ensemble"
     auc: float
-    accuracy: float  # at the threshold that validation chose
+    accuracy: float  # at the threshold chosen on validation
 
 
 def results(dataset: str) -> list[Result]:

@@ -1,4 +1,4 @@
-"""The reference record beside the one that pages are drawn from."""
+"""Compares the reference record with the record of the pages."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ from pneumo.base import paths
 from pneumo.record import Estimate, Record, difference, read
 from pneumo.record.ablation import Row
 
-RULE, BLOCK = "half", "test_at_half"  # where two records are compared
-_ROUNDED = 1e-5  # how far a converted reference's predictions may be rounded
+RULE, BLOCK = "half", "test_at_half"  # the operating point at which two records are compared
+_ROUNDED = 1e-5  # the largest rounding error in a converted reference's predictions
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,17 @@ class Compared:
 
     @property
     def difference(self) -> float:
-        """This record's less the reference's."""
+        """This record's value minus the reference's."""
         return self.here.value - self.reference.value
 
     @property
     def decided(self) -> bool:
-        """Whether the reference says where this record's mean should lie."""
+        """Whether this record has a value and the reference a prediction interval."""
         return self.here.known and Estimate(self.expected.low).known
 
     @property
     def agrees(self) -> bool:
-        """Whether it lies there."""
+        """Whether this record's value lies in the prediction interval."""
         low, high = self.expected.low - _ROUNDED, self.expected.high + _ROUNDED
         return self.decided and low <= self.here.value <= high
 
@@ -52,9 +52,9 @@ def reference(record: Record) -> Record | None:
 
 
 def with_ablations(record: Record) -> Record:
-    """The record whose ablations a report shows: this one's, or the reference's where those say more.
+    """The record whose ablations a report shows: this one, or the reference if this one has none or only one seed.
 
-    One seed says little of a difference, and some profiles train no ablations. The phantom shows its own.
+    One seed says little about a difference, and some profiles train no ablations. The phantom shows its own.
     """
     own = record.answer("ablations", list[Row])
     if record.data.is_phantom or (own and own[0].seeds > 1):
@@ -72,7 +72,7 @@ def compare(record: Record, other: Record) -> list[Compared]:
     """Every model that both records have, metric by metric, on test at a threshold of 0.5.
 
     Args:
-        record: this one.
+        record: the record of the pages.
         other: the reference.
     """
     table = other.table("tbl-reference-expected").where(rule=RULE)
@@ -90,13 +90,13 @@ def compare(record: Record, other: Record) -> list[Compared]:
 
 
 def otherwise(record: Record, other: Record) -> list[difference.Change]:
-    """The claims that both records decide, and decide differently: `before` is the other's verdict."""
+    """The claims that both records decide, but differently; `before` is the other record's verdict."""
     found = difference.compare(difference.told(other.results), difference.told(record.results))
     return [change for change in found.claims if change.before and change.after]
 
 
 def shared_runs(record: Record, other: Record) -> int:
-    """How many of a record's runs are the other's: same recipe, seed, data, weights and training."""
+    """How many runs two records share: same recipe, seed, data, weights and training."""
     return sum(
         any(one.is_run(run.key, run.earlier_keys) for one in other.provenance.runs)
         for run in record.provenance.runs

@@ -1,4 +1,4 @@
-"""What a page's cells call: open the record, show a figure or a table, print a fragment, quote a claim."""
+"""The functions that a page's cells call: open the record, show a figure or a table, quote a claim."""
 
 import hashlib
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ PICTURES = Path("figures")  # beside the pages; each file is named by its conten
 
 
 class PageError(PneumoError):
-    """A page asks for a figure, a table or a fragment that does not exist."""
+    """A page asks for a figure or a table that does not exist, or its record does not fit the book."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure with all that a reader needs of it."""
+    """A figure with its caption, alternative text and runs."""
 
     canvas: Figure
     caption: str  # Markdown, in one paragraph: what the figure shows
-    alt: str  # plain text: what is found in it, for a reader who does not see it
+    alt: str  # plain text: what the figure shows, for a reader who can't see it
     runs: Sequence[str] = ()  # labels of the runs behind it
 
 
 def open_record() -> Record:
-    """The record that the pages are about, as :func:`pneumo.record.finding.folder` finds it.
+    """The record of the pages, as found by :func:`pneumo.record.finding.folder`.
 
     Raises:
         RecordError: there is none, or it is damaged.
@@ -52,7 +52,7 @@ def figure(record: Record, anchor: str) -> None:
     """Print a figure for a cell with ``output: asis``: both drawings, alternative text, caption, control.
 
     Args:
-        record: whose numbers it shows.
+        record: the record whose numbers it shows.
         anchor: as in a cross-reference, ``fig-…``.
 
     Raises:
@@ -85,7 +85,7 @@ def table(record: Record, anchor: str) -> None:
 
 
 def table_markdown(record: Record, anchor: str) -> str:
-    """A table's Markdown with its caption, for a fragment that decides whether it is shown.
+    """A table's Markdown with its caption, for a fragment that shows it only in some cases.
 
     Raises:
         PageError: as :func:`table`.
@@ -100,28 +100,28 @@ def table_markdown(record: Record, anchor: str) -> str:
 
 
 def claim(record: Record, identifier: str) -> Markdown:
-    """What was found of a claim, as :func:`pneumo.pages.numbers.told`, for an inline expression."""
+    """A claim's finding, as :func:`pneumo.pages.numbers.told` writes it, for an inline expression."""
     return md(told(record.claims[identifier]))
 
 
 def md(text: str) -> Markdown:
-    """Text that an inline expression sets as Markdown; a plain string is set as it is."""
+    """Markdown for an inline expression; a plain string would be escaped."""
     return Markdown(text)  # type: ignore[no-untyped-call]
 
 
 def _behind(record: Record, anchor: str, runs: Sequence[str], picture: str = "") -> str:
-    """The end of a caption on a page, in Markdown: the control; on paper an appendix has the runs."""
+    """The control at the end of a caption, in Markdown, for HTML only; the PDF lists runs in an appendix."""
     return f" `{behind.control(record, anchor, runs, picture)}`{{=html}}"
 
 
 def _marked(record: Record, caption: str) -> str:
-    """A caption in one line, which says of drawn data that they are no medical data."""
+    """A caption on one line; for the phantom it says that the data are not medical data."""
     mark = f" **{PHANTOM.capitalize()}.**" if record.data.is_phantom else ""
     return " ".join(caption.split()) + mark
 
 
 def _keep(anchor: str, theme: str, svg: str) -> str:
-    """Write a drawing beside the pages, and give its path."""
+    """Write a drawing beside the pages and return its path."""
     content = svg.encode()
     name = f"{anchor}-{hashlib.sha256(content).hexdigest()[:8]}-{theme}.svg"
     PICTURES.mkdir(exist_ok=True)

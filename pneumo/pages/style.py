@@ -1,4 +1,4 @@
-"""The look of every figure: type, colours for any eye, print and dark pages, the phantom's mark."""
+"""The style of every figure: fonts, colour-blind-safe colours, print and dark pages, the phantom's mark."""
 
 from collections.abc import Iterable
 from itertools import cycle
@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 
 from pneumo.record import Record
 
-# Near Okabe & Ito's hues, moved until any two differ to a colour-blind eye, too, and stand out from the page.
+# Close to Okabe & Ito's hues, adjusted so that a colour-blind reader can tell any two apart, and so that each
+# stands out from the page.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0b62cf", "#c23e08", "#14a579", "#9d5395", "#e07800"
 SLATE, INK, GREY, PALE = "#454f54", "#1f2a30", "#5d696f", "#d9dfe2"
-WASH, SHADE = "#eef4f7", "#dcebf3"  # a box's ground, and a stretch of an axis that is set apart
+WASH, SHADE = "#eef4f7", "#dcebf3"  # the background of a box, and of a marked range of an axis
 PAGE = "#ffffff"
-# What lies over a picture stays as it is, whatever the page: on its bright parts, on its dark ones, on both.
+# Marks over a picture, the same on light and dark pages: for its bright parts, its dark parts, and both.
 OVER_BRIGHT, OVER_DARK, OVER_PICTURE = "#1f2a31", "#fefefe", "#56b4e9"
 # The same on a dark page.
 DARK = {
@@ -24,13 +25,13 @@ DARK = {
     WASH: "#1f2b31", SHADE: "#1d3442", PAGE: "#12181b",
 }  # fmt: skip
 MODELS = (SLATE, BLUE, GREEN, VERMILION, PURPLE, ORANGE)
-# Of operating points, by the rule's id.
+# Markers of operating points, by the rule's id.
 MARKERS = {"half": "o", "youden": "D", "sensitivity-95": "^", "sensitivity-99": "v"}
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-HEAT = "magma"  # rises evenly in lightness, so it reads in grey too
-SMALL, TEXT, HEAD, LARGE = 7.5, 8.5, 9, 11  # points: marks, all else, titles and axes, counts
+HEAT = "magma"  # its lightness rises evenly, so it works in grey, too
+SMALL, TEXT, HEAD, LARGE = 7.5, 8.5, 9, 11  # points: marks, other text, titles and axes, counts
 WIDTH = 6.6  # inches: the text's width, with Quarto as with the portable engine
-# matplotlib's own defaults, for all that a figure leaves unsaid.
+# matplotlib's defaults for everything that is not set here.
 _UNSAID: dict[Any, Any] = dict.fromkeys(
     ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), INK
 ) | {
@@ -39,10 +40,10 @@ _UNSAID: dict[Any, Any] = dict.fromkeys(
     "axes.facecolor": "none",
     "legend.fontsize": TEXT,
     "legend.frameon": False,
-    # Pixels stay pixels: a drawing holds each picture as it is stored, and lays nothing together.
+    # Embed each picture with its own pixels, and do not merge pictures.
     "image.interpolation": "none",
     "image.composite_image": False,
-    # The same figure gives the same bytes.
+    # Makes the bytes of a figure reproducible.
     "svg.hashsalt": "pneumo",
 }
 matplotlib.rcParams.update(_UNSAID)
@@ -50,7 +51,7 @@ PHANTOM = "synthetic phantom, not medical data"
 
 
 def placeholder(record: Record, height: float = 0.7) -> Figure:
-    """What stands where images would be: one line that says how to get them."""
+    """A placeholder for missing images: one line that says how to get them."""
     canvas = unmarked(height)
     missing = "A study makes these images" if record.images else "The images are not at hand"
     words = (
@@ -63,7 +64,7 @@ def placeholder(record: Record, height: float = 0.7) -> Figure:
 
 
 def figure(record: Record, height: float, width: float = WIDTH) -> Figure:
-    """An empty figure in the project's style, marked where the data are the phantom's."""
+    """An empty figure in the project's style, marked if the data are the phantom's."""
     canvas = unmarked(height, width)
     if record.data.is_phantom:
         canvas.suptitle(PHANTOM, color=VERMILION, fontsize=HEAD, fontweight="bold")
@@ -71,7 +72,7 @@ def figure(record: Record, height: float, width: float = WIDTH) -> Figure:
 
 
 def unmarked(height: float, width: float = WIDTH) -> Figure:
-    """An empty figure in the project's style for what is of real data whatever the study's are."""
+    """An empty figure in the project's style without the phantom's mark, for real data in any study."""
     return Figure(figsize=(width, height), layout="constrained", facecolor=PAGE)
 
 
@@ -86,7 +87,7 @@ def model_styles(record: Record) -> dict[str, dict[str, Any]]:
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour and a dash pattern for each name, by its place."""
+    """A colour and a dash pattern for each name, by its position."""
     colours = cycle(MODELS)
     dashes = cycle(LINE_STYLES)
     return {name: {"color": next(colours), "linestyle": next(dashes)} for name in names}

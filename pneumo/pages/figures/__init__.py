@@ -1,4 +1,4 @@
-"""One function a figure: each takes a record and gives a drawing, a caption and an alternative text."""
+"""One function per figure: each takes a record and returns a drawing, a caption and an alternative text."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What each choice in a recipe is worth, at a glance."""
+"""The effect of each choice in a recipe."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _LOOKS = {
 
 
 def ablations(record: Record) -> Shown:
-    """Each change's difference in AUC from its model's baseline, with its interval; a panel a model."""
+    """Each change's difference in AUC from its model's baseline, with its interval; one panel per model."""
     source = with_ablations(record)
     rows = [row for row in source.answer("ablations", list[Row]) if not row.is_baseline]
     models = list(dict.fromkeys(row.model for row in rows))

@@ -1,4 +1,4 @@
-"""The test cases that the models are most divided over, with what each of them looks at."""
+"""The test cases that the models disagree on most, with each model's map."""
 
 from matplotlib.axes import Axes
 
@@ -13,7 +13,7 @@ MOST = 8
 
 
 def divided(record: Record) -> Shown:
-    """A column a case: the image, and below it each model's map of the call that it makes."""
+    """One column per case: the image, and below it each model's map for its call."""
     numbers = record.figure("fig-divided")
     about, images, models = record.about, record.images, numbers.distinct("model")
     indices = numbers.distinct("index")[:MOST]

@@ -1,4 +1,4 @@
-"""What the images are: examples, class balance, augmentation."""
+"""The images: examples, class balance, augmentation, preprocessing."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ from pneumo.record.data_audit import DataAudit
 EACH = 4  # images of each class on the front page
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
 _NO_IMAGES = "No images are at hand."
-_LARGER = 64  # pixels a side of the images that a real film is shown from
-_ALIKE = 0.95  # correlation from which a larger image and a thumbnail are of one film
+_LARGER = 64  # side, in pixels, of the larger images that a real film is shown from
+_ALIKE = 0.95  # correlation above which a larger image and a thumbnail show the same film
 
 
 def examples(record: Record) -> Shown:
-    """Training images drawn at random with a fixed seed, a row a class."""
+    """Training images drawn at random with a fixed seed, one row per class."""
     about, size = record.about, record.data.size
     chosen = record.figure("fig-examples")
     caption = (
@@ -54,7 +54,7 @@ def examples(record: Record) -> Shown:
 
 
 def front(record: Record) -> Shown:
-    """One row of training images: the first of each class among those that the page on the data shows."""
+    """One row of training images: the first of each class in :func:`examples`."""
     about, chosen = record.about, record.figure("fig-examples")
     caption = (
         f"What the networks see: training images at their own {record.data.size}×{record.data.size} pixels, "
@@ -67,7 +67,7 @@ def front(record: Record) -> Shown:
     for label, (half, name) in enumerate(zip(halves, about.classes, strict=True)):
         half.set_facecolor("none")
         colour = style.class_colours(record)[name]
-        half.supxlabel(name, color=colour, fontsize=style.LARGE + 1)  # read on a phone, too
+        half.supxlabel(name, color=colour, fontsize=style.LARGE + 1)  # legible on a phone
         found = (record.images.find(str(digest)) for digest in chosen.where(label=label)["sha256"])
         images = iter([image for image in found if image is not None][:EACH])
         for axes in half.subplots(1, EACH):
@@ -79,7 +79,7 @@ def front(record: Record) -> Shown:
 
 
 def class_balance(record: Record) -> Shown:
-    """Cases of each class in each split, as shares with their counts."""
+    """The share and count of each class in each split."""
     about, numbers = record.about, record.figure("fig-class-balance")
     splits = numbers.distinct("split")
     canvas = style.figure(record, height=1.9)
@@ -116,7 +116,7 @@ def class_balance(record: Record) -> Shown:
 
 
 def augmentation(record: Record) -> Shown:
-    """One image of each class under every change alone, at the end of its range, and all at once."""
+    """One image of each class under each augmentation alone, at its strongest, and under all at once."""
     about = record.about
     caption = (
         "One image of each class under each change alone, at the end of its range, and under one draw of all "
@@ -147,7 +147,7 @@ def augmentation(record: Record) -> Shown:
 def recipe(record: Record) -> Shown:
     """A drawn film with its square, the square at 28 pixels, the same after JPEG, and what JPEG changed.
 
-    Where larger images lie beside the thumbnails, a real film is shown at both sizes, too.
+    If there are larger images, a real film is shown at both sizes, too.
     """
     numbers = record.figure("fig-recipe")
     film, resized, stored = (
@@ -198,7 +198,7 @@ def recipe(record: Record) -> Shown:
 
 
 def _real_film(record: Record) -> tuple[NDArray[np.uint8], ...]:
-    """The first positive test film as it is in a file of larger images, and its thumbnail; else nothing."""
+    """The first positive test film from a file of larger images, and its thumbnail; empty without one."""
     thumbnails = record.images
     larger = thumbnails.larger(_LARGER) if thumbnails and not record.data.is_phantom else None
     if thumbnails is None or larger is None:

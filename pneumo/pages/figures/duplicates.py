@@ -1,4 +1,4 @@
-"""The images of different splits that are most alike."""
+"""The most similar images of different splits."""
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
@@ -8,7 +8,7 @@ from pneumo.record import Record
 
 
 def near_duplicates(record: Record) -> Shown:
-    """The most alike pairs across splits that are not identical, one above the other, with their labels."""
+    """The most similar pairs across splits that are not identical, one above the other, with their labels."""
     about, found = record.about, record.figure("fig-near-duplicates")
     if not len(found):
         canvas = style.figure(record, height=0.7)

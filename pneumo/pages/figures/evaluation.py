@@ -47,7 +47,7 @@ def confusion(record: Record) -> Shown:
 
 
 def roc(record: Record) -> Shown:
-    """The ROC curves alone, small, for the front page; a diamond at the threshold of validation."""
+    """Small ROC curves for the front page; a diamond marks the threshold chosen on validation."""
     numbers = record.figure("fig-summary")
     canvas = style.figure(record, height=3.3, width=3.1)
     axes = style.plot(canvas.subplots())
@@ -105,7 +105,7 @@ def roc_pr(record: Record) -> Shown:
 
 
 def errors(record: Record) -> Shown:
-    """The most confident cases of each group for the model presented first, as it calls them."""
+    """The most confident cases of each group of calls of the best model."""
     numbers = record.figure("fig-errors")
     best, about = record.best, record.about
     caption = (
@@ -134,7 +134,7 @@ def errors(record: Record) -> Shown:
 
 
 def missed_by_all(record: Record) -> Shown:
-    """Test cases that every model calls wrongly, with their labels."""
+    """Test cases that every model gets wrong, with their labels."""
     numbers = record.figure("fig-missed-by-all")
     about, found = record.about, record.answer("mistakes", Mistakes)
     titles = [about.classes[int(label)] for label in numbers["label"]]
@@ -154,7 +154,7 @@ def missed_by_all(record: Record) -> Shown:
 
 
 def contested(record: Record) -> Shown:
-    """Test cases that the runs are most evenly split over, with how many call each positive."""
+    """Test cases on which the runs are most evenly split, with the number of positive calls."""
     numbers = record.figure("fig-contested")
     about, found = record.about, record.answer("mistakes", Mistakes)
     titles = [f"{called:.0f} of {found.runs}" for called in numbers["called positive"]]
@@ -172,7 +172,7 @@ def contested(record: Record) -> Shown:
 
 
 def mean_images(record: Record) -> Shown:
-    """The mean image of each group of calls, and what sets the wrong ones apart from the right ones."""
+    """The mean image of each group of calls, and the differences between wrong and right calls."""
     numbers = record.figure("fig-mean-images")
     best, about = record.best, record.about
     counts = best.point("youden").counts
@@ -216,7 +216,7 @@ def _first(record: Record, sign: str = ", ") -> str:
 
 
 def _errors(record: Record, name: str) -> str:
-    """How many cases of each class a model calls wrongly at 0.5, in words."""
+    """A model's errors at 0.5 by class, in words."""
     counts = record.models[name].point("half").counts
     return (
         f"misses {counts.false_negative} of {counts.positives} {record.about.positive} cases and raises "
@@ -225,7 +225,7 @@ def _errors(record: Record, name: str) -> str:
 
 
 def _areas(record: Record, numbers: Frame) -> str:
-    """The highest and the lowest AUC of a figure's curves, in a sentence."""
+    """A sentence with the highest and the lowest AUC of a figure's curves."""
     areas = {name: numbers.where(model=name)["auc"][0] for name in numbers.distinct("model")}
     first, last = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
     of = " of the first seeds" if len(record.profile.seeds) > 1 else ""
@@ -236,7 +236,7 @@ def _areas(record: Record, numbers: Frame) -> str:
 
 
 def _largest(name: str, difference: NDArray[np.float64]) -> str:
-    """What a map of differences shows, in a sentence."""
+    """A sentence on the range of a map of differences."""
     odd, even = name.split(" - ")
     if np.isnan(difference).all():
         return f"There is no difference to show without both {odd}s and {even}s."
@@ -252,9 +252,9 @@ def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:
 def _roc(
     axes: Axes, record: Record, numbers: Frame, rules: Sequence[str], with_areas: bool = True
 ) -> None:
-    """Every model's ROC curve, first seed, and its operating points; once more, enlarged, where they differ.
+    """Every model's ROC curve, first seed, with its operating points, and an enlarged inset.
 
-    The square that is enlarged holds the marks of 0.5 and Youden's J.
+    The inset contains the marks of 0.5 and Youden's J.
     """
     corner = style.plot(axes.inset_axes((0.36, 0.1, 0.64, 0.68)))
     side = 0.2
@@ -280,7 +280,7 @@ def _roc(
     axes.indicate_inset(
         (0, 1 - side, side, side), edgecolor=style.GREY, linewidth=0.8, linestyle=":", alpha=1
     )
-    # The line of chance goes around the enlarged part; so does a grid.
+    # The line of chance stops at the inset; a grid would cross it.
     for ends in ([0, 0.28], [0.82, 1]):
         axes.plot(ends, ends, color=style.PALE, linewidth=1, zorder=0)
     axes.grid(visible=False)
@@ -298,9 +298,9 @@ def _mark(rule: str, colour: str) -> dict[str, Any]:
 
 
 def _matrix(axes: Axes, found: Frame, classes: tuple[str, str], named: bool) -> None:
-    """Counts over the share of the true class, from rows of truth and, within it, call.
+    """Counts above the share of the true class, from rows sorted by truth, then call.
 
-    The fills stay pale, so that one ink can be read on all of them.
+    The fills are pale, so that text in one colour is legible on all of them.
     """
     cases = found["cases"].reshape(2, 2)
     style.picture(axes).imshow(found["share"].reshape(2, 2), cmap="Blues", vmin=0, vmax=3)
@@ -317,7 +317,7 @@ def _matrix(axes: Axes, found: Frame, classes: tuple[str, str], named: bool) -> 
 
 
 def _grey_levels(axes: Axes, picture: NDArray[np.float64], **scale: Any) -> None:
-    """A mean image or a difference; a word where a group has no cases."""
+    """A mean image or a difference; a note if a group has no cases."""
     style.picture(axes)
     if np.isnan(picture).all():
         say_none(axes)

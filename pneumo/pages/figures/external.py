@@ -1,4 +1,4 @@
-"""How well the models rank images from elsewhere, and how they score them."""
+"""ROC curves and scores of the models on external images."""
 
 from collections.abc import Iterable
 
@@ -13,11 +13,11 @@ from pneumo.pages.showing import Shown
 from pneumo.record import Record
 from pneumo.record.external import External
 
-_SHIFT = 0.14  # between intervals of one model
+_SHIFT = 0.14  # offset between the intervals of one model
 
 
 def curves(record: Record) -> Shown:
-    """Every model's AUC here and in each set, and the ROC curves of one set after the other."""
+    """Every model's AUC on the test set and each external set, and the ROC curves of each external set."""
     numbers, sets = record.figure("fig-external"), record.answer("external", dict[str, External])
     canvas = style.figure(record, height=3.6)
     areas, *charts = (style.plot(axes) for axes in canvas.subplots(1, 1 + len(sets)))
@@ -71,7 +71,7 @@ def curves(record: Record) -> Shown:
 
 
 def scores(record: Record) -> Shown:
-    """Each model's scores of each class on the test set and on the first set from elsewhere."""
+    """Each model's scores by class on the test set and on the first external set."""
     numbers, sets = (
         record.figure("fig-external-scores"),
         record.answer("external", dict[str, External]),
@@ -102,7 +102,7 @@ FIGURES = {"fig-external": curves, "fig-external-scores": scores}
 
 
 def _title(name: str, found: External) -> str:
-    """A set's title; its name where a record has none."""
+    """A set's title; its name if the record has no title."""
     return found.title or name
 
 

@@ -1,4 +1,4 @@
-"""How false alarms follow the shape of a film, and what cropping the same films tighter does."""
+"""False alarms by the shape of a film, and the effect of cropping the same films tighter."""
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import two_lines
@@ -11,7 +11,7 @@ _RULES = {"youden": ("at Youden's threshold", "-"), "half": ("at 0.5", "--")}
 
 
 def specificity(record: Record) -> Shown:
-    """Each model's specificity over width to height, smooth, at two thresholds."""
+    """Each model's specificity by width to height, smoothed, at two thresholds."""
     numbers, about = record.figure("fig-framing-specificity"), record.about
     names = numbers.distinct("model")
     canvas = style.figure(record, height=2.4)
@@ -45,7 +45,7 @@ def specificity(record: Record) -> Shown:
 
 
 def dose(record: Record) -> Shown:
-    """What tighter crops of the same negative films do to their scores and to their calls."""
+    """The effect of tighter crops of the same negative films on their scores and calls."""
     numbers, about = record.figure("fig-framing-dose"), record.about
     framing = record.answer("framing", Framing)
     own = numbers.where(**{"class": about.negative})

@@ -1,4 +1,4 @@
-"""What can be seen of a trained network: its first filters and its Grad-CAM maps."""
+"""Trained networks: first-layer filters and Grad-CAM maps."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from pneumo.record.answers import Model
 from pneumo.record.interpretability import Explained
 from pneumo.record.mistakes import GROUPS
 
-_EACH = 2  # cases a group
+_EACH = 2  # cases per group
 
 
 def filters(record: Record) -> Shown:
@@ -41,12 +41,12 @@ def filters(record: Record) -> Shown:
 
 
 def grad_cam(record: Record) -> Shown:
-    """Grad-CAM of the model presented first."""
+    """Grad-CAM of the best model."""
     return _grad_cam(record, record.best, record.figure("fig-gradcam"))
 
 
 def grad_cam_second(record: Record) -> Shown:
-    """Grad-CAM of the model that is shown beside the best one."""
+    """Grad-CAM of the model shown beside the best one."""
     return _grad_cam(record, record.second, record.figure("fig-gradcam-second"))
 
 
@@ -104,7 +104,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
 
 
 def _contact_sheet(kernels: NDArray[np.floating], columns: int = 16) -> NDArray[np.float32]:
-    """Kernels (F, h, w) side by side in one picture, a gap of NaN between them, each in [-1, 1]."""
+    """Kernels (F, h, w) side by side in one picture, each scaled to [-1, 1], separated by NaN."""
     reach = np.abs(kernels).max(axis=(1, 2), keepdims=True)
     scaled = kernels / np.where(reach > 0, reach, 1)
     gap = max(1, round(kernels.shape[1] / 4))

@@ -1,4 +1,4 @@
-"""Two values of each model side by side, a panel a metric: of two kinds of pneumonia, of two sizes."""
+"""Two values of each model side by side, one panel per metric: for two kinds of pneumonia, for two sizes."""
 
 from collections.abc import Sequence
 
@@ -100,7 +100,7 @@ FIGURES = {"fig-kinds": kinds, "fig-size": sizes}
 def _panels(
     record: Record, names: Sequence[str], titles: Sequence[str]
 ) -> tuple[Figure, list[Axes]]:
-    """Six charts in two rows, a line a model in each; the last is for the legend."""
+    """Six panels in two rows, with one line per model; the last one is for the legend."""
     canvas = style.figure(record, height=1.3 + 0.62 * len(names))
     panels = list(canvas.subplots(2, 3, sharey=True).flat)
     for axes, title in zip(panels, titles, strict=False):

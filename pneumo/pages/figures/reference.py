@@ -15,7 +15,7 @@ COLUMNS = 3
 
 
 def curves(record: Record) -> Shown:
-    """Each model's ROC curve on the test set from every seed, with its call at 0.5; a panel a model."""
+    """Each model's ROC curve on the test set from every seed, with its call at 0.5; one panel per model."""
     numbers = record.figure("fig-reference-curves")
     calls = record.table("tbl-reference-seeds").where(rule="half")
     names = numbers.distinct("model")
@@ -23,12 +23,12 @@ def curves(record: Record) -> Shown:
     canvas = style.figure(record, height=0.4 + 2.1 * rows)
     grid = canvas.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     looks = style.looks(list(record.models))
-    # A screening test works in the upper part of the sensitivities, and every call lies there.
+    # A screening test needs a high sensitivity, and all calls lie there.
     lowest = min([0.58, *(calls.where(metric="recall")["value"] - 0.03)])
     for place, axes in enumerate(grid.flat):
         if place >= len(names):
             axes.set_axis_off()
-            # The panel above then closes its column.
+            # The panel above is then the last of its column.
             grid[place // COLUMNS - 1, place % COLUMNS].tick_params(labelbottom=True)
             continue
         name = names[place]

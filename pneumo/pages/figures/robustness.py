@@ -1,4 +1,4 @@
-"""What corruptions do to an image, and to a model's AUC."""
+"""The effect of corruptions on an image and on a model's AUC."""
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import show
@@ -8,7 +8,7 @@ from pneumo.record import Record
 from pneumo.record.robustness import Robustness
 
 _SHORT = {"jpeg compression": "JPEG", "brightness up": "brighter", "brightness down": "darker"}
-_SEVERITIES = (1, 3, 5)  # of the examples that a study makes
+_SEVERITIES = (1, 3, 5)  # of the examples in a record
 _MARKS = "osD^vP"  # of models, at the highest severity
 
 
@@ -47,7 +47,7 @@ def corruptions(record: Record) -> Shown:
 
 
 def curves(record: Record) -> Shown:
-    """AUC by corruption, a line a model from the clean image to severity 5; the worst corruption on top."""
+    """AUC by corruption, one line per model from the clean image to severity 5; the worst one on top."""
     numbers = record.figure("fig-robustness")
     answer = record.answer("robustness", Robustness)
     looks = style.model_styles(record)

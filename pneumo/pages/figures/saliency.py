@@ -1,4 +1,4 @@
-"""What the checks of the heat maps find: the cascade, the removal of pixels, and where evidence lies."""
+"""Checks of the heat maps: cascading randomisation, removal of pixels, location of the evidence."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "
 
 
 def cascade(record: Record) -> Shown:
-    """Similarity to the trained maps as stage after stage is drawn anew; a panel a model."""
+    """Similarity to the trained maps as stage after stage is randomised; one panel per model."""
     numbers = record.figure("fig-cascade")
     checks = record.answer("sanity_checks", SanityChecks)
     names = numbers.distinct("model")
@@ -67,7 +67,7 @@ def cascade(record: Record) -> Shown:
 
 
 def cascade_maps(record: Record) -> Shown:
-    """One image's signed maps through the cascade of the model presented first."""
+    """One image's signed maps through the cascade of the best model."""
     numbers, about = record.figure("fig-cascade-maps"), record.about
     checks = record.answer("sanity_checks", SanityChecks)
     stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]
@@ -99,7 +99,7 @@ def cascade_maps(record: Record) -> Shown:
 
 
 def removal(record: Record) -> Shown:
-    """The call's probability as pixels go, in the order of three maps; a panel a model."""
+    """The call's probability as pixels are removed in the order of three maps; one panel per model."""
     numbers = record.figure("fig-road")
     checks = record.answer("sanity_checks", SanityChecks)
     names = numbers.distinct("model")
@@ -150,7 +150,7 @@ def removal(record: Record) -> Shown:
 
 
 def attention_masks(record: Record) -> Shown:
-    """The regions drawn on the mean training image, and each model's mean evidence beside them."""
+    """The regions on the mean training image, and each model's mean evidence beside it."""
     numbers = record.figure("fig-attention-masks")
     found = record.answer("evidence", Evidence)
     layers = {
@@ -207,5 +207,5 @@ FIGURES = {
 
 
 def _picture(numbers: Frame, column: str) -> NDArray[np.float64]:
-    """A column of cells, row by row, as a picture (h, w)."""
+    """A column of values, one per cell in row order, as a picture (h, w)."""
     return np.asarray(numbers[column].reshape(int(numbers["row"].max()) + 1, -1))

@@ -1,4 +1,4 @@
-"""How scores and mean images of the test set differ from those of development."""
+"""Scores and mean images of the test set against those of development."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ _REACH = 0.15  # of the grey scale: full colour in a difference image
 
 
 def shift_scores(record: Record) -> Shown:
-    """Each model's scores of each class on validation and on test, with the threshold that was chosen."""
+    """Each model's scores by class on validation and test, with the threshold chosen on validation."""
     numbers, about = record.figure("fig-shift-scores"), record.about
     found = record.answer("shift", Shift)
     canvas = score_grid(record, numbers, {"val": "validation", "test": "test"})
@@ -39,12 +39,12 @@ def shift_scores(record: Record) -> Shown:
 
 
 def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figure:
-    """Histograms of scores, a column a model and a row a class: the first set an outline, the second filled.
+    """Histograms of scores by model (column) and class (row): the first set outlined, the second filled.
 
     Args:
-        record: what the models and classes are of.
+        record: names the models and classes.
         numbers: rows by model, class and split.
-        sets: the two splits, with what the legend calls them.
+        sets: the legend's name of each of the two splits.
     """
     names = numbers.distinct("model")
     canvas = style.figure(record, height=3.5)
@@ -77,7 +77,7 @@ def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figur
 
 
 def shift_images(record: Record) -> Shown:
-    """Mean images of development and test, class by class, and their difference."""
+    """Mean images of development and test by class, and their difference."""
     numbers, about = record.figure("fig-shift-images"), record.about
     side = int(numbers["row"].max()) + 1
     canvas = style.figure(record, height=1.68 if record.data.is_phantom else 1.46)

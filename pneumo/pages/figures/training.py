@@ -1,4 +1,4 @@
-"""How the networks are built and how they learned."""
+"""The architecture of the networks and their training curves."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from pneumo.record.trainings import Training
 
 
 def cnn_architecture(record: Record) -> Shown:
-    """SimpleCNN's layers as the network itself lists them: output shape and parameters of each."""
+    """SimpleCNN's layers, read from the network: output shape and parameters of each."""
     blocks = record.figure("fig-cnn-architecture")
     total = record.models["simple-cnn"].parameters
     canvas = style.figure(record, height=2.6)
@@ -57,7 +57,7 @@ def cnn_curves(record: Record) -> Shown:
 
 
 def transfer_curves(record: Record) -> Shown:
-    """The larger networks' loss and accuracy by epoch, the frozen stage shaded."""
+    """The larger networks' loss and accuracy by epoch, with the frozen stage shaded."""
     numbers = record.figure("fig-transfer-curves")
     models = numbers.distinct("model")
     canvas = style.figure(record, height=4.2)
@@ -164,7 +164,7 @@ def _last(record: Record, numbers: Frame, name: str) -> dict[str, dict[str, Any]
 
 
 def _ends(record: Record, numbers: Frame) -> str:
-    """Where each model's curves end, first seed."""
+    """The last values of each model's curves, first seed, in sentences."""
     sentences = []
     for name in numbers.distinct("model"):
         ends = _last(record, numbers, name)

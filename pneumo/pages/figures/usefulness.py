@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say, and what acting on them is worth."""
+"""Calibration, net benefit and predictive values."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def reliability(record: Record) -> Shown:
         if column == 0:
             upper.set_ylabel("observed share")
             lower.set_ylabel("cases")
-        # Only the lowest of its column names the axis.
+        # Only the lowest panel of a column labels the axis.
         if place + COLUMNS >= len(models):
             lower.set_xlabel(f"probability of {about.finding}")
             lower.tick_params(labelbottom=True)
@@ -69,7 +69,7 @@ def reliability(record: Record) -> Shown:
 
 
 def decision_curve(record: Record) -> Shown:
-    """Net benefit by threshold probability, for the test set's prevalence and for lower ones."""
+    """Net benefit by threshold probability, at the test set's prevalence and at lower ones."""
     numbers = record.figure("fig-decision-curve")
     looks = style.model_styles(record)
     kinds, populations = numbers.distinct("probabilities"), _populations(numbers)
@@ -95,7 +95,7 @@ def decision_curve(record: Record) -> Shown:
                         line["threshold"], line["low"], line["high"], color=look["color"], alpha=0.15,
                         linewidth=0, label=f"95 % band of {model.title}" if model else "",
                     )  # fmt: skip
-            # Where the finding is rare, no one would ask for near certainty before acting.
+            # For a rare finding, nobody would require near certainty before acting.
             axes.set(xlim=(0, min(1, 10 * share)), ylim=(-0.12 * share, 1.06 * share))
             if row == 0:
                 of = "the test set's" if population == "test set" else "shifted to"
@@ -131,7 +131,7 @@ def decision_curve(record: Record) -> Shown:
 
 
 def predictive_values(record: Record) -> Shown:
-    """PPV and NPV over prevalence at the operating points of the model presented first."""
+    """PPV and NPV by prevalence at the operating points of the best model."""
     numbers = record.figure("fig-predictive-values")
     about, best = record.about, record.best
     ticks = record.table("tbl-prevalence").distinct("prevalence")
@@ -209,7 +209,7 @@ def _populations(numbers: Frame) -> list[tuple[str, float]]:
 
 
 def _bins(axes: Axes, model: Frame, colour: str) -> None:
-    """Observed share by probability: the first seed before and after scaling, other seeds after."""
+    """Observed share by probability: the first seed before and after scaling, the other seeds after it."""
     bins = model.where(chart="reliability")
     first, *others = bins.distinct("seed")
     style.plot(axes).plot([0, 1], [0, 1], color=style.PALE, linewidth=1.2, zorder=0)
@@ -229,7 +229,7 @@ def _bins(axes: Axes, model: Frame, colour: str) -> None:
 
 
 def _histogram(axes: Axes, model: Frame, colour: str) -> None:
-    """How often each probability is given, before (outline) and after (filled)."""
+    """A histogram of the probabilities, before scaling (outline) and after (filled)."""
     style.plot(axes).grid(False)
     bars = model.where(chart="histogram")
     for kind in reversed(bars.distinct("probabilities")):
@@ -243,7 +243,7 @@ def _histogram(axes: Axes, model: Frame, colour: str) -> None:
 
 
 def _points(colour: str, filled: bool) -> dict[str, Any]:
-    """The look of bins: hollow before, filled after."""
+    """The style of bins: hollow before scaling, filled after."""
     return {
         "color": colour,
         "marker": "o",

@@ -1,4 +1,4 @@
-"""One function a table: each takes a record and gives cells of text with a caption."""
+"""One function per table: each takes a record and returns cells of text with a caption."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What each choice in a recipe is worth."""
+"""The effect of each choice in a recipe."""
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, interval, number, plural, signed
@@ -10,9 +10,9 @@ _HEADS = {"val": "validation", "held": "held out", "test": "test"}
 
 
 def ablations(record: Record) -> Table:
-    """Each change with its differences in AUC, intervals below; in bold where they exclude zero.
+    """Each change with its differences in AUC, intervals below; in bold if they exclude zero.
 
-    A baseline's line has its AUCs instead.
+    A baseline's row has its AUCs instead.
     """
     source = with_ablations(record)
     rows = source.answer("ablations", list[Row])

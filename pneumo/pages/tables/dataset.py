@@ -1,4 +1,4 @@
-"""What the data hold, what the audit finds, and how images are changed in training."""
+"""The data: counts, the audit, augmentations, and the origin of images."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, percent
 from pneumo.record import Record
 
-# How a change is called, and how its range is written.
+# Each augmentation's title, and the format of its range.
 _CHANGES: dict[str, tuple[str, Callable[[float], str]]] = {
     "flip": ("horizontal flip", lambda x: f"probability {x:g}" if x else "none"),
     "rotation": ("rotation", lambda x: f"±{x:g}°"),
@@ -38,7 +38,7 @@ def data_counts(record: Record) -> Table:
 
 
 def audit(record: Record) -> Table:
-    """What the audit counts: duplicates within a split, and images that are in two."""
+    """The audit's counts: duplicates within a split, and images in two splits."""
     rows = [
         [_FINDINGS[row["finding"]].format(row["where"]), count(row["images"])]
         for row in record.table("tbl-audit").rows()
@@ -47,7 +47,7 @@ def audit(record: Record) -> Table:
 
 
 def augmentations(record: Record) -> Table:
-    """Each augmentation, its range from the recipes, and why it is safe or where that is doubtful."""
+    """Each augmentation, its range from the recipes, and why it is clinically safe or doubtful."""
     rows = []
     for row in record.table("tbl-augmentation").rows():
         title, written = _CHANGES[row["change"]]

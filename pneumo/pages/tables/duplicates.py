@@ -1,4 +1,4 @@
-"""Images that are in the data more than once, how sharp the search is, and what they do to results."""
+"""Duplicate images, the sensitivity of their search, and their effect on results."""
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, number, percent
@@ -10,7 +10,7 @@ _METRICS = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
 
 
 def near_duplicates(record: Record) -> Table:
-    """Pairs of images, within a split and across splits, by how alike they are."""
+    """Counts of similar pairs of images, within a split and across splits."""
     rows = []
     for row in record.table("tbl-near-duplicates").rows():
         first, second = row["first"], row["second"]
@@ -26,7 +26,7 @@ def near_duplicates(record: Record) -> Table:
 
 
 def planted_copies(record: Record) -> Table:
-    """Changes that were made to test images, and how many of the changed copies the search would find."""
+    """How many changed copies of test images the search would find, by the change."""
     rows = [
         [row["change"], number(row["bits"], 0), number(row["correlation"]), percent(row["found"])]
         for row in record.table("tbl-planted-copies").rows()
@@ -41,7 +41,7 @@ def planted_copies(record: Record) -> Table:
 
 
 def without_copies(record: Record) -> Table:
-    """Each model with all images and without those that repeat an earlier one, first seeds.
+    """Each model's results with and without images that repeat an earlier one, first seeds.
 
     A split without duplicates has no columns.
     """

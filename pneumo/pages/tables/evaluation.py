@@ -1,4 +1,4 @@
-"""What the models reach on the test set, and how they compare."""
+"""The models' results on the test set, and comparisons of models."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ _MARKS = {"auc": "†", "accuracy": "‡"}
 
 
 def comparison(record: Record) -> Table:
-    """Every model and baseline at a threshold of 0.5, intervals below; marks where a model differs."""
+    """Every model and baseline at a threshold of 0.5, intervals below; models that differ are marked."""
     numbers = record.table("tbl-comparison")
     baselines = record.answer("baselines", dict[str, Baseline])
     rows = []
@@ -43,7 +43,7 @@ def comparison(record: Record) -> Table:
         rows.append(
             head + [number(row["value"]) + mark for row, mark in zip(found, marks, strict=True)]
         )
-        # Without the zero before the point, seven intervals fit beside one another.
+        # Without the zero before the point, seven intervals fit on one line.
         rows.append(["", "", *(interval(_estimate(row)).replace("0.", ".") for row in found)])
     seeds = len(record.profile.seeds)
     over = (
@@ -71,7 +71,7 @@ def comparison(record: Record) -> Table:
 
 
 def summary(record: Record) -> Table:
-    """What the front page says of every model: AUC, and accuracy at two thresholds, with intervals."""
+    """The front page's table: every model's AUC, and accuracy at two thresholds, with intervals."""
     numbers = record.table("tbl-summary")
     rows = [
         [
@@ -124,7 +124,7 @@ def pairs(record: Record) -> Table:
 
 
 def beside_source(record: Record) -> Table:
-    """The models of the source write-up: its numbers and ours, metric by metric, at 0.5."""
+    """The models of the source write-up: its numbers and ours for each metric, at 0.5."""
     numbers = record.table("tbl-source")
     rows = []
     missing = []
@@ -168,7 +168,7 @@ def operating_points(record: Record) -> Table:
 
 
 def predictive_values(record: Record) -> Table:
-    """What a call means at each operating point, first seed: predictive values and likelihood ratios."""
+    """Predictive values and likelihood ratios at each operating point, first seed."""
     numbers = record.table("tbl-predictive-values")
     digits = {"ppv": 3, "npv": 3, "lr_positive": 1, "lr_negative": 2}
     rows = [
@@ -188,7 +188,7 @@ def predictive_values(record: Record) -> Table:
 
 
 def promise(record: Record) -> Table:
-    """What validation promised at each threshold chosen on it, and how far the test set lies off."""
+    """Sensitivity and specificity on validation and test at each threshold chosen on validation."""
     numbers = record.table("tbl-promise")
     rows: dict[tuple[str, str], list[str]] = {}
     before = ""
@@ -214,7 +214,7 @@ def promise(record: Record) -> Table:
 
 
 def shared_mistakes(record: Record) -> Table:
-    """How many test cases k of the models call wrongly, by class, beside what independence would give."""
+    """The number of test cases that k of the models get wrong, by class, beside the number if independent."""
     numbers = record.table("tbl-shared-mistakes")
     classes = numbers.distinct("class")
     rows = []
@@ -234,7 +234,7 @@ def shared_mistakes(record: Record) -> Table:
 
 
 def flips(record: Record) -> Table:
-    """Each model's test cases on which its seeds disagree, by class."""
+    """The number of test cases on which a model's seeds disagree, by class."""
     numbers = record.table("tbl-flips")
     *classes, _ = numbers.distinct("class")
     about = record.about
@@ -266,7 +266,7 @@ TABLES = {
 
 
 def _of_point(record: Record, row: Mapping[str, Any]) -> list[str]:
-    """A model's title on its first row, and what the operating point is chosen by."""
+    """A model's title, on its first row only, and the rule that chose the operating point."""
     model = record.models[row["model"]]
     first = model.operating_points[0].id == row["rule"]
     return [model.title if first else "", model.point(row["rule"]).short]

@@ -1,4 +1,4 @@
-"""What the models make of images from elsewhere."""
+"""The models' results on external images."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from pneumo.pages.numbers import DASH, count, number, plain, stacked
 from pneumo.record import Estimate, Record
 from pneumo.record.external import External
 
-# The operating points that the page shows, of all in the CSV.
+# The operating points shown on the page; the CSV has more.
 _SHOWN = {
     "youden": "Youden's J on validation",
     "sensitivity-99": "sensitivity ≥ 0.99 on validation",
@@ -17,7 +17,7 @@ _SHOWN = {
 
 
 def changes(record: Record) -> Table:
-    """Each model's AUC on the test set and elsewhere, and what the view has to do with it."""
+    """Each model's AUC on the test set and elsewhere, and the influence of the view."""
     numbers = record.table("tbl-external")
     rows = [
         [
@@ -40,7 +40,7 @@ def changes(record: Record) -> Table:
 
 
 def points(record: Record) -> Table:
-    """Sensitivity and specificity at thresholds of the study, and at those chosen there."""
+    """Sensitivity and specificity elsewhere, at the study's thresholds and at thresholds chosen there."""
     numbers = record.table("tbl-external-points")
     first = next(iter(_SHOWN))
     rows = [
@@ -64,7 +64,7 @@ def points(record: Record) -> Table:
 
 
 def calibration(record: Record) -> Table:
-    """Whether probabilities mean elsewhere what they say."""
+    """Calibration on external images."""
     numbers = record.table("tbl-external-calibration")
     rows = [
         [
@@ -121,7 +121,7 @@ def _named(record: Record, row: Mapping[str, Any]) -> str:
 
 
 def _of(record: Record, row: Mapping[str, Any]) -> str:
-    """The set of a row, where there are several."""
+    """The set of a row, if there are several."""
     sets, name = record.answer("external", dict[str, External]), row["set"]
     return f", {sets[name].title or name}" if len(sets) > 1 else ""
 

@@ -1,4 +1,4 @@
-"""Width to height of the films against labels, calls, AUCs and the fall of specificity."""
+"""The films' ratio of width to height against labels, calls, AUCs and the fall of specificity."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ _SEEDS = "means over seeds, 95 % intervals over patients and seeds"
 
 
 def ratios(record: Record) -> Table:
-    """Mean width to height by split and class, and what it alone tells of the label."""
+    """Mean width to height by split and class, and how well it alone predicts the label."""
     numbers = record.table("tbl-framing-ratios")
     areas = record.answer("framing", Framing).auc_intervals
     rows = [
@@ -57,7 +57,7 @@ def specificity(record: Record) -> Table:
 
 
 def aucs(record: Record) -> Table:
-    """AUC as it is, of pairs of like framing, and adjusted for framing."""
+    """AUC of all pairs, of pairs with similar framing, and adjusted for framing."""
     numbers = record.table("tbl-framing-auc")
     rows = [
         [
@@ -81,7 +81,7 @@ def aucs(record: Record) -> Table:
 
 
 def fall(record: Record) -> Table:
-    """The fall of specificity, and how much of it goes with framing."""
+    """The fall of specificity, and the share of it that framing explains."""
     rows = [
         [
             record.models[name].title,
@@ -101,7 +101,7 @@ def fall(record: Record) -> Table:
 
 
 def apart(record: Record) -> Table:
-    """Whether normal films of test look other than those of development once they are framed alike."""
+    """Whether normal test films can be told from those of development once both have similar framing."""
     rows = [
         [name, f"{found.first:,} and {found.second:,}", estimate(_ends(vars(found), "auc"), 3, 3),
          p_value(found.p_value)]
@@ -116,7 +116,7 @@ def apart(record: Record) -> Table:
 
 
 def doses(record: Record) -> Table:
-    """What a crop does to films of either class."""
+    """The effect of a crop on films of each class."""
     numbers = record.table("tbl-framing-dose")
     gentle = record.answer("framing", Framing).gentle
     rows = [
@@ -141,7 +141,7 @@ def doses(record: Record) -> Table:
 
 
 def mended(record: Record) -> Table:
-    """What changes of framing in training do to AUC and to specificity by framing."""
+    """The effect of framing augmentation in training on AUC and on specificity by framing."""
     numbers = record.table("tbl-framing-mend")
     rows: list[list[str]] = []
     shown = ""

@@ -9,7 +9,7 @@ from pneumo.record import Record
 
 
 def guideline(record: Record, name: str) -> Table:
-    """The items with what they ask for; one that is not reported or does not apply says why."""
+    """The items with what they ask for, and the reason if one is not reported or does not apply."""
     found = guidelines.load(name)
     return table(
         "item | asks for | here",

@@ -1,4 +1,4 @@
-"""Two values of each model side by side: of kinds of pneumonia, and of sizes."""
+"""Two values of each model side by side: for kinds of pneumonia, and for sizes."""
 
 from pneumo.pages.figures.paired import SIZES
 from pneumo.pages.markdown_table import Table, table

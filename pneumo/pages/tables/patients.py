@@ -1,4 +1,4 @@
-"""What several images of one patient cost in certainty, and how validation does without shared patients."""
+"""The effect of several images per patient: wider intervals, and validation without shared patients."""
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import estimate, number, plural
@@ -14,7 +14,7 @@ _HALVES = {
 
 
 def clustering(record: Record) -> Table:
-    """The widths of intervals drawn by image and by patient, model by model."""
+    """The widths of each model's intervals when resampled by image and by patient."""
     numbers = record.table("tbl-clustering")
     rows = [
         [

@@ -1,4 +1,4 @@
-"""Results of others beside this report's, what choosing on the test set would have given, and the goals."""
+"""Published results beside this report's, the effect of choosing on the test set, and the goals."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from pneumo.record.sizes import Sizes
 
 
 def results(record: Record) -> Table:
-    """What others reached on the same test set, and this report's models."""
+    """Published results on the same test set beside this report's models."""
     found = published.results(record.data.dataset)
     rows = [
         [
@@ -40,7 +40,7 @@ def results(record: Record) -> Table:
 
 
 def hindsight(record: Record) -> Table:
-    """Each model's accuracy as it is reported, and as choosing on the test set would have made it."""
+    """Each model's accuracy as reported, and if the epoch had been chosen on the test set."""
     numbers = record.table("tbl-hindsight")
     rows = [
         [record.models[row.pop("model")].title, count(row.pop("seeds")), *map(number, row.values())]
@@ -58,7 +58,7 @@ def hindsight(record: Record) -> Table:
 
 
 def goals(record: Record) -> Table:
-    """What this project set out to reach, and what it reached."""
+    """The project's goals and results."""
     rows = []
     for goal in published.goals(record.data.dataset):
         for metric, wanted in (("auc", goal.auc), ("accuracy", goal.accuracy)):
@@ -84,7 +84,7 @@ TABLES = {
 
 
 def _shown(record: Record) -> list[str]:
-    """The models of this record that stand beside those of others: the one that validation names, and all."""
+    """The models shown beside published ones: the one chosen on validation, and the ensemble."""
     return [name for name in (record.profile.best, "ensemble") if name in record.models]
 
 
@@ -106,7 +106,7 @@ def _own(record: Record) -> Iterator[list[str]]:
 
 
 def _write_up(record: Record) -> Iterator[list[str]]:
-    """The best model of the write-up that this began with, where it is of the same images."""
+    """The best model of the source write-up, if it used the same images."""
     reported = record.results.get("write_up") or {}
     for name in sorted(reported, key=lambda one: reported[one]["accuracy"])[-1:]:
         row = reported[name]
@@ -121,7 +121,7 @@ def _write_up(record: Record) -> Iterator[list[str]]:
 
 
 def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, float | None]:
-    """The model that a goal is about, and its mean over the seeds; None where it was not trained."""
+    """The model that a goal is about, and its mean over the seeds; None if it was not trained."""
     larger = record.answer("sizes", Sizes) if record.has("sizes") else None
     name = "ensemble" if goal.of == "ensemble" else str(record.profile.best)
     if goal.size == record.data.size and name in record.models:

@@ -1,4 +1,4 @@
-"""The reference record's numbers, alone and beside those of the record that a site is drawn from."""
+"""The reference record's numbers, alone and beside those of the site's record."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,14 +20,14 @@ from pneumo.pages.tables import training
 from pneumo.record import Record
 from pneumo.record.answers import Model
 
-# Metrics that no threshold moves, and those that one decides.
+# Metrics that do not depend on a threshold, and those that do.
 SCORES = ("auc", "brier")
 AT_A_THRESHOLD = ("accuracy", "precision", "recall", "specificity", "f1")
 METRICS = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
 
 
 def scores(record: Record) -> Table:
-    """Every model: parameters, seeds, and the metrics that no threshold moves."""
+    """Every model: parameters, seeds, and the metrics without a threshold."""
     rows = [
         [
             model.title,
@@ -47,7 +47,7 @@ def scores(record: Record) -> Table:
 
 
 def points(record: Record) -> Table:
-    """Every model that was run at 0.5 and at the threshold that validation chose, intervals below."""
+    """Every model that was run, at 0.5 and at the threshold chosen on validation, intervals below."""
     return table(
         "model | threshold | accuracy > | precision > | recall > | specificity > | F1 >",
         (row for model in record.models.values() if model.ran for row in _points(model)),
@@ -57,11 +57,11 @@ def points(record: Record) -> Table:
 
 
 def claims(record: Record) -> Table:
-    """Every claim as this record's numbers decide it."""
+    """Every claim with the reference record's verdict."""
     return replace(
         training.claims(record),
         caption="Every claim, as the reference study's numbers decide it.",
-        runs=(),  # they are of another record than the site's, whose pages have no rows of them
+        runs=(),  # its runs are not in the site's record, so no page has rows to link to
     )
 
 
@@ -92,7 +92,7 @@ def origin(record: Record) -> Table:
 def difference(record: Record) -> Table:
     """Model by model at 0.5: the reference's mean, this site's, and their difference.
 
-    A difference is in bold where it lies outside the reference's prediction interval.
+    A difference is in bold if this site's mean lies outside the reference's prediction interval.
     """
     kept = reference(record)
     found = {(one.model, one.metric): one for one in compare(record, kept)} if kept else {}
@@ -122,7 +122,7 @@ def difference(record: Record) -> Table:
 
 
 def front(record: Record) -> Table:
-    """What the best model of the reference and of this record promised on validation and kept on test."""
+    """The best model's results on validation and test, for the reference and this record."""
     both = [found for found in (reference(record), record) if found]
     rows = [
         [title, *(cell for found in both for cell in _promise(found.best, metric))]
@@ -170,5 +170,5 @@ def _points(model: Model) -> Iterator[list[str]]:
 
 
 def _each(values: Iterable[str]) -> str:
-    """What runs say, each thing once."""
+    """The distinct values of the runs."""
     return ", ".join(dict.fromkeys(values))

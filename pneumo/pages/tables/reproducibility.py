@@ -1,4 +1,4 @@
-"""What `nox -s bench` measured, and what became of the faults by which tests try to break guarantees."""
+"""Measurements of `nox -s bench`, and the outcomes of the faults with which tests try to break guarantees."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from pneumo.record import Record, bench, promises
 
 
 def with_goal(_: Record) -> Table:
-    """Measurements that have a goal, with what became of it."""
+    """Measurements with a goal, and whether it is met."""
     met = {True: "yes", False: "**no**", None: DASH}
     rows = [
         [row["what"], _measured(row), f"{row['goal']} {row['unit']}", met[row["ok"]]]
@@ -36,7 +36,7 @@ def without_goal(_: Record) -> Table:
 
 
 def guarantees(_: Record) -> Table:
-    """Faults tried, survived, and found and reported; the words last, for narrow screens."""
+    """Faults tried, survived, and found and reported; the description comes last, for narrow screens."""
     rows = [
         [
             one.promise.title,
@@ -55,7 +55,7 @@ def guarantees(_: Record) -> Table:
 
 
 def planted(record: Record) -> Table:
-    """What `pneumo verify` would say of each ablation, were its baseline the reference."""
+    """The result of `pneumo verify` for each ablation if its baseline were the reference."""
     source = record.table("tbl-planted")
     words = {1: "found", 0: "**not found**"}
     rows = [
@@ -93,7 +93,7 @@ def _rows() -> list[Mapping[str, Any]]:
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    # Memory just past its goal must not be rounded onto it; from a hundred on, decimals say nothing.
+    # Memory just above its goal must not be rounded to it; from a hundred on, decimals carry no information.
     digits = 3 if row["unit"] == "GiB" else 2
     value = count(row["value"]) if row["value"] >= 100 else number(row["value"], digits)
     return f"{value} {row['unit']}"

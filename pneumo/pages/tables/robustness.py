@@ -1,4 +1,4 @@
-"""What corruptions leave of the models' skill."""
+"""The models' results on corrupted images."""
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import interval, number, percent
@@ -7,7 +7,7 @@ from pneumo.record.robustness import Robustness
 
 
 def means(record: Record) -> Table:
-    """Each model: AUC and accuracy as images are and on average over all corruptions and severities."""
+    """Each model's AUC and accuracy on clean images, and on average over all corruptions and severities."""
     numbers = record.table("tbl-robustness")
     rows = [
         [
@@ -35,7 +35,7 @@ def means(record: Record) -> Table:
 
 
 def by_corruption(record: Record) -> Table:
-    """Mean AUC and accuracy over the severities of each corruption, model by model."""
+    """Each model's mean AUC and accuracy over the severities of each corruption."""
     numbers = record.table("tbl-corruptions")
     models = numbers.distinct("model")
     rows = []

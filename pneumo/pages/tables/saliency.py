@@ -1,4 +1,4 @@
-"""What the checks of the heat maps find, in numbers."""
+"""The numbers of the heat maps' checks."""
 
 import math
 
@@ -22,7 +22,7 @@ def agreements(record: Record) -> Table:
 
 
 def removal(record: Record) -> Table:
-    """Each model's gap between the curves of least and of most relevant pixels first, by map."""
+    """Each model's gap between the curves that remove least and most relevant pixels first, by map."""
     gaps = record.answer("sanity_checks", SanityChecks).gaps
     rows = [
         [record.models[name].title, *(stacked(gap, 3, 3, sign=True) for gap in by_map.values())]
@@ -67,7 +67,7 @@ def attention(record: Record) -> Table:
 
 
 def lungs(record: Record) -> Table:
-    """Of the evidence in the thorax, the share in the lung fields, by model and call."""
+    """The share of the thorax's evidence that lies in the lung fields, by model and call."""
     found = record.answer("evidence", Evidence)
     classes = record.about.classes
     rows = [

@@ -1,4 +1,4 @@
-"""What changes between validation and test, and whether more than chance is at work."""
+"""Changes between validation and test, and whether they exceed chance."""
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import estimate, number, p_value, points, stacked
@@ -7,7 +7,7 @@ from pneumo.record.shift import Shift
 
 
 def changes(record: Record) -> Table:
-    """Each model's AUC, sensitivity and specificity on test less on validation, first seeds."""
+    """Each model's AUC, sensitivity and specificity on test minus validation, first seeds."""
     numbers = record.table("tbl-shift-changes")
     rows = [
         [
@@ -29,7 +29,7 @@ def changes(record: Record) -> Table:
 
 
 def tests(record: Record) -> Table:
-    """Whether a classifier tells the splits' images apart, class by class."""
+    """Whether a classifier can tell the splits' images apart, by class."""
     rows = [
         [
             row["comparison"].replace(" and ", " from "),
@@ -51,7 +51,7 @@ def tests(record: Record) -> Table:
 
 
 def scores(record: Record) -> Table:
-    """Each model's scores of each class: validation against test, first seeds."""
+    """Each model's scores by class: validation against test, first seeds."""
     numbers = record.table("tbl-shift-scores")
     rows = [
         [
@@ -75,7 +75,7 @@ def scores(record: Record) -> Table:
 
 
 def losses(record: Record) -> Table:
-    """The specificity that was promised and not kept, and how much of it is the threshold's, first seeds."""
+    """The loss of specificity from validation to test, and the threshold's part in it, first seeds."""
     rows = [
         [
             record.models[name].title,

@@ -1,4 +1,4 @@
-"""How the models were trained, from what, and where: recipes, runs, weights, versions."""
+"""How the models were trained: recipes, runs, weights, versions."""
 
 import math
 
@@ -9,7 +9,7 @@ from pneumo.record.answers import Claim
 
 
 def recipes(record: Record) -> Table:
-    """What differs between the models' trainings."""
+    """The differences between the models' recipes."""
     rows = [
         [
             row["title"],
@@ -34,7 +34,7 @@ def recipes(record: Record) -> Table:
 
 
 def weights(record: Record) -> Table:
-    """Where pretrained weights came from, with the start of their SHA-256."""
+    """The source of pretrained weights, with the start of their SHA-256."""
     numbers = record.table("tbl-weights")
     rows = [
         [
@@ -54,7 +54,7 @@ def weights(record: Record) -> Table:
 
 
 def versions(record: Record) -> Table:
-    """The versions of the libraries that numbers depend on; more than one where runs differ."""
+    """The versions of the libraries that numbers depend on; several if runs differ."""
     numbers = record.table("tbl-versions")
     return table(
         "package | version",
@@ -65,7 +65,7 @@ def versions(record: Record) -> Table:
 
 
 def runs(record: Record) -> Table:
-    """Every run: its key, seed, how long it took, and a number for the machine and the commit."""
+    """Every run: key, seed, duration, and numbers that stand for its machine and commit."""
     places: dict[tuple[str, str], str] = {}
     for row in record.table("tbl-runs").rows():
         places.setdefault((row["hardware"], row["commit"]), str(len(places) + 1))

@@ -1,4 +1,4 @@
-"""How far probabilities can be taken at face value, and what calls are worth by prevalence."""
+"""Calibration of probabilities, and predictive values of calls by prevalence."""
 
 from typing import Any
 
