@@ -1,1 +1,1 @@
-"""Speeds and memory, as ratios measured side by side; in no wheel."""
+"""Benchmarks of speed and memory, mostly as ratios; not part of the wheel."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: everything that is measured, in one table."""
+"""`python -m benchmarks`: runs all benchmarks and prints one table."""
 
 import sys
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pneumo.base.errors import PneumoError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure training, many images, studies elsewhere and rebuilds, or one commit against another."""
+    """Benchmark training, large data sets, executors and rebuilds, or one commit against another."""
     streams.forgive()
     chosen = speed.options().parse_args(arguments)
     try:

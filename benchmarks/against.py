@@ -1,7 +1,7 @@
-"""The commit that is checked out beside another one: `nox -s bench -- --against COMMIT`.
+"""Benchmarks HEAD against another commit: `nox -s bench -- --against COMMIT`.
 
-Both are laid out afresh and take turns, in the environment that this runs in. A row is what the one takes as
-a share of what the other takes.
+Both are checked out into new folders and measured in turn, in the current environment. Each row is the ratio
+of HEAD's time or memory to the other's.
 """
 
 import io
@@ -22,8 +22,8 @@ from benchmarks.speed import CNN, LITE, RESNET, TURNS, BenchError, Measurement, 
 from pneumo.training.recipes import RECIPES, find_profile
 
 ROOT = Path(__file__).resolve().parents[1]
-PAIRS = 3  # of processes that take turns with an epoch
-# Answers each line with the seconds of an epoch, or the GiB of a training.
+PAIRS = 3  # of processes that run epochs in turn
+# Answers each line of input with the seconds of an epoch, or the GiB of a training.
 _ASKED = """
 import sys, time
 try:
@@ -44,11 +44,11 @@ for _ in sys.stdin:
 
 
 class Commits(ExitStack):
-    """Two commits in folders of their own; a context, at whose end the folders are gone.
+    """Two commits checked out into temporary folders; a context manager.
 
     Args:
-        other: names the commit that HEAD is held against.
-        repository: theirs.
+        other: the commit to compare HEAD with.
+        repository: of both commits.
     """
 
     def __init__(self, other: str, repository: Path = ROOT) -> None:
@@ -58,7 +58,7 @@ class Commits(ExitStack):
 
     @cached_property
     def folders(self) -> tuple[Path, Path]:
-        """Of HEAD and of the other."""
+        """The folders of HEAD and of the other commit."""
         name = self.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-bench-"))
         folders = Path(name) / "this", Path(name) / "other"
         for commit, folder in zip(("HEAD", self.other), folders, strict=True):
@@ -67,40 +67,40 @@ class Commits(ExitStack):
         return folders
 
     def share(self, measure: Callable[[Path], float]) -> float:
-        """What HEAD's folder takes as a share of what the other takes, measured once each."""
+        """The ratio of HEAD's measurement to the other's, each measured once."""
         here, there = self.folders
         return measure(here) / measure(there)
 
     def study(self, profile: str, folder: Path) -> float:
-        """Seconds of all models of a profile with nothing trained before."""
+        """Seconds to train all models of a profile from scratch."""
         shutil.rmtree(folder / ".pneumo", ignore_errors=True)
         return self._models(profile, folder)
 
     def probes(self, profile: str, folder: Path) -> float:
-        """Seconds of what is asked of all models of a profile after their training."""
+        """Seconds of all probes of a profile's trained models."""
         if not (folder / ".pneumo" / "runs").is_dir():
             self._models(profile, folder)
         shutil.rmtree(folder / ".pneumo" / "probes", ignore_errors=True)
         return self._models(profile, folder)
 
     def session(self, name: str, folder: Path) -> float:
-        """Seconds of a session of nox, its environment made before."""
+        """Seconds of a nox session whose environment exists."""
         command = ["nox", "-s", name]
         _seconds([*command, "--install-only"], folder)
         return _seconds(command, folder)
 
     def checks(self, folder: Path) -> float:
-        """Seconds of everything that must hold before a change lands, in a fresh clone."""
+        """Seconds of all checks for a change, in a fresh clone."""
         return _seconds(["bash", ".ci/run"], folder)
 
     def asked(self, what: str, recipe: str) -> float:
-        """The share of `memory`, or of an `epoch` in the median over turns of several pairs of processes.
+        """The ratio of `memory`, or the median ratio of an `epoch` over turns of several pairs of processes.
 
-        Where a process has its memory alone can move its speed by a tenth.
+        The placement of its memory alone can change a process's speed by a tenth, hence several pairs.
         """
         if what == "memory":
             return self._turns(what, recipe, 1)[0]
-        # After one for warmth; who begins changes from turn to turn.
+        # One warm-up turn first; the order alternates.
         pairs = [self._turns(what, recipe, TURNS + 1)[1:] for _ in range(PAIRS)]
         return statistics.median(turn for turns in pairs for turn in turns)
 
@@ -126,7 +126,7 @@ class Commits(ExitStack):
         return found
 
     def _models(self, profile: str, folder: Path) -> float:
-        # Without controls and ablations, which differ by commit; then no record is written, either.
+        # Without controls and ablations, which differ between commits; so no record is written, either.
         names = find_profile(profile).recipes
         command = [sys.executable, "-m", "pneumo", "study", "--profile", profile, "--only", *names]
         return _seconds(command, folder)
@@ -141,7 +141,7 @@ class Commits(ExitStack):
 
 
 def measurements(commits: Commits) -> Iterator[Measurement]:
-    """What can be measured of two commits, in the table's order."""
+    """The benchmarks of two commits, in the table's order."""
     share, asked = commits.share, commits.asked
     rows: list[tuple[str, str, str, Callable[[], float]]] = [
         (f"{what}-{name}", f"{RECIPES[name].title}: {words}", "≤ 1", partial(asked, what, name))
@@ -169,7 +169,7 @@ def _seconds(command: list[str], folder: Path) -> float:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """With the packages of a folder before those that are installed, and its own run store."""
+    """An environment that imports a folder's packages before installed ones and has its own run store."""
     return {"PYTHONPATH": str(folder), "PNEUMO_HOME": str(folder / ".pneumo")}
 
 

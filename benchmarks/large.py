@@ -1,7 +1,7 @@
-"""What more data cost: drawn sets of many images, trained on in a process of its own, for `nox -s bench`.
+"""Benchmarks of large data sets: drawn sets of many images, each trained on in a separate process.
 
-Memory is what a process has for itself: pages of a mapped file are the system's, which drops them where
-others need the room. Where the system does not tell the two apart, it is all that the process holds.
+Memory is the private memory of a process. Pages of a mapped file do not count, since the system can drop them
+at any time. If the system does not distinguish the two, it is all memory of the process.
 """
 
 import json
@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.speed import Measurement, finish
 from pneumo.data import phantom
 
-GROWTH = 8  # times as many images in the one epoch as in the other
+GROWTH = 8  # the ratio of images in the long epoch to those in the short one
 _TRAIN = """
 import json, resource, sys, tempfile, threading, time
 from dataclasses import replace
@@ -78,7 +78,7 @@ class Many:
 
     @property
     def words(self) -> str:
-        """How many there are, of what size, and what a network sees of them."""
+        """Their number, their size, and the size that the network sees."""
         images = sum(count for _, count in self.counts)
         seen = ", seen at 28×28" if self.size > 28 else ""
         return f"{images:,} images at {self.size}×{self.size}{seen}"
@@ -91,7 +91,7 @@ SETS = (
 
 
 def measurements() -> Iterator[Measurement]:
-    """What can be measured of many images, in the table's order; each set is trained on once for all rows."""
+    """The benchmarks of large data sets, in the table's order; one training per set gives all its rows."""
     for many in SETS:
         rows = (
             ("memory", "peak memory of a training on", "GiB", "≤ 1.5"),
@@ -113,7 +113,7 @@ def number(many: Many, name: str) -> float:
 
 @cache
 def train(many: Many) -> dict[str, float]:
-    """Draw a set, train on a share of it and on all of it, and say by name what that took.
+    """Draw a set, train on a part and on all of it, and return time and memory by name.
 
     Raises:
         BenchError: the training failed.

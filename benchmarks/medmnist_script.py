@@ -1,4 +1,4 @@
-"""MedMNIST's own training script beside our loop: `nox -s bench -- --medmnist FOLDER`, a clone of it."""
+"""Benchmarks MedMNIST's training script against our loop: `nox -s bench -- --medmnist CLONE`."""
 
 import importlib
 import subprocess
@@ -26,11 +26,11 @@ FLAG, TASK, BATCH = "pneumoniamnist", "binary-class", 128  # the batch is the sc
 
 
 def against_medmnist(dataset: Dataset, folder: Path) -> float:
-    """How many times longer an epoch of the script takes than one of ours of the same network.
+    """The ratio of the time of the script's epoch to that of ours, with the same network.
 
-    Its epoch is `train`, then `test` on each split, as in its `main`; what it logs is dropped. Its ResNet18
-    for 28 pixels has a kernel of 3, a stride of 1 and no pooling behind it. Ours takes three channels for
-    one, gives one logit for two, and augments.
+    The script's epoch is `train`, then `test` on each split, as in its `main`; its logs are dropped. Its
+    ResNet18 for 28 pixels begins with a kernel of 3, a stride of 1 and no pooling. Unlike the script's,
+    our network takes three channels instead of one and gives one logit instead of two, and we augment.
     """
     import medmnist
 
@@ -51,7 +51,7 @@ def against_medmnist(dataset: Dataset, folder: Path) -> float:
             name: medmnist.PneumoniaMNIST(split=name, transform=shown, root=root)
             for name in small.splits
         }
-        for name, images in splits.items():  # which check that they are the whole set
+        for name, images in splits.items():  # these check that the set is complete
             images.info = images.info | {"n_samples": {name: len(images.imgs)}}
         judges = {name: medmnist.Evaluator(FLAG, name, root=root) for name in splits}
 
@@ -66,7 +66,7 @@ def against_medmnist(dataset: Dataset, folder: Path) -> float:
 
 
 def measurements(folder: Path) -> Iterator[Measurement]:
-    """The one row, which names the script's commit."""
+    """The one benchmark, whose title names the script's commit."""
     command = ["git", "-C", str(folder), "rev-parse", "--short", "HEAD"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode or not (folder / SCRIPT).is_file():
@@ -82,7 +82,7 @@ def measurements(folder: Path) -> Iterator[Measurement]:
 
 
 def _script(folder: Path) -> Any:
-    """The script as a module; what it would log with need not be installed."""
+    """The script as a module; its logging packages need not be installed."""
     sys.modules.setdefault("tensorboardX", SimpleNamespace(SummaryWriter=None))  # type: ignore[arg-type]
     sys.path.insert(0, str((folder / SCRIPT).parent))
     try:

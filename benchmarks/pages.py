@@ -1,7 +1,7 @@
-"""How long a rebuild takes, in seconds of a clock.
+"""Benchmarks of rebuilds, in seconds of wall time.
 
-Everything is done to a copy of the project with the runs that are there, so that no page and nothing that is
-kept of the project's own changes.
+They use a copy of the project with the existing runs, so that the project's own pages and caches do not
+change.
 """
 
 import shutil
@@ -27,13 +27,13 @@ _PARTS = (
     "README.md",
     ".zenodo.json",
 )
-# A page's text, and a function that one page alone calls: what is written in place of what.
+# Edits of a page's text, and of a function that only one page calls: file, old text, new text.
 PROSE = (Path("report/shift.qmd"), "\n## ", "\nSentence {n} more.\n\n## ")
 FIGURE = (Path("pneumo/pages/figures/shift.py"), 'set_xlabel("logit"', 'set_xlabel("logit {n}"')
 
 
 class Rebuilds(ExitStack):
-    """A copy of the project with a built site, and builds of it; a context, at whose end the copy is gone."""
+    """A temporary copy of the project with a built site, and builds of it; a context manager."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,25 +41,25 @@ class Rebuilds(ExitStack):
 
     @cached_property
     def project(self) -> Path:
-        """The copy, its site built with the portable engine."""
+        """The copy, with its site built by the portable engine."""
         folder = self._copy()
         self._build(folder, "portable")
         return folder
 
     @cached_property
     def project_of_quarto(self) -> Path:
-        """Another copy, its site built with Quarto."""
+        """Another copy, with its site built by Quarto."""
         quarto.find()
         folder = self._copy()
         self._build(folder, "quarto")
         return folder
 
     def nothing_changed(self, engine: str = "portable") -> float:
-        """Seconds of a build where nothing has changed since the last one."""
+        """Seconds of a build without changes since the last one."""
         return self._build(self._built(engine), engine)
 
     def nothing_changed_at_all(self) -> float:
-        """Seconds of `nox -s report` where nothing has changed, its environment made before."""
+        """Seconds of `nox -s report` without changes, whose environment exists."""
         program = shutil.which("nox")
         if program is None:
             raise BenchError("nox is not on the path")
@@ -68,13 +68,13 @@ class Rebuilds(ExitStack):
         return self._run(command, self.project)
 
     def edited(self, edit: tuple[Path, str, str], engine: str = "portable") -> float:
-        """Seconds of a build after one edit: the first place of one text gets another."""
+        """Seconds of a build after one edit, which replaces the first occurrence of a text."""
         folder = self._built(engine)
         path, before, after = folder / edit[0], edit[1], edit[2]
         text = path.read_text(encoding="utf-8")
         if before not in text:
             raise BenchError(f"{edit[0]} has no {before!r} any more")
-        self._edits += 1  # never the same twice
+        self._edits += 1  # every edit is different
         edited = text.replace(before, after.format(n=self._edits), 1)
         path.write_text(edited, encoding="utf-8")
         try:
@@ -102,7 +102,7 @@ class Rebuilds(ExitStack):
                 shutil.copyfile(source, folder / part)
         store = folder / ".pneumo"
         store.mkdir()
-        # The record is the user's, what is kept of pages is the copy's.
+        # The record is the user's, the cache of pages is the copy's.
         (store / "records").symlink_to(paths.home() / "records")
         return folder
 
@@ -116,7 +116,7 @@ class Rebuilds(ExitStack):
 
 
 def measurements(rebuilds: Rebuilds) -> Iterator[Measurement]:
-    """What can be measured of rebuilds, in the table's order; beside each Quarto's, where it is here."""
+    """The benchmarks of rebuilds, in the table's order, also with Quarto if it is installed."""
     prose, figure = partial(rebuilds.edited, PROSE), partial(rebuilds.edited, FIGURE)
     nox = rebuilds.nothing_changed_at_all
     rows: list[tuple[str, str, str | None, Callable[..., float], bool]] = [

@@ -1,7 +1,7 @@
-"""How fast things are, as ratios of two ways measured in turn in one process: `nox -s bench`.
+"""Benchmarks of speed and memory: `nox -s bench`. Speeds are ratios of two ways measured in turn.
 
-The machine's own speed and its load cancel out of a ratio. What has a goal says whether it is met; what has
-none is there to be known.
+The machine's speed and load cancel out of a ratio. A row with a goal says whether it is met; others are for
+information.
 """
 
 import argparse
@@ -40,7 +40,7 @@ from pneumo.training.recipes import RECIPES, Recipe
 from pneumo.training.train import find_device, hardware, versions
 from pneumo.training.weights import Weights, WeightsUnavailableError, find_weights
 
-# So many training images an epoch, and in the published set's ratio so many of validation and test.
+# Training images per epoch; validation and test images are in the published set's proportion.
 IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 1152, 128, 152
 TURNS = 3
 CNN, RESNET, LITE = "simple-cnn", "resnet18-scratch", "efficientnet-lite0-imagenet"
@@ -65,7 +65,7 @@ else:
 
 
 class BenchError(PneumoError):
-    """Something asked of the bench that it does not have."""
+    """A benchmark does not exist or failed."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Row:
 
     @property
     def ok(self) -> bool | None:
-        """Whether the goal is met; None without one."""
+        """Whether the goal is met; None without a goal."""
         if self.goal is None:
             return None
         sign, bound = self.goal.split()
@@ -88,10 +88,10 @@ class Row:
 
 
 def against_bare_loop(dataset: Dataset, recipe: Recipe) -> float:
-    """Images a second of an epoch of ours, as a share of those of a bare loop over the same steps.
+    """The ratio of images per second in our epoch to those in a bare loop over the same steps.
 
-    Ours augments, steps, keeps scores and judges on validation; the bare loop has its batches ready and knows
-    forward, backward and step alone, in the same precision.
+    Our epoch augments, steps, keeps scores and evaluates on validation. The bare loop has its batches ready
+    and does only forward, backward and step, in the same precision.
     """
     loop = _loop(dataset, recipe)
     optimizer, batches = _bare(loop.model), list(_batches(dataset, recipe))
@@ -110,10 +110,10 @@ def against_bare_loop(dataset: Dataset, recipe: Recipe) -> float:
 
 
 def against_usual_way(dataset: Dataset, recipe: Recipe) -> float:
-    """How many times longer an epoch takes with a DataLoader, PIL images and transforms one by one.
+    """The ratio of the time of an epoch with a DataLoader, PIL images and per-image transforms to ours.
 
-    The network, the augmentation and the batch are the same; the layout of tensors is torch's usual one. Of
-    loading in the training's own process and in one more the faster counts.
+    Network, augmentation and batch are the same; tensors have torch's usual layout. The faster of loading in
+    the training process and in one worker counts.
     """
     loop = _loop(dataset, recipe)
     network = build(recipe, _weights(recipe)).network.to(memory_format=torch.contiguous_format)
@@ -140,7 +140,7 @@ def against_usual_way(dataset: Dataset, recipe: Recipe) -> float:
 
 
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, float]]):
-    """Training images as most code has them: opened, varied and turned into a tensor one at a time."""
+    """Training images as in most code: opened, augmented and converted to a tensor one at a time."""
 
     def __init__(self, dataset: Dataset, recipe: Recipe) -> None:
         self.split, change = dataset.train, recipe.augmentation
@@ -166,7 +166,7 @@ class _Pictures(torch.utils.data.Dataset[tuple[Tensor, float]]):
 
 
 def ratio(one: Callable[[], object], other: Callable[[], object], turns: int = TURNS) -> float:
-    """How many times longer the one takes than the other: the median over turns, after one for warmth."""
+    """The ratio of the time of one call to that of the other: the median over turns, after one warm-up."""
     found = []
     for turn in range(turns + 1):
         spans = []
@@ -180,9 +180,9 @@ def ratio(one: Callable[[], object], other: Callable[[], object], turns: int = T
 
 
 def step_ratio(dataset: Dataset, recipe: Recipe, **changed: Any) -> float:
-    """How many times faster steps get with `layout`, `precision`, `compiled` or `threads` changed.
+    """The speed-up of steps with `layout`, `precision`, `compiled` or `threads` changed.
 
-    The plain way is channels_last, 32-bit floats, without compiling, on all threads.
+    The default is channels_last, 32-bit floats, not compiled, on all threads.
     """
     plain, other = _steps(dataset, recipe), _steps(dataset, recipe, **changed)
     return ratio(plain, other)
@@ -221,7 +221,7 @@ def _steps(
 
 
 def side_by_side(recipe: Recipe) -> float:
-    """How many times faster two trainings are on one thread each than one after the other on two."""
+    """The speed-up of two parallel trainings on one thread each over two in sequence on two threads."""
     command = [sys.executable, "-c", _TRAIN, recipe.name]
 
     def together() -> None:
@@ -238,13 +238,13 @@ def side_by_side(recipe: Recipe) -> float:
 
 
 def peak_memory(recipe: Recipe) -> float:
-    """The most memory that a training of its own process holds, in GiB."""
+    """The peak memory of a training in a separate process, in GiB."""
     _, said = finish([sys.executable, "-c", _TRAIN, recipe.name])
     return int(said.split()[-1]) / 2**30
 
 
 def one_prediction(dataset: Dataset) -> float:
-    """Milliseconds from one image to its logit with SimpleCNN, loaded before; the median of many."""
+    """Milliseconds to predict one image with a loaded SimpleCNN; the median of many."""
     recipe = RECIPES[CNN]
     model = build(recipe)
     spans = []
@@ -257,7 +257,7 @@ def one_prediction(dataset: Dataset) -> float:
 
 
 def standard_profile() -> float:
-    """Minutes that every model of the standard profile takes with nothing trained before."""
+    """Minutes to train all models of the standard profile from scratch."""
     command = [sys.executable, "-m", "pneumo", "study", "--profile", "standard"]
     with tempfile.TemporaryDirectory() as home:
         return finish(command, PNEUMO_HOME=home)[0] / 60
@@ -265,7 +265,7 @@ def standard_profile() -> float:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What can be measured, and how."""
+    """A benchmark: its row, and the function that measures it."""
 
     id: str
     what: str
@@ -274,12 +274,12 @@ class Measurement:
     measure: Callable[[], float]
 
     def row(self) -> Row:
-        """The row that measuring gives."""
+        """Measure, and return the row."""
         return Row(self.id, self.what, self.measure(), self.unit, self.goal)
 
 
 def measurements(dataset: Dataset) -> Iterator[Measurement]:
-    """Everything that can be measured here, in the table's order."""
+    """The benchmarks that can run here, in the table's order."""
     for recipe in filter(_can_run, RECIPES.values()):
         yield Measurement(
             f"throughput-{recipe.name}",
@@ -334,15 +334,15 @@ def run(
     chosen: Sequence[str] = (),
     say: Callable[[str], None] = print,
 ) -> list[Row]:
-    """Measure what is chosen, or everything.
+    """Run the chosen benchmarks, or all.
 
     Args:
-        measurable: what can be measured.
-        chosen: ids; nothing for all.
-        say: hears what is being measured, in a line each.
+        measurable: all benchmarks.
+        chosen: ids; empty for all.
+        say: is called with one line of progress per benchmark.
 
     Raises:
-        BenchError: something chosen does not exist.
+        BenchError: a chosen id does not exist.
     """
     known = {one.id: one for one in measurable}
     unknown = sorted(set(chosen) - set(known))
@@ -359,7 +359,7 @@ def run(
 
 
 def _data() -> Dataset:
-    """The data at hand, or the phantom: what is measured are times."""
+    """The available data, or else the phantom, since only times are measured."""
     try:
         return data.load()
     except DataError:
@@ -367,7 +367,7 @@ def _data() -> Dataset:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """Put rows into the file, in place of those of the same id that it holds; others stay."""
+    """Write rows to the file; they replace rows of the same id, and others stay."""
     before = (bench.read(path) or {"rows": []})["rows"]
     new = {row.id: asdict(row) | {"ok": row.ok} for row in rows}
     merged = {row["id"]: row for row in before} | new
@@ -378,22 +378,20 @@ def write(rows: Sequence[Row], path: Path) -> None:
 def options() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
-    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="these rows alone")
+    parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="only these rows")
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
-    parser.add_argument(
-        "--against", metavar="COMMIT", help="measure HEAD beside another commit, and nothing else"
-    )
+    parser.add_argument("--against", metavar="COMMIT", help="only compare HEAD with another commit")
     parser.add_argument(
         "--medmnist",
         type=Path,
         metavar="FOLDER",
-        help="a clone of MedMNIST's experiments, whose own training script is measured, too",
+        help="a clone of MedMNIST's experiments, whose training script is also measured",
     )
     return parser
 
 
 def main(chosen: argparse.Namespace, measurable: Iterable[Measurement]) -> int:
-    """Measure, print a table and write it; the status is 1 where a goal is missed."""
+    """Measure, print and write a table; the exit status is 1 if a goal is missed."""
     rows = run(measurable, chosen.only)
     write(rows, chosen.output)
     table = Table("what", "value", "goal", "met")
@@ -405,7 +403,7 @@ def main(chosen: argparse.Namespace, measurable: Iterable[Measurement]) -> int:
 
 
 def _small(dataset: Dataset) -> Dataset:
-    """As many images as a turn takes, with the splits in the published set's ratio."""
+    """A subset with the images of one turn, with splits in the published set's proportion."""
 
     def few(split: Split, count: int) -> Split:
         if count >= len(split.labels):
@@ -426,7 +424,7 @@ def _weights(recipe: Recipe) -> Weights | None:
 
 
 def _can_run(recipe: Recipe) -> bool:
-    """Whether the weights that it asks for are at hand."""
+    """Whether the recipe's pretrained weights are available."""
     try:
         find_weights(recipe)
     except WeightsUnavailableError:
@@ -441,7 +439,7 @@ def _loop(dataset: Dataset, recipe: Recipe) -> Loop:
 
 
 def _epoch(loop: Loop) -> Callable[[], None]:
-    """One epoch of the product's own loop, with all that it does but the checkpoint."""
+    """One epoch of our own loop, with everything except the checkpoint."""
     labels = torch.tensor(loop.training.labels).float()
     steps = -(-len(labels) // loop.recipe.batch_size)
     stage = Stage("open", 10 * TURNS, loop.recipe.learning_rate)
@@ -456,7 +454,7 @@ def _bare(model: nn.Module) -> torch.optim.Optimizer:
 
 
 def _batches(dataset: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
-    """The batches of an epoch, augmented."""
+    """The augmented batches of an epoch."""
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.from_numpy(dataset.train.images), torch.tensor(dataset.train.labels)
     for batch in torch.split(torch.arange(len(labels)), recipe.batch_size):
@@ -465,7 +463,7 @@ def _batches(dataset: Dataset, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]
 
 
 def _network_input(images: np.typing.NDArray[np.uint8], recipe: Recipe) -> Tensor:
-    """Images as a network without its normalisation takes them."""
+    """Images as input of a network without its normalisation."""
     channels = 1 if recipe.architecture == "simple-cnn" else 3
     return ((resize(to_unit(images), recipe.input_size) - 0.5) / 0.25).expand(-1, channels, -1, -1)
 
@@ -473,7 +471,7 @@ def _network_input(images: np.typing.NDArray[np.uint8], recipe: Recipe) -> Tenso
 def finish(
     command: Sequence[str], folder: Path | None = None, **environment: str
 ) -> tuple[float, str]:
-    """Run a command in a folder; the seconds that it took, and its standard output.
+    """Run a command in a folder; returns its seconds and its standard output.
 
     Raises:
         BenchError: it failed.

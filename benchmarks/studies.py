@@ -1,4 +1,4 @@
-"""What it costs and brings to do a study's runs elsewhere, beside all else that `nox -s bench` measures."""
+"""Benchmarks of executors: overhead of a Dask cluster, and the speed-up of two processes."""
 
 import os
 import tempfile
@@ -26,7 +26,7 @@ RECIPE = replace(RECIPES[speed.CNN], epochs=8, train_images=speed.IMAGES)
 
 @dataclass(frozen=True)
 class Span:
-    """When a worker was at a run, by the machine's clock."""
+    """The start and end of a run in a worker, by the machine's clock."""
 
     process: int
     start: float
@@ -34,10 +34,10 @@ class Span:
 
 
 def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> float:
-    """What workers of a Dask cluster wait for it in a study of short runs, in percent of their work.
+    """The waiting time of a Dask cluster's workers in a study of short runs, in percent of their work.
 
-    From the study's start to its last run a worker is at a run, or waits for one; what passes until the last
-    run is in the hands of who asked for it counts too.
+    From the study's start to its last run, a worker either works or waits. The time until the caller has the
+    last run counts as waiting, too.
     """
     from distributed import LocalCluster
 
@@ -53,7 +53,7 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
         jobs.terms(pool, dataset, Path(home), "cpu") as common,
     ):
         wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs + 2 * workers)]
-        _spans(pool, common, dataset, wanted[runs:])  # each has imported what it needs
+        _spans(pool, common, dataset, wanted[runs:])  # warm-up: each worker imports its modules
         started = time.time()
         spans = _spans(pool, common, dataset, wanted[:runs])
         ended = time.time()
@@ -66,7 +66,7 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
 
 
 def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
-    """How many times faster a study of short runs is in two processes than one run after the other."""
+    """The speed-up of a study of short runs in two processes over runs in sequence."""
 
     def study(executor: str) -> None:
         with tempfile.TemporaryDirectory() as home:
@@ -77,7 +77,7 @@ def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
 
 
 def measurements() -> Iterator[Measurement]:
-    """What can be measured of studies elsewhere, in the table's order."""
+    """The benchmarks of executors, in the table's order."""
     dataset = phantom()
     if find_spec("distributed"):
         yield Measurement(
@@ -103,7 +103,7 @@ def _spans(pool: Pool, common: Terms, dataset: Dataset, wanted: list[Training]) 
 
 
 def timed(common: Terms, wanted: Training, **given: Any) -> Span | Missing:
-    """Train a run, in a worker, by the clock."""
+    """Train a run in a worker and record its start and end."""
     started = time.time()
     made = jobs.train(common, wanted, **given)
     return made if isinstance(made, Missing) else Span(os.getpid(), started, time.time())

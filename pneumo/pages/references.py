@@ -52,7 +52,7 @@ def reference(record: Record) -> Record | None:
 
 
 def with_ablations(record: Record) -> Record:
-    """The record whose ablations a report shows: this one, or the reference if this one has none or only one seed.
+    """The record whose ablations a report shows: this one, or the reference if this one has under two seeds.
 
     One seed says little about a difference, and some profiles train no ablations. The phantom shows its own.
     """

@@ -1,1 +1,1 @@
-"""Renders a Quarto book: with Quarto where it is installed, else with parts of it from Python packages."""
+"""Renders a Quarto book: with Quarto if it is installed, else with pandoc and Typst from Python packages."""

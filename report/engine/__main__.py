@@ -21,7 +21,7 @@ Engine = Literal["quarto", "portable"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build the site; the exit status is 0, 1 for an error the user can mend, 2 for wrong usage."""
+    """Build the site; the exit status is 0, 1 for an error that the user can fix, 2 for wrong usage."""
     streams.forgive()
     chosen = build_parser().parse_args(arguments)
     try:
@@ -41,7 +41,7 @@ def _not_run() -> str:
 
 
 def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
-    """Render the project that the options name, unless its site is up to date.
+    """Render the project, unless its site is up to date.
 
     Returns:
         The site's folder, and the engine that built it.
@@ -62,8 +62,10 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
         return output, engine
 
     def add(folder: Path) -> None:
-        """Put beside the pages what a site has besides."""
-        if os.environ.get(RECORD) and not (folder / "record").is_dir():  # else after.py has
+        """Add the files that a site has beside its pages."""
+        if (
+            os.environ.get(RECORD) and not (folder / "record").is_dir()
+        ):  # otherwise after.py has done it
             finish.add(Path(os.environ[RECORD]), chosen.project, folder, cache)
         finish.label(folder, commit, engine)
 
@@ -72,7 +74,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     else:
         site.render(chosen.project, chosen.templates, output, cache, add)
     finish.remove_stale(chosen.project, output)
-    # A site of which a source changed meanwhile may have it or not: the next build makes it anew.
+    # If a source changed during the build, the site may be out of date, so the next build renders again.
     if sources(chosen.project, output, chosen.templates) == made_from:
         cache.put("sites", key_of(output), json.dumps([key, stamps(output)]).encode())
     cache.prune()
@@ -80,13 +82,13 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
 
 
 def _is_up_to_date(site: Path, key: str, cache: Cache) -> bool:
-    """Whether the site was built from these sources and is as it was then."""
+    """Whether the site was built from these sources and has not changed since."""
     kept = cache.get("sites", key_of(site))
     return kept is not None and site.is_dir() and json.loads(kept) == [key, stamps(site)]
 
 
 def _set_environment(chosen: argparse.Namespace) -> None:
-    """Tell the cells what the options say; they run in the project's folder, so paths are absolute."""
+    """Pass the options to the cells; cells run in the project's folder, so paths are absolute."""
     for name in ("profile", "dataset", "size", "data"):
         if getattr(chosen, name):
             os.environ[f"PNEUMO_{name.upper()}"] = getattr(chosen, name)
@@ -100,19 +102,19 @@ def _set_environment(chosen: argparse.Namespace) -> None:
 
 
 def choose(engine: str) -> Engine:
-    """The engine to use; "auto" takes Quarto where it answers and is new enough."""
+    """The engine to use; "auto" chooses Quarto if it runs and is new enough."""
     if engine in ("quarto", "portable"):
         return cast(Engine, engine)
     try:
         quarto.find()
     except RenderError:
-        print("Quarto 1.9 or newer is not here: the portable engine renders", file=sys.stderr)
+        print("Quarto 1.9 or newer was not found: using the portable engine", file=sys.stderr)
         return "portable"
     return "quarto"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The options that every way of building the site takes."""
+    """The options common to all commands that build the site."""
     parser = argparse.ArgumentParser(prog="python -m report.engine", description=__doc__)
     parser.add_argument("project", nargs="?", type=Path, default=ROOT / "report")
     parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto")
@@ -120,10 +122,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", help="pneumoniamnist or breastmnist; else PNEUMO_DATASET")
     parser.add_argument("--size", help="28, 64, 128 or 224 pixels; else PNEUMO_SIZE")
     parser.add_argument("--data", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA")
-    parser.add_argument("--record", type=Path, help="of which folder; else PNEUMO_RECORD")
+    parser.add_argument("--record", type=Path, help="the record's folder; else PNEUMO_RECORD")
     parser.add_argument("--output", type=Path, help="the site's folder; else the project's own")
     parser.add_argument("--templates", type=Path, default=ROOT / "templates" / "site")
-    parser.add_argument("--fresh", action="store_true", help="run every cell, whatever is kept")
+    parser.add_argument("--fresh", action="store_true", help="run every cell, ignoring the cache")
     parser.add_argument("--no-study", action="store_true", help="a book that reports no study")
     return parser
 

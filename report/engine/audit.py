@@ -1,7 +1,7 @@
-"""Looks at a built site in a browser, as its readers will: page by page, light and dark, wide and narrow.
+"""Checks every page of a built site in a browser: light and dark, wide and narrow.
 
-`python -m report.engine.audit _site` prints what is wrong, a line each, and exits with 1 where anything is.
-It takes a Chromium, a Java and a veraPDF that are at hand, downloads none, and says what it could not do.
+`python -m report.engine.audit _site` prints one line per problem and exits with 1 if there is any. It uses an
+installed Chromium, Java and veraPDF, downloads none, and says which checks it skipped.
 """
 
 import argparse
@@ -22,29 +22,29 @@ from pneumo.base.errors import printable
 from report.engine.serve import HOST, serve
 
 WIDTHS = (1280, 390)  # of a window, in pixels
-PATIENCE = 180  # seconds that a page may take to load, on a machine that has other work
+PATIENCE = 180  # seconds that a page may take to load, on a busy machine
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# A browser on a build machine has neither a sandbox nor anything to look up.
+# A browser on a build machine has no sandbox, and needs no background requests.
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
            "--disable-sync")  # fmt: skip
-# What the validator at hand is too old to know.
+# Valid HTML that the packaged validator is too old to know.
 _NEWER = "Bad value .dialog. for attribute .method. on element .form..*"
 _SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def find_browser() -> Path | None:
-    """The Chromium that `CHROMIUM` names, or one on the path; None where there is neither."""
+    """The Chromium that `CHROMIUM` names, or one on the path; None if there is neither."""
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, BROWSERS)), None)
     return Path(found) if found else None
 
 
 def problems(site: Path, browser: Path) -> Iterator[str]:
-    """What is wrong with a site's pages in a browser, a line each.
+    """Problems of a site's pages in a browser, one line each.
 
-    Told are errors on the console, requests to other hosts, answers that are errors, pages that scroll
-    sideways, and whatever axe-core finds.
+    These are errors on the console, requests to other hosts, HTTP errors, pages that scroll sideways, and
+    findings of axe-core.
 
     Args:
         site: its folder.
@@ -80,7 +80,7 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
 
 
 def invalid(site: Path, java: str) -> Iterator[str]:
-    """What the Nu Html Checker finds wrong with a site's pages, a line each.
+    """Errors that the Nu Html Checker finds in a site's pages, one line each.
 
     Args:
         site: its folder.
@@ -99,7 +99,7 @@ def invalid(site: Path, java: str) -> Iterator[str]:
 
 
 def nonconforming(pdf: Path, verapdf: str) -> Iterator[str]:
-    """What veraPDF finds that a PDF does not keep of the standards that it names, a line each.
+    """Violations that veraPDF finds of the standards that a PDF claims to meet, one line each.
 
     Args:
         pdf: the file.
@@ -115,7 +115,7 @@ def nonconforming(pdf: Path, verapdf: str) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Audit a site; the exit status is 0, or 1 where something is wrong."""
+    """Audit a site; the exit status is 0, or 1 if there are problems."""
     streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.audit", description=__doc__)
     parser.add_argument("site", type=Path)
@@ -137,16 +137,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         looks.append(problems(site, browser))
     else:
         missing = f"CHROMIUM names none, and on the path is none of {', '.join(BROWSERS)}"
-        print(f"No look in a browser: {missing}", file=sys.stderr)
+        print(f"Not checked in a browser: {missing}", file=sys.stderr)
     status = 0
-    for problem in chain.from_iterable(looks):  # minutes: each is told when it is found
+    for problem in chain.from_iterable(looks):  # takes minutes, so print each at once
         print(printable(f"{site}: {problem}"), file=sys.stderr)
         status = 1
     return status
 
 
 def _pages(site: Path) -> list[Path]:
-    """The pages at the top of a site, and of those behind its figures and tables, all alike, one of each."""
+    """The pages at the top of a site, and one of the pages behind figures and one of those behind tables."""
     behind = (
         next(iter(sorted(site.glob(f"behind/{kind}-*.html"))), None) for kind in ("fig", "tbl")
     )
@@ -154,7 +154,7 @@ def _pages(site: Path) -> list[Path]:
 
 
 def _listen(page: Any, address: str) -> list[str]:
-    """What goes wrong on a page from now on, in a list that fills."""
+    """A list to which problems on a page are added as they happen."""
     heard: list[str] = []
 
     def on(event: str, is_wrong: Callable[[Any], bool], words: str) -> None:

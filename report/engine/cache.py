@@ -1,7 +1,7 @@
-"""Keeps on disk what is slow to make, by a key of all that it depends on: what cells, pandoc and Typst give.
+"""Disk cache for the outputs of cells, pandoc and Typst, keyed by everything that they depend on.
 
-Pages are kept by page: a page's outputs are good as long as its own code and :func:`inputs` are the same. A
-file outside the project that a cell reads by itself is not noticed; `--fresh` runs every cell.
+A page's outputs stay valid as long as its own code and :func:`inputs` are the same. Changes of files outside
+the project that a cell reads are not noticed; `--fresh` runs every cell.
 """
 
 import gzip
@@ -21,26 +21,26 @@ from pathlib import Path
 from pneumo.base import paths, storage
 from pneumo.base.storage import StorageError
 
-SCHEMA = 4  # of what is kept: an entry of another one is as good as none
+SCHEMA = 4  # of entries: those of another schema are ignored
 RECORD = "PNEUMO_RECORD"  # the variable that names a record's folder
 ROOT = Path(__file__).resolve().parents[2]
-_UNUSED = 30 * 86_400  # seconds after which an entry that nobody used is removed
+_UNUSED = 30 * 86_400  # seconds after which an unused entry is removed
 _COUNTING = re.compile(
     r"QUARTO_PROFILE|LANG(UAGE)?|LC_(ALL|CTYPE|NUMERIC|TIME)|TZ|PNEUMO_(?!HOME$).+"
 )
-_LEFT_OUT = ("_", ".")  # with which folders begin that hold caches and what is built
-# What cells draw beside the pages, each named by its content.
+_LEFT_OUT = ("_", ".")  # prefixes of folders that hold caches and build outputs
+# Drawings that cells write beside the pages, named by their content.
 DRAWINGS = re.compile(r"figures/[\w-]+-[0-9a-f]{8}-(?:light|dark)\.svg")
-# No cell reads a page's prose, or what only a browser reads.
+# Files that no cell reads: pages, and files for the browser.
 _NOT_FOR_CELLS = (".qmd", ".css", ".scss", ".js")
 
 
 class Cache:
-    """Entries on disk: bytes by kind and key, each written whole or not at all and checked when it is read.
+    """Entries on disk: bytes by kind and key, written atomically and checked when read.
 
     Args:
-        folder: where they lie; None for the run store's folder ``pages``.
-        fresh: use nothing that an earlier build kept.
+        folder: the cache's folder; None for ``pages`` in the run store.
+        fresh: ignore entries of earlier builds.
     """
 
     def __init__(self, folder: Path | None = None, fresh: bool = False) -> None:
@@ -48,7 +48,7 @@ class Cache:
         self._new: set[str] = set()
 
     def get(self, kind: str, key: str) -> bytes | None:
-        """The entry's content; None where there is none, or a damaged one."""
+        """The entry's content; None if it is missing or damaged."""
         if self.fresh and key not in self._new:
             return None
         path = self._path(kind, key)
@@ -56,20 +56,20 @@ class Cache:
             content = gzip.decompress(path.read_bytes())  # checks its CRC
         except (OSError, EOFError, ValueError, zlib.error):
             return None
-        with suppress(OSError):  # a store that can't be written is not pruned either
+        with suppress(OSError):  # the store may not be writable
             os.utime(path)
         own = _header(kind, key)
         return content.removeprefix(own) if content.startswith(own) else None
 
     def put(self, kind: str, key: str, content: bytes) -> None:
-        """Keep an entry; a store that can't be written keeps nothing."""
+        """Write an entry; do nothing if the store is not writable."""
         with suppress(StorageError):
             content = gzip.compress(_header(kind, key) + content, 1, mtime=0)
             storage.write(self._path(kind, key), content)
             self._new.add(key)
 
     def prune(self) -> None:
-        """Remove the entries that nobody has used for 30 days."""
+        """Remove entries that have not been used for 30 days."""
         for path in self.folder.glob("*/*"):
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > _UNUSED:
@@ -80,43 +80,43 @@ class Cache:
 
 
 def _header(kind: str, key: str) -> bytes:
-    """What an entry begins with, so that no file can be taken for another one."""
+    """The first bytes of an entry, so that no file can be mistaken for another entry."""
     return f"{SCHEMA}/{kind}/{key}\n".encode()
 
 
 def key_of(*values: object) -> str:
-    """A key that changes with the text of any of the values."""
+    """A key that changes if the text of any value changes."""
     return sha256(repr([str(value) for value in values]).encode()).hexdigest()[:32]
 
 
 def inputs(project: Path, site: Path) -> str:
-    """A digest of everything that decides what a project's cells give, but for the cells.
+    """A digest of everything that the outputs of a project's cells depend on, except the cells.
 
-    That is the record, the package and what it reads, the project's files, the environment variables that
-    count, and Python with what is installed.
+    That is the record, the package and the files that it reads, the project's files, relevant environment
+    variables, Python, and installed packages.
 
     Args:
         project: the folder of `_quarto.yml`.
-        site: the folder of what is built, which may lie in the project.
+        site: the folder of the built site, which may lie in the project.
     """
     return key_of(environment(), record_digest(), _digest(_files(project, site, _NOT_FOR_CELLS)))
 
 
 def sources(project: Path, site: Path, templates: Path) -> str:
-    """A digest of everything that a site is made from: :func:`inputs`, the pages and the frame."""
+    """A digest of everything that a site is made from: :func:`inputs`, pages and templates."""
     files = [*_files(project, site), *_below(templates.resolve())]
     return key_of(environment(), record_digest(), _digest(files))
 
 
 def environment() -> str:
-    """A digest of Python, the versions of what is installed, and the environment variables that count."""
+    """A digest of Python, the versions of installed packages, and relevant environment variables."""
     variables = {name: value for name, value in os.environ.items() if _COUNTING.fullmatch(name)}
     system = SCHEMA, sys.version, platform.platform()
     return key_of(*system, installed(), sorted(variables.items()))
 
 
 def record_digest() -> str:
-    """A digest of the record that the pages are about; of nothing where there is none."""
+    """A digest of the record of the pages; of nothing if there is none."""
     if not os.environ.get(RECORD):
         return ""
     record = Path(os.environ[RECORD])
@@ -125,7 +125,7 @@ def record_digest() -> str:
 
 @cache
 def installed() -> tuple[str, ...]:
-    """Names and versions of what is installed, as its folders are called."""
+    """Names and versions of installed packages, from the names of their folders."""
     folders = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
     return tuple(
         sorted(path.name for folder in folders for path in Path(folder).glob("*.dist-info"))
@@ -142,17 +142,17 @@ def stamps(folder: Path) -> dict[str, list[int]]:
 
 
 def has_pictures(project: Path, outputs: str) -> bool:
-    """Whether every drawing that outputs of an earlier build name is still beside the pages."""
+    """Whether every drawing named in an earlier build's outputs is still beside the pages."""
     return all((project / name).is_file() for name in DRAWINGS.findall(outputs))
 
 
 def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
-    """The files of the package, its templates and the project by name, but those with certain endings."""
+    """The files of the package, its templates and the project by name, except those with certain endings."""
     for name in (".zenodo.json", "pyproject.toml"):
         yield name, ROOT / name
     for folder in (ROOT / "pneumo", ROOT / "report" / "engine"):
         yield from (named for named in _below(folder) if named[1].suffix == ".py")
-    built = site.resolve()  # and beside it, while it is built, a folder whose name begins so
+    built = site.resolve()  # during a build there is also a folder whose name begins like this
     for folder in (paths.templates(), project.resolve()):
         for name, path in _below(folder):
             made = str(path).startswith((f"{built}/", f"{built}."))

@@ -1,7 +1,7 @@
 """Checks a built site: its pages, whether its PDF has the same numbers, and whether it may be published.
 
-`python -m report.engine.check _site` prints what is wrong, a line each, and exits with 1 where anything is;
-`--publish` asks besides for real data, claims, and commits that everything was made from.
+`python -m report.engine.check _site` prints one line per problem and exits with 1 if there is any.
+`--publish` also requires real data, claims, and a commit for everything that the site was made from.
 """
 
 import argparse
@@ -22,23 +22,23 @@ from pneumo.base.errors import printable
 from pneumo.record import RecordError, check, read
 from report.engine.config import BUILD
 
-# What a page shows only if a template, a reference or a number was not filled in.
+# Signs of a template, a reference or a number that was not filled in.
 _LEFT_BEHIND = re.compile(r"\{\{|\{%|\?@|```|(?<![a-z])nan(?![a-z])|\bTraceback\b")
-# What a page may weigh with the files that are its own, in bytes: the frame's are every page's, of a figure's
-# two renderings a reader sees one, and what is hidden belongs to a gallery.
+# The most bytes that a page may have with its own files. Not counted are the template's files,
+# which all pages share, the rendering of a figure that a reader does not see, and hidden files of a gallery.
 HEAVIEST = 600_000
 _SHARED = "site_libs/"
 _UNSEEN = ".dark-content, [hidden], template"
-# What a link in the head leads to, and does not load.
+# Links in the head that load nothing.
 _NEIGHBOURS = {"prev", "next", "canonical", "alternate"}
-# Where a page names a file of the site or another page.
+# Attributes that name a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
 
-# A number by itself: no part of a word or a version. A sign belongs to it, a dash between two does not.
+# A number that is not part of a word or a version. A sign belongs to it, a dash between two numbers does not.
 _NUMBER = re.compile(r"(?<![\w.,/])−?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?![\w/]|[.,]\d)")
-_HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # which Typst sets as a minus
-_URL = re.compile(r"https?://\S+")  # of a work that is cited
-# What a page shows on the web alone, or says to a screen reader only.
+_HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # Typst sets it as a minus
+_URL = re.compile(r"https?://\S+")  # of a cited work
+# Content only for the web or for screen readers.
 _WEB_ONLY = ", ".join((
     "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
     ".screen-reader-only", ".web-only", ".column-margin", ".behind", "header .description",
@@ -49,12 +49,12 @@ _WEB_ONLY = ", ".join((
 class Page:
     """One of a site's pages."""
 
-    name: str  # its file's
+    name: str  # of its file
     soup: BeautifulSoup
 
     @property
     def main(self) -> Tag:
-        """What is read of it: its `main`, or all of it."""
+        """The content to read: its `main`, or the whole page."""
         return self.soup.find("main") or self.soup
 
     @property
@@ -64,12 +64,12 @@ class Page:
 
     @property
     def ids(self) -> frozenset[str]:
-        """What a link into it can name."""
+        """The ids that links can lead to."""
         return frozenset(str(element["id"]) for element in self.soup.find_all(id=True))
 
     @property
     def files(self) -> frozenset[str]:
-        """The files that are its own and that a reader loads with it, as it names them."""
+        """The page's own files that a reader loads with it, as named on the page."""
         named = (
             str(element[attribute])
             for tag, attribute in _ADDRESSES[1:]
@@ -83,7 +83,7 @@ class Page:
 
 
 def read_pages(site: Path) -> dict[str, Page]:
-    """A site's pages by their files' names, in the alphabet's order."""
+    """A site's pages by file name, in alphabetical order."""
     return {
         path.name: Page(path.name, BeautifulSoup(path.read_text(encoding="utf-8"), "lxml"))
         for path in sorted(site.glob("*.html"))
@@ -91,7 +91,7 @@ def read_pages(site: Path) -> dict[str, Page]:
 
 
 def problems(site: Path) -> Iterator[str]:
-    """What is wrong with a site's pages, a line each.
+    """Problems of a site's pages, one line each.
 
     Args:
         site: its folder; pages lie at its top.
@@ -120,7 +120,7 @@ def problems(site: Path) -> Iterator[str]:
 
 
 def unpublishable(site: Path) -> Iterator[str]:
-    """Why a site may not be published, a line each, beside what is wrong with its pages."""
+    """Reasons not to publish a site, one line each, apart from problems of its pages."""
     try:
         check(site / "record")
         yield from _results_problems(read(site / "record").results)
@@ -155,19 +155,19 @@ def _commit_problems(what: str, commit: str | None) -> Iterator[str]:
 
 
 def numbers(text: str) -> Counter[str]:
-    """How often each number stands in a text."""
+    """How often each number occurs in a text."""
     return Counter(_NUMBER.findall(_HYPHEN.sub("−", _URL.sub("", text))))
 
 
 def disagreements(site: Path, text: str) -> Iterator[str]:
-    """The numbers that the pages and the PDF do not share, a line each.
+    """The numbers that differ between the pages and the PDF, one line each.
 
-    Those with two decimals or more stand equally often in both. Whole numbers and those with one decimal are
-    also page and section numbers, of which the PDF has more.
+    Numbers with at least two decimals must occur equally often in both. Whole numbers and numbers with one
+    decimal are not compared, since they may be page or section numbers.
 
     Args:
         site: the folder of the pages.
-        text: the PDF's, as a program extracts it.
+        text: the text extracted from the PDF.
     """
     pages = {}
     for name, page in read_pages(site).items():
@@ -184,7 +184,7 @@ def disagreements(site: Path, text: str) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check a site; the exit status is 0, or 1 where something is wrong."""
+    """Check a site; the exit status is 0, or 1 if there are problems."""
     streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.check", description=__doc__)
     parser.add_argument("site", nargs="?", type=Path, default=Path("_site"))
@@ -201,11 +201,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _form(page: Page) -> Iterator[str]:
-    """What is wrong with how a page is built."""
+    """Problems of a page's structure."""
     root = page.soup.find("html")
     if not isinstance(root, Tag) or not root.get("lang"):
         yield f"{page.name} does not name its language"
-    body = page.soup.find("body") or page.soup  # no link leads into a head
+    body = page.soup.find("body") or page.soup  # links can't lead into the head
     counts = Counter(str(element["id"]) for element in body.find_all(id=True))
     for name, count in counts.items():
         if count > 1:
@@ -219,19 +219,19 @@ def _form(page: Page) -> Iterator[str]:
     for image in page.main.find_all("img"):
         if not image.get("alt"):
             yield f"{page.name}: image {image.get('src')} has no alternative text"
-        # Else the text below jumps when it comes.
+        # Otherwise the text below jumps when the image arrives.
         if image.get("loading") == "lazy" and not (image.get("width") and image.get("height")):
             yield f"{page.name}: image {image.get('src')} is fetched late and has no size"
 
 
 def weight(page: Page, site: Path) -> int:
-    """Of a page with the files that are its own, in bytes; one that is missing, told of elsewhere, not."""
+    """The size in bytes of a page with its own files; missing files, which another check reports, count 0."""
     paths = (site / unquote(name) for name in page.files)
     return len(page.soup.encode()) + sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _problem(address: str, page: str, site: Path, ids: dict[str, frozenset[str]]) -> str:
-    """Why an address leads nowhere; empty if it leads somewhere, or out of the site."""
+    """The problem of a broken address; empty if it works, or leads out of the site."""
     parts = urlsplit(address)
     if parts.scheme or parts.netloc:
         return ""

@@ -1,9 +1,8 @@
-"""How the report is cited: one description of it, in each of the forms in which it is asked for.
+"""Writes the report's citation in several formats, from one description.
 
-What is said comes from `report/_quarto.yml` (title, authors, date, description, addresses, DOI), from
-`pyproject.toml` (version, licence, keywords), for the data from the bibliography, and for what was found
-from the reference record. `python -m report.engine.citation` writes the files; `--check` says which are
-behind.
+The description comes from `report/_quarto.yml` (title, authors, date, description, addresses, DOI),
+`pyproject.toml` (version, licence, keywords), the bibliography (data) and the reference record (results).
+`python -m report.engine.citation` writes the files; `--check` lists those that are out of date.
 """
 
 import argparse
@@ -28,23 +27,23 @@ from report.engine.citation_forms import Citation
 from report.engine.config import read_book
 from report.engine.plain import read_text
 
-# Keys of the bibliography: what the report stands on, and asks to be cited with it.
+# Keys of the bibliography: works that the report is based on, to be cited with it.
 SOURCES = ("yang2023", "kermany2018")
 
 
 class CitationError(PneumoError):
-    """A project that can't be cited: something is not said, or said in two ways."""
+    """A project that can't be cited, since its metadata is incomplete or contradictory."""
 
 
 def read(project: Path) -> Citation:
-    """How the report of a checkout is cited.
+    """The citation of a checkout's report.
 
     Args:
         project: the folder of `pyproject.toml` and `report/`.
 
     Raises:
-        CitationError: there is no date or description, or the two files name other authors.
-        RenderError: `_quarto.yml` is not as it should be.
+        CitationError: there is no date or description, or the two files name different authors.
+        RenderError: `_quarto.yml` is not valid.
     """
     book = read_book(project / "report")
     package = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -75,7 +74,7 @@ def read(project: Path) -> Citation:
     )
 
 
-# The files, by what each is made from: the citation alone, or the reference record beside it.
+# The files, by source: the citation only, or the reference record as well.
 FORMS: Mapping[str, Callable[[Citation], str]] = {
     "CITATION.cff": citation_forms.cff,
     ".zenodo.json": citation_forms.zenodo,
@@ -90,13 +89,13 @@ OF_THE_RECORD: Mapping[str, Callable[[Citation, Record], str]] = {
 
 
 def write(project: Path) -> None:
-    """Write the files of :data:`FORMS`, and where there is a reference record, :data:`OF_THE_RECORD`.
+    """Write the files of :data:`FORMS` and, if there is a reference record, of :data:`OF_THE_RECORD`.
 
     Raises:
         CitationError, RenderError: as :func:`read`.
         RecordError: the reference record is damaged.
     """
-    # The project's file names some, so they must be there to read it.
+    # The project's file names some of them, so they must exist before it is read.
     for name in (*FORMS, *OF_THE_RECORD):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
@@ -105,7 +104,7 @@ def write(project: Path) -> None:
 
 
 def behind(project: Path) -> list[str]:
-    """Which of the files are not there, or not what :func:`write` would write.
+    """The files that are missing or differ from what :func:`write` would write.
 
     Raises:
         CitationError, RenderError, RecordError: as :func:`write`.
@@ -119,12 +118,12 @@ def behind(project: Path) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files, or check them; the exit status is 1 where one is behind or can't be written."""
+    """Write the files, or check them; the exit status is 1 if a file is out of date or can't be written."""
     streams.forgive()
-    os.environ.pop("QUARTO_PROFILE", None)  # the report that is cited is the one of no profile
+    os.environ.pop("QUARTO_PROFILE", None)  # the citation is that of the default profile
     parser = argparse.ArgumentParser(prog="python -m report.engine.citation", description=__doc__)
     parser.add_argument("--project", type=Path, default=paths.root(), help="the checkout")
-    parser.add_argument("--check", action="store_true", help="only say which files are behind")
+    parser.add_argument("--check", action="store_true", help="only list files that are out of date")
     chosen = parser.parse_args(arguments)
     try:
         with storage.told():
@@ -142,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _texts(project: Path) -> Iterator[tuple[str, str]]:
-    """Each file's name and what it should hold."""
+    """Each file's name and text."""
     citation = read(project)
     for name, form in FORMS.items():
         yield name, form(citation)
@@ -159,7 +158,7 @@ def _sources(bibliography: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
         for path in bibliography
         for entry in json.loads(pypandoc.convert_file(str(path), "csljson", format="bibtex"))
     }
-    # CSL marks in a title what keeps its capitals.
+    # CSL marks words in a title that keep their capitals.
     return tuple(
         entries[key] | {"title": re.sub(r"</?span[^>]*>", "", entries[key]["title"])}
         for key in SOURCES

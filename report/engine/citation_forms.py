@@ -1,4 +1,4 @@
-"""The forms in which one asks how the report is cited: CFF, Zenodo's, BibTeX, and a page's head."""
+"""Citation formats: CFF, Zenodo, BibTeX, and tags for a page's head."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import yaml
 
 from report.engine.config import Author, Book
 
-# BibTeX counts braces, also those behind a backslash, and ends at a quotation mark that stands in none.
+# BibTeX counts braces, even after a backslash, and ends a value at a quotation mark outside braces.
 _TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", '"': '{"}',
     "{": r"\textbraceleft{}", "}": r"\textbraceright{}",
@@ -20,7 +20,7 @@ _TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
 
 @dataclass(frozen=True)
 class Citation:
-    """What one needs to know to cite the report."""
+    """The facts needed to cite the report."""
 
     book: Book
     name: str  # the package's, and the key in BibTeX
@@ -43,12 +43,12 @@ class Citation:
 
     @property
     def site_url(self) -> str:
-        """The site's address, which ends with a slash; "" without one."""
+        """The site's address with a slash at the end; "" if there is none."""
         return f"{self.book.site_url.rstrip('/')}/" if self.book.site_url else ""
 
     @property
     def licenses(self) -> list[str]:
-        """The licences of which a user chooses one; empty for an expression that joins or changes some."""
+        """The licences from which a user chooses one; empty for expressions with AND or WITH."""
         names = self.license.strip("()").split(" OR ")
         return [] if any(" " in name for name in names) else names
 
@@ -76,7 +76,7 @@ def cff(citation: Citation) -> str:
 
 
 def zenodo(citation: Citation) -> str:
-    """`.zenodo.json`, from which Zenodo describes a release that it archives."""
+    """`.zenodo.json`, which Zenodo reads when it archives a release."""
     related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
     related += [(citation.site_url, "isDocumentedBy", "url")]
     related += [(citation.book.repo_url, "isSupplementTo", "url")]
@@ -110,7 +110,7 @@ def zenodo(citation: Citation) -> str:
 def bibtex(citation: Citation) -> str:
     """An entry for BibTeX."""
     fields = {
-        "title": f"{{{citation.title.translate(_TEX)}}}",  # as it stands, whatever the style
+        "title": f"{{{citation.title.translate(_TEX)}}}",  # unchanged in any style
         "author": " and ".join(
             f"{{{author.name.translate(_TEX)}}}"
             if not author.family
@@ -123,7 +123,7 @@ def bibtex(citation: Citation) -> str:
         "doi": citation.book.doi,
         "url": citation.site_url or citation.book.repo_url,
     }
-    # Quotation marks, as two braces in a row are what a page with an unfilled template shows.
+    # Quotation marks, since two braces in a row look like an unfilled template on a page.
     lines = [
         f'  {name:<6} = "{" ".join(value.split())}"' for name, value in fields.items() if value
     ]
@@ -131,7 +131,7 @@ def bibtex(citation: Citation) -> str:
 
 
 def header(citation: Citation) -> str:
-    """What stands in the head of every page: Highwire's tags, and schema.org's description."""
+    """Highwire tags and a schema.org description for the head of every page."""
     tags: list[tuple[str, str]] = [("citation_title", citation.title)]
     for author in citation.book.authors:
         tags.append(("citation_author", author.name))
@@ -144,13 +144,13 @@ def header(citation: Citation) -> str:
         *(("citation_keywords", keyword) for keyword in citation.keywords),
         ("citation_doi", citation.book.doi),
     ]
-    if citation.site_url:  # these must be whole addresses
+    if citation.site_url:  # these must be absolute addresses
         tags.append(("citation_fulltext_html_url", citation.site_url))
         if citation.book.pdf:
             tags.append(("citation_pdf_url", citation.site_url + citation.book.pdf))
     lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
     described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
-    # A script ends at the first `</`, whatever stands around it.
+    # A script ends at the first `</`, even within a string.
     script = described.replace("<", r"\u003c")
     return "\n".join([*lines, f'<script type="application/ld+json">\n{script}\n</script>', ""])
 
@@ -177,7 +177,7 @@ def _schema_org(citation: Citation) -> dict[str, Any]:
 
 
 def schema_org_sources(citation: Citation) -> list[dict[str, Any]]:
-    """The works that a report stands on, as schema.org describes them."""
+    """The works that a report is based on, for schema.org."""
     return [
         kept(
             **{"@type": "ScholarlyArticle"},
@@ -189,7 +189,7 @@ def schema_org_sources(citation: Citation) -> list[dict[str, Any]]:
 
 
 def schema_org_author(author: Author) -> dict[str, Any]:
-    """A person or an organisation, as schema.org describes them."""
+    """A person or an organisation, for schema.org."""
     places = [{"@type": "Organization", "name": place} for place in author.affiliations]
     return kept(
         **{"@type": "Person" if author.family else "Organization", "@id": orcid_url(author)},
@@ -218,7 +218,7 @@ def _cff_reference(source: Mapping[str, Any]) -> dict[str, Any]:
                  "name": person.get("literal")})
         for person in source["author"]
     ]  # fmt: skip
-    # A list of authors that ends with "others" names not all of them; the format has no word for that.
+    # "others" at the end of a list of authors means "et al.", which the format can't express.
     return kept(
         type="article",
         title=source["title"],
@@ -231,7 +231,7 @@ def _cff_reference(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def license_urls(citation: Citation) -> str | list[str]:
-    """Where SPDX has the text of each licence; the expression where no list of them says the same."""
+    """SPDX's address of each licence; the expression itself if it is not a choice of licences."""
     urls = [f"https://spdx.org/licenses/{name}" for name in citation.licenses]
     return _one_or_more(urls) or citation.license
 
@@ -241,12 +241,12 @@ def _one_or_more(values: list[str]) -> str | list[str]:
 
 
 def kept(**fields: Any) -> dict[str, Any]:
-    """What has a value: what is not known is left out, never made up."""
+    """The fields that have a value."""
     return {name: value for name, value in fields.items() if value}
 
 
 def _inverted(author: Author) -> str:
-    """Family name first; an organisation's name as it is."""
+    """A name with the family name first; an organisation's name unchanged."""
     return f"{author.family}, {author.given}" if author.given else author.family or author.name
 
 

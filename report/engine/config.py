@@ -1,4 +1,4 @@
-"""Reads `_quarto.yml` with its profiles: the book as it describes itself."""
+"""Reads `_quarto.yml` and its profiles."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from report.engine.known import NOT_READ, PROJECT
 from report.engine.options import Places, read_yaml
 from report.engine.plain import is_file, read_text
 
-BUILD = "build.json"  # in a built site: its commit
+BUILD = "build.json"  # a built site's file that holds its commit
 _SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
 
 
@@ -45,11 +45,11 @@ class Book:
     repo_url: str
     site_url: str
     doi: str  # without an address
-    open_graph: bool  # whether pages describe themselves so
+    open_graph: bool  # whether pages have Open Graph tags
     twitter_card: bool
-    output: Path  # the folder that the project's file names
-    pdf: str | None  # the PDF's file name, None where the project asks for none
-    chapters: tuple[Path, ...]  # the appendices with them
+    output: Path  # the folder named in the project's file
+    pdf: str | None  # the PDF's file name; None if the project asks for no PDF
+    chapters: tuple[Path, ...]  # including appendices
     appendices: tuple[Path, ...]
     bibliography: tuple[Path, ...]
     stylesheets: tuple[Path, ...]
@@ -61,17 +61,17 @@ class Book:
     places: Places = field(repr=False)
 
     def fault(self, problem: str, *keys: str | int) -> RenderError:
-        """An error in a value of the project's file, told where it stands, or else what it would stand in."""
+        """An error in a value of the project's file, at its line or that of the closest parent."""
         while keys and keys not in self.places:
             keys = keys[:-1]
         return at(*self.places[keys], problem)
 
 
 def read_book(folder: Path) -> Book:
-    """The project in a folder, with what its profiles change of it.
+    """Read the project in a folder, with its profiles.
 
     Raises:
-        RenderError: no `_quarto.yml`, one that is no YAML, or one that asks for what is not known here.
+        RenderError: `_quarto.yml` is missing, is not YAML, or has options that this engine does not know.
     """
     for name in filter(lambda name: (folder / name).exists(), NOT_READ):
         raise at(folder / name, None, "Quarto reads this, and the portable engine does not")
@@ -80,7 +80,7 @@ def read_book(folder: Path) -> Book:
         raise RenderError(f"{path} is missing: {folder} is no Quarto project")
     places: Places = {(): (path, 1)}
     raw: Any = read_yaml(read_text(path), path, 1, PROJECT, places=places)
-    # As with Quarto, of profiles that disagree the first one counts: it is merged last.
+    # As in Quarto, the first of several profiles takes precedence, so it is merged last.
     for name in reversed(finding.profiles() or _list((raw.get("profile") or {}).get("default"))):
         path = folder / f"_quarto-{name}.yml"
         if is_file(path):
@@ -136,7 +136,7 @@ def read_book(folder: Path) -> Book:
 
 
 def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
-    """What is wrong with a project although each of its values is known, and the keys of the value."""
+    """Problems of a project whose values are all known by themselves, each with the keys of the value."""
     if kind is None:
         yield "this engine renders projects of type book", "project"
     if not book.chapters or book.chapters[0].name != "index.qmd":
@@ -161,12 +161,12 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
                 name = path.as_posix().removeprefix(f"{book.folder.as_posix()}/")
                 yield f"{name} is not there", *keys, place
             if path in seen:
-                yield f"{path.name} stands twice; leave one of them", *keys, place
+                yield f"{path.name} occurs twice; remove one", *keys, place
             seen.append(path)
 
 
 def _merged(below: Any, above: Any) -> Any:
-    """Two values as Quarto merges them: maps key by key, lists one behind the other, else the second."""
+    """Merge two values like Quarto: mappings by key, lists by appending, else the second one."""
     if isinstance(below, dict) and isinstance(above, dict):
         return below | {
             key: _merged(below[key], value) if key in below else value
@@ -178,7 +178,7 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def _author(entry: Any) -> Author:
-    """An author; as in Quarto, one whose name is not called literal is a person, and has a family name."""
+    """An author; as in Quarto, a person with a family name unless the name is literal."""
     entry = entry if isinstance(entry, dict) else {"name": entry}
     name, literal = entry.get("name") or {}, ""
     if isinstance(name, dict):
@@ -205,7 +205,7 @@ def _author(entry: Any) -> Author:
 def _parts_of_name(name: str) -> tuple[str, str]:
     """Given and family name, as BibTeX reads them: "Last, First", "Last, Jr., First", "First von Last".
 
-    A comma may also stand before a suffix alone, as in "First Last, Jr.".
+    A comma may also precede only a suffix, as in "First Last, Jr.".
     """
     family, *rest = [part.strip() for part in name.split(",")]
     suffixes = [part for part in rest if _SUFFIX.fullmatch(part)]
@@ -223,5 +223,5 @@ def _date(value: object) -> str:
 
 
 def _list(value: Any) -> list[Any]:
-    """One or several of something as a list."""
+    """One value or a list of values as a list."""
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -1,4 +1,4 @@
-"""Numbers what a book's pages define, from chapters to equations, and resolves references to it."""
+"""Numbers a book's chapters, sections, figures, tables and equations, and resolves cross-references."""
 
 import re
 from collections import Counter
@@ -20,15 +20,15 @@ _LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
 _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
 _HTML_TABLE = re.compile(r"<table.*</table>\s*(<p>[^<]*</p>)?", re.DOTALL)
 _ANNOTATION = re.compile(r"(#|//|--|%|;)\s*<\d+>\s*$", re.MULTILINE)
-# What pandoc's Typst writes otherwise than its MathML: wide, small, beside instead of below, or not at all.
+# TeX commands that pandoc renders differently in Typst and MathML.
 _UNEVEN = re.compile(
     r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))"
 )
-# What pandoc shows as it is written where it was meant for something else.
+# Markup that pandoc shows as text because it is not valid.
 _MEANT = {
     r":{3,}": "this ::: is shown as text; it begins at the left margin, with an empty line above",
-    r".*\[\^[^\]\s]+\]": "this note is nowhere written",
-    r".*\]\[[^\]\s]*\]": "this link is nowhere defined",
+    r".*\[\^[^\]\s]+\]": "this note has no text; define it",
+    r".*\]\[[^\]\s]*\]": "this link has no address; define it",
 }
 NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
@@ -75,12 +75,12 @@ class Target:
 
 @dataclass
 class Chapter:
-    """A page on its way to the reader: its tree, with floats and headings numbered."""
+    """A page's syntax tree, with floats and headings numbered."""
 
     executed: Executed
-    # "3" or "A", which its figures' numbers begin with; None for one that is not counted.
+    # "3" or "A", the prefix of its figures' numbers; None for an unnumbered chapter.
     place: str | None
-    number: str | None  # the same where headings show it
+    number: str | None  # the same if headings show it
     id: str
     title: list[Node]
     blocks: list[Node]  # without the chapter's own heading
@@ -90,12 +90,12 @@ class Chapter:
 
     @property
     def page(self) -> Page:
-        """The page as it is written."""
+        """The page's source."""
         return self.executed.page
 
     @property
     def slug(self) -> str:
-        """The page's name without its ending."""
+        """The page's file name without its suffix."""
         return self.page.path.stem
 
     @property
@@ -107,13 +107,13 @@ class Chapter:
         return f"Appendix {self.number} — {title}" if self.is_appendix else f"{self.number} {title}"
 
     def error(self, text: str, message: str) -> RenderError:
-        """An error that names the file and line in which `text` stands or was made."""
+        """An error at the file and line that contain or printed `text`."""
         return at(*self.executed.where(text), message)
 
 
 @dataclass(frozen=True)
 class Document:
-    """All chapters and everything that can be referred to."""
+    """All chapters and all targets of cross-references."""
 
     chapters: tuple[Chapter, ...]
     targets: dict[str, Target]
@@ -123,7 +123,7 @@ def assemble(executed: list[Executed], book: Book) -> Document:
     """Parse every page and number it.
 
     Raises:
-        RenderError: a label that stands twice, a reference to nothing, a page without a heading.
+        RenderError: a label occurs twice, a reference has no target, or a page has no heading.
     """
     chapters: list[Chapter] = []
     targets: dict[str, Target] = {}
@@ -156,7 +156,7 @@ def assemble(executed: list[Executed], book: Book) -> Document:
 
 
 def _open_chapter(executed: Executed, book: Book) -> Chapter:
-    """A page's tree, with its first heading, or the title of its front matter, taken off."""
+    """A page's tree without its title, which is its first heading or comes from its front matter."""
     page = executed.page
     front_matter = page.front_matter
     is_index = page.path == book.chapters[0]
@@ -170,7 +170,7 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
     elif heads:
         identifier, classes, _ = tree.attributes(heads[0])
         title = heads[0]["c"][2]
-        if not is_index:  # the front page is headed by the book's title, and keeps its own below
+        if not is_index:  # the front page's title is the book's; its own heading stays below
             blocks.remove(heads[0])
     else:
         problem = "a chapter begins with a heading of the first level, or has a title"
@@ -194,7 +194,7 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
 
 
 def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
-    """Refuse what Quarto would make something of, or pandoc nothing, and this engine neither."""
+    """Refuse markup that Quarto supports but this engine does not, and markup that pandoc would drop."""
 
     def error(text: str, problem: str) -> RenderError:
         return at(*executed.where(text), problem)
@@ -229,7 +229,7 @@ def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
 
 
 def _read_further(node: Node) -> list[Node] | None:
-    """What pandoc leaves to its reader: HTML tables, so that paper shows them, too, and linked figures."""
+    """Parse what pandoc leaves as raw: HTML tables, so that the PDF shows them, too, and linked figures."""
     if node["t"] == "RawBlock" and node["c"][0] == "html":
         text = _AROUND_TABLES.sub("", node["c"][1]).strip()
         if _HTML_TABLE.fullmatch(text):
@@ -249,13 +249,13 @@ def _read_further(node: Node) -> list[Node] | None:
 
 
 class _Numbering:
-    """Goes through a chapter once, in order, and gives every float, heading and equation its number."""
+    """Numbers a chapter's floats, headings and equations in one pass."""
 
     def __init__(self, chapter: Chapter, targets: dict[str, Target]) -> None:
         self.chapter, self.targets = chapter, targets
         self.counts: Counter[str] = Counter()
         self.sections = [0] * _DEEPEST
-        self.around: str | None = None  # the number of the float that is being gone through
+        self.around: str | None = None  # the number of the enclosing float
         self.panels = 0
 
     def run(self) -> None:
@@ -274,7 +274,7 @@ class _Numbering:
             elif not label.startswith(("fig-", "tbl-")) or label in self.targets:
                 continue
             elif node["t"] == "Header":
-                continue  # named after its words
+                continue  # referred to by its title
             raise chapter.error(label, f"{label} labels what can't be numbered here")
 
     def _blocks(self, nodes: list[Node]) -> list[Node]:
@@ -307,18 +307,18 @@ class _Numbering:
             )
         if "title" in pairs and node["c"][1] and node["c"][1][0]["t"] == "Header":
             raise self.chapter.error(
-                pairs["title"], "two titles, an attribute and a heading; leave one"
+                pairs["title"], "two titles, an attribute and a heading; remove one"
             )
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))
-            # The last paragraph is the caption, if it has words: a picture alone is a part of the float.
+            # The last paragraph is the caption if it has text; a paragraph with only a picture is content.
             last: Node = blocks[-1] if blocks else {"t": "Null"}
             is_text = last["t"] == "Para" and any(part["t"] not in NO_WORDS for part in last["c"])
             if not caption and is_text:
                 caption = blocks.pop()["c"]
             return self._float(identifier, kind, caption, blocks, pairs)
-        # The headings of tabs and callouts are titles: only below them are there sections.
+        # The headings of tabs and callouts are titles; only headings below them are sections.
         titles = "panel-tabset" in classes or any(name.startswith("callout-") for name in classes)
         parts = [
             block if titles and tree.is_title(block, blocks) else self._block(block)
@@ -334,7 +334,7 @@ class _Numbering:
             self.sections[level - 1] += 1
             self.sections[level:] = [0] * (_DEEPEST - level)
             number = ".".join([self.chapter.number, *map(str, self.sections[1:level])])
-        # The front page keeps its own heading, which is defined as the chapter's.
+        # The front page keeps its own heading, whose id is the chapter's.
         if identifier.startswith("sec-") and identifier != self.chapter.id:
             uncounted = "unnumbered" in classes or bool(self.chapter.number)
             self._define(identifier, "sec", number, title, is_uncounted=uncounted)
@@ -353,7 +353,7 @@ class _Numbering:
         blocks: list[Node],
         pairs: dict[str, str],
     ) -> Node:
-        """A numbered figure or table: a node of ours, which the writers turn into pandoc's."""
+        """A numbered figure or table as a node of our own, which the writers turn into pandoc's."""
         if self.around is None:
             number = self._count(kind)
             self._define(identifier, kind, number)
@@ -374,7 +374,7 @@ class _Numbering:
         }  # fmt: skip
 
     def _equations(self, inlines: list[Node]) -> list[Node]:
-        """Displayed maths with a label behind it, as a numbered equation: a node of ours."""
+        """Displayed maths followed by a label, as a numbered equation: a node of our own."""
         result: list[Node] = []
         for node in inlines:
             found = _LABEL.match(node["c"]) if node["t"] == "Str" else None
@@ -400,7 +400,7 @@ class _Numbering:
     ) -> None:  # fmt: skip
         if identifier in self.targets:
             first = self.targets[identifier].page
-            problem = f"label {identifier!r} stands twice; first on page {first}"
+            problem = f"label {identifier!r} occurs twice; first on page {first}"
             raise self.chapter.error(identifier, problem)
         if not _IDENTIFIER.fullmatch(identifier):
             problem = f"a label has letters, digits, - _ . : alone; found {identifier!r}"
@@ -412,12 +412,12 @@ class _Numbering:
 
 
 def _caption(node: Node) -> list[Node]:
-    """The words of a figure's or a table's caption."""
+    """The inlines of a figure's or a table's caption."""
     return tree.inlines(node["c"][1][1])
 
 
 def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
-    """A citation whose name is a label, as a reference; a citation of literature stays one."""
+    """Turn a citation whose key is a label into a cross-reference; leave other citations."""
     if node["t"] != "Cite":
         return None
     cited = [citation["citationId"] for citation in node["c"][0]]
@@ -433,7 +433,7 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
             raise chapter.error(f"@{name}", problem)
         target = document.targets.get(name)
         if target is None:
-            raise chapter.error(f"@{name}", f"cross-reference to @{name}, which is nowhere defined")
+            raise chapter.error(f"@{name}", f"cross-reference to @{name}, which is not defined")
         if target.number is None and target.is_uncounted:
             problem = f"{name} has no number; link to it as [words](#{name})"
             raise chapter.error(f"@{name}", problem)
@@ -449,7 +449,7 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
 
 
 def check_citations(document: Document, known: set[str]) -> None:
-    """Refuse a citation that the bibliography does not have.
+    """Refuse citations that are not in the bibliography.
 
     Raises:
         RenderError: names the page and the key.

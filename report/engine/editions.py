@@ -1,6 +1,6 @@
-"""Puts a built site on top of what is published, and keeps every edition under `v/<version>/`.
+"""Publishes a built site in a folder that keeps every edition under `v/<version>/`.
 
-`python -m report.engine.editions PUBLISHED` takes `_site` and what is published, an empty folder at first.
+`python -m report.engine.editions PUBLISHED` adds `_site` to the published folder, which is empty at first.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from report.engine.plain import read_text
 KEPT = "v"
 _BANNER = re.compile(r'\n<aside class="edition".*?</aside>', re.DOTALL)
 _CANONICAL = re.compile(r'<link rel="canonical" href="[^"]*">\n?')
-# Whatever theme the old pages have.
+# Works with any theme of the old pages.
 _WORDS = """
 <aside class="edition" aria-label="Edition" style="padding: 0.6rem 1rem; font: 1rem/1.4 sans-serif; \
 color: #3d2a00; background: #ffe9b8; text-align: center">This is edition {version}. \
@@ -32,19 +32,19 @@ _FORMS = '<p class="forms">'
 
 
 def publish(site: Path, published: Path) -> list[str]:
-    """Put a site at the top of a folder, its pages under their version, and a banner on those of older ones.
+    """Put a site at the top of a folder and under its version, and a banner on pages of older editions.
 
-    An edition of the same version is replaced; every other one stays as it is, but for its banner.
+    An edition of the same version is replaced; others change only by their banner.
 
     Args:
         site: a built site.
-        published: what is published, from earlier calls; else it is empty or not there.
+        published: the folder of earlier calls; empty or missing at first.
 
     Returns:
-        The versions, the newest first.
+        The versions, newest first.
 
     Raises:
-        RenderError: there is no site, or the folder holds something else.
+        RenderError: there is no site, or the folder holds anything but a published report.
     """
     if not (site / "results.json").is_file():
         raise RenderError(f"{site} holds no site with a record; build one with `nox -s report`")
@@ -54,7 +54,7 @@ def publish(site: Path, published: Path) -> list[str]:
     )
     if others and not (published / "results.json").is_file():
         raise RenderError(f"{published} holds something else than a published report")
-    if others and not kept.is_dir():  # published before there were editions
+    if others and not kept.is_dir():  # published before editions existed
         _copy(published, kept / _facts(published)["version"])
     for path in others:
         if path.name != KEPT:
@@ -79,7 +79,7 @@ def publish(site: Path, published: Path) -> list[str]:
 
 
 def _facts(site: Path) -> dict[str, Any]:
-    """A site's version, and when and from which commit it was made."""
+    """A site's version, date and commit."""
     results = json.loads(read_text(site / "results.json"))
     built = site / "build.json"
     commit = json.loads(read_text(built))["commit"] if built.is_file() else ""
@@ -97,13 +97,13 @@ def _copy(site: Path, target: Path) -> None:
 
 
 def _compare(kept: Path, before: str, after: str) -> None:
-    """The page that says what changed from one edition to the next."""
+    """Write the page of changes from one edition to the next."""
     found = difference.compare(difference.load(kept / before), difference.load(kept / after))
     page.write(found, kept / before, kept / after, kept / f"{before}-to-{after}.html")
 
 
 def _mark(edition: Path, version: str, latest: str) -> None:
-    """Say on each page of an older edition that there is a newer one, whose address is the lasting one."""
+    """Add to each page of an older edition a banner and the canonical address of the newest."""
     top = edition.parents[1]
     for path in edition.glob("*.html"):
         text = _BANNER.sub("", read_text(path))
@@ -113,7 +113,7 @@ def _mark(edition: Path, version: str, latest: str) -> None:
             body = re.search(r"<body[^>]*>", text)
             end = body.end() if body else 0
             text = f"{text[:end]}{words}{text[end:]}"
-        # Of one text at two addresses the shorter is the lasting one.
+        # The same text is at two addresses; the shorter one is canonical.
         own = _CANONICAL.search(text)
         link = own[0] if own else f'<link rel="canonical" href="{newest}">\n'
         text = _CANONICAL.sub("", text).replace("</head>", f"{link}</head>", 1)
@@ -121,7 +121,7 @@ def _mark(edition: Path, version: str, latest: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish a site; the exit status is 0, or 1 where that can't be done."""
+    """Publish a site; the exit status is 0, or 1 if that fails."""
     streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.editions", description=__doc__)
     parser.add_argument("published", type=Path, help="the folder that is published")

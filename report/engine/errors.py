@@ -1,4 +1,4 @@
-"""The engine's errors: what is wrong with a page or the project, and in which file and line."""
+"""The engine's errors, which name the file and line of a problem in a page or the project."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,15 +10,15 @@ Where = Callable[[str], tuple[Path, int | None]]
 
 
 class RenderError(PneumoError):
-    """A project that can't be rendered as it is written."""
+    """A project can't be rendered."""
 
 
 class ToolError(RenderError):
-    """What pandoc or Typst said of a text without knowing whose it is.
+    """An error of pandoc or Typst in a text whose file is not known yet.
 
     Args:
         message: what is wrong.
-        text: a part of the text that stands in the page as it does there; empty where none is known.
+        text: a part of the text that also occurs in the page; empty if none is known.
     """
 
     def __init__(self, message: str, text: str = "") -> None:
@@ -27,7 +27,7 @@ class ToolError(RenderError):
 
 
 def at(path: Path, line: int | None, message: str) -> RenderError:
-    """An error that names the file, as seen from where its user stands, and the line where there is one."""
+    """An error that names the file, relative to the working directory, and the line if there is one."""
     here, shown = Path.cwd(), path.resolve()
     shown = shown.relative_to(here) if shown.is_relative_to(here) else shown
     where = f"{shown}:{line}" if line is not None else str(shown)
@@ -36,14 +36,14 @@ def at(path: Path, line: int | None, message: str) -> RenderError:
 
 @contextmanager
 def about(path: Path, where: Where | None = None) -> Iterator[None]:
-    """Within it what goes wrong is said of the file at `path`, where nobody knows better.
+    """A context in which errors without a file are attributed to the file at `path`.
 
     Args:
         path: a page or the project's file.
-        where: finds the file and the line of a text.
+        where: finds a text's file and line.
 
     Raises:
-        RenderError: a tool refused the file's text, or it is nested deeper than can be followed.
+        RenderError: a tool refused the file's text, or the text is nested too deeply.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Runs the cells of pages in Jupyter kernels; outputs that an earlier build kept are not made again."""
+"""Runs the cells of pages in Jupyter kernels, unless their outputs are cached."""
 
 import json
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from report.engine.outputs import COLOUR, Executed, Outputs, write
 from report.engine.source import Cell, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
-OUTPUT_LIMIT = 32_000_000  # bytes that may come of it
-# Tracebacks of groups and of `sys.exit` have no lines, so they are not read.
+OUTPUT_LIMIT = 32_000_000  # bytes that a cell may output
+# The line is not read from the traceback, since those of groups and `sys.exit` have none.
 _WHERE = """
 def __where():
     import sys, traceback
@@ -29,23 +29,23 @@ def __where():
     print((lines or [getattr(sys.last_value, "lineno", None) or 1])[0])
 __where()
 """
-PAGES_AT_ONCE = 3  # on two cores one more than these: each waits for its kernel at times
+PAGES_AT_ONCE = 3  # one more than two cores, since each waits for its kernel at times
 
 
 def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
-    """Run the cells of pages, each page in a kernel of its own, in the project's folder.
+    """Run the cells of pages in the project's folder, with one kernel per page.
 
     Args:
         pages: the pages.
         book: their project.
-        cache: where the outputs of the same cells are looked for first, and kept afterwards.
+        cache: the cache of outputs.
 
     Raises:
-        RenderError: a cell raises, never ends, or its kernel dies; the first page's error.
+        RenderError: a cell raises, exceeds the time limit, or its kernel dies; the first page's error.
     """
     before = inputs(book.folder, book.output)
     outputs: dict[Path, Outputs] = {}
-    missing: dict[Path, str] = {}  # the keys of pages that are to be run
+    missing: dict[Path, str] = {}  # the keys of pages to run
     for page in pages:
         key = key_of(
             before, page.path.name, [(_code(piece), _may_raise(piece)) for piece in page.code]
@@ -60,7 +60,7 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
         Kernels(book.folder, to_run, STARTUP) as kernels,
         ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
     ):
-        # Long ones first: none is left over when the others are done.
+        # Long ones first, so that none is left at the end.
         futures = {
             page.path: pool.submit(run, page.code, kernels)
             for page in sorted(to_run, key=lambda page: -len(page.code))
@@ -69,7 +69,7 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
             outputs |= {page.path: futures[page.path].result() for page in to_run}
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    # What changed while the cells ran may be in their outputs or not.
+    # If a source changed while the cells ran, their outputs are not cached.
     if missing and inputs(book.folder, book.output) == before:
         for path, key in missing.items():
             cache.put("cells", key, json.dumps(outputs[path]).encode())
@@ -77,11 +77,11 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
 
 
 def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
-    """The outputs of pieces of code that run in a kernel of their own, one list each.
+    """The outputs of pieces of code, run in one kernel: one list for each.
 
     Args:
         pieces: cells and expressions, in order.
-        kernels: where the kernel comes from.
+        kernels: starts the kernel.
 
     Raises:
         RenderError: as :func:`execute`.
@@ -101,7 +101,7 @@ def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
         with ExitStack() as stack:
             try:
                 stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
-            except RuntimeError as error:  # it died, or never spoke
+            except RuntimeError as error:  # it died, or never answered
                 problem = f"the page's Python process did not begin ({error})"
                 raise at(pieces[0].path, None, problem) from None
             client.group = getattr(manager.provisioner, "pgid", None)
@@ -111,13 +111,13 @@ def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
 
 
 class _Client(NotebookClient):
-    """A client that takes only so much from one cell."""
+    """A client that limits the output of a cell."""
 
-    taken = 0  # bytes from the cell that runs
+    taken = 0  # bytes from the running cell
     group: int | None = None  # of the kernel's processes
 
     def output(self, outs: Any, msg: Any, display_id: str | None, cell_index: int) -> Any:
-        """Keep an output, or stop the kernel where there have been too many."""
+        """Keep an output, or stop the kernel if the cell exceeds the limit."""
         before = self.taken
         self.taken += len(json.dumps(msg["content"]))
         if self.taken <= OUTPUT_LIMIT:
@@ -128,7 +128,7 @@ class _Client(NotebookClient):
 
 
 def _code(piece: Cell | Inline) -> str:
-    """What is run; `startup.py` says what an expression gives to its sentence."""
+    """The code to run; `startup.py` converts the value of an inline expression."""
     return piece.code if isinstance(piece, Cell) else f"__inline({piece.code})"
 
 
@@ -138,7 +138,7 @@ def _may_raise(piece: Cell | Inline) -> bool:
 
 
 def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
-    """What came of one piece of code."""
+    """The outputs of one piece of code."""
     cell = nbformat.v4.new_code_cell(_code(piece))  # type: ignore[no-untyped-call]
     if _may_raise(piece):
         cell.metadata["tags"] = ["raises-exception"]
@@ -165,7 +165,7 @@ def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
 
 
 def _joined(outputs: Sequence[Any]) -> list[Any]:
-    """Outputs with what a cell printed in one go in one piece; it arrives in several on a busy machine."""
+    """Outputs with consecutive prints joined; on a busy machine they arrive in several pieces."""
     joined: list[Any] = []
     for output in outputs:
         last = joined[-1] if joined else {}
@@ -177,7 +177,7 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
 
 
 def _raised_line(client: _Client, first: int) -> int:
-    """The line of the page in which its cell raised, which the kernel is asked for."""
+    """Ask the kernel for the line of the page in which the cell raised."""
     asking = nbformat.v4.new_code_cell(_WHERE)  # type: ignore[no-untyped-call]
     client.nb.cells.append(asking)
     client.execute_cell(asking, len(client.nb.cells) - 1)

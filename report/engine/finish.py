@@ -1,4 +1,4 @@
-"""What a site has beside its pages, whichever engine made them: the record, and what is made from both."""
+"""Adds to the pages of either engine: the record, and files made from record and pages."""
 
 import json
 import os
@@ -19,15 +19,15 @@ from report.engine.cache import DRAWINGS, Cache, key_of
 from report.engine.config import BUILD, Book, read_book
 from report.engine.plain import read_text
 
-PNG = 200  # dots an inch
-# Of a preview Quarto names a drawing by a relative address, which no reader of such tags follows.
+PNG = 200  # dots per inch
+# Quarto's preview tags name images by relative addresses, which readers of such tags do not follow.
 _PREVIEW = re.compile(
     r'<meta (?:property|name)="(?:og|twitter):image[^"]*" content="(?!https?:)[^>]*>\n?'
 )
 
 
 def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
-    """Put beside a site's pages the record, pictures, what is behind each figure, Markdown, notebooks.
+    """Add the record, PNGs, pages behind figures, Markdown twins and notebooks to a site.
 
     Raises:
         RecordError: as :func:`copy_record`.
@@ -44,7 +44,7 @@ def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
 
 
 def _link(site: Path, name: str) -> None:
-    """Name a page's other forms at its end, and in its head for programs."""
+    """Link to a page's Markdown and notebook at its end, and in its head for programs."""
     twin, notebook = f"{name}{twins.ENDING}", f"{notebooks.FOLDER}/{name}.ipynb"
     forms = f'<a href="{twin}">as Markdown</a>'
     if (site / notebook).is_file():
@@ -57,15 +57,15 @@ def _link(site: Path, name: str) -> None:
 
 
 def repository(book: Book) -> str:
-    """The address of the code's repository: the book's `repo-url`, else the one that builds it on GitHub."""
+    """The address of the repository: the book's `repo-url`, else the GitHub repository of this build."""
     variables = [os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY")]
     return book.repo_url.rstrip("/") or "/".join(variables if all(variables) else [])
 
 
 def draw_pngs(site: Path, cache: Cache) -> None:
-    """Put a PNG on white beside the SVG of every figure."""
+    """Put a PNG on a white background beside the SVG of every figure."""
     ground = "#set page(width: auto, height: auto, margin: 6pt, fill: white)\n"
-    # Letters are drawn as lines, so no fonts are looked for.
+    # Letters are paths, so no fonts are needed.
     compiler = typst.Compiler(root=site, ignore_system_fonts=True)
     for path in site.glob("figures/*-light.svg"):
         key = key_of(version("typst"), PNG, path.read_bytes())
@@ -73,27 +73,29 @@ def draw_pngs(site: Path, cache: Cache) -> None:
         if picture is None:
             source = f'{ground}#image("/{path.relative_to(site).as_posix()}")'
             made = compiler.compile(source.encode(), format="png", ppi=PNG)
-            picture = cast(bytes, made)  # of one page
+            picture = cast(bytes, made)  # bytes, since there is one page
             cache.put("png", key, picture)
         path.with_suffix(".png").write_bytes(picture)
 
 
 def copy_record(record: Path, site: Path) -> None:
-    """Put a record into a site: whole as ``record/``, and its results and predictions at the top.
+    """Copy a record into a site: all of it to ``record/``, results and predictions also to the top.
 
     Raises:
-        RecordError: a file of it is damaged, which a page that an earlier build has kept does not notice.
+        RecordError: a file of it is damaged; cached pages would not notice.
     """
     check(record)
     shutil.copytree(record, site / "record", dirs_exist_ok=True)
     shutil.copyfile(record / "results.json", site / "results.json")
     if (record / "predictions").is_dir():
         shutil.copytree(record / "predictions", site / "predictions", dirs_exist_ok=True)
-    (site / ".nojekyll").touch()  # else GitHub Pages drops folders that begin with an underscore
+    (
+        site / ".nojekyll"
+    ).touch()  # otherwise GitHub Pages drops folders that begin with an underscore
 
 
 def commit(folder: Path) -> str:
-    """The commit of the checkout that holds a folder, with "-dirty" where it has changes; "" for none."""
+    """The commit of a folder's checkout, with "-dirty" if it has changes; "" without a checkout."""
     try:
         head, changes = (
             subprocess.run(
@@ -107,7 +109,7 @@ def commit(folder: Path) -> str:
 
 
 def label(site: Path, built_at: str, engine: str) -> None:
-    """Write down in a site, and in the head of each of its pages, the commit that it was built at."""
+    """Record a site's commit in a file and in the head of each page."""
     text = json.dumps({"commit": built_at or None, "engine": engine}, indent=1)
     (site / BUILD).write_text(f"{text}\n", encoding="utf-8")
     tag = f'<meta name="source-commit" content="{escape(built_at)}">\n</head>'
@@ -117,7 +119,7 @@ def label(site: Path, built_at: str, engine: str) -> None:
 
 
 def remove_stale(project: Path, site: Path) -> None:
-    """Remove the drawings of cells that no page of a project's whole site shows."""
+    """Remove drawings that no page of a complete site shows any more."""
     for path in project.glob("*/*.svg"):
         name = path.relative_to(project).as_posix()
         if DRAWINGS.fullmatch(name) and not (site / name).is_file():

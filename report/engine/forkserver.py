@@ -1,7 +1,7 @@
-"""A fork server: a process that imports what pages need once and forks a kernel for every page.
+"""A fork server: a process that imports the pages' modules once and forks a kernel for every page.
 
-`kernels.py` starts it with import statements. It reads one line a kernel (its arguments, as JSON), writes the
-new process's id, and ends with its input.
+`kernels.py` starts it with import statements. For each kernel it reads one line (its arguments, as
+JSON) and writes the new process's id. It ends when its input ends.
 """
 
 import ctypes
@@ -12,24 +12,22 @@ import signal
 import sys
 from contextlib import suppress
 
-_PR_SET_PDEATHSIG = 1  # prctl: a signal at the parent's death, whatever the kernel is doing
+_PR_SET_PDEATHSIG = 1  # prctl: send a signal when the parent dies
 
 
 def main(imports: list[str]) -> None:
     """Import, then fork a kernel for every line of the input."""
     requests, answers = sys.stdin, os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a module prints while it is imported is no answer
-    del sys.path[0]  # this file's folder, which is no kernel's
-    # Nobody debugs a page, and the debugger takes longer to import than many a page to run.
+    os.dup2(2, 1)  # prints of imported modules must not mix with answers
+    del sys.path[0]  # this file's folder, which kernels don't need
+    # The debugger is not needed, and importing it takes longer than running many a page.
     sys.modules["debugpy"] = None  # type: ignore[assignment]
     for statement in ("import ipykernel.kernelapp", "import ipykernel.debugger", *imports):
-        with suppress(Exception):  # a module that is missing or fails is told of by its page
+        with suppress(Exception):  # the page's own import reports the error
             exec(statement, {})  # noqa: S102 - as the page itself will
     del sys.modules["debugpy"]
-    gc.freeze()  # the garbage collector of a fork would copy every page of memory
-    gc.set_threshold(
-        100_000
-    )  # it takes a seventh of a figure's time, in a process of a few seconds
+    gc.freeze()  # otherwise garbage collection in a fork copies every page of memory
+    gc.set_threshold(100_000)  # collection would take a seventh of a figure's time
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leave no zombies
     own = os.getpid()
     for line in requests:
@@ -41,18 +39,18 @@ def main(imports: list[str]) -> None:
 
 
 def _run_kernel(parent: int, arguments: list[str]) -> None:
-    """Be a kernel until its manager ends it or the fork server is gone."""
+    """Run as a kernel until its manager ends it or the fork server dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before that
+    if os.getppid() != parent:  # the parent ended before prctl
         os._exit(1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # else every page has the same random numbers
+        numpy.random.seed()  # otherwise every page has the same random numbers
     from ipykernel.kernelapp import IPKernelApp
 
-    # Without a parent to watch, ipykernel prints how it can be stopped.
+    # Without a parent to watch, ipykernel prints a message on how to stop it.
     IPKernelApp.launch_instance([*arguments, "--IPKernelApp.parent_handle=1"])
     os._exit(0)
 

@@ -19,7 +19,7 @@ WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
-    """The chapter's content, without its first heading."""
+    """The chapter's content as HTML, without its first heading."""
     with about(chapter.page.path, chapter.executed.where):
         writer = _Writer(chapter, document)
         blocks = writer.blocks(chapter.blocks)
@@ -28,7 +28,7 @@ def write_body(chapter: Chapter, document: Document, book: Book) -> str:
 
 
 def write_inlines(inlines: list[Node]) -> str:
-    """A heading's or a caption's words."""
+    """A heading's or a caption's inlines as HTML."""
     if not inlines:
         return ""
     return tree.write([{"t": "Plain", "c": inlines}], ["-t", "html5", "--mathml"], {}).strip()
@@ -44,7 +44,7 @@ def arguments(book: Book) -> list[str]:
 
 
 def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:
-    """What citeproc goes by: the language, links, and for the list of references all that is cited."""
+    """Metadata for citeproc: language, links and, for the list of references, all citations."""
     meta: dict[str, Any] = {
         "lang": {"t": "MetaString", "c": book.lang},
         "link-citations": {"t": "MetaBool", "c": True},
@@ -58,7 +58,7 @@ def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:
 
 
 def document_title(chapter: Chapter, book: Book) -> str:
-    """As the browser's tab shows it."""
+    """The title for the browser's tab."""
     if chapter.is_index:
         return book.title
     return f"{chapter.heading} – {book.title}"
@@ -97,7 +97,7 @@ class _Writer(tree.Writer):
             if special is not None:
                 return special
         if kind == "Para" and all(part["t"] == "Image" for part in node["c"]):
-            node = {"t": "Plain", "c": node["c"]}  # a picture is no paragraph
+            node = {"t": "Plain", "c": node["c"]}  # a picture needs no paragraph
         return [self.words(tree.within(node, self.blocks))]
 
     def _special_div(self, node: Node) -> list[Node] | None:
@@ -119,13 +119,13 @@ class _Writer(tree.Writer):
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]), identifier)
         if {"light-content", "dark-content"} & set(classes):
-            # Of two renderings a reader sees one, and the browser fetches no other.
+            # Lazy images: the browser fetches only the rendering that the reader sees.
             lazy = tree.rewrite(content, self._put_off)
             return [{"t": "Div", "c": [node["c"][0], self.blocks(lazy)]}]
         return None
 
     def _put_off(self, node: Node) -> Node | None:
-        """An image that is fetched when it is about to be seen; its size keeps its place on the page."""
+        """An image with lazy loading; its size reserves its place on the page."""
         if node["t"] != "Image":
             return None
         (identifier, classes, pairs), text, target = node["c"]
@@ -155,7 +155,8 @@ class _Writer(tree.Writer):
         self.callouts += 1
         body_id = f"callout-{self.callouts}"
         if title or not simple:
-            # Who can't see the colour hears the kind; without a title the kind is the title.
+            # Screen readers read the kind, which others see by its colour; without a title the kind
+            # is the title.
             name = f'<span class="screen-reader-only">{kind.capitalize()}</span>' if title else ""
             toggle = ""
             if collapsible:
@@ -247,7 +248,7 @@ class _Writer(tree.Writer):
         if number:
             sign = f'<span class="header-section-number">{number}</span> '
             inlines = [tree.raw_inline("html", sign), *inlines]
-        # The page's one heading of the first level is its title; the book's front page has sections below.
+        # The page's title is its only h1; the front page's other headings are sections.
         return {"t": "Header", "c": [max(level, 2), [identifier, classes, []], inlines]}
 
     def change(self, node: Node) -> Node | list[Node] | None:
@@ -276,17 +277,17 @@ class _Writer(tree.Writer):
 
 
 def _id(identifier: str) -> str:
-    """An id as an attribute, where there is one."""
+    """An id as an attribute; "" if there is none."""
     return f' id="{escaping.escape(identifier)}"' if identifier else ""
 
 
 def _without_words(node: Node) -> Node | None:
-    """A figure's picture without the words that are its caption."""
+    """A figure's picture without the words of its caption."""
     return {"t": "Image", "c": [node["c"][0], [], node["c"][2]]} if node["t"] == "Image" else None
 
 
 def image(node: Node) -> str:
-    """An image as HTML, with the alternative text that `fig-alt` gives, or its caption's words."""
+    """An image as HTML, with alternative text from `fig-alt` or its caption."""
     (identifier, classes, pairs), text, (source, title) = node["c"]
     given = dict(pairs)
     alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
@@ -307,7 +308,7 @@ def image(node: Node) -> str:
 
 
 def web_address(url: str) -> str:
-    """A link to a page's source as a link to the page."""
+    """Turn a link to a page's source into a link to the page."""
     path, sign, anchor = url.partition("#")
     if "://" not in path and PurePosixPath(path).suffix == ".qmd":
         return f"{path.removesuffix('.qmd')}.html{sign}{anchor}"

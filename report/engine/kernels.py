@@ -1,7 +1,7 @@
-"""The kernels that run pages: each page has a process of its own, forked where that is safe.
+"""The kernels that run pages: one process per page, forked where that is safe.
 
-Importing what pages import takes longer than most pages take to run. On Linux one process
-(:mod:`forkserver`) imports it once and forks a kernel for every page: on two cores twelve pages
+Imports take longer than most pages take to run. On Linux one process
+(:mod:`forkserver`) imports the modules once and forks a kernel for every page: on two cores twelve pages
 with a plot each took 5 s instead of 11 s.
 """
 
@@ -32,23 +32,23 @@ from pneumo.base import storage
 from report.engine.errors import RenderError
 from report.engine.source import Cell, Page
 
-# Elsewhere system libraries start threads of their own, which a fork does not survive.
+# On other systems, system libraries start threads, which makes forking unsafe.
 FORKS = sys.platform == "linux"
 FORKSERVER = Path(__file__).with_name("forkserver.py")
-# Errors only, and no history, for which each kernel would have a database and a thread.
+# Log only errors, and keep no history, which takes a database and a thread in each kernel.
 ARGUMENTS = ["--IPKernelApp.log_level=40", "--HistoryManager.enabled=False"]
 STARTUP = Path(__file__).with_name("startup.py")
-# Quarto's defaults, and not its user's own settings.
+# Quarto's defaults instead of the user's own settings.
 _MATPLOTLIB = "figure.figsize: 7, 5\nfigure.dpi: 96\nsavefig.dpi: figure\n"
 
 
 class Kernels:
-    """Starts kernels for pages; a context, at whose end no kernel is left.
+    """Starts kernels for pages; a context manager that ends them all.
 
     Args:
-        folder: where they run.
-        pages: the pages that are to be run.
-        startup: what each kernel runs first, if anything.
+        folder: the kernels' working folder.
+        pages: the pages to run.
+        startup: a file that each kernel runs first, if any.
     """
 
     def __init__(self, folder: Path, pages: Iterable[Page], startup: Path | None = None) -> None:
@@ -76,20 +76,20 @@ class Kernels:
 
     def __exit__(self, *_: object) -> None:
         if self._server:
-            self._server.communicate()  # closes its input, at which it ends
+            self._server.communicate()  # closes its input, which ends it
         self._ending.close()
 
     def manager(self) -> AsyncKernelManager:
-        """A kernel yet to be started, with this Python whatever else is installed."""
+        """A kernel of this Python, not yet started."""
         specs = KernelSpecManager(kernel_dirs=[])
         manager = AsyncKernelManager(kernel_spec_manager=specs, client_factory=_Client)
         with self._lock:
             self._count += 1
             name = f"kernel{self._count}"
-        # Not in the user's own folder, where a build that is killed would leave it.
+        # Not in the user's folder, where a killed build would leave it behind.
         manager.connection_file = str(self.scratch / f"{name}.json")
         if hasattr(socket, "AF_UNIX"):
-            # A port may be another process's by the time the kernel opens it; then both would wait for ever.
+            # Another process may take a port before the kernel opens it, and then both would wait for ever.
             manager.transport = "ipc"
             manager.ip = str(self.scratch / name)
         if FORKS:
@@ -102,7 +102,7 @@ class Kernels:
         """The process id of a new kernel.
 
         Raises:
-            RenderError: the fork server is gone.
+            RenderError: the fork server has ended.
         """
         with self._lock:
             if self._server is None:
@@ -127,7 +127,7 @@ class Kernels:
 
 
 class _Client(AsyncKernelClient):
-    """Asks a new kernel until it answers; its parent then waits for a fifth of a second more."""
+    """Polls a new kernel until it answers; the base class would wait a fifth of a second more."""
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         end = time.monotonic() + (timeout or math.inf)
@@ -135,7 +135,7 @@ class _Client(AsyncKernelClient):
             self.kernel_info()
             with suppress(Empty):
                 await self.get_shell_msg(timeout=1)
-                await self.get_iopub_msg(timeout=0.2)  # else what a cell shows may be missed
+                await self.get_iopub_msg(timeout=0.2)  # otherwise outputs may be missed
                 return
             if not await self.is_alive():
                 raise RuntimeError("it died")
@@ -143,7 +143,7 @@ class _Client(AsyncKernelClient):
 
 
 class _Forked(LocalProvisioner):
-    """Has the fork server start the kernel."""
+    """Starts the kernel through the fork server."""
 
     process: Any = None
 
@@ -164,7 +164,7 @@ class _Forked(LocalProvisioner):
 
 
 class _Process:
-    """What a provisioner asks of a subprocess, for a process that is another one's child."""
+    """The subprocess interface that a provisioner needs, for a process that is not our child."""
 
     stdin = stdout = stderr = None
 
@@ -188,7 +188,7 @@ class _Process:
 
 
 def end_group(group: int | None) -> None:
-    """End a kernel and what its cells have started, unless that has left the kernel's group of processes."""
+    """End a kernel and the processes started by its cells that are still in its process group."""
     if group and hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
@@ -199,7 +199,7 @@ def imports(pages: Iterable[Page]) -> list[str]:
     found: dict[str, None] = {}
     for page in pages:
         for cell in (piece for piece in page.pieces if isinstance(piece, Cell)):
-            with suppress(SyntaxError):  # the kernel will say it better
+            with suppress(SyntaxError):  # the kernel reports it
                 for node in ast.walk(ast.parse(cell.code)):
                     if isinstance(node, ast.Import | ast.ImportFrom):
                         found[ast.unparse(node)] = None

@@ -1,6 +1,6 @@
-"""What the portable engine knows of Quarto: keys, options, classes, attributes. It refuses the rest.
+"""Quarto's keys, options, classes and attributes that the portable engine supports. It refuses all others.
 
-`python -m report.engine.known` writes the table of it in `docs/rendering.md`.
+`python -m report.engine.known` writes the table in `docs/rendering.md`.
 """
 
 import math
@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-# A dictionary goes on below, a list holds one or several of what is in it, a tuple gives the values, and a
-# word is one of _PATTERNS. What is IGNORED is for Quarto alone, and changes nothing that a reader of this
-# engine's site would see.
+# A dictionary stands for a mapping, a list for one or several values of its element, a tuple for
+# its values, and a word for one of _PATTERNS. IGNORED options are only for Quarto and change
+# nothing on this engine's site.
 IGNORED, FLAG, NUMBER, TEXT = "anything", "true or false", "a number", "a text"
 LABEL, NAME = "letters, digits, - and _", "letters, digits, . - and _"
 ADDRESS, DATE = "an address that begins with http:// or https://", "a date, today or now"
@@ -28,20 +28,20 @@ _PATTERNS = {
     ORCID: r"(https://orcid\.org/)?(\d{4}-){3}\d{3}[\dX]",
     OWN_FILE: r"(.*/)?(typst-template\.typ|typst-show\.typ|page\.typ|typst\.lua)",
 }  # fmt: skip
-# Files of a project that Quarto reads by itself.
+# Files of a project that Quarto reads and this engine does not.
 NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environment", "_environment.local",
             "_quarto.yml.local", "_quarto.yaml", "_extensions")  # fmt: skip
 
 _CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG}
 _SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
             "eval": FLAG}  # fmt: skip
-# Outputs are kept by all that they depend on, of which Quarto's own `freeze` and `cache` know a part.
+# This engine's cache covers all that outputs depend on; Quarto's `freeze` and `cache` cover only a part.
 _EXECUTE = (
     _SHOWING
     | {"enabled": FLAG}
     | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
 )
-# The look is that of our own page frame, and maths is MathML, which needs no script.
+# The look comes from our own page template, and maths is MathML, which needs no script.
 _HTML = {"css": [TEXT], "include-in-header": [{"file": TEXT}], "lightbox": (False,), "theme": IGNORED,
          "html-math-method": ("mathml",), "respect-user-color-scheme": (True,), **_CONTENTS}  # fmt: skip
 _TYPST = {"papersize": TEXT, "citeproc": (True,), "template-partials": [OWN_FILE], "filters": [OWN_FILE],
@@ -81,15 +81,15 @@ CELL = {
 
 SHORTCODES = ("include", "meta", "pagebreak")
 LABELS = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
-# Quarto numbers these too; no page of ours has any.
+# Quarto numbers these, too; our pages have none.
 FOREIGN = re.compile(
     r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg|nte|tip|wrn|imp|cau|vid|dia)-|^(Fig|Tbl|Sec|Eq)-"
 )
 CALLOUTS = ("note", "tip", "important", "warning", "caution")
-# A div can be for a format, of which `pdf` is LaTeX's: with Typst it never holds.
+# Formats of conditional divs; `pdf` means LaTeX, so with Typst it is never true.
 FORMATS = ("html", "typst", "pdf", "latex")
-# Classes of Quarto and Bootstrap that do what they do in Quarto. Other classes of theirs are refused, and all
-# that are nobody's are left to a page's own style sheet.
+# Classes of Quarto and Bootstrap that work as in Quarto. Their other classes are refused; all other names are
+# left to a page's own style sheet.
 CLASSES: dict[str, tuple[str, ...]] = {
     "Div": (*(f"callout-{kind}" for kind in CALLOUTS), "panel-tabset", "content-visible", "content-hidden",
             "column-margin", "light-content", "dark-content"),
@@ -118,7 +118,7 @@ _QUARTOS_CLASSES = re.compile(
     r"appendix|unnumbered|unlisted|aside|mark|underline|smallcaps|ul|kbd|no-anchor|r-.*|smaller|scrollable|"
     r"absolute|plain|output-location-.*|toolbar|sidebar|fill|center|light-content|dark-content|nocode"
 )
-# A language may be called as a class is.
+# A language may have the name of a class.
 _QUARTOS_CODE = re.compile(
     r"(number|line)-?([lL]ines|numbers)|(content|code|output|cell|lst)-.*|hidden"
 )
@@ -131,7 +131,7 @@ _QUARTOS_ATTRIBUTES = re.compile(
 
 
 def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Which of an element's classes and attributes this engine does not know, each with the problem in words.
+    """An element's unsupported classes and attributes, each with a message.
 
     Args:
         kind: pandoc's name of the element.
@@ -155,14 +155,14 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
 
 
 def fits(value: object, wanted: object) -> bool:
-    """Whether a value, no list and no mapping, is one of those that are wanted."""
+    """Whether a scalar value is allowed."""
     if isinstance(wanted, Mapping):
-        return "" in wanted and fits(value, wanted[""])  # in short, as `typst: default`
+        return "" in wanted and fits(value, wanted[""])  # short form, as in `typst: default`
     if isinstance(wanted, tuple):
         return any(value == one and type(value) is type(one) for one in wanted)
     if wanted in (IGNORED, FLAG):
         return wanted == IGNORED or isinstance(value, bool)
-    # To Python a truth value is a number, to YAML it is not.
+    # In Python a bool is a number, in YAML it is not.
     if isinstance(value, bool) or not isinstance(value, str | int | float | date):
         return False
     if wanted == NUMBER:
@@ -173,7 +173,7 @@ def fits(value: object, wanted: object) -> bool:
 
 
 def _is_checked(digits: str, last: str) -> bool:
-    """Whether an ORCID's last digit is that of the others (ISO 7064, MOD 11-2)."""
+    """Whether an ORCID's check digit is right (ISO 7064, MOD 11-2)."""
     total = 0
     for digit in digits:
         total = (total + int(digit)) * 2
@@ -181,7 +181,7 @@ def _is_checked(digits: str, last: str) -> bool:
 
 
 def in_words(wanted: object) -> str:
-    """What is wanted, as a message says it."""
+    """The allowed values, in words for a message."""
     if isinstance(wanted, tuple):
         return " or ".join(map(written, wanted))
     return "options of its own" if isinstance(wanted, Mapping) else str(wanted)
@@ -193,7 +193,7 @@ def written(value: object) -> str:
 
 
 def table() -> str:
-    """All of it, as a table in Markdown."""
+    """All supported features, as a Markdown table."""
     rows = [("where", "what"), ("---", "---")]
     rows += [(f"`{key}`", _listed(value)) for key, value in _sections("", PROJECT)]
     rows += [("front matter", _listed(FRONT_MATTER)), ("cell option", _listed(CELL))]
@@ -207,7 +207,7 @@ def table() -> str:
 
 
 def _sections(above: str, known: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The mappings within one another, each by the keys that lead to it."""
+    """Nested mappings, each with the path of its keys."""
     plain = {key: value for key, value in known.items() if key and not _below(value)}
     if plain:
         yield above or "_quarto.yml", plain
@@ -222,7 +222,7 @@ def _below(wanted: object) -> Mapping[str, Any] | None:
 
 
 def _listed(known: Mapping[str, Any]) -> str:
-    """Keys, and of those with few values which."""
+    """Keys, with their values if there are few."""
     shown = []
     for key, wanted in known.items():
         one = wanted[0] if isinstance(wanted, list) else wanted

@@ -1,4 +1,4 @@
-"""Compares what a page's tree holds with what was written of it: no word and no id is lost or doubled."""
+"""Checks that a page's output has every word and id of its tree exactly once."""
 
 import re
 from collections import Counter
@@ -13,19 +13,19 @@ from report.engine.tree import Node
 
 _SCRIPTS = re.compile(r"<(script|style)\b.*?</\1>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>")
-# What is read by nobody as words, or is citeproc's, or the mark of a note.
+# Content that is not text, comes from citeproc, or is the mark of a note.
 _SKIPPED = re.compile(r"""\sclass=["'](?:[^"']*\s)?(?:citation|csl-bib-body|footnote-ref)[\s"']""")
 _SILENT = ("math", "svg")
 _EMPTY = ("img", "br", "hr", "input", "wbr", "col", "source", "track", "embed")
 _ID = re.compile(r"""\sid=(?:"([^"]*)"|'([^']*)')""")
-_SIGNS = {"img": "\u16a0", "math": "\u16a1"}  # letters that stand for a picture and a formula
+_SIGNS = {"img": "\u16a0", "math": "\u16a1"}  # stand for a picture and a formula
 
 
 def check_page(chapter: Chapter, document: Document, body: str) -> None:
-    """Refuse a page of which its HTML has lost or doubled something.
+    """Refuse a page if its HTML has lost or doubled a word or an id.
 
     Raises:
-        RenderError: names the word or the id, and the line that it comes from.
+        RenderError: names the word or the id, and the line of its source.
     """
     expected = "".join(_said(chapter.blocks, chapter, document, "html"))
     _compare(chapter, expected, body, "on the web")
@@ -36,12 +36,12 @@ def check_page(chapter: Chapter, document: Document, body: str) -> None:
 
 
 def check_paper(chapter: Chapter, document: Document, blocks: list[Node]) -> None:
-    """Refuse a page of which the blocks that are set on paper have lost or doubled a word.
+    """Refuse a page if its blocks for the PDF have lost or doubled a word.
 
     Args:
         chapter: the page.
         document: its book.
-        blocks: what is set, as pandoc's nodes.
+        blocks: pandoc's nodes for the PDF.
 
     Raises:
         RenderError: as :func:`check_page`.
@@ -53,7 +53,7 @@ def check_paper(chapter: Chapter, document: Document, blocks: list[Node]) -> Non
 
 
 def shown(html: str) -> str:
-    """The words of a piece of HTML, with a sign for each picture and formula."""
+    """The words of a piece of HTML, with one letter for each picture and formula."""
     texts, place, depth = [], 0, 0
     html = _SCRIPTS.sub("", html)
     for tag in _TAG.finditer(html):
@@ -71,7 +71,7 @@ def shown(html: str) -> str:
 
 
 def _ids(html: str) -> dict[str, None]:
-    """The ids of a piece of HTML, in order; what looks like one in its text is none."""
+    """The ids of a piece of HTML, in order; text that looks like an id does not count."""
     found = filter(None, (_ID.search(tag[3]) for tag in _TAG.finditer(html)))
     return {unescape(one[1] or one[2] or ""): None for one in found}
 
@@ -93,7 +93,7 @@ def _letters(text: str) -> str:
 
 
 def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iterator[str]:
-    """What a tree says in a format, and on the web what is added by rule, as HTML with little markup."""
+    """The expected words of a tree in a format, with those that writers add for the web, as simple HTML."""
     if isinstance(node, list):
         for part in node:
             yield from _said(part, chapter, document, format_)
@@ -139,7 +139,7 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
 
 
 def _added(node: Node, pairs: dict[str, str]) -> str:
-    """What the web shows of a block besides its content."""
+    """The words that the web page adds to a block."""
     if node["t"] != "Float":
         return pairs.get("number" if node["t"] == "Header" else "summary", "")
     return node["number"] if node["is_panel"] else f"{LABELS[node['kind']]} {node['number']}"

@@ -1,6 +1,6 @@
-"""What machines read of the software, the data and the models: CodeMeta, Croissant, a Hugging Face card.
+"""Machine-readable metadata of software, data and models: CodeMeta, Croissant, a Hugging Face card.
 
-Nothing is said here a second time: the words are the report's own fragments, the numbers the record's.
+The words come from the report's fragments, the numbers from the record.
 """
 
 import json
@@ -26,13 +26,13 @@ from report.engine.citation_forms import (
 )
 
 _DATA_LICENCE = "https://creativecommons.org/licenses/by/4.0/"
-_FILES = "https://zenodo.org/records/10519652"  # where MedMNIST's files are
+_FILES = "https://zenodo.org/records/10519652"  # MedMNIST's files
 _CITED = re.compile(r" ?\[@[^\]]*\]|[*`]")
-_POINTS = re.compile(r"@(sec|tbl|fig)-")  # of a sentence that makes no sense outside the report
-# Names of Hugging Face, by those of the record.
+_POINTS = re.compile(r"@(sec|tbl|fig)-")  # marks sentences that make no sense outside the report
+# Hugging Face's names of the record's metrics.
 _METRICS = {"auc": "roc_auc", "accuracy": "accuracy", "recall": "recall", "specificity": "specificity",
             "precision": "precision", "f1": "f1", "brier": "brier_score"}  # fmt: skip
-# What Croissant 1.1 asks every file to begin with.
+# The context that Croissant 1.1 requires.
 _CROISSANT: Mapping[str, Any] = {
     "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
@@ -52,7 +52,7 @@ _CROISSANT: Mapping[str, Any] = {
 
 
 def codemeta(citation: Citation) -> str:
-    """`codemeta.json`, version 3: the software."""
+    """`codemeta.json`, version 3, about the software."""
     content = kept(
         **{"@context": "https://w3id.org/codemeta/3.0", "@type": "SoftwareSourceCode"},
         identifier=f"https://doi.org/{citation.book.doi}" if citation.book.doi else citation.name,
@@ -75,7 +75,7 @@ def codemeta(citation: Citation) -> str:
 
 
 def croissant(citation: Citation, record: Record) -> str:
-    """The data as Croissant 1.1 with its responsible-AI part: the file of images, and the cases' list."""
+    """Croissant 1.1, with its responsible-AI part: the file of images and the list of cases."""
     about, data = record.about, record.data
     said = {name: text for name, text in _sheet(record).items() if text}
     source = citation.sources[0]
@@ -142,7 +142,7 @@ def croissant(citation: Citation, record: Record) -> str:
 
 
 def model_card(citation: Citation, record: Record) -> str:
-    """A model card as Hugging Face reads it, with every model's results on the test set."""
+    """A model card for Hugging Face, with every model's results on the test set."""
     about = record.about
     models = [model for model in record.models.values() if model.ran]
     head = kept(
@@ -188,7 +188,7 @@ def model_card(citation: Citation, record: Record) -> str:
 
 
 def _results(record: Record, model: Model) -> dict[str, Any]:
-    """A model's entry in the index of Hugging Face."""
+    """A model's entry in Hugging Face's model index."""
     data = record.data
     return {
         "name": model.title,
@@ -221,14 +221,14 @@ def _file(identifier: str, name: str, url: str, kind: str, **digest: str) -> dic
 
 
 def _sheet(record: Record) -> dict[str, str]:
-    """The data sheet's paragraphs by what each is about."""
+    """The data sheet's paragraphs by topic."""
     text = fragments.render(record, "data-sheet")
     found = re.findall(r"^\*\*(.+?)\.\*\* (.+)$", text, flags=re.MULTILINE)
     return {name: _plain(words) for name, words in found}
 
 
 def _plain(text: str) -> str:
-    """Markdown as plain sentences, without citations and without those that point into the report."""
+    """Markdown as plain text, without citations and without sentences that refer to the report."""
     sentences = re.split(r"(?<=[.:]) +", " ".join(text.split()))
     told = " ".join(one for one in sentences if not _POINTS.search(one))
     return _CITED.sub("", told).strip(" *")

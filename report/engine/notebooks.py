@@ -1,4 +1,4 @@
-"""Writes each chapter of a built site as an executed notebook, which runs against the site's record alone."""
+"""Writes each chapter of a built site as an executed notebook that needs only the site's record."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _BEGIN = """\
 from pneumo.pages import notebook
 
 notebook.begin({places})"""
-# Of an expression in a sentence, its words.
+# Prints the words of an inline expression.
 _INLINE = 'print(getattr(({code}), "data", None) or str({code}), end="")'
 
 
@@ -54,12 +54,12 @@ def write(book: Book, site: Path, cache: Cache) -> None:
 
 
 def _opens_the_record(page: Page) -> bool:
-    """Whether a page is drawn from the record, and so can be drawn without the project's files."""
+    """Whether a page is made from the record, so that it needs none of the project's files."""
     return any(isinstance(piece, Cell) and "open_record" in piece.code for piece in page.pieces)
 
 
 def _parts(page: Page, book: Book) -> list[tuple[str, str]]:
-    """What a notebook is made of, in order: ("text" | "inline" | "code", its words), without paper's own."""
+    """A notebook's parts in order, ("text" | "inline" | "code", content), without PDF-only content."""
     places = ["../record"] + ([f"{book.site_url.rstrip('/')}/record"] if book.site_url else [])
     online = ", or is downloaded" if book.site_url else ""
     begin = _BEGIN.format(online=online, places=", ".join(map(repr, places)))
@@ -67,7 +67,7 @@ def _parts(page: Page, book: Book) -> list[tuple[str, str]]:
 
 
 def _pieces(page: Page) -> Iterator[tuple[str, str]]:
-    open_divs: list[bool] = []  # whether each is for paper alone
+    open_divs: list[bool] = []  # whether each is only for the PDF
     for piece in page.pieces:
         if isinstance(piece, str):
             for line in piece.splitlines(keepends=True):
@@ -89,7 +89,7 @@ def _pieces(page: Page) -> Iterator[tuple[str, str]]:
 
 
 def _cells(page: Page, content: Iterable[tuple[str, str]]) -> list[Cell]:
-    """What is run for a notebook: its cells, and the expressions in its sentences."""
+    """The code that runs for a notebook: its cells and inline expressions."""
     return [
         Cell(_INLINE.format(code=words) if kind == "inline" else words, {}, page.path, 1)
         for kind, words in content
@@ -100,7 +100,7 @@ def _cells(page: Page, content: Iterable[tuple[str, str]]) -> list[Cell]:
 def _notebook(
     content: Iterable[tuple[str, str]], outputs: Iterator[list[Any]], book: Book, name: str
 ) -> str:
-    """A notebook's file: prose with its numbers filled in, and cells with what came of them."""
+    """A notebook's file: prose with its numbers filled in, and cells with their outputs."""
     cells: list[dict[str, Any]] = []
     prose = f"*{book.title}: this chapter as a notebook; [as a page](../{name}.html).*\n\n"
     count = 0

@@ -1,4 +1,4 @@
-"""Reads YAML as plain values; refuses by line what is broken, not known, or would take for ever to read."""
+"""Reads YAML as plain values; refuses broken, unknown or excessively nested YAML, with its line."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +9,10 @@ import yaml
 from report.engine.errors import about, at
 from report.engine.known import fits, in_words, written
 
-Places = dict[tuple[str | int, ...], tuple[Path, int]]  # of values, by the keys that lead to them
-# What a loader raises on tags and dates that do not fit their values.
+Places = dict[tuple[str | int, ...], tuple[Path, int]]  # of values, by the path of their keys
+# Raised by a loader on tags and dates that do not fit their values.
 _NO_VALUE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
-_DEEPEST = 50  # lists and mappings within one another
+_DEEPEST = 50  # nested lists and mappings
 
 
 def read_yaml(
@@ -23,18 +23,19 @@ def read_yaml(
     kind: str = "option",
     places: Places | None = None,
 ) -> dict[str, Any]:
-    """YAML that begins in a line of a file, as plain values, every key of which is known.
+    """Read YAML from a part of a file as plain values, and refuse unknown keys.
 
     Args:
         text: the YAML.
         path: the file.
-        first_line: where in it the text begins.
-        known: what may stand in it, as :mod:`report.engine.known` says it.
-        kind: what a key is called in errors.
-        places: is filled with where each value stands.
+        first_line: the line at which the text begins.
+        known: the allowed keys and values, in the form of :mod:`report.engine.known`.
+        kind: the word for a key in errors.
+        places: is filled with the place of each value.
 
     Raises:
-        RenderError: it is no YAML, no mapping, or holds a key twice, an alias, or what is not known.
+        RenderError: it is not YAML or not a mapping, or has a duplicate key, an alias, or an unknown key or
+            value.
     """
 
     def check(node: yaml.Node, value: Any, wanted: Any, line: int, *keys: str | int) -> None:
@@ -66,7 +67,7 @@ def read_yaml(
         line = first_line + (error.problem_mark.line if error.problem_mark else 0)
         words = "" if isinstance(error, _Refused) else "not YAML: "
         raise at(path, line, f"{words}{error.problem}") from None
-    except yaml.YAMLError as error:  # a sign that YAML does not know
+    except yaml.YAMLError as error:  # an invalid character
         line = first_line + text.count("\n", 0, getattr(error, "position", 0))
         raise at(path, line, f"not YAML: {str(error).partition(chr(10))[0]}") from None
     if node is None:
@@ -78,21 +79,21 @@ def read_yaml(
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """YAML that is none of ours, for a reason in our words."""
+    """Valid YAML that we refuse, with our own message."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses aliases, a few lines of which can stand for more than any memory holds, and keys twice."""
+    """Refuses duplicate keys, and aliases, since a few of them can expand to more than fits in memory."""
 
-    depth = 0  # of the node that is read
+    depth = 0  # of the current node
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            problem = f"no aliases are read here; write out what *{event.anchor} stands for"
+            problem = f"aliases are not supported; write out what *{event.anchor} stands for"
             raise _Refused(problem=problem, problem_mark=event.start_mark)
         self.depth += 1
-        if self.depth > _DEEPEST:  # the time that it takes grows with the square of that
+        if self.depth > _DEEPEST:  # reading time grows with the square of the depth
             raise RecursionError
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -102,7 +103,7 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                problem = f"{key.value!r} stands twice; leave one of them"
+                problem = f"{key.value!r} occurs twice; remove one"
                 raise _Refused(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)

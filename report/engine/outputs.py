@@ -1,4 +1,4 @@
-"""What came out of a page's cells, put into the page: plain Markdown, and the image files that it shows."""
+"""Inserts the outputs of a page's cells: gives plain Markdown, and image files."""
 
 import base64
 import re
@@ -13,7 +13,7 @@ from report.engine.errors import RenderError, at
 from report.engine.known import FOREIGN, LABELS
 from report.engine.source import Cell, Inline, Page, is_run
 
-# What steers a terminal: colours, the cursor, links, character sets.
+# Terminal control sequences: colours, the cursor, links, character sets.
 COLOUR = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z=>^-~])"
 )
@@ -21,16 +21,16 @@ _LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
 _SHOWN = {*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain"}
 _STYLED = re.compile(r"#T_\w+[^{}<]*\{|\sstyle=\"(?!text-align: \w+;?\")|\s(bgcolor|color)=")
-# What Quarto reads as a list or a heading in a table's caption, and loses.
+# The start of a table's caption that Quarto reads as a list or a heading, and loses.
 _MARKED = re.compile(r"(\(?(\d+|[a-zA-Z]|[ivxlcdm]+|#|@\w*)[.)]|[-+*]|#{1,6}|>)\s")
 _PIXELS_A_POINT = 4 / 3
 _LABELLED = {
     "tbl-cap": "tbl",
     "fig-subcap": "fig",
     "layout-ncol": "fig",
-}  # options of a float alone
-Outputs = list[list[dict[str, Any]]]  # a list a piece of code
-_REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as Quarto, which names matplotlib's
+}  # options that only a float has
+Outputs = list[list[dict[str, Any]]]  # one list per piece of code
+_REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as in Quarto, for matplotlib's objects
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
 
 
@@ -41,14 +41,14 @@ class Executed:
     page: Page
     markdown: str
     files: Mapping[str, bytes]  # by path relative to the site
-    printed: tuple[tuple[str, Cell | Inline], ...] = ()  # what came out of each cell, for errors
+    printed: tuple[tuple[str, Cell | Inline], ...] = ()  # the output of each cell, for errors
 
     def has(self, text: str) -> bool:
-        """Whether the page or what its cells print holds a text."""
+        """Whether the page or its cells' outputs contain a text."""
         return bool(self.page.where(text)) or any(text in output for output, _ in self.printed)
 
     def where(self, text: str) -> tuple[Path, int | None]:
-        """The file and line in which `text` stands, or those of the cell that printed it."""
+        """The file and line that contain `text`, or those of the cell that printed it."""
         for output, cell in self.printed:
             if text in output and not self.page.where(text):
                 return cell.path, cell.line
@@ -56,11 +56,11 @@ class Executed:
 
 
 def write(page: Page, outputs: Outputs) -> Executed:
-    """A page with the outputs of its code in the places of its cells.
+    """A page with its cells replaced by their outputs.
 
     Args:
-        page: as it is written.
-        outputs: a list for each piece of :attr:`Page.code`.
+        page: the page's source.
+        outputs: one list for each piece of :attr:`Page.code`.
 
     Raises:
         RenderError: an output that no page can hold, or captions that do not fit the figures.
@@ -83,7 +83,7 @@ def write(page: Page, outputs: Outputs) -> Executed:
 
 
 class _Cell:
-    """A cell on its way to Markdown."""
+    """Converts a cell to Markdown."""
 
     def __init__(self, cell: Cell, page: Page, files: dict[str, bytes]) -> None:
         self.cell, self.page, self.files, self.options = cell, page, files, cell.options
@@ -104,11 +104,11 @@ class _Cell:
             )
 
     def fault(self, problem: str) -> RenderError:
-        """An error in this cell."""
+        """An error at this cell's line."""
         return at(self.cell.path, self.cell.line, problem)
 
     def write(self, outputs: list[Any]) -> str:
-        """The cell's source, where it is shown, and what came of it."""
+        """The cell's source, if it is shown, and its outputs."""
         options = self.options
         if not options.get("include", True):
             return "\n"
@@ -120,7 +120,7 @@ class _Cell:
             raise self.fault("a shortcode in what the cell shows, which Quarto replaces")
         if not body:
             return "\n"
-        if self.as_is:  # headings in it are the page's own
+        if self.as_is:  # its headings are headings of the page
             return f"\n{body}\n\n"
         return f"\n:::::::: {{.cell}}\n{body}\n::::::::\n\n"
 
@@ -134,7 +134,7 @@ class _Cell:
         return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
 
     def _outputs(self, outputs: list[Any]) -> str:
-        """All outputs in their order, as a numbered figure or table where the label asks for one."""
+        """All outputs in order, as a numbered figure or table if the label asks for one."""
         if any(map(_is_picture, outputs)):
             outputs = [output for output in outputs if not _is_repr(output)]
         elif outputs:
@@ -144,7 +144,7 @@ class _Cell:
         try:
             pictures = [self._store(output) for output in outputs if _is_picture(output)]
         except (ValueError, TypeError, AttributeError) as error:
-            raise self.fault(f"the cell shows a picture that is none ({error})") from None
+            raise self.fault(f"the cell's image output is not a valid image ({error})") from None
         images = self._images(pictures)
         parts: list[str] = []
         tables: list[str] = []
@@ -159,7 +159,7 @@ class _Cell:
             elif output["output_type"] == "stream":
                 if output["name"] == "stdout" or self.options.get("warning", True):
                     text = _text(output["text"])
-                    if output["name"] == "stderr":  # a warning names the file that it comes from
+                    if output["name"] == "stderr":  # a warning contains the path of its file
                         text = paths.without_folders(text)
                     parts.append(text if self.as_is else _verbatim(text, output["name"]))
             elif output["output_type"] == "error":
@@ -183,7 +183,7 @@ class _Cell:
         if isinstance(options.get("fig-alt"), list) and len(alts) != count:
             raise self.fault(f"{len(alts)} texts in fig-alt for {count} figures")
         if captions and not isinstance(options.get("fig-alt"), list):
-            alts = []  # as with Quarto: one text is not every panel's
+            alts = []  # as in Quarto: one text does not describe every panel
         if options.get("fig-cap") and self.kind != "fig":
             if count != 1:
                 raise self.fault(f"one fig-cap and {count} figures: the cell needs a label fig-…")
@@ -199,14 +199,14 @@ class _Cell:
         return images
 
     def _float(self, body: str) -> str:
-        """A div of the cell's label and caption, of whatever signs that consists."""
+        """A div with the cell's label and caption; special characters in it are escaped."""
         columns = self.options.get("layout-ncol")
         head = f'#{self.label} layout-ncol="{columns}"' if columns else f"#{self.label}"
         caption = _attribute(self.options.get(f"{self.kind}-cap") or "")
         return f'::::::: {{{head} {self.kind}-cap="{caption}"}}\n{body}\n:::::::'
 
     def _store(self, output: Any) -> tuple[str, str]:
-        """Keep a picture's files; gives the path that the page names, and the attributes of its size."""
+        """Store a picture's files; gives the path for the page, and attributes for its size."""
         count = len({name.rpartition(".")[0] for name in self.files}) + 1
         stem = f"{self.label or 'cell'}-output-{count}"
         path = f"{self.page.path.stem}_files/figure-html/{stem}"
@@ -215,10 +215,10 @@ class _Cell:
         for kind in kinds:
             text = _text(data[kind])
             if kind == "image/svg+xml" and not _is_drawing(text):
-                raise self.fault("the cell shows an SVG that is none")
+                raise self.fault("the cell's SVG output is not a valid SVG")
             content = text.encode() if kind == "image/svg+xml" else base64.b64decode(text)
             self.files[f"{path}.{_PICTURES[kind]}"] = content
-        chosen = kinds[0]  # an SVG beside it is paper's
+        chosen = kinds[0]  # an SVG beside it is for the PDF
         size = (output.get("metadata") or {}).get(chosen, {})
         if chosen == "image/svg+xml":
             size = size_of(_text(data[chosen]))
@@ -226,14 +226,14 @@ class _Cell:
         return f"{path}.{_PICTURES[chosen]}", attributes
 
     def _display(self, data: Mapping[str, Any]) -> str:
-        """A displayed object in the richest form that both the web and paper can show."""
+        """A displayed object in the richest form that both HTML and PDF can show."""
         self._refuse_kinds(data)
         if "text/markdown" in data or "text/latex" in data:
             body = _text(data.get("text/markdown", data.get("text/latex")))
             return body if self.as_is else _shown(body)
         plain = _text(data.get("text/plain", ""))
         if "text/html" in data:
-            # Of HTML paper shows tables alone; what else there is, it shows as text.
+            # The PDF shows only tables of HTML; for all else it shows the plain text.
             html = _text(data["text/html"])
             if "<table" in html and _STYLED.search(html):
                 raise self.fault(
@@ -247,7 +247,7 @@ class _Cell:
         return plain if self.as_is else _verbatim(plain, "display")
 
     def _refuse_kinds(self, data: Mapping[str, Any]) -> None:
-        """An object that Quarto would show in a way that this engine does not know, or by its HTML."""
+        """Refuse an object that Quarto would show in an unsupported way, or by its HTML."""
         foreign = [kind for kind in data if kind not in _SHOWN]
         if "text/html" in data:
             foreign += [kind for kind in data if kind not in ("text/html", "text/plain")]
@@ -257,7 +257,7 @@ class _Cell:
 
 
 def _is_drawing(text: str) -> bool:
-    """Whether a text is XML whose root is an SVG."""
+    """Whether a text is XML with an SVG root."""
     try:
         return ElementTree.fromstring(text).tag.rpartition("}")[2] == "svg"
     except ElementTree.ParseError:
@@ -265,7 +265,7 @@ def _is_drawing(text: str) -> bool:
 
 
 def size_of(drawing: str) -> dict[str, str]:
-    """Width and height of an SVG, in pixels of a page; none where it names no lengths."""
+    """Width and height of an SVG in CSS pixels; empty if it has no lengths."""
     head = drawing[: drawing.find(">", drawing.find("<svg"))]
     return {
         name: str(round(float(value) * (_PIXELS_A_POINT if unit == "pt" else 1)))
@@ -274,7 +274,7 @@ def size_of(drawing: str) -> dict[str, str]:
 
 
 def _words(data: Mapping[str, Any], inline: Inline) -> str:
-    """What an expression in a sentence gives to it."""
+    """The text of an inline expression."""
     if "text/markdown" not in data:
         problem = f"an expression in a sentence gives words; this one shows {', '.join(data)}"
         raise at(inline.path, inline.line, problem)
@@ -287,7 +287,7 @@ def _is_picture(output: Any) -> bool:
 
 
 def _is_repr(output: Any) -> bool:
-    """Whether an output is what a plotting call returns, which no reader wants beside its picture."""
+    """Whether an output is the return value of a plotting call, which is not shown beside the picture."""
     data = output.get("data", {})
     return (
         output["output_type"] == "execute_result"
@@ -306,24 +306,24 @@ def _verbatim(text: str, stream: str) -> str:
 
 
 def _texts(value: object) -> list[str]:
-    """One text or a list of them, each in one line."""
+    """One text or a list of texts, each on one line."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     return [" ".join(str(text).split()) for text in values]
 
 
 def _text(value: Any) -> str:
-    """A text that came out of a cell, without colours and signs that steer a terminal."""
+    """A cell's printed text without terminal control sequences."""
     text = value if isinstance(value, str) else "".join(value)
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", COLOUR.sub("", re.sub("\r\n?", "\n", text)))
 
 
 def _fenced(text: str, attributes: str) -> str:
-    """A listing that no line of the text can end."""
+    """A code block with a fence longer than any in the text."""
     fence = "`" * max(8, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence} {attributes}\n{text}\n{fence}"
 
 
 def _attribute(value: object) -> str:
-    """A text in one line, as it stands between quotation marks in an attribute."""
+    """A text on one line, escaped for a quoted attribute."""
     text = " ".join(str(value).split()).replace("\\", "\\\\").replace('"', '\\"')
     return text.replace("&", "&amp;")  # pandoc decodes it

@@ -1,4 +1,4 @@
-"""Writes the whole book as Typst and sets it as a PDF."""
+"""Writes the book as Typst and compiles it to a PDF."""
 
 import re
 import subprocess
@@ -21,12 +21,12 @@ from report.engine.known import LABELS
 from report.engine.plain import templates_in
 from report.engine.tree import Node
 
-_POINTS = 0.75  # of a CSS pixel
-# Divs for which the layout has a function.
+_POINTS = 0.75  # per CSS pixel
+# Divs for which the template has a function.
 _CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
-_TEXT_WIDTH = 440.0  # points; a picture as wide as that takes the whole line
+_TEXT_WIDTH = 440.0  # points; a picture of at least this width takes the whole line
 TIME_LIMIT = 600  # seconds that Typst may take
-# A process of its own can be stopped, and takes nobody with it when it falls.
+# A separate process can be stopped, and its crash does not end the build.
 _SETTER = """
 import sys, typst
 source, root, target, *standards = sys.argv[1:]
@@ -39,9 +39,9 @@ try:
 except (RuntimeError, typst.TypstError) as error:
     sys.exit(str(getattr(error, "diagnostic", None) or error))
 """
-# A layout names several fonts, of which the first that is there is taken.
+# The template lists several fonts and uses the first that is installed.
 _HARMLESS = re.compile("warning: unknown font family")
-_PAGE = "// page "  # what follows in the source is of the page that is named behind it
+_PAGE = "// page "  # marks the start of the named page in the source
 _FIELD = re.compile(r"\.\w")
 
 
@@ -59,12 +59,12 @@ def write_pdf(
         document: the numbered book.
         book: its project.
         templates: the folder that holds ``report.typ.j2``.
-        files: the pictures that cells drew, by path.
+        files: the pictures drawn by cells, by path.
         folder: an empty folder to work in.
-        cache: where the PDF of the same source and pictures is looked for first, and kept afterwards.
+        cache: the cache of PDFs, by source and pictures.
 
     Raises:
-        RenderError: Typst refuses, with its own words, or finds no end; names the page where one is to blame.
+        RenderError: Typst fails or exceeds the time limit; has Typst's message and, if known, the page.
     """
     for name, content in files.items():
         path = folder / name
@@ -86,23 +86,23 @@ def write_pdf(
     except RenderError as error:
         if "PDF/UA" not in str(error):
             raise
-        pdf = _set(source, document, [])  # its pages don't allow it
+        pdf = _set(source, document, [])  # its pages do not meet the standards
     cache.put("typst", key, pdf)
     return pdf
 
 
 def standards() -> list[str]:
-    """What the PDF conforms to, where its pages allow it.
+    """The standards that the PDF meets if its pages allow it.
 
-    It can be read aloud (PDF/UA): every picture has a description, no level of headings is left out. Typst
-    0.15 and later make a PDF that can be archived, too (PDF/A).
+    These are PDF/UA (accessibility: every picture has a description, headings skip no level) and, with Typst
+    0.15 or later, PDF/A (archiving).
     """
     both = tuple(map(int, version("typst").split(".")[:2])) >= (0, 15)
     return ["ua-1", "a-2a"] if both else ["ua-1"]
 
 
 def _set(source: Path, document: Document, standards: list[str]) -> bytes:
-    """What Typst makes of a source."""
+    """Compile a Typst source to PDF."""
     target = source.with_suffix(".pdf")
     command = [
         sys.executable,
@@ -129,13 +129,13 @@ def _set(source: Path, document: Document, standards: list[str]) -> bytes:
 
 
 def _refusal(words: str, source: Path, document: Document) -> RenderError:
-    """What Typst said, and of which page: the last that begins above the line of which it speaks."""
+    """Typst's error, and the page of the line that it names."""
     said = " ".join(
         (re.findall(r"^(?:error|warning): (.*)", words, re.MULTILINE) or words.split("\n"))[:1]
     )
     said = said or "its process died; look for what is nested very deeply"
     lines = source.read_text(encoding="utf-8").split("\n")
-    # What fails in the layout's own functions was called by a page.
+    # An error in the template's functions was caused by the page that called them.
     for place in map(int, re.findall(rf"{source.name}:(\d+):", words)):
         above = lines[:place]
         slugs = [line.removeprefix(_PAGE) for line in above if line.startswith(_PAGE)]
@@ -155,25 +155,25 @@ def write_typst(
     """The book's source in Typst, its pictures copied beside it."""
     writer = _Writer(document, book, files, folder)
     blocks = [block for chapter in document.chapters for block in writer.chapter(chapter)]
-    # With its own quotes Typst would make a prime of an apostrophe behind a digit.
+    # Typst's smart quotes would turn an apostrophe after a digit into a prime.
     options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
     options = [part for part in options if part not in WEB]
     options.append("--syntax-highlighting=idiomatic")  # Typst colours code itself
     with about(book.folder / "_quarto.yml"):
         body = tree.write(blocks, options, metadata(book, None))
-    # Typst's own brackets and signs are none of Jinja's.
+    # Delimiters that do not collide with Typst's syntax.
     environment = templates_in(
         templates, block_start_string="<%", block_end_string="%>", variable_start_string="<<",
         variable_end_string=">>", comment_start_string="<#", comment_end_string="#>",
     )  # fmt: skip
     environment.filters["string"] = string
     template = environment.get_template("report.typ.j2")
-    # Typst knows languages without their regions.
+    # Typst takes a language without its region.
     return template.render(book=replace(book, lang=book.lang.partition("-")[0]), body=body)
 
 
 def string(text: object) -> str:
-    """A text as a Typst string, in its quotation marks."""
+    """A text as a quoted Typst string."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -203,7 +203,7 @@ class _Writer(tree.Writer):
         }
 
     def chapter(self, chapter: Chapter) -> list[Node]:
-        """A chapter under its heading, which goes by the number that the website gives it."""
+        """A chapter under its heading, with the same number as on the website."""
         self.here = chapter
         with about(chapter.page.path):
             return self._chapter(chapter)
@@ -213,7 +213,7 @@ class _Writer(tree.Writer):
         if chapter.place and chapter.number:
             place = chapter.place
             before = int(place) - 1 if place.isdigit() else ascii_uppercase.index(place)
-            # The front page's own heading is the book's title.
+            # The front page's heading is the book's title.
             result.append(_raw(f"#counter(heading).update({before + chapter.is_index})"))
         if chapter.place == "A":
             result.append(_raw('#set heading(numbering: "A.1")'))
@@ -263,7 +263,7 @@ class _Writer(tree.Writer):
         if "column-margin" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "dark-content" in classes:
-            return []  # paper is light
+            return []  # the PDF has light colours
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]))
         for name in _CLASSES:
@@ -286,7 +286,7 @@ class _Writer(tree.Writer):
         return [*result, _raw(")")]
 
     def _table(self, node: Node) -> list[Node]:
-        """A table, bare: its float, or the page, brings what stands around it."""
+        """A table without a figure around it, which comes from its float or the page."""
         bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
         table = self._wrapped("#plain-table[", [self.words(bare)], "]")
         caption = tree.inlines(node["c"][1][1])
@@ -300,13 +300,15 @@ class _Writer(tree.Writer):
         figure = self._figure(body, node["caption"], kind, node["number"], name)
         figure[-1]["c"].append(_inline(f" <{node['id']}>"))
         if any(part["t"] in ("Table", "CodeBlock") for part in tree.every(node["c"])):
-            figure[0] = _raw("#figure(placement: none, [")  # what floats is not broken over pages
+            figure[0] = _raw(
+                "#figure(placement: none, ["
+            )  # a floating figure can't break across pages
         return figure
 
     def _figure(
         self, body: list[Node], caption: list[Node], kind: str, number: str, name: str | None
     ) -> list[Node]:
-        """A block with its caption and the number that it has on the website, too."""
+        """A block with its caption and the same number as on the website."""
         supplement = f"[{name}]" if name else "none"
         end = f'], kind: "quarto-{kind}", supplement: {supplement}, numbering: _ => "{number}")'
         closing = [_inline("], caption: ["), *self.words(caption), _inline(end)]
@@ -315,7 +317,7 @@ class _Writer(tree.Writer):
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         own = identifier if identifier in self.document.targets else _own_id(self.here, identifier)
-        # What has no number on the website has none here, so that both count alike.
+        # Equations without a number on the website have none here, so that numbers agree.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
         return {"t": "Header", "c": [level, [own, classes, []], self.words(title)]}
@@ -325,7 +327,7 @@ class _Writer(tree.Writer):
             words = self.document.targets[node["id"]].text(node["name"], None)
             return _link(node["id"], tree.words(words))
         if node["t"] == "Equation":
-            opening, maths, closing = node["c"]  # what the formula in it has become
+            opening, maths, closing = node["c"]  # the converted formula
             numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
             return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
         if node["t"] == "Math":
@@ -335,7 +337,7 @@ class _Writer(tree.Writer):
         if node["t"] == "Link":
             return self._local_link(node)
         if node["t"] == "Str" and _FIELD.match(node["c"]):
-            # Typst would read a field of what is before.
+            # Typst would read this as a field access.
             return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
         for name in node["c"][0][1] if node["t"] == "Span" else ():
             if name.startswith("verdict-"):
@@ -359,7 +361,7 @@ class _Writer(tree.Writer):
             return _link(f"{slug}--{anchor}", text)
         if path.endswith(".qmd") and slug != self.document.chapters[0].slug:
             return _link(self.labels[slug], text)
-        return list(text)  # a file of the website: on paper there is nothing to follow
+        return list(text)  # a file of the website, which the PDF can't link to
 
     def _image(self, node: Node) -> str:
         (_, _, pairs), text, (source, _) = node["c"]
@@ -374,13 +376,13 @@ class _Writer(tree.Writer):
         alt = given.get("fig-alt") or tree.text_of(text)
         sizes = self._sizes(given, chosen)
         if len(sizes) == 2:
-            sizes["fit"] = '"stretch"'  # as a browser does
+            sizes["fit"] = '"stretch"'  # as in a browser
         more = "".join(f", {name}: {value}" for name, value in sizes.items())
         picture = f"image({string('/' + chosen)}, alt: {string(alt)}{more})"
         return f"#box({picture})" if self.in_sentence else f"#{picture}"
 
     def _sizes(self, given: Mapping[str, str], source: str) -> dict[str, str]:
-        """Width and height of a picture; of what a cell drew the width, and of its drawings neither."""
+        """Width and height of a picture; only the width if a cell drew it, and neither if that is an SVG."""
         sizes = {}
         for name in ("width",) if source in self.files else ("width", "height"):
             length = tree.LENGTH.fullmatch(given.get(name, ""))
@@ -396,7 +398,7 @@ class _Writer(tree.Writer):
 
 
 def _formula(node: Node) -> list[Node]:
-    """A formula that is read out as its TeX."""
+    """A formula with its TeX as alternative text."""
     kind, tex = node["c"]
     block = "block: true, " if kind["t"] == "DisplayMath" else ""
     opening = f"#math.equation({block}alt: {string(tex.strip())}, "
@@ -404,7 +406,7 @@ def _formula(node: Node) -> list[Node]:
 
 
 def _own_id(chapter: Chapter, identifier: str) -> str:
-    """An id made unique in the book: two chapters may each have an "Introduction"."""
+    """An id that is unique in the book, since two chapters may each have an "Introduction"."""
     return f"{chapter.slug}--{identifier}"
 
 

@@ -1,4 +1,4 @@
-"""Reads files as text, and templates; says by file and line why a file is no text."""
+"""Reads text files and templates, with errors that name file and line."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from report.engine.errors import at
 
 
 def read_text(path: Path) -> str:
-    """A file's text with newlines alone at the ends of its lines, without a byte order mark.
+    """A file's text with LF line ends and without a byte order mark.
 
     Raises:
         RenderError: it can't be read, or is not UTF-8, or holds a NUL.
@@ -33,7 +33,7 @@ def read_text(path: Path) -> str:
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is there, also for a name that no file can have."""
+    """Whether a file exists; False for names that are not valid."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -41,7 +41,7 @@ def is_file(path: Path) -> bool:
 
 
 def templates_in(folder: Path, **options: Any) -> ImmutableSandboxedEnvironment:
-    """The templates of a folder, which change nothing of what they are given and lack none of it."""
+    """The templates of a folder, sandboxed; undefined names are errors."""
     return ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, **options,

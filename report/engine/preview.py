@@ -20,20 +20,20 @@ from report.engine.cache import ROOT
 from report.engine.config import read_book
 from report.engine.serve import HOST, serve
 
-# What builds and editors write beside the sources.
+# Files that builds and editors write beside the sources.
 _GENERATED = re.compile(
     r"(^|/)(__pycache__|_freeze|site_libs|[\w-]+_files|\.[^/]*)(/|$)|^report/[\w-]+\.(html|typ|pdf)$"
     r"|(\.pyc|\.quarto_ipynb|\.sw.|~)$"
 )
-_TICK = 200  # milliseconds after which the watcher answers, changes or not
+_TICK = 200  # milliseconds after which the watcher answers, with or without changes
 
 
 def changes(folders: Sequence[Path], site: Path, stop: threading.Event) -> Iterator[list[Path]]:
-    """The sources that changed since the last answer, sorted; the first answer comes at once.
+    """Changed sources since the last answer, sorted; the first answer comes at once.
 
     Args:
-        folders: what is watched, with all below.
-        site: the folder of what is built, which may lie in one of them.
+        folders: the folders to watch, with all below.
+        site: the built site, which may lie in one of them.
         stop: ends the iteration when it is set.
     """
 
@@ -50,7 +50,7 @@ def changes(folders: Sequence[Path], site: Path, stop: threading.Event) -> Itera
 
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:
-    """Serve until interrupted; the exit status is 1 where the port is taken or there is no site."""
+    """Serve until interrupted; the exit status is 1 if the port is taken or the first build fails."""
     streams.forgive()
     parser = argparse.ArgumentParser(prog="python -m report.engine.preview", description=__doc__)
     parser.add_argument("--port", type=int, default=4200)
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     server = None
     try:
         site = (options.output or read_book(project).output).resolve()
-        # Before the build: a port that is taken costs none, and what is saved meanwhile is seen.
+        # Before the build, so that a taken port fails at once and changes during the build are seen.
         server = serve(site, chosen.port)
         changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
         next(changing)
@@ -79,10 +79,10 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     with suppress(KeyboardInterrupt):
         for changed in filter(None, changing):
             started = time.monotonic()
-            # A process of its own, so that changed Python counts.
+            # A new process, so that changed Python modules are loaded.
             failed = _rebuild(rest)
             seconds = time.monotonic() - started
-            outcome = "failed, the old site stays" if failed else "rebuilt"
+            outcome = "failed, keeping the old site" if failed else "rebuilt"
             print(f"{printable(changed[0].name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
     server.shutdown()
     server.server_close()

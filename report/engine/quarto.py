@@ -1,7 +1,7 @@
 """Finds Quarto and lets it render the project.
 
-Quarto keeps outputs by page itself (``freeze``), and runs a page again when its file changes. It does not see
-all else that a page depends on: when that changes, what it keeps is removed here.
+Quarto caches outputs per page (``freeze``) and runs a page again when its file changes. It does not notice
+changes of anything else that a page depends on, so this module then removes Quarto's cache.
 """
 
 import json
@@ -27,7 +27,7 @@ def find() -> tuple[Path, tuple[int, ...]]:
     """Quarto's program, on the path or beside this Python, and its version.
 
     Raises:
-        RenderError: there is none that answers, or it is too old.
+        RenderError: Quarto is missing, does not run, or is too old.
     """
     beside = Path(sys.executable).parent
     program = shutil.which("quarto") or shutil.which("quarto", path=str(beside))
@@ -54,32 +54,32 @@ def render(
     finish: Callable[[Path], object] | None = None,
     fresh: bool = False,
 ) -> Path:
-    """Build a book's site with Quarto; the old one stays until the new one is whole.
+    """Build a book's site with Quarto; the old site stays until the new one is complete.
 
     Args:
         project: the folder of `_quarto.yml`.
-        output: the site's folder; None for the one that the project names.
-        finish: what is called with the new site's folder before it takes the old one's place.
+        output: the site's folder; None for the one named in the project.
+        finish: a function that is called with the new site's folder before it replaces the old one.
         fresh: run every cell.
 
     Returns:
         The site's folder.
 
     Raises:
-        RenderError: Quarto is not there, too old, or fails.
+        RenderError: Quarto is missing, too old, or fails.
     """
     program, version = find()
     book = read_book(project)
     output = (output or book.output).resolve()
-    # Quarto looks at a page's own file, not at what the page includes.
+    # Quarto checks a page's own file, not its included files.
     included = [path.read_bytes() for path in sorted(project.rglob("_*.qmd"))]
     _thaw(project, key_of(inputs(project, output), included, version), fresh)
     with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]
-        # A page that is not frozen runs in a new kernel, and not in one that has run another one.
+        # Give each page a new kernel instead of one that has run another page.
         command += ["--no-cache", "--metadata", "freeze:auto", "--no-execute-daemon"]
         environment = {**os.environ, "QUARTO_PYTHON": sys.executable}
-        # A call for each format: of two at once Quarto renders every page for each of them, and over again.
+        # One call per format: with two at once, Quarto renders every page several times.
         for name in book.metadata.get("format") or ("html",):
             options = ["--to", name, "--no-clean"]
             result = subprocess.run([*command, *options], env=environment, check=False)
@@ -91,7 +91,7 @@ def render(
 
 
 def _thaw(project: Path, key: str, fresh: bool) -> None:
-    """Remove the outputs that Quarto keeps, unless key and pictures are those that they were made with."""
+    """Remove Quarto's cached outputs, unless key and pictures are unchanged."""
     frozen = project / "_freeze"
     path = frozen / "key.txt"
     kept = not fresh and path.is_file() and path.read_text(encoding="utf-8") == key

@@ -1,4 +1,4 @@
-"""Serves a site on loopback, and nothing outside it."""
+"""Serves a site, and nothing else, on loopback."""
 
 import re
 import sys
@@ -15,20 +15,20 @@ _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Tell what went wrong, but not that a browser left a page before it had all of it."""
+        """Report errors, except for connections that a browser closed early."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files below one folder, no lists of folders, nothing kept by the browser.
+    """Serves files below one folder, without directory listings and without caching.
 
-    GET and HEAD are all that it answers. A page of another host can have its own name lead to loopback, and
-    read what is served here: the browser then says that name.
+    It answers only GET and HEAD. It refuses requests for other host names: a page of another host could point
+    its own name to loopback and read the site (DNS rebinding).
     """
 
     def send_head(self) -> Any:
-        """What a GET and a HEAD begin with."""
+        """Send the head of a response to GET or HEAD."""
         host = self.headers.get("Host")
         if host is not None and not _LOOPBACK.fullmatch(host.strip()):
             self.send_error(403, "Only for this machine")
@@ -40,12 +40,12 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def translate_path(self, path: str) -> str:
-        """A file below the site, also where a link in it leads outside."""
+        """The file of a path; a symbolic link can't lead outside the site."""
         root = Path(self.directory).resolve()
         wanted = Path(super().translate_path(path))
         try:
             inside = wanted.resolve().is_relative_to(root)
-        # A name longer than any file's, a NUL, a link to itself.
+        # The name is too long, has a NUL, or is a link to itself.
         except (OSError, ValueError, RuntimeError):
             inside = False
         return str(wanted if inside else root / "not-there")
@@ -54,11 +54,11 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(404, "No such page")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Be quiet: the terminal is for rebuilds."""
+        """Log nothing: the terminal is for rebuilds."""
 
 
 def serve(site: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the site on loopback, not yet running; port 0 takes a free one.
+    """A server of the site on loopback, not yet running; port 0 means any free port.
 
     Raises:
         RenderError: the port is taken.

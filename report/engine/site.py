@@ -1,4 +1,4 @@
-"""Puts a book together: pages, search, resources and PDF, in a folder that replaces the old one whole."""
+"""Builds a site: pages, search, resources and PDF, in a folder that atomically replaces the old one."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from report.engine.pdf import write_pdf
 from report.engine.plain import is_file, read_text, templates_in
 from report.engine.source import read_page
 
-_FILES = re.compile(r"""\s(?:src|href|poster)=["']([^"'#?]+)""")  # that HTML names
+_FILES = re.compile(r"""\s(?:src|href|poster)=["']([^"'#?]+)""")  # named in HTML
 _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 
 
@@ -36,20 +36,20 @@ def render(
     cache: Cache | None = None,
     finish: Callable[[Path], object] = lambda _: None,
 ) -> Path:
-    """Build a book's site; the old one stays until the new one is whole.
+    """Build a book's site; the old site stays until the new one is complete.
 
     Args:
         project: the folder of `_quarto.yml`.
-        templates: the folder of `page.html.j2`, `report.typ.j2` and what goes into `site_libs`.
-        output: the site's folder; None for the one that the project names.
-        cache: what earlier builds have made; None for the run store's.
-        finish: what is called with the new site's folder before it takes the old one's place.
+        templates: the folder of `page.html.j2`, `report.typ.j2` and the files for `site_libs`.
+        output: the site's folder; None for the one named in the project.
+        cache: the cache of earlier builds; None for the run store's.
+        finish: a function that is called with the new site's folder before it replaces the old one.
 
     Returns:
         The site's folder.
 
     Raises:
-        RenderError: by file and line, whatever in the project can't be rendered.
+        RenderError: something in the project can't be rendered; names its file and line.
     """
     book = read_book(project)
     output = (output or book.output).resolve()
@@ -57,7 +57,7 @@ def render(
     _check_output(output, book)
     cache = cache or Cache()
     pages = [read_page(path, book.metadata) for path in book.chapters]
-    # From the beginning: a build of the same site at the same time then finds what this one keeps.
+    # Lock from the start: a concurrent build of the same site can then use this one's cache.
     with storage.renewed(output) as building:
         executed = execute(pages, book, cache)
         document = assemble(executed, book)
@@ -69,7 +69,7 @@ def render(
 
 
 def _check_output(output: Path, book: Book) -> None:
-    """What stands where the site goes is an older site, which may go."""
+    """Refuse a folder that is not an older site."""
     if book.folder.resolve().is_relative_to(output):
         raise RenderError(f"the site would take the place of the project: {output} holds it")
     if not output.exists():
@@ -89,7 +89,7 @@ def _write_site(
     templates: Path,
     cache: Cache,
 ) -> None:
-    """The site's files, and beside them the PDF, with which pages have nothing in common."""
+    """Write the site's files, and at the same time the PDF."""
     files = {name: content for page in executed for name, content in page.files.items()}
     with storage.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
         pdf = None
@@ -121,7 +121,7 @@ def _write_pages(
 
 
 def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book: Book) -> None:
-    """Pictures that pages show and files that they link to, drawn by cells or lying in the project."""
+    """Copy pictures and linked files, from cells or from the project."""
     for chapter in document.chapters:
         shown = {image["c"][2][0]: "picture" for image in tree.every(chapter.blocks, "Image")}
         linked = {link["c"][2][0]: "file" for link in tree.every(chapter.blocks, "Link")}
@@ -144,7 +144,7 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
     for pattern in book.resources:
         try:
             found = [path for path in book.folder.glob(pattern) if path.is_file()]
-        except (ValueError, NotImplementedError):  # an empty one, or one from the root of all files
+        except (ValueError, NotImplementedError):  # an empty or an absolute pattern
             found = []
         if not found or ".." in PurePosixPath(pattern).parts:
             raise book.fault(f"no file of the project is named {pattern!r}", "project", "resources")
@@ -158,9 +158,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def file_of(name: str, folder: Path) -> Path | None:
-    """The file of a project that a page names, which may have signs in it that addresses escape."""
+    """The project's file that a page names, with escapes in the address decoded; None if there is none."""
     for path in (folder / name, folder / unquote(name)):
-        # What lies elsewhere would be put elsewhere.
+        # A file outside the project would be copied outside the site.
         if ".." not in path.parts and path.is_relative_to(folder) and is_file(path):
             return path
     return None
@@ -171,7 +171,7 @@ def _short(name: str) -> str:
 
 
 def _context(document: Document, place: int, book: Book, body: str) -> dict[str, Any]:
-    """What the page frame is filled with."""
+    """The values for the page template."""
     chapter = document.chapters[place]
     chapters = [
         {
@@ -209,7 +209,7 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
 
 
 def _toc(chapter: Chapter, depth: int) -> list[dict[str, Any]]:
-    """The page's headings down to a level, nested."""
+    """The page's headings down to a level, as a nested list."""
     result: list[dict[str, Any]] = []
     for entry in (one for one in chapter.toc if one["level"] <= depth):
         item = entry | {"title": tree.text_of(entry["title"]).strip(), "children": []}
@@ -225,7 +225,7 @@ def _without_notes(node: tree.Node) -> list[tree.Node] | None:
 
 
 def _search_entries(chapter: Chapter) -> list[dict[str, str]]:
-    """The page's text, section by section."""
+    """The page's text by section, for the search."""
     entries: list[dict[str, str]] = []
 
     def begin(address: str, section: str) -> None:
@@ -244,7 +244,7 @@ def _search_entries(chapter: Chapter) -> list[dict[str, str]]:
 
 
 def _all_text(node: Any) -> str:
-    """A block's words, its caption's with them."""
+    """A block's words, with those of its caption."""
     if isinstance(node, dict) and node.get("t") == "Float":
         return f"{tree.text_of(node['caption'])} {_all_text(node['c'])}"
     if isinstance(node, list):
@@ -255,7 +255,7 @@ def _all_text(node: Any) -> str:
 
 
 def _bibliography(book: Book) -> set[str]:
-    """The keys that can be cited."""
+    """The keys in the bibliography."""
     return {
         key
         for path in book.bibliography
@@ -264,7 +264,7 @@ def _bibliography(book: Book) -> set[str]:
 
 
 def check_links(document: Document, folder: Path) -> None:
-    """Refuse a link to a page, a section or a file that the new site does not have.
+    """Refuse links to pages, sections or files that the new site does not have.
 
     Raises:
         RenderError: names the page, the line and the link.
@@ -289,13 +289,13 @@ def check_links(document: Document, folder: Path) -> None:
 
 
 def _leads_to(path: str, site: Path) -> bool:
-    """Whether a file or a folder of the site is there."""
+    """Whether a path leads to a file or folder of the site."""
     inside = ".." not in PurePosixPath(path).parts and not path.startswith("/")
     return file_of(path, site) is not None or (inside and Path(site, path).is_dir())
 
 
 def _anchors(chapter: Chapter) -> set[str]:
-    """All ids that a link into the page can name."""
+    """All ids on the page that links can lead to."""
     found = {chapter.id}
     for node in tree.every(chapter.blocks):
         found.add(str(node["id"]) if "id" in node else tree.attributes(node)[0])

@@ -1,4 +1,4 @@
-"""Reads a `.qmd` page into pieces: prose with its inline expressions, and cells."""
+"""Splits a `.qmd` page into prose, inline expressions and cells."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,17 +15,17 @@ _FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
 _CELL = re.compile(r"^\{python\}\s*$")
 _DIV = re.compile(r"^\s*(:{3,})\s*(.*)$")
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
-# Quarto runs expressions in longer code spans, too, and those of other languages where it can.
+# Quarto also runs expressions in longer code spans, and in other languages if it can.
 _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
 _SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
 _UNCLOSED = re.compile(r"(?<![\\`])`\{python\}\s")
-# A cell that stands in a quotation, a list or a definition.
+# A cell in a quotation, a list or a definition.
 _WITHIN = re.compile(r"^(?:[-*+>:\s]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})\s*\{[a-z]")
 _TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>\s*$", re.I)
 _RULE = re.compile(r"^---\s*$")
 _END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
 _INDENTED = "a cell begins at the left margin, and stands in no list, quotation or definition"
-MOST_INCLUSIONS = 1000  # of one page
+MOST_INCLUSIONS = 1000  # in one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
 
@@ -43,7 +43,7 @@ class Cell:
     """A code cell."""
 
     code: str
-    options: Mapping[str, Any]  # its own, over those of its page and of the project
+    options: Mapping[str, Any]  # of the cell, the page and the project, in this order of precedence
     path: Path
     line: int  # of the first line of code
 
@@ -53,17 +53,17 @@ Piece = str | Inline | Cell
 
 @dataclass(frozen=True)
 class Page:
-    """A page as it is written."""
+    """A page's source."""
 
     path: Path
     front_matter: Mapping[str, Any]
     pieces: tuple[Piece, ...] = field(repr=False)
-    # Its lines and its inclusions', for errors.
+    # The lines of the page and its included files, for errors.
     files: Mapping[Path, tuple[str, ...]] = field(repr=False)
 
     @property
     def code(self) -> list[Inline | Cell]:
-        """What is run, in order."""
+        """The code to run, in order."""
         return [
             piece
             for piece in self.pieces
@@ -71,7 +71,7 @@ class Page:
         ]
 
     def where(self, text: str) -> tuple[Path, int] | None:
-        """The first file and line that hold `text`."""
+        """The first file and line that contain `text`."""
         for path, lines in self.files.items():
             for number, line in enumerate(lines, start=1):
                 if text in line:
@@ -80,19 +80,19 @@ class Page:
 
 
 def is_run(cell: Cell) -> bool:
-    """Whether a cell's code is run, or shown alone."""
+    """Whether a cell's code is run, not only shown."""
     return all(cell.options.get(name, True) for name in ("eval", "enabled"))
 
 
 def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
-    """The page at `path`, with what it includes.
+    """Read the page at `path` with its included files.
 
     Args:
         path: a `.qmd` file.
         metadata: the project's file, for the shortcode `meta` and cells' options.
 
     Raises:
-        RenderError: an unclosed cell, listing or div, an option or a shortcode that is not known.
+        RenderError: an unclosed cell, listing or div, an unknown option or shortcode.
     """
     lines = read_text(path).split("\n")
     front_matter: dict[str, Any] = {}
@@ -114,7 +114,7 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
 
 
 class _Reader:
-    """Goes through a file's lines once, keeping count of what is open."""
+    """Reads a file's lines in one pass and tracks open divs and comments."""
 
     def __init__(
         self,
@@ -127,10 +127,10 @@ class _Reader:
     ) -> None:
         self.path, self.metadata, self.options = path, metadata, options
         self.including, self.files = including, files
-        self.inclusions = inclusions  # all of the page's so far
+        self.inclusions = inclusions  # included by the page so far
         self.pieces: list[Piece] = []
-        self.divs: list[int] = []  # the lines of the divs that are open
-        self.comment: int | None = None  # the line of the comment that is open
+        self.divs: list[int] = []  # the lines of open divs
+        self.comment: int | None = None  # the line of the open comment
 
     def read(self, lines: list[str], first: int) -> list[Piece]:
         place = 0
@@ -155,7 +155,7 @@ class _Reader:
         return self.pieces
 
     def _fenced(self, lines: list[str], place: int, first: int, fence: re.Match[str]) -> int:
-        """A cell or a listing; gives the place behind it."""
+        """Read a cell or a code block; gives the position after it."""
         marks, info = fence[2], fence[3].strip()
         end = place + 1
         closing = re.compile(rf"^\s*{re.escape(marks[0])}{{{len(marks)},}}\s*$")
@@ -179,14 +179,14 @@ class _Reader:
         return end + 1
 
     def _refuse_shortcodes(self, code: list[str], line: int) -> None:
-        """Quarto replaces shortcodes in code, too."""
+        """Refuse shortcodes in code, which Quarto replaces."""
         for number, text in enumerate(code, start=line):
             if next(_shortcodes(text), None):
                 problem = "a shortcode in code, which Quarto replaces; show one as {{{< … >}}}"
                 raise at(self.path, number, problem)
 
     def _comment(self, line: str, number: int) -> None:
-        """A line that begins within a comment, of which nothing is run or replaced."""
+        """Read a line that begins in a comment, where nothing is run or replaced."""
         if re.match(r"\s*(`{3,}|~{3,})\s*\{python", line):
             raise at(self.path, number, "a cell in a comment, which Quarto runs; take it out")
         text, end, behind = line.partition("-->")
@@ -196,7 +196,7 @@ class _Reader:
             self._prose(behind, number)
 
     def _table(self, lines: list[str], place: int, first: int) -> int:
-        """A table in HTML, which is read as HTML alone; gives the place behind it."""
+        """Read an HTML table as plain HTML; gives the position after it."""
         end = place
         while end < len(lines) and not _END_OF_TABLE.search(lines[end]):
             end += 1
@@ -230,7 +230,7 @@ class _Reader:
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
     def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
-        """As with pandoc, what stands between two rules without an empty line is data, and is not shown."""
+        """Refuse metadata within a page: pandoc hides text between two rules without an empty line."""
         behind = lines[place + 1 : place + 2]
         if (place and lines[place - 1].strip()) or not behind or not behind[0].strip():
             return
@@ -250,9 +250,11 @@ class _Reader:
             else:
                 raise at(self.path, number, "this ::: closes a div that was never opened")
         if line.startswith("#") and "{{<" in line and "{#" not in line:
-            problem = "a heading with a shortcode needs an id of its own, since Quarto's is another each time"
+            problem = (
+                "a heading with a shortcode needs an id, since Quarto's changes with each build"
+            )
             raise at(self.path, number, problem)
-        # Expressions are code spans, so spans are walked through and all else is looked at.
+        # Expressions are code spans, so go from span to span and look for shortcodes in between.
         place = 0
         for start, end in _code_spans(line):
             if (opened := line.find("<!--", place, start)) >= 0:
@@ -313,7 +315,7 @@ class _Reader:
         return str(value)
 
     def _include(self, name: str, number: int) -> None:
-        # As with Quarto, seen from the page, whoever includes it.
+        # As in Quarto, relative to the page, also in included files.
         path = self.including[0].parent / name.lstrip("/")
         if not is_file(path):
             raise at(self.path, number, f"included file {name} is not there")
@@ -330,9 +332,9 @@ class _Reader:
 
 
 def _code_spans(line: str) -> Iterator[tuple[int, int]]:
-    """Where code begins and ends in a line: from some backticks to the next that are as many."""
+    """The start and end of each code span in a line, between equally long runs of backticks."""
     runs = [(found.start(), found.end()) for found in re.finditer("`+", line)]
-    places: dict[int, list[int]] = {}  # of runs by their length, the last first
+    places: dict[int, list[int]] = {}  # of runs of backticks by length, last first
     for start, end in reversed(runs):
         places.setdefault(end - start, []).append(start)
     behind = 0
@@ -346,7 +348,7 @@ def _code_spans(line: str) -> Iterator[tuple[int, int]]:
 
 
 def _shortcodes(text: str) -> Iterator[tuple[int, int]]:
-    """Where shortcodes begin and end, 0 for nowhere; one in three braces is none."""
+    """The start and end of each shortcode, end 0 if it is not closed; three braces escape one."""
     place = 0
     while (start := text.find("{{<", place)) >= 0:
         shown = text[max(0, start - 1) : start] == "{"
@@ -362,5 +364,5 @@ def _shortcodes(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _unescaped(text: str) -> str:
-    """A shortcode in three braces is one that is only shown."""
+    """Unescape shortcodes in three braces, which are only shown."""
     return text.replace("{{{<", "{{<").replace(">}}}", ">}}")

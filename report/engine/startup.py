@@ -1,11 +1,11 @@
-"""What the kernel of every page runs first: how figures are drawn, and what expressions in sentences give.
+"""Runs first in the kernel of every page: sets up figures and inline expressions.
 
-IPython runs this file from its profile's folder, with the page's own names; nothing imports it.
+IPython runs this file from its profile's folder, in the page's namespace; nothing imports it.
 """
 
 
 def __set_up() -> None:
-    """Draw figures for the web and for paper, without importing matplotlib before a cell asks for it."""
+    """Configure figures for HTML and PDF, without importing matplotlib before a cell does."""
     from functools import partial
 
     from IPython import get_ipython
@@ -23,7 +23,7 @@ def __set_up() -> None:
 
 
 def __inline(value: object) -> object:
-    """What an expression gives to a sentence: Markdown as such, a string as text, of all else the repr."""
+    """The value of an inline expression: Markdown unchanged, a string escaped, for anything else its repr."""
     import re
 
     from IPython.lib.pretty import pretty
@@ -37,7 +37,7 @@ def __inline(value: object) -> object:
             f"an expression in a sentence gives words; this one gives a {type(value).__name__}"
         )
     text = value if isinstance(value, str) else pretty(value)  # type: ignore[no-untyped-call]
-    signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # quotes of a repr are set as such
+    signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # keep a repr's quotes
 
     class Text:
         def __repr__(self) -> str:

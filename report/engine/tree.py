@@ -1,4 +1,4 @@
-"""Pandoc's syntax tree as plain JSON: reading and writing it, walking through it, and building its nodes."""
+"""Pandoc's syntax tree as plain JSON: read, write, traverse and build it."""
 
 import json
 import re
@@ -22,17 +22,17 @@ Attributes = tuple[str, list[str], dict[str, str]]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 TIME_LIMIT = 120  # seconds that pandoc may take for a page
-AT_ONCE = 2  # pages that it is asked about side by side
-# What a page says of itself it says at its top, and there it is read by us: what else looks like it is text.
+AT_ONCE = 2  # calls of pandoc that run in parallel
+# A page's front matter is read by us; anything else that looks like it is text.
 MARKDOWN = "markdown-yaml_metadata_block-pandoc_title_block"
-LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)?")  # of a picture
+LENGTH = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%|in|cm|mm|pt|em|px)?")  # of a picture's side
 
 
 def pandoc(arguments: Sequence[str], text: str) -> str:
-    """What pandoc makes of a text.
+    """Run pandoc on a text.
 
     Raises:
-        ToolError: pandoc refuses, with its own words, warns of what would be lost, or finds no end.
+        ToolError: pandoc fails, warns of a loss, or exceeds the time limit.
     """
     cache, key = Cache(), _key(arguments, text)
     kept = cache.get("pandoc", key)
@@ -56,13 +56,13 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
 
 
 def _warned(said: str, text: str) -> ToolError:
-    """An error for what pandoc warns of: notes that lead nowhere, labels that stand twice, lost formulas."""
+    """An error for a warning of pandoc: undefined or duplicate notes and labels, lost formulas."""
     maths = re.match(r"Could not convert TeX math (.+?), rendering", said)
     if maths:
         words = max(re.split(r"\s+|&|\\\\", maths[1]), key=len)
         why = re.search(r"unexpected .*?(?= expecting|$)", said)
         return ToolError(f"the formula {maths[1]} can't be read: {why[0] if why else said}", words)
-    # Pandoc's own lines are those at which it noticed.
+    # The line in pandoc's warning is where it noticed, not where the mistake is.
     said = re.sub(r" at(?: \S+)? line \d+ column \d+", "", said)
     name = re.search(r"'\[?(.+?)\]?'", said)
     sign = re.compile(rf"[#^\[]{re.escape(name[1])}(?!\w)" if name else "$.")
@@ -71,10 +71,7 @@ def _warned(said: str, text: str) -> ToolError:
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """What a function that asks pandoc makes of each item; the first one's error is raised.
-
-    A few are asked about side by side, since it is a process of its own that is waited for.
-    """
+    """Apply a function that calls pandoc to each item, a few in parallel; raises the first item's error."""
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         return list(pool.map(function, items))
@@ -83,7 +80,7 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Resu
 
 
 def _key(arguments: Sequence[str], text: str) -> str:
-    """A key of pandoc's version, its arguments, the files that these name, and the text."""
+    """A key of pandoc's version, its arguments, the files named in them, and the text."""
     files = [Path(argument.partition("=")[2]) for argument in arguments if "=" in argument]
     contents = [path.read_bytes() for path in files if path.is_file()]
     return key_of(version("pypandoc_binary"), list(arguments), contents, text)
@@ -95,13 +92,13 @@ def read_markdown(text: str) -> list[Node]:
 
 
 def read_inlines(text: str) -> list[Node]:
-    """The inlines of a Markdown text, which is one paragraph whatever it begins with: "(a)", "#", "-"."""
+    """The inlines of a Markdown text, read as one paragraph even if it begins with "(a)", "#" or "-"."""
     line = " ".join(text.split())
     return inlines(read_markdown(f"x {line}"))[2:] if line else []
 
 
 def inlines(blocks: list[Node]) -> list[Node]:
-    """The words of paragraphs, and of all other blocks their text."""
+    """The inlines of paragraphs, and the text of all other blocks."""
     return [
         inline
         for block in blocks
@@ -115,13 +112,13 @@ def read_html(text: str) -> list[Node]:
 
 
 def write(blocks: list[Node], arguments: Sequence[str], metadata: dict[str, Any]) -> str:
-    """The blocks in the format and with the options that the arguments name."""
+    """Write blocks in the format and with the options in the arguments."""
     tree = {"pandoc-api-version": _api_version(), "meta": metadata, "blocks": blocks}
     return pandoc(["-f", "json", *arguments], json.dumps(tree))
 
 
 def attributes(node: Node) -> Attributes:
-    """A node's id, classes and other attributes; empty ones for a node that can't have any."""
+    """A node's id, classes and other attributes; empty for a node that can't have any."""
     place = {"Div": 0, "Span": 0, "Figure": 0, "Table": 0, "CodeBlock": 0, "Code": 0, "Link": 0, "Image": 0,
              "Header": 1}.get(node["t"])  # fmt: skip
     if place is None:
@@ -131,17 +128,17 @@ def attributes(node: Node) -> Attributes:
 
 
 def div(blocks: list[Node], *classes: str) -> Node:
-    """A div of classes."""
+    """A div with classes."""
     return {"t": "Div", "c": [["", list(classes), []], blocks]}
 
 
 def raw_block(format_: str, text: str) -> Node:
-    """A block that only one format's writer lets through."""
+    """A raw block, which only its format's writer keeps."""
     return {"t": "RawBlock", "c": [format_, text]}
 
 
 def raw_inline(format_: str, text: str) -> Node:
-    """The same within a sentence."""
+    """A raw inline, which only its format's writer keeps."""
     return {"t": "RawInline", "c": [format_, text]}
 
 
@@ -167,7 +164,7 @@ def text_of(node: Any) -> str:
     if kind in ("Code", "Math", "CodeBlock"):
         assert content is not None
         return str(content[1])
-    if kind in ("RawBlock", "RawInline", "Note", "Cite"):  # a citation is set by citeproc, later
+    if kind in ("RawBlock", "RawInline", "Note", "Cite"):  # citeproc fills in citations later
         return ""
     if kind == "Quoted":
         assert content is not None
@@ -178,9 +175,9 @@ def text_of(node: Any) -> str:
 
 
 def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
-    """A copy of a tree in which `change` has had its say on each node, the inner ones first.
+    """A copy of a tree with `change` applied to each node, inner nodes first.
 
-    `change` gives a node, a list of nodes to stand in its place, or None to leave it as it is.
+    `change` returns a node, a list of nodes, or None to leave the node unchanged.
     """
     if isinstance(node, list):
         result: list[Any] = []
@@ -201,7 +198,7 @@ def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
 
 
 def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
-    """A copy of a block that holds blocks, in which `change` has had its say on each list of them."""
+    """A copy of a block with `change` applied to each list of blocks in it."""
     kind = node["t"]
     content: Any = node.get("c")
     if kind == "BlockQuote":
@@ -222,7 +219,7 @@ def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
 
 
 def every(node: Any, kind: str | None = None) -> Iterator[Node]:
-    """All nodes of a tree, or those of a kind, in order."""
+    """All nodes of a tree, or only those of a kind, in order."""
     if isinstance(node, list):
         for part in node:
             yield from every(part, kind)
@@ -249,33 +246,33 @@ def callout(div: Node) -> Callout | None:
 
 
 def is_title(block: Node, blocks: list[Node]) -> bool:
-    """Whether a block is a heading of the level with which its tabset or callout begins."""
+    """Whether a block is a heading of the same level as the first in its tabset or callout."""
     return block["t"] == blocks[0]["t"] == "Header" and bool(block["c"][0] == blocks[0]["c"][0])
 
 
 def is_visible(div: Node, format_: str) -> bool:
-    """Whether a conditional div shows in a format, html or typst."""
+    """Whether a conditional div is shown in a format, html or typst."""
     _, classes, pairs = attributes(div)
     return (pairs.get("when-format", format_) == format_) == ("content-visible" in classes)
 
 
 class Writer(ABC):
-    """Turns a numbered tree into one that pandoc writes in a format."""
+    """Converts a numbered tree into one that pandoc can write in a format."""
 
     @abstractmethod
     def block(self, node: Node) -> list[Node]:
-        """What stands for a block in the format."""
+        """A block's nodes in the format."""
 
     @abstractmethod
     def change(self, node: Node) -> Node | list[Node] | None:
-        """What stands for an inline, as for :func:`rewrite`."""
+        """An inline's nodes in the format, as for :func:`rewrite`."""
 
     def blocks(self, nodes: list[Node]) -> list[Node]:
-        """What stands for blocks."""
+        """The blocks' nodes in the format."""
         return [block for node in nodes for block in self.block(node)]
 
     def words(self, node: Any) -> Any:
-        """Inlines, or a block with inlines, as they stand in the format."""
+        """Inlines, or a block with inlines, converted to the format."""
         return rewrite(node, self.change)
 
 

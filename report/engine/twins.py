@@ -1,6 +1,6 @@
 """Writes a Markdown twin of each page of a built site, and `llms.txt`, which lists them.
 
-As Quarto's `llms-txt` does for websites; this reads finished pages of a book, whichever engine made them.
+Quarto's `llms-txt` does this only for websites. This module reads finished pages of either engine.
 """
 
 import re
@@ -14,10 +14,10 @@ from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.plain import read_text
 
-ENDING = ".llms.md"  # as Quarto's
+ENDING = ".llms.md"  # as in Quarto
 _MAIN = re.compile(r"<main\b.*?</main>", re.DOTALL)
 _UNREAD = re.compile(r"<(script|style|noscript|button)\b.*?</\1>", re.DOTALL)
-# What is behind a figure is its numbers to a program.
+# For a program, the links behind a figure are replaced by its numbers.
 _BEHIND = re.compile(r'<details class="behind".*?</details>', re.DOTALL)
 _NUMBERS = re.compile(r'<a href="record/[^"]+">CSV</a>')
 _FILES = """
@@ -29,7 +29,7 @@ _FILES = """
 
 
 def write(book: Book, site: Path, cache: Cache) -> None:
-    """Put a twin beside every page, and write the list of them all."""
+    """Write a Markdown twin of every page, and the list of twins."""
     listed = []
     for path in (site / f"{chapter.stem}.html" for chapter in book.chapters):
         twin = path.with_suffix(ENDING)
@@ -44,7 +44,7 @@ def write(book: Book, site: Path, cache: Cache) -> None:
 
 
 def _markdown(page: str, cache: Cache) -> str:
-    """What is read of a page."""
+    """A page's main content as Markdown."""
     main = _UNREAD.sub("", found[0] if (found := _MAIN.search(page)) else "")
     main = _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)
     rules = paths.templates() / "site" / "twin.lua"

@@ -71,7 +71,7 @@ def test_without_a_browser_or_java_nothing_is_found_and_that_is_said(site, monke
     assert audit.main([str(site())]) == 0
     said = capsys.readouterr().err
     assert "HTML is not validated: " in said
-    assert "No look in a browser: " in said
+    assert "Not checked in a browser: " in said
 
 
 def test_a_folder_without_a_site_is_refused(tmp_path, capsys):

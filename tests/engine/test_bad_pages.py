@@ -153,8 +153,8 @@ def test_a_cell_that_fails_is_reported_by_its_line(refusal, monkeypatch, text, l
         ("label: tbl-x\ntbl-cap: '- A'", ["text/html"], "Quarto loses a table's caption"),
         ("label: lst-x", ["text/plain"], "unknown kind of label 'lst-x'"),
         ("echo: true", ["x/y"], "the cell shows x/y, which no page can hold"),
-        ("echo: true", ["image/svg+xml"], "the cell shows an SVG that is none"),
-        ("echo: true", ["image/gif"], "the cell shows a picture that is none"),
+        ("echo: true", ["image/svg+xml"], "the cell's SVG output is not a valid SVG"),
+        ("echo: true", ["image/gif"], "the cell's image output is not a valid image"),
     ],
 )  # fmt: skip
 def test_outputs_that_do_not_fit_a_cells_options_are_refused(write, options, outputs, words):

@@ -159,7 +159,7 @@ def test_what_is_wrong_in_a_profile_is_told_by_its_own_line(
         ("  appendices:\n    - none.qmd\n", 8, "none.qmd is not there"),
         ("  appendices:\n    - part: P\n", 8, "'appendices' takes a .qmd file beside this one"),
         ("  appendices:\n    - ../a.qmd\n", 8, "'appendices' takes a .qmd file beside this one"),
-        ("  appendices:\n    - index.qmd\n", 8, "index.qmd stands twice"),
+        ("  appendices:\n    - index.qmd\n", 8, "index.qmd occurs twice"),
         ("  output-file: a b\n", 7, "'output-file' takes letters, digits, . - and _; found a b"),
         ("  doi: 11.5\n", 7, "'doi' takes a DOI like"),
         ("  date: spring\n", 7, "'date' takes a date, today or now"),
@@ -171,7 +171,7 @@ def test_what_is_wrong_in_a_profile_is_told_by_its_own_line(
         ("format:\n  html: {include-in-header: {file: gone.html}}\n", 8, "gone.html is not there"),
         ("format:\n  html: {include-in-header: {url: x}}\n", 8, "unknown option 'url'"),
         ("lang: [en\n", 8, "not YAML"),
-        ("lang: &a [*a]\n", 7, "no aliases are read here"),
+        ("lang: &a [*a]\n", 7, "aliases are not supported"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_is_refused_by_its_line(project, more, line, words):

@@ -79,7 +79,7 @@ def test_what_counts_is_numbered_and_what_is_a_title_caption_or_table_is_one(wri
 @pytest.mark.parametrize(
     ("page", "line", "words"),
     [
-        ("# One\n\nSee @fig-none.\n", 3, "cross-reference to @fig-none, which is nowhere defined"),
+        ("# One\n\nSee @fig-none.\n", 3, "cross-reference to @fig-none, which is not defined"),
         ("# One\n\n::: {.my-3}\nx\n:::\n", 3, "unknown class 'my-3'; known: callout-note"),
         ("# One\n\n[x]{.d-none}\n", 3, "unknown class 'd-none'; known: aside"),
         ("# One\n\n::: {.list-table}\n- - x\n:::\n", 3, "unknown class 'list-table'"),
@@ -91,13 +91,13 @@ def test_what_counts_is_numbered_and_what_is_a_title_caption_or_table_is_one(wri
         ("# One\n\n\\begin{align}x\\end{align}\n", 3, "LaTeX is in none of the formats"),
         ("# One\n\nA $a\\!b$.\n", 3, "not the same on paper and on the web"),
         ("# One\n\nWords\n::: {.a}\nx\n:::\n", 4, "this ::: is shown as text"),
-        ("# One\n\nA[^b].\n", 3, "this note is nowhere written"),
-        ("# One\n\n[a][nowhere]\n", 3, "this link is nowhere defined"),
+        ("# One\n\nA[^b].\n", 3, "this note has no text; define it"),
+        ("# One\n\n[a][nowhere]\n", 3, "this link has no address; define it"),
         ("# One\n\n::: {.panel-tabset}\nx\n\n## A\n:::\n", 3, "a tabset begins with the heading"),
         ("# One\n\n## A {.unnumbered #sec-a}\n\n@sec-a\n", 5, "sec-a has no number"),
         (f"# One\n\n{PICTURE}\n[@fig-a, left]\n", 5, "Quarto drops what is behind a label"),
         ("# One\n\n[@fig-a; @someone]\n\n" + PICTURE, 3, "can't share one bracket"),
-        (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' stands twice; first on page one"),
+        (f"# One\n\n{PICTURE}\n{PICTURE}", 3, "label 'fig-a' occurs twice; first on page one"),
         ("# One\n\n::: {.callout-danger}\nx\n:::\n", 3, "class 'callout-danger'; known: callout-note"),
         ("# One\n\n::: {layout-nrow=2}\nx\n:::\n", 3, "unknown attribute 'layout-nrow'; known: layout-ncol"),
         ("# One\n\n::: {#fig-x layout-ncol=two}\nx\n:::\n", 3, "layout-ncol='two'; known: 1, 2, 3, 4"),
@@ -134,7 +134,7 @@ def test_a_mistake_is_named_with_the_file_that_holds_it_and_a_label_with_both_pa
 ):
     for words, pages in (
         (r"^_more.qmd:2: ", {"one": "# One\n\n{{< include _more.qmd >}}\n", "_more": "\n@fig-none\n"}),
-        (r"^two.qmd:3: label 'sec-a' stands twice; first on page one$",
+        (r"^two.qmd:3: label 'sec-a' occurs twice; first on page one$",
          {"one": "# One\n\n## A {#sec-a}\n", "two": "# Two\n\n## A {#sec-a}\n"}),
     ):  # fmt: skip
         monkeypatch.chdir(write(**pages))

@@ -199,7 +199,7 @@ def test_the_preview_builds_what_was_saved_meanwhile_and_keeps_the_old_site_when
     wait_for("index.qmd changed: rebuilt")
     assert "second words" in page.read_text()
     (project / "index.qmd").write_text(f"{front}::: {{.callout-note}}\nthird words\n")
-    wait_for("changed: failed, the old site stays")
+    wait_for("changed: failed, keeping the old site")
     assert "second words" in page.read_text()
 
 
