@@ -1,4 +1,4 @@
-"""What all tests share: a shut-off environment, the phantom, and one small finished study."""
+"""Shared fixtures: an isolated environment, the phantom, and one small finished study."""
 
 import http.server
 import os
@@ -32,18 +32,18 @@ from pneumo.training.runs import Run
 
 pytest_plugins = ["promises"]
 
-# Before torch is imported: images this few are learned fastest by one thread, and under xdist the
-# workers share the cores, as do the processes that tests start.
+# Set before torch is imported. One thread is fastest for so few images, and xdist workers and the processes
+# of tests share the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
-# The same seed gives the same bits on one kind of device only, and every machine has a CPU.
+# Bits are reproducible only on one kind of device, and every machine has a CPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-# The same examples every time, and no deadline: a busy machine is no failure.
+# The same examples every time, and no deadline, since the machine may be busy.
 settings.register_profile("tests", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("tests")
 
-# The files that take longest begin first, so that no worker is left with one at the end; those behind the
-# first need no study, which the first has made by then.
+# The slowest files, which start first so that none is left at the end. The first one makes the
+# study; the next ones do not need it.
 LONGEST = (
     "engine/test_report.py",
     "test_cluster.py",
@@ -53,7 +53,7 @@ LONGEST = (
     "test_killed.py",
 )
 Cases = tuple[Sequence[int], Sequence[float]]
-CLOSED = "http://127.0.0.1:9"  # the discard port, where nobody listens
+CLOSED = "http://127.0.0.1:9"  # the discard port, which nothing listens on
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _shut_off(shared: Path) -> Iterator[None]:
-    """No test sees its user's data, run store or caches, nor the network beyond loopback."""
+    """Hide the user's data, run store and caches, and the network beyond loopback, from tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("PNEUMO_")]:
             patch.delenv(name)
@@ -81,7 +81,7 @@ def _shut_off(shared: Path) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _own_environment() -> Iterator[None]:
-    """What a command tells its child processes by the environment ends with the test that ran it."""
+    """Restore environment variables that a command sets for its child processes."""
     before = dict(os.environ)
     yield
     for name in os.environ.keys() | before.keys():
@@ -115,7 +115,7 @@ def arrays(phantom_file: Path) -> dict[str, NDArray[np.uint8]]:
 
 @pytest.fixture(scope="session")
 def phantom_file(phantom: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The phantom as MedMNIST's own file, which is no phantom to whoever reads it."""
+    """The phantom as a file in MedMNIST's format, which is read as real data."""
     path = tmp_path_factory.mktemp("medmnist") / "pneumoniamnist.npz"
     arrays = {}
     for name, split in phantom.splits.items():
@@ -126,13 +126,13 @@ def phantom_file(phantom: Dataset, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def home() -> Path:
-    """A run store that only grows, and outlives the session: keys tell whether a run is still good."""
+    """A run store that persists between test sessions; keys decide whether a run is still valid."""
     return Path(__file__).parents[1] / ".nox" / "test-runs"
 
 
 @pytest.fixture(scope="session")
 def study(shared: Path, home: Path) -> Iterator[Study]:
-    """A finished study of the phantom: two seeds, a model from each kind of start, one out of reach."""
+    """A finished study of the phantom: two seeds, one model per kind of initial weights, one unavailable."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.PROFILES, PROFILE.name, PROFILE)
         with FileLock(shared / "study.lock"):
@@ -142,7 +142,7 @@ def study(shared: Path, home: Path) -> Iterator[Study]:
 
 @pytest.fixture(scope="session")
 def record(shared: Path, study: Study) -> Record:
-    """The record of the study, with its images at hand."""
+    """The record of the study, with its images."""
     folder = shared / "records" / study.profile.name
     with FileLock(shared / "record.lock"):
         if not folder.is_dir():
@@ -162,7 +162,7 @@ def unseen(shared: Path, record: Record) -> Record:
 
 @pytest.fixture(scope="session")
 def apart() -> Iterator[Callable[..., list[forks.End]]]:
-    """Runs jobs in processes of their own, which have at hand what the tiny study needs."""
+    """Runs jobs in separate processes, which have imported what the tiny study needs."""
     with forks.nursery("tiny") as run:
         yield run
 
@@ -175,7 +175,7 @@ def real_study(study: Study) -> Study:
 
 @pytest.fixture
 def write_run(tmp_path: Path) -> Callable[..., Run]:
-    """Writes a run whose predictions are given, as (labels, probabilities); it holds nothing else."""
+    """Writes a run with given predictions, (labels, probabilities), and nothing else."""
 
     def write(recipe: Recipe, val: Cases, test: Cases, seed: int = 0) -> Run:
         path = tmp_path / f"{recipe.name}-s{seed}-{len(list(tmp_path.iterdir())):012x}"
@@ -195,14 +195,14 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
 
 @pytest.fixture
 def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The finished study in a store of its own, which is the user's.
+    """The finished study in a separate store, set as the user's.
 
-    Its files are those of the shared one until they are replaced: nothing may be written into them.
+    Its files are hard links to the shared store: replace them, never write into them.
     """
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PNEUMO_PROFILE", study.profile.name)
     for name in ("runs", "probes", "studies"):
-        # Without what another worker is about to write.
+        # Skip files that another worker is writing.
         hidden = shutil.ignore_patterns(".*")
         shutil.copytree(home / name, tmp_path / "home" / name, ignore=hidden, copy_function=os.link)
     return tmp_path / "home"
@@ -210,9 +210,9 @@ def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
-    """The phantom with other validation and test cases: black images, which tell a baseline nothing.
+    """The phantom with other validation and test cases: black images, from which a baseline learns nothing.
 
-    Nobody knows a patient of theirs, so each is a patient of its own.
+    Their patients are unknown, so each image counts as its own patient.
     """
 
     def make(val: Cases, test: Cases) -> Dataset:
@@ -229,11 +229,11 @@ def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
 
 @dataclass(frozen=True)
 class Host:
-    """A host on loopback: its address, and what it has under which path."""
+    """A host on loopback: its address, and its content by path."""
 
     url: str
     bodies: dict[str, bytes]  # by path, as "/file"
-    sent: dict[str, str]  # where who asks for a path is sent instead
+    sent: dict[str, str]  # redirects by path
     endless: set[str]  # paths whose files never end
 
 
@@ -252,7 +252,7 @@ def _authority(shared: Path) -> tuple[Path, ssl.SSLContext]:
 def host(
     _authority: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Host]:
-    """A host that speaks TLS, with a certificate that is trusted here; every file's head is there."""
+    """A TLS host with a certificate that is trusted here."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -270,7 +270,7 @@ def host(
                 try:
                     for chunk in repeat(bytes(2**16)):
                         self.wfile.write(chunk)
-                except OSError:  # who asked has hung up
+                except OSError:  # the client has closed the connection
                     self.close_connection = True
             elif self.path in found.bodies:
                 self.send_response(200)
@@ -284,7 +284,7 @@ def host(
             pass
 
     class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, *_: object) -> None:  # of who hangs up early, nothing need be said
+        def handle_error(self, *_: object) -> None:  # ignore clients that close early
             pass
 
     trusted, context = _authority

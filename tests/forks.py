@@ -1,6 +1,6 @@
-"""Processes that tests split off, kill and count, from one that has imported everything and has one thread.
+"""Forks processes for tests to kill, from a single-threaded one that has imported everything.
 
-A fault tried in a process of its own so costs the fault, and not Python and torch anew.
+A fault in a separate process then takes no time to start Python and import torch.
 """
 
 import ctypes
@@ -23,46 +23,46 @@ from typing import Any
 
 import pytest
 
-# Whatever changes a folder, and every file that is opened.
+# Audit events of changed folders and opened files.
 _ON_DISK = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
 TIME_LIMIT = 300  # seconds, on a machine that is busy
 
 
 @dataclass(frozen=True)
 class Job:
-    """A call in a process of its own, and how that process dies."""
+    """A call in a separate process, and how that process dies."""
 
     call: Callable[..., object]  # of a module that the nursery has imported; gives a status
     arguments: tuple[Any, ...] = ()
-    at: int | None = None  # SIGKILL before so many-th look at the disk
-    renaming: int | None = None  # SIGKILL before so many-th file or folder gets its final name
-    after: float | None = None  # SIGKILL after so many seconds
-    when: Path | None = None  # SIGKILL as soon as there is such a file
-    within: int | None = None  # dies while a file grows beyond so many bytes
-    largest: int | None = None  # bytes a file may have; the system says so to who wants more
-    powerless: bool = False  # whether permissions bind it, be it the system's own user
+    at: int | None = None  # SIGKILL before the n-th disk access
+    renaming: int | None = None  # SIGKILL before the n-th file or folder gets its final name
+    after: float | None = None  # SIGKILL after this many seconds
+    when: Path | None = None  # SIGKILL as soon as this file exists
+    within: int | None = None  # dies while a file grows beyond this many bytes
+    largest: int | None = None  # the size limit of files in bytes; larger writes fail
+    powerless: bool = False  # drop root's privileges, so that permissions apply
     output: str | None = None  # the file that is its standard output
 
 
 @dataclass(frozen=True)
 class End:
-    """What became of a job."""
+    """The result of a job."""
 
-    status: int  # negative: the signal that it died of
-    looks: int  # at the disk, of one that was not killed
+    status: int  # negative: the signal that killed it
+    looks: int  # disk accesses, if it was not killed
     seconds: float
     out: str
     err: str
 
     @property
     def killed(self) -> bool:
-        """Whether it died as it should."""
+        """Whether it was killed as planned."""
         return self.status in (-signal.SIGKILL, -signal.SIGXFSZ)
 
 
 @contextmanager
 def nursery(*modules: str) -> Iterator[Callable[..., list[End]]]:
-    """What runs jobs side by side and gives their ends, in a process that has imported the modules."""
+    """Runs jobs in parallel and returns their results, from a process that has imported the modules."""
     folders = os.pathsep.join(sys.path)
     command = [sys.executable, "-c", f"import forks; forks._serve({modules!r})"]
     process = subprocess.Popen(
@@ -88,7 +88,7 @@ def nursery(*modules: str) -> Iterator[Callable[..., list[End]]]:
 
 
 def _serve(modules: tuple[str, ...]) -> None:
-    """Run what comes in until the input ends."""
+    """Run incoming jobs until the input ends."""
     orders, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -136,7 +136,7 @@ def _read(path: Path) -> str:
 
 
 def _be(job: Job, scratch: Path) -> None:
-    """Be the process of a job; never returns."""
+    """Run a job in this process; never returns."""
     for number, name in ((1, "out"), (2, "err")):
         file = job.output if job.output and name == "out" else f"{scratch}.{name}"
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
@@ -175,7 +175,7 @@ def _be(job: Job, scratch: Path) -> None:
 
 
 def _drop_powers() -> None:
-    """Give up every capability (Linux), so that permissions bind also root."""
+    """Drop all capabilities (Linux), so that permissions also apply to root."""
     libc = ctypes.CDLL(None, use_errno=True)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
     if libc.capset(header, (ctypes.c_uint32 * 6)()):
@@ -184,9 +184,9 @@ def _drop_powers() -> None:
 
 @contextmanager
 def disk(folder: Path) -> Iterator[Callable[[str], None]]:
-    """A disk of its own, mounted at a folder; what is given changes its size, or how it is mounted.
+    """A disk mounted at a folder; gives a function that changes its mount options, such as its size.
 
-    A test that asks for it where nobody may mount is skipped.
+    Skips the test if mounting is not permitted.
     """
     folder.mkdir(exist_ok=True)
 

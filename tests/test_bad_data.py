@@ -1,4 +1,4 @@
-"""Files of images in which something is wrong: each is refused in one line, and nothing in it is run."""
+"""Invalid image files: each is refused in one line, and no code in it runs."""
 
 import io
 import os
@@ -24,7 +24,7 @@ def _save(path: Path, content) -> Path:
 
 @pytest.fixture
 def refused(capsys):
-    """Tells whether `pneumo data` refuses a file in one line, which has its path and a reason."""
+    """Checks that `pneumo data` refuses a file in one line with its path and a reason."""
 
     def check(path, message, *options):
         assert main(["data", "--data", str(path), *options]) == 1
@@ -47,7 +47,7 @@ def trap(tmp_path):
             return (os.mkdir, (str(tmp_path / "sprung"),))
 
     pickle.loads(pickle.dumps(Trap()))
-    (tmp_path / "sprung").rmdir()  # so it would
+    (tmp_path / "sprung").rmdir()  # the trap works
     yield Trap()
     assert not (tmp_path / "sprung").exists()
 
@@ -125,7 +125,7 @@ def test_arrays_that_are_no_images_and_labels_are_refused_with_what_was_found(
 
 
 def _header(shape, descr="|u1", length=None):
-    """How an array's ``.npy`` begins; `length` is what it says of the length of its own description."""
+    """The header of an array's ``.npy``; `length` is the stated length of its description."""
     written = io.BytesIO()
     np.lib.format.write_array_header_2_0(
         written, {"descr": descr, "fortran_order": False, "shape": shape}
@@ -148,7 +148,7 @@ def _replaced(path, name, content, way=zipfile.ZIP_DEFLATED):
 
 @pytest.fixture
 def refused_at_once(refused):
-    """Tells whether a file is refused before 8 MB are asked for, however much it claims."""
+    """Checks that a file is refused before 8 MB are allocated, whatever size it claims."""
 
     def check(*arguments):
         tracemalloc.start()
@@ -165,7 +165,7 @@ def test_a_header_of_gigabytes_is_not_read(arrays, tmp_path, refused_at_once):
     path = _save(tmp_path / "bomb.npz", arrays)
     content = _header((9, 28, 28), length=2**32 - 1) + b" " * 80_000_000
     refused_at_once(_replaced(path, "train_images", content), "not a readable .npz")
-    text = b"(" * 4000 + b"1" + b")" * 4000 + b"\n"  # no parser stands it
+    text = b"(" * 4000 + b"1" + b")" * 4000 + b"\n"  # too deep for any parser
     content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
     refused_at_once(_replaced(path, "train_images", content), "not a readable .npz")
 
@@ -183,7 +183,7 @@ def test_a_directory_that_claims_more_than_the_file_can_hold_is_refused(
         claimed.file_size = len(_header(shape)) + int(np.prod(shape))
         if way == zipfile.ZIP_STORED:
             claimed.compress_size = claimed.file_size
-        archive.writestr("comment", b"")  # so that the directory is written anew
+        archive.writestr("comment", b"")  # rewrites the directory
     refused_at_once(path, r"train_images claims 3\.9 GB, which a file of .* can't hold")
 
 

@@ -33,7 +33,7 @@ def cases(draw, least=4):
 
 
 def drawn(intercept=0.0, slope=1.0, count=4000, seed=0):
-    """Outcomes drawn so that a logit x means intercept + slope · x."""
+    """Logits x, and outcomes drawn with logit intercept + slope · x."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0.5, 2, count)
     labels = (generator.random(count) < expit(intercept + slope * logits)).astype(int)
@@ -41,7 +41,7 @@ def drawn(intercept=0.0, slope=1.0, count=4000, seed=0):
 
 
 def single(function):
-    """Asked of cases that are all patients of their own."""
+    """The function with every case as its own patient."""
 
     def ask(labels, logits, **more):
         return function(labels, logits, np.arange(len(labels)), **more)
@@ -112,7 +112,7 @@ def test_a_shift_is_bayes_rule(probability, presumed, actual):
     )
 
 
-def test_copies_of_every_case_tell_no_more_than_one():
+def test_copies_of_every_case_do_not_narrow_the_interval():
     labels, logits = drawn(0.4, 0.8, count=300)
     three = np.repeat(np.arange(300), 3)
     one = calibration.read(labels, logits, np.arange(300))
@@ -154,7 +154,7 @@ def test_separated_classes_have_an_infinite_slope_and_the_last_temperature(label
     found = recalibrate(labels, logits)
     assert found.slope.value == sign * math.inf
     assert np.isnan([found.intercept, found.slope.low]).all()
-    # The likelihood that the slope nears is 1.
+    # The likelihood approaches 1.
     likelihood = -log_loss(labels, expit(logits), normalize=False)
     assert found.p_value == pytest.approx(stats.chi2.sf(-2 * likelihood, 2))
     bound = calibration.TEMPERATURES[0 if sign > 0 else 1]
@@ -181,7 +181,7 @@ def test_no_other_temperature_has_a_lower_log_loss(data, other):
         (lambda: calibration.to_prevalence([0.0], 0, 0.5), "prevalence"),
     ],
 )
-def test_what_cannot_be_read_is_said(ask, said):
+def test_invalid_arguments_are_refused_with_a_reason(ask, said):
     with pytest.raises(MetricError, match=said):
         ask()
 

@@ -1,4 +1,4 @@
-"""Each claim with predictions made by hand, so that every verdict it can have is had."""
+"""Each claim with handmade predictions that give every possible verdict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -60,14 +60,14 @@ def study_of(black, write_run):
 
 
 def verdict(test, study):
-    """Of the one claim that a test decides; None where it is not spoken of."""
+    """The verdict of the one claim that a test decides; None if the claim is left out."""
     found = test(study)
     return found.verdict if found else None
 
 
-# Validation without a fault: sensitivity and specificity of 1.
+# Perfect validation: sensitivity and specificity of 1.
 PROMISED = ([1] * 100 + [0] * 100, [0.8] * 100 + [0.2] * 100)
-# All scores moved alike, so that the ranking is whole; and forty normal cases above every pneumonia.
+# All scores moved by the same amount, which keeps the ranking; and forty normal cases above every pneumonia.
 MOVED = (PROMISED[0], [0.95] * 100 + [0.6] * 100)
 BROKEN = (PROMISED[0], [0.8] * 100 + [0.2] * 60 + [0.9] * 40)
 KEPT = transport.specificity_is_kept
@@ -78,12 +78,12 @@ GOOD, POOR = (PLAIN, scored(3, 1)), (PLAIN, scored(0.5, 1))
 @pytest.mark.parametrize(
     ("test", "runs", "expected"),
     [
-        # One kind of mistake is far commoner than the other.
+        # One kind of mistake is far more common than the other.
         (performance.accuracy_misleads, [(PLAIN, counted(98, 2, 40, 60))], "supported"),
         (performance.accuracy_misleads, [(PLAIN, counted(60, 40, 2, 98))], "supported"),
         (performance.accuracy_misleads, [(PLAIN, counted(90, 10, 12, 88))], "inconclusive"),
         (performance.accuracy_misleads, [(PLAIN, counted(990, 10, 12, 988))], "refuted"),
-        # Black images tell a baseline nothing.
+        # A baseline learns nothing from black images.
         (performance.beats_baselines, [(PLAIN, scored(2, 1))], "supported"),
         (performance.beats_baselines, [(PLAIN, scored(0.1, 1))], "inconclusive"),
         (performance.beats_baselines, [(PLAIN, scored(-2, 1))], "refuted"),
@@ -91,16 +91,16 @@ GOOD, POOR = (PLAIN, scored(3, 1)), (PLAIN, scored(0.5, 1))
         (performance.rule_out_recall, [(PLAIN, counted(80, 20, 5, 95))], "refuted"),
         (performance.rule_out_recall, [(PLAIN, counted(98, 2, 5, 95))], "inconclusive"),
         (performance.rule_out_recall, [(PLAIN, counted(5, 0, 5, 95))], "inconclusive"),
-        # Specificity is promised on validation, and kept on test or not.
+        # Whether test keeps the specificity of validation.
         (KEPT, [(counted(90, 10, 5, 95), counted(90, 10, 40, 60))], "refuted"),
         (KEPT, [(counted(90, 10, 40, 60), counted(90, 10, 5, 95))], "supported"),
         (KEPT, [(counted(990, 10, 60, 940), counted(990, 10, 65, 935))], "supported"),
         (KEPT, [(counted(90, 10, 6, 94), counted(90, 10, 8, 92))], "inconclusive"),
-        # A threshold mends what the ranking kept; where nothing was lost there is nothing to mend.
+        # A new threshold repairs a shift that keeps the ranking; without a loss there is nothing to repair.
         (transport.threshold_mends_shift, [(PROMISED, MOVED)], "supported"),
         (transport.threshold_mends_shift, [(PROMISED, BROKEN)], "refuted"),
         (transport.threshold_mends_shift, [(PROMISED, PROMISED)], None),
-        # Not spoken of with too few images, without an ablation, or without the models.
+        # Left out with too few images, without an ablation, or without the models.
         (transport.test_is_shifted, [(PLAIN, PLAIN)], None),
         (performance.flip_is_safe, [(PLAIN, PLAIN)], None),
         (TUNING_HELPS, [(PLAIN, PLAIN)], None),
@@ -116,7 +116,7 @@ def test_a_claim_on_one_model_is_decided_by_its_predictions(test, runs, expected
         ([(PLAIN, scored(3, 1))], [(PLAIN, scored(0.5, 2))], "supported"),
         ([(PLAIN, scored(0.5, 1))], [(PLAIN, scored(3, 2))], "refuted"),
         ([(PLAIN, scored(1.5, 1))], [(PLAIN, scored(1.5, 2))], "inconclusive"),
-        # Not better by what matters, however the networks rank.
+        # Not better by the margin, however the networks rank.
         ([(PLAIN, scored(1.5, 1))], [(PLAIN, scored(1.5, 1))], "refuted"),
         ([GOOD] * 3, [POOR] * 3, "supported"),
         ([POOR] * 3, [GOOD] * 3, "refuted"),
@@ -192,7 +192,7 @@ def test_the_ensemble_is_held_against_every_model(study_of):
 
 
 def test_the_claim_of_a_mended_threshold_covers_what_is_true():
-    """Scores of known distributions: the interval holds the loss that the best threshold would leave."""
+    """With known distributions of scores, the interval covers the loss that remains at the best threshold."""
     normal, held, turns = stats.norm, 0, 100
     generator = np.random.default_rng(0)
     recipe = CNN
@@ -210,14 +210,14 @@ def test_the_claim_of_a_mended_threshold_covers_what_is_true():
         found = over_cases_and_seeds(left)
         at = logit(threshold(run, YOUDEN))
         promised = normal.cdf(at + 1)
-        # The same sensitivity needs the same threshold, since positive scores have not moved.
+        # Positive scores have not moved, so the same sensitivity needs the same threshold.
         held += found.low <= normal.cdf(at + 1 - 0.7) - promised <= found.high
     assert 0.88 <= held / turns <= 1
 
 
 @dataclass(frozen=True)
 class Apart:
-    """A study of which only the patients are asked: each case has its own."""
+    """A study that only gives patients: each case has its own."""
 
     groups: Callable[[str], np.ndarray]
 
@@ -235,7 +235,7 @@ def test_shared_mistakes_are_claimed_only_beyond_chance(study_of):
 
 
 def bent(intercept, slope, count, seed):
-    """Labels, and probabilities of which the truth is intercept + slope · logit."""
+    """Labels drawn with logit intercept + slope · x, and the probabilities of x."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0.5, 2, count)
     labels = (generator.random(count) < metrics.probabilities(intercept + slope * logits)).astype(
@@ -248,12 +248,12 @@ def bent(intercept, slope, count, seed):
     ("val", "test", "expected"),
     [
         (bent(0, 1, 9000, 0), bent(0, 1, 2000, 2), "supported"),
-        # What validation shows a temperature mends,
+        # A temperature corrects miscalibration that validation shows,
         (bent(0, 0.5, 9000, 0), bent(0, 0.5, 2000, 2), "supported"),
-        # what only the test set has it cannot,
+        # but not miscalibration of the test set only.
         (bent(0, 1, 9000, 0), bent(-1, 1, 2000, 4), "refuted"),
         (bent(0, 1, 9000, 0), bent(0, 0.5, 2000, 4), "refuted"),
-        # and few cases prove nothing, nor do classes that no regression can be fitted to.
+        # Few cases, and classes that no regression can be fitted to, leave it open.
         (bent(0, 1, 9000, 0), bent(0, 1, 60, 4), "inconclusive"),
         (PLAIN, PLAIN, "inconclusive"),
     ],

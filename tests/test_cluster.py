@@ -1,4 +1,4 @@
-"""A study on a Dask cluster: real workers, with a shared run store and without, which join late or die."""
+"""A study on a Dask cluster: real workers, with and without a shared run store, that join late or die."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def chosen(dask):
 
 @pytest.fixture(scope="module")
 def dask():
-    """A scheduler, whose workers come and go; tests that need none or one come first and last."""
+    """A scheduler without workers at first; tests that need none or one run first and last."""
     # LocalCluster closes for good a worker that its nanny has not restarted within 15 s, and on a busy
     # machine the imports alone take longer.
     patient = dask_config.set({"distributed.deploy.lost-worker-timeout": "1h"})

@@ -1,4 +1,4 @@
-"""Copies: planted ones are found, strangers are not, and results without them are those of the others."""
+"""Duplicates: planted ones are found, other images are not, and results can leave duplicates out."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Damaged files, one after the other: each is found and named, and nothing shows a number from it."""
+"""Damaged files: each is found and named, and no number from it is shown."""
 
 import os
 import random
@@ -30,7 +30,7 @@ CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=64, batch_size=32)
 
 
 def spoils(content: bytes, name: str, more: int = 30) -> Iterator[bytes]:
-    """A file's content with one thing wrong: a bit at some place, its end, or all of it."""
+    """Damaged versions of a file: a flipped bit, a truncation, or other content."""
     draw = random.Random(name)
     length = len(content)
     for place in (0, length // 2, length - 1, *(draw.randrange(length) for _ in range(more))):
@@ -49,7 +49,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def flip(path: Path, place: float = 0.5) -> None:
-    """Turn a bit of a file over, and leave its time as it was: what a bad disk does."""
+    """Flip a bit of a file and keep its time, like a bad disk."""
     content, before = bytearray(path.read_bytes()), path.stat()
     content[int(place * len(content))] ^= 1
     put(path, bytes(content))
@@ -57,7 +57,7 @@ def flip(path: Path, place: float = 0.5) -> None:
 
 
 def assert_it_is_named(storm, file, others, look, told):
-    """However a file is spoilt, whoever reads it gets its path and the way forward; the whole one is read."""
+    """Every damaged version gives an error with its path and what to do; the intact file is read."""
     content = file.read_bytes()
     for case in storm([*spoils(content, file.name), *others]):
         put(file, case)
@@ -143,7 +143,7 @@ def test_a_record_holds_no_number_of_a_damaged_run(study, store, tmp_path):
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, tmp_path):
+def test_a_changed_pixel_in_a_studys_data_is_found(study, store, tmp_path):
     file, record = tmp_path / "pneumoniamnist.npz", store / "studies" / f"{study.profile.name}.json"
     content = checksums.parse(record.read_bytes(), studies.SCHEMA, record.name)
     content["data"]["location"] = str(file)
@@ -165,7 +165,7 @@ def test_a_pixel_that_has_changed_in_the_data_of_a_study_is_found(study, store, 
 
 @pytest.fixture
 def numbers(record, tmp_path):
-    """A copy of the tests' record, with what may lie beside one."""
+    """A copy of the tests' record, with optional files beside it."""
     folder = Path(shutil.copytree(record.path, tmp_path / "reference"))
     (folder / promises.FILE).write_text(promises.to_json({}))
     shutil.copy(paths.reference() / bench.FILE, folder)
@@ -223,7 +223,7 @@ def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
 
 @pytest.fixture(params=["carried", "cached"])
 def pretrained_file(request, tmp_path, monkeypatch):
-    """Weights of the package or of torchvision's cache: the file, and the recipe that takes it."""
+    """Weights of the package or of torchvision's cache: the file, and a recipe that uses it."""
     if request.param == "carried":
         file = Path(shutil.copy(weights.TINY_IMAGENET, tmp_path))
         monkeypatch.setattr(weights, "TINY_IMAGENET", file)
@@ -246,7 +246,7 @@ def test_a_changed_byte_in_pretrained_weights_is_found(pretrained_file, storm):
         with pytest.raises(WeightsError) as raised:
             weights.find_weights(recipe)
         assert str(file) in str(raised.value)
-        # Also where they were whole when they were looked for.
+        # Also if they were intact when they were found.
         with pytest.raises(WeightsError, match="changed while it was read"):
             models.build(recipe, whole)
 

@@ -1,4 +1,4 @@
-"""Where data come from, what is refused and how, and what the audit finds."""
+"""Sources of data, refusals with their messages, and the audit."""
 
 import hashlib
 import io
@@ -20,14 +20,14 @@ from pneumo.training.runs import run_key
 
 @pytest.fixture
 def no_home(tmp_path, monkeypatch):
-    """A home with an empty MedMNIST cache; the folder of that."""
+    """A home with an empty MedMNIST cache; gives the cache's folder."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home" / ".medmnist").mkdir(parents=True)
     return tmp_path / "home" / ".medmnist"
 
 
 def _content(about=PNEUMONIA, size=28):
-    """A set's phantom as MedMNIST would publish it: with its own labels."""
+    """A set's phantom in MedMNIST's format, with MedMNIST's labels."""
     arrays = {}
     for name, split in phantom(size, about).splits.items():
         labels = 1 - split.labels if about.swapped else split.labels
@@ -42,7 +42,7 @@ def _file(folder: Path, about=PNEUMONIA, size=28) -> Path:
 
 
 def _publish(monkeypatch, content: bytes, about, size: int) -> None:
-    """As if these were the bytes of the file that MedMNIST publishes."""
+    """Make these bytes count as the file that MedMNIST publishes."""
     monkeypatch.setitem(about.md5, size, hashlib.md5(content).hexdigest())
 
 
@@ -59,7 +59,7 @@ def test_names_addresses_and_digests_are_medmnists():
         known = info[name]
         assert about.title == known["python_class"]
         assert about.images == sum(known["n_samples"].values())
-        # What is looked for is the class that MedMNIST calls so, under whatever number.
+        # Classes are matched by MedMNIST's names, not numbers.
         assert known["label"]["0" if about.swapped else "1"] == about.positive
         ends = {28: "", 64: "_64", 128: "_128", 224: "_224"}
         assert about.md5 == {size: known[f"MD5{end}"] for size, end in ends.items()}
@@ -162,7 +162,7 @@ def test_a_cache_that_is_no_file_is_named_and_without_any_the_ways_to_go_on(no_h
 
 @pytest.fixture
 def published(no_home, host, monkeypatch):
-    """MedMNIST's host, here, with a file of its own."""
+    """A local host in place of MedMNIST's, with its own file."""
     content = io.BytesIO()
     np.savez_compressed(content, **_content())
     _publish(monkeypatch, content.getvalue(), PNEUMONIA, 28)

@@ -1,4 +1,4 @@
-"""What changed between two results: told in full, in order, and with a status that a script can go by."""
+"""Differences between two results: complete, ordered, and with an exit status for scripts."""
 
 import copy
 import io
@@ -20,7 +20,7 @@ from pneumo.record.files import SCHEMA
 
 @pytest.fixture(scope="module")
 def content(record):
-    """Results in which every metric is defined, so that each can move."""
+    """Results in which every metric is defined, so that each can change."""
     told = json.loads(json.dumps(record.results))
     for model in told["models"].values():
         for value in (*model["test"].values(), *model["test_at_half"].values()):

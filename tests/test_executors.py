@@ -24,7 +24,7 @@ from pneumo.study.executors import (
     parse,
 )
 
-# Jobs; processes import them from here.
+# Jobs; worker processes import them from this module.
 
 
 def double(number, listener=None):

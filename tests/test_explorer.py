@@ -39,7 +39,7 @@ def opened(sheet):
 
 
 def ask(expression, **given):
-    """What the script's functions, by the name `e`, make of JSON values."""
+    """The result of an expression on the script's functions, `e`, and JSON values."""
     names = ", ".join(given)
     code = (
         f"const e = require({json.dumps(str(SCRIPT))});"
@@ -55,12 +55,12 @@ def ask(expression, **given):
 
 @pytest.fixture(scope="module")
 def emitted(record):
-    """What a page's script reads, after a way through JSON."""
+    """The data of a page's script, after a round trip through JSON."""
     return json.loads(json.dumps(explorer.thresholds(record)))
 
 
 def plain(counts):
-    """A confusion matrix as the script names its cells."""
+    """A confusion matrix with the script's names of cells."""
     return {
         "truePositive": counts.true_positive,
         "falseNegative": counts.false_negative,

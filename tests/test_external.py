@@ -1,4 +1,4 @@
-"""Labelled images from elsewhere: what is read, asked, kept, and said of them in a record."""
+"""External labelled images: reading, prediction, caching, and results in a record."""
 
 import csv
 import io
@@ -34,11 +34,11 @@ from pneumo.study import external, leftovers
 from pneumo.study import study as study_module
 from pneumo.study.study import YOUDEN
 
-COUNT = 40  # images of the phantom's test split that stand for another hospital's
+COUNT = 40  # images of the phantom's test split, used as another hospital's
 
 
 def make_hospital(phantom, folder):
-    """A CSV with images beside it, two of a patient, one of them as DICOM."""
+    """A CSV with images beside it, two per patient, one of them as DICOM."""
     (folder / "images").mkdir(parents=True)
     lines = ["file,label,Patient,age,view,comment"]
     for number, image in enumerate(phantom.test.images[:COUNT]):
@@ -76,7 +76,7 @@ def save(image, path):
 
 
 def study_of(study):
-    """The same study from the store, where it knows nothing yet."""
+    """The same study, loaded again from the store."""
     return study_module.load(study.profile.name, "phantom")
 
 
@@ -149,7 +149,7 @@ def test_a_bad_row_is_named_by_its_line_and_the_rest_is_read(row, said, hospital
         (None, "found none that can be read (No such file or directory)"),
     ],
 )  # fmt: skip
-def test_what_is_no_set_is_refused_in_one_sentence(content, said, hospital):
+def test_an_invalid_set_is_refused_in_one_sentence(content, said, hospital):
     hospital.unlink() if content is None else hospital.write_bytes(content)
     with pytest.raises(LabelledError) as raised:
         labelled.read(hospital, 28, PNEUMONIA)
@@ -159,7 +159,7 @@ def test_what_is_no_set_is_refused_in_one_sentence(content, said, hospital):
 
 @pytest.fixture(scope="module")
 def told(study, home, phantom, tmp_path_factory):
-    """What `pneumo external` says of a CSV with one bad line: exit status, output, errors; and the record."""
+    """`pneumo external` on a CSV with one bad line: exit status, output, errors; and the record."""
     folder = tmp_path_factory.mktemp("told")
     for name in ("runs", "probes", "studies"):
         hidden = shutil.ignore_patterns(".*")
@@ -248,7 +248,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
     again = external.ask(done, "b", replace(found, labels=1 - found.labels))
     assert (again.labels == 1 - first["b"].labels).all()
     assert all((again.logits[run] == said).all() for run, said in first["b"].logits.items())
-    # Other images are another question, and other runs know of none.
+    # Other images are another probe, and other runs have none.
     with pytest.raises(AssertionError, match="asked again"):
         external.ask(done, "b", replace(found, images=255 - found.images))
     assert external.kept(replace(done, models=done.models[1:])) == {}
@@ -268,7 +268,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
 
 @pytest.mark.usefixtures("store")
 def test_patients_with_many_images_widen_intervals(study, hospital):
-    """Four copies of each image tell no more than one, once they are said to be of one patient."""
+    """Four copies of each image give the same intervals as one if they share a patient."""
     found = labelled.read(hospital, 28, PNEUMONIA)
     many = replace(
         found,
@@ -285,7 +285,7 @@ def test_patients_with_many_images_widen_intervals(study, hospital):
 
 
 def test_thresholds_from_there_are_judged_on_other_patients():
-    """Scores that tell nothing seem to tell something at a threshold chosen on themselves."""
+    """Random scores look informative at a threshold chosen on themselves, and not when cross-fitted."""
     generator = np.random.default_rng(0)
     labels = np.repeat([0, 1], 60).astype(np.uint8)
     patients = np.arange(120) // 3

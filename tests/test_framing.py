@@ -1,4 +1,4 @@
-"""Framing: statistics against simulation and other code, crops against films, and what pages say of it."""
+"""Framing: statistics against simulation and other code, crops against films, and the text of pages."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from pneumo.study import questions
 
 
 def cases(seed, count=400, skill=1.0, by_covariate=2.0, spread=0.0, apart=0.5):
-    """Labels, scores (1, N) and a covariate that goes with both."""
+    """Labels, scores (1, N) and a covariate that is correlated with both."""
     generator = np.random.default_rng(seed)
     labels = (np.arange(count) % 2).astype(np.uint8)
     covariate = generator.uniform(0, 1, count) + apart * labels
@@ -56,7 +56,7 @@ def test_an_interval_of_the_adjusted_auc_covers_the_truth_about_as_often_as_it_s
         values = adjusted_roc.adjusted_auc(labels, scores, covariate, weights)
         found = adjusted_roc.over_cases_and_seeds(values)
         covered += found.low <= truth <= found.high
-    assert covered >= 88  # of a binomial of 0.95 less than one in 200 is lower
+    assert covered >= 88  # a binomial with p = 0.95 is lower in less than one of 200 cases
 
 
 def test_the_auc_of_like_pairs_counts_the_pairs_within_the_caliper():
@@ -92,7 +92,7 @@ def test_a_drawn_case_counts_as_often_as_it_was_drawn(seed):
         assert values[1] == pytest.approx(metrics.auc(labels[picked], scores[picked]))
 
 
-def test_fiellers_interval_covers_a_ratio_and_is_none_where_there_may_be_no_whole():
+def test_fiellers_interval_covers_a_ratio_and_is_undefined_where_the_whole_may_be_zero():
     generator, covered = np.random.default_rng(6), 0
     for _ in range(300):
         centre = generator.multivariate_normal([0.3, 1.0], [[0.02, 0.01], [0.01, 0.04]])
@@ -113,7 +113,7 @@ def test_a_crop_is_the_centred_square_made_small_as_the_set_was(phantom):
     assert whole.shape == half.shape == (3, 28, 28)
     for film, tight in zip(films, half, strict=True):
         plain = Image.fromarray(film[16:48, 16:48]).resize((28, 28), Image.Resampling.BILINEAR)
-        assert np.abs(np.asarray(plain, float) - tight).mean() < 5  # but for JPEG's loss
+        assert np.abs(np.asarray(plain, float) - tight).mean() < 5  # except for JPEG's loss
         assert (np.asarray(plain) != tight).any()
 
 
@@ -152,7 +152,7 @@ def test_every_seed_is_asked_about_crops_and_an_empty_answer_is_kept(study):
 
 @pytest.fixture
 def taught(study, monkeypatch):
-    """The study, as if its networks answered by the films' ratios alone, in predictions and crops."""
+    """The study, as if its networks used only the films' ratios, in predictions and crops."""
 
     def make(weight, dose, fall=0.0):
         origin = study.data.origins
@@ -174,7 +174,7 @@ def taught(study, monkeypatch):
             return {**answer, "logits": dose * steps + noise}
 
         monkeypatch.setattr(framing.questions, "read", read)
-        return replace(study)  # without what is known of the study
+        return replace(study)  # without cached properties
 
     return make
 
@@ -188,7 +188,7 @@ def _decided(study):
     ("weight", "dose", "expected"),
     [(3.0, 0.5, "supported"), (3.0, 0.0, "refuted"), (-2.0, 0.5, "refuted")],
 )
-def test_networks_use_framing_where_both_what_is_seen_and_what_is_provoked_say_so(
+def test_networks_use_framing_where_observation_and_experiment_agree(
     weight, dose, expected, taught
 ):
     found = _decided(taught(weight, dose))["uses-framing"]
@@ -233,7 +233,7 @@ def test_the_smooth_share_is_the_kernels_weighted_mean():
         assert own[0] == pytest.approx((kernel * hits[0]).sum() / kernel.sum())
         assert own[1] == pytest.approx(
             hits[0, covariate.argmax()], abs=0.01
-        )  # hardly but the nearest
+        )  # almost only the nearest
 
 
 def test_few_seeds_that_disagree_widen_an_interval():
@@ -242,5 +242,5 @@ def test_few_seeds_that_disagree_widen_an_interval():
     apart = alike + np.array([[-0.1], [0.0], [0.1]])
     narrow, wide = map(adjusted_roc.over_cases_and_seeds, (alike, apart))
     assert narrow.high - narrow.value == pytest.approx(1.96 * drawn.std(ddof=1), rel=0.01)
-    # Little but the seeds' mean is uncertain: Student's t with hardly more than two degrees of freedom.
+    # Most variance is that of the seeds, so Student's t has hardly more than two degrees of freedom.
     assert wide.high - wide.value == pytest.approx(stats.t.ppf(0.975, 2) * 0.1 / 3**0.5, rel=0.1)

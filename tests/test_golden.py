@@ -1,6 +1,6 @@
-"""A short training of each architecture gives the numbers that it gave when its version was raised last.
+"""A short training of each architecture gives the same numbers as when its version was last raised.
 
-When a change of them is meant, raise ``TRAINING_VERSION`` in ``pneumo/training/runs.py`` and keep the new
+If you change them on purpose, raise ``TRAINING_VERSION`` in ``pneumo/training/runs.py`` and keep the new
 numbers with ``python tests/test_golden.py``.
 """
 

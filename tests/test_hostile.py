@@ -1,4 +1,4 @@
-"""Text and files from outside: only ever text, whatever stands in them, and weights are only numbers."""
+"""Text and files from outside are only text, and weights only numbers, whatever they contain."""
 
 import io
 import json
@@ -29,7 +29,7 @@ from pneumo.training import models
 from pneumo.training.recipes import RECIPES
 from pneumo.training.weights import Weights, WeightsError
 
-# A terminal's control sequence, rich's markup, HTML, Markdown, a line's end, and one that only some see.
+# A terminal control sequence, rich markup, HTML, Markdown, a newline, and an exotic line separator.
 HOSTILE = (
     "\x1b[31m[red]x[/red]</script><img src=y onerror=z>**b** `c` | {.d}\r\nline\u2028\u202eend"
 )
@@ -54,7 +54,7 @@ def test_weights_and_arrays_are_read_without_what_could_run():
 
 
 class Shell:
-    """What a pickle of it runs when it is read."""
+    """The call that unpickling it would run."""
 
     def __init__(self, path):
         self.path = path
@@ -142,7 +142,7 @@ def spoilt(value: object) -> object:
 
 @pytest.fixture
 def hostile(record):
-    """The record, with text from outside in all that it says of where its runs were made."""
+    """The record, with hostile text in all facts about the origin of its runs."""
     results = json.loads(json.dumps(record.results))
     for run in results["provenance"]["runs"]:
         run |= {name: spoilt(run[name]) for name in ("git_commit", "versions", "hardware")}

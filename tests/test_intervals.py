@@ -13,9 +13,9 @@ from pneumo.study.study import RULES
 
 
 def made(seed, positives=60, negatives=40, shift=1.5, seeds=1, alike=0.0):
-    """Labels and probabilities (S, N) in which the positive stand out by `shift`.
+    """Labels and probabilities (S, N), with positive scores higher by `shift`.
 
-    `alike` is the part of a score that is the case's own, the same for every seed.
+    `alike` is the part of a score that all seeds share.
     """
     generator = np.random.default_rng(seed)
     labels = np.repeat([1, 0], (positives, negatives))
@@ -47,11 +47,11 @@ def test_each_error_is_that_of_a_bootstrap_within_classes():
 
 
 def test_intervals_over_cases_and_seeds_hold_the_truth_as_often_as_they_say():
-    """Both are drawn anew; a network's scores are shifted by chance, and a case is hard for all networks."""
+    """Coverage over redrawn cases and networks: networks have random shifts, and cases are hard for all."""
     turns, seeds, spread = 300, 5, 0.3
     truth = {
         "auc": stats.norm.cdf(1.5 / np.sqrt(2)),
-        # A score above its threshold: shifts and noise together are normal, too.
+        # The sum of shift and noise is normal, too.
         "recall": stats.norm.cdf(0.75 / np.sqrt(1 + spread**2)),
     }
     held = dict.fromkeys(truth, 0)
@@ -68,7 +68,7 @@ def test_intervals_over_cases_and_seeds_hold_the_truth_as_often_as_they_say():
 
 
 def test_tests_against_a_margin_err_as_seldom_as_they_say():
-    """Two models as good as each other: their difference is called one in 5 % of the cases at most."""
+    """Two equally good models are called different in at most 5 % of cases."""
     turns, called = 300, 0
     for turn in range(turns):
         labels, scores = made(turn, 150, 100, seeds=10, alike=0.5)
@@ -114,7 +114,7 @@ def test_every_metric_of_a_study_lies_in_its_interval(study):
 
 
 def drawn(seed, count=60, each=3, alike=1.0, skill=1.0, seeds=1):
-    """Labels, scores (S, N) and patients, whose images are alike; one patient in five has both classes."""
+    """Labels, scores (S, N) and patients with correlated images; one patient in five has both classes."""
     generator = np.random.default_rng(seed)
     numbers = np.repeat(np.arange(count), each)
     labels = generator.integers(0, 2, count)[numbers]
@@ -126,7 +126,7 @@ def drawn(seed, count=60, each=3, alike=1.0, skill=1.0, seeds=1):
 
 
 def variance_by_obuchowski(labels, scores, patients):
-    """As written in the paper, patient by patient (Obuchowski 1997, equations 4 to 6)."""
+    """The variance as in the paper, patient by patient (Obuchowski 1997, equations 4 to 6)."""
     x, y = scores[labels == 1], scores[labels == 0]
     won = (x[:, None] > y) + 0.5 * (x[:, None] == y)
     area, m, n = won.mean(), len(x), len(y)
@@ -151,7 +151,7 @@ def test_the_variance_of_an_auc_is_obuchowskis():
 
 
 def pairwise_delong(labels, first, second):
-    """DeLong's variance of an AUC difference, straight from the paper's placement matrix."""
+    """DeLong's variance of an AUC difference, from the paper's placement matrix."""
     areas, placements = [], []
     for scores in (first, second):
         positive, negative = scores[labels == 1], scores[labels == 0]
@@ -177,7 +177,7 @@ def test_cases_of_their_own_give_delongs_error():
     assert found.p_value(groups) == pytest.approx(expected, abs=0.01)
 
 
-def test_copies_of_every_case_tell_no_more_than_one():
+def test_copies_of_every_case_do_not_narrow_the_interval():
     labels, scores, _ = drawn(3, count=60, each=1)
     three = np.repeat(np.arange(len(labels)), 3)
     single = influence.auc(labels, scores).estimate(np.arange(len(labels)))
@@ -186,7 +186,7 @@ def test_copies_of_every_case_tell_no_more_than_one():
 
 
 def test_intervals_over_patients_cover_the_truth():
-    """Of an AUC and a share, both classes in some patients: 95 % of intervals, within chance."""
+    """Intervals of AUC and share, with both classes in some patients, cover the truth in 95 % of cases."""
     truth = stats.norm.cdf(
         1 / 2
     )  # scores differ by 1, with a standard deviation of 2 of the difference
@@ -201,7 +201,7 @@ def test_intervals_over_patients_cover_the_truth():
 
 def test_within_strata_only_like_is_compared_with_like():
     labels, scores, _ = drawn(5, skill=0)
-    view = (labels + (np.arange(len(labels)) % 4 == 0)) % 2  # which says much of the class
+    view = (labels + (np.arange(len(labels)) % 4 == 0)) % 2  # correlated with the class
     biased = scores + 3 * view
     pairs = [(roc_auc_score(labels[view == v], biased[0, view == v]),
               np.prod(np.bincount(labels[view == v]))) for v in (0, 1)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Jobs in a worker: they find their inputs or ask for them; results arrive whole or not at all."""
+"""Jobs in a worker: they find their inputs or request them, and results arrive complete or not at all."""
 
 import multiprocessing
 import shutil

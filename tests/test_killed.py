@@ -1,6 +1,6 @@
-"""Killed at any moment, disk full, folder closed: nothing is half there, and the next call goes on.
+"""Kills, full disks and read-only folders: no file is incomplete, and the next call resumes.
 
-It ends with the bits of an undisturbed one. Where there is no room one line names path and need.
+It ends with the same bits as an undisturbed run. If space is short, one line names the path and the need.
 """
 
 import random
@@ -19,9 +19,9 @@ from safetensors.numpy import load_file
 from pneumo.training import runs
 
 SEED = 20  # of the moments
-# In this process, whose rights and limits are restricted; without the record, which takes seconds.
+# Runs in this process, with its rights and limits restricted; without the record, which takes seconds.
 STUDY = ("study", "--profile=tiny", "--data=phantom", "--executor=serial", "--only=simple-cnn")
-# Bytes that there is room for, one after the other.
+# Free bytes, one after the other.
 ROOMS = (4_096, 32_768, 150_000, 300_000, 500_000, 800_000)
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def undisturbed(apart, tmp_path_factory):
-    """A study that nobody killed, and its end."""
+    """A study that was not killed, and its result."""
     home = tmp_path_factory.mktemp("undisturbed")
     (end,) = apart(Job(tiny.make, (home,)))
     assert (end.status, end.err) == (0, "")
@@ -37,7 +37,7 @@ def undisturbed(apart, tmp_path_factory):
 
 
 def content(home: Path) -> dict[str, np.ndarray]:
-    """Every number that a store's runs and probes hold."""
+    """Every number in a store's runs and probes."""
     found = {}
     for path in (*home.glob("runs/[!.]*/*"), *home.glob("probes/[!.]*")):
         if path.suffix == ".npz":
@@ -49,7 +49,7 @@ def content(home: Path) -> dict[str, np.ndarray]:
 
 
 def assert_nothing_is_half_there(home: Path) -> None:
-    """Whatever has its final name can be read whole."""
+    """Every file with its final name is complete."""
     for path in home.glob("runs/[!.]*"):
         found = runs.load(path)
         assert len(found.predictions["test"].logits) == len(found.explanation.maps)
@@ -63,7 +63,7 @@ def assert_nothing_is_half_there(home: Path) -> None:
 
 
 def assert_it_is_as_if_nothing_had_been(home: Path, undisturbed: Path) -> None:
-    """The same runs and probes in the same places, and in them the same bits."""
+    """The same runs and probes, with the same bits."""
     folders = "runs", "probes"
     places = [
         {path.relative_to(home) for name in folders for path in (home / name).rglob("*")}
@@ -77,7 +77,7 @@ def assert_it_is_as_if_nothing_had_been(home: Path, undisturbed: Path) -> None:
 
 
 def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
-    """How a study dies, in a random order: where it turns to the disk, in a file, while it computes."""
+    """Moments to kill a study, in random order: at a disk access, within a file, while it computes."""
     chance = random.Random(SEED)
     sizes = [path.stat().st_size for path in home.rglob("*") if path.is_file()]
     found = [{"at": chance.randint(1, end.looks)} for _ in range(16)]
@@ -100,7 +100,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
         assert found.killed or (found.status, found.err) == (0, ""), found
         assert_nothing_is_half_there(home)
         deaths += found.killed
-        if not found.killed:  # it came to its end before that moment
+        if not found.killed:  # it finished before that moment
             assert_it_is_as_if_nothing_had_been(home, expected)
             finished += 1
             home = tmp_path / str(finished)
@@ -118,7 +118,7 @@ def finished(undisturbed):
 
 @pytest.fixture
 def closed(tmp_path):
-    """A folder in which nobody may write."""
+    """A read-only folder."""
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0o555)
@@ -127,7 +127,7 @@ def closed(tmp_path):
 
 
 def said_in_a_line(end: forks.End, *words: object) -> bool:
-    """Whether the command ended with one line that has the words, after what it says of its progress."""
+    """Whether the command ended with one line that has the words, after its progress."""
     lines = [line for line in end.err.splitlines() if line.startswith("pneumo: ")]
     assert end.status == 1, end
     assert len(lines) == 1, end.err

@@ -14,7 +14,7 @@ from pneumo.training.recipes import RECIPES, Profile
 
 @pytest.fixture
 def study_of(black, write_run):
-    """A study of one model on 40 normal films and films of both kinds, of which it misses so many."""
+    """A study of one model on 40 normal films and films of both kinds, with a given number of misses."""
 
     def make(bacteria, virus, missed_bacteria, missed_virus, alone=True):
         labels = [0] * 40 + [1] * (bacteria + virus)

@@ -124,7 +124,7 @@ def test_the_running_mean_is_the_one_that_is_asked_for(averaging, steps, seed):
 
 def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
     training = loop(replace(CNN, mixup=0.5, dropout=0.0, half_precision=False), phantom, tmp_path)
-    training.model.eval()  # so that an image's logit does not hang on its batch
+    training.model.eval()  # so that an image's logit does not depend on its batch
     images, labels = torch.rand(6, 1, 28, 28), torch.tensor([0.0, 1, 0, 1, 1, 0])
     torch.manual_seed(3)
     share = float(torch.distributions.Beta(0.5, 0.5).sample())
@@ -148,7 +148,7 @@ def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_pat
     assert full.manifest["hardware"]["precision"] == "float32"
     assert not np.array_equal(half.predictions["val"].logits, full.predictions["val"].logits)
     assert half.history[-1]["train_loss"] == pytest.approx(full.history[-1]["train_loss"], rel=0.2)
-    # Logits of half the bits would fall together.
+    # Logits would coincide in half precision.
     logits = half.predictions["test"].logits
     assert len(np.unique(logits)) > 0.9 * len(np.unique(phantom.test.images, axis=0))
 

@@ -1,4 +1,4 @@
-"""Every metric against a slow and plain way to the same number."""
+"""Every metric against a slow, simple implementation."""
 
 import math
 

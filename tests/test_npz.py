@@ -1,4 +1,4 @@
-"""Sets that are too large for memory: mapped where they lie or unpacked once, whole, and the same numbers."""
+"""Sets too large for memory are mapped, or unpacked once, and give the same numbers."""
 
 import zipfile
 from concurrent.futures import ThreadPoolExecutor

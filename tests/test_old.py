@@ -1,4 +1,4 @@
-"""State that an older or a newer version left: said to be so, with the way forward, and never misread."""
+"""Files of older and newer versions give an error that says what to do, and are never misread."""
 
 import json
 import os

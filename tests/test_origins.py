@@ -1,4 +1,4 @@
-"""Origins: known by an image's bytes, or its thumbnail's; and what follows from patients in common."""
+"""Origins: found by the bytes of an image or its thumbnail; and effects of shared patients."""
 
 from dataclasses import replace
 
@@ -46,7 +46,7 @@ def test_larger_images_are_known_through_the_thumbnails_beside_them(tmp_path, mo
     beside = replace(phantom, source="file", location=str(tmp_path / "pneumoniamnist_64.npz"))
     assert (
         beside.origins is None
-    )  # the table knows no phantom, but it was asked about the thumbnails
+    )  # the table does not have the phantom, but the thumbnails were looked up
     assert np.array_equal(asked["val"], arrays["val_images"])
     asked.clear()
     other = replace(beside, val=replace(beside.val, images=beside.val.images[::-1].copy()))
@@ -78,7 +78,7 @@ def test_framing_is_drawn_so_that_it_says_nothing_of_the_film():
 
 
 def test_the_published_origins_are_counted_as_the_readme_of_the_data_counts_them():
-    """Built from the table itself, so that it needs no image: each row is an image."""
+    """Built from the table itself without images: each row stands for an image."""
     rows = {name: [] for name in data.SPLITS}
     for by_split in origins._table().values():
         for name, found in by_split.items():

@@ -1,4 +1,4 @@
-"""The supply: wheel and source are whole and work elsewhere, the lock holds, GitHub runs what is pinned."""
+"""Packaging: wheel and source are complete, the lock file is up to date, workflows are pinned."""
 
 import json
 import os
@@ -20,7 +20,7 @@ ROOT = paths.root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = paths.reference() / "requirements.txt"
 PINNED = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE))
-# What lies in a checkout where somebody works, and is no part of what others get.
+# Files of a working checkout that must not be distributed.
 STRAYS = (
     ".pneumo/runs/a/manifest.json", "_site/index.html", ".nox/tests/pyvenv.cfg", "dist/old.whl",
     "pneumo/__pycache__/cli.cpython-311.pyc", "bench.json", "notes.txt", "results/mine.csv",

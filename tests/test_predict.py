@@ -1,4 +1,4 @@
-"""A finished study's model asked of images from outside: what it says, what that is worth, what is not."""
+"""Predictions of a finished study's model for images from outside, and their warnings."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def asked(study, home, monkeypatch, capsys):
 
 
 def strict(text):
-    """Parsed JSON that holds no NaN and no infinity."""
+    """Parse JSON and refuse NaN and infinity."""
     return json.loads(text, parse_constant=pytest.fail)
 
 

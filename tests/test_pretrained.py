@@ -1,4 +1,4 @@
-"""Every place that pretrained weights may come from, none of them beyond loopback, and how they are taken."""
+"""All sources of pretrained weights (network ones on loopback), and how weights are loaded."""
 
 import io
 import os
@@ -169,7 +169,7 @@ def pickled(content):
 
 
 def refused(path, content):
-    """What is said of a file with this content where a network is to be built from it."""
+    """The error for building a network from a file with this content."""
     path.write_bytes(content)
     with pytest.raises(WeightsError) as raised:
         build(IMAGENET, Weights("other", path, checksums.digest(path.read_bytes())))

@@ -1,4 +1,4 @@
-"""Probes: asked once, kept beside the runs, and never confused with another run's or another code's."""
+"""Probes: computed once, cached beside the runs, and never mixed up between runs or code versions."""
 
 import shutil
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The promises: what is counted, what is refused, and that every promise is tried at all."""
+"""Promises: counting, refusals, and that every promise is tested."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Images from outside: what comes through unchanged, what is converted, what is refused and how."""
+"""Images from outside: which are read unchanged, which are converted, and which are refused."""
 
 import csv
 import hashlib
@@ -38,14 +38,14 @@ CLEAR = "transparent pixels: they are taken for black"
 # A chest-like image of the phantom, as large as 280 by 280.
 Y, X = np.mgrid[:280, :280] - 140
 FILM = np.clip(230 - np.hypot(X, Y) - 90 * (np.abs(np.abs(X) - 60) < 30), 1, 255).astype(np.uint8)
-# Where the user has the films that the published images were made from, they are compared.
+# Compares with the original films of the published images, if the user has them.
 DATA = Path(os.environ.get("PNEUMO_DATA") or "nowhere")
 ORIGINALS = (DATA if DATA.is_dir() else DATA.parent) / "originals"
 
 
 @pytest.fixture
 def put(tmp_path):
-    """Writes bytes into a file whose name does not tell what they are."""
+    """Writes bytes into a file without a telling suffix."""
 
     def put(content):
         path = tmp_path / f"unnamed{len(list(tmp_path.iterdir()))}"
@@ -62,7 +62,7 @@ def chest(phantom):
 
 
 def encoded(image, form="PNG", **options):
-    """The bytes of an array or a Pillow image in a form that Pillow writes."""
+    """The bytes of an array or a Pillow image in one of Pillow's formats."""
     image = image if isinstance(image, Image.Image) else Image.fromarray(image)
     image.save(stream := io.BytesIO(), form, **options)
     return stream.getvalue()
@@ -80,7 +80,7 @@ def significant(bits, image):
 
 
 def packed(levels, bits):
-    """Integers of so many bits, row after row, (H, bytes)."""
+    """Pack integers into `bits` bits each, row by row, (H, bytes)."""
     ones = levels[..., None].astype(int) >> np.arange(bits)[::-1] & 1
     return np.packbits(ones.reshape(len(levels), -1), axis=1)
 
@@ -104,7 +104,7 @@ def tiff(levels, order="<", bits=None, **tags):
 
 
 def dicom(pixels, syntax=ExplicitVRLittleEndian, drop=(), **fields):
-    """The bytes of a DICOM file with the array's pixels, other or additional fields, and some dropped."""
+    """The bytes of a DICOM file with the array's pixels, with fields changed, added or dropped."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
@@ -153,7 +153,7 @@ def lut(entries, first, bits, kind="<u2"):
 
 
 def alike(image, expected):
-    """Whether two images are the same but for rounding, which storing them as JPEG may enlarge."""
+    """Whether two images are equal except for rounding, which JPEG may enlarge."""
     difference = np.abs(image.astype(int) - expected.astype(int))
     return difference.mean() < 2 and difference.max() < 16
 
@@ -214,7 +214,7 @@ def test_only_what_was_stored_as_jpeg_is_stored_so(size, about, put):
 
 
 def pictures():
-    """By what their headers say: files that show the film, or the picture beside them."""
+    """Files by their header's feature, alone if they show the film, else with the expected picture."""
     deep, full = FILM * np.uint16(16), FILM * np.uint16(257)
     signed = (FILM * 128.5).astype("i2")
     wide, narrow = np.pad(FILM, ((0, 0), (60, 60))), FILM[:, 40:]
@@ -249,7 +249,7 @@ def pictures():
 
 
 def frames():
-    """By what their fields say: DICOM files that show the film, or the picture beside them."""
+    """DICOM files by their fields, alone if they show the film, else with the expected picture."""
     deep = FILM * np.uint16(16)  # of 12 bits
     signed, inverse = (deep.astype("i4") - 2048).astype("i2"), 4095 - deep
     shown = FILM.copy()
@@ -383,7 +383,7 @@ UNUSUAL |= {
 
 
 @pytest.mark.parametrize("said", UNUSUAL)
-def test_what_speaks_against_an_image_is_said(said, put):
+def test_an_unsuitable_image_gives_a_warning(said, put):
     (warning,) = radiographs.read(put(UNUSUAL[said])).warnings
     assert said in warning
 
@@ -403,7 +403,7 @@ def test_a_view_that_a_set_shows_is_no_reason_to_warn(put):
     "syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian]
 )
 @pytest.mark.parametrize("begin", [0, 128, 132])
-def test_what_begins_otherwise_than_dicom_should_is_read_all_the_same(syntax, begin, put):
+def test_dicom_without_a_standard_preamble_is_read(syntax, begin, put):
     content = twelve(FILM * np.uint16(16), syntax)
     first = b"\0\x08\0\x16" if syntax == ExplicitVRBigEndian else b"\x08\0\x16\0"
     expected = radiographs.read(put(content)).image
@@ -500,7 +500,7 @@ WHOLE = [encoded(FILM, form) for form in ("PNG", "JPEG", "TIFF")]
     ],
     ids=lambda case: case if isinstance(case, str) else "",
 )
-def test_what_is_no_image_that_can_be_read_is_refused_by_what_it_is(content, said, put):
+def test_an_unreadable_file_is_refused_by_its_kind(content, said, put):
     path = put(content)
     text = refused(path)
     assert text.startswith(f"{path}: expected ")
@@ -520,7 +520,7 @@ def test_a_file_that_is_not_there_is_named_by_a_name_that_cannot_steer_a_termina
     st.floats(0.1, 1),
 )
 def test_damage_is_either_read_over_or_told(tmp_path_factory, phantom, kind, changes, kept):
-    """Whatever happens to the bytes, the answer is an image or a line that names the file."""
+    """Damaged bytes give an image or a one-line error that names the file."""
     image = phantom.test.images[1]
     content = (
         dicom(image, WindowCenter=128, WindowWidth=256) if kind == "DICOM" else encoded(image, kind)

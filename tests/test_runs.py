@@ -1,4 +1,4 @@
-"""A run on disk: what names it, that it is whole, and what is said where it is not."""
+"""A run on disk: its key, its completeness, and errors if it is damaged."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Saliency: randomised weights, removed pixels, alike maps, and what the sanity checks find in a study."""
+"""Saliency: randomised weights, removed pixels, similarity of maps, and the sanity checks of a study."""
 
 from collections import OrderedDict
 from copy import deepcopy
@@ -38,7 +38,7 @@ def test_the_stages_hold_every_weight_once(architecture):
 
 
 def _learned(recipe):
-    """A network all of whose weights have moved, as training moves them."""
+    """A network in which all weights have changed, as in training."""
     model = build(recipe)
     with torch.no_grad():
         for value in model.network.state_dict().values():
@@ -83,7 +83,7 @@ def test_the_cascade_starts_at_the_trained_network_and_leaves_it(phantom):
 
 @pytest.fixture
 def square():
-    """A network whose call hangs on one square of four by four pixels, and the recipe to explain it."""
+    """A network whose call depends on one square of 4×4 pixels, and its recipe."""
     network = nn.Sequential(
         OrderedDict(
             layer=nn.Conv2d(1, 49, 4, stride=4), flat=nn.Flatten(), fc=nn.Linear(49 * 49, 1)

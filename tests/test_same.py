@@ -1,4 +1,4 @@
-"""The same bits of runs, pages and results, whatever surrounds the process that makes them."""
+"""Runs, pages and results have the same bits in any environment."""
 
 import contextlib
 import hashlib
@@ -20,8 +20,8 @@ from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
-# What every process imports first: folders are listed in an order of choice, and the locale is the
-# user's, numbers too, as where a program with windows has set it.
+# Every process imports this first: it sets the order of folder listings, and the user's locale, also for
+# numbers, as a graphical program would.
 SURROUNDINGS = """
 import contextlib, locale, os
 
@@ -78,7 +78,7 @@ bibliography: references.bib
 format:
   html: default
 """
-# A process: a study trained, its record written, a page rendered from it.
+# Trains a study, writes its record and renders a page from it.
 MAKE = """
 import os, sys
 from pathlib import Path
@@ -137,7 +137,7 @@ def surrounded(tmp_path):
             "PYTHONPATH": os.pathsep.join((str(modules), str(paths.root()))),
         }
         for name in changes:
-            # Where there is no German locale, nothing writes a decimal comma.
+            # Without a German locale there is no decimal comma.
             environment |= CHANGES[name] if name != "numbers" or "LOCPATH" in plain else {}
         done = subprocess.run(
             [sys.executable, "-c", MAKE, book, folder / "record", folder / "site"],
@@ -153,13 +153,13 @@ def surrounded(tmp_path):
     return run
 
 
-# What says how long something took, and what holds the checksum of that.
+# Files with durations, and files with their checksums.
 TIMES = ("seconds", "digest", "history.csv")
 TIMED = ("SHA256SUMS", "ro-crate-metadata.json", "tbl-runs.csv")
 
 
 def _contents(folder):
-    """What a process has made, as a digest by name, without how long it took."""
+    """Digests of a process's files by name, without durations."""
     made = [*(folder / "site").rglob("*"), *(folder / "home" / "runs").glob("[!.]*/*")]
     for path in sorted(made):
         if path.is_file() and path.name not in TIMED:

@@ -1,4 +1,4 @@
-"""Checksums within files: whatever becomes of such a file, it gives what was put into it or nothing."""
+"""Files with a checksum give their original content or an error."""
 
 import io
 import json

@@ -20,14 +20,14 @@ from pneumo.training.recipes import RECIPES, Profile
 
 
 def _images(count, seed, brighter=0):
-    """Grain of 6×6 pixels, whose upper half is brighter by so many grey levels."""
+    """Noise images of 6×6 pixels, with the upper half brighter by `brighter` grey levels."""
     images = np.random.default_rng(seed).integers(60, 120, (count, 6, 6)).astype(np.uint8)
     images[:, :3] += np.uint8(brighter)
     return images
 
 
 def _told(first, second, *resamples):
-    """Two groups of which every image is a patient of its own."""
+    """Two groups in which every image is its own patient."""
     return shift.two_sample(first, second, np.arange(len(first) + len(second)), *resamples)
 
 
@@ -37,7 +37,7 @@ def _study_of(black, write_run, val, test):
 
 
 def _change(before, after):
-    """Of hits and misses, every one a patient of its own."""
+    """The change between hits and misses, each its own patient."""
     samples = [np.repeat([True, False], counts) for counts in (before, after)]
     groups = [np.arange(len(sample)) for sample in samples]
     return clusters.change(samples[0], groups[0], samples[1], groups[1])
@@ -93,7 +93,7 @@ def test_patients_with_several_images_are_no_shift():
     images = once[patients]
     told = shift.two_sample(images[:160], images[160:], patients)
     assert told.p_value > 0.05
-    # Taken for 240 patients, the same 60 are known again.
+    # As 240 patients, images of the same 60 would be recognised.
     assert _told(images[:160], images[160:]).p_value < 0.05
 
 
@@ -134,7 +134,7 @@ def test_scores_that_moved_are_found_and_those_that_stayed_are_not(black, write_
     assert normal.test - normal.val == pytest.approx(1, abs=0.3)
     assert pneumonia.p_value > 0.05
     assert (normal.label, pneumonia.label) == PNEUMONIA.classes
-    # Holm: of two tests the clearer is held against twice its p, which no dealing came up to.
+    # Holm doubles the smaller of two p-values, here the smallest that the permutations allow.
     clear, same = (
         stats.ks_2samp(*(np.log(s / (1 - s))[labels == label] for s in (val, test)))
         for label in (0, 1)

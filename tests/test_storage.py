@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, also where their process is killed."""
+"""Files and folders are written atomically, even if the process is killed."""
 
 import os
 import signal

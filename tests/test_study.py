@@ -1,4 +1,4 @@
-"""A study: run once, read as often as one likes, and never mixed with another's."""
+"""A study is run once, can be loaded any number of times, and is never mixed with another."""
 
 import math
 import os
@@ -35,7 +35,7 @@ def small_home(tmp_path_factory):
 
 @pytest.fixture
 def small(small_home, tmp_path, monkeypatch):
-    """A study of one model and one seed in a run store of its own, to be spoilt."""
+    """A study of one model and one seed in a separate run store, to be damaged."""
     shutil.copytree(small_home, tmp_path, dirs_exist_ok=True)
     monkeypatch.setitem(recipes.PROFILES, ALONE.name, ALONE)
     return load(ALONE.name, home=tmp_path)
@@ -92,7 +92,7 @@ COMPUTING = {
 def test_a_study_that_is_up_to_date_is_known_by_its_status_without_what_computes(
     small, tmp_path, saved
 ):
-    # Not the phantom, which needs SciPy to be drawn.
+    # Not the phantom, since drawing it needs SciPy.
     command = ["study", "--profile", small.profile.name, "--data", saved()]
 
     def pneumo(*options):
@@ -167,7 +167,7 @@ def test_other_data_are_not_reported_as_the_studys(small, tmp_path, saved, array
 def test_the_same_images_in_another_order_are_not_reported_as_the_studys(
     small, tmp_path, saved, arrays
 ):
-    # Of one label, so that only the images tell the orders apart.
+    # With the same label, so that only the images show the order.
     same = np.flatnonzero(arrays["test_labels"][:, 0] == 1)
     order = np.arange(len(arrays["test_labels"]))
     order[same] = same[::-1]
@@ -238,7 +238,7 @@ def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_ta
     ):
         study_module.load(tiny.name, home=tmp_path, dataset="breastmnist", size=28)
 
-    # What a model is asked about is prepared as its own images were.
+    # Images to predict are prepared like the model's own.
     picture = tmp_path / "scan.png"
     Image.fromarray(done.data.test.images[0].repeat(4, axis=0).repeat(4, axis=1)).save(picture)
     said = predict.report(loaded, [str(picture)])

@@ -95,7 +95,7 @@ def test_the_interval_of_net_benefit_is_a_bootstraps_within_classes():
     )
 
 
-def test_the_longest_stretch_is_told():
+def test_the_longest_stretch_is_found():
     thresholds = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     benefit = np.array([0.9, -1, -1, 0.5, 0.5, -1])
     assert decision_curves.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)

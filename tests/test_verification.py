@@ -1,4 +1,4 @@
-"""The reference trained anew: the same numbers agree, others do not, and a faithful rebuild is not blamed."""
+"""Verification of the reference: equal numbers agree, others do not, and faithful rebuilds pass."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def file(phantom_file):
 
 
 def made(folder, labels, scored, fingerprint="f") -> Record:
-    """A record that holds what one recipe's runs say of the test images, and no more than is compared."""
+    """A record with one recipe's test predictions and only what verification compares."""
     own, key = [one.seed for one in scored], "0" * 12
     point = {
         "id": YOUDEN.name, "rule": "", "chosen_on": "val", "test": {}, "promised": {},
@@ -75,7 +75,7 @@ def made(folder, labels, scored, fingerprint="f") -> Record:
 
 @pytest.fixture
 def rebuilt(write_run, black, tmp_path):
-    """Writes a reference of five seeds, and a study, whose test logits are functions of a seed and labels."""
+    """Writes a reference of five seeds and a study, with test logits computed from seed and labels."""
 
     def make(there, here, own=SEEDS, labels=LABELS, before=SEEDS):
         validation = (labels, expit(2.0 * labels - 1))
@@ -100,7 +100,7 @@ def rebuilt(write_run, black, tmp_path):
 
 
 def drawn(start, sharpness=2.0):
-    """Logits of a seed: signal and noise, the noise of the images in common."""
+    """Logits of a seed: signal plus noise, part of which all seeds share."""
 
     def draw(seed, labels):
         images = np.random.default_rng(0).normal(size=len(labels))
@@ -127,7 +127,7 @@ def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home
     assert "--fresh trains every run" in shown(found)
 
 
-def test_its_side_is_what_its_results_say(kept, study):
+def test_the_references_numbers_are_those_of_its_results(kept, study):
     part = replace(study, models=study.ran)
     for one in verification.compare(kept, part).numbers:
         if one.metric != verification.DISTANCE:
@@ -164,7 +164,7 @@ def test_a_part_is_taken_in_the_references_order(kept):
         ([], [0, 9], "no seed 9; it has: 0, 1"),
     ],
 )
-def test_what_the_reference_has_not_cannot_be_verified(only, seeds, said, kept):
+def test_runs_that_the_reference_lacks_cannot_be_verified(only, seeds, said, kept):
     with pytest.raises(VerificationError, match=said):
         verification.part(kept, only, seeds)
 
@@ -210,7 +210,7 @@ def test_a_training_that_has_become_worse_is_found(rebuilt):
 
 
 def elsewhere(seed, labels):
-    """As good on average, with other images hard: what another augmentation does."""
+    """The same average skill with other images hard, as after another augmentation."""
     logits = drawn(5)(seed, labels)
     for label in (0, 1):
         logits[labels == label] = logits[labels == label][::-1]
@@ -218,7 +218,7 @@ def elsewhere(seed, labels):
 
 
 def doubting(seed, labels):
-    """The same ranking and calls, with less certainty, as smoothed labels teach."""
+    """The same ranking and calls with less confidence, as after label smoothing."""
     return 0.4 * drawn(5)(seed, labels)
 
 
@@ -231,12 +231,12 @@ def test_a_changed_training_is_found_case_by_case_where_means_are_as_before(chan
 
 
 def test_the_change_that_is_said_to_be_found_is_found_that_often(rebuilt):
-    """Accuracy of four in five of the rebuilds whose change is as large as it says."""
+    """The stated detectable change of accuracy is found in four of five rebuilds."""
     generator, outside, turns = np.random.default_rng(0), 0, 300
     for _ in range(turns):
         before, after = generator.normal(size=(2, 5))
         change = seeds.detectable(before, 5, 0.95, 0.8)
-        # Of the true spread, since the sample's is as often too small as too large.
+        # Uses the true spread, since the sample's is as often too small as too large.
         change *= 1 / np.std(before, ddof=1)
         low, high = seeds.expected(before, 5, 0.95)
         outside += not low <= (after + change).mean() <= high
@@ -246,8 +246,8 @@ def test_the_change_that_is_said_to_be_found_is_found_that_often(rebuilt):
 def networks(images, labels, asked, seed, stages=(30, 300)):
     """Logits of ten small networks for the images asked about, (10, N), trained side by side.
 
-    First the output alone is trained, then, more slowly, the layer below it, too. A seed draws the weights
-    that they start from. Every step learns from all images, which keeps the spread of the seeds small.
+    First only the output layer is trained, then, more slowly, also the layer below. A seed draws the initial
+    weights. Every step uses all images, which keeps the spread of the seeds small.
     """
     images, asked = (
         torch.from_numpy(found.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196) / 255 - 0.5)
@@ -283,7 +283,7 @@ PLANTED = {
 
 @pytest.fixture(scope="module")
 def drawings(phantom):
-    """What small networks learn from, (images, labels), and what they are asked about."""
+    """Training data of small networks, (images, labels), and images to predict."""
     more = draw_phantom(seed=1).values()
     asked, truth = (np.concatenate(found) for found in zip(*more, strict=True))
     return phantom.train.images, phantom.train.labels, asked, truth
@@ -353,7 +353,7 @@ def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, cap
     assert status == 2
     assert error.startswith("pneumo: the reference record is of real data")
     assert error.count("\n") == 1
-    # Five seeds that are right about every image: no network of the tests' is.
+    # Five perfect seeds, which no network of the tests is.
     labels = kept.test_labels()
     thresholds = {"half": 0.5, "youden": 0.5}
     scored = [Scored(CNN.name, seed, np.where(labels, 0.9, 0.1), thresholds) for seed in SEEDS]

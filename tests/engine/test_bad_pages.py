@@ -1,4 +1,4 @@
-"""Bad pages: each is refused by file and line, nothing hangs, and the site that stands stays as it was."""
+"""Bad pages: each is refused with file and line, nothing hangs, and the old site stays unchanged."""
 
 import os
 import re
@@ -201,5 +201,5 @@ def test_a_cell_has_no_input_names_no_folder_and_what_it_leaves_running_ends_wit
         except ProcessLookupError:
             return
         time.sleep(0.1)
-    # One that has ended and that nobody has asked after yet is over, too.
+    # A zombie has ended, too.
     assert Path(f"/proc/{number}/stat").read_text().split()[2] == "Z"

@@ -1,4 +1,4 @@
-"""What is kept between builds: it is used where nothing that it depends on has changed, and never else."""
+"""The build cache: entries are used only if nothing that they depend on has changed."""
 
 import filecmp
 import json
@@ -19,7 +19,7 @@ from report.engine import check, site
 from report.engine.__main__ import main
 from report.engine.cache import Cache
 
-# Every run of a page leaves a line in a file.
+# Every run of a page appends a line to a file.
 PAGE = """\
 # {name}
 
@@ -37,7 +37,7 @@ Sum: `{{python}} 6 * 7`.
 
 @pytest.fixture
 def project(write, tmp_path, monkeypatch):
-    """A book of two pages, of which one reads a file of the project; its store is its own."""
+    """A book of two pages, one of which reads a file of the project, with its own run store."""
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
     ran = str(tmp_path / "ran")
     reading = "open('numbers.csv').read()"
@@ -51,7 +51,7 @@ def project(write, tmp_path, monkeypatch):
 
 @pytest.fixture
 def build(project, tmp_path, capsys):
-    """Builds the book as a user does; gives the names of the pages whose cells ran."""
+    """Builds the book like a user; gives the names of the pages whose cells ran."""
 
     def run(*options: str) -> list[str]:
         (tmp_path / "ran").write_text("")
@@ -105,7 +105,7 @@ def test_cells_run_again_where_what_they_depend_on_changed_and_never_else(
     edit(project / "one.qmd", "1 + 2", change)
     assert build() == ["one"]
     (project / "numbers.csv").write_text("43")
-    assert build() == ["one"]  # a source changed while it ran, so nothing was kept
+    assert build() == ["one"]  # a source changed while it ran, so nothing was cached
 
 
 def test_the_package_its_templates_and_what_is_installed_are_parts_of_a_key(
@@ -123,7 +123,7 @@ def test_the_package_its_templates_and_what_is_installed_are_parts_of_a_key(
         keys.append(module.inputs(project, project / "_book"))
     monkeypatch.setattr(module, "installed", lambda: ("matplotlib-0.0.1.dist-info",))
     keys.append(module.inputs(project, project / "_book"))
-    (project / "one.qmd").write_text("# Other\n")  # prose is no part of it
+    (project / "one.qmd").write_text("# Other\n")  # the key does not include prose
     assert module.inputs(project, project / "_book") == keys[-1]
     assert len(set(keys)) == len(keys) == 5
 
@@ -172,7 +172,7 @@ def test_what_nobody_used_for_long_is_removed(tmp_path):
 
 @pytest.fixture
 def environment(monkeypatch):
-    """What a build sets of the environment is taken back."""
+    """Restores environment variables that a build sets."""
     for name in ("PNEUMO_RECORD", "QUARTO_PROFILE"):
         monkeypatch.setenv(name, "")
 

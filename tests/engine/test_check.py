@@ -1,4 +1,4 @@
-"""A look at a site's pages: what leads nowhere or was left behind is told, and nothing else."""
+"""Checks of a site's pages report broken links and leftovers, and nothing else."""
 
 import json
 
@@ -11,7 +11,7 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><title>t</title><link rel="stylesheet" href="site_libs/site.css"></head>
 <body><nav><a href="./index.html">Front</a></nav><main>{body}</main></body></html>
 """
-# All of it leads somewhere.
+# All links work.
 GOOD = """
 <h1>One</h1>
 <h2 id="here">Finance and nanotubes</h2>
@@ -24,7 +24,7 @@ GOOD = """
 
 @pytest.fixture
 def site(tmp_path):
-    """A site without a flaw; what is given to the function goes onto its front page."""
+    """Makes a flawless site; the argument is added to its front page."""
     folder = tmp_path / "site"
     for name in ("site_libs", "figures", "data"):
         (folder / name).mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_numbers_that_pages_and_pdf_do_not_share_are_told(site):
 
 @pytest.fixture
 def fit(site):
-    """A site that may be published, and what changes its record and the commit that it names."""
+    """A publishable site, and a function that changes its record and commit."""
     folder = site()
     (folder / ".nojekyll").touch()
 

@@ -1,4 +1,4 @@
-"""How the report is cited: every form says the same, and nothing that the project does not say."""
+"""How the report is cited: all formats agree with each other and with the project's files."""
 
 import html
 import json
@@ -70,7 +70,7 @@ LIBRARY = """\
 
 @pytest.fixture
 def project(tmp_path):
-    """A checkout of another report, by a person with an ORCID and an organisation; gives its folder."""
+    """The folder of another report's checkout, by a person with an ORCID and an organisation."""
     folder = tmp_path / "checkout"
     (folder / "report").mkdir(parents=True)
     files = {
@@ -109,7 +109,7 @@ def leaves(value):
 
 
 def said_by(path):
-    """All that a form says, read as those read it for whom it is; a page's head says it in two ways."""
+    """All facts in a format, read by its own rules; a page's head has two formats."""
     text = path.read_text(encoding="utf-8")
     if path.name == "header.html":
         soup = BeautifulSoup(text, "lxml")
@@ -121,7 +121,7 @@ def said_by(path):
     return [html.unescape(" | ".join(leaves(content))) for content in contents]
 
 
-# What a form has no word for, and a page's tags for Google Scholar.
+# Facts that a format can't express, and a page's tags for Google Scholar.
 UNSAID = {
     "pneumo.bib": {"description", "keywords", "licence", "orcids", "date"},
     "header.html": {"version", "licence"},
@@ -129,7 +129,7 @@ UNSAID = {
 
 
 def facts_of(project):
-    """What the project's own two files say, a list of texts each."""
+    """The facts in the project's own two files, each a list of texts."""
     book = yaml.safe_load((project / "report/_quarto.yml").read_text(encoding="utf-8"))["book"]
     package = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {

@@ -1,4 +1,4 @@
-"""`_quarto.yml`: what is known is read, and what is not is refused where it stands."""
+"""`_quarto.yml`: known options are read, and unknown ones are refused with their line."""
 
 import pytest
 
@@ -19,7 +19,7 @@ book:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """Writes a project's file, and what is added to it, beside a front page."""
+    """Writes a project's file, with additions, and a front page."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "index.qmd").write_text("# Front\n", encoding="utf-8")
 

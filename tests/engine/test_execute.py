@@ -1,4 +1,4 @@
-"""Cells: what a page's kernel runs, and what comes of it."""
+"""Cells in a page's kernel, and their outputs."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Builds that are killed, that meet a full disk, or each other: the old site stays until the new one is."""
+"""Killed builds, full disks and concurrent builds: the old site stays until the new one is complete."""
 
 import random
 import tempfile
@@ -29,7 +29,7 @@ time.sleep(600)
 
 @pytest.fixture(scope="module")
 def run():
-    """Runs jobs in processes of their own."""
+    """Runs jobs in separate processes."""
     with forks.nursery("building", "tiny") as run:
         yield run
 
@@ -43,7 +43,7 @@ def temporary():
 
 @pytest.fixture
 def build(run, write, tmp_path, temporary):
-    """Builds the book as it is now in `site`, or elsewhere, as processes that end as told."""
+    """Builds the book in `site` or elsewhere, in processes that are killed as given."""
     home = tmp_path / "home"
 
     def start(*ways, output=tmp_path / "place" / "site"):
@@ -66,7 +66,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def assert_no_litter(tmp_path: Path, temporary: Path) -> None:
-    """Nothing but the site lies where it is built, and nothing where temporary files do."""
+    """No files are left beside the site or in the folder for temporary files."""
     assert [path.name for path in (tmp_path / "place").iterdir()] == ["site"]
     assert list(temporary.iterdir()) == []
     assert [path for path in (tmp_path / "home").rglob("*.new") if path.is_file()] == []
@@ -89,11 +89,11 @@ def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
         while end is None or not end.killed:
             moment = chance.uniform(0, latest[way])
             (end,) = build({way: moment if way == "after" else ceil(moment)})
-            if not end.killed:  # what is kept makes a build shorter than the first one
+            if not end.killed:  # the cache makes a build shorter than the first one
                 latest[way] = moment
             assert end.killed or end.status == 0, end.err
             assert content(site) in (old, new)
-            if content(site) == new:  # it came so far: back to the beginning
+            if content(site) == new:  # it finished: start again with the old site
                 write(one=CELL.format(words="Old words.", code="print(6 * 7)"), two=PROSE)
                 (again,) = build()
                 assert content(site) == old, again.err
@@ -126,7 +126,7 @@ def test_no_process_outlives_a_build_that_is_killed_while_a_cell_runs(
 
 
 def processes(home: Path) -> list[int]:
-    """All that live, and have this run store in their environment."""
+    """All live processes with this run store in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

@@ -1,6 +1,6 @@
-"""Pages that nobody would write: the engine renders each or refuses it by its file, and never falls.
+"""Random pages: the engine renders each or refuses it with its file's name, and never crashes.
 
-`nox -s fuzz` goes on with new ones for as long as it is told.
+`nox -s fuzz` tries new ones for a given time.
 """
 
 import json
@@ -52,7 +52,7 @@ $$x$$ {#eq-front}
 """
 NAMED = re.compile(r"^([\w.]+\.qmd|_quarto\.yml|library\.bib)(:\d+)?: \S", re.DOTALL)
 
-# What is refused, and what Markdown, Quarto, YAML, HTML, Typst and Jinja read as more than text.
+# Refused markup, and special syntax of Markdown, Quarto, YAML, HTML, Typst and Jinja.
 VOCABULARY = json.loads(Path(__file__).with_name("fuzz.json").read_text(encoding="utf-8"))
 WORDS, SIGNS, REFUSED, CLASSES, OPTIONS = (
     st.sampled_from(VOCABULARY[name])
@@ -117,7 +117,7 @@ BLOCKS = st.recursive(LEAVES, around, max_leaves=8)
 
 @st.composite
 def deep(draw: st.DrawFn) -> str:
-    """One thing within itself, many times."""
+    """Something nested in itself many times."""
     pairs = [("> ", ""), ("* ", ""), ("[", "]"), ("*", "*"), ("{", "}"), ("`", "`"), ("^[", "]"), ("<", ">"),
              ("::: {.a}\n", "\n:::"), ("<div>\n\n", "\n\n</div>"), ("![", "](dot.png)"), ("{{<", ">}}"),
              ("$", "$"), ("|", "|"), ("**a _", "_**")]  # fmt: skip
@@ -134,7 +134,7 @@ def pages(draw: st.DrawFn) -> str:
     return title + "\n\n".join(draw(st.lists(blocks, min_size=1, max_size=5)))
 
 
-# What a cell may give back, as a kernel would.
+# Outputs of cells, as from a kernel.
 OUTPUTS = st.lists(
     st.one_of(
         TEXT.map(lambda text: {"output_type": "stream", "name": "stdout", "text": text}),
@@ -155,7 +155,7 @@ DISPLAYED = {"output_type": "display_data", "data": {"text/html": "<b>", "text/p
 
 
 class Told(Cache):
-    """A cache in which every page's outputs are kept already: whatever was drawn for them."""
+    """A cache that has outputs for every page: the random ones."""
 
     outputs: list[dict[str, object]]
     count = 0  # of the page's cells and expressions
@@ -168,7 +168,7 @@ class Told(Cache):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A book whose second page is to be written, and its store."""
+    """A book without its second page, and its run store."""
     folder = tmp_path_factory.mktemp("fuzz") / "book"
     folder.mkdir()
     for name, text in (
@@ -181,12 +181,12 @@ def book(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("PNEUMO_HOME", str(folder.parent / "home"))
-        patch.setattr(tree, "TIME_LIMIT", 5)  # for some brackets pandoc knows no end
+        patch.setattr(tree, "TIME_LIMIT", 5)  # pandoc never finishes on some brackets
         yield folder, Told(folder.parent / "store")
 
 
 def renders_or_refuses(book, page, outputs):
-    """Render the page, or see it refused by file; what is refused leaves nothing behind."""
+    """Render the page, or see it refused by file; a refused page leaves no files behind."""
     folder, cache = book
     cache.outputs, cache.count = outputs, page.count("{python}")
     (folder / "one.qmd").write_bytes(page.encode("utf-8", "surrogatepass"))
@@ -215,7 +215,7 @@ UNSAFE = settings(
 @pytest.mark.promise("pages", "found")
 @settings(UNSAFE, max_examples=10)
 @given(page=pages(), outputs=OUTPUTS)
-# What has brought the engine down.
+# Pages that once crashed the engine.
 @example(page="# One\n\nIt is `{python} Markdown(1)`.\n", outputs=[DISPLAYED])
 @example(page='---\ntitle: "- a"\nsubtitle: "% b"\nabstract: "# c"\n---\n', outputs=[])
 @example(
@@ -245,7 +245,7 @@ def test_any_text_is_read_or_refused_by_its_line(tmp_path_factory, page):
 
 
 @pytest.mark.skipif(not MINUTES, reason="nox -s fuzz")
-def test_for_as_long_as_it_is_told(book, capsys):
+def test_random_pages_for_the_given_time(book, capsys):
     counts = Counter()
     end = time.monotonic() + 60 * MINUTES
 

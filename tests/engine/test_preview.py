@@ -33,7 +33,7 @@ def _get(address):
 
 
 def _ask(address, method, path, **headers):
-    """The status and the body of an answer to a request that is written as it is given."""
+    """The status and body of the response to a request, which is sent unchanged."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
     connection.putrequest(method, path, skip_host="Host" in headers)
     for name, value in headers.items():
@@ -87,7 +87,7 @@ def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site,
 @pytest.mark.parametrize(
     "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"]
 )
-def test_the_preview_answers_those_who_look_alone(site, method):
+def test_the_preview_answers_only_get_and_head(site, method):
     assert _ask(site[1], method, "/")[0] == 501
     assert sorted(path.name for path in site[0].iterdir()) == ["empty", "index.html"]
 
@@ -132,7 +132,7 @@ GENERATED = [
 
 @pytest.fixture
 def watching(tmp_path):
-    """A checkout that is watched, and what is seen of it."""
+    """A watched checkout, and its reported changes."""
     for name in SOURCES + GENERATED:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -157,7 +157,7 @@ def test_every_kind_of_source_is_watched_and_nothing_that_is_built(watching):
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """Starts the preview of a book; gives the site's front page and a wait for words that are printed."""
+    """Starts the preview of a book; gives the front page and a function that waits for printed words."""
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
     stop = threading.Event()
     threads = []

@@ -1,4 +1,4 @@
-"""The real pages, on the phantom: what a user gets who has neither data nor Quarto."""
+"""The real pages on the phantom, as for a user without data and Quarto."""
 
 import base64
 import gzip
@@ -47,7 +47,7 @@ PHANTOM = report_check.PHANTOM
 pytestmark = pytest.mark.slow
 
 
-# What a machine knows of its user, and no reader needs.
+# Private facts of a machine, which must not be published.
 SECRETS = {
     "USER": "quokka-user",
     "LOGNAME": "quokka-user",
@@ -62,7 +62,7 @@ SECRETS = {
 }
 
 
-# The profile smoke on as few images as the tests' own study, which has most of its runs.
+# The profile smoke on the images of the tests' own study, which has most of its runs.
 SMOKE = replace(
     recipes.PROFILES["smoke"],
     train_images=PROFILE.train_images,
@@ -85,7 +85,7 @@ def other(shared: Path, home: Path) -> Path:
 def _built(
     folder: Path, home: Path, dataset: str = "pneumoniamnist", only: Sequence[str] = ()
 ) -> Path:
-    """The site of a study, in an environment full of secrets, in which SimpleCNN is always trained, too."""
+    """The site of a study that includes SimpleCNN, built in an environment full of secrets."""
     store = folder.with_name(f"{folder.name}-quokka-store")
     with FileLock(f"{folder}.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.PROFILES, "smoke", SMOKE)
@@ -102,18 +102,18 @@ def _built(
             models |= {model.name: model for model in done.models}
             done = replace(done, models=tuple(models[name] for name in SMOKE.recipes))
             record = writing.write(done, _record(folder))
-            patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its fonts are found by now
+            patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # its font cache exists
             patch.setenv("HOME", str(store / "home"))
-            patch.setenv("PYTHONWARNINGS", "unknown")  # which every Python process complains of
+            patch.setenv("PYTHONWARNINGS", "unknown")  # causes a warning in every Python process
             for name in ("PNEUMO_RECORD", "QUARTO_PROFILE"):
-                patch.setenv(name, "")  # main sets them; the patch takes them back
+                patch.setenv(name, "")  # main sets them; the patch restores them
             options = ["--engine", "portable", "--record", str(record.path)]
             assert main([*options, "--output", str(folder)]) == 0
     return folder
 
 
 def _record(site: Path) -> Path:
-    """Where the record of a site lies."""
+    """The folder of a site's record."""
     return site.with_name("records") / site.name
 
 
@@ -121,7 +121,7 @@ def _page(report: Path, name: str) -> BeautifulSoup:
     return BeautifulSoup((report / f"{name}.html").read_text(encoding="utf-8"), "lxml")
 
 
-def test_the_site_is_as_a_reader_and_a_program_want_it(report):
+def test_the_site_passes_its_checks(report):
     chosen = {"record": _record(report), "source": "phantom", "profile": "smoke"}
     chosen = Namespace(site=report, **chosen, fingerprint=None)
     assert list(report_check.problems(chosen)) == []
@@ -145,7 +145,7 @@ def test_every_float_says_that_its_images_are_drawn_and_has_a_picture_for_light_
                 assert (report / picture["src"]).stat().st_size > 1000
 
 
-# What is of the data, the code or the guidelines has no run behind it.
+# Figures and tables of the data, the code or the guidelines have no runs.
 WITHOUT_RUNS = {
     "fig-examples", "fig-class-balance", "fig-corruptions", "fig-near-duplicates", "fig-shift-images",
     "fig-front", "fig-recipe", "tbl-audit", "tbl-augmentation", "tbl-claim", "tbl-data", "tbl-framing-apart",
@@ -278,7 +278,7 @@ def test_the_pdf_holds_the_same_captions(report):
     for name in report_check.ANCHORS:
         for caption in _page(report, name).find("main").find_all("figcaption"):
             for control in caption.select(".behind"):
-                control.decompose()  # folded away; on paper they are named where they are few
+                control.decompose()  # the PDF does not have the control
             start = _letters(caption.get_text())[:40]
             assert start in text, f"{name}: {caption.get_text()[:60]}"
             captions += 1
@@ -305,7 +305,7 @@ def test_the_same_record_gives_the_same_bytes(report, tmp_path, monkeypatch):
     again = tmp_path / "again"
     for name in ("PNEUMO_PROFILE", "PNEUMO_DATA", "PNEUMO_RECORD", "QUARTO_PROFILE"):
         monkeypatch.setenv(name, "")
-    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))  # nothing is kept there
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))  # an empty cache
     options = ["--engine", "portable", "--record", str(_record(report))]
     assert main([*options, "--output", str(again)]) == 0
     here, there = (
@@ -317,7 +317,7 @@ def test_the_same_record_gives_the_same_bytes(report, tmp_path, monkeypatch):
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone: line breaks, hyphens and points are each format's own affair."""
+    """Only letters and digits, since line breaks, hyphens and points depend on the format."""
     return "".join(sign for sign in text if sign.isalnum())
 
 
@@ -325,7 +325,7 @@ def _letters(text: str) -> str:
 def test_nothing_that_is_published_knows_whose_machine_it_was_made_on(report, shared):
     folders = [str(shared), str(paths.root()), sys.prefix, f"{Path.home()}{os.sep}"]
     secrets = {text.encode() for text in ("quokka", *folders)}
-    if len(socket.gethostname()) > 6:  # what is shorter stands in any picture by chance
+    if len(socket.gethostname()) > 6:  # a shorter name occurs in pictures by chance
         secrets.add(socket.gethostname().encode())
     for path in sorted(report.rglob("*")):
         for content in _readable(path) if path.is_file() else ():
@@ -376,7 +376,7 @@ CHEST = re.compile(
 )
 
 
-# There is neither a reference of the other set, nor are its origins known, nor results of others kept.
+# The other set has no reference, no known origins and no published results.
 OF_CHESTS = re.compile(
     ".*reference.*|tbl-(origins|kinds|published|goals)|fig-(recipe|kinds)|sec-framing-crop"
 )
@@ -388,7 +388,7 @@ def test_another_sets_pages_have_the_same_anchors_and_nothing_of_chests(other):
         expected = {one for one in anchors if not OF_CHESTS.fullmatch(one)}
         assert expected <= {element["id"] for element in soup.find_all(id=True)}
         for entry in soup.select(".csl-entry, .citation-box"):
-            entry.decompose()  # what is cited keeps its title
+            entry.decompose()  # cited titles may mention chests
         if name == "how":
             continue  # the software's own documentation is the same for every set
         found = CHEST.search(str(soup))

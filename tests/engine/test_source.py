@@ -1,4 +1,4 @@
-"""Pages as they are written: what the reader of `.qmd` files takes apart, and what it refuses."""
+"""Pages as they are written: how `.qmd` files are split, and what is refused."""
 
 import pytest
 
@@ -14,7 +14,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """Reads a page with such a text."""
+    """Reads a page with the given text."""
     monkeypatch.chdir(tmp_path)
 
     def read(text, newline="\n", **others):
