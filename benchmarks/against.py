@@ -136,7 +136,7 @@ class Commits(ExitStack):
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip()
-            raise BenchError(f"git {arguments[0]} knows no {arguments[-1]}: {said}")
+            raise BenchError(f"git {arguments[0]} failed for {arguments[-1]}: {said}")
         return done.stdout
 
 

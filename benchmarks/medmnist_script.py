@@ -71,7 +71,7 @@ def measurements(folder: Path) -> Iterator[Measurement]:
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode or not (folder / SCRIPT).is_file():
         raise BenchError(
-            f"{folder} is no clone of https://github.com/MedMNIST/experiments: expected {SCRIPT} and a commit"
+            f"{folder} is not a clone of https://github.com/MedMNIST/experiments: no {SCRIPT} or no commit"
         )
     what = (
         f"ResNet18 at 28 pixels: an epoch of MedMNIST's own script (commit {found.stdout.strip()}), which "

@@ -62,7 +62,7 @@ class Rebuilds(ExitStack):
         """Seconds of `nox -s report` without changes, whose environment exists."""
         program = shutil.which("nox")
         if program is None:
-            raise BenchError("nox is not on the path")
+            raise BenchError("nox is not on the path; install it")
         command = [program, "-s", "report", "--", "--engine", "portable"]
         self._run(command, self.project)  # makes the environment
         return self._run(command, self.project)

@@ -1,4 +1,4 @@
-"""Calls made of counts, and their rates."""
+"""Rates of calls, from counts."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from pneumo.study import operating_points
 
 
 def counted(counts):
-    """The rates of calls with these counts, every case a patient of its own."""
+    """The rates of calls with these counts, with every case its own patient."""
     calls = [
         counts.true_positive,
         counts.false_negative,

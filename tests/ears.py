@@ -1,4 +1,4 @@
-"""What tests of trainings share: a listener in this process, and when two runs are the same."""
+"""Shared helpers for tests of training: listeners, and a comparison of runs."""
 
 import os
 import signal
@@ -8,14 +8,14 @@ import numpy as np
 
 
 class Ear:
-    """Hears a training, and stops it in an epoch if told to."""
+    """Listens to a training, and can stop it in a given epoch."""
 
     def __init__(self, stop_in_epoch=None):
         self.stop_in_epoch, self.images, self.rows = stop_in_epoch, 0, []
 
     @property
     def epochs(self):
-        """The numbers of the epochs that it heard of."""
+        """The numbers of the epochs seen."""
         return [row["epoch"] for row in self.rows]
 
     def step(self, images):
@@ -49,7 +49,7 @@ class Killer(Counter):
 
 
 def assert_same_bits(run, other):
-    """Both trainings ended with the same predictions, to the bit."""
+    """Assert that both trainings gave the same predictions, to the bit."""
     assert run.predictions.keys() == other.predictions.keys()
     for split, predictions in run.predictions.items():
         np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)

@@ -1,10 +1,10 @@
-"""Studies and trainings that tests share: the real recipes, shortened until they take seconds."""
+"""Profiles and recipes for tests: the real recipes, shortened to seconds."""
 
 from dataclasses import replace
 
 from pneumo.training.recipes import RECIPES, Profile
 
-# Torchvision's weights are out of reach.
+# Torchvision's weights are not available.
 PROFILE = Profile(
     "tests",
     ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
@@ -19,5 +19,5 @@ PROFILE = Profile(
 SMALL = replace(
     PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
 )
-# Long enough to be killed in the middle.
+# Long enough to kill in the middle.
 LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)

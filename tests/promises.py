@@ -1,7 +1,7 @@
 """Counts the scenarios in which tests try to break a promise: a plugin of pytest.
 
 A test names its promise and what should become of the fault: ``@pytest.mark.promise("data", "found")``. Each
-case of it counts once, however many bytes it flips. What fails was tried, and no more.
+case of it counts once, however many bytes it flips. A failed case counts only as tried.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ _NAMES = {promise.name for promise in promises.PROMISES}
 
 
 class _Counter:
-    """Adds up what the reports say, wherever the tests ran."""
+    """Adds up the outcomes in test reports of all workers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def storm(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
-    """Gives the faults that a test tries: with --promises all, elsewhere a few spread over them."""
+    """The faults that a test tries: all with `--promises all`, otherwise a few, spread evenly."""
 
     def drawn(cases: Iterable[Any], few: int = 4) -> list[Any]:
         chosen = list(cases)
@@ -78,7 +78,7 @@ def storm(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Hands the test's promises to its report, which travels to where they are added up."""
+    """Copy a test's promises to its report, which reaches the main process."""
     try:
         return (yield)
     finally:

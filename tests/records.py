@@ -1,4 +1,4 @@
-"""Records that are changed copies of another, which take no time to make."""
+"""Changed copies of a record, which are fast to make."""
 
 import json
 
@@ -8,7 +8,7 @@ from pneumo.record.plain import to_plain
 
 
 def changed(record, folder, part=None, contents=None, **data):
-    """A copy of a record with other facts about its data, and a part and files in place of its own."""
+    """A copy of a record with changed facts about its data, and optionally one part and files replaced."""
     part = part or Part()
     made = {name: record.read(name) for name in record.sums} | (contents or {})
     results = json.loads(made[files.RESULTS]) | to_plain(part.answers)

@@ -1,4 +1,4 @@
-"""What each choice is worth: differences with intervals, and whether a split foretells the test set."""
+"""Ablations: differences with intervals, and whether a split predicts the test set."""
 
 from dataclasses import replace
 

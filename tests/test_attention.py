@@ -1,4 +1,4 @@
-"""Where evidence lies: regions by rule, and shares that add up."""
+"""The location of evidence: regions, and shares that add up."""
 
 from dataclasses import replace
 
@@ -51,7 +51,7 @@ def test_the_p_value_is_the_librarys_on_the_patients_mean_shares(study):
 
 
 def _marking(study, cells):
-    """The study whose first model's maps mark, for whatever call, these cells alone."""
+    """The study, with its first model's maps changed to mark only these cells for any call."""
     model = study.model("simple-cnn")
     run = replace(model.run)
     called = run.predictions["test"].probabilities >= threshold(run, YOUDEN)

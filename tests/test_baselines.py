@@ -1,4 +1,4 @@
-"""The baselines: what each knows of an image, and what the pixels say of the sides of a chest film."""
+"""The baselines: what each uses of an image, and the pixels' information about a film's sides."""
 
 import numpy as np
 import pytest

@@ -16,7 +16,7 @@ from pneumo.record import bench
 
 @pytest.fixture
 def small(phantom, monkeypatch):
-    """So few images and turns that a measurement takes a second; its number means nothing."""
+    """Few images and turns, so that a measurement takes a second; its value is meaningless."""
     monkeypatch.setattr(speed, "IMAGES", 48)
     monkeypatch.setattr(speed, "VALIDATION_IMAGES", 16)
     monkeypatch.setattr(speed, "TURNS", 1)

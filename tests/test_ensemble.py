@@ -1,4 +1,4 @@
-"""All runs as one model: a mean of scaled logits, judged like any other model."""
+"""All runs as one model: a mean of scaled logits, evaluated like any other model."""
 
 from dataclasses import replace
 

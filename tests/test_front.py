@@ -1,4 +1,4 @@
-"""The front page: one sentence that was found, chosen by a verdict, and this build beside the reference."""
+"""The front page: its finding, chosen by a verdict, and this build beside the reference."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def kept():
 
 
 def decided(record, **verdicts):
-    """The record as if these claims had come out so; elsewhere, so that it is not the reference."""
+    """A copy of the record with these verdicts, in another place, so that it is not the reference."""
     claims = [
         claim | {"verdict": verdicts.get(claim["id"].replace("-", "_"), claim["verdict"])}
         for claim in record.results["claims"]

@@ -1,4 +1,4 @@
-"""Reporting guidelines: every item once, every answer where it says, every gap with its reason."""
+"""Reporting guidelines: every item once, every answer with a valid link, every gap with a reason."""
 
 import re
 
@@ -36,7 +36,7 @@ def found(request):
 
 
 def anchors():
-    """What the pages, and the figures and tables that they show, give a name to."""
+    """All anchors of pages, figures and tables."""
     pages = {
         path.name: path.read_text(encoding="utf-8") for path in paths.root().glob("report/*.qmd")
     }

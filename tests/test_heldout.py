@@ -1,4 +1,4 @@
-"""Images held out to judge recipes by: which they are, and that no network learns from them."""
+"""Images held out to evaluate recipes: their choice, and that no network learns from them."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Whose mistakes are whose: predictions made by hand, so that every count is known."""
+"""Shared mistakes, with handmade predictions, so that every count is known."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_cases_are_ordered_by_how_many_models_err_and_by_how_surely(study_of):
     two = study_of([first], [second])
     assert mistakes.errors(two).sum(axis=0).tolist() == [2, 0, 2, 1, 2, 2]
     assert mistakes.missed_by_all(two).tolist() == [0, 5, 4, 2]
-    # Cases 3 and 2 are called by one and by two of three; of the others the spread decides.
+    # Cases 3 and 2 are called by one and by two of three models; the spread orders the others.
     first = [0.9, *first[1:]]
     assert mistakes.divided(study_of([first], [second], [third])).tolist() == [3, 2, 4, 5, 1, 0]
 

@@ -1,4 +1,4 @@
-"""The networks: their sizes, their parts, and what goes through them."""
+"""The networks: sizes, parts, inputs and outputs."""
 
 from dataclasses import replace
 

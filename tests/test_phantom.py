@@ -1,4 +1,4 @@
-"""The drawn images: what they are, and that they can be learned from."""
+"""The phantom's images: their content, and that models can learn from them."""
 
 import numpy as np
 import pytest

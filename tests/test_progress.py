@@ -67,7 +67,7 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
 
 def two_runs_of_three(display):
     ears = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
-    display.finished(run_of(0))  # it was there already
+    display.finished(run_of(0))  # it existed already
     ears[1].step(100)
     for epoch in range(1, 5):
         ears[1].epoch(row(epoch))

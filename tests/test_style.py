@@ -1,4 +1,4 @@
-"""Colours: any two that a figure sets beside each other differ to every eye, and stand out from the page."""
+"""Colours: any two in a figure differ for colour-blind readers, too, and stand out from the page."""
 
 import itertools
 
@@ -22,7 +22,7 @@ OPPONENTS = [(0.2104542553, 0.793617785, -0.0040720468), (1.9779984951, -2.42859
 CLASS_COLOURS = (style.BLUE, style.VERMILION)
 # About five just noticeable differences, of which OKLab counts some 0.02 each.
 APART = 0.09
-# The grounds of the portable engine's pages and of Quarto's theme for dark pages.
+# Background colours of the portable engine's pages and of Quarto's dark theme.
 PAGES = {"light": ("#ffffff",), "dark": ("#12181b", "#222222")}
 
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal: lines stay whole for other programs, and a cell is never more than its words."""
+"""Tables on a terminal: lines are not cut in pipes, and markup in cells has no effect."""
 
 import io
 

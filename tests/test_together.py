@@ -1,4 +1,4 @@
-"""Several at once: each run is trained once, whoever asks for it, and a dead process's lock is free."""
+"""Concurrent processes: each run is trained once, and a dead process's lock is released."""
 
 import json
 import os
@@ -19,7 +19,7 @@ MANY = 3
 
 
 def unexpected(err):
-    """What is printed beside that another process is waited for."""
+    """The printed lines, except those about waiting for another process."""
     return [line for line in err.splitlines() if "waiting for another process" not in line]
 
 
@@ -45,7 +45,7 @@ def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(apart, tmp
     assert [(end.status, unexpected(end.err)) for end in ends[1:]] == [(0, [])] * 2
     epochs = [(name, epoch) for name, epoch, _ in map(json.loads, heard.open())]
     assert set(epochs) == {("simple-cnn-s0", 1), ("simple-cnn-s0", 2)}
-    assert len(epochs) <= 3  # the one in which it was killed is made again
+    assert len(epochs) <= 3  # the epoch in which it was killed is repeated
 
 
 @pytest.mark.promise("together", "survived")

@@ -1,4 +1,4 @@
-"""The smallest whole study there is, as processes that are to be killed make it: epochs and probes."""
+"""The smallest complete study, for processes that tests kill."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PROFILE = Profile(
     purpose="the tests' own",
 )
 TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images": 2}))
-# Before anything splits off: what is imported late, and what drawing the phantom imports.
+# Imported before the fork: late imports, and those for drawing the phantom.
 for name in (
     "study.corruptions",
     "study.framing",
@@ -44,7 +44,7 @@ datasets.phantom()
 
 
 class Ear:
-    """Writes a line an epoch into a file, whichever process trains."""
+    """Appends a line per epoch to a file, from any training process."""
 
     def __init__(self, file: Path, name: str) -> None:
         self.file, self.name = file, name
@@ -61,21 +61,21 @@ class Ear:
 
 
 def make(home: Path, profile: Profile = PROFILE, heard: Path | None = None) -> None:
-    """The study, in a store of its own."""
+    """Run the study in its own run store."""
     recipes.PROFILES[profile.name] = profile
     ear = (lambda recipe, seed, _: Ear(heard, f"{recipe.name}-s{seed}")) if heard else None
     study.run(profile.name, "phantom", home=home, listener=ear)
 
 
 def command(home: Path, *arguments: str) -> int:
-    """The command line, with the tiny profile known."""
+    """The command line, with the tiny profile added."""
     os.environ["PNEUMO_HOME"] = str(home)
     recipes.PROFILES[PROFILE.name] = PROFILE
     return cli.main(arguments)
 
 
 def keep(home: Path, folder: Path) -> int:
-    """The study's record in a folder, as if its data were not the phantom's."""
+    """Write the study's record to a folder, as if its data were real."""
     os.environ["PNEUMO_HOME"] = str(home)
     recipes.PROFILES[PROFILE.name] = PROFILE
     done = study.load(PROFILE.name, "phantom", home)

@@ -121,22 +121,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("site", type=Path)
     site = parser.parse_args(arguments).site
     if not (site / "index.html").is_file():
-        print(f"{site} holds no site", file=sys.stderr)
+        print(f"{site} holds no site; build one with `nox -s report`", file=sys.stderr)
         return 1
     looks: list[Iterator[str]] = []
     if java := shutil.which("java"):
         looks.append(invalid(site, java))
     else:
-        print("HTML is not validated: no java is on the path", file=sys.stderr)
+        print("HTML is not validated: java is not on the path; install it", file=sys.stderr)
     for pdf in sorted(site.glob("*.pdf")):
         if verapdf := shutil.which("verapdf"):
             looks.append(nonconforming(pdf, verapdf))
         else:
-            print(f"{pdf.name} is not checked: no verapdf is on the path", file=sys.stderr)
+            print(
+                f"{pdf.name} is not checked: verapdf is not on the path; install it",
+                file=sys.stderr,
+            )
     if browser := find_browser():
         looks.append(problems(site, browser))
     else:
-        missing = f"CHROMIUM names none, and on the path is none of {', '.join(BROWSERS)}"
+        missing = f"install one of {', '.join(BROWSERS)}, or set CHROMIUM"
         print(f"Not checked in a browser: {missing}", file=sys.stderr)
     status = 0
     for problem in chain.from_iterable(looks):  # takes minutes, so print each at once

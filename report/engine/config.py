@@ -77,7 +77,7 @@ def read_book(folder: Path) -> Book:
         raise at(folder / name, None, "Quarto reads this, and the portable engine does not")
     path = folder / "_quarto.yml"
     if not path.is_file():
-        raise RenderError(f"{path} is missing: {folder} is no Quarto project")
+        raise RenderError(f"{path} is missing: {folder} is not a Quarto project")
     places: Places = {(): (path, 1)}
     raw: Any = read_yaml(read_text(path), path, 1, PROJECT, places=places)
     # As in Quarto, the first of several profiles takes precedence, so it is merged last.

@@ -429,7 +429,9 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
     for place, citation in enumerate(node["c"][0]):
         name = citation["citationId"]
         if not _REFERENCE.match(name):
-            problem = f"references and citations can't share one bracket: {', '.join(cited)}"
+            problem = (
+                f"references and citations can't share one bracket; separate {', '.join(cited)}"
+            )
             raise chapter.error(f"@{name}", problem)
         target = document.targets.get(name)
         if target is None:

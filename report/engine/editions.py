@@ -53,7 +53,9 @@ def publish(site: Path, published: Path) -> list[str]:
         [path for path in published.glob("*") if path.name != ".git"] if published.is_dir() else []
     )
     if others and not (published / "results.json").is_file():
-        raise RenderError(f"{published} holds something else than a published report")
+        raise RenderError(
+            f"{published} holds other files than a published report; choose another folder"
+        )
     if others and not kept.is_dir():  # published before editions existed
         _copy(published, kept / _facts(published)["version"])
     for path in others:

@@ -75,9 +75,9 @@ def _check_output(output: Path, book: Book) -> None:
     if not output.exists():
         return
     if not output.is_dir():
-        raise RenderError(f"{output} is no folder; move it, or choose another with --output")
+        raise RenderError(f"{output} is not a folder; move it, or choose another with --output")
     if any(output.iterdir()) and not (output / "index.html").is_file():
-        problem = "holds files but no index.html, so it is no site; choose another with --output"
+        problem = "holds files but no index.html, so it is not a site; choose another with --output"
         raise RenderError(f"{output} {problem}")
 
 
@@ -135,7 +135,7 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
                 (folder / name).write_bytes(files[name])
             elif _ELSEWHERE.match(name):
                 if name in shown and book.pdf:
-                    problem = f"no file of the project is {_short(name)}, so paper can't show it"
+                    problem = f"{_short(name)} is not a file of the project; add it for the PDF"
                     raise chapter.error(name, problem)
             elif source and source.suffix != ".qmd":
                 _copy(source, folder / source.relative_to(book.folder))

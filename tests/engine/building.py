@@ -1,4 +1,4 @@
-"""A build of a small book as a user starts it, in a process that may be killed."""
+"""Builds of a small book like a user's, for processes that tests kill."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from report.engine.__main__ import main
 
 
 def build(project: Path, output: Path, home: Path, temporary: Path | None = None) -> int:
-    """Build the site; its store and its temporary folder are given."""
+    """Build the site with the given run store and temporary folder."""
     os.environ["PNEUMO_HOME"] = str(home)
     if temporary:
         os.environ["TMPDIR"] = str(temporary)
@@ -18,7 +18,7 @@ def build(project: Path, output: Path, home: Path, temporary: Path | None = None
 
 
 def watch(project: Path, output: Path, home: Path) -> int:
-    """The preview, of a book that can't be built."""
+    """Start the preview of a book that can't be built."""
     os.environ["PNEUMO_HOME"] = str(home)
     options = [str(project), "--engine", "portable", "--no-study", "--output", str(output)]
     return preview.main(["--port", "0", *options])

@@ -48,7 +48,7 @@ FOREIGN = (
         (
             "![a](https://example.org/a.png)",
             3,
-            "no file of the project is https://example.org/a.png, so",
+            "https://example.org/a.png is not a file of the project",
         ),
         ("[a](../outside.png)", 3, "link to ../outside.png, which is not there"),
         ("[a](/etc/passwd)", 3, "link to /etc/passwd, which is not there"),
@@ -103,7 +103,7 @@ def test_what_is_no_site_is_not_replaced_by_one(place, write, tmp_path):
     (project / "file").write_text("x")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(
-        RenderError, match=r"would take the place of the project|is no site|is no folder"
+        RenderError, match=r"would take the place of the project|is not a site|is not a folder"
     ):
         site.render(project, TEMPLATES, project / place)
     assert sorted(tmp_path.rglob("*")) == before

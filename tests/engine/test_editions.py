@@ -1,4 +1,4 @@
-"""What is published keeps every edition at its address, and says on old ones that there is a newer."""
+"""Published editions keep their addresses, and old ones link to the newest."""
 
 import json
 import re
@@ -95,5 +95,5 @@ def test_a_folder_of_something_else_is_left_alone(site, tmp_path, capsys):
     mine.mkdir()
     (mine / "thesis.txt").write_text("years")
     assert editions.main([str(mine), "--site", str(site("1.0.0"))]) == 1
-    assert "holds something else" in capsys.readouterr().err
+    assert "holds other files" in capsys.readouterr().err
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]

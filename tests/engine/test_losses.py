@@ -1,4 +1,4 @@
-"""No word and no id is lost or doubled: losses that are planted where pages are written end the build."""
+"""No word and no id is lost or doubled: planted losses in the writers end the build."""
 
 import pytest
 from conftest import TEMPLATES, read, shown
@@ -87,7 +87,7 @@ def test_a_page_of_all_kinds_keeps_its_words_and_ids(document):
     assert "Right" in on_paper(*document)
 
 
-# Where in the writers something gets lost, and what the build then ends with.
+# The place of a loss in the writers, and the expected error.
 LOSSES = [
     (on_the_web, html._Writer, "_tabset", lambda nodes: nodes[:-3], ":20: 'Water' is lost on the web"),
     (on_the_web, html._Writer, "_callout", lambda nodes: [*nodes, *nodes], ":8: 'Harbour' is doubled on"),

@@ -1,4 +1,4 @@
-"""What machines read: each format's own validator is content, where it is installed."""
+"""Machine-readable metadata passes each format's validator, if it is installed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The pages of `book/` are what real Quarto makes of them, but for what stands here."""
+"""The pages of `book/` equal those of real Quarto, except for the differences listed here."""
 
 import json
 import sys
@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 sys.path.insert(0, str(Path(__file__).parent))
 import facts
 
-# What Quarto 1.9.38 made of book/, read with facts.py. Three things that the reader evens out are otherwise
-# on purpose: maths is MathML here and TeX for a script there, Quarto wraps pictures in paragraphs, and it
+# What Quarto 1.9.38 made of book/, read with facts.py. Three deliberate differences, which the reader
+# removes: maths is MathML here and TeX for a script there, Quarto wraps pictures in paragraphs, and it
 # moves asides out of their sentence.
 QUARTO = json.loads((Path(__file__).parent / "quarto.json").read_text(encoding="utf-8"))
 KINDS = sorted(next(iter(QUARTO.values())))

@@ -1,4 +1,4 @@
-"""The PDF's own affairs: where its pages break."""
+"""Page breaks of the PDF."""
 
 from conftest import TEMPLATES
 from pypdf import PdfReader

@@ -132,7 +132,7 @@ def test_cells_of_an_inclusion_are_cells_of_the_page(page):
         (f"---\ntitle: {'[' * 3000}{']' * 3000}\n---\n", "page.qmd", "nested too deeply"),
         (f"---\n{BOMB}---\n", "page.qmd:3", "aliases are not supported; write out what *a stands for"),
         ("```{python}\n" + "".join(f"#| {line}\n" for line in BOMB.splitlines()) + "```\n", "page.qmd:3",
-         "no aliases"),
+         "aliases are not supported"),
     ],
 )  # fmt: skip
 def test_what_is_not_known_or_never_closed_or_a_bomb_is_refused_by_its_line(

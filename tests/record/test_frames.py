@@ -1,4 +1,4 @@
-"""Frames: what is written is what is read, text stays text, and missing numbers stay missing."""
+"""Frames survive writing and reading: text stays text, and missing numbers stay missing."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Images of a record: found by their bytes in whatever order, and refused where they are others."""
+"""Images of a record: found by their bytes in any order, and refused if they are different images."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pneumo.record import images, read
 
 @pytest.fixture
 def elsewhere(record, unseen, tmp_path, monkeypatch):
-    """Reads the record on a machine whose images are these, by split."""
+    """Reads the record on a machine that has these images, by split."""
 
     def put(**splits):
         arrays = {f"{name}_images": record.images.split(name) for name in images.SPLITS}
