@@ -210,7 +210,7 @@ def test_within_strata_only_like_is_compared_with_like():
     assert found.values[0] == pytest.approx([np.average(areas, weights=weights)])
     assert found.influence.sum() == pytest.approx(0)
     assert abs(found.value - 0.5) < abs(influence.auc(labels, biased).value - 0.5)
-    with pytest.raises(MetricError, match="no two cases of different classes"):
+    with pytest.raises(MetricError, match="no stratum holds cases of both classes"):
         influence.auc(labels, biased, labels)
 
 
