@@ -15,10 +15,10 @@ from pneumo.analysis import sizes, writing
 from pneumo.analysis.intervals import intervals
 from pneumo.base import paths
 from pneumo.data import Split
-from pneumo.pages import fragments
+from pneumo.pages import fragments, references
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record import files, finding
+from pneumo.record import Part, files, finding
 from pneumo.record.sizes import Sizes
 
 
@@ -114,3 +114,9 @@ def test_the_page_shows_both_sizes_and_which_goals_were_met(real_study, make_lar
     assert "64×64" in fragments.render(written, "size", sizes=answer)
     assert "no case is there twice" in fragments.render(record, "size", sizes=None)
     assert "--size 64" in fragments.render(written, "size", sizes=None)
+
+
+def test_a_reference_without_ablations_lends_none_to_a_report_of_its_size(record, tmp_path):
+    larger = changed(record, tmp_path / "larger", Part({"ablations": []}), size=64, source="file")
+    assert not references.reference(larger).has("ablations")
+    assert references.with_ablations(larger) is larger

@@ -60,7 +60,9 @@ def with_ablations(record: Record) -> Record:
     if record.data.is_phantom or (own and own[0].seeds > 1):
         return record
     other = reference(record)
-    return other if other and other.answer("ablations", list[Row]) else record
+    # A reference whose networks were not kept has none.
+    known = other and other.has("ablations") and other.answer("ablations", list[Row])
+    return other if other and known else record
 
 
 def is_same(record: Record, other: Record) -> bool:
