@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from pneumo.analysis import robustness
-from pneumo.statistics import metrics
+from pneumo.statistics import influence, metrics
 from pneumo.study import questions
+
+
+def fall_of(labels, clean, corrupted):
+    """Of the AUCs of scores (S, n), and of scores under each corruption, (S, K, n)."""
+    whole = [influence.auc(labels, scores[None]) for scores in clean]
+    return robustness.relative_fall(whole, [influence.auc(labels, rows) for rows in corrupted])
 
 
 def test_its_numbers_are_those_of_the_metrics(study):
@@ -30,7 +36,7 @@ def test_the_variance_of_a_fall_is_that_of_leaving_cases_out(seed):
     logits = (labels + generator.normal(size=(2, 100))).round(1)  # with ties
     clean = metrics.probabilities(logits)
     corrupted = metrics.probabilities(logits[:, None] + generator.normal(size=(2, 3, 100)))
-    found = robustness.relative_fall(labels, clean, corrupted)
+    found = fall_of(labels, clean, corrupted)
 
     def fall(kept):
         areas = [
@@ -47,7 +53,7 @@ def test_the_variance_of_a_fall_is_that_of_leaving_cases_out(seed):
 
 def test_nothing_falls_from_an_auc_of_zero():
     labels, clean = np.array([1, 1, 0, 0]), np.array([[0.1, 0.2, 0.3, 0.4]])
-    found = robustness.relative_fall(labels, clean, 1 - clean[:, None])
+    found = fall_of(labels, clean, 1 - clean[:, None])
     assert not found.estimate(np.arange(4)).known
 
 

@@ -3,6 +3,7 @@
 Numbers are means over the seeds, of the test images that the profile's probes ask about.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,37 +120,35 @@ def robustness(study: Study) -> dict[str, Robustness]:
         clean = model.logits("test")[:, asked]
         corrupted = np.array([answer["logits"] for answer in answers])  # (S, C, 5, n)
         rows = corrupted.reshape(len(clean), -1, len(labels))  # (S, C·5, n)
-        areas = np.mean([influence.auc(labels, row).values[0] for row in rows], axis=0)
+        whole = [influence.auc(labels, scores[None]) for scores in clean]
+        left = [influence.auc(labels, scores) for scores in rows]
+        areas = np.mean([one.values[0] for one in left], axis=0)
         found[model.name] = Robustness(
             patients=study.groups("test")[asked],
-            clean_auc=influence.auc(labels, clean).value,
+            clean_auc=float(np.mean([one.value for one in whole])),
             clean_accuracy=float(_right(labels, clean).mean()),
             auc=areas.reshape(corrupted.shape[1:3]),
             accuracy=_right(labels, corrupted).mean(axis=(0, 3)),
-            fall=relative_fall(labels, clean, rows),
+            fall=relative_fall(whole, left),
         )
     return found
 
 
-def relative_fall(
-    labels: NDArray[np.integer], clean: NDArray[np.float64], corrupted: NDArray[np.float64]
-) -> Measured:
+def relative_fall(whole: Sequence[Measured], left: Sequence[Measured]) -> Measured:
     """By how much AUC falls under corruptions, as a share of the clean one: 1 − mean AUC / clean AUC.
 
     A ratio moves to first order as its two parts do (the delta method). NaN where a clean AUC is 0.
 
     Args:
-        labels: (n,).
-        clean: scores, (S, n), a row a seed.
-        corrupted: likewise under each of K corruptions, (S, K, n).
+        whole: the clean AUC of each seed.
+        left: the mean AUC of each seed over corruptions of the same cases.
     """
     falls, influences = [], []
-    for scores, rows in zip(clean, corrupted, strict=True):
-        whole, left = influence.auc(labels, scores[None]), influence.auc(labels, rows)
-        before = whole.value or np.nan
-        share = left.value / before
+    for before, after in zip(whole, left, strict=True):
+        clean = before.value or np.nan
+        share = after.value / clean
         falls.append(1 - share)
-        influences.append((share * whole.influence - left.influence) / before)
+        influences.append((share * before.influence - after.influence) / clean)
     return Measured((np.array(falls),), np.mean(influences, axis=0))
 
 
