@@ -23,6 +23,7 @@ from pneumo.training.recipes import RECIPES, find_profile
 
 ROOT = Path(__file__).resolve().parents[1]
 PAIRS = 3  # of processes that run epochs in turn
+FIGURE = 'set_xlabel("logit"'  # in a figure's function, which the row of one edit changes
 # Answers each line of input with the seconds of an epoch, or the GiB of a training.
 _ASKED = """
 import sys, time
@@ -82,6 +83,24 @@ class Commits(ExitStack):
             self._models(profile, folder)
         shutil.rmtree(folder / ".pneumo" / "probes", ignore_errors=True)
         return self._models(profile, folder)
+
+    def pages(self, change: str, folder: Path) -> float:
+        """Seconds to draw the pages of a study of the profile smoke, whose site exists.
+
+        Args:
+            change: `everything` executes every page, `figure` edits a function first, `nothing` does neither.
+            folder: the commit's.
+        """
+        draw = [sys.executable, "-m", "report.engine", "--engine", "portable", "--profile", "smoke"]
+        if not (folder / "_site").is_dir():
+            _seconds([sys.executable, "-m", "pneumo", "study", "--profile", "smoke"], folder)
+            _seconds(draw, folder)
+        if change == "figure":
+            (path,) = (
+                one for one in folder.glob("pneumo/**/shift.py") if FIGURE in one.read_text()
+            )
+            path.write_text(path.read_text().replace(FIGURE, f'{FIGURE[:-1]}s"'))
+        return _seconds([*draw, "--fresh"] if change == "everything" else draw, folder)
 
     def session(self, name: str, folder: Path) -> float:
         """Seconds of a nox session whose environment exists."""
@@ -153,6 +172,13 @@ def measurements(commits: Commits) -> Iterator[Measurement]:
         rows.append(
             (f"study-{profile}", words, goal, partial(share, partial(commits.study, profile)))
         )
+    for change, words, goal in (
+        ("everything", "every page executed", "≤ 0.40"),
+        ("figure", "one figure's function edited", "≤ 0.60"),
+        ("nothing", "nothing changed", "≤ 1"),
+    ):
+        pages = partial(share, partial(commits.pages, change))
+        rows.append((f"pages-{change}", f"time to draw the pages, {words}", goal, pages))
     probes = partial(commits.probes, "standard")
     rows += [
         ("probes", "time of all probes of the profile standard", "≤ 0.5", partial(share, probes)),
