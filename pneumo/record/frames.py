@@ -62,10 +62,10 @@ class Frame:
         }
 
     def _unit(self, name: str) -> str | None:
-        """The unit of a column; "text" for text that looks like numbers."""
-        if name not in self.units:
-            cells = [cell for cell in self.columns[name] if isinstance(cell, str) and cell]
-            if cells and all(map(_NUMBER.fullmatch, cells)) and not self._read:
+        """The unit of a column; "text" for text that looks like numbers, also if every cell is empty."""
+        if name not in self.units and not self._read:
+            cells = [cell for cell in self.columns[name] if isinstance(cell, str)]
+            if (any(cells) or len(cells) == len(self) > 0) and all(map(_NUMBER.fullmatch, cells)):
                 return _TEXT
         return self.units.get(name)
 

@@ -11,11 +11,11 @@ from pneumo.record.frames import FrameError, from_csv, to_csv
 
 def test_a_frame_comes_back_from_its_csv():
     rows = [
-        {"model": "a", "auc": 0.1 + 0.2, "count": 3, "low": math.nan, "key": "0123"},
-        {"model": "b, c", "auc": 1e-17, "count": 12, "low": -math.inf, "key": "45"},
+        {"model": "a", "auc": 0.1 + 0.2, "count": 3, "low": math.nan, "key": "0123", "commit": ""},
+        {"model": "b, c", "auc": 1e-17, "count": 12, "low": -math.inf, "key": "45", "commit": ""},
     ]
     written = to_csv(frame(rows, {"auc": "share"}, ["run"]))
-    assert written.splitlines()[0] == "model,auc [share],count,low,key [text]"
+    assert written.splitlines()[0] == "model,auc [share],count,low,key [text],commit [text]"
     found = from_csv(written, ["run"])
     assert found["model"].tolist() == ["a", "b, c"]
     assert found["auc"].tolist() == [0.1 + 0.2, 1e-17]
@@ -23,7 +23,9 @@ def test_a_frame_comes_back_from_its_csv():
     assert math.isnan(found["low"][0])
     assert found["low"][1] == -math.inf
     assert found["key"].tolist() == ["0123", "45"]  # text stays text
-    assert (found.units, found.runs) == ({"auc": "share", "key": "text"}, ("run",))
+    assert found["commit"].tolist() == ["", ""]
+    assert found.units == {"auc": "share", "key": "text", "commit": "text"}
+    assert found.runs == ("run",)
     assert to_csv(found) == written
 
 
