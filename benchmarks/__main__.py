@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = speed.options().parse_args(arguments)
     try:
-        with storage.told(), ExitStack() as stack:
+        with storage.reported(), ExitStack() as stack:
             if chosen.against:
                 groups = [
                     against.measurements(stack.enter_context(against.Commits(chosen.against)))

@@ -159,8 +159,8 @@ def test_the_abstract_says_what_was_found_of_transfer(record):
 def test_what_we_learned_is_every_claim_with_its_verdict(record):
     said = fragments.render(record, "learned")
     for claim in record.claims.values():
-        mark = "open" if claim.verdict == "inconclusive" else f"claim {claim.verdict}"
-        assert f"{claim.finding} [{mark}]{{.verdict .verdict-{claim.verdict}}}" in said
+        mark = f"[claim {claim.verdict}]{{.verdict .verdict-{claim.verdict}}}"
+        assert f"{claim.finding} {mark}" in said
 
 
 def test_pages_from_the_reference_record_say_so(record):

@@ -257,7 +257,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
             external.ask(done, name, found)
     assert again.title == "b"
     titled = external.ask(done, "b", found, title="ChestX-ray14 (NIH)")
-    assert titled.title == "ChestX-ray14 (NIH)"
+    assert titled.title == external.ask(done, "b", found).title == "ChestX-ray14 (NIH)"
     with pytest.raises(external.ExternalError, match="letters, digits"):
         external.ask(done, "b", found, title="<b>*")
     path = min((store / "external").iterdir())

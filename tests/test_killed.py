@@ -180,6 +180,23 @@ def test_a_store_that_may_not_be_written_is_named(apart, closed):
     assert end.status == 0
 
 
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", [runs.MANIFEST, "predictions.npz"])
+def test_a_file_that_may_not_be_read_is_named_and_not_taken_for_damaged(
+    name, apart, finished, tmp_path
+):
+    home = Path(shutil.copytree(finished, tmp_path / "home"))
+    (file,) = home.glob(f"runs/*/{name}")
+    file.chmod(0)
+    command = Job(tiny.command, (home, *STUDY), powerless=True)
+    (end,) = apart(command)
+    said_in_a_line(end, f"{file} can't be used: permission is denied; it must be readable")
+    file.chmod(0o644)
+    (end,) = apart(command)
+    assert end.status == 0
+    assert_it_is_as_if_nothing_had_been(home, finished)
+
+
 @pytest.mark.promise("full", "survived")
 def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(apart, finished, tmp_path):
     home = Path(shutil.copytree(finished, tmp_path / "home"))

@@ -66,8 +66,8 @@ def test_each_kind_is_counted_as_by_hand(study):
         ((200, 200, 0, 60), "supported", "More bacterial than viral"),
         ((200, 200, 60, 0), "supported", "More viral than bacterial"),
         ((400, 400, 4, 5), "refuted", ""),
-        # Too few films leave it open, and the words do not say that they are alike.
-        ((20, 20, 1, 1), "inconclusive", "open"),
+        # Too few films decide nothing, and the words do not say that they are alike.
+        ((20, 20, 1, 1), "inconclusive", "inconclusive"),
     ],
 )
 def test_kinds_differ_where_they_are_found_differently_beyond_the_margin(

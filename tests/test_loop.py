@@ -1,6 +1,7 @@
 """The loop's parts: what each way of training does to a batch, to rates and to weights."""
 
 import math
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -66,6 +67,19 @@ def test_many_classes_are_judged_by_cross_entropy_and_top_1(smoothing):
     assert float(ManyClasses().loss(logits, labels, smoothing)) == pytest.approx(float(expected))
     scores = ManyClasses().scores("val", labels.numpy(), logits.double().numpy())
     assert scores == {"val_accuracy": pytest.approx(2 / 3)}
+
+
+def test_a_checkpoint_is_in_memory_once_while_it_is_written(phantom, tmp_path):
+    training = loop(replace(CNN, epochs=1), phantom, tmp_path)
+    optimizer, schedule = training._optimizer(Stage("open", 1, 0.1), 10)
+    training.history = [{"epoch": 1}]
+    training.git_commit = "0" * 12_000_000  # larger than the network
+    training._save(optimizer, schedule)
+    tracemalloc.start()
+    training._save(optimizer, schedule)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * (tmp_path / "checkpoint.pt").stat().st_size
 
 
 def test_rates_fall_from_the_head_to_the_input(phantom, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pneumo.base import checksums
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.pages import fragments
@@ -155,6 +156,18 @@ def test_a_profile_that_has_grown_since_asks_for_the_study_again(
 ):
     monkeypatch.setitem(recipes.PROFILES, ALONE.name, replace(ALONE, **change))
     with pytest.raises(StudyError, match=told):
+        load(ALONE.name, home=tmp_path)
+
+
+def test_a_study_of_a_version_without_the_order_of_images_asks_for_itself_again(small, tmp_path):
+    path = tmp_path / "studies" / f"{ALONE.name}.json"
+    content = checksums.parse(path.read_bytes(), study_module.SCHEMA, path.name)
+    del content["data"]["order"]
+    path.write_text(checksums.text(content, path.name), encoding="utf-8")
+    words = (
+        rf"^{path} is .* of another version .* lacks 'order'\); run `pneumo study --profile alone`"
+    )
+    with pytest.raises(StudyError, match=words):
         load(ALONE.name, home=tmp_path)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+from pneumo.base import storage
 from pneumo.base.errors import PneumoError
 
 _FIRST_LINES = re.compile(rb'\{\n "digest": "([0-9a-f]{64})",\n')
@@ -32,7 +33,7 @@ class OtherVersionError(Exception):
         super().__init__(found, schema)
         self.found, self.schema = found, schema
 
-    def told(self, renew: str) -> str:
+    def message(self, renew: str) -> str:
         """Return which version wrote it, and what to do.
 
         Args:
@@ -67,11 +68,16 @@ def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
 
     Raises:
         PneumoError: of this kind; it says what is wrong with the file.
+        StorageError: the file may be intact, but permission is denied, or a folder is in its place.
     """
     try:
-        yield
+        with storage.refusals(path):
+            yield
     except OtherVersionError as error:
-        raise kind(f"{path} {error.told(again)}") from None
+        raise kind(f"{path} {error.message(again)}") from None
+    except KeyError as error:  # versions of one schema may differ in fields
+        what = f"{path} is damaged or of another version of pneumo (it lacks {error})"
+        raise kind(f"{what}; {again}") from None
     except DAMAGE as error:
         raise kind(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
 
@@ -129,24 +135,24 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
     return content
 
 
-def seal(body: bytes, about: str = "") -> bytes:
-    """Append the checksum to bytes; readers of archives ignore it."""
-    return body + _seal(body, about).encode()
+def seal(body: bytes | memoryview, about: str = "") -> bytes:
+    """The checksum to append to bytes; readers of archives ignore it."""
+    return _seal(body, about).encode()
 
 
 def body(raw: bytes, about: str = "") -> bytes:
-    """Return the bytes that :func:`seal` was given.
+    """Return the bytes before the checksum of :func:`seal`.
 
     Raises:
         DamageError: a byte has changed, or the file is about something else.
     """
     found = raw[:-_DIGITS]
-    if raw[-_DIGITS:] != _seal(found, about).encode():
+    if raw[-_DIGITS:] != seal(found, about):
         raise DamageError("its digest is not that of its content")
     return found
 
 
-def _seal(content: bytes, about: str) -> str:
+def _seal(content: bytes | memoryview, about: str) -> str:
     found = hashlib.sha256(f"{about}\n".encode())
     found.update(content)  # without a copy of a checkpoint
     return found.hexdigest()

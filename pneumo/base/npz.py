@@ -145,7 +145,8 @@ def load(content: bytes) -> dict[str, NDArray[Any]]:
 
 def write_sealed(path: Path, **arrays: NDArray[Any]) -> None:
     """Write arrays atomically, with a checksum that covers the name of the file."""
-    storage.write(path, checksums.seal(archive(**arrays), path.name))
+    content = archive(**arrays)
+    storage.write(path, content, checksums.seal(content, path.name))
 
 
 def read_sealed(path: Path) -> dict[str, NDArray[Any]]:
@@ -281,8 +282,8 @@ def _opened(path: Path) -> Iterator[ZipFile]:
         BadZipFile, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError,
         NotImplementedError, MemoryError, RecursionError, SyntaxError, struct.error, zlib.error,
     ) as error:  # fmt: skip
-        said = str(error).splitlines()
-        raise ArchiveError(said[0][:200] if said else type(error).__name__) from None
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise ArchiveError(lines[0][:200]) from None
 
 
 def _size(count: int) -> str:

@@ -40,7 +40,8 @@ _NO_FOLDER = {
     errno.ENOTDIR: "a file is where a folder is needed",
     errno.EEXIST: "a file is where a folder is needed",
 }
-_REASONS = _NO_ROOM | _NO_ENTRY | _NO_FOLDER
+_NO_FILE = {errno.EISDIR: "a folder is where a file is needed"}
+_REASONS = _NO_ROOM | _NO_ENTRY | _NO_FOLDER | _NO_FILE
 _OUTPUT = "standard output"
 _UNREAD = 128 + 13  # exit status of a program that ended by SIGPIPE
 _LITTLE = 1 << 20  # bytes: a disk with less is the one that is full
@@ -52,20 +53,23 @@ class StorageError(PneumoError):
     """A file or folder that cannot be written or reached."""
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file atomically, however many processes write it at once; a missing folder is made.
+
+    Args:
+        parts: of its content, one after the other.
 
     Raises:
         StorageError: the disk refuses; the message has the room that the file needs.
     """
-    with refusals(path, len(content)):
+    with refusals(path, sum(map(len, parts))):
         path.parent.mkdir(parents=True, exist_ok=True)
         # Always the same name, so that the remains of a killed process are overwritten.
         own = "" if fcntl else f".{os.getpid()}"
         temporary = path.with_name(f".{path.name}{own}.new")
         file = _open_alone(temporary)
         try:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             if fcntl is None:
                 file.close()
@@ -187,7 +191,7 @@ def refusals(path: Path | str | None = None, needed: int = 0) -> Iterator[None]:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def reported() -> Iterator[None]:
     """Turn errors of the disk into messages for a whole command, including its standard output.
 
     If standard output is closed, as behind ``| head``, the command ends silently.
@@ -240,6 +244,8 @@ def _sentence(refused: OSError, path: Path | str, needed: int) -> str:
     reason = _REASONS[cast(int, refused.errno)]
     if refused.errno in _NO_FOLDER:
         return f"{path} can't be made: {reason}; move the file away, or choose another folder"
+    if refused.errno in _NO_FILE:
+        return f"{path} can't be used: {reason}; move it away"
     if refused.errno in _NO_ENTRY:
         return f"{path} can't be used: {reason}; it must be readable and writable"
     free = _free(path)

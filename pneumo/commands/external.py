@@ -31,7 +31,9 @@ def add(commands: Any) -> None:
         "sex and view are optional",
     )
     parser.add_argument("--name", help="of the set; default: the name of its folder")
-    parser.add_argument("--title", help="of the set in the report; default: its name")
+    parser.add_argument(
+        "--title", help="of the set in the report; default: the one given before, or its name"
+    )
     options.add_asking(parser)
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from pneumo import __version__
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError
-from pneumo.base.storage import told
+from pneumo.base.storage import reported
 
 COMMANDS = (
     "data", "train", "study", "predict", "external", "pretrain", "reference", "diff", "verify", "clean",
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = build_parser().parse_args(arguments)
     try:
-        with told():
+        with reported():
             status: int = chosen.command(chosen)
     except PneumoError as error:
         streams.tell(str(error))

@@ -48,13 +48,18 @@ def _likeness(training: Split) -> NDArray[np.float64]:
     from sklearn.linear_model import RidgeClassifier
     from sklearn.model_selection import cross_val_predict
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     images = training.images
     if images.nbytes > LARGE:
         images = thumbnails(images)
-    classifier = make_pipeline(StandardScaler(), RidgeClassifier(alpha=PENALTY))
-    pixels = images.reshape(len(images), -1) / 255
+    # Pixels become floats, of eight times their bytes, only fold by fold and in one copy.
+    classifier = make_pipeline(
+        FunctionTransformer(lambda pixels: pixels / 255),
+        StandardScaler(copy=False),
+        RidgeClassifier(alpha=PENALTY, copy_X=False),
+    )
+    pixels = images.reshape(len(images), -1)
     found = cross_val_predict(
         classifier, pixels, training.labels, cv=FOLDS, method="decision_function"
     )

@@ -67,7 +67,7 @@ def ask(
         study: finished.
         name: of the set; a cached set of this name is replaced.
         device: "auto" for a GPU if there is one.
-        title: of the set in prose; None for the name.
+        title: of the set in prose; None for the title given before, or the name.
 
     Raises:
         ExternalError: the name or the title is invalid, or no model was run.
@@ -102,7 +102,7 @@ def ask(
         )
     npz.write_sealed(
         file,
-        title=np.array(title or name),
+        title=np.array(title or kept.get("title", name)),
         images=np.array(images),
         labels=found.labels,
         files=np.array(found.files),

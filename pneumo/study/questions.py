@@ -60,8 +60,9 @@ def wanted(run: Run, profile: Profile) -> list[str]:
     for name in _asked_of(run, profile):
         file = path(run, name, profile)
         try:
-            if file.is_file():
-                checksums.body(file.read_bytes(), file.name)
+            with storage.refusals(file):
+                if file.is_file():
+                    checksums.body(file.read_bytes(), file.name)
         except (OSError, ValueError) as error:
             streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)

@@ -443,8 +443,8 @@ def _missing(path: Path, again: str) -> str:
     start = path.name.rpartition("-")[0] + "-"
     for other, schema in runs.of_other_versions(path.parent.parent).items():
         if other.name.startswith(start):
-            told = checksums.OtherVersionError(schema, runs.SCHEMA).told(again)
-            return f"run {path.name} is missing, and {other.name} {told}"
+            message = checksums.OtherVersionError(schema, runs.SCHEMA).message(again)
+            return f"run {path.name} is missing, and {other.name} {message}"
     return (
         f"run {path.name} is missing (another recipe, seed, order of images or version?); {again}"
     )

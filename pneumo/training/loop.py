@@ -376,15 +376,17 @@ class Loop:
         torch.save(checkpoint, content := io.BytesIO())
         # The history first: a training killed in between repeats the epoch, and writes both.
         runs.write_history(self.folder, self.history)
-        sealed = checksums.seal(content.getvalue(), self.folder.name)
-        storage.write(self.folder / "checkpoint.pt", sealed)
+        body = content.getbuffer()  # without a copy
+        seal = checksums.seal(body, self.folder.name)
+        storage.write(self.folder / "checkpoint.pt", body, seal)
 
     def _restore(self) -> dict[str, Any] | None:
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return None
         try:
-            content = io.BytesIO(checksums.body(path.read_bytes(), self.folder.name))
+            with storage.refusals(path):
+                content = io.BytesIO(checksums.body(path.read_bytes(), self.folder.name))
         except (OSError, ValueError) as error:
             streams.tell(f"{path} is damaged ({error}); the training starts again")
             return None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pneumo.base import checksums, keys, npz, paths, storage, streams
 from pneumo.base.errors import PneumoError
+from pneumo.base.storage import StorageError
 from pneumo.data import Dataset
 from pneumo.training.recipes import Recipe
 
@@ -245,7 +246,7 @@ def find_key(
                     )
                 if ordered and find_fault(path) is None:
                     return found.key
-        except RunError:  # an unreadable folder is not a run
+        except (RunError, StorageError):  # an unreadable folder is not a run
             continue
     return key
 
@@ -291,7 +292,7 @@ def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]
         try:
             return checksums.parse((path / MANIFEST).read_bytes(), SCHEMA, path.name)
         except checksums.OtherVersionError as error:
-            raise RunError(f"{path} {error.told(again)}") from None
+            raise RunError(f"{path} {error.message(again)}") from None
 
 
 def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
@@ -436,7 +437,8 @@ def _untitled(recipe: Recipe) -> dict[str, Any]:
 def _damage_of(path: Path, name: str) -> Iterator[None]:
     """Turn any error of reading a damaged file into a message."""
     try:
-        yield
+        with storage.refusals(path / name):
+            yield
     except checksums.DAMAGE as error:
         what = str(error) or type(error).__name__
         raise RunError(

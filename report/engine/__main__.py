@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
-from pneumo.base.storage import told
+from pneumo.base.storage import reported
 from pneumo.record import finding, read
 from report.engine import finish, quarto, site
 from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     streams.forgive()
     chosen = build_parser().parse_args(arguments)
     try:
-        with told():
+        with reported():
             built, engine = build(chosen)
     except PneumoError as error:
         print(f"report.engine: {error}", file=sys.stderr)
@@ -125,7 +125,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", type=Path, help="the record's folder; else PNEUMO_RECORD")
     parser.add_argument("--output", type=Path, help="the site's folder; else the project's own")
     parser.add_argument("--templates", type=Path, default=ROOT / "templates" / "site")
-    parser.add_argument("--fresh", action="store_true", help="run every cell, ignoring the cache")
+    parser.add_argument("--fresh", action="store_true", help="empty the cache, and run every cell")
     parser.add_argument("--no-study", action="store_true", help="a book that reports no study")
     return parser
 

@@ -1,13 +1,14 @@
 """Disk cache for the outputs of cells, pandoc and Typst, keyed by everything that they depend on.
 
 A page's outputs stay valid as long as its own code and :func:`inputs` are the same. Changes of files outside
-the project that a cell reads are not noticed; `--fresh` runs every cell.
+the project that a cell reads are not noticed; `--fresh` empties the cache.
 """
 
 import gzip
 import os
 import platform
 import re
+import shutil
 import sys
 import sysconfig
 import time
@@ -40,17 +41,16 @@ class Cache:
 
     Args:
         folder: the cache's folder; None for ``pages`` in the run store.
-        fresh: ignore entries of earlier builds.
+        fresh: remove the entries of earlier builds.
     """
 
     def __init__(self, folder: Path | None = None, fresh: bool = False) -> None:
-        self.folder, self.fresh = folder or paths.home() / "pages", fresh
-        self._new: set[str] = set()
+        self.folder = folder or paths.home() / "pages"
+        if fresh:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def get(self, kind: str, key: str) -> bytes | None:
         """The entry's content; None if it is missing or damaged."""
-        if self.fresh and key not in self._new:
-            return None
         path = self._path(kind, key)
         try:
             content = gzip.decompress(path.read_bytes())  # checks its CRC
@@ -66,7 +66,6 @@ class Cache:
         with suppress(StorageError):
             content = gzip.compress(_header(kind, key) + content, 1, mtime=0)
             storage.write(self._path(kind, key), content)
-            self._new.add(key)
 
     def prune(self) -> None:
         """Remove entries that have not been used for 30 days."""

@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only list files that are out of date")
     chosen = parser.parse_args(arguments)
     try:
-        with storage.told():
+        with storage.reported():
             if not chosen.check:
                 write(chosen.project)
                 return 0

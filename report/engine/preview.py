@@ -14,7 +14,7 @@ from watchfiles import watch
 
 from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
-from pneumo.base.storage import told
+from pneumo.base.storage import reported
 from report.engine import __main__ as command
 from report.engine.cache import ROOT
 from report.engine.config import read_book
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
         server = serve(site, chosen.port)
         changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
         next(changing)
-        with told():
+        with reported():
             command.build(options)
     except PneumoError as error:
         print(f"report.engine.preview: {error}", file=sys.stderr)

@@ -100,7 +100,9 @@ def test_cells_run_again_where_what_they_depend_on_changed_and_never_else(
     (project / "_book" / "two.html").write_text("somebody touched it")
     assert build() == []
     assert "<code>43</code>" in html(project, "two")
+    (paths.home() / "pages" / "pandoc" / "old.gz").touch()
     assert build("--fresh") == ["one", "two"]
+    assert not (paths.home() / "pages" / "pandoc" / "old.gz").exists()
     change = "__import__('pathlib').Path('numbers.csv').write_text('44')"
     edit(project / "one.qmd", "1 + 2", change)
     assert build() == ["one"]

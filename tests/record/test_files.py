@@ -94,10 +94,20 @@ def test_a_record_is_replaced_whole_and_keeps_what_lies_beside_its_numbers(small
 @pytest.mark.promise("killed", "survived")
 def test_an_error_while_it_is_written_leaves_the_old_record(small):
     before = {path: path.read_bytes() for path in small.path.rglob("*") if path.is_file()}
-    with pytest.raises(StorageError, match="file is where a folder"), storage.told():
+    with pytest.raises(StorageError, match="file is where a folder"), storage.reported():
         write(small.path, [Part(ANSWERS)], {"labels.csv": b"", "labels.csv/within": b""})
     assert {path: path.read_bytes() for path in small.path.rglob("*") if path.is_file()} == before
     assert [path.name for path in small.path.parent.iterdir()] == ["record"]
+
+
+@pytest.mark.promise("damage", "found")
+def test_a_folder_where_a_file_is_needed_is_named(small):
+    path = small.path / "results.json"
+    path.unlink()
+    path.mkdir()
+    for use in (lambda: read(small.path), lambda: storage.write(path, b"")):
+        with pytest.raises(StorageError, match=f"^{path} can't be used: a folder is where"):
+            use()
 
 
 def test_what_a_record_lacks_or_cannot_take_is_named(small, tmp_path):

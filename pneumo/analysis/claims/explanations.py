@@ -45,8 +45,8 @@ def attends_to_lungs(study: Study) -> Claim | None:
             "that share of its evidence.",
             "refuted": f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
             f"its evidence in {sum(below)} of {count} comparisons; {least}.",
-            "inconclusive": f"Whether the lung fields, {percent(even)} of the thorax, hold more than "
-            f"that share of its evidence is open; {least}.",
+            "inconclusive": f"It is inconclusive whether the lung fields, {percent(even)} of the thorax, "
+            f"hold more than that share of its evidence; {least}.",
         },
         f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
         f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "
@@ -75,8 +75,8 @@ def depends_on_weights(study: Study) -> Claim | None:
             f"correlate with the trained ones at {mean:.2f}.",
             "refuted": "The heat maps hardly depend on what the network has learned: with random weights "
             f"they correlate with the trained ones at {mean:.2f}.",
-            "inconclusive": "Whether the heat maps depend on what the network has learned is open: with "
-            f"random weights they correlate with the trained ones at {mean:.2f}.",
+            "inconclusive": "It is inconclusive whether the heat maps depend on what the network has "
+            f"learned: with random weights they correlate with the trained ones at {mean:.2f}.",
         },
         f"{model.title}, one network alone, all weights drawn anew: size of the rank correlation with "
         f"the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, over {study.units}), "

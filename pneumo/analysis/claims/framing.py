@@ -59,7 +59,8 @@ def uses_framing(study: Study) -> Claim | None:
             "supported": "Every network uses framing: the same film cropped tighter gets a higher score of "
             f"{about.positive}.",
             "refuted": f"Not every network uses framing: {least.title} hardly does.",
-            "inconclusive": f"Whether every network uses framing is open; {least.title} does least.",
+            "inconclusive": f"It is inconclusive whether every network uses framing; {least.title} does "
+            "least.",
         },
         f"AUC by which scores tell the wider half of the {about.negative} test films from the narrower "
         f"(margin {TOLD_APART:g}){crops}, {over(first)}: {each}{decides}",
@@ -95,7 +96,7 @@ def explains_fall(study: Study) -> Claim | None:
             "supported": f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %.",
             "refuted": "Most of the fall in specificity does not go with framing; "
             f"{100 * share.value:.0f} % does.",
-            "inconclusive": "How much of the fall in specificity goes with framing stays open.",
+            "inconclusive": "It is inconclusive how much of the fall in specificity goes with framing.",
         },
         f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, {found.kept:.3f} on "
         f"test, {found.standardised:.3f} on test weighted to the ratios of validation; of the fall "

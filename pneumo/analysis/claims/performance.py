@@ -56,7 +56,7 @@ def accuracy_misleads(study: Study) -> Claim | None:
         {
             "supported": f"One accuracy hides two error rates: {both}.",
             "refuted": f"Both kinds of mistake are about equally frequent: {both}.",
-            "inconclusive": f"How far the two kinds of mistake differ is open: {both}.",
+            "inconclusive": f"It is inconclusive how far the two kinds of mistake differ: {both}.",
         },
         f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
         f"by {points(held.found)}",
@@ -125,8 +125,8 @@ def ensemble_beats_each(study: Study) -> Claim | None:
             "supported": f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
             "refuted": f"The ensemble does not beat {rival.title}: AUC differs by "
             f"{signed(held.found.value)}.",
-            "inconclusive": f"Whether the ensemble beats {rival.title} by {AUC_MARGIN:g} is open: "
-            f"AUC differs by {signed(held.found.value)}.",
+            "inconclusive": f"It is inconclusive whether the ensemble beats {rival.title} by "
+            f"{AUC_MARGIN:g}: AUC differs by {signed(held.found.value)}.",
         },
         f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
         f"mean of each model, intervals for all of them at once: {each}",
@@ -184,8 +184,8 @@ def flip_is_safe(study: Study) -> Claim | None:
         {
             "supported": f"Mirrored training images cost next to nothing: AUC changes by {change}.",
             "refuted": f"Mirrored training images cost AUC: it changes by {change}.",
-            "inconclusive": f"Whether mirrored training images cost {AUC_MARGIN:g} of AUC or more is "
-            f"open: AUC changes by {change}.",
+            "inconclusive": "It is inconclusive whether mirrored training images cost "
+            f"{AUC_MARGIN:g} of AUC or more: AUC changes by {change}.",
         },
         "Test AUC of SimpleCNN with flips minus without, "
         f"{in_seeds(row.seeds)} each: {ends(held.found)}",
@@ -213,8 +213,8 @@ def held_out_foretells_test(study: Study) -> Claim | None:
             f"correlation {rho}.",
             "refuted": f"Whether a change of a recipe helps on held-out images says little of test: "
             f"rank correlation {rho}.",
-            "inconclusive": "Whether changes of a recipe that help on held-out images help on test is "
-            f"open: rank correlation {rho}.",
+            "inconclusive": "It is inconclusive whether changes of a recipe that help on held-out images "
+            f"help on test: rank correlation {rho}.",
         },
         f"Rank correlation of the differences in AUC on both, over "
         f"{sum(not row.is_baseline for row in changes)} ablations of "
@@ -242,7 +242,7 @@ def mistakes_are_shared(study: Study) -> Claim | None:
         {
             "supported": f"The models err on the same cases: {told}.",
             "refuted": f"The models hardly share mistakes beyond chance: {told}.",
-            "inconclusive": f"Whether the models share mistakes is open: {told}.",
+            "inconclusive": f"It is inconclusive whether the models share mistakes: {told}.",
         },
         "Share of the test cases that all models call wrongly, minus that of independent mistakes "
         f"within a class, mean over {in_seeds(count)}: {points(held.found)}; "
@@ -272,8 +272,8 @@ def kinds_differ(study: Study) -> Claim | None:
             "supported": f"More {more} than {less} films are found: {rates}.",
             "refuted": "Bacterial and viral films are found about equally often, within "
             f"{in_points(RATE_MARGIN)}: {rates}.",
-            "inconclusive": "Whether bacterial and viral films are found equally often is open: "
-            f"{rates}.",
+            "inconclusive": "It is inconclusive whether bacterial and viral films are found equally "
+            f"often: {rates}.",
         },
         f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
         f"{points(held.found)}",
@@ -291,7 +291,7 @@ def _ranks(ours: str, theirs: str, held: Held) -> str:
     if held.verdict == "refuted":
         return f"{ours} ranks the test cases no better than {theirs}: AUC {change}."
     return (
-        f"Whether {ours} ranks the test cases better than {theirs} by {held.margin:g} is open: "
+        f"It is inconclusive whether {ours} ranks the test cases better than {theirs} by {held.margin:g}: "
         f"AUC {change}."
     )
 

@@ -50,7 +50,8 @@ def calibrated(study: Study) -> Claim | None:
         {
             "supported": f"Scaled probabilities are right on the test set: {both}.",
             "refuted": f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
-            "inconclusive": f"Whether scaled probabilities are right on the test set is open: {both}.",
+            "inconclusive": "It is inconclusive whether scaled probabilities are right on the test set: "
+            f"{both}.",
         },
         f"{model.title}, {over(model)}, temperature {chosen:.2f}: {told}; intervals for both at once",
         [model],

@@ -41,7 +41,8 @@ def specificity_is_kept(study: Study) -> Claim | None:
         {
             "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
             "refuted": f"Specificity at the threshold of Youden's J does not hold: {both}.",
-            "inconclusive": f"Whether specificity at the threshold of Youden's J holds is open: {both}.",
+            "inconclusive": "It is inconclusive whether specificity at the threshold of Youden's J holds: "
+            f"{both}.",
         },
         f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
         f"{points(held.found)}",
@@ -75,8 +76,8 @@ def test_is_shifted(study: Study) -> Claim | None:
             f"classifier tells them apart with an AUC of {told.auc:.2f}.",
             "refuted": f"A simple classifier hardly tells the test set's {negative} images from those of "
             "development.",
-            "inconclusive": f"Whether the test set's {negative} images differ from those of development "
-            "is open.",
+            "inconclusive": f"It is inconclusive whether the test set's {negative} images differ from those "
+            "of development.",
         },
         f"AUC of a linear classifier between {told.second:,} {negative} test images and {told.first:,} "
         f"of development, cross-validated: {ends(held.found, sign=False)}{control}",
@@ -100,8 +101,8 @@ def threshold_mends_shift(study: Study) -> Claim | None:
         {
             "supported": "Another threshold would give the promised specificity back.",
             "refuted": f"Another threshold would not give the promised specificity back: {of}.",
-            "inconclusive": "Whether another threshold would give the promised specificity back is open: "
-            f"{of}.",
+            "inconclusive": "It is inconclusive whether another threshold would give the promised "
+            f"specificity back: {of}.",
         },
         f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
         f"read off the test set, minus that promised on validation: {points(held.found)}",
@@ -129,7 +130,8 @@ def external_holds(study: Study) -> Claim | None:
         {
             "supported": f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
             "refuted": f"AUC falls {both}.",
-            "inconclusive": f"AUC goes {both}; whether it falls by {EXTERNAL_MARGIN:g} is open.",
+            "inconclusive": f"AUC goes {both}; it is inconclusive whether it falls by "
+            f"{EXTERNAL_MARGIN:g}.",
         },
         f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
         [model],
@@ -155,8 +157,8 @@ def pretraining_is_more_robust(study: Study) -> Claim | None:
             "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
             "refuted": "Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
             f"{change}.",
-            "inconclusive": "Whether pretraining makes ResNet18 more robust is open: the fall of AUC "
-            f"differs by {change}.",
+            "inconclusive": "It is inconclusive whether pretraining makes ResNet18 more robust: the fall "
+            f"of AUC differs by {change}.",
         },
         f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
         f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
