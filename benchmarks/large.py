@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+from benchmarks import many as sets
 from benchmarks.speed import Measurement, finish
-from pneumo.data import phantom
 
 GROWTH = 8  # the ratio of images in the long epoch to those in the short one
 _TRAIN = """
@@ -120,7 +120,7 @@ def train(many: Many) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory(prefix="pneumo-bench-") as folder:
         path = Path(folder) / "many.npz"
-        phantom.write_phantom(path, dict(many.counts), many.size)
+        sets.write(path, dict(many.counts), many.size)
         command = [sys.executable, "-c", _TRAIN, str(path), str(many.size), str(GROWTH)]
         _, said = finish(command, PNEUMO_HOME=folder)
     found: dict[str, float] = json.loads(said.splitlines()[-1])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from pneumo import data
+from pneumo.commands.main import main
 from pneumo.data import DataError, Dataset, Split, descriptions, sources
-from pneumo.data.audit import audit, report_lines
+from pneumo.data.audit import audit
 from pneumo.data.datasets import fingerprint, phantom
 from pneumo.data.descriptions import BREAST, DESCRIPTIONS, PNEUMONIA
 from pneumo.training.runs import run_key
@@ -257,12 +258,13 @@ def test_the_audit_counts_what_is_there():
 
 
 @pytest.mark.parametrize("about", DESCRIPTIONS.values(), ids=list(DESCRIPTIONS))
-def test_the_report_names_the_data_and_says_that_they_are_drawn(about):
-    drawn = phantom(64, about)
-    text = "\n".join(report_lines(drawn))
-    for said in (about.title, *about.classes, drawn.fingerprint, "64×64"):
+def test_the_report_names_the_data_and_says_that_they_are_drawn(about, capsys):
+    assert main(["data", "--data", "phantom", "--dataset", about.name, "--size", "64"]) == 0
+    text = capsys.readouterr().out
+    for said in (about.title, *about.classes, phantom(64, about).fingerprint, "64×64"):
         assert said in text
-    assert text.endswith("synthetic phantom, not medical data")
+    assert re.search(r"train +83 +237 +320 +320 +0" if about is PNEUMONIA else "unknown", text)
+    assert text.endswith("synthetic phantom, not medical data\n")
 
 
 def test_the_published_images_are_known_in_any_file(tmp_path, monkeypatch):

@@ -12,12 +12,12 @@ import torch
 from ears import assert_same_bits
 from forks import Job
 
+from pneumo.base.errors import PneumoError
 from pneumo.data.datasets import phantom
 from pneumo.training import distributed, runs
 from pneumo.training.loop import Loop, Stage, TwoClasses
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
-from pneumo.training.train import TrainingError
 
 pytestmark = pytest.mark.slow
 
@@ -117,6 +117,6 @@ def test_a_group_without_torchrun_is_refused_in_one_line(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
     assert not distributed.is_wanted()
-    with pytest.raises(TrainingError, match="start them with torchrun"), distributed.group("cpu"):
+    with pytest.raises(PneumoError, match="start them with torchrun"), distributed.group("cpu"):
         pass
     assert not torch.distributed.is_initialized()

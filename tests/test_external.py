@@ -20,10 +20,10 @@ from pneumo import record as records
 from pneumo.analysis import external as analysis
 from pneumo.analysis.claims import transport
 from pneumo.base import paths
+from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.data import labelled
 from pneumo.data.descriptions import PNEUMONIA
-from pneumo.data.labelled import LabelledError
 from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
@@ -151,7 +151,7 @@ def test_a_bad_row_is_named_by_its_line_and_the_rest_is_read(row, said, hospital
 )  # fmt: skip
 def test_an_invalid_set_is_refused_in_one_sentence(content, said, hospital):
     hospital.unlink() if content is None else hospital.write_bytes(content)
-    with pytest.raises(LabelledError) as raised:
+    with pytest.raises(PneumoError) as raised:
         labelled.read(hospital, 28, PNEUMONIA)
     assert said in str(raised.value)
     assert str(hospital) in str(raised.value)
@@ -253,16 +253,16 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
         external.ask(done, "b", replace(found, images=255 - found.images))
     assert external.kept(replace(done, models=done.models[1:])) == {}
     for name in ("", "a b", "../a", "a--b"):
-        with pytest.raises(external.ExternalError, match="single hyphens, found"):
+        with pytest.raises(PneumoError, match="single hyphens, found"):
             external.ask(done, name, found)
     assert again.title == "b"
     titled = external.ask(done, "b", found, title="ChestX-ray14 (NIH)")
     assert titled.title == external.ask(done, "b", found).title == "ChestX-ray14 (NIH)"
-    with pytest.raises(external.ExternalError, match="letters, digits"):
+    with pytest.raises(PneumoError, match="letters, digits"):
         external.ask(done, "b", found, title="<b>*")
     path = min((store / "external").iterdir())
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(external.ExternalError, match=f"{path.name} is damaged"):
+    with pytest.raises(PneumoError, match=f"{path.name} is damaged"):
         external.kept(done)
 
 

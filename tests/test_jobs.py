@@ -9,12 +9,11 @@ import pytest
 from ears import Killer, assert_same_bits
 from profiles import LONGER, PROFILE, SMALL
 
+from pneumo.base.errors import PneumoError
 from pneumo.data import Split
 from pneumo.study import executors, jobs, questions
 from pneumo.study import study as study_module
 from pneumo.study.executors import Serial
-from pneumo.study.jobs import JobError
-from pneumo.study.questions import ProbeError
 from pneumo.training import recipes, runs, weights
 from pneumo.training.train import train
 
@@ -49,7 +48,9 @@ def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
         lambda other: jobs.train(other, wanted),
         lambda other: jobs.probe(other, "simple-cnn-s0-x", "saliency", SMALL),
     ):
-        with pytest.raises(JobError, match=r"another version .* install the same pneumo") as raised:
+        with pytest.raises(
+            PneumoError, match=r"another version .* install the same pneumo"
+        ) as raised:
             refuse(replace(common, code="other"))
         assert "\n" not in str(raised.value)
 
@@ -71,7 +72,7 @@ def test_data_that_changed_on_their_way_are_refused(common, phantom):
     images = phantom.test.images.copy()
     images[0, 0, 0] ^= 1
     changed = replace(phantom, test=Split(images, phantom.test.labels))
-    with pytest.raises(JobError, match="data that were sent are not those of the study"):
+    with pytest.raises(PneumoError, match="data that were sent are not those of the study"):
         jobs._found(common, changed)
 
 
@@ -80,7 +81,7 @@ def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom,
     here = weights.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
     assert jobs.train(common, wanted, data=phantom).title == "pretrained weights"
-    with pytest.raises(JobError, match="weights that were sent are not those of the recipe"):
+    with pytest.raises(PneumoError, match="weights that were sent are not those of the recipe"):
         jobs._found_weights(wanted, b"others", tmp_path)
     sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
     assert sent.sha256 == here.sha256
@@ -115,7 +116,7 @@ def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
     content = bytearray(sent[name])
     content[len(content) // 2] ^= 1
     changed = {**sent, name: bytes(content)}
-    with pytest.raises(JobError, match=f"{name} of the run .* was damaged on its way"):
+    with pytest.raises(PneumoError, match=f"{name} of the run .* was damaged on its way"):
         jobs._published(wanted, changed, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -127,7 +128,9 @@ def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_pat
     less = {n: c for n, c in sent.items() if n != "history.csv"}
     more = {**sent, "../../outside": b"x"}
     for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
-        with pytest.raises(JobError, match=r"or belongs to another run|are not those of the run"):
+        with pytest.raises(
+            PneumoError, match=r"or belongs to another run|are not those of the run"
+        ):
             jobs._published(asked, answer, tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -142,7 +145,7 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
         arguments = (mine.label, "corruptions", SMALL)
         assert jobs.probe(apart, *arguments).title == "files of the run"
         answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
-        with pytest.raises(ProbeError, match="was damaged on its way"):
+        with pytest.raises(PneumoError, match="was damaged on its way"):
             questions.keep(mine, "corruptions", SMALL, answer[:-1] + b"x")
         questions.keep(mine, "corruptions", SMALL, answer)
         sent = questions.read(mine, "corruptions", SMALL)

@@ -11,19 +11,23 @@ from ears import assert_same_bits
 
 from pneumo.base import npz
 from pneumo.commands.main import main
-from pneumo.data import DataError, datasets, phantom
+from pneumo.data import DataError, datasets
+from pneumo.data.phantom import draw_phantom
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
-
-COUNTS = {"train": 320, "val": 64, "test": 96}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """One drawn set, stored and compressed."""
     folder = tmp_path_factory.mktemp("sets")
-    for name, compressed in (("stored.npz", False), ("compressed.npz", True)):
-        phantom.write_phantom(folder / name, COUNTS, compressed=compressed)
+    arrays = {
+        f"{split}_{what}": array
+        for split, (images, labels) in draw_phantom().items()
+        for what, array in (("images", images), ("labels", labels[:, None]))
+    }
+    np.savez(folder / "stored.npz", **arrays)
+    np.savez_compressed(folder / "compressed.npz", **arrays)
     return folder
 
 

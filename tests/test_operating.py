@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats.contingency import relative_risk
 
 from pneumo.base.confusion import Confusion
+from pneumo.base.errors import PneumoError
 from pneumo.statistics import metrics
 from pneumo.statistics.metrics import MetricError
 from pneumo.study import operating_points
@@ -77,5 +78,5 @@ def test_points_are_promised_by_validation_and_kept_on_test(study):
 
 def test_rules_are_found_by_name():
     assert [operating_points.find_rule(rule.name) for rule in RULES] == list(RULES)
-    with pytest.raises(operating_points.RuleError, match="'nonsense'; there are: half, youden"):
+    with pytest.raises(PneumoError, match="'nonsense'; there are: half, youden"):
         operating_points.find_rule("nonsense")

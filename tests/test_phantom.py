@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from pneumo.data import datasets, phantom
+from benchmarks import many
+from pneumo.data import datasets
 from pneumo.data.phantom import COUNTS, SEED, draw_phantom
 from pneumo.statistics import metrics
 
@@ -33,22 +34,22 @@ def test_a_simple_classifier_does_well_but_not_perfectly(kind):
 
 
 def test_any_number_of_images_is_drawn_a_batch_at_a_time(monkeypatch):
-    monkeypatch.setattr(phantom, "DISTINCT", 40)
-    monkeypatch.setattr(phantom, "BATCH", 16)
+    monkeypatch.setattr(many, "DISTINCT", 40)
+    monkeypatch.setattr(many, "BATCH", 16)
     labels = (np.arange(205) % 4 > 0).astype(np.uint8)
-    batches = list(phantom.draw_batches(labels))
+    batches = list(many.draw_batches(labels))
     assert {len(batch) for batch in batches[:-1]} <= {16, 8}
     images = np.concatenate(batches)
     assert images.shape == (205, 28, 28)
     assert len({image.tobytes() for image in images}) == 205
-    again = np.concatenate(list(phantom.draw_batches(labels)))
+    again = np.concatenate(list(many.draw_batches(labels)))
     np.testing.assert_array_equal(images, again)
 
 
 @pytest.mark.parametrize("size", [28, 64])
 def test_a_drawn_set_is_written_as_one_in_medmnists_format(size, tmp_path):
     counts = {"train": 20, "val": 8, "test": 12}
-    phantom.write_phantom(tmp_path / "many.npz", counts, size)
+    many.write(tmp_path / "many.npz", counts, size)
     loaded = datasets.load(size, str(tmp_path / "many.npz"))
     assert {name: len(split.labels) for name, split in loaded.splits.items()} == counts
     assert loaded.counts()["test"] == {"normal": 3, "pneumonia": 9}

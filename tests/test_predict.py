@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from pneumo.base.errors import PneumoError
 from pneumo.commands import predict as command
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.study import operating_points, predict
-from pneumo.study.predict import CAVEAT, PHANTOM, PredictionError
+from pneumo.study.predict import CAVEAT, PHANTOM
 from pneumo.study.study import HALF, RULES, SENSITIVITY_99
 from pneumo.training.runs import WEIGHTS
 
@@ -87,13 +88,16 @@ def test_a_single_seed_has_no_range(study, pictures):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("nonsense", "no model 'nonsense'; there are: simple-cnn, resnet18-scratch"),
-        ("simple-cnn-shuffled-labels", "no model 'simple-cnn-shuffled-labels'; there are:"),
+        ("nonsense", "no model is called 'nonsense'; there are: simple-cnn, resnet18-scratch"),
+        (
+            "simple-cnn-shuffled-labels",
+            "no model is called 'simple-cnn-shuffled-labels'; there are:",
+        ),
         ("resnet18-imagenet", "resnet18-imagenet was not run: the ImageNet weights"),
     ],
 )
 def test_a_model_that_cannot_be_asked_is_refused(name, said, study):
-    with pytest.raises(PredictionError, match=said):
+    with pytest.raises(PneumoError, match=said):
         predict.find_model(study, name)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pneumo.base.errors import PneumoError
 from pneumo.study import questions
 from pneumo.study import study as studies
-from pneumo.study.questions import ProbeError
 from pneumo.study.study import StudyError
 from pneumo.training import recipes
 from pneumo.training.loop import predict
@@ -54,12 +54,12 @@ def test_a_profile_asks_about_a_stratified_few_or_all(study):
 
 @pytest.mark.promise("damage", "found")
 def test_a_probe_that_is_missing_or_damaged_is_named(own, study):
-    with pytest.raises(ProbeError, match="no probe corruptions of simple-cnn-s0"):
+    with pytest.raises(PneumoError, match="no probe corruptions of simple-cnn-s0"):
         questions.read(own, "corruptions", study.profile)
     file = questions.path(own, "corruptions", study.profile)
     file.parent.mkdir()
     file.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(ProbeError, match=r"is damaged .* delete it and run `pneumo study`"):
+    with pytest.raises(PneumoError, match=r"is damaged .* delete it and run `pneumo study`"):
         questions.read(own, "corruptions", study.profile)
 
 

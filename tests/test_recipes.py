@@ -2,6 +2,7 @@
 
 import pytest
 
+from pneumo.base.errors import PneumoError
 from pneumo.training import recipes
 from pneumo.training.recipes import ABLATIONS, PROFILES, RECIPES, find_profile, find_recipe
 from pneumo.training.runs import recipe_from
@@ -27,7 +28,7 @@ def test_a_shortened_recipe_keeps_both_its_stages():
 
 @pytest.mark.parametrize(("find", "known"), [(find_recipe, RECIPES), (find_profile, PROFILES)])
 def test_an_unknown_name_is_answered_with_the_known_ones(find, known):
-    with pytest.raises(recipes.RecipeError, match="'nonsense'") as raised:
+    with pytest.raises(PneumoError, match="'nonsense'") as raised:
         find("nonsense")
     assert all(name in str(raised.value) for name in known)
 

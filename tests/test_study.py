@@ -208,7 +208,7 @@ def test_of_some_models_alone_nothing_is_recorded(study, store):
         load(study.profile.name, home=store)
     with pytest.raises(StudyError, match="has no recipe nonsense"):
         run(study.profile.name, "phantom", home=store, only=["nonsense"])
-    with pytest.raises(StudyError, match="'nonsense'; it has: simple-cnn"):
+    with pytest.raises(StudyError, match="'nonsense'; there are: simple-cnn"):
         study.model("nonsense")
 
 

@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from pneumo.base import paths
+from pneumo.base.errors import PneumoError
 from pneumo.data import Split, stratified
 from pneumo.training import train as training
-from pneumo.training.loop import DivergedError
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
-from pneumo.training.train import TrainingError, train
+from pneumo.training.train import train
 from pneumo.training.weights import find_weights
 
 CNN = replace(RECIPES["simple-cnn"], epochs=3, train_images=96, batch_size=32)
@@ -141,7 +141,7 @@ def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share
 
 @pytest.mark.parametrize("name", ["nonsense", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused_by_name(name):
-    with pytest.raises(TrainingError, match=f"no device '{name}' here"):
+    with pytest.raises(PneumoError, match=f"no device '{name}' here"):
         training.find_device(name)
 
 
@@ -164,5 +164,5 @@ def test_a_run_is_of_the_commit_at_which_it_began(phantom, tmp_path, monkeypatch
 
 def test_a_training_that_diverges_names_recipe_seed_and_epoch(phantom, tmp_path):
     diverging = replace(CNN, learning_rate=1e30)
-    with pytest.raises(DivergedError, match=r"loss of simple-cnn, seed 3, is (nan|inf) in epoch 1"):
+    with pytest.raises(PneumoError, match=r"loss of simple-cnn, seed 3, is (nan|inf) in epoch 1"):
         train(diverging, 3, phantom, home=tmp_path)

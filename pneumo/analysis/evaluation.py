@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pneumo.analysis import baselines, comparison, intervals
-from pneumo.data import descriptions
+from pneumo.base import paths
 from pneumo.record import Frame, Part, frame
 from pneumo.record.answers import Pair
 from pneumo.statistics import influence, metrics
@@ -30,7 +30,7 @@ _COUNTS = ("true_positive", "false_negative", "false_positive", "true_negative")
 
 def part(study: Study) -> Part:
     """Curves, confusion matrices, metrics, pairs and operating points, and the write-up's numbers."""
-    written_up = not descriptions.label(study.about, study.data.size)
+    written_up = not paths.label(study.about.name, study.data.size)
     first = [model.run.label for model in study.ran]
     every = [run.label for model in study.ran for run in model.runs]
     curves = list(_curves(study))

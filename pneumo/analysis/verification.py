@@ -31,10 +31,9 @@ from pneumo.statistics.influence import Floats
 from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
 from pneumo.training import runs
 from pneumo.training.recipes import ABLATIONS, Profile, Recipe, find_profile
-from pneumo.training.runs import Run
+from pneumo.training.runs import Listener, Run
 
 if TYPE_CHECKING:
-    from pneumo.training.listener import Listener
     from pneumo.training.weights import Weights
 
 T = TypeVar("T")

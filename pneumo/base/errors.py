@@ -1,5 +1,10 @@
 """Errors that a user reads: one sentence, without a traceback."""
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class PneumoError(Exception):
     """An error that the user can fix; its text says what is wrong, where, and what to do."""
@@ -7,6 +12,17 @@ class PneumoError(Exception):
     def __str__(self) -> str:
         """Return the text as one line that is safe to print, whatever file names it contains."""
         return printable(super().__str__())
+
+
+def find(kind: str, known: Mapping[str, T], name: str) -> T:
+    """Find what is called `name`.
+
+    Raises:
+        PneumoError: there is none; the message lists all.
+    """
+    if name not in known:
+        raise PneumoError(f"no {kind} is called {name!r}; there are: {', '.join(known)}")
+    return known[name]
 
 
 def printable(text: object) -> str:

@@ -18,6 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.filesize import decimal
 
 from pneumo.base import checksums, paths, storage
 from pneumo.base.errors import PneumoError
@@ -108,8 +109,8 @@ def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
             )
         if member.info.file_size > BELIEVED * member.info.compress_size:
             raise ArchiveError(
-                f"{member.name} would unpack {_size(member.info.compress_size)} to "
-                f"{_size(member.info.file_size)}, as no images do"
+                f"{member.name} would unpack {decimal(member.info.compress_size)} to "
+                f"{decimal(member.info.file_size)}, as no images do"
             )
     found = {}
     packed = [member for member in chosen if member.info.compress_type != ZIP_STORED]
@@ -168,7 +169,7 @@ def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
     most = info.compress_size * (MOST_DEFLATED if info.compress_type == ZIP_DEFLATED else 1)
     if info.header_offset + info.compress_size > held or info.file_size > most:
         raise ArchiveError(
-            f"{name} claims {_size(info.file_size)}, which a file of {_size(held)} can't hold"
+            f"{name} claims {decimal(info.file_size)}, which a file of {decimal(held)} can't hold"
         )
     with archive.open(info) as source:
         head = io.BytesIO(source.read(HEADER))
@@ -186,8 +187,8 @@ def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
     member = Member(shape, dtype, "F" if by_columns else "C", head.tell(), info)
     if member.start + member.nbytes != info.file_size:
         raise ArchiveError(
-            f"{name} claims {_size(member.nbytes)} in its header, where it has "
-            f"{_size(info.file_size - member.start)}"
+            f"{name} claims {decimal(member.nbytes)} in its header, where it has "
+            f"{decimal(info.file_size - member.start)}"
         )
     return member
 
@@ -248,7 +249,7 @@ def _unpack(path: Path, by_file: Mapping[str, Member], folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ArchiveError(
-            f"it unpacks to {_size(needed)} in {folder.parent}, where {_size(free)} are free; "
+            f"it unpacks to {decimal(needed)} in {folder.parent}, where {decimal(free)} are free; "
             "PNEUMO_HOME names another place"
         )
     with _opened(path) as archive:
@@ -284,11 +285,3 @@ def _opened(path: Path) -> Iterator[ZipFile]:
     ) as error:  # fmt: skip
         lines = str(error).splitlines() or [type(error).__name__]
         raise ArchiveError(lines[0][:200]) from None
-
-
-def _size(count: int) -> str:
-    """So many bytes, in words."""
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if count >= 10**power:
-            return f"{count / 10**power:,.1f} {unit}"
-    return f"{count} bytes"

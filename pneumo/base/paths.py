@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-DATASET, SIZE = "pneumoniamnist", 28  # of a study that names neither
+DATASET, SIZE, PROFILE = "pneumoniamnist", 28, "standard"  # of a study that names none
 
 
 def checkout() -> Path | None:
@@ -82,7 +82,7 @@ def reference(label: str = "") -> Path:
     """Folder of the reference record; it may not exist.
 
     Args:
-        label: of a data set and size, as :func:`pneumo.data.descriptions.label` gives it; the name of
+        label: of a data set and size, as :func:`label` gives it; the name of
             PneumoniaMNIST is left out.
     """
     return (

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from filelock import FileLock, Timeout
+from rich.filesize import decimal
 
 from pneumo.base import paths, streams
 from pneumo.base.errors import PneumoError
@@ -251,14 +252,10 @@ def _sentence(refused: OSError, path: Path | str, needed: int) -> str:
     free = _free(path)
     words = [
         f"{path} can't be written: {reason}"
-        + (f", and it needs {_megabytes(needed)}" if needed else "")
+        + (f", and it needs {decimal(needed)}" if needed else "")
     ]
-    words += [f"{_megabytes(free)} are free"] if free is not None else []
+    words += [f"{decimal(free)} are free"] if free is not None else []
     return "; ".join([*words, "make room, and run the same command to resume"])
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
 
 
 def _free(path: Path | str) -> int | None:

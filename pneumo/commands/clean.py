@@ -7,20 +7,17 @@ from pneumo.commands import options
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "clean",
+        run,
         "list what no finished study needs any more, or delete it",
         "clean          # list",
         "clean --yes    # delete what is listed",
     )
-    parser.set_defaults(command=run)
     parser.add_argument("--yes", action="store_true", help="delete what is listed")
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo.study import leftovers
 
     found = leftovers.find()

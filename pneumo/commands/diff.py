@@ -18,15 +18,14 @@ _THRESHOLDS = {"half": "0.5", "youden": "Youden's J"}
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "diff",
+        run,
         "show what changed between two records",
         "diff report/reference _site/record",
         more="Exit status: 0 if nothing changed, 1 if something did, 2 for an error.",
+        compares=True,
     )
-    parser.set_defaults(command=run, compares=True)
     parser.add_argument(
         "before", type=Path, metavar="BEFORE", help="the folder of a record, or its results.json"
     )
@@ -44,7 +43,6 @@ def add(commands: Any) -> None:
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo.record import difference
 
     before, after = difference.load(chosen.before), difference.load(chosen.after)

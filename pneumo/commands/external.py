@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "external",
+        run,
         "test the models of a finished study on labelled images from another hospital",
         "external hospital/                               # a folder for each class",
         "external hospital/labels.csv --profile paper     # columns file and label",
         more="The result is written into the record of the study. docs/external.md describes the CSV.",
     )
-    parser.set_defaults(command=run)
     parser.add_argument(
         "path",
         type=Path,
@@ -34,11 +32,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--title", help="of the set in the report; default: the one given before, or its name"
     )
-    options.add_asking(parser)
+    options.add_options(parser, options.ASKING)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo.data import labelled
     from pneumo.record import plain
     from pneumo.record.external import External

@@ -61,7 +61,6 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="`pneumo COMMAND --help` shows examples and options. PNEUMO_HOME moves the folder .pneumo.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(compares=False)
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
     commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
     for name in COMMANDS:

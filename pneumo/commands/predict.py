@@ -15,16 +15,14 @@ _RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PP
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "predict",
+        run,
         "apply a model of a finished study to image files",
         "predict radiograph.png other.dcm",
         "predict radiograph.png --model simple-cnn --json",
         more="Not a medical device. It neither trains nor downloads: `pneumo study` must have finished.",
     )
-    parser.set_defaults(command=run)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
     parser.add_argument(
         "--model",
@@ -36,11 +34,10 @@ def add(commands: Any) -> None:
         default="youden",
         help="how the threshold is chosen: youden (default), half, sensitivity-95 or sensitivity-99",
     )
-    options.add_asking(parser)
+    options.add_options(parser, options.ASKING)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo.study import operating_points, predict, study
 
     rule = operating_points.find_rule(chosen.rule)

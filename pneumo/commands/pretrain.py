@@ -9,15 +9,13 @@ from pneumo.commands import options
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "pretrain",
+        run,
         "train ResNet18 on any folder of images by class, and write its weights",
         "pretrain FOLDER --output weights/",
         "study --weights weights/FILE      # then fine-tune from it",
     )
-    parser.set_defaults(command=run)
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="with a folder for each class")
     parser.add_argument("--seed", type=int, default=0, help="of the training; default: 0")
     parser.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's")
@@ -28,11 +26,10 @@ def add(commands: Any) -> None:
         metavar="FOLDER",
         help="where to write the weights; default: the current folder",
     )
-    options.add_device(parser)
+    options.add_options(parser, options.DEVICE)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from dataclasses import replace
 
     from pneumo.commands.progress import Display

@@ -66,24 +66,24 @@ class Display:
 
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
         """Return the listener of a run with `images` training images per epoch."""
-        heard = RunProgress(self, recipe, seed, images)
-        self.runs[heard.name] = heard
+        own = RunProgress(self, recipe, seed, images)
+        self.runs[own.name] = own
         if len(self.runs) == 2:
             self.overall = self.progress.add_task("all runs", news="", visible=False)
-        return heard
+        return own
 
     def finished(self, run: Run) -> None:
         """Count a finished run, whether it was trained now or earlier."""
         self.done += 1
-        heard = self.runs.get(f"{run.recipe.name} s{run.seed}")
-        if heard is None:
+        own = self.runs.get(f"{run.recipe.name} s{run.seed}")
+        if own is None:
             return
-        self.progress.update(heard.task, completed=heard.epochs * heard.images)
-        self.progress.stop_task(heard.task)
+        self.progress.update(own.task, completed=own.epochs * own.images)
+        self.progress.stop_task(own.task)
         if sum(task.visible for task in self.progress.tasks) > self.console.height - 2:
-            self.progress.update(heard.task, visible=False)
+            self.progress.update(own.task, visible=False)
         self.advanced()
-        if heard.begun and self.overall is not None and not self.console.is_terminal:
+        if own.begun and self.overall is not None and not self.console.is_terminal:
             self.say(f"{self.done} of {len(self.runs)} runs finished{self._left()}")
 
     def begin(self) -> None:
@@ -93,10 +93,10 @@ class Display:
 
     def _left(self) -> str:
         """Time left for all runs, from the images per second so far; empty if no run is left."""
-        heard = self.runs.values()
+        listeners = self.runs.values()
         tasks = {task.id: task for task in self.progress.tasks}
-        left = sum((tasks[one.task].total or 0) - tasks[one.task].completed for one in heard)
-        trained = sum(one.heard * one.images for one in heard)
+        left = sum((tasks[one.task].total or 0) - tasks[one.task].completed for one in listeners)
+        trained = sum(one.epochs_done * one.images for one in listeners)
         if self.begun is None or not left or not trained:
             return ""
         seconds = (time.monotonic() - self.begun) * left / trained
@@ -123,7 +123,7 @@ class RunProgress:
         self.display, self.name = display, f"{recipe.name} s{seed}"
         self.epochs, self.images = recipe.frozen_epochs + recipe.epochs, images
         self.begun, self.started = False, time.monotonic()
-        self.heard = 0  # epochs since this process started or resumed the run
+        self.epochs_done = 0  # epochs since this process started or resumed the run
         self.task = display.progress.add_task(
             self.name, start=False, total=self.epochs * images, news="", visible=False
         )
@@ -140,7 +140,7 @@ class RunProgress:
     def epoch(self, row: dict[str, Any]) -> None:
         """Show an epoch that has ended."""
         self.begun = True
-        self.heard += 1
+        self.epochs_done += 1
         done = row["epoch"]
         news = f"epoch {done}/{self.epochs}, validation loss {row['val_loss']:.3f}"
         self.display.progress.update(self.task, completed=done * self.images, news=news)
@@ -150,7 +150,7 @@ class RunProgress:
         auc, accuracy = row.get("val_auc"), row.get("val_accuracy", 0)
         score = f"top-1 {accuracy:.1%}" if auc is None else f"AUC {auc:.3f}"
         rate = self.images / row["seconds"]
-        left = (time.monotonic() - self.started) / self.heard * (self.epochs - done)
+        left = (time.monotonic() - self.started) / self.epochs_done * (self.epochs - done)
         self.display.say(
             f"{self.name}: {news}, {score}, {rate:,.0f} images/s, at most {left:.0f} s left"
         )

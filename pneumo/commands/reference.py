@@ -11,14 +11,12 @@ PROFILES = ("paper",)  # only these records can become the reference
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "reference",
+        run,
         "store the record of a finished study as the reference record",
         "study --profile paper && pneumo reference",
     )
-    parser.set_defaults(command=run)
     parser.add_argument(
         "folder",
         nargs="?",
@@ -29,18 +27,17 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--profile", default="paper", metavar="NAME", help="of the study; default: paper"
     )
-    options.add_set(parser)
+    options.add_options(parser, options.DATASET)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo import record
     from pneumo.base import paths
     from pneumo.data import descriptions
     from pneumo.record import RecordError
 
     about, size = descriptions.choose(chosen.dataset, chosen.size)
-    label = descriptions.label(about, size)
+    label = paths.label(about.name, size)
     source = paths.record(chosen.profile, label)
     if not source.is_dir():
         raise RecordError(

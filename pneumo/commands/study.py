@@ -11,17 +11,15 @@ CURRENT, NO_DATA, LACKING = 0, 3, 4
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "study",
+        run,
         "train what is missing, and write the record that the report is drawn from",
         "study",
         "study --profile paper --data path/to/pneumoniamnist.npz",
         "study --only simple-cnn      # one model; writes no record",
         more="An interrupted study resumes with the same command. Finished runs are kept in .pneumo/runs.",
     )
-    parser.set_defaults(command=run)
     parser.add_argument(
         "--only",
         nargs="+",
@@ -42,11 +40,10 @@ def add(commands: Any) -> None:
         help=f"train nothing; exit with {CURRENT} if the record is up to date, {NO_DATA} if no data are "
         f"found, {LACKING} if something must be trained or computed",
     )
-    options.add_training(parser)
+    options.add_options(parser, options.TRAINING)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     return _check(chosen) if chosen.check else _study(chosen)
 
 

@@ -7,26 +7,23 @@ from pneumo.commands import options
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "train",
+        run,
         "train one recipe with one seed",
         "train simple-cnn",
         "train resnet18-scratch --seed 3 --device cuda",
         more="Several GPUs: torchrun --nproc-per-node 2 -m pneumo train resnet18-scratch",
     )
-    parser.set_defaults(command=run)
     parser.add_argument("recipe", metavar="RECIPE", help="simple-cnn, resnet18-scratch, …")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument(
         "--epochs", type=int, metavar="N", help="with all layers trained; default: the recipe's"
     )
-    options.add_training(parser)
+    options.add_options(parser, options.TRAINING)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from dataclasses import replace
 
     from pneumo import data

@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command and its options."""
     parser = options.add_command(
         commands,
-        "verify",
+        run,
         "train the reference study again, and compare it with the reference record",
         "verify --only simple-cnn --seeds 0 1",
         "verify                               # everything; takes hours",
         more="Exit status: 0 if every number lies within its tolerance, 1 if one does not, 2 for an error.",
+        compares=True,
     )
-    parser.set_defaults(command=run, compares=True)
     parser.add_argument(
         "--only", nargs="+", default=(), metavar="RECIPE", help="only these recipes"
     )
@@ -42,19 +41,17 @@ def add(commands: Any) -> None:
         help="the folder of the reference record; default: report/reference, or that of the set and size",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options.add_data(parser)
-    options.add_weights(parser)
-    options.add_device(parser)
+    options.add_options(parser, options.DATA | options.WEIGHTS | options.DEVICE)
 
 
 def run(chosen: argparse.Namespace) -> int:
-    """Run it; the exit status."""
     from pneumo.analysis import verification
     from pneumo.base import paths
     from pneumo.commands.progress import Display
     from pneumo.data import descriptions
 
-    label = descriptions.label(*descriptions.choose(chosen.dataset, chosen.size))
+    about, size = descriptions.choose(chosen.dataset, chosen.size)
+    label = paths.label(about.name, size)
     with Display() as display:
         found = verification.verify(
             chosen.reference or paths.reference(label),

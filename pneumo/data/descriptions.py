@@ -4,7 +4,7 @@ import os
 
 from pneumo.base import paths
 from pneumo.base.description import Description as Description
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import PneumoError, find
 
 DEFAULT, DEFAULT_SIZE = paths.DATASET, paths.SIZE
 
@@ -122,28 +122,18 @@ BREAST = Description(
 DESCRIPTIONS = {about.name: about for about in (PNEUMONIA, BREAST)}
 
 
-def find(name: str) -> Description:
-    """Find a data set by its name, as in MedMNIST's file name or as in prose.
-
-    Raises:
-        DataError: there is none; the message lists all.
-    """
-    if name.lower() not in DESCRIPTIONS:
-        raise DataError(f"no data set is called {name!r}; there are: {', '.join(DESCRIPTIONS)}")
-    return DESCRIPTIONS[name.lower()]
-
-
 def choose(name: str | None = None, size: int | None = None) -> tuple[Description, int]:
     """Return the chosen data set and size.
 
     Args:
-        name: None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
+        name: as in MedMNIST's file name or as in prose; None for ``PNEUMO_DATASET``, or PneumoniaMNIST.
         size: side of the images, in pixels; None for ``PNEUMO_SIZE``, or 28.
 
     Raises:
-        DataError: there is no such set, or MedMNIST does not publish it at this size.
+        PneumoError: there is no such set, or MedMNIST does not publish it at this size.
     """
-    about = find(name or os.environ.get("PNEUMO_DATASET") or DEFAULT)
+    name = name or os.environ.get("PNEUMO_DATASET") or DEFAULT
+    about = find("data set", DESCRIPTIONS, name.lower())
     given = os.environ.get("PNEUMO_SIZE") or str(DEFAULT_SIZE) if size is None else str(size)
     if not given.isdecimal():
         raise DataError(f"a size is a number of pixels; found {given!r}; try --size 28")
@@ -153,11 +143,6 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
             f"MedMNIST publishes {about.title} at {known} pixels, not at {given}; choose one of these"
         )
     return about, int(given)
-
-
-def label(about: Description, size: int) -> str:
-    """Name a set and size in one word: empty for PneumoniaMNIST at 28 pixels, else as ``breastmnist-64``."""
-    return paths.label(about.name, size)
 
 
 def options(about: Description, size: int) -> str:

@@ -14,17 +14,13 @@ from numpy.typing import NDArray
 from pneumo.base.errors import PneumoError
 from pneumo.data import radiographs
 from pneumo.data.descriptions import Description
-from pneumo.data.radiographs import RadiographError
+from pneumo.data.radiographs import RadiographError, require
 
 FILE, LABEL, PATIENT, AGE = "file", "label", "patient", "age"
 KNOWN = (PATIENT, AGE, "sex", "view")  # optional columns of a CSV
 IMAGES = "images"  # a folder beside a CSV that may hold its files
 OLDEST = 120  # years
 FEWEST = 2  # images of a class: one gives no variance
-
-
-class LabelledError(PneumoError):
-    """A folder or a CSV has no labelled images."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +44,6 @@ class _Row:
     cells: Mapping[str, str]
 
 
-class _FaultError(Exception):
-    """A row cannot be used."""
-
-
 def read(path: Path, size: int, about: Description) -> Labelled:
     """Read the labelled images of a folder or a CSV.
 
@@ -63,7 +55,7 @@ def read(path: Path, size: int, about: Description) -> Labelled:
         about: the set whose classes and preparation are used.
 
     Raises:
-        LabelledError: there is no such folder or CSV, a column is missing, or fewer than :data:`FEWEST`
+        PneumoError: there is no such folder or CSV, a column is missing, or fewer than :data:`FEWEST`
             images of a class can be read; the message names the first fault.
     """
     found, images, faults, warnings = [], [], [], []
@@ -74,8 +66,8 @@ def read(path: Path, size: int, about: Description) -> Labelled:
             label = _label(row.cells, about)
             made = radiographs.read(file, size, about)
             met = first.setdefault(file.resolve(), row.place)
-            _require(met == row.place, f"the same file as {met}; remove one of them")
-        except (_FaultError, RadiographError) as error:
+            require(met == row.place, f"the same file as {met}; remove one of them")
+        except RadiographError as error:
             faults.append(
                 str(error) if str(error).startswith(row.place) else f"{row.place}: {error}"
             )
@@ -89,7 +81,7 @@ def read(path: Path, size: int, about: Description) -> Labelled:
             f"{path}: expected {FEWEST} readable images of each class or more, found {counts[0]} of "
             f"{about.negative} and {counts[1]} of {about.positive}"
         )
-        raise LabelledError("; the first fault: ".join([words, *faults[:1]]))
+        raise PneumoError("; the first fault: ".join([words, *faults[:1]]))
     return Labelled(
         np.stack(images),
         np.array([label for label, _ in found], np.uint8),
@@ -123,7 +115,7 @@ def _in_csv(path: Path) -> Iterator[_Row]:
             header = [name.strip().lower() for name in next(lines, [])]
             for name in (FILE, LABEL):
                 if header.count(name) != 1:
-                    raise LabelledError(
+                    raise PneumoError(
                         f"{path}: expected a CSV with one column `{name}` in its first line, found "
                         f"{', '.join(header) or 'nothing'}; separate columns by commas"
                     )
@@ -141,11 +133,11 @@ def _in_csv(path: Path) -> Iterator[_Row]:
                         },
                     )
     except OSError as error:
-        raise LabelledError(
+        raise PneumoError(
             f"{path}: expected a folder or a CSV, found none that can be read ({error.strerror})"
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LabelledError(f"{path}: expected a CSV in UTF-8 ({error}); save it as one") from None
+        raise PneumoError(f"{path}: expected a CSV in UTF-8 ({error}); save it as one") from None
 
 
 def _find(paths: tuple[Path, ...]) -> Path:
@@ -158,21 +150,16 @@ def _find(paths: tuple[Path, ...]) -> Path:
 def _label(cells: Mapping[str, str], about: Description) -> int:
     """Check the cells of a row, and return its label."""
     for name in (FILE, LABEL, PATIENT):
-        _require(cells.get(name) != "", f"no {name}; fill in the cell")
+        require(cells.get(name) != "", f"no {name}; fill in the cell")
     age = cells.get(AGE) or "0"
     try:
-        _require(0 <= float(age) <= OLDEST, f"expected an age of 0 to {OLDEST} years, found {age}")
+        require(0 <= float(age) <= OLDEST, f"expected an age of 0 to {OLDEST} years, found {age}")
     except ValueError:
-        raise _FaultError(
+        raise RadiographError(
             f"expected an age in years, found {age!r}; leave unknown ones empty"
         ) from None
     given = cells[LABEL]
     names = [name.casefold() for name in about.classes]
     known = " or ".join(about.classes)
-    _require(given.casefold() in names, f"expected the label {known}, found {given!r}")
+    require(given.casefold() in names, f"expected the label {known}, found {given!r}")
     return names.index(given.casefold())
-
-
-def _require(holds: bool, words: str) -> None:
-    if not holds:
-        raise _FaultError(words)

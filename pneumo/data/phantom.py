@@ -3,10 +3,6 @@
 They are not medical data. The whole pipeline runs on them in seconds, without a download.
 """
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
-
 import numpy as np
 import scipy  # whose parts are loaded when they are first asked for
 from numpy.typing import NDArray
@@ -17,9 +13,6 @@ COUNTS = {
     "chest": {"train": (83, 237), "val": (17, 47), "test": (36, 60)},
     "breast": {"train": (234, 86), "val": (47, 17), "test": (70, 26)},
 }
-
-BATCH = 256  # images that are drawn and written at a time
-DISTINCT = 128  # images that are drawn; all others are variants of them
 
 Image = NDArray[np.float64]
 
@@ -39,85 +32,18 @@ def draw_phantom(
     """
     generator = np.random.default_rng(seed)
     splits: dict[str, tuple[NDArray[np.uint8], ...]] = {}
-    draw = {"chest": _chest, "breast": _breast}[kind]
     for split, counts in COUNTS[kind].items():
         labels = generator.permutation(np.repeat(np.array([0, 1], np.uint8), counts))
-        images = np.stack([draw(size, bool(label), generator) for label in labels])
+        images = np.stack([draw(size, bool(label), generator, kind) for label in labels])
         splits[split] = (images, labels)
     return splits
 
 
-def draw_batches(
-    labels: NDArray[np.uint8], size: int = 28, seed: int = SEED, kind: str = "chest"
-) -> Iterator[NDArray[np.uint8]]:
-    """Draw any number of images, batch by batch.
-
-    The first :data:`DISTINCT` are drawn. The others repeat them by class, shifted by a few pixels, a little
-    brighter or darker, and with new noise, which takes a hundredth of the time.
-
-    Args:
-        labels: of the images, (N,).
-        size: side of the images, in pixels.
-        seed: decides every image.
-
-    Yields:
-        uint8 (B, size, size), in the labels' order, until there are N.
-    """
-    generator = np.random.default_rng(seed)
-    draw = {"chest": _chest, "breast": _breast}[kind]
-    drawn = np.stack([draw(size, bool(label), generator) for label in labels[:DISTINCT]])
-    known = labels[:DISTINCT]
-    yield from (drawn[start : start + BATCH] for start in range(0, len(drawn), BATCH))
-    reach = max(1, size // 14)
-    for start in range(DISTINCT, len(labels), BATCH):
-        wanted = labels[start : start + BATCH]
-        chosen = np.empty(len(wanted), np.int64)
-        for label in np.unique(wanted):
-            same = np.flatnonzero(known == label)
-            chosen[wanted == label] = generator.choice(same, (wanted == label).sum())
-        down, right = generator.integers(-reach, reach + 1, (2, len(wanted), 1))
-        places = np.arange(size)
-        moved = drawn[
-            chosen[:, None, None],
-            (places + down).clip(0, size - 1)[:, :, None],
-            (places + right).clip(0, size - 1)[:, None, :],
-        ].astype(np.int16)
-        moved += generator.integers(-12, 13, (len(wanted), 1, 1), dtype=np.int16)
-        moved += generator.integers(-3, 4, moved.shape, dtype=np.int16)
-        yield moved.clip(0, 255).astype(np.uint8)
-
-
-def write_phantom(
-    path: Path,
-    counts: Mapping[str, int],
-    size: int = 28,
-    seed: int = SEED,
-    kind: str = "chest",
-    compressed: bool = True,
-) -> None:
-    """Write a drawn set of any size in MedMNIST's format, with one batch in memory at a time.
-
-    Args:
-        path: of the ``.npz``.
-        counts: images by split, at least two each; every fourth is of label 0.
-        size: side of the images, in pixels.
-        seed: decides every image.
-        compressed: whether the arrays are, as MedMNIST's are.
-    """
-    way = ZIP_DEFLATED if compressed else ZIP_STORED
-    with ZipFile(path, "w", way, compresslevel=1) as archive:
-        for number, (split, count) in enumerate(counts.items()):
-            labels = (np.arange(count) % 4 > 0).astype(np.uint8)
-            batches = {
-                "images": ((count, size, size), draw_batches(labels, size, seed + number, kind)),
-                "labels": ((count, 1), iter([labels])),
-            }
-            for what, (shape, parts) in batches.items():
-                header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-                with archive.open(f"{split}_{what}.npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array_header_1_0(member, header)
-                    for part in parts:
-                        member.write(part.tobytes())
+def draw(
+    size: int, positive: bool, generator: np.random.Generator, kind: str = "chest"
+) -> NDArray[np.uint8]:
+    """Draw one image, uint8 (size, size), of label 0 or 1."""
+    return {"chest": _chest, "breast": _breast}[kind](size, positive, generator)
 
 
 def _chest(size: int, pneumonia: bool, generator: np.random.Generator) -> NDArray[np.uint8]:

@@ -52,7 +52,7 @@ Warn = Callable[[str], None]
 
 
 class RadiographError(PneumoError):
-    """A file has no usable image."""
+    """A file has no usable image, or a row of a CSV no usable label."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from pathlib import Path
 from pneumo.base import paths
 from pneumo.record.files import Record, RecordError, read
 
-DEFAULT_PROFILE = "standard"
 LARGER = 64  # the side of the images that thumbnails are compared with, in pixels
 
 
@@ -30,7 +29,7 @@ def folder() -> Path:
         os.environ.get(f"PNEUMO_{name}") for name in ("PROFILE", "DATASET", "SIZE")
     )
     label = paths.label(dataset, size)
-    found = paths.record(profile or DEFAULT_PROFILE, label)
+    found = paths.record(profile or paths.PROFILE, label)
     if found.is_dir():
         return found
     reference = paths.reference(label)

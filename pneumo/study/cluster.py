@@ -174,8 +174,8 @@ class Cluster(Pool):
             except ExecutorError as error:
                 return job.number, ERROR, error
             except Exception as error:  # not the job's own, which is an ExecutorError
-                said = str(error).strip().splitlines() or ["no message"]
-                problem = f"the worker cannot run it ({type(error).__name__}: {said[0]})"
+                lines = str(error).strip().splitlines() or ["no message"]
+                problem = f"the worker cannot run it ({type(error).__name__}: {lines[0]})"
                 return job.number, ERROR, f"{problem}; install the same pneumo on all workers"
 
 

@@ -24,7 +24,7 @@ from typing import Any, Self, cast
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
-from pneumo.training.listener import Listener
+from pneumo.training.runs import Listener
 
 AUTO, SERIAL, PROCESS, DASK = "auto", "serial", "process", "dask"
 KNOWN = (
@@ -353,9 +353,9 @@ def run(
         with storage.refusals():
             return function(*arguments, **inputs, listener=_Sender(send))
     except Exception as error:
-        said = str(error).strip().splitlines() or ["no message"]
+        lines = str(error).strip().splitlines() or ["no message"]
         kind = "" if isinstance(error, PneumoError) else f"{type(error).__name__}: "
-        raise ExecutorError(kind + said[0]) from None
+        raise ExecutorError(kind + lines[0]) from None
 
 
 class _Sender:

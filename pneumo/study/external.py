@@ -28,10 +28,6 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TITLE = re.compile(r"([^\W_]|[ (),.'&/-])+")  # none of Markdown's signs
 
 
-class ExternalError(PneumoError):
-    """A set cannot be predicted, or cached predictions cannot be read."""
-
-
 @dataclass(frozen=True)
 class External:
     """A set of N labelled images from elsewhere, with the predictions of each run."""
@@ -70,19 +66,19 @@ def ask(
         title: of the set in prose; None for the title given before, or the name.
 
     Raises:
-        ExternalError: the name or the title is invalid, or no model was run.
+        PneumoError: the name or the title is invalid, or no model was run.
         PneumoError: a run is damaged, or there is no such device.
     """
     if not _NAME.fullmatch(name):
-        raise ExternalError(
+        raise PneumoError(
             f"a set's name is made of a to z, 0 to 9 and single hyphens, found {name!r}; give one by --name"
         )
     if title is not None and not _TITLE.fullmatch(title):
-        raise ExternalError(
+        raise PneumoError(
             f"a set's title is made of letters, digits, spaces and (),.'&/-, found {title!r}"
         )
     if not study.ran:
-        raise ExternalError(
+        raise PneumoError(
             f"no model of profile {study.profile.name} was run; run `pneumo study` with its weights"
         )
     file = _folder(study) / f"{name}-{_key(study)}.npz"
@@ -118,7 +114,7 @@ def kept(study: Study) -> dict[str, External]:
     """Read all cached sets that the runs of a study have predicted, by name.
 
     Raises:
-        ExternalError: cached predictions are damaged.
+        PneumoError: cached predictions are damaged.
     """
     if not study.ran:
         return {}
@@ -158,5 +154,5 @@ def _read(file: Path) -> External:
 
 
 def _arrays(file: Path) -> dict[str, NDArray[Any]]:
-    with checksums.reading(file, ExternalError, "delete it and run `pneumo external` again"):
+    with checksums.reading(file, PneumoError, "delete it and run `pneumo external` again"):
         return npz.read_sealed(file)

@@ -22,9 +22,8 @@ from pneumo.data.datasets import order
 from pneumo.study import questions
 from pneumo.study.executors import Call, Choice, Missing, Pool, answers, make
 from pneumo.training import runs
-from pneumo.training.listener import Listener
 from pneumo.training.recipes import Profile, Recipe
-from pneumo.training.runs import Run
+from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import Weights
 
 Files = Mapping[str, bytes]  # of a run, by name
@@ -32,10 +31,6 @@ Files = Mapping[str, bytes]  # of a run, by name
 _loaded: dict[str, Dataset] = {}
 _DATA, _WEIGHTS = Missing("data", "training data"), Missing("weights", "pretrained weights")
 _RUN = Missing("run", "files of the run")
-
-
-class JobError(PneumoError):
-    """A worker cannot run a job, or its result is damaged."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +205,7 @@ def train(
         listener: receives the progress.
 
     Raises:
-        JobError: the worker has another version.
+        PneumoError: the worker has another version.
         PneumoError: as :func:`pneumo.training.train.train`.
     """
     from pneumo.training import train as training
@@ -251,7 +246,7 @@ def probe(
         listener: not used.
 
     Raises:
-        JobError: the worker has another version.
+        PneumoError: the worker has another version.
     """
     _check_code(common)
     home, shared = _store(common)
@@ -284,7 +279,7 @@ def _code() -> str:
 
 def _check_code(common: Terms) -> None:
     if _code() != common.code:
-        raise JobError(
+        raise PneumoError(
             "the worker has another version than this process; install the same pneumo where workers run, "
             "and restart them"
         )
@@ -318,7 +313,7 @@ def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
         # The study names its own source, which may be another way to the same data.
         found = replace(found, source=common.source)
     elif order(found.splits) != common.order:
-        raise JobError("the data that were sent are not those of the study")
+        raise PneumoError("the data that were sent are not those of the study")
     _loaded.clear()
     _loaded[common.order] = found
     return found
@@ -332,7 +327,7 @@ def _found_weights(wanted: Training, sent: bytes | None, home: Path) -> Weights 
     kept = home / "weights" / f"{meant.sha256}{meant.path.suffix}"
     if sent is not None:
         if checksums.digest(sent) != meant.sha256:
-            raise JobError("the weights that were sent are not those of the recipe")
+            raise PneumoError("the weights that were sent are not those of the recipe")
         storage.write(kept, sent)
     for path in (meant.path, kept):
         if path.is_file() and checksums.digest(path.read_bytes()) == meant.sha256:
@@ -347,7 +342,7 @@ def _packed(run: Run) -> Files:
 def _check(files: Files, label: str) -> None:
     """Verify that files are, byte for byte, those of the run called `label`."""
     if set(files) != set(runs.FILES):
-        raise JobError(
+        raise PneumoError(
             f"the files that were received are not those of the run {label}; run the same command again"
         )
     name = runs.MANIFEST
@@ -360,7 +355,7 @@ def _check(files: Files, label: str) -> None:
         problem = (
             f"{name} of the run {label} was damaged on its way, or belongs to another run ({error})"
         )
-        raise JobError(f"{problem}; run the same command again") from None
+        raise PneumoError(f"{problem}; run the same command again") from None
 
 
 def _published(wanted: Training, made: Files | None, home: Path) -> Run:

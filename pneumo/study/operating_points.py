@@ -10,14 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.base.confusion import Confusion
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import find
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import clusters, metrics
 from pneumo.study.study import RULES, Model, Rule, Study, threshold
-
-
-class RuleError(PneumoError):
-    """There is no rule of this name."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +38,9 @@ def find_rule(name: str) -> Rule:
     """Find the rule called `name`.
 
     Raises:
-        RuleError: there is none; the message lists all.
+        PneumoError: there is none; the message lists all.
     """
-    for rule in RULES:
-        if rule.name == name:
-            return rule
-    raise RuleError(f"no rule is called {name!r}; there are: {', '.join(r.name for r in RULES)}")
+    return find("rule", {rule.name: rule for rule in RULES}, name)
 
 
 def points(study: Study, model: Model) -> tuple[OperatingPoint, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pneumo.base.errors import PneumoError, printable
+from pneumo.base.errors import PneumoError, find, printable
 from pneumo.base.estimate import Estimate
 from pneumo.data import radiographs
 from pneumo.data.radiographs import RadiographError
@@ -36,29 +36,23 @@ ASSUMED = (
 RATES = ("sensitivity", "specificity", "ppv", "npv")
 
 
-class PredictionError(PneumoError):
-    """A model cannot be used."""
-
-
 def find_model(study: Study, name: str | None = None) -> Model:
     """Choose the model of a study called `name`; without one, that of `selection.best`.
 
     Raises:
-        PredictionError: the study has no such model, or it was not run. Controls cannot be chosen.
+        PneumoError: the study has no such model, or it was not run. Controls cannot be chosen.
     """
-    known = ", ".join(model.name for model in study.ran)
-    if not known:
-        raise PredictionError(
+    if not study.ran:
+        raise PneumoError(
             f"no model of profile {study.profile.name} was run; run `pneumo study` with its weights"
         )
     if name is None:
         return selection.best(study)
-    for model in study.models:
-        if model.name == name and model.ran:
-            return model
-        if model.name == name:
-            raise PredictionError(f"{name} was not run: {model.reason}; there are: {known}")
-    raise PredictionError(f"the study has no model {name!r}; there are: {known}")
+    model = find("model", {model.name: model for model in study.models}, name)
+    if not model.ran:
+        known = ", ".join(model.name for model in study.ran)
+        raise PneumoError(f"{name} was not run: {model.reason}; there are: {known}")
+    return model
 
 
 def report(
@@ -136,14 +130,14 @@ def report(
         "images": [
             {
                 "file": _name(file),
-                "probability": said[0],
-                "over_seeds": over_seeds(said, calls) if len(said) > 1 else None,
+                "probability": own[0],
+                "over_seeds": over_seeds(own, calls) if len(own) > 1 else None,
                 "threshold": float(limits[0, 0]),
                 "rule": rule.name,
                 "call": study.about.classes[calls[0]],
                 "warnings": list(one.warnings),
             }
-            for (file, one), said, calls in zip(
+            for (file, one), own, calls in zip(
                 read, probabilities.T.tolist(), (probabilities >= limits).T.tolist(), strict=True
             )
         ],

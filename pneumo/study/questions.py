@@ -33,10 +33,6 @@ PROBES = {
 OF_EVERY_SEED = ("corruptions", "framing")  # the other takes too long for that
 
 
-class ProbeError(PneumoError):
-    """The result of a probe is missing or cannot be read."""
-
-
 def path(run: Run, name: str, profile: Profile) -> Path:
     """File of the result, beside the runs, named by run, probe and key; it may not exist yet."""
     key = keys.key(
@@ -73,12 +69,12 @@ def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
     """Read the result of a probe: its arrays, and `indices` of the test images.
 
     Raises:
-        ProbeError: it is missing or damaged.
+        PneumoError: it is missing or damaged.
     """
     file = path(run, name, profile)
     if not file.is_file():
-        raise ProbeError(f"no probe {name} of {run.label}; run `pneumo study`")
-    with checksums.reading(file, ProbeError, "delete it and run `pneumo study`"):
+        raise PneumoError(f"no probe {name} of {run.label}; run `pneumo study`")
+    with checksums.reading(file, PneumoError, "delete it and run `pneumo study`"):
         return npz.read_sealed(file)
 
 
@@ -113,14 +109,14 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
         content: the file that :func:`make` wrote there.
 
     Raises:
-        ProbeError: it is not that file, byte for byte.
+        PneumoError: it is not that file, byte for byte.
     """
     file = path(run, name, profile)
     try:
         checksums.body(content, file.name)
     except ValueError as error:
         problem = f"{file.name} was damaged on its way, or is another's ({error})"
-        raise ProbeError(f"{problem}; run the same command again") from None
+        raise PneumoError(f"{problem}; run the same command again") from None
     if not file.is_file():
         storage.write(file, content)
 

@@ -19,20 +19,18 @@ from numpy.typing import NDArray
 from pneumo import data
 from pneumo.base import checksums, keys, paths
 from pneumo.base.confusion import Confusion
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import PneumoError, find
 from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
 from pneumo.data.origins import told_apart
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
-from pneumo.training.listener import Listener
 from pneumo.training.recipes import NO_ORIGINS, Profile, Recipe, find_profile, images_an_epoch
-from pneumo.training.runs import Run
+from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
 SCHEMA = 2
-DEFAULT_PROFILE = "standard"
 
 
 class StudyError(PneumoError):
@@ -203,13 +201,9 @@ class Study:
         """The model, control or ablation of the recipe called `name`.
 
         Raises:
-            StudyError: the study has none of that name.
+            PneumoError: the study has none of that name.
         """
-        for model in self.all:
-            if model.name == name:
-                return model
-        known = ", ".join(model.name for model in self.all)
-        raise StudyError(f"the study has no model {name!r}; it has: {known}")
+        return find("model of this study", {model.name: model for model in self.all}, name)
 
 
 def threshold(run: Run, rule: Rule) -> float:
@@ -241,7 +235,7 @@ def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
 
 
 def run(
-    profile: str = DEFAULT_PROFILE,
+    profile: str | None = None,
     source: str = "auto",
     weights: Path | None = None,
     home: Path | None = None,
@@ -257,7 +251,7 @@ def run(
     """Finish a study: train missing runs, and read existing ones.
 
     Args:
-        profile: chooses models and seeds.
+        profile: chooses models and seeds; as for :func:`find_profile`.
         source: where the data come from, as for :func:`pneumo.data.load`.
         weights: a file of ImageNet weights for ResNet18.
         home: the run store's folder; None for the project's.
@@ -311,7 +305,7 @@ class Plan:
 
 
 def make_plan(
-    profile: str,
+    profile: str | None,
     source: str = "auto",
     weights: Path | None = None,
     home: Path | None = None,
@@ -326,7 +320,7 @@ def make_plan(
     unknown = set(only) - set(names)
     if unknown:
         raise StudyError(
-            f"profile {profile} has no recipe {', '.join(sorted(unknown))}; "
+            f"profile {chosen.name} has no recipe {', '.join(sorted(unknown))}; "
             f"it has: {', '.join(names)}"
         )
     found = data.load(side, source, about.name)
@@ -359,7 +353,7 @@ def load(
     """Load a study that :func:`run` has finished.
 
     Args:
-        profile: None for ``PNEUMO_PROFILE``, or the default.
+        profile: as for :func:`find_profile`.
         source: the data that it must have been made from; None for ``PNEUMO_DATA``, or any data if that is
             not set.
         home: the run store's folder; None for the project's.
@@ -370,14 +364,14 @@ def load(
         StudyError: there is none, it has other data, or its runs have another version.
     """
     about, side = descriptions.choose(dataset, size)
-    chosen = find_profile(profile or os.environ.get("PNEUMO_PROFILE") or DEFAULT_PROFILE).at(side)
+    chosen = find_profile(profile).at(side)
     path = _record_path(chosen.name, about, side, home)
     command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
     again = f"run `{command}`"
     if not path.is_file():
         others = ", ".join(sorted(one.stem for one in path.parent.glob("*.json")))
         there = f", which has {others}" if others else ""
-        of = f" of {about.title} at {side} pixels" if descriptions.label(about, side) else ""
+        of = f" of {about.title} at {side} pixels" if paths.label(about.name, side) else ""
         raise StudyError(
             f"no finished study{of} of profile {chosen.name} in {path.parent}{there}; {again}"
         )
@@ -452,12 +446,12 @@ def _missing(path: Path, again: str) -> str:
 
 def record_folder(asked: Study | Plan) -> Path:
     """Folder of the record of a study, named by profile, data set and size; it may not exist yet."""
-    return paths.record(asked.profile.name, descriptions.label(asked.data.about, asked.data.size))
+    return paths.record(asked.profile.name, paths.label(asked.data.about.name, asked.data.size))
 
 
 def _record_path(profile: str, about: Description, size: int, home: Path | None) -> Path:
     """File of a profile, set and size; for the default set it is named by the profile only."""
-    name = "-".join(filter(None, (descriptions.label(about, size), profile)))
+    name = "-".join(filter(None, (paths.label(about.name, size), profile)))
     return (home or paths.home()) / "studies" / f"{name}.json"
 
 

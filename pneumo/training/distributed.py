@@ -18,14 +18,14 @@ from torch import Tensor
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.training import runs
-from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, Stage
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
-from pneumo.training.runs import Run
-from pneumo.training.train import TrainingError, check_weights, fill, find_device, finish
+from pneumo.training.runs import Listener, Run
+from pneumo.training.train import check_weights, fill, find_device, finish
 from pneumo.training.weights import Weights
 
 TIMEOUT = timedelta(minutes=30)  # for a process that waits for another
@@ -59,13 +59,13 @@ def group(device: str = "auto") -> Iterator[Group]:
         device: as for training; with GPUs, each process of a machine takes another one.
 
     Raises:
-        TrainingError: there is no such device, or the processes cannot connect.
+        PneumoError: there is no such device, or the processes cannot connect.
     """
     place = find_device(device)
     if place.type == "cuda":
         local = int(os.environ.get("LOCAL_RANK", "0"))
         if local >= torch.cuda.device_count():
-            raise TrainingError(
+            raise PneumoError(
                 f"process {local} of this machine has no GPU: there are {torch.cuda.device_count()}; "
                 "start fewer processes, or add --device cpu"
             )
@@ -75,7 +75,7 @@ def group(device: str = "auto") -> Iterator[Group]:
         dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=TIMEOUT)
     except (RuntimeError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0]
-        raise TrainingError(
+        raise PneumoError(
             f"the processes did not find each other ({reason}); start them with torchrun"
         ) from None
     try:
@@ -105,7 +105,7 @@ def train(
         listener: receives the first process's progress, in images of whole batches.
 
     Raises:
-        TrainingError: the weights that the recipe asks for are not given.
+        PneumoError: the weights that the recipe asks for are not given.
     """
     check_weights(recipe, weights)
     key = runs.find_key(
@@ -201,6 +201,6 @@ class SharedLoop(Loop):
 
 def _broadcast(partial: Path | None, group: Group) -> Path | None:
     """Return the folder of the first process, in every process."""
-    said = [str(partial) if partial else None]
-    dist.broadcast_object_list(said, 0, device=group.device)
-    return Path(said[0]) if said[0] else None
+    sent = [str(partial) if partial else None]
+    dist.broadcast_object_list(sent, 0, device=group.device)
+    return Path(sent[0]) if sent[0] else None

@@ -25,19 +25,15 @@ from pneumo.data import Part, Rows, Split
 from pneumo.statistics import metrics
 from pneumo.training import runs
 from pneumo.training.augmentation import augment, reframing, to_unit, views
-from pneumo.training.listener import Listener
 from pneumo.training.models import Classifier
 from pneumo.training.recipes import Recipe
+from pneumo.training.runs import Listener
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 EVALUATION_BATCH = 256
 # SWA averages the last share of the open stage.
 SWA_SHARE = 0.25
-
-
-class DivergedError(PneumoError):
-    """The loss of a training is not a number."""
 
 
 class Task(Protocol):
@@ -311,7 +307,7 @@ class Loop:
     def _finite(self, split: str, loss: float) -> float:
         """Return the loss; fail if it is not a number."""
         if not math.isfinite(loss):
-            raise DivergedError(
+            raise PneumoError(
                 f"the {split} loss of {self.recipe.name}, seed {self.seed}, is {loss} in epoch "
                 f"{len(self.history) + 1}: the training has diverged; try a lower learning rate"
             )

@@ -21,10 +21,10 @@ from pneumo.base import checksums, storage
 from pneumo.data import DataError, Split, radiographs
 from pneumo.data.datasets import order
 from pneumo.training import runs
-from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, ManyClasses, seed_everything
 from pneumo.training.models import build, count_parameters
 from pneumo.training.recipes import Augmentation, Recipe
+from pneumo.training.runs import Listener
 from pneumo.training.train import find_device, provenance
 
 FILES = (runs.MANIFEST, "history.csv", runs.WEIGHTS)
@@ -93,20 +93,20 @@ def read(path: Path, size: int = RECIPE.input_size) -> Folder:
         raise DataError(
             f"{root}: expected a folder of images for each of at least two classes, found {len(classes)}"
         )
-    train, told = _split(root, classes, size)
+    train, warned = _split(root, classes, size)
     if training.is_dir() and validation.is_dir() and _classes(validation) == classes:
         val, more = _split(validation, classes, size)
-        told += more
+        warned += more
     else:
         held_out = _held_out(train.labels)
         kept = np.setdiff1d(np.arange(len(train.labels)), held_out)
         val = Split(train.images[held_out], train.labels[held_out])
         train = Split(train.images[kept], train.labels[kept])
-    often = told.most_common(5)
-    said = [f"{count:,} images: {words}" for words, count in often]
-    if len(told) > len(often):
-        said.append(f"{told.total() - sum(dict(often).values()):,} images: other warnings")
-    return Folder(path, classes, train, val, tuple(said))
+    often = warned.most_common(5)
+    lines = [f"{count:,} images: {words}" for words, count in often]
+    if len(warned) > len(often):
+        lines.append(f"{warned.total() - sum(dict(often).values()):,} images: other warnings")
+    return Folder(path, classes, train, val, tuple(lines))
 
 
 def pretrain(
@@ -192,8 +192,8 @@ def _publish(run: Path, name: str, output: Path) -> Path:
     plain = "".join(sign if sign.isalnum() else "-" for sign in name)
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"
     storage.write(path, weights)
-    told = {name: value for name, value in about.items() if name != "files"}
-    manifest = json.dumps({"sha256": digest, **told}, indent=1, ensure_ascii=False) + "\n"
+    published = {name: value for name, value in about.items() if name != "files"}
+    manifest = json.dumps({"sha256": digest, **published}, indent=1, ensure_ascii=False) + "\n"
     storage.write(path.with_suffix(".json"), manifest.encode())
     return path
 
@@ -232,14 +232,14 @@ def _split(root: Path, classes: Sequence[str], size: int) -> tuple[Split, Counte
         images[place] = read.image
         return read.warnings
 
-    told: Counter[str] = Counter()
+    warned: Counter[str] = Counter()
     try:
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
-            for said in pool.map(fill, range(len(paths)), chunksize=64):
-                told.update(said)
+            for own in pool.map(fill, range(len(paths)), chunksize=64):
+                warned.update(own)
     except radiographs.RadiographError as error:
         raise DataError(str(error)) from None
-    return Split(images, np.array(labels)), told
+    return Split(images, np.array(labels)), warned
 
 
 def _held_out(labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -7,10 +7,12 @@ All hyper-parameters are in this module.
 """
 
 import math
+import os
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pneumo.base.errors import PneumoError
+from pneumo.base import paths
+from pneumo.base.errors import find
 from pneumo.data import Dataset, held_out
 
 Architecture = Literal["simple-cnn", "resnet18", "efficientnet-lite0", "ensemble"]
@@ -20,8 +22,6 @@ Averaging = Literal["none", "ema", "swa"]
 
 # Fields that were added later. A false one is left out of a run's key, so that earlier runs are still found.
 _ADDED = (("augmentation", "framing"), ("unshared_patients",))
-
-T = TypeVar("T")
 
 # The side of the images that the recipes were made for, in pixels.
 SIDE = 28
@@ -35,10 +35,6 @@ MOST_PIXELS: dict[Architecture, int] = {
 }
 LEAST_BATCH = 16
 NO_ORIGINS = "it needs known patients and original films, and these images have none"
-
-
-class RecipeError(PneumoError):
-    """There is no recipe or profile of this name."""
 
 
 @dataclass(frozen=True)
@@ -410,28 +406,29 @@ def find_recipe(name: str) -> Recipe:
     """Find the recipe called `name`.
 
     Raises:
-        RecipeError: there is none; the message lists all.
+        PneumoError: there is none; the message lists all.
     """
     ablations = {name: ablation.recipe for name, ablation in ABLATIONS.items()}
-    return _find("recipe", RECIPES | CONTROLS | ablations, name)
+    return find("recipe", RECIPES | CONTROLS | ablations, name)
 
 
 def title(name: str) -> str:
     """Return the title of the recipe called `name`, or of the ensemble.
 
     Raises:
-        RecipeError: there is none; the message lists all.
+        PneumoError: there is none; the message lists all.
     """
     return ENSEMBLE.title if name == ENSEMBLE.name else find_recipe(name).title
 
 
-def find_profile(name: str) -> Profile:
-    """Find the profile called `name`.
+def find_profile(name: str | None = None) -> Profile:
+    """Find the profile called `name`; None for ``PNEUMO_PROFILE``, or the default.
 
     Raises:
-        RecipeError: there is none; the message lists all.
+        PneumoError: there is none; the message lists all.
     """
-    return _find("profile", PROFILES, name)
+    name = name or os.environ.get("PNEUMO_PROFILE") or paths.PROFILE
+    return find("profile", PROFILES, name)
 
 
 def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
@@ -439,9 +436,3 @@ def images_an_epoch(recipe: Recipe, dataset: Dataset) -> int:
     labels = dataset.train.labels
     there = held_out.remaining(labels) if recipe.held_out else len(labels)
     return min(recipe.train_images or there, there)
-
-
-def _find(kind: str, known: dict[str, T], name: str) -> T:
-    if name not in known:
-        raise RecipeError(f"no {kind} is called {name!r}; there are: {', '.join(known)}")
-    return known[name]

@@ -33,8 +33,6 @@ _SOURCES = {
     1: "03ef50ffe378e435565faa85cd909c18b5f76bf5108522e043354e8cbf598441",
     2: "176bf8c8c1c2708c07c1f9b1d1f86643935e1b9371a6654bc4abe70fac9ad7f7",
 }
-# Digest of the code for several processes per run at that time.
-_SHARING = "8c5d357ea7f83661c6eb1fdb2561e7f568b2a5dda4f7330ea457def8f5a2735e"
 MANIFEST, WEIGHTS = "manifest.json", "weights.safetensors"
 FILES = (MANIFEST, "history.csv", "predictions.npz", "explain.npz", WEIGHTS)
 # The variants of a training image that a run keeps for the report: each change alone, at the end of
@@ -56,6 +54,16 @@ class RunError(PneumoError):
     def __init__(self, what: str, forward: str = "") -> None:
         super().__init__("; ".join(filter(None, (what, forward))))
         self.what = what
+
+
+class Listener(Protocol):
+    """Receives the progress of one training; a progress display implements it."""
+
+    def step(self, images: int) -> None:
+        """Report `images` more training images."""
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """Report the end of an epoch; `row` is its row of the history."""
 
 
 class Ordered(Protocol):
@@ -146,9 +154,11 @@ class Run:
     @property
     def keys(self) -> set[str]:
         """Its key, and the keys of the same training in earlier versions."""
-        weights, shared = self.manifest["pretrained"], self.manifest["hardware"].get("processes", 1)
-        fingerprint, sha256 = self.manifest["data"]["fingerprint"], weights and weights["sha256"]
-        return {self.key} | earlier_keys(self.recipe, self.seed, fingerprint, sha256, shared)
+        if "processes" in self.manifest["hardware"]:
+            return {self.key}
+        weights, fingerprint = self.manifest["pretrained"], self.manifest["data"]["fingerprint"]
+        sha256 = weights and weights["sha256"]
+        return {self.key} | earlier_keys(self.recipe, self.seed, fingerprint, sha256)
 
     @property
     def label(self) -> str:
@@ -186,9 +196,11 @@ def run_key(
 
 
 def earlier_keys(
-    recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None, processes: int = 1
+    recipe: Recipe, seed: int, fingerprint: str, weights_sha256: str | None
 ) -> set[str]:
-    """Return a run's keys before keys contained a version; none if the numbers of trainings have changed.
+    """Return keys of a run by one process before keys contained a version.
+
+    There are none if the numbers of trainings have changed since.
 
     Args:
         recipe: with its title, which these keys contained.
@@ -196,9 +208,6 @@ def earlier_keys(
     """
     if TRAINING_VERSION != 1:
         return set()
-    shared: dict[str, Any] = {}
-    if processes > 1:
-        shared = {"processes": processes, "sharing": _SHARING}
     return {
         keys.key(
             schema=schema,
@@ -207,7 +216,6 @@ def earlier_keys(
             data=fingerprint,
             weights=weights_sha256,
             source=source,
-            **shared,
         )
         for schema, source in _SOURCES.items()
     }
@@ -230,22 +238,20 @@ def find_key(
         home: the run store's folder; None for the project's.
     """
     key = run_key(recipe, seed, dataset, weights_sha256, processes)
-    if folder(recipe, seed, key, home).is_dir():
+    if processes > 1 or folder(recipe, seed, key, home).is_dir():
         return key
     for path in sorted(folder(recipe, seed, "*", home).parent.glob(f"{recipe.name}-s{seed}-*")):
         try:
             found = load(path)
-            decided_by = (found.recipe, seed, dataset.fingerprint, weights_sha256, processes)
-            if _untitled(found.recipe) == _untitled(recipe) and found.key in earlier_keys(
-                *decided_by
-            ):
-                with found._arrays("predictions.npz") as arrays:
-                    ordered = all(
-                        np.array_equal(arrays[f"{name}_labels"], dataset.splits[name].labels)
-                        for name in ("val", "test")
-                    )
-                if ordered and find_fault(path) is None:
-                    return found.key
+            known = earlier_keys(found.recipe, seed, dataset.fingerprint, weights_sha256)
+            if _untitled(found.recipe) != _untitled(recipe) or found.key not in known:
+                continue
+            ordered = all(
+                np.array_equal(found.predictions[name].labels, dataset.splits[name].labels)
+                for name in ("val", "test")
+            )
+            if ordered and find_fault(path) is None:
+                return found.key
         except (RunError, StorageError):  # an unreadable folder is not a run
             continue
     return key

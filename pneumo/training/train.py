@@ -21,20 +21,15 @@ from pneumo.data import Dataset, Part, Split, part, stratified
 from pneumo.data.held_out import divide
 from pneumo.data.origins import Origins
 from pneumo.training import runs
-from pneumo.training.listener import Listener
 from pneumo.training.loop import Loop, TwoClasses, predict, seed_everything
 from pneumo.training.models import build, count_parameters, layers
 from pneumo.training.recipes import NO_ORIGINS, Recipe
-from pneumo.training.runs import Run
+from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import Weights
 
 Cases = TypeVar("Cases", bound=Split | Part)
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum")
-
-
-class TrainingError(PneumoError):
-    """A training cannot be started or resumed."""
 
 
 def train(
@@ -62,7 +57,7 @@ def train(
         key: of the run; None to find it.
 
     Raises:
-        TrainingError: there is no such device, or weights or origins of images that the recipe needs are
+        PneumoError: there is no such device, or weights or origins of images that the recipe needs are
             missing.
     """
     check_weights(recipe, weights)
@@ -79,10 +74,10 @@ def check_weights(recipe: Recipe, weights: Weights | None) -> None:
     """Refuse a training without its weights.
 
     Raises:
-        TrainingError: the recipe needs pretrained weights, and none are given.
+        PneumoError: the recipe needs pretrained weights, and none are given.
     """
     if recipe.pretraining and weights is None:
-        raise TrainingError(
+        raise PneumoError(
             f"{recipe.name} needs weights pretrained on {recipe.pretraining}; name them with --weights"
         )
 
@@ -91,7 +86,7 @@ def find_device(name: str) -> torch.device:
     """Find the device called `name`; "auto" is the GPU if there is one, else the CPU.
 
     Raises:
-        TrainingError: there is no such device here.
+        PneumoError: there is no such device here.
     """
     # Otherwise a GPU's convolutions round their inputs to 10 bits (TF32).
     torch.backends.cudnn.allow_tf32 = False
@@ -101,7 +96,7 @@ def find_device(name: str) -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise TrainingError(f"no device {name!r} here ({reason}); try auto or cpu") from None
+        raise PneumoError(f"no device {name!r} here ({reason}); try auto or cpu") from None
 
 
 def use_threads(count: int) -> None:
@@ -152,7 +147,7 @@ def fill(
 
 def _origins(dataset: Dataset) -> dict[str, Origins]:
     if dataset.origins is None:
-        raise TrainingError(NO_ORIGINS)
+        raise PneumoError(NO_ORIGINS)
     return dataset.origins
 
 
