@@ -188,7 +188,7 @@ def write_run(tmp_path: Path) -> Callable[..., Run]:
         digest = checksums.digest((path / "predictions.npz").read_bytes())
         files = {"predictions.npz": digest, runs.WEIGHTS: "0" * 64}
         about = {"pretrained": None, "data": {"fingerprint": "0" * 64}, "hardware": {}}
-        return Run(path, recipe, seed, path.name[-12:], {**about, "files": files})
+        return Run(path, recipe, seed, path.name[-12:], {**about, "parameters": 1, "files": files})
 
     return write
 

@@ -58,7 +58,7 @@ def _marking(study, cells):
     noise = np.random.default_rng(0).random((len(called), 7, 7)) * 0.01
     maps = (noise + cells) * np.where(called, 1, -1)[:, None, None]
     run.__dict__["explanation"] = Explanation(*(np.zeros(0),), maps, np.zeros(0))
-    alone = Model(model.recipe, 1, (run,))
+    alone = Model(model.recipe, (run,))
     return Study(study.profile, study.data, (alone,)), alone
 
 

@@ -41,7 +41,7 @@ def study_of(phantom, write_run):
             logits = 2.0 * split.labels - 1 + generator.normal(size=len(split.labels))
             cases.append((split.labels, metrics.probabilities(logits)))
         run = write_run(RECIPES["simple-cnn"], *cases)
-        return Study(Profile("made", (), (0,)), made, (Model(run.recipe, 1, (run,)),))
+        return Study(Profile("made", (), (0,)), made, (Model(run.recipe, (run,)),))
 
     return make
 

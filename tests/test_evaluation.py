@@ -62,7 +62,7 @@ def test_a_mark_says_that_a_model_differs_from_the_best_one(black, write_run):
         ("resnet18-imagenet", strong),
     ):
         run = write_run(RECIPES[name], strong if test is strong else weak, test)
-        models.append(Model(RECIPES[name], 1, (run,)))
+        models.append(Model(RECIPES[name], (run,)))
     study = Study(Profile("made", (), (0,)), black(strong, strong), tuple(models))
     expected = {"resnet18-scratch": True, "resnet18-imagenet": False, "majority": True}
     found = evaluation.differing(study)

@@ -57,7 +57,7 @@ def wait(marker, listener=None):
 
 
 def use(part=None, listener=None):
-    return part or Missing("part", "other part")
+    return part or Missing("part")
 
 
 class Heard(Counter):

@@ -30,7 +30,7 @@ def study_of(black, write_run):
             "val": Origins(np.array(["normal"] * 2 + ["virus"] * 2), np.arange(4), np.ones(4)),
             "test": Origins(named, patients, np.ones(len(named))),
         }
-        return Study(Profile("made", (), (0,)), data, (Model(run.recipe, 1, (run,)),))
+        return Study(Profile("made", (), (0,)), data, (Model(run.recipe, (run,)),))
 
     return make
 

@@ -21,7 +21,7 @@ def study_of(black, write_run):
         made = []
         for recipe, runs in zip(RECIPES.values(), models, strict=False):
             found = (write_run(recipe, VAL, (labels, test), seed) for seed, test in enumerate(runs))
-            made.append(Model(recipe, 1, tuple(found)))
+            made.append(Model(recipe, tuple(found)))
         names = tuple(model.name for model in made)
         data = black(VAL, (labels, labels))
         return Study(Profile("made", names, (0,)), data, tuple(made))
@@ -43,7 +43,7 @@ def test_cases_are_ordered_by_how_many_models_err_and_by_how_surely(study_of):
 
 def test_cases_are_grouped_by_label_and_call_the_surest_first(write_run):
     test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
-    model = Model(RECIPES["simple-cnn"], 1, (write_run(RECIPES["simple-cnn"], VAL, test),))
+    model = Model(RECIPES["simple-cnn"], (write_run(RECIPES["simple-cnn"], VAL, test),))
     found = {group: list(indices) for group, indices in mistakes.groups(model).items()}
     assert found == {
         "true positive": [0, 1, 6],
@@ -74,7 +74,7 @@ def test_seeds_that_disagree_are_found_the_most_even_split_first(study_of):
     assert mistakes.flipping(model).tolist() == [1, 5, 2]
     assert mistakes.contested(study).tolist() == [1, 5, 2]
     assert mistakes.called_by_runs(study).tolist() == [0, 2, 1, 4, 4, 2]
-    assert len(mistakes.flipping(Model(model.recipe, 1, model.runs[:1]))) == 0
+    assert len(mistakes.flipping(Model(model.recipe, model.runs[:1]))) == 0
 
 
 def test_a_permutation_agrees_with_the_hypergeometric_for_two_models(study_of):

@@ -194,7 +194,7 @@ def test_both_halves_of_validation_make_the_whole(study):
 def test_the_control_stands_beside_simple_cnn(study):
     assert patients.control(replace(study, controls=())) is None
     own = study.model("simple-cnn")
-    double = Model(CONTROLS["simple-cnn-unshared-patients"], 1, own.runs[::-1])
+    double = Model(CONTROLS["simple-cnn-unshared-patients"], own.runs[::-1])
     found = patients.control(replace(study, controls=(double,)))
     train, val = study.groups("train"), study.groups("val")
     assert found.images - found.fewer == sum(patient not in val for patient in train)

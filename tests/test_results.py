@@ -101,7 +101,7 @@ def test_its_numbers_are_those_of_the_metrics(written, study):
 def test_what_is_undefined_is_null_and_not_nan(black, write_run):
     nothing_called = ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
     run = write_run(RECIPES["simple-cnn"], nothing_called, nothing_called)
-    model = Model(RECIPES["simple-cnn"], 1, (run,))
+    model = Model(RECIPES["simple-cnn"], (run,))
     data = black(nothing_called, nothing_called)
     study = Study(Profile("made", ("simple-cnn",), (0,)), data, (model,))
     told = to_plain(intervals.intervals(study)[model.name]["half"])

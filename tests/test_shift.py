@@ -33,7 +33,7 @@ def _told(first, second, *resamples):
 
 def _study_of(black, write_run, val, test):
     run = write_run(RECIPES["simple-cnn"], val, test)
-    return Study(Profile("made", (), (0,)), black(val, test), (Model(run.recipe, 1, (run,)),))
+    return Study(Profile("made", (), (0,)), black(val, test), (Model(run.recipe, (run,)),))
 
 
 def _change(before, after):

@@ -86,7 +86,7 @@ def rebuilt(write_run, black, tmp_path):
                 run = write_run(CNN, validation, (labels, expit(draw(seed, labels))), seed)
                 run.manifest.update(hardware={}, data={"fingerprint": "f"})
                 found.append(run)
-            return Model(CNN, 1, tuple(found))
+            return Model(CNN, tuple(found))
 
         scored = seeds.every_run([model(there, before)])
         study = Study(

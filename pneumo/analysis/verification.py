@@ -155,7 +155,7 @@ def verify(
                 run = train(recipe, seed, dataset, start, home, ear, device, key)
                 _ = run.predictions  # read while it is there
                 finished.append(run)
-            models.append(Model(recipe, finished[0].manifest["parameters"], tuple(finished)))
+            models.append(Model(recipe, tuple(finished)))
     return compare(kept, Study(profile, dataset, tuple(models)), frozenset(found))
 
 

@@ -98,7 +98,7 @@ def renewed(folder: Path) -> Iterator[Path]:
     new, old = (folder.with_name(f"{folder.name}.{state}") for state in ("being-made", "replaced"))
     with refusals(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent):
+        with _held(folder.parent, patient=True):
             if old.is_dir() and not folder.exists():
                 old.rename(folder)
             for stale in (new, old):
@@ -140,19 +140,18 @@ def scratch(purpose: str) -> Iterator[Path]:
     """
     prefix = f"pneumo-{purpose}-"
     for stale in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        descriptor = _hold(stale)
-        if descriptor is not None:
-            shutil.rmtree(stale, ignore_errors=True)
-            os.close(descriptor)
-    folder = Path(tempfile.mkdtemp(prefix=prefix))
-    while (descriptor := _hold(folder, patient=True)) is None and fcntl is not None:
-        folder = Path(tempfile.mkdtemp(prefix=prefix))  # another process deleted the first as stale
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if descriptor is not None:
-            os.close(descriptor)
+        with _held(stale) as left:
+            if left:
+                shutil.rmtree(stale, ignore_errors=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        with _held(folder, patient=True) as own:
+            if own:  # else another process deleted it as stale
+                try:
+                    yield folder
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+                return
 
 
 def settle(folder: Path) -> None:
@@ -293,41 +292,27 @@ def _open_alone(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Lock a folder, and wait for other processes; the lock is the folder itself, and leaves no file."""
-    descriptor = _hold(folder, patient=True)
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
-
-
-def _hold(folder: Path, patient: bool = False) -> int | None:
-    """Lock a folder until the descriptor is closed, or its process ends.
+def _held(folder: Path, patient: bool = False) -> Iterator[bool]:
+    """Lock a folder while the context is open; the lock is the folder itself, and leaves no file.
 
     Args:
         folder: of this user.
         patient: whether to wait for another process, and to continue if folders cannot be locked.
 
-    Returns:
-        The descriptor; None if another process holds the folder, or it is gone.
+    Yields:
+        Whether it is locked: False if another process holds the folder, or it is gone.
     """
-    if fcntl is None:
-        return None
+    descriptor, held = None, patient
+    with suppress(OSError):
+        if fcntl is not None:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
+            held = patient or os.fstat(descriptor).st_uid == os.getuid()
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if patient else fcntl.LOCK_NB))
-        fit = patient or os.fstat(descriptor).st_uid == os.getuid()
-    except OSError:
-        fit = patient
-    if fit and folder.is_dir():
-        return descriptor
-    os.close(descriptor)
-    return None
+        yield held and folder.is_dir()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _exchange(one: Path, other: Path) -> bool:

@@ -50,9 +50,9 @@ def combine(study: Study) -> Model | None:
     if len(members) < 2:
         return None
     seed = study.profile.seeds[0]
-    run = Combined(Path(ENSEMBLE.name), ENSEMBLE, seed, "", {"pretrained": None}, members)
     parameters = sum(model.parameters * len(model.runs) for model in study.ran)
-    return Model(ENSEMBLE, parameters, (run,))
+    manifest = {"pretrained": None, "parameters": parameters}
+    return Model(ENSEMBLE, (Combined(Path(ENSEMBLE.name), ENSEMBLE, seed, "", manifest, members),))
 
 
 def compared(study: Study) -> tuple[Model, ...]:

@@ -58,7 +58,6 @@ class Missing:
     """A worker's answer if it has not found one of the job's inputs."""
 
     name: str  # of the input
-    title: str  # for messages
 
 
 @dataclass(frozen=True)
@@ -214,7 +213,7 @@ def answers(
             yield number, content
         else:
             if isinstance(content, Missing):
-                content = f"the worker never received the {content.title}"
+                content = f"the worker never received its {content.name}"
             failures.append(f"{call.label} failed in a worker: {content}")
             if running and len(failures) == 1:
                 say(f"{call.label} failed; running jobs are finished first")

@@ -29,8 +29,6 @@ from pneumo.training.weights import Weights
 Files = Mapping[str, bytes]  # of a run, by name
 # The data set that this process used last, by its order.
 _loaded: dict[str, Dataset] = {}
-_DATA, _WEIGHTS = Missing("data", "training data"), Missing("weights", "pretrained weights")
-_RUN = Missing("run", "files of the run")
 
 
 @dataclass(frozen=True)
@@ -216,10 +214,10 @@ def train(
     if runs.find_fault(destination) is not None:
         dataset = _found(common, data)
         if dataset is None:
-            return _DATA
+            return Missing("data")
         found = _found_weights(wanted, weights, home)
         if wanted.weights and found is None:
-            return _WEIGHTS
+            return Missing("weights")
         training.train(
             wanted.recipe, wanted.seed, dataset, found, home, listener, common.device, wanted.key
         )
@@ -251,10 +249,10 @@ def probe(
     _check_code(common)
     home, shared = _store(common)
     if not shared and run is None:
-        return _RUN
+        return Missing("run")
     dataset = _found(common, data)
     if dataset is None:
-        return _DATA
+        return Missing("data")
     if run is None:
         questions.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
         return None

@@ -7,7 +7,6 @@ not needed to find that nothing is missing.
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import data
-from pneumo.base import checksums, keys, paths
+from pneumo.base import checksums, paths
 from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError, find
 from pneumo.data import Dataset, descriptions, held_out
@@ -66,7 +65,6 @@ class Model:
     """One recipe in a study, with one run per seed, or the reason why it was not run."""
 
     recipe: Recipe
-    parameters: int  # number of trained parameters
     runs: tuple[Run, ...] = ()
     reason: str | None = None  # why the model was not run
 
@@ -89,6 +87,15 @@ class Model:
     def run(self) -> Run:
         """Run of the first seed, for figures that show a single run."""
         return self.runs[0]
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of trained parameters; if the model was not run, its network is built to count them."""
+        if self.ran:
+            return int(self.run.manifest["parameters"])
+        from pneumo.training.models import build, count_parameters
+
+        return count_parameters(build(self.recipe))
 
     @property
     def pretrained(self) -> dict[str, str] | None:
@@ -281,7 +288,7 @@ def run(
             run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
         )
         if own:
-            models[number] = Model(model.recipe, own[0].manifest["parameters"], own)
+            models[number] = Model(model.recipe, own)
     study = _study(chosen, found, models)
     if not only:
         path = _record_path(chosen.name, found.about, found.size, home)
@@ -328,17 +335,16 @@ def make_plan(
     wanted: list[jobs.Training] = []
     for name in (name for name in names if not only or name in only):
         recipe = chosen.recipe(name)
-        path = _record_path(chosen.name, about, side, home)
         if recipe.needs_origins and found.origins is None:
-            models.append(Model(recipe, _parameters(recipe, path), reason=NO_ORIGINS))
+            models.append(Model(recipe, reason=NO_ORIGINS))
             continue
         try:
             pretrained = find_weights(recipe, weights)
         except WeightsUnavailableError as error:
             reason = paths.without_folders(str(error))
-            models.append(Model(recipe, _parameters(recipe, path), reason=reason))
+            models.append(Model(recipe, reason=reason))
             continue
-        models.append(Model(recipe, 0))  # until it has runs
+        models.append(Model(recipe))  # until it has runs
         wanted += [jobs.want(recipe, seed, found, pretrained, home) for seed in chosen.seeds]
     return Plan(chosen, found, tuple(models), tuple(wanted))
 
@@ -377,23 +383,25 @@ def load(
         )
     with checksums.reading(path, StudyError, again):
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)
-        entries, made_from = record["models"], record["data"]
-        given = source or os.environ.get("PNEUMO_DATA")
-        found = data.load(side, given or made_from["location"], about.name)
-        there = given or made_from["location"]
-        differs = None
-        if found.fingerprint != made_from["fingerprint"]:
-            differs = f"other data than {there}"
-        elif found.order != made_from["order"]:
-            differs = f"the images of {there} in another order"
-        if differs:
-            raise StudyError(
-                f"the finished study of profile {chosen.name} is of {differs}; "
-                f"put back what was there, or run `{command}` --data {there}"
-            )
-        # Data from another source are the same data; keep the source that the study names.
-        found = replace(found, source=made_from["source"])
-        models = [_load_model(chosen, entry, found, home, again) for entry in entries]
+        entries = [(one["recipe"], one["reason"], one["weights"]) for one in record["models"]]
+        location, fingerprint, order, kind = (
+            record["data"][name] for name in ("location", "fingerprint", "order", "source")
+        )
+    there = source or os.environ.get("PNEUMO_DATA") or location
+    found = data.load(side, there, about.name)
+    differs = None
+    if found.fingerprint != fingerprint:
+        differs = f"other data than {there}"
+    elif found.order != order:
+        differs = f"the images of {there} in another order"
+    if differs:
+        raise StudyError(
+            f"the finished study of profile {chosen.name} is of {differs}; "
+            f"put back what was there, or run `{command}` --data {there}"
+        )
+    # Data from another source are the same data; keep the source that the study names.
+    found = replace(found, source=kind)
+    models = [_load_model(chosen, *entry, found, home, again) for entry in entries]
     if tuple(model.name for model in models) != _names(chosen):
         raise StudyError(f"profile {chosen.name} asks for other models than {path} has; {again}")
     return _study(chosen, found, models)
@@ -413,15 +421,20 @@ def _names(profile: Profile) -> tuple[str, ...]:
 
 
 def _load_model(
-    profile: Profile, entry: dict[str, Any], dataset: Dataset, home: Path | None, again: str
+    profile: Profile,
+    name: str,
+    reason: str | None,
+    weights: str | None,
+    dataset: Dataset,
+    home: Path | None,
+    again: str,
 ) -> Model:
-    recipe = profile.recipe(entry["recipe"])
-    if entry["reason"]:
-        reason = paths.without_folders(entry["reason"])
-        return Model(recipe, entry["parameters"], reason=reason)
+    recipe = profile.recipe(name)
+    if reason:
+        return Model(recipe, reason=paths.without_folders(reason))
     found = []
     for seed in profile.seeds:
-        key = runs.find_key(recipe, seed, dataset, entry["weights"], home)
+        key = runs.find_key(recipe, seed, dataset, weights, home)
         path = runs.folder(recipe, seed, key, home)
         if not path.is_dir():
             raise StudyError(_missing(path, again))
@@ -429,7 +442,7 @@ def _load_model(
     for run in found if recipe.name in profile.recipes else ():
         for lacking in questions.missing(run, profile):
             raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
-    return Model(recipe, entry["parameters"], tuple(found))
+    return Model(recipe, tuple(found))
 
 
 def _missing(path: Path, again: str) -> str:
@@ -455,22 +468,6 @@ def _record_path(profile: str, about: Description, size: int, home: Path | None)
     return (home or paths.home()) / "studies" / f"{name}.json"
 
 
-def _parameters(recipe: Recipe, record: Path) -> int:
-    """Number of parameters of a recipe's network, from a previous study of this code, or counted."""
-    with suppress(OSError, ValueError, KeyError, TypeError, checksums.OtherVersionError):
-        for entry in checksums.parse(record.read_bytes(), SCHEMA, record.name)["models"]:
-            if entry["network"] == _network(recipe):
-                return int(entry["parameters"])
-    from pneumo.training.models import build, count_parameters
-
-    return count_parameters(build(recipe))
-
-
-def _network(recipe: Recipe) -> str:
-    """Key of everything that determines the network of a recipe."""
-    return keys.key(recipe=recipe.to_dict(), version=runs.TRAINING_VERSION)
-
-
 def _record(study: Study) -> dict[str, Any]:
     """Content that :func:`load` needs: location of the data, runs, and reasons for models not run."""
     return {
@@ -485,8 +482,6 @@ def _record(study: Study) -> dict[str, Any]:
         "models": [
             {
                 "recipe": model.name,
-                "parameters": model.parameters,
-                "network": _network(model.recipe),
                 "reason": model.reason,
                 "weights": model.pretrained["sha256"] if model.pretrained else None,
             }

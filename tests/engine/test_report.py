@@ -98,7 +98,7 @@ def _built(
                 patch.setenv(name, value)
             done = study.run("smoke", "phantom", home=store, dataset=dataset, only=only)
             missing = [name for name in SMOKE.recipes if only and name not in only]
-            models = {name: Model(SMOKE.recipe(name), 1, (), "not here") for name in missing}
+            models = {name: Model(SMOKE.recipe(name), (), "not here") for name in missing}
             models |= {model.name: model for model in done.models}
             done = replace(done, models=tuple(models[name] for name in SMOKE.recipes))
             record = writing.write(done, _record(folder))
