@@ -265,7 +265,9 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument(
         "--executor", metavar="WHERE", help="auto (default), serial, process:N or dask:ADDRESS"
     )
-    parser.add_argument("--fresh", action="store_true", help="empty the cache of pages, and run every cell")
+    parser.add_argument(
+        "--fresh", action="store_true", help="empty the cache of pages, and run every cell"
+    )
     parser.add_argument(
         "--locked",
         action="store_true",

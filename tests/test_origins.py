@@ -158,7 +158,7 @@ def test_images_of_one_patient_are_in_one_group_in_every_split(study):
     train, val = (study.data.origins[split].patients for split in ("train", "val"))
     groups = study.groups("train", "val")
     assert (groups == np.r_[train, val]).all()
-    held = held_out.divide(study.data.train)[1].images.places
+    held = held_out.divide(study.data.train)[1]
     assert (study.groups("held") == train[held]).all()
 
 

@@ -77,9 +77,9 @@ def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
         raise kind(f"{path} {error.message(again)}") from None
     except KeyError as error:  # versions of one schema may differ in fields
         what = f"{path} is damaged or of another version of pneumo (it lacks {error})"
-        raise kind(f"{what}; {again}") from None
+        raise kind(what, again) from None
     except DAMAGE as error:
-        raise kind(f"{path} is damaged ({type(error).__name__}: {error}); {again}") from None
+        raise kind(f"{path} is damaged ({type(error).__name__}: {error})", again) from None
 
 
 def check_version(found: object, schema: int) -> None:

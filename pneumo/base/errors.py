@@ -7,11 +7,11 @@ T = TypeVar("T")
 
 
 class PneumoError(Exception):
-    """An error that the user can fix; its text says what is wrong, where, and what to do."""
+    """An error that the user can fix; its parts say what is wrong, where, and what to do."""
 
     def __str__(self) -> str:
-        """Return the text as one line that is safe to print, whatever file names it contains."""
-        return printable(super().__str__())
+        """Return the parts as one line that is safe to print, whatever file names it contains."""
+        return printable("; ".join(map(str, self.args)))
 
 
 def find(kind: str, known: Mapping[str, T], name: str) -> T:

@@ -184,16 +184,9 @@ def load(size: int | None = None, source: str = "auto", name: str | None = None)
     )  # fmt: skip
 
 
-def part(cases: Split | Part, places: NDArray[np.int64]) -> Part:
-    """Select cases by index, without copying their images.
-
-    Args:
-        cases: a split, or a part of one.
-        places: indices of cases, (n,).
-    """
-    if isinstance(cases, Part):
-        return Part(Rows(cases.images.images, cases.images.places[places]), cases.labels[places])
-    return Part(Rows(cases.images, places), cases.labels[places])
+def part(split: Split, places: NDArray[np.int64]) -> Part:
+    """Select cases of a split by their indices, (n,), without copying their images."""
+    return Part(Rows(split.images, places), split.labels[places])
 
 
 def stratified(labels: NDArray[np.uint8], count: int, seed: int) -> NDArray[np.int64]:

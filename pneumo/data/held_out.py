@@ -9,7 +9,7 @@ to compare recipes.
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.data.datasets import LARGE, Part, Split, part
+from pneumo.data.datasets import LARGE, Split
 from pneumo.data.thumbnails import thumbnails
 
 NORMAL_SHARE, PNEUMONIA_SHARE = 0.15, 0.10  # of the training images of each class
@@ -17,8 +17,8 @@ FOLDS = 5
 PENALTY = 5000.0  # of the ridge, for pixels of unit variance
 
 
-def divide(training: Split) -> tuple[Part, Part]:
-    """Divide training images into those to train on and those held out, each in the order of the data.
+def divide(training: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Divide training images into those to train on and those held out: sorted indices of each.
 
     Held out are the 15 % of normal images that a ridge classifier on pixels, fitted to the other folds,
     scores most like pneumonia, and a random 10 % of the pneumonia images. The division depends only on the
@@ -34,7 +34,7 @@ def divide(training: Split) -> tuple[Part, Part]:
     drawn = np.random.default_rng(0).permutation(pneumonia)[: _share(pneumonia, PNEUMONIA_SHARE)]
     held = np.zeros(len(training.labels), dtype=bool)
     held[np.concatenate([nearest, drawn])] = True
-    return part(training, np.flatnonzero(~held)), part(training, np.flatnonzero(held))
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def remaining(labels: NDArray[np.uint8]) -> int:

@@ -30,9 +30,8 @@ class Labelled:
     images: NDArray[np.uint8]  # (N, S, S), prepared as the set's own were
     labels: NDArray[np.uint8]  # (N,), 1 for the positive class
     files: tuple[str, ...]  # (N,), as given
-    known: Mapping[
-        str, tuple[str, ...]
-    ]  # (N,) each, of KNOWN those that are there; empty: not known
+    # (N,) each, of KNOWN those that are there; empty: not known
+    known: Mapping[str, tuple[str, ...]]
     faults: tuple[str, ...]  # why rows were left out, one line each: where, what, what to do
     warnings: tuple[str, ...]  # differences from images of the set, one line each
 

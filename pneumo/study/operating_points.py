@@ -24,9 +24,8 @@ class OperatingPoint:
     thresholds: tuple[float, ...]  # of every seed
     promised: Confusion  # on validation
     kept: Confusion  # on test
-    rates: dict[
-        str, Estimate
-    ]  # on test: sensitivity, specificity, predictive values, likelihood ratios
+    # On test: sensitivity, specificity, predictive values, likelihood ratios.
+    rates: dict[str, Estimate]
     promised_rates: dict[str, Estimate]  # the same on validation
 
     def shortfall(self, name: str) -> float:

@@ -202,7 +202,7 @@ class Study:
     @cached_property
     def _held(self) -> NDArray[np.int64]:
         """Indices of the training images that are held out."""
-        return held_out.divide(self.data.train)[1].images.places
+        return held_out.divide(self.data.train)[1]
 
     def model(self, name: str) -> Model:
         """The model, control or ablation of the recipe called `name`.

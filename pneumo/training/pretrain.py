@@ -187,7 +187,9 @@ def _publish(run: Path, name: str, output: Path) -> Path:
     try:
         weights = runs.read_file(run, runs.WEIGHTS, about)
     except runs.RunError as error:
-        raise runs.RunError(error.what, f"delete {run} and run `pneumo pretrain` again") from None
+        raise runs.RunError(
+            error.args[0], f"delete {run} and run `pneumo pretrain` again"
+        ) from None
     digest = about["files"][runs.WEIGHTS]
     plain = "".join(sign if sign.isalnum() else "-" for sign in name)
     path = output / f"resnet18-{plain}-{digest[:8]}.safetensors"

@@ -70,16 +70,13 @@ class Recipe:
     frozen_learning_rate: float = 0.0  # its peak
     epochs: int = 10  # stage two, or the only one: all layers are trained
     learning_rate: float = 1e-3  # its peak; one cycle, up and down to zero
-    layer_decay: float = (
-        1.0  # learning rate of each group of layers, relative to the next one towards the head
-    )
+    # Learning rate of each group of layers, relative to the next one towards the head.
+    layer_decay: float = 1.0
     weight_decay: float = 1e-2  # AdamW's, on kernels only, not on biases and norms
     label_smoothing: float = 0.0  # share of a label that is spread over both classes
     mixup: float = 0.0  # both parameters of the Beta distribution of the mixing weight; 0: no mixup
     balanced: bool = False  # whether both classes weigh the same in the loss
-    half_precision: bool = (
-        True  # trains in bfloat16 if the processor supports it; evaluates in 32 bits
-    )
+    half_precision: bool = True  # trains in bfloat16 where processors do; evaluates in 32 bits
     averaging: Averaging = "none"  # of the weights over steps; the mean is kept
     ema_decay: float = 0.99  # of the exponential average, per step
     dropout: float = 0.0  # before the head
@@ -289,15 +286,17 @@ def _ablations(
     ]
 
 
+def _vary(**ranges: Any) -> dict[str, Any]:
+    """The change of a recipe to an augmentation with these ranges."""
+    return {"augmentation": Augmentation(**ranges)}
+
+
 # Whether training with tighter and wider crops makes a network less sensitive to framing.
 _FRAMING: dict[str, tuple[str, dict[str, Any]]] = {
-    "zoom-15": ("zoom by up to 15 %", {"augmentation": Augmentation(zoom=0.15)}),
-    "zoom-30": ("zoom by up to 30 %", {"augmentation": Augmentation(zoom=0.3)}),
-    "zoom-50": ("zoom by up to 50 %", {"augmentation": Augmentation(zoom=0.5)}),
-    "framing": (
-        "framing drawn independently of the label",
-        {"augmentation": Augmentation(framing=True)},
-    ),
+    "zoom-15": ("zoom by up to 15 %", _vary(zoom=0.15)),
+    "zoom-30": ("zoom by up to 30 %", _vary(zoom=0.3)),
+    "zoom-50": ("zoom by up to 50 %", _vary(zoom=0.5)),
+    "framing": ("framing drawn independently of the label", _vary(framing=True)),
 }
 
 # Changes of images and loss are tested with SimpleCNN, which is cheaper; changes of networks with ResNet18.
@@ -307,22 +306,14 @@ ABLATIONS: dict[str, Ablation] = {
         *_ablations(
             "simple-cnn",
             {
-                "flips": ("flips, with probability ½", {"augmentation": Augmentation(flip=0.5)}),
+                "flips": ("flips, with probability ½", _vary(flip=0.5)),
                 "unvaried": (
                     "no augmentation",
-                    {
-                        "augmentation": Augmentation(
-                            rotation=0.0, translation=0.0, brightness=0.0, contrast=0.0
-                        )
-                    },
+                    _vary(rotation=0.0, translation=0.0, brightness=0.0, contrast=0.0),
                 ),
                 "stronger": (
                     "augmentation 1.5 times as strong",
-                    {
-                        "augmentation": Augmentation(
-                            rotation=15.0, translation=0.1, brightness=0.22, contrast=0.22
-                        )
-                    },
+                    _vary(rotation=15.0, translation=0.1, brightness=0.22, contrast=0.22),
                 ),
                 "standardised": ("each image standardised", {"standardised": True}),
                 "unsmoothed": ("no label smoothing", {"label_smoothing": 0.0}),

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -44,16 +44,7 @@ _LABEL = re.compile(r"[^.].*-s\d+-[0-9a-f]{12}")
 
 
 class RunError(PneumoError):
-    """A run is missing or cannot be read.
-
-    Args:
-        what: what is wrong, and where.
-        forward: what to do.
-    """
-
-    def __init__(self, what: str, forward: str = "") -> None:
-        super().__init__("; ".join(filter(None, (what, forward))))
-        self.what = what
+    """A run is missing or cannot be read; what to do is a part of its own."""
 
 
 class Listener(Protocol):
@@ -123,7 +114,7 @@ class Run:
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """One row per epoch: epoch, stage, learning_rate, losses, accuracies, AUCs, seconds."""
-        with _damage_of(self.path, "history.csv"):
+        with _reading(self.path, "history.csv"):
             lines = io.StringIO(self.read("history.csv").decode(), newline="")
             return [
                 {name: value if name in _WORDS else float(value) for name, value in row.items()}
@@ -148,7 +139,7 @@ class Run:
 
     @contextmanager
     def _arrays(self, name: str) -> Iterator[Mapping[str, NDArray[Any]]]:
-        with _damage_of(self.path, name):
+        with _reading(self.path, name):
             yield npz.load(self.read(name))
 
     @property
@@ -274,7 +265,7 @@ def load(path: Path) -> Run:
         RunError: it is missing, incomplete, damaged or of another schema.
     """
     manifest = read_manifest(path)
-    with _damage_of(path, MANIFEST):
+    with _reading(path, MANIFEST):
         recipe = recipe_from(manifest["recipe"])
         return Run(path, recipe, manifest["seed"], manifest["key"], manifest)
 
@@ -294,7 +285,7 @@ def read_manifest(path: Path, files: Sequence[str] = FILES) -> Mapping[str, Any]
     missing = [name for name in files if not (path / name).is_file()]
     if missing:
         raise RunError(f"{path} is not whole: {', '.join(missing)} missing", again)
-    with _damage_of(path, MANIFEST):
+    with _reading(path, MANIFEST):
         try:
             return checksums.parse((path / MANIFEST).read_bytes(), SCHEMA, path.name)
         except checksums.OtherVersionError as error:
@@ -307,7 +298,7 @@ def read_file(path: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
     Raises:
         RunError: the checksum differs from that in the manifest.
     """
-    with _damage_of(path, name):
+    with _reading(path, name):
         content = (path / name).read_bytes()
         if checksums.digest(content) != manifest["files"][name]:
             raise ValueError("its SHA-256 is not the manifest's")
@@ -328,7 +319,7 @@ def find_fault(path: Path, files: Sequence[str] = FILES) -> str | None:
             if name != MANIFEST and not (name == WEIGHTS and untouched):
                 read_file(path, name, manifest)
     except RunError as error:
-        return error.what
+        return str(error.args[0])
     return None
 
 
@@ -439,17 +430,9 @@ def _untitled(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in recipe.to_dict().items() if name != "title"}
 
 
-@contextmanager
-def _damage_of(path: Path, name: str) -> Iterator[None]:
-    """Turn any error of reading a damaged file into a message."""
-    try:
-        with storage.refusals(path / name):
-            yield
-    except checksums.DAMAGE as error:
-        what = str(error) or type(error).__name__
-        raise RunError(
-            f"{path / name} is damaged ({what})", f"delete {path} and run `pneumo study`"
-        ) from None
+def _reading(path: Path, name: str) -> AbstractContextManager[None]:
+    """Turn any error of reading a file of the run in the folder `path` into a message."""
+    return checksums.reading(path / name, RunError, f"delete {path} and run `pneumo study`")
 
 
 def _set_aside(path: Path) -> Path:

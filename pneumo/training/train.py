@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,8 +26,6 @@ from pneumo.training.models import build, count_parameters, layers
 from pneumo.training.recipes import NO_ORIGINS, Recipe
 from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import Weights
-
-Cases = TypeVar("Cases", bound=Split | Part)
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "captum")
 
@@ -104,11 +102,6 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def shuffled(cases: Cases, seed: int) -> Cases:
-    """Shuffle the labels, so that nothing can be learned."""
-    return replace(cases, labels=np.random.default_rng(seed).permutation(cases.labels))
-
-
 def fill(
     recipe: Recipe,
     seed: int,
@@ -126,20 +119,22 @@ def fill(
         device: torch's device.
         make: has the arguments of :class:`pneumo.training.loop.Loop`.
     """
-    training: Split | Part = divide(dataset.train)[0] if recipe.held_out else dataset.train
+    places = np.arange(len(dataset.train.labels))
+    if recipe.held_out:
+        places = divide(dataset.train)[0]
     if recipe.unshared_patients:
-        training = part(training, _unshared(dataset))
-    validation = dataset.val
-    if recipe.train_images is not None and recipe.train_images < len(training.labels):
-        training = part(training, stratified(training.labels, recipe.train_images, seed))
+        places = np.intersect1d(places, _unshared(dataset))
+    if recipe.train_images is not None and recipe.train_images < len(places):
+        places = places[stratified(dataset.train.labels[places], recipe.train_images, seed)]
+    training, validation = part(dataset.train, places), dataset.val
     if recipe.shuffled_labels:
-        training, validation = shuffled(training, seed), shuffled(validation, seed)
+        training = replace(training, labels=_shuffled(training.labels, seed))
+        validation = replace(validation, labels=_shuffled(validation.labels, seed))
     seed_everything(seed)
     model = build(recipe, weights).to(device)
-    loop = make(recipe, seed, model, _task(recipe, training), training, validation, folder)
+    loop = make(recipe, seed, model, _task(recipe, training.labels), training, validation, folder)
     if recipe.augmentation.framing:
         ratios = torch.from_numpy(_origins(dataset)["train"].ratios).float()
-        places = training.images.places if isinstance(training, Part) else slice(None)
         loop.ratios = ratios[places]
     loop.run(listener)
     return loop
@@ -157,11 +152,16 @@ def _unshared(dataset: Dataset) -> NDArray[np.int64]:
     return np.flatnonzero((training < 0) | ~np.isin(training, validation))
 
 
-def _task(recipe: Recipe, training: Split | Part) -> TwoClasses:
+def _shuffled(labels: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Shuffle labels, so that nothing can be learned."""
+    return np.random.default_rng(seed).permutation(labels)
+
+
+def _task(recipe: Recipe, labels: NDArray[np.uint8]) -> TwoClasses:
     """Make the loss; a balanced one gives both classes the same weight, with mean weight 1."""
     if not recipe.balanced:
         return TwoClasses()
-    share = float(training.labels.mean())
+    share = float(labels.mean())
     return TwoClasses((0.5 / (1 - share), 0.5 / share))
 
 
@@ -173,7 +173,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
     arrays: dict[str, NDArray[Any]] = {}
     splits: dict[str, Split | Part] = {"val": dataset.val, "test": dataset.test}
     if recipe.held_out:
-        _, splits["held"] = divide(dataset.train)
+        splits["held"] = part(dataset.train, divide(dataset.train)[1])
     for name, split in splits.items():
         arrays[f"{name}_logits"] = predict(model, recipe, split.images)
         arrays[f"{name}_labels"] = split.labels
