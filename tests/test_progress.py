@@ -58,6 +58,7 @@ def test_a_terminal_shows_a_bar_with_the_newest_epoch_and_none_for_all_runs():
 def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
     def resume(display):
         listener = display.listener(RECIPE, 0, images=100)
+        listener.step(0)
         listener.started -= 10  # as if this process had resumed the run ten seconds ago
         listener.epoch(row(3))
         assert display.progress.tasks[0].completed == 300

@@ -45,7 +45,6 @@ class Display:
         self.runs: dict[str, RunProgress] = {}
         self.done = 0  # finished runs
         self.overall: TaskID | None = None
-        self.begun: float | None = None  # when the first training of this process began
 
     def __enter__(self) -> "Display":
         self.progress.start()
@@ -83,13 +82,8 @@ class Display:
         if sum(task.visible for task in self.progress.tasks) > self.console.height - 2:
             self.progress.update(own.task, visible=False)
         self.advanced()
-        if own.begun and self.overall is not None and not self.console.is_terminal:
+        if own.started and self.overall is not None and not self.console.is_terminal:
             self.say(f"{self.done} of {len(self.runs)} runs finished{self._left()}")
-
-    def begin(self) -> None:
-        """Note that a training has begun in this process."""
-        if self.begun is None:
-            self.begun = time.monotonic()
 
     def _left(self) -> str:
         """Time left for all runs, from the images per second so far; empty if no run is left."""
@@ -97,9 +91,10 @@ class Display:
         tasks = {task.id: task for task in self.progress.tasks}
         left = sum((tasks[one.task].total or 0) - tasks[one.task].completed for one in listeners)
         trained = sum(one.epochs_done * one.images for one in listeners)
-        if self.begun is None or not left or not trained:
+        if not left or not trained:
             return ""
-        seconds = (time.monotonic() - self.begun) * left / trained
+        first = min(one.started for one in listeners if one.started)
+        seconds = (time.monotonic() - first) * left / trained
         return f", about {max(1, round(seconds / 60))} min of training left"
 
     def advanced(self) -> None:
@@ -122,7 +117,7 @@ class RunProgress:
     def __init__(self, display: Display, recipe: Recipe, seed: int, images: int) -> None:
         self.display, self.name = display, f"{recipe.name} s{seed}"
         self.epochs, self.images = recipe.frozen_epochs + recipe.epochs, images
-        self.begun, self.started = False, time.monotonic()
+        self.started = 0.0  # the time, once its turn has come
         self.epochs_done = 0  # epochs since this process started or resumed the run
         self.task = display.progress.add_task(
             self.name, start=False, total=self.epochs * images, news="", visible=False
@@ -130,16 +125,15 @@ class RunProgress:
 
     def step(self, images: int) -> None:
         """Count `images` more training images; 0: the training begins."""
-        if not self.begun:  # it may have waited for its turn
-            self.begun, self.started = True, time.monotonic()
-            self.display.begin()
+        if not self.started:
+            self.started = time.monotonic()
             self.display.progress.start_task(self.task)
         self.display.progress.update(self.task, advance=images, visible=True)
         self.display.advanced()
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Show an epoch that has ended."""
-        self.begun = True
+        self.step(0)
         self.epochs_done += 1
         done = row["epoch"]
         news = f"epoch {done}/{self.epochs}, validation loss {row['val_loss']:.3f}"
