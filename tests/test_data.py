@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pneumo import data
+from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.data import DataError, Dataset, Split, descriptions, sources
 from pneumo.data.audit import audit
@@ -107,7 +108,7 @@ def test_the_environment_names_data_set_and_size(tmp_path, monkeypatch):
 )
 def test_a_set_or_size_that_does_not_exist_is_refused(name, size, said, monkeypatch):
     monkeypatch.setenv("PNEUMO_SIZE", "large")
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(PneumoError, match=said):
         data.load(size, "phantom", name)
 
 

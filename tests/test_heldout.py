@@ -52,7 +52,7 @@ def test_the_normal_images_held_out_are_those_that_look_most_like_pneumonia():
     assert abs(drawn.mean() - 140) < 10  # pneumonia is drawn at random
 
 
-def test_pixels_become_floats_in_one_copy_at_a_time():
+def test_pixels_become_floats_fold_by_fold():
     images = np.random.default_rng(0).integers(0, 256, (200, 128, 128), np.uint8)
     labels = np.arange(200, dtype=np.uint8) % 2
     held_out.divide(Split(images[:20, :8, :8], labels[:20]))  # imports what it needs
@@ -60,7 +60,7 @@ def test_pixels_become_floats_in_one_copy_at_a_time():
     held_out.divide(Split(images, labels))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 1.5 * 8 * images.nbytes
+    assert peak < 2.5 * 8 * images.nbytes
 
 
 def test_a_recipe_that_holds_out_neither_learns_from_nor_stops_by_those_images(

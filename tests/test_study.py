@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pneumo.base import checksums
+from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.pages import fragments
@@ -208,7 +209,7 @@ def test_of_some_models_alone_nothing_is_recorded(study, store):
         load(study.profile.name, home=store)
     with pytest.raises(StudyError, match="has no recipe nonsense"):
         run(study.profile.name, "phantom", home=store, only=["nonsense"])
-    with pytest.raises(StudyError, match="'nonsense'; there are: simple-cnn"):
+    with pytest.raises(PneumoError, match="'nonsense'; there are: simple-cnn"):
         study.model("nonsense")
 
 

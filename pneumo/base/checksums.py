@@ -140,16 +140,15 @@ def seal(body: bytes | memoryview, about: str = "") -> bytes:
     return _seal(body, about).encode()
 
 
-def body(raw: bytes, about: str = "") -> bytes:
-    """Return the bytes before the checksum of :func:`seal`.
+def verify(raw: bytes, about: str = "") -> bytes:
+    """Return bytes that end with the checksum of :func:`seal`.
 
     Raises:
         DamageError: a byte has changed, or the file is about something else.
     """
-    found = raw[:-_DIGITS]
-    if raw[-_DIGITS:] != seal(found, about):
+    if raw[-_DIGITS:] != seal(memoryview(raw)[:-_DIGITS], about):
         raise DamageError("its digest is not that of its content")
-    return found
+    return raw
 
 
 def _seal(content: bytes | memoryview, about: str) -> str:

@@ -156,7 +156,7 @@ def read_sealed(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         Exception: as :func:`load`; also if a byte has changed.
     """
-    return load(checksums.body(path.read_bytes(), path.name))
+    return load(checksums.verify(path.read_bytes(), path.name))
 
 
 def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from filelock import FileLock, Timeout
-from rich.filesize import decimal
 
 from pneumo.base import paths, streams
 from pneumo.base.errors import PneumoError
@@ -248,6 +247,8 @@ def _sentence(refused: OSError, path: Path | str, needed: int) -> str:
         return f"{path} can't be used: {reason}; move it away"
     if refused.errno in _NO_ENTRY:
         return f"{path} can't be used: {reason}; it must be readable and writable"
+    from rich.filesize import decimal  # not imported for the help of a command
+
     free = _free(path)
     words = [
         f"{path} can't be written: {reason}"

@@ -53,7 +53,7 @@ def _likeness(training: Split) -> NDArray[np.float64]:
     images = training.images
     if images.nbytes > LARGE:
         images = thumbnails(images)
-    # Pixels become floats, of eight times their bytes, only fold by fold and in one copy.
+    # Pixels become floats, of eight times their bytes, only fold by fold.
     classifier = make_pipeline(
         FunctionTransformer(lambda pixels: pixels / 255),
         StandardScaler(copy=False),

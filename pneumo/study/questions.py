@@ -58,7 +58,7 @@ def wanted(run: Run, profile: Profile) -> list[str]:
         try:
             with storage.refusals(file):
                 if file.is_file():
-                    checksums.body(file.read_bytes(), file.name)
+                    checksums.verify(file.read_bytes(), file.name)
         except (OSError, ValueError) as error:
             streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
     """
     file = path(run, name, profile)
     try:
-        checksums.body(content, file.name)
+        checksums.verify(content, file.name)
     except ValueError as error:
         problem = f"{file.name} was damaged on its way, or is another's ({error})"
         raise PneumoError(f"{problem}; run the same command again") from None

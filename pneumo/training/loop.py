@@ -382,7 +382,7 @@ class Loop:
             return None
         try:
             with storage.refusals(path):
-                content = io.BytesIO(checksums.body(path.read_bytes(), self.folder.name))
+                content = io.BytesIO(checksums.verify(path.read_bytes(), self.folder.name))
         except (OSError, ValueError) as error:
             streams.tell(f"{path} is damaged ({error}); the training starts again")
             return None

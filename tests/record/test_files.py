@@ -105,9 +105,11 @@ def test_a_folder_where_a_file_is_needed_is_named(small):
     path = small.path / "results.json"
     path.unlink()
     path.mkdir()
-    for use in (lambda: read(small.path), lambda: storage.write(path, b"")):
-        with pytest.raises(StorageError, match=f"^{path} can't be used: a folder is where"):
-            use()
+    words = f"^{path} can't be used: a folder is where"
+    with pytest.raises(StorageError, match=words):
+        storage.write(path, b"")
+    with pytest.raises(StorageError, match=words), checksums.reading(path, RecordError, "again"):
+        path.read_bytes()
 
 
 def test_what_a_record_lacks_or_cannot_take_is_named(small, tmp_path):
