@@ -162,9 +162,7 @@ def _judge(
     there = influence.auc(labels, logits)
     here = intervals.area(model)
     # The test set's patients are others: their numbers follow.
-    own = (
-        study.data.origins["test"].groups if study.data.origins else np.arange(len(here.influence))
-    )
+    own = np.unique(study.groups("test"), return_inverse=True)[1]
     apart = np.concatenate([clusters, clusters.max() + 1 + own])
     regained = Estimate(np.nan)
     if chosen is not None:

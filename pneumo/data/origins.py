@@ -38,11 +38,6 @@ class Origins:
         """Mask of the images with a known origin, (N,)."""
         return self.patients >= 0
 
-    @property
-    def groups(self) -> NDArray[np.int64]:
-        """Number of each image's patient, (N,), in 0 … G - 1; an unknown patient has one image."""
-        return np.unique(told_apart(self.patients), return_inverse=True)[1].astype(np.int64)
-
 
 @dataclass(frozen=True)
 class Counts:

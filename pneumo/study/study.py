@@ -129,11 +129,6 @@ class Model:
         rows = [evaluate(run, rule, split) for run in self.runs]
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
-    def spread(self, rule: Rule, name: str, split: str = "test") -> float:
-        """Standard deviation of a metric over the seeds; NaN with a single one."""
-        values = [evaluate(run, rule, split)[name] for run in self.runs]
-        return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
 
 @dataclass(frozen=True)
 class Study:
