@@ -62,7 +62,7 @@ def test_data_are_found_at_their_location_or_asked_for(common, phantom, tmp_path
     wanted = jobs.want(TINY, 0, phantom, None)
     nowhere = replace(common, location=str(tmp_path / "nowhere.npz"))
     for elsewhere in (nowhere, replace(common, order="0" * 64)):
-        assert jobs.train(elsewhere, wanted).title == "training data"
+        assert jobs.train(elsewhere, wanted).name == "data"
     assert jobs._found(nowhere, phantom) is phantom
     assert jobs._found(nowhere, None) is phantom, "they are kept for the next job"
 
@@ -80,7 +80,7 @@ def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom,
     recipe = PROFILE.recipe("resnet18-tiny-imagenet")
     here = weights.find_weights(recipe)
     wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
-    assert jobs.train(common, wanted, data=phantom).title == "pretrained weights"
+    assert jobs.train(common, wanted, data=phantom).name == "weights"
     with pytest.raises(PneumoError, match="weights that were sent are not those of the recipe"):
         jobs._found_weights(wanted, b"others", tmp_path)
     sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
@@ -143,7 +143,7 @@ def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_p
     with jobs.terms(Serial(), phantom, store, "cpu") as common:
         apart = replace(common, token=".study-x")
         arguments = (mine.label, "corruptions", SMALL)
-        assert jobs.probe(apart, *arguments).title == "files of the run"
+        assert jobs.probe(apart, *arguments).name == "run"
         answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
         with pytest.raises(PneumoError, match="was damaged on its way"):
             questions.keep(mine, "corruptions", SMALL, answer[:-1] + b"x")
