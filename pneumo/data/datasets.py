@@ -167,8 +167,9 @@ def load(size: int | None = None, source: str = "auto", name: str | None = None)
         numbers the classes the other way round; the fingerprint covers the labels returned here.
 
     Raises:
-        DataError: there is no such set or size, no copy of it is found, or a named or cached file is invalid.
-            A named file is never replaced by another source.
+        PneumoError: there is no such set.
+        DataError: there is no such size, no copy of it is found, or a named or cached file is invalid. A named
+            file is never replaced by another source.
     """
     about, side = choose(name, size)
     if source == "auto":

@@ -66,8 +66,8 @@ def ask(
         title: of the set in prose; None for the title given before, or the name.
 
     Raises:
-        PneumoError: the name or the title is invalid, or no model was run.
-        PneumoError: a run is damaged, or there is no such device.
+        PneumoError: the name or the title is invalid, no model was run, a run is damaged, or there is no such
+            device.
     """
     if not _NAME.fullmatch(name):
         raise PneumoError(

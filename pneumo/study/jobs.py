@@ -203,8 +203,7 @@ def train(
         listener: receives the progress.
 
     Raises:
-        PneumoError: the worker has another version.
-        PneumoError: as :func:`pneumo.training.train.train`.
+        PneumoError: the worker has another version; or as :func:`pneumo.training.train.train`.
     """
     from pneumo.training import train as training
 
