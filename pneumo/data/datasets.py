@@ -168,8 +168,8 @@ def load(size: int | None = None, source: str = "auto", name: str | None = None)
 
     Raises:
         PneumoError: there is no such set.
-        DataError: there is no such size, no copy of it is found, or a named or cached file is invalid. A named
-            file is never replaced by another source.
+        DataError: there is no such size, no copy is found, or a named or cached file is invalid. A named file
+            is never replaced by another source.
     """
     about, side = choose(name, size)
     if source == "auto":
