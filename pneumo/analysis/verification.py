@@ -151,8 +151,8 @@ def verify(
                 key = runs.find_key(recipe, seed, dataset, start.sha256 if start else None, home)
                 if runs.folder(recipe, seed, key, home).is_dir():
                     found.add(key)
-                ear = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
-                run = train(recipe, seed, dataset, start, home, ear, device, key)
+                own = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
+                run = train(recipe, seed, dataset, start, home, own, device, key)
                 _ = run.predictions  # read while it is there
                 finished.append(run)
             models.append(Model(recipe, tuple(finished)))

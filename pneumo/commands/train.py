@@ -47,12 +47,14 @@ def run(chosen: argparse.Namespace) -> int:
                 distributed.train(recipe, chosen.seed, dataset, group, weights)
                 return 0
             with Display() as display:
-                ear = display.listener(recipe, chosen.seed, images)
-                run = distributed.train(recipe, chosen.seed, dataset, group, weights, None, ear)
+                listener = display.listener(recipe, chosen.seed, images)
+                run = distributed.train(
+                    recipe, chosen.seed, dataset, group, weights, None, listener
+                )
     else:
         with Display() as display:
-            ear = display.listener(recipe, chosen.seed, images)
-            run = train(recipe, chosen.seed, dataset, weights, None, ear, chosen.device)
+            listener = display.listener(recipe, chosen.seed, images)
+            run = train(recipe, chosen.seed, dataset, weights, None, listener, chosen.device)
     best = run.manifest["metrics"]
     print(
         f"{run.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "

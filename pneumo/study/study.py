@@ -272,18 +272,16 @@ def run(
     """
     place = executors.parse(executor)
     plan = make_plan(profile, source, weights, home, dataset, size, only)
-    chosen, found, models, wanted = plan.profile, plan.data, list(plan.models), plan.wanted
-    ears = [
+    chosen, found, wanted = plan.profile, plan.data, plan.wanted
+    listeners = [
         listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
         for one in wanted
     ]
-    done = jobs.complete(place, found, wanted, chosen, home, device, ears, finished, notice)
-    for number, model in enumerate(models):
-        own = tuple(
-            run for run, one in zip(done, wanted, strict=True) if one.recipe == model.recipe
-        )
-        if own:
-            models[number] = Model(model.recipe, own)
+    done = jobs.complete(place, found, wanted, chosen, home, device, listeners, finished, notice)
+    models = [
+        replace(model, runs=tuple(one for one in done if one.recipe.name == model.name))
+        for model in plan.models
+    ]
     study = _study(chosen, found, models)
     if not only:
         path = _record_path(chosen.name, found.about, found.size, home)

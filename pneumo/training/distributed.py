@@ -117,8 +117,8 @@ def train(
         def make(*arguments: Any) -> Loop:
             return SharedLoop(group, *arguments)
 
-        ear = listener if group.is_first else None
-        return fill(recipe, seed, dataset, weights, folder, group.device, ear, make)
+        own = listener if group.is_first else None
+        return fill(recipe, seed, dataset, weights, folder, group.device, own, make)
 
     if group.is_first:
         with runs.once(destination) as partial:
