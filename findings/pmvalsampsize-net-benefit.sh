@@ -6,11 +6,11 @@
 # positives' weight, for a statement of its own. The search for the F1 score's size compares with 0.0255, the standard error
 # of the default width 0.1, and not with that of f1ciwidth.
 #
-# Seen: sensitivity 0.8, specificity 0.7, threshold 0.4, prevalence 0.43: standardised net benefit 0.8, the sensitivity.
-# f1ciwidth 0.1 and 0.05 both need the same number of patients, and the table says that each width is reached.
-# Expected: 0.8 - 0.3 x 0.57 / 0.43 x 0.4 / 0.6 = 0.535; four times as many patients for half the width.
-# Why it matters: a protocol cites the expected net benefit and the size per measure. The first is too good by half, the
-# second too small by a factor of four.
+# Seen: sensitivity 0.758, specificity 0.662, threshold 0.4, prevalence 0.43: standardised net benefit 0.758, the
+# sensitivity. f1ciwidth 0.1 and 0.05 need 662 patients each, and the table says that each width is reached.
+# Expected: 0.758 - 0.338 x 0.57 / 0.43 x 0.4 / 0.6 = 0.459; four times as many patients for half the width.
+# Why it matters: a protocol cites the expected net benefit and the size per measure. The first is too good by two thirds,
+# the second too small by a factor of four.
 
 set -euo pipefail
 folder=$(mktemp -d)
