@@ -36,7 +36,7 @@ def score(metric, maps, masks):
     images = np.random.default_rng(0).random((len(maps), 1, size, size))
     return metric(model=None, x_batch=images, y_batch=np.zeros(len(maps), dtype=int), a_batch=maps, s_batch=masks)
 
-localisation = quantus.AttributionLocalisation(weighted=True, abs=False, normalise=False, **quiet)
+localisation = quantus.AttributionLocalisation(weighted=True, abs=True, normalise=False, **quiet)
 seen = {}
 for batch in (2, 3, 4, 10):
     maps, masks = np.repeat(mask.astype(float), batch, axis=0), np.repeat(mask, batch, axis=0)
