@@ -52,6 +52,13 @@ def test_a_profile_asks_about_a_stratified_few_or_all(study):
     np.testing.assert_array_equal(every, np.arange(len(labels)))
 
 
+def test_crops_are_asked_for_as_soon_as_there_are_larger_films(own, study):
+    alone = replace(study.data)
+    vars(alone)["larger"] = None  # none is found
+    assert set(questions.wanted(own, study.profile, alone)) == set(questions.PROBES) - {"framing"}
+    assert set(questions.wanted(own, study.profile, study.data)) == set(questions.PROBES)
+
+
 @pytest.mark.promise("damage", "found")
 def test_a_probe_that_is_missing_or_damaged_is_named(own, study):
     with pytest.raises(PneumoError, match="no probe corruptions of simple-cnn-s0"):

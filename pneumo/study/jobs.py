@@ -143,7 +143,7 @@ def complete(
         finished(run)
         if not profile or run.recipe.name not in profile.recipes:
             return []
-        return [(run, name) for name in questions.wanted(run, profile)]
+        return [(run, name) for name in questions.wanted(run, profile, dataset)]
 
     for place, one in enumerate(wanted):
         path = runs.folder(one.recipe, one.seed, one.key, store)

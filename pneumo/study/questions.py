@@ -51,8 +51,15 @@ def missing(run: Run, profile: Profile) -> list[str]:
     return [name for name in _asked_of(run, profile) if not path(run, name, profile).is_file()]
 
 
-def wanted(run: Run, profile: Profile) -> list[str]:
-    """Missing probes of a run; damaged results are deleted with a message."""
+def possible(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
+    """Missing probes of a run that its data allow: crops of the films need larger images."""
+    return [
+        name for name in missing(run, profile) if name != "framing" or dataset.larger is not None
+    ]
+
+
+def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
+    """As :func:`possible`; damaged results are deleted before, with a message."""
     for name in _asked_of(run, profile):
         file = path(run, name, profile)
         try:
@@ -62,7 +69,7 @@ def wanted(run: Run, profile: Profile) -> list[str]:
         except (OSError, ValueError) as error:
             streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)
-    return missing(run, profile)
+    return possible(run, profile, dataset)
 
 
 def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:

@@ -433,7 +433,7 @@ def _load_model(
             raise StudyError(_missing(path, again))
         found.append(runs.load(path))
     for run in found if recipe.name in profile.recipes else ():
-        for lacking in questions.missing(run, profile):
+        for lacking in questions.possible(run, profile, dataset):
             raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
     return Model(recipe, tuple(found))
 
