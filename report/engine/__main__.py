@@ -56,7 +56,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     cache = Cache(fresh=chosen.fresh)
     program = quarto.find() if engine == "quarto" else ""
     commit = finish.commit(chosen.project)
-    made_from = sources(chosen.project, output, chosen.templates)
+    made_from = sources(chosen.project, output)
     key = key_of(made_from, commit, engine, program, book.date)
     if _is_up_to_date(output, key, cache):
         return output, engine
@@ -72,10 +72,10 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     if engine == "quarto":
         quarto.render(chosen.project, output, add, fresh=chosen.fresh)
     else:
-        site.render(chosen.project, chosen.templates, output, cache, add)
+        site.render(chosen.project, output, cache, add)
     finish.remove_stale(chosen.project, output)
     # If a source changed during the build, the site may be out of date, so the next build renders again.
-    if sources(chosen.project, output, chosen.templates) == made_from:
+    if sources(chosen.project, output) == made_from:
         cache.put("sites", key_of(output), json.dumps([key, stamps(output)]).encode())
     cache.prune()
     return output, engine
@@ -124,7 +124,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA")
     parser.add_argument("--record", type=Path, help="the record's folder; else PNEUMO_RECORD")
     parser.add_argument("--output", type=Path, help="the site's folder; else the project's own")
-    parser.add_argument("--templates", type=Path, default=ROOT / "templates" / "site")
     parser.add_argument("--fresh", action="store_true", help="empty the cache, and run every cell")
     parser.add_argument("--no-study", action="store_true", help="a book that reports no study")
     return parser

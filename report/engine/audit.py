@@ -63,7 +63,7 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
             )
             page = context.new_page()
             page.set_default_timeout(1000 * PATIENCE)
-            heard = _listen(page, address)
+            noticed = _listen(page, address)
             for name in names:
                 where = f"{name} ({scheme}, {width} px)"
                 page.goto(f"{address}/{name}", wait_until="load")
@@ -73,8 +73,8 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
                 over = page.evaluate(_SIDEWAYS)
                 if over > 0:
                     yield f"{where} scrolls sideways by {over} px"
-                yield from (f"{where}: {one}" for one in heard)
-                heard.clear()
+                yield from (f"{where}: {one}" for one in noticed)
+                noticed.clear()
             context.close()
         started.close()
 
@@ -92,8 +92,8 @@ def invalid(site: Path, java: str) -> Iterator[str]:
     pages = _pages(site)
     options = ["--errors-only", "--format", "json", "--exit-zero-always", "--filterpattern", _NEWER]
     command: list[str | Path] = [java, "-Xss4m", "-jar", jar, *options, *pages]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    for message in json.loads(told)["messages"]:
+    result = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    for message in json.loads(result)["messages"]:
         name = message.get("url", "").rpartition("/")[2]
         yield f"{name}:{message.get('lastLine', '?')}: {message['message']}"
 
@@ -105,12 +105,12 @@ def nonconforming(pdf: Path, verapdf: str) -> Iterator[str]:
         pdf: the file.
         verapdf: the program.
     """
-    told = subprocess.run(
+    result = subprocess.run(
         [verapdf, "--format", "text", "--verbose", pdf], capture_output=True, text=True, check=False
     )
-    if told.returncode:
+    if result.returncode:
         yield from (
-            f"{pdf.name}: {line.strip()}" for line in told.stdout.splitlines() if line.strip()
+            f"{pdf.name}: {line.strip()}" for line in result.stdout.splitlines() if line.strip()
         )
 
 
@@ -158,17 +158,17 @@ def _pages(site: Path) -> list[Path]:
 
 def _listen(page: Any, address: str) -> list[str]:
     """A list to which problems on a page are added as they happen."""
-    heard: list[str] = []
+    noticed: list[str] = []
 
     def on(event: str, is_wrong: Callable[[Any], bool], words: str) -> None:
-        page.on(event, lambda one: heard.append(words.format(one)) if is_wrong(one) else None)
+        page.on(event, lambda one: noticed.append(words.format(one)) if is_wrong(one) else None)
 
     own = (address, "data:", "blob:")
-    on("console", lambda said: bool(said.type == "error"), "console: {0.text}")
+    on("console", lambda message: bool(message.type == "error"), "console: {0.text}")
     on("pageerror", lambda _: True, "script: {0.message}")
-    on("request", lambda asked: not asked.url.startswith(own), "asks another host: {0.url}")
-    on("response", lambda answer: bool(answer.status >= 400), "{0.status}: {0.url}")
-    return heard
+    on("request", lambda request: not request.url.startswith(own), "asks another host: {0.url}")
+    on("response", lambda response: bool(response.status >= 400), "{0.status}: {0.url}")
+    return noticed
 
 
 @contextmanager

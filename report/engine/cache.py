@@ -101,10 +101,9 @@ def inputs(project: Path, site: Path) -> str:
     return key_of(environment(), record_digest(), _digest(_files(project, site, _NOT_FOR_CELLS)))
 
 
-def sources(project: Path, site: Path, templates: Path) -> str:
+def sources(project: Path, site: Path) -> str:
     """A digest of everything that a site is made from: :func:`inputs`, pages and templates."""
-    files = [*_files(project, site), *_below(templates.resolve())]
-    return key_of(environment(), record_digest(), _digest(files))
+    return key_of(environment(), record_digest(), _digest(_files(project, site)))
 
 
 def environment() -> str:

@@ -113,7 +113,7 @@ def problems(site: Path) -> Iterator[str]:
                 problem = _problem(address, page.name, site, ids)
                 own = tag == "a" or _NEIGHBOURS.intersection(element.get_attribute_list("rel"))
                 if urlsplit(address).netloc and not own:
-                    problem = "which is another host's"
+                    problem = "which is on another host"
                 if problem:
                     what = "links to" if tag == "a" else "asks for"
                     yield f"{page.name} {what} {address}, {problem}"
@@ -133,7 +133,7 @@ def unpublishable(site: Path) -> Iterator[str]:
     except (KeyError, TypeError, AttributeError) as error:
         yield f"{site / 'record'} is damaged ({type(error).__name__}: {error})"
     if not (site / ".nojekyll").is_file():
-        yield ".nojekyll is missing, without which GitHub drops what begins with an underscore"
+        yield ".nojekyll is missing: without it, GitHub drops folders that begin with an underscore"
 
 
 def _results_problems(content: Mapping[str, Any]) -> Iterator[str]:
@@ -180,7 +180,7 @@ def disagreements(site: Path, text: str) -> Iterator[str]:
         exact = len(number.partition(".")[2]) > 1
         if there < here or (exact and there > here):
             where = ", ".join(name for name, found in pages.items() if number in found)
-            yield f"{number} stands {here} times on pages ({where or 'none'}), {there} times in the PDF"
+            yield f"{number} occurs {here} times on pages ({where or 'none'}), {there} times in the PDF"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -221,7 +221,7 @@ def _form(page: Page) -> Iterator[str]:
             yield f"{page.name}: image {image.get('src')} has no alternative text"
         # Otherwise the text below jumps when the image arrives.
         if image.get("loading") == "lazy" and not (image.get("width") and image.get("height")):
-            yield f"{page.name}: image {image.get('src')} is fetched late and has no size"
+            yield f"{page.name}: image {image.get('src')} is loaded lazily but has no size"
 
 
 def weight(page: Page, site: Path) -> int:
@@ -242,7 +242,7 @@ def _problem(address: str, page: str, site: Path, ids: dict[str, frozenset[str]]
     if target.is_dir():
         target /= "index.html"
     if not target.is_relative_to(site.resolve()) or not target.is_file():
-        return "which is not there"
+        return "which does not exist"
     name = target.name if target.parent == site.resolve() else ""
     if anchor and name in ids and anchor not in ids[name]:
         return "which has no such anchor"

@@ -16,13 +16,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pypandoc
-
 from pneumo.base import paths, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.record import Record
 from pneumo.record import read as record_of
-from report.engine import citation_forms, metadata
+from report.engine import citation_forms, metadata, tree
 from report.engine.citation_forms import Citation
 from report.engine.config import read_book
 from report.engine.plain import read_text
@@ -56,12 +54,14 @@ def read(project: Path) -> Citation:
     if not book.description:
         raise CitationError("_quarto.yml has no description")
     try:
-        is_date = date.fromisoformat(book.date).isoformat() == book.date
+        date.fromisoformat(book.date)
     except ValueError:
-        is_date = False
-    if not is_date:
         problem = f"_quarto.yml must give the date as in 2026-01-31; found {book.date!r}"
-        raise CitationError(problem)
+        raise CitationError(problem) from None
+    for author in book.authors:
+        if author.is_one_text:
+            parts = "{given: …, family: …}, or {literal: …} for an organisation"
+            raise CitationError(f"_quarto.yml must give the name {author.name!r} as {parts}")
     return Citation(
         book=book,
         name=package["name"],
@@ -135,8 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"citation: {error}", file=sys.stderr)
         return 1
     for name in found:
-        told = "is behind: run `python -m report.engine.citation`"
-        print(f"citation: {name} {told}", file=sys.stderr)
+        print(f"citation: {name} is out of date: run `nox -s cite`", file=sys.stderr)
     return 1 if found else 0
 
 
@@ -156,7 +155,7 @@ def _sources(bibliography: Sequence[Path]) -> tuple[Mapping[str, Any], ...]:
     entries = {
         entry["id"]: entry
         for path in bibliography
-        for entry in json.loads(pypandoc.convert_file(str(path), "csljson", format="bibtex"))
+        for entry in json.loads(tree.pandoc(["-f", "bibtex", "-t", "csljson"], read_text(path)))
     }
     # CSL marks words in a title that keep their capitals.
     return tuple(

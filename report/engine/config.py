@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from report.engine.options import Places, read_yaml
 from report.engine.plain import is_file, read_text
 
 BUILD = "build.json"  # a built site's file that holds its commit
-_SUFFIX = re.compile(r"[JS]r\.?|I{1,3}|IV")
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class Author:
     email: str | None = None
     given: str | None = None
     family: str | None = None
+    is_one_text: bool = False  # whether the file does not say which part is the family name
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,8 @@ def read_book(folder: Path) -> Book:
         RenderError: `_quarto.yml` is missing, is not YAML, or has options that this engine does not know.
     """
     for name in filter(lambda name: (folder / name).exists(), NOT_READ):
-        raise at(folder / name, None, "Quarto reads this, and the portable engine does not")
+        problem = "Quarto reads this file, but the portable engine does not; put it into _quarto.yml"
+        raise at(folder / name, None, problem)
     path = folder / "_quarto.yml"
     if not path.is_file():
         raise RenderError(f"{path} is missing: {folder} is not a Quarto project")
@@ -85,7 +85,7 @@ def read_book(folder: Path) -> Book:
         path = folder / f"_quarto-{name}.yml"
         if is_file(path):
             raw = _merged(raw, read_yaml(read_text(path), path, 1, PROJECT, places=places))
-    project, said = raw.get("project") or {}, raw.get("book") or {}
+    project, described = raw.get("project") or {}, raw.get("book") or {}
     formats = raw.get("format") or {"html": {}}
     # `typst: default` has no options.
     html, typst = (
@@ -96,8 +96,8 @@ def read_book(folder: Path) -> Book:
     chapters, appendices, bibliography, stylesheets, headers = (
         tuple(folder / str(name) for name in names)
         for names in (
-            _list(said.get("chapters")),
-            _list(said.get("appendices")),
+            _list(described.get("chapters")),
+            _list(described.get("appendices")),
             _list(raw.get("bibliography")),
             _list(html.get("css")),
             [entry["file"] for entry in _list(html.get("include-in-header")) if entry],
@@ -105,20 +105,20 @@ def read_book(folder: Path) -> Book:
     )
     book = Book(
         folder=folder,
-        title=str(said.get("title") or folder.resolve().name),
-        subtitle=str(said.get("subtitle") or ""),
-        authors=tuple(map(_author, _list(said.get("author")))),
-        date=_date(said.get("date")),
-        description=str(said.get("description") or ""),
+        title=str(described.get("title") or folder.resolve().name),
+        subtitle=str(described.get("subtitle") or ""),
+        authors=tuple(map(_author, _list(described.get("author")))),
+        date=str(described.get("date") or ""),
+        description=str(described.get("description") or ""),
         lang=str(raw.get("lang") or "en"),
-        footer=str((said.get("page-footer") or {}).get("center") or ""),
-        repo_url=str(said.get("repo-url") or ""),
-        site_url=str(said.get("site-url") or ""),
-        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(said.get("doi") or "")),
-        open_graph=bool(said.get("open-graph")),
-        twitter_card=bool(said.get("twitter-card")),
+        footer=str((described.get("page-footer") or {}).get("center") or ""),
+        repo_url=str(described.get("repo-url") or ""),
+        site_url=str(described.get("site-url") or ""),
+        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(described.get("doi") or "")),
+        open_graph=bool(described.get("open-graph")),
+        twitter_card=bool(described.get("twitter-card")),
         output=(folder / str(project.get("output-dir") or "_book")).resolve(),
-        pdf=f"{said.get('output-file') or 'book'}.pdf" if "typst" in formats else None,
+        pdf=f"{described.get('output-file') or 'book'}.pdf" if "typst" in formats else None,
         chapters=(*chapters, *appendices),
         appendices=appendices,
         bibliography=bibliography,
@@ -138,15 +138,15 @@ def read_book(folder: Path) -> Book:
 def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
     """Problems of a project whose values are all known by themselves, each with the keys of the value."""
     if kind is None:
-        yield "this engine renders projects of type book", "project"
+        yield "this engine renders only books; set type: book", "project"
     if not book.chapters or book.chapters[0].name != "index.qmd":
-        yield "the first chapter of a book is index.qmd", "book", "chapters"
+        yield "the first chapter of a book must be index.qmd", "book", "chapters"
     if book.folder.resolve().is_relative_to(book.output):
-        problem = f"the site would take the place of the project: {book.output} holds it"
+        problem = f"the site would replace the project, which is in {book.output}; choose another folder"
         yield problem, "project", "output-dir"
     for place, author in enumerate(book.authors):
         if not author.name:
-            yield "an author has a name: a text, its family, or literal", "book", "author", place
+            yield "this author has no name: give family or literal", "book", "author", place
     seen: list[Path] = []
     own = len(book.chapters) - len(book.appendices)
     for files, *keys in (
@@ -159,7 +159,7 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
         for place, path in enumerate(files):
             if not is_file(path):
                 name = path.as_posix().removeprefix(f"{book.folder.as_posix()}/")
-                yield f"{name} is not there", *keys, place
+                yield f"there is no file {name}; correct the name, or add the file", *keys, place
             if path in seen:
                 yield f"{path.name} occurs twice; remove one", *keys, place
             seen.append(path)
@@ -178,18 +178,15 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def _author(entry: Any) -> Author:
-    """An author; as in Quarto, a person with a family name unless the name is literal."""
+    """An author: a person with a family name, or a name that is not taken apart."""
     entry = entry if isinstance(entry, dict) else {"name": entry}
-    name, literal = entry.get("name") or {}, ""
-    if isinstance(name, dict):
-        parts = ("literal", "given", "family")
-        literal, given, family = (str(name.get(part) or "") for part in parts)
-    else:
-        given, family = _parts_of_name(str(name))
+    name = entry.get("name") or {}
+    name = name if isinstance(name, dict) else {"literal": name}
+    literal, given, family = (str(name.get(part) or "") for part in ("literal", "given", "family"))
     if literal or not family:
         given = family = ""
     return Author(
-        name=literal or " ".join(filter(None, (given, family))),
+        name=literal or f"{given} {family}".strip(),
         affiliations=tuple(
             str(place.get("name", "") if isinstance(place, dict) else place)
             for place in _list(entry.get("affiliations"))
@@ -199,27 +196,8 @@ def _author(entry: Any) -> Author:
         email=entry.get("email"),
         given=given or None,
         family=family or None,
+        is_one_text=not isinstance(entry.get("name"), dict),
     )
-
-
-def _parts_of_name(name: str) -> tuple[str, str]:
-    """Given and family name, as BibTeX reads them: "Last, First", "Last, Jr., First", "First von Last".
-
-    A comma may also precede only a suffix, as in "First Last, Jr.".
-    """
-    family, *rest = [part.strip() for part in name.split(",")]
-    suffixes = [part for part in rest if _SUFFIX.fullmatch(part)]
-    given = " ".join(part for part in rest if part not in suffixes)
-    if not given:
-        words = family.split()
-        particles = [n for n, word in enumerate(words[:-1]) if word[0].islower() and n]
-        start = particles[0] if particles else len(words) - 1
-        given, family = " ".join(words[:start]), " ".join(words[start:])
-    return given, ", ".join([family, *suffixes])
-
-
-def _date(value: object) -> str:
-    return date.today().isoformat() if value in ("today", "now") else str(value or "")
 
 
 def _list(value: Any) -> list[Any]:

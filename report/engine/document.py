@@ -26,7 +26,7 @@ _UNEVEN = re.compile(
 )
 # Markup that pandoc shows as text because it is not valid.
 _MEANT = {
-    r":{3,}": "this ::: is shown as text; it begins at the left margin, with an empty line above",
+    r":{3,}": "this ::: would be shown as text; put it at the left margin, with an empty line above",
     r".*\[\^[^\]\s]+\]": "this note has no text; define it",
     r".*\]\[[^\]\s]*\]": "this link has no address; define it",
 }
@@ -140,7 +140,7 @@ def assemble(executed: list[Executed], book: Book) -> Document:
                 count = counts[chapter.is_appendix]
                 counts[chapter.is_appendix] += 1
                 if chapter.is_appendix and count == len(ascii_uppercase):
-                    problem = f"a book has no more than {count} appendices with a letter"
+                    problem = f"a book can have at most {count} appendices; make some {{.unnumbered}}"
                     raise at(path, None, problem)
                 chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
                 chapter.number = chapter.place if chapter.number is not None else None
@@ -173,11 +173,11 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
         if not is_index:  # the front page's title is the book's; its own heading stays below
             blocks.remove(heads[0])
     else:
-        problem = "a chapter begins with a heading of the first level, or has a title"
+        problem = "this page has no title; begin it with a # heading"
         raise at(page.path, None, problem)
     if len(heads) > 1:
         second = tree.text_of(heads[1]["c"][2]).strip()
-        problem = f"a page has one heading of the first level; {second!r} is another"
+        problem = f"a page can have only one # heading; make {second!r} a ## heading"
         raise at(*executed.where(f"# {second}"), problem)
     counted = "unnumbered" not in classes
     options = {**book.html, **front_matter}
@@ -212,19 +212,19 @@ def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
                     raise error(node["c"], problem)
         elif kind in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
             text = node["c"][1].partition("\n")[0]
-            problem = "LaTeX is in none of the formats; write mathematics between dollars"
+            problem = "LaTeX works only in formulas, between dollar signs"
             raise error(text, f"{problem}; found {text}")
         elif kind == "Math" and (found := _UNEVEN.search(node["c"][1])):
             raise error(
-                found[0], f"{found[0]} is not the same on paper and on the web; write it without"
+                found[0], f"{found[0]} looks different on paper and on the web; write the formula without it"
             )
         elif kind == "CodeBlock" and classes and (found := _ANNOTATION.search(node["c"][1])):
-            raise error(found[0], "unknown annotation of code; write a comment")
+            raise error(found[0], "annotations of code are not supported; write a comment")
         elif kind == "Image":
             for name in ("width", "height"):
                 length = tree.LENGTH.fullmatch(pairs.get(name, "1px"))
                 if not length or (name == "height" and length[2] == "%"):
-                    problem = f"{name} is like 300, 50%, 3in or 8cm; found {pairs[name]!r}"
+                    problem = f"{name} must be like 300, 50%, 3in or 8cm; found {pairs[name]!r}"
                     raise error(pairs[name], problem)
 
 
@@ -275,7 +275,8 @@ class _Numbering:
                 continue
             elif node["t"] == "Header":
                 continue  # referred to by its title
-            raise chapter.error(label, f"{label} labels what can't be numbered here")
+            problem = f"{label} can't be numbered here; label a whole figure, table or formula"
+            raise chapter.error(label, problem)
 
     def _blocks(self, nodes: list[Node]) -> list[Node]:
         return [self._block(node) for node in nodes]
@@ -303,7 +304,7 @@ class _Numbering:
         identifier, classes, pairs = tree.attributes(node)
         if "panel-tabset" in classes and not (node["c"][1] and node["c"][1][0]["t"] == "Header"):
             raise self.chapter.error(
-                "panel-tabset", "a tabset begins with the heading of its first tab"
+                "panel-tabset", "a tabset must begin with the heading of its first tab"
             )
         if "title" in pairs and node["c"][1] and node["c"][1][0]["t"] == "Header":
             raise self.chapter.error(
@@ -362,7 +363,7 @@ class _Numbering:
             self.around, is_panel = None, False
         else:
             if self.panels == len(ascii_lowercase):
-                problem = f"a figure has no more than {self.panels} panels with a letter"
+                problem = f"a figure can have at most {self.panels} panels"
                 raise self.chapter.error(identifier, problem)
             number = f"({ascii_lowercase[self.panels]})"
             self.panels += 1
@@ -403,7 +404,7 @@ class _Numbering:
             problem = f"label {identifier!r} occurs twice; first on page {first}"
             raise self.chapter.error(identifier, problem)
         if not _IDENTIFIER.fullmatch(identifier):
-            problem = f"a label has letters, digits, - _ . : alone; found {identifier!r}"
+            problem = f"a label can have only letters, digits, - _ . and :; found {identifier!r}"
             raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
             identifier, kind, number, tree.text_of(title).strip(), self.chapter.slug, is_chapter,
@@ -435,12 +436,12 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
             raise chapter.error(f"@{name}", problem)
         target = document.targets.get(name)
         if target is None:
-            raise chapter.error(f"@{name}", f"cross-reference to @{name}, which is not defined")
+            raise chapter.error(f"@{name}", f"cross-reference to @{name}, but nothing has this label")
         if target.number is None and target.is_uncounted:
             problem = f"{name} has no number; link to it as [words](#{name})"
             raise chapter.error(f"@{name}", problem)
         if citation["citationSuffix"]:
-            problem = "Quarto drops what is behind a label in brackets; write it behind the bracket"
+            problem = "Quarto drops text after a label in brackets; write it after the bracket"
             raise chapter.error(f"@{name}", problem)
         # [-@fig-a] is its bare number, [Panel @fig-a] goes by another name.
         prefix = tree.text_of(citation["citationPrefix"]).strip()
@@ -448,17 +449,3 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
         inlines += [{"t": "Str", "c": ","}, {"t": "Space"}] if place else []
         inlines.append({"t": "Reference", "id": name, "name": prefix or ("" if bare else None)})
     return inlines
-
-
-def check_citations(document: Document, known: set[str]) -> None:
-    """Refuse citations that are not in the bibliography.
-
-    Raises:
-        RenderError: names the page and the key.
-    """
-    for chapter in document.chapters:
-        for cite in tree.every([chapter.title, chapter.blocks], "Cite"):
-            for citation in cite["c"][0]:
-                name = citation["citationId"]
-                if name not in known:
-                    raise chapter.error(f"@{name}", f"citation @{name} is not in the bibliography")

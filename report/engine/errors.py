@@ -51,5 +51,5 @@ def about(path: Path, where: Where | None = None) -> Iterator[None]:
         place = where(error.text) if where and error.text else (path, None)
         raise at(*place, str(error)) from None
     except RecursionError:
-        problem = "lists, quotations, brackets or divs are nested too deeply; take some levels out"
+        problem = "lists, quotations, brackets or divs are nested too deeply; remove some levels"
         raise at(path, None, problem) from None

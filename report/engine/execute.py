@@ -102,7 +102,7 @@ def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
             try:
                 stack.enter_context(client.setup_kernel(cleanup_kc=True, env=kernels.environment))
             except RuntimeError as error:  # it died, or never answered
-                problem = f"the page's Python process did not begin ({error})"
+                problem = f"the page's Python process did not start ({error})"
                 raise at(pieces[0].path, None, problem) from None
             client.group = getattr(manager.provisioner, "pgid", None)
             return [_outputs(client, piece) for piece in pieces]
@@ -148,19 +148,20 @@ def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
         number = _raised_line(client, piece.line)
-        words = COLOUR.sub("", str(error.evalue)).strip() or "without a word"
-        raise at(piece.path, number, f"the cell raises {error.ename}: {words}") from None
+        words = COLOUR.sub("", str(error.evalue)).strip()
+        problem = f"the cell raises {error.ename}{words and f': {words}'}"
+        raise at(piece.path, number, problem) from None
     except nbformat.ValidationError as error:
-        problem = f"the cell shows what no page can hold ({str(error).partition(chr(10))[0]})"
+        problem = f"the cell's output is not valid ({str(error).partition(chr(10))[0]})"
         raise at(piece.path, piece.line, problem) from None
     except CellTimeoutError:
         problem = f"the cell did not end within {TIME_LIMIT} seconds"
         raise at(piece.path, piece.line, problem) from None
     except DeadKernelError:
+        problem = "the cell's Python process died; it crashed or ran out of memory"
         if client.taken > OUTPUT_LIMIT:
-            problem = f"the cell gives more than {OUTPUT_LIMIT:,} bytes; print and show less"
-            raise at(piece.path, piece.line, problem) from None
-        raise at(piece.path, piece.line, "the cell's Python process died") from None
+            problem = f"the cell outputs more than {OUTPUT_LIMIT:,} bytes; print or show less"
+        raise at(piece.path, piece.line, problem) from None
     return _joined(cell.outputs)
 
 

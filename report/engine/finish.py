@@ -37,7 +37,7 @@ def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
     draw_pngs(site, cache)
     book = read_book(project)
     behind.write(read(site / "record"), site, repository(book), commit(project))
-    twins.write(book, site, cache)
+    twins.write(book, site)
     notebooks.write(book, site, cache)
     for chapter in book.chapters:
         _link(site, chapter.stem)

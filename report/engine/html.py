@@ -27,20 +27,17 @@ def write_body(chapter: Chapter, document: Document, book: Book) -> str:
         return tree.write(blocks, arguments(book), metadata(book, document if lists else None))
 
 
-def write_inlines(inlines: list[Node]) -> str:
-    """A heading's or a caption's inlines as HTML."""
-    if not inlines:
-        return ""
-    return tree.write([{"t": "Plain", "c": inlines}], ["-t", "html5", "--mathml"], {}).strip()
+def write_inlines(inlines: list[Node], book: Book) -> str:
+    """A heading's inlines as HTML."""
+    cites = any(tree.every(inlines, "Cite"))  # only then is the bibliography read
+    options = arguments(book) if cites else ["-t", "html5", "--mathml"]
+    return tree.write([{"t": "Plain", "c": inlines}], options, metadata(book, None)).strip()
 
 
 def arguments(book: Book) -> list[str]:
     """Pandoc's options for every page."""
-    options = ["-t", "html5", *WEB, "--wrap=none"]
-    if book.bibliography:
-        options.append("--citeproc")
-        options += [f"--bibliography={path}" for path in book.bibliography]
-    return options
+    options = ["-t", "html5", *WEB, "--wrap=none", "--citeproc"]
+    return options + [f"--bibliography={path}" for path in book.bibliography]
 
 
 def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:
@@ -109,9 +106,8 @@ class _Writer(tree.Writer):
         if "panel-tabset" in classes:
             return self._tabset(content, identifier)
         if "cell-fold" in classes:
-            state = " open" if pairs.get("state") == "open" else ""
             summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
-            opening = f'<details class="code-fold"{state}>\n<summary>{summary}</summary>'
+            opening = f'<details class="code-fold">\n<summary>{summary}</summary>'
             return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
@@ -293,7 +289,7 @@ def image(node: Node) -> str:
     alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
     sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
     styles = [f"{name}: {value}" for name, value in sizes.items() if not value.isdecimal()]
-    said = {
+    values = {
         "src": source,
         "class": " ".join(["img-fluid", "figure-img", *classes]),
         "id": identifier or None,
@@ -303,7 +299,7 @@ def image(node: Node) -> str:
         **{name: value for name, value in sizes.items() if value.isdecimal()},
         "style": "; ".join(styles) or None,
     }
-    parts = [f'{k}="{escaping.escape(v)}"' for k, v in said.items() if v is not None]
+    parts = [f'{k}="{escaping.escape(v)}"' for k, v in values.items() if v is not None]
     return f"<img {' '.join(parts)}>"
 
 

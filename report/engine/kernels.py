@@ -122,7 +122,7 @@ class Kernels:
             answer = self._server.stdout.readline()
             if not answer:
                 status = self._server.wait()
-                raise RenderError(f"the process that runs pages ended with status {status}")
+                raise RenderError(f"the process that starts the pages' kernels ended with status {status}")
             return int(answer)
 
 

@@ -15,18 +15,20 @@ from typing import Any
 # nothing on this engine's site.
 IGNORED, FLAG, NUMBER, TEXT = "anything", "true or false", "a number", "a text"
 LABEL, NAME = "letters, digits, - and _", "letters, digits, . - and _"
-ADDRESS, DATE = "an address that begins with http:// or https://", "a date, today or now"
+ADDRESS, DATE = "an address that begins with http:// or https://", "a date like 2026-01-31"
 ENGLISH, BIBTEX = "en, or en with a region", "BibTeX, in a .bib file"
 PAGE = "a .qmd file beside this one, named by letters, digits, - and _ alone"
-DOI, ORCID = "a DOI like 10.5281/zenodo.1234567", "an ORCID, whose last digit checks the others"
+DOI, ORCID = "a DOI like 10.5281/zenodo.1234567", "an ORCID like 0000-0002-1825-0097"
 OWN_FILE = "a file of templates/site"
+WITHIN = "a path within the project, with * for any name"
 _PATTERNS = {
-    TEXT: r"(?s:.*)", LABEL: r"[\w:.-]*", NAME: r"\w[\w.-]*", DATE: r"\d[\d-]*|today|now|",
+    TEXT: r"(?s:.*)", LABEL: r"[\w:.-]*", NAME: r"\w[\w.-]*", DATE: r"(\d{4}-\d{2}-\d{2})?",
     ENGLISH: r"en(-\w+)?", BIBTEX: r".*\.bib", PAGE: r"\w[\w.-]*\.qmd",
     ADDRESS: r"(https?://[^\s\"'<>`\\]+)?",
     DOI: r"((https?://(dx\.)?doi\.org/)?10\.\d{4,9}/[^\s\"'<>{}`\\]+)?",
     ORCID: r"(https://orcid\.org/)?(\d{4}-){3}\d{3}[\dX]",
     OWN_FILE: r"(.*/)?(typst-template\.typ|typst-show\.typ|page\.typ|typst\.lua)",
+    WITHIN: r"(?!/|.*\.\.).+",
 }  # fmt: skip
 # Files of a project that Quarto reads and this engine does not.
 NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environment", "_environment.local",
@@ -35,12 +37,8 @@ NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environ
 _CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG}
 _SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
             "eval": FLAG}  # fmt: skip
-# This engine's cache covers all that outputs depend on; Quarto's `freeze` and `cache` cover only a part.
-_EXECUTE = (
-    _SHOWING
-    | {"enabled": FLAG}
-    | dict.fromkeys(("freeze", "cache", "daemon", "daemon-restart"), IGNORED)
-)
+# This engine's cache covers all that outputs depend on; Quarto's `freeze` covers only a part.
+_EXECUTE = {**_SHOWING, "freeze": IGNORED}
 # The look comes from our own page template, and maths is MathML, which needs no script.
 _HTML = {"css": [TEXT], "include-in-header": [{"file": TEXT}], "lightbox": (False,), "theme": IGNORED,
          "html-math-method": ("mathml",), "respect-user-color-scheme": (True,), **_CONTENTS}  # fmt: skip
@@ -57,26 +55,21 @@ _BOOK = {
     "page-navigation": (True,), "search": (True,), "downloads": [("pdf",)],
 }  # fmt: skip
 PROJECT: dict[str, Any] = {
-    "project": {"type": ("book",), "output-dir": TEXT, "resources": [TEXT], "preview": IGNORED,
-                "execute-dir": ("file", "project"), "post-render": ("after.py",)},
+    "project": {"type": ("book",), "output-dir": TEXT, "resources": [WITHIN],
+                "post-render": ("after.py",)},
     "book": _BOOK,
     "profile": {"default": [TEXT]},
     "bibliography": [BIBTEX],
     "lang": ENGLISH,
     "format": {"html": _HTML | {"": ("default",)}, "typst": _TYPST | {"": ("default",)}},
     "execute": _EXECUTE,
-    "jupyter": ("python3",),
-    "engine": ("jupyter",),
     "number-sections": FLAG,
     "toc": FLAG,
 }  # fmt: skip
-FRONT_MATTER = {
-    "title": TEXT, "description": TEXT, **_CONTENTS, "execute": _EXECUTE, "jupyter": ("python3",),
-    "engine": ("jupyter",),
-}  # fmt: skip
+FRONT_MATTER = {"title": TEXT, "description": TEXT, **_CONTENTS, "execute": _EXECUTE}
 CELL = {
     **_SHOWING, "label": LABEL, "fig-cap": TEXT, "tbl-cap": TEXT, "fig-subcap": [TEXT], "fig-alt": [TEXT],
-    "layout-ncol": (1, 2, 3, 4), "code-fold": (True, False, "show"), "code-summary": TEXT,
+    "layout-ncol": (1, 2, 3, 4), "code-fold": FLAG, "code-summary": TEXT,
 }  # fmt: skip
 
 SHORTCODES = ("include", "meta", "pagebreak")
@@ -146,7 +139,7 @@ def unknown(kind: str, classes: list[str], pairs: Mapping[str, str]) -> Iterator
             yield name, f"class {name!r}; known: {', '.join(CLASSES.get(kind, ())) or 'none'}"
     names = ATTRIBUTES.get(kind, ())
     for name, value in pairs.items():
-        if "cell-fold" in classes and name in ("summary", "state"):
+        if "cell-fold" in classes and name == "summary":
             continue
         if name not in names and (is_code or _QUARTOS_ATTRIBUTES.fullmatch(name)):
             yield name, f"attribute {name!r}; known: {', '.join(names) or 'none'}"
@@ -167,17 +160,7 @@ def fits(value: object, wanted: object) -> bool:
         return False
     if wanted == NUMBER:
         return isinstance(value, int | float) and math.isfinite(value)
-    if not re.fullmatch(_PATTERNS[str(wanted)], str(value)):
-        return False
-    return wanted != ORCID or _is_checked(re.sub(r"\D", "", str(value)[:-1]), str(value)[-1])
-
-
-def _is_checked(digits: str, last: str) -> bool:
-    """Whether an ORCID's check digit is right (ISO 7064, MOD 11-2)."""
-    total = 0
-    for digit in digits:
-        total = (total + int(digit)) * 2
-    return "0123456789X"[(12 - total % 11) % 11] == last
+    return bool(re.fullmatch(_PATTERNS[str(wanted)], str(value)))
 
 
 def in_words(wanted: object) -> str:

@@ -27,7 +27,7 @@ def check_page(chapter: Chapter, document: Document, body: str) -> None:
     Raises:
         RenderError: names the word or the id, and the line of its source.
     """
-    expected = "".join(_said(chapter.blocks, chapter, document, "html"))
+    expected = "".join(_expected(chapter.blocks, chapter, document, "html"))
     _compare(chapter, expected, body, "on the web")
     written = _ids(body)
     for identifier in _ids(expected):
@@ -47,7 +47,7 @@ def check_paper(chapter: Chapter, document: Document, blocks: list[Node]) -> Non
         RenderError: as :func:`check_page`.
     """
     before, behind = (
-        "".join(_said(nodes, chapter, document, "typst")) for nodes in (chapter.blocks, blocks)
+        "".join(_expected(nodes, chapter, document, "typst")) for nodes in (chapter.blocks, blocks)
     )
     _compare(chapter, before, behind, "on paper")
 
@@ -92,11 +92,11 @@ def _letters(text: str) -> str:
     return re.sub(r"[\W_]+", "", text)
 
 
-def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iterator[str]:
+def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> Iterator[str]:
     """The expected words of a tree in a format, with those that writers add for the web, as simple HTML."""
     if isinstance(node, list):
         for part in node:
-            yield from _said(part, chapter, document, format_)
+            yield from _expected(part, chapter, document, format_)
     if not isinstance(node, dict) or node.get("t") in (None, "Cite"):
         return
     kind, content, web = node["t"], node.get("c"), format_ == "html"
@@ -132,9 +132,9 @@ def _said(node: Any, chapter: Chapter, document: Document, format_: str) -> Iter
                 else ""
             )
             content = [callout[1], {"t": "Space"}, callout[2]]
-        yield from _said(node.get("caption"), chapter, document, format_)
+        yield from _expected(node.get("caption"), chapter, document, format_)
         yield " "
-        yield from _said(content, chapter, document, format_)
+        yield from _expected(content, chapter, document, format_)
         yield "\n"
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 
 from pneumo.pages import fragments
-from pneumo.pages.numbers import estimate
 from pneumo.record import Record
 from pneumo.record.answers import Model
 from pneumo.record.data_audit import DataAudit
@@ -77,7 +76,7 @@ def codemeta(citation: Citation) -> str:
 def croissant(citation: Citation, record: Record) -> str:
     """Croissant 1.1, with its responsible-AI part: the file of images and the list of cases."""
     about, data = record.about, record.data
-    said = {name: text for name, text in _sheet(record).items() if text}
+    sheet = {name: text for name, text in _sheet(record).items() if text}
     source = citation.sources[0]
     audit = record.answer("data_audit", DataAudit)
     framing = record.answer("framing", Framing)
@@ -86,7 +85,7 @@ def croissant(citation: Citation, record: Record) -> str:
         **{"@context": dict(_CROISSANT), "@type": "sc:Dataset"},
         conformsTo=["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
         name=about.title,
-        description=f"{said['Motivation']} {data.total()} images of {data.size}×{data.size} pixels.",
+        description=f"{sheet['Motivation']} {data.total()} images of {data.size}×{data.size} pixels.",
         license=_DATA_LICENCE,
         url="https://medmnist.com/",
         citeAs=f"https://doi.org/{source['DOI']}" if "DOI" in source else source["title"],
@@ -113,11 +112,11 @@ def croissant(citation: Citation, record: Record) -> str:
                 "description": "Label and SHA-256 of every validation and test image.",
                 "field": [
                     {
-                        "@type": "cr:Field", "@id": f"case/{name}", "name": name, "description": told,
+                        "@type": "cr:Field", "@id": f"case/{name}", "name": name, "description": meaning,
                         "dataType": kind,
                         "source": {"fileObject": {"@id": "cases"}, "extract": {"column": name}},
                     }
-                    for name, told, kind in (
+                    for name, meaning, kind in (
                         ("split", "val or test", "sc:Text"),
                         ("index", "its number in the split's array, from 0", "sc:Integer"),
                         ("label", f"0 for {about.negative}, 1 for {about.positive}", "sc:Integer"),
@@ -127,15 +126,15 @@ def croissant(citation: Citation, record: Record) -> str:
             }
         ],
         **{
-            "rai:dataCollection": said["Collection"],
+            "rai:dataCollection": sheet["Collection"],
             "rai:dataCollectionType": "Secondary Data Analysis",
-            "rai:dataPreprocessingProtocol": said["Preprocessing and labels"],
+            "rai:dataPreprocessingProtocol": sheet["Preprocessing and labels"],
             "rai:dataAnnotationProtocol": _plain(fragments.render(record, "labels")),
-            "rai:dataUseCases": said["Uses"],
+            "rai:dataUseCases": sheet["Uses"],
             "rai:dataLimitations": list(filter(None, map(_plain, re.split(r"\n+\* ", limits)))),
             "rai:dataBiases": _plain(fragments.render(record, "framing", framing=framing)),
             "rai:personalSensitiveInformation": _plain(fragments.render(record, "ethics")),
-            "rai:dataReleaseMaintenancePlan": said["Maintenance"],
+            "rai:dataReleaseMaintenancePlan": sheet["Maintenance"],
         },
     )  # fmt: skip
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
@@ -154,37 +153,16 @@ def model_card(citation: Citation, record: Record) -> str:
         metrics=sorted(_METRICS.values()),
         **{"model-index": [_results(record, model) for model in models]},
     )
-    rows = [
-        f"| {model.title} | {len(model.seeds)} | "
-        + " | ".join(
-            estimate(model.test_at_half[name]) for name in ("auc", "recall", "specificity")
-        )
-        + " |"
-        for model in models
-    ]
-    body = [
-        f"# {citation.title}",
-        f"{len(models)} models of one {about.image} each give the probability of {about.finding}. "
-        f"No weights come with this card: `pneumo study` trains them.",
-        "## Intended use",
-        "To teach, and as a baseline on the same data. "
-        + _plain(fragments.render(record, "conclusion")),
-        "## Out of scope",
-        "Any decision about a person. " + _plain(fragments.render(record, "out-of-scope")),
-        "## Data",
-        _sheet(record)["Collection"],
-        "## Results",
-        f"On the {record.data.total('test')} test images of {about.title} at a threshold of 0.5: means over "
-        "the seeds, 95 % intervals.",
-        "| model | seeds | AUC | sensitivity | specificity |\n|:--|--:|--:|--:|--:|\n"
-        + "\n".join(rows),
-        "## Ethics",
-        _plain(fragments.render(record, "ethics")),
-        "## Citation",
-        f"```bibtex\n{bibtex(citation)}```",
-    ]
+    words = {
+        name.replace("-", "_"): _plain(fragments.render(record, name))
+        for name in ("conclusion", "out-of-scope", "ethics")
+    }
+    body = fragments.render(
+        record, "hub-card", citation=citation, ran=models, bibtex=bibtex(citation),
+        collection=_sheet(record)["Collection"], **words,
+    )  # fmt: skip
     text = yaml.safe_dump(head, sort_keys=False, allow_unicode=True, width=110)
-    return f"---\n{text}---\n\n" + "\n\n".join(body) + "\n"
+    return f"---\n{text}---\n\n{body}"
 
 
 def _results(record: Record, model: Model) -> dict[str, Any]:
@@ -230,5 +208,5 @@ def _sheet(record: Record) -> dict[str, str]:
 def _plain(text: str) -> str:
     """Markdown as plain text, without citations and without sentences that refer to the report."""
     sentences = re.split(r"(?<=[.:]) +", " ".join(text.split()))
-    told = " ".join(one for one in sentences if not _POINTS.search(one))
-    return _CITED.sub("", told).strip(" *")
+    alone = " ".join(one for one in sentences if not _POINTS.search(one))
+    return _CITED.sub("", alone).strip(" *")

@@ -102,6 +102,11 @@ def _notebook(
 ) -> str:
     """A notebook's file: prose with its numbers filled in, and cells with their outputs."""
     cells: list[dict[str, Any]] = []
+
+    def add(kind: str, source: str, **more: Any) -> None:
+        cell = {"cell_type": kind, "source": source, **more}
+        cells.append(cell | {"id": f"cell-{len(cells)}", "metadata": {}})
+
     prose = f"*{book.title}: this chapter as a notebook; [as a page](../{name}.html).*\n\n"
     count = 0
     for kind, words in [*content, ("code", "")]:
@@ -111,7 +116,7 @@ def _notebook(
             prose += "".join(one["text"] for one in next(outputs))
         else:
             if text := notebook.plain(prose).strip():
-                cells.append({"cell_type": "markdown", "source": text})
+                add("markdown", text)
             prose = ""
             if words:
                 count += 1
@@ -119,21 +124,11 @@ def _notebook(
                     one | {"execution_count": count} if "execution_count" in one else one
                     for one in next(outputs)
                 ]
-                cells.append(
-                    {
-                        "cell_type": "code",
-                        "source": words,
-                        "execution_count": count,
-                        "outputs": shown,
-                    }
-                )
+                add("code", words, execution_count=count, outputs=shown)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made = {
-        "cells": [
-            cell | {"id": f"cell-{place}", "metadata": {}} for place, cell in enumerate(cells)
-        ],
-        "metadata": {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
-        },
+        "cells": cells,
+        "metadata": {"kernelspec": kernel},
         "nbformat": 4,
         "nbformat_minor": 5,
     }

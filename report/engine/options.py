@@ -10,9 +10,16 @@ from report.engine.errors import about, at
 from report.engine.known import fits, in_words, written
 
 Places = dict[tuple[str | int, ...], tuple[Path, int]]  # of values, by the path of their keys
-# Raised by a loader on tags and dates that do not fit their values.
-_NO_VALUE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
-_DEEPEST = 50  # nested lists and mappings
+# Raised by a loader on invalid characters, and on tags and dates that do not fit their values.
+_NO_VALUE = (
+    yaml.YAMLError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+)
 
 
 def read_yaml(
@@ -67,7 +74,7 @@ def read_yaml(
         line = first_line + (error.problem_mark.line if error.problem_mark else 0)
         words = "" if isinstance(error, _Refused) else "not YAML: "
         raise at(path, line, f"{words}{error.problem}") from None
-    except yaml.YAMLError as error:  # an invalid character
+    except _NO_VALUE as error:
         line = first_line + text.count("\n", 0, getattr(error, "position", 0))
         raise at(path, line, f"not YAML: {str(error).partition(chr(10))[0]}") from None
     if node is None:
@@ -85,19 +92,12 @@ class _Refused(yaml.MarkedYAMLError):
 class _Loader(yaml.SafeLoader):
     """Refuses duplicate keys, and aliases, since a few of them can expand to more than fits in memory."""
 
-    depth = 0  # of the current node
-
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             event: Any = self.peek_event()  # type: ignore[no-untyped-call]
             problem = f"aliases are not supported; write out what *{event.anchor} stands for"
             raise _Refused(problem=problem, problem_mark=event.start_mark)
-        self.depth += 1
-        if self.depth > _DEEPEST:  # reading time grows with the square of the depth
-            raise RecursionError
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -107,9 +107,3 @@ class _Loader(yaml.SafeLoader):
                 raise _Refused(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
-
-    def construct_object(self, node: Any, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except _NO_VALUE as error:
-            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 from pneumo.base import paths
 from report.engine.errors import RenderError, at
 from report.engine.known import FOREIGN, LABELS
-from report.engine.source import Cell, Inline, Page, is_run
+from report.engine.source import Cell, Inline, Page
 
 # Terminal control sequences: colours, the cursor, links, character sets.
 COLOUR = re.compile(
@@ -76,7 +76,7 @@ def write(page: Page, outputs: Outputs) -> Executed:
         if isinstance(piece, Inline):
             text = "".join(_words(o["data"], piece) for o in next(given) if "data" in o)
         else:
-            text = _Cell(piece, page, files).write(next(given) if is_run(piece) else [])
+            text = _Cell(piece, page, files).write(next(given) if piece.is_run else [])
         printed.append((text, piece))
         parts.append(text)
     return Executed(page, "".join(parts), files, tuple(printed))
@@ -96,11 +96,11 @@ class _Cell:
             if name in self.options and self.kind != kind:
                 raise self.fault(f"{name} takes a label that begins with {kind}-")
         if "fig-cap" in self.options and self.kind == "tbl":
-            raise self.fault("fig-cap and a label that begins with tbl-; one of them is wrong")
+            raise self.fault("fig-cap with a label that begins with tbl-; use tbl-cap or fig-")
         caption = str(self.options.get("tbl-cap") or "")
         if _MARKED.match(caption) or "\n" in caption:
             raise self.fault(
-                "Quarto loses a table's caption that begins as a list or has several lines"
+                "Quarto loses a tbl-cap of several lines, or one that begins like a list or a heading"
             )
 
     def fault(self, problem: str) -> RenderError:
@@ -117,7 +117,8 @@ class _Cell:
             shown.append(self._outputs(outputs))
         body = "\n\n".join(part for part in shown if part)
         if "{{<" in body:
-            raise self.fault("a shortcode in what the cell shows, which Quarto replaces")
+            problem = "the cell's output has a shortcode, which Quarto would replace; remove it"
+            raise self.fault(problem)
         if not body:
             return "\n"
         if self.as_is:  # its headings are headings of the page
@@ -126,12 +127,10 @@ class _Cell:
 
     def _source(self) -> str:
         listing = _fenced(self.cell.code.strip(), "{.python .cell-code}")
-        fold = self.options.get("code-fold")
-        if not fold:
+        if not self.options.get("code-fold"):
             return listing
         summary = _attribute(self.options.get("code-summary", "Code"))
-        state = "open" if fold == "show" else "closed"
-        return f'::::::: {{.cell-fold summary="{summary}" state="{state}"}}\n{listing}\n:::::::'
+        return f'::::::: {{.cell-fold summary="{summary}"}}\n{listing}\n:::::::'
 
     def _outputs(self, outputs: list[Any]) -> str:
         """All outputs in order, as a numbered figure or table if the label asks for one."""
@@ -140,7 +139,7 @@ class _Cell:
         elif outputs:
             for name in ("fig-cap", "fig-alt"):
                 if self.options.get(name) and self.kind != "fig":
-                    raise self.fault(f"{name} is a figure's, and the cell shows none")
+                    raise self.fault(f"the cell has {name}, but it shows no figure")
         try:
             pictures = [self._store(output) for output in outputs if _is_picture(output)]
         except (ValueError, TypeError, AttributeError) as error:
@@ -237,13 +236,11 @@ class _Cell:
             html = _text(data["text/html"])
             if "<table" in html and _STYLED.search(html):
                 raise self.fault(
-                    "the cell shows a table with colours or styles, which paper would lose"
+                    "the cell shows a table with colours or styles, which the PDF would lose; remove them"
                 )
             html = _fenced(html, "{=html}")
             text = _fenced(plain, "{.cell-plain}")
             return _shown(f"{html}\n\n{text}", ".cell-html")
-        if not plain:
-            raise self.fault(f"the cell shows {', '.join(data)}, which no page can hold")
         return plain if self.as_is else _verbatim(plain, "display")
 
     def _refuse_kinds(self, data: Mapping[str, Any]) -> None:
@@ -252,8 +249,8 @@ class _Cell:
         if "text/html" in data:
             foreign += [kind for kind in data if kind not in ("text/html", "text/plain")]
         if foreign:
-            problem = "which no page can hold; show HTML, Markdown or a picture alone"
-            raise self.fault(f"the cell shows {', '.join(data)}, {problem}")
+            problem = "show one of HTML, Markdown, text or a picture"
+            raise self.fault(f"the cell's output is {' and '.join(data)}; {problem}")
 
 
 def _is_drawing(text: str) -> bool:
@@ -276,7 +273,7 @@ def size_of(drawing: str) -> dict[str, str]:
 def _words(data: Mapping[str, Any], inline: Inline) -> str:
     """The text of an inline expression."""
     if "text/markdown" not in data:
-        problem = f"an expression in a sentence gives words; this one shows {', '.join(data)}"
+        problem = f"an expression in a sentence must give text; this one gives {', '.join(data)}"
         raise at(inline.path, inline.line, problem)
     return _text(data["text/markdown"])
 

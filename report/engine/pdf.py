@@ -18,7 +18,7 @@ from report.engine.document import NO_WORDS, Chapter, Document
 from report.engine.errors import RenderError, about
 from report.engine.html import WEB, arguments, metadata
 from report.engine.known import LABELS
-from report.engine.plain import templates_in
+from report.engine.plain import templates
 from report.engine.tree import Node
 
 _POINTS = 0.75  # per CSS pixel
@@ -48,7 +48,6 @@ _FIELD = re.compile(r"\.\w")
 def write_pdf(
     document: Document,
     book: Book,
-    templates: Path,
     files: Mapping[str, bytes],
     folder: Path,
     cache: Cache,
@@ -58,7 +57,6 @@ def write_pdf(
     Args:
         document: the numbered book.
         book: its project.
-        templates: the folder that holds ``report.typ.j2``.
         files: the pictures drawn by cells, by path.
         folder: an empty folder to work in.
         cache: the cache of PDFs, by source and pictures.
@@ -71,7 +69,7 @@ def write_pdf(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     source = folder / "report.typ"
-    source.write_text(write_typst(document, book, templates, files, folder), encoding="utf-8")
+    source.write_text(write_typst(document, book, files, folder), encoding="utf-8")
     digests = {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -130,10 +128,10 @@ def _set(source: Path, document: Document, standards: list[str]) -> bytes:
 
 def _refusal(words: str, source: Path, document: Document) -> RenderError:
     """Typst's error, and the page of the line that it names."""
-    said = " ".join(
+    message = " ".join(
         (re.findall(r"^(?:error|warning): (.*)", words, re.MULTILINE) or words.split("\n"))[:1]
     )
-    said = said or "its process died; look for what is nested very deeply"
+    message = message or "it crashed; look for deeply nested lists, quotations or divs"
     lines = source.read_text(encoding="utf-8").split("\n")
     # An error in the template's functions was caused by the page that called them.
     for place in map(int, re.findall(rf"{source.name}:(\d+):", words)):
@@ -145,13 +143,11 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
                 near = re.findall(r"[^\W_][\w-]+", " ".join(above[-8:]))
                 texts = [picture[1] if picture else above[-1].strip(), *reversed(near)]
                 text = next(filter(chapter.executed.has, filter(None, texts)), chapter.slug)
-                return chapter.error(text, f"Typst: {said}")
-    return RenderError(f"Typst: {said}")
+                return chapter.error(text, f"Typst: {message}")
+    return RenderError(f"Typst: {message}")
 
 
-def write_typst(
-    document: Document, book: Book, templates: Path, files: Mapping[str, bytes], folder: Path
-) -> str:
+def write_typst(document: Document, book: Book, files: Mapping[str, bytes], folder: Path) -> str:
     """The book's source in Typst, its pictures copied beside it."""
     writer = _Writer(document, book, files, folder)
     blocks = [block for chapter in document.chapters for block in writer.chapter(chapter)]
@@ -162,8 +158,8 @@ def write_typst(
     with about(book.folder / "_quarto.yml"):
         body = tree.write(blocks, options, metadata(book, None))
     # Delimiters that do not collide with Typst's syntax.
-    environment = templates_in(
-        templates, block_start_string="<%", block_end_string="%>", variable_start_string="<<",
+    environment = templates(
+        block_start_string="<%", block_end_string="%>", variable_start_string="<<",
         variable_end_string=">>", comment_start_string="<#", comment_end_string="#>",
     )  # fmt: skip
     environment.filters["string"] = string
@@ -316,7 +312,8 @@ class _Writer(tree.Writer):
 
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
-        own = identifier if identifier in self.document.targets else _own_id(self.here, identifier)
+        # Two chapters may each have an "Introduction", so other ids begin with the chapter's name.
+        own = identifier if identifier in self.document.targets else f"{self.here.slug}--{identifier}"
         # Equations without a number on the website have none here, so that numbers agree.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
@@ -403,11 +400,6 @@ def _formula(node: Node) -> list[Node]:
     block = "block: true, " if kind["t"] == "DisplayMath" else ""
     opening = f"#math.equation({block}alt: {string(tex.strip())}, "
     return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
-
-
-def _own_id(chapter: Chapter, identifier: str) -> str:
-    """An id that is unique in the book, since two chapters may each have an "Introduction"."""
-    return f"{chapter.slug}--{identifier}"
 
 
 def _link(label: str, text: list[Node]) -> list[Node]:

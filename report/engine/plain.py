@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from pneumo.base import paths
 from report.engine.errors import at
 
 
@@ -28,7 +29,7 @@ def read_text(path: Path) -> str:
         raise at(path, line, f"not UTF-8: {found}; save the file as UTF-8") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise at(path, line, "holds a NUL, which no text does; save the file as UTF-8")
+        raise at(path, line, "contains a NUL character; save the file as UTF-8")
     return re.sub(r"\r\n?", "\n", text)
 
 
@@ -40,9 +41,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def templates_in(folder: Path, **options: Any) -> ImmutableSandboxedEnvironment:
-    """The templates of a folder, sandboxed; undefined names are errors."""
+def frames() -> Path:
+    """The folder of the page's and the PDF's template, and of the files that all pages share."""
+    return paths.templates() / "site"
+
+
+def templates(**options: Any) -> ImmutableSandboxedEnvironment:
+    """The templates of :func:`frames`, sandboxed; undefined names are errors."""
     return ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folder), undefined=StrictUndefined, trim_blocks=True,
+        loader=FileSystemLoader(frames()), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, **options,
     )  # fmt: skip

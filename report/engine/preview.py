@@ -58,8 +58,7 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     options = command.build_parser().parse_args(rest)
     stop = stop or threading.Event()
     project = options.project.resolve()
-    folders = {project, options.templates.resolve()}
-    folders |= {ROOT / name for name in ("pneumo", "templates", "report")}
+    folders = {project} | {ROOT / name for name in ("pneumo", "templates", "report")}
     server = None
     try:
         site = (options.output or read_book(project).output).resolve()

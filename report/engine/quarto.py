@@ -32,13 +32,13 @@ def find() -> tuple[Path, tuple[int, ...]]:
     beside = Path(sys.executable).parent
     program = shutil.which("quarto") or shutil.which("quarto", path=str(beside))
     oldest = ".".join(map(str, OLDEST))
-    said = ""
+    answer = ""
     if program:
         with suppress(OSError, subprocess.SubprocessError):
-            said = subprocess.run(
+            answer = subprocess.run(
                 [program, "--version"], capture_output=True, text=True, timeout=60, check=True
             ).stdout
-    number = re.match(r"\d+(\.\d+)+", said.strip())
+    number = re.match(r"\d+(\.\d+)+", answer.strip())
     if program is None or number is None:
         problem = f"get version {oldest} or newer, or use --engine portable"
         raise RenderError(f"Quarto is not installed: {problem}")

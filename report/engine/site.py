@@ -17,12 +17,12 @@ from pneumo.base import storage
 from report.engine import html, losses, tree
 from report.engine.cache import Cache
 from report.engine.config import Book, read_book
-from report.engine.document import Chapter, Document, assemble, check_citations
+from report.engine.document import Chapter, Document, assemble
 from report.engine.errors import RenderError, about
 from report.engine.execute import execute
 from report.engine.outputs import Executed
 from report.engine.pdf import write_pdf
-from report.engine.plain import is_file, read_text, templates_in
+from report.engine.plain import frames, is_file, read_text, templates
 from report.engine.source import read_page
 
 _FILES = re.compile(r"""\s(?:src|href|poster)=["']([^"'#?]+)""")  # named in HTML
@@ -31,7 +31,6 @@ _ELSEWHERE = re.compile(r"^([a-z][a-z0-9+.-]*:|//|#)")
 
 def render(
     project: Path,
-    templates: Path,
     output: Path | None = None,
     cache: Cache | None = None,
     finish: Callable[[Path], object] = lambda _: None,
@@ -40,7 +39,6 @@ def render(
 
     Args:
         project: the folder of `_quarto.yml`.
-        templates: the folder of `page.html.j2`, `report.typ.j2` and the files for `site_libs`.
         output: the site's folder; None for the one named in the project.
         cache: the cache of earlier builds; None for the run store's.
         finish: a function that is called with the new site's folder before it replaces the old one.
@@ -61,8 +59,7 @@ def render(
     with storage.renewed(output) as building:
         executed = execute(pages, book, cache)
         document = assemble(executed, book)
-        check_citations(document, _bibliography(book))
-        _write_site(building, document, executed, book, templates, cache)
+        _write_site(building, document, executed, book, cache)
         finish(building)
         check_links(document, building)
     return output
@@ -71,7 +68,8 @@ def render(
 def _check_output(output: Path, book: Book) -> None:
     """Refuse a folder that is not an older site."""
     if book.folder.resolve().is_relative_to(output):
-        raise RenderError(f"the site would take the place of the project: {output} holds it")
+        problem = f"the site would replace the project, which is in {output}"
+        raise RenderError(f"{problem}; choose another folder with --output")
     if not output.exists():
         return
     if not output.is_dir():
@@ -86,7 +84,6 @@ def _write_site(
     document: Document,
     executed: list[Executed],
     book: Book,
-    templates: Path,
     cache: Cache,
 ) -> None:
     """Write the site's files, and at the same time the PDF."""
@@ -94,20 +91,18 @@ def _write_site(
     with storage.scratch("pdf") as scratch, ThreadPoolExecutor(1) as pool:
         pdf = None
         if book.pdf:
-            pdf = pool.submit(write_pdf, document, book, templates, files, scratch, cache)
-        _write_pages(folder, document, files, book, templates)
+            pdf = pool.submit(write_pdf, document, book, files, scratch, cache)
+        _write_pages(folder, document, files, book)
         if book.pdf and pdf:
             (folder / book.pdf).write_bytes(pdf.result())
 
 
-def _write_pages(
-    folder: Path, document: Document, files: dict[str, bytes], book: Book, templates: Path
-) -> None:
+def _write_pages(folder: Path, document: Document, files: dict[str, bytes], book: Book) -> None:
     search: list[dict[str, str]] = []
-    template = templates_in(templates, autoescape=True).get_template("page.html.j2")
+    template = templates(autoescape=True).get_template("page.html.j2")
     bodies = tree.each(partial(html.write_body, document=document, book=book), document.chapters)
     for place, (chapter, body) in enumerate(zip(document.chapters, bodies, strict=True)):
-        with about(chapter.page.path):
+        with about(chapter.page.path, chapter.executed.where):
             losses.check_page(chapter, document, body)
             text = template.render(_context(document, place, book, body))
         (folder / f"{chapter.slug}.html").write_text(text, encoding="utf-8")
@@ -115,7 +110,7 @@ def _write_pages(
     (folder / "search.json").write_text(json.dumps(search, ensure_ascii=False), encoding="utf-8")
     libraries = folder / "site_libs"
     libraries.mkdir()
-    for path in (*templates.glob("*.css"), *templates.glob("*.js"), *book.stylesheets):
+    for path in (*frames().glob("*.css"), *frames().glob("*.js"), *book.stylesheets):
         shutil.copyfile(path, libraries / path.name)
     _copy_files(folder, document, files, book)
 
@@ -135,19 +130,17 @@ def _copy_files(folder: Path, document: Document, files: dict[str, bytes], book:
                 (folder / name).write_bytes(files[name])
             elif _ELSEWHERE.match(name):
                 if name in shown and book.pdf:
-                    problem = f"{_short(name)} is not a file of the project; add it for the PDF"
+                    problem = f"the PDF can't load {_short(name)}; save the picture in the project's folder"
                     raise chapter.error(name, problem)
             elif source and source.suffix != ".qmd":
                 _copy(source, folder / source.relative_to(book.folder))
             elif name in shown:
-                raise chapter.error(name, f"the picture {_short(name)} is not there")
+                problem = f"there is no picture {_short(name)} in the project's folder"
+                raise chapter.error(name, problem)
     for pattern in book.resources:
-        try:
-            found = [path for path in book.folder.glob(pattern) if path.is_file()]
-        except (ValueError, NotImplementedError):  # an empty or an absolute pattern
-            found = []
-        if not found or ".." in PurePosixPath(pattern).parts:
-            raise book.fault(f"no file of the project is named {pattern!r}", "project", "resources")
+        found = [path for path in book.folder.glob(pattern) if path.is_file()]
+        if not found:
+            raise book.fault(f"no file of the project matches {pattern!r}", "project", "resources")
         for path in found:
             _copy(path, folder / path.relative_to(book.folder))
 
@@ -185,7 +178,8 @@ def _context(document: Document, place: int, book: Book, body: str) -> dict[str,
     ]
     front_matter = chapter.page.front_matter
     options = {**book.html, **front_matter}
-    title = Markup(html.write_inlines(tree.rewrite(chapter.title, _without_notes)))
+    heading = tree.rewrite(chapter.title, lambda node: [] if node["t"] == "Note" else None)
+    title = Markup(html.write_inlines(heading, book))
     depth = int(options.get("toc-depth", 3))
     site = vars(book) | {
         "header": Markup("\n".join(read_text(path).strip() for path in book.headers)),
@@ -220,10 +214,6 @@ def _toc(chapter: Chapter, depth: int) -> list[dict[str, Any]]:
     return result
 
 
-def _without_notes(node: tree.Node) -> list[tree.Node] | None:
-    return [] if node["t"] == "Note" else None
-
-
 def _search_entries(chapter: Chapter) -> list[dict[str, str]]:
     """The page's text by section, for the search."""
     entries: list[dict[str, str]] = []
@@ -254,15 +244,6 @@ def _all_text(node: Any) -> str:
     return tree.text_of(node)
 
 
-def _bibliography(book: Book) -> set[str]:
-    """The keys in the bibliography."""
-    return {
-        key
-        for path in book.bibliography
-        for key in re.findall(r"@\w+\s*\{\s*([^,\s]+)\s*,", read_text(path))
-    }
-
-
 def check_links(document: Document, folder: Path) -> None:
     """Refuse links to pages, sections or files that the new site does not have.
 
@@ -281,17 +262,13 @@ def check_links(document: Document, folder: Path) -> None:
             problem = ""
             if slug in anchors:
                 if anchor and anchor not in anchors[slug]:
-                    problem = f"which has no section {anchor!r}"
-            elif not _leads_to(path, folder):
-                problem = "which is not there"
+                    problem = f"but that page has no section {anchor!r}"
+            elif not file_of(path, folder) and (
+                ".." in page.parts or page.is_absolute() or not (folder / page).is_dir()
+            ):
+                problem = "but the site has no such file; correct it, or add the file to resources"
             if problem:
                 raise chapter.error(url, f"link to {url}, {problem}")
-
-
-def _leads_to(path: str, site: Path) -> bool:
-    """Whether a path leads to a file or folder of the site."""
-    inside = ".." not in PurePosixPath(path).parts and not path.startswith("/")
-    return file_of(path, site) is not None or (inside and Path(site, path).is_dir())
 
 
 def _anchors(chapter: Chapter) -> set[str]:

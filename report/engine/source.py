@@ -24,7 +24,7 @@ _WITHIN = re.compile(r"^(?:[-*+>:\s]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})\s*\{
 _TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>\s*$", re.I)
 _RULE = re.compile(r"^---\s*$")
 _END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
-_INDENTED = "a cell begins at the left margin, and stands in no list, quotation or definition"
+_INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
 MOST_INCLUSIONS = 1000  # in one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
@@ -47,6 +47,11 @@ class Cell:
     path: Path
     line: int  # of the first line of code
 
+    @property
+    def is_run(self) -> bool:
+        """Whether the code is run, not only shown."""
+        return bool(self.options.get("eval", True))
+
 
 Piece = str | Inline | Cell
 
@@ -67,7 +72,7 @@ class Page:
         return [
             piece
             for piece in self.pieces
-            if isinstance(piece, Inline) or (isinstance(piece, Cell) and is_run(piece))
+            if isinstance(piece, Inline) or (isinstance(piece, Cell) and piece.is_run)
         ]
 
     def where(self, text: str) -> tuple[Path, int] | None:
@@ -77,11 +82,6 @@ class Page:
                 if text in line:
                     return path, number
         return None
-
-
-def is_run(cell: Cell) -> bool:
-    """Whether a cell's code is run, not only shown."""
-    return all(cell.options.get(name, True) for name in ("eval", "enabled"))
 
 
 def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
@@ -169,7 +169,7 @@ class _Reader:
         if _CELL.match(info):
             self._cell(body, first + place + 1)
         elif re.match(r"^\{\{?[a-zA-Z]", info):
-            raise at(self.path, first + place, f"cells are {{python}} here; found {info}")
+            raise at(self.path, first + place, f"only {{python}} cells are supported; found {info}")
         else:
             if "shortcodes" not in info:
                 self._refuse_shortcodes(body, first + place + 1)
@@ -182,13 +182,13 @@ class _Reader:
         """Refuse shortcodes in code, which Quarto replaces."""
         for number, text in enumerate(code, start=line):
             if next(_shortcodes(text), None):
-                problem = "a shortcode in code, which Quarto replaces; show one as {{{< … >}}}"
+                problem = "Quarto replaces shortcodes in code; to show one, write {{{< … >}}}"
                 raise at(self.path, number, problem)
 
     def _comment(self, line: str, number: int) -> None:
         """Read a line that begins in a comment, where nothing is run or replaced."""
         if re.match(r"\s*(`{3,}|~{3,})\s*\{python", line):
-            raise at(self.path, number, "a cell in a comment, which Quarto runs; take it out")
+            raise at(self.path, number, "Quarto runs cells in comments; remove this one")
         text, end, behind = line.partition("-->")
         self.pieces.append(text + (end or "\n"))
         if end:
@@ -207,7 +207,7 @@ class _Reader:
         for number, line in enumerate(lines[place : end + 1], start=first + place):
             if "`{python}" in line or "{{<" in line:
                 problem = (
-                    "an HTML table holds no expressions and shortcodes here; print it by a cell"
+                    "expressions and shortcodes don't work in an HTML table; print it from a cell"
                 )
                 raise at(self.path, number, problem)
         self.pieces.append(
@@ -225,7 +225,7 @@ class _Reader:
         if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
             number = line + text.count("\n", 0, folded.start())
             raise at(
-                self.path, number, "Quarto loses a caption that ends a line; write tbl-cap: >-"
+                self.path, number, "Quarto loses this caption; write tbl-cap: >-"
             )
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
@@ -235,7 +235,7 @@ class _Reader:
         if (place and lines[place - 1].strip()) or not behind or not behind[0].strip():
             return
         if any(_END_OF_BLOCK.match(line) for line in lines[place + 1 :]):
-            problem = "front matter stands at the top of a page; a rule has an empty line behind it"
+            problem = "front matter must be at the top of a page; put an empty line below a rule"
             raise at(self.path, first + place, problem)
 
     def _prose(self, line: str, number: int) -> None:
@@ -264,7 +264,7 @@ class _Reader:
             code, place = line[start:end], end
             expression = _INLINE.fullmatch(code)
             if not expression and _OTHER_INLINE.match(code):
-                problem = "expressions are `{python} …` here; show one as `{{python}} …`"
+                problem = "only `{python} …` is supported; to show an expression, write `{{python}} …`"
                 raise at(self.path, number, f"{problem}; found {code}")
             self._refuse_shortcodes([code], number)
             self.pieces.append(
@@ -318,13 +318,13 @@ class _Reader:
         # As in Quarto, relative to the page, also in included files.
         path = self.including[0].parent / name.lstrip("/")
         if not is_file(path):
-            raise at(self.path, number, f"included file {name} is not there")
+            raise at(self.path, number, f"there is no file {name} to include")
         including = (*self.including, path.resolve())
         if including[-1] in self.including:
             raise at(self.path, number, f"{name} includes itself")
         self.inclusions.append(path)
         if len(self.inclusions) > MOST_INCLUSIONS:
-            raise at(self.path, number, f"a page includes no more than {MOST_INCLUSIONS:,} files")
+            raise at(self.path, number, f"a page can include at most {MOST_INCLUSIONS:,} files")
         lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
         reader = _Reader(path, self.metadata, self.options, including, self.files, self.inclusions)

@@ -3,23 +3,7 @@
 IPython runs this file from its profile's folder, in the page's namespace; nothing imports it.
 """
 
-
-def __set_up() -> None:
-    """Configure figures for HTML and PDF, without importing matplotlib before a cell does."""
-    from functools import partial
-
-    from IPython import get_ipython
-    from IPython.core.pylabtools import print_figure, retina_figure
-
-    shell = get_ipython()
-    shell.config.InlineBackend.figure_formats = {"retina", "svg"}
-    writers = {
-        "image/png": partial(retina_figure, base64=True, bbox_inches="tight"),
-        "image/svg+xml": partial(print_figure, fmt="svg", bbox_inches="tight"),
-    }
-    for kind, writer in writers.items():
-        formatter = shell.display_formatter.formatters[kind]
-        formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
+from IPython import get_ipython
 
 
 def __inline(value: object) -> object:
@@ -33,9 +17,7 @@ def __inline(value: object) -> object:
     if any(
         hasattr(value, f"_repr_{kind}_") for kind in ("html", "latex", "svg", "png", "mimebundle")
     ):
-        raise TypeError(
-            f"an expression in a sentence gives words; this one gives a {type(value).__name__}"
-        )
+        raise TypeError(f"an expression in a sentence must give text, not a {type(value).__name__}")
     text = value if isinstance(value, str) else pretty(value)  # type: ignore[no-untyped-call]
     signs = "!-/:-@" if isinstance(value, str) else "!#-&(-/:-@"  # keep a repr's quotes
 
@@ -49,5 +31,5 @@ def __inline(value: object) -> object:
     return Text()
 
 
-__set_up()
-del __set_up
+# Each figure as a PNG for the web and as an SVG for the PDF.
+get_ipython().config.InlineBackend.figure_formats = {"retina", "svg"}  # type: ignore[no-untyped-call]

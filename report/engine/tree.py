@@ -55,19 +55,27 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
     return result.stdout
 
 
-def _warned(said: str, text: str) -> ToolError:
-    """An error for a warning of pandoc: undefined or duplicate notes and labels, lost formulas."""
-    maths = re.match(r"Could not convert TeX math (.+?), rendering", said)
+def _warned(warning: str, text: str) -> ToolError:
+    """An error for a warning of pandoc: unknown citations, undefined or duplicate notes, lost formulas."""
+    citation = re.match(r"Citeproc: citation (\S+) not found", warning)
+    if citation:
+        key = f"@{citation[1]}"
+        return ToolError(
+            f"citation {key} is not in the bibliography; add it or correct the key", key
+        )
+    maths = re.match(r"Could not convert TeX math (.+?), rendering", warning)
     if maths:
         words = max(re.split(r"\s+|&|\\\\", maths[1]), key=len)
-        why = re.search(r"unexpected .*?(?= expecting|$)", said)
-        return ToolError(f"the formula {maths[1]} can't be read: {why[0] if why else said}", words)
+        why = re.search(r"unexpected .*?(?= expecting|$)", warning)
+        return ToolError(
+            f"the formula {maths[1]} can't be read: {why[0] if why else warning}", words
+        )
     # The line in pandoc's warning is where it noticed, not where the mistake is.
-    said = re.sub(r" at(?: \S+)? line \d+ column \d+", "", said)
-    name = re.search(r"'\[?(.+?)\]?'", said)
+    warning = re.sub(r" at(?: \S+)? line \d+ column \d+", "", warning)
+    name = re.search(r"'\[?(.+?)\]?'", warning)
     sign = re.compile(rf"[#^\[]{re.escape(name[1])}(?!\w)" if name else "$.")
     lines = [line.strip() for line in text.split("\n") if sign.search(line)]
-    return ToolError(f"pandoc: {said}", lines[-1] if lines else "")
+    return ToolError(f"pandoc: {warning}", lines[-1] if lines else "")
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

@@ -4,15 +4,11 @@ Quarto's `llms-txt` does this only for websites. This module reads finished page
 """
 
 import re
-from importlib.metadata import version
 from pathlib import Path
 
-import pypandoc
-
-from pneumo.base import paths
-from report.engine.cache import Cache, key_of
+from report.engine import tree
 from report.engine.config import Book
-from report.engine.plain import read_text
+from report.engine.plain import frames, read_text
 
 ENDING = ".llms.md"  # as in Quarto
 _MAIN = re.compile(r"<main\b.*?</main>", re.DOTALL)
@@ -28,12 +24,12 @@ _FILES = """
 """
 
 
-def write(book: Book, site: Path, cache: Cache) -> None:
+def write(book: Book, site: Path) -> None:
     """Write a Markdown twin of every page, and the list of twins."""
     listed = []
     for path in (site / f"{chapter.stem}.html" for chapter in book.chapters):
         twin = path.with_suffix(ENDING)
-        text = _markdown(read_text(path), cache)
+        text = _markdown(read_text(path))
         twin.write_text(text, encoding="utf-8")
         title = re.search(r"^# (.*)", text, re.MULTILINE)
         listed.append(f"- [{title[1] if title else path.stem}]({twin.name})")
@@ -43,16 +39,10 @@ def write(book: Book, site: Path, cache: Cache) -> None:
     (site / "llms.txt").write_text(head + pdf, encoding="utf-8")
 
 
-def _markdown(page: str, cache: Cache) -> str:
+def _markdown(page: str) -> str:
     """A page's main content as Markdown."""
     main = _UNREAD.sub("", found[0] if (found := _MAIN.search(page)) else "")
     main = _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)
-    rules = paths.templates() / "site" / "twin.lua"
-    key = key_of(version("pypandoc_binary"), rules.read_bytes(), main)
-    kept = cache.get("twins", key)
-    if kept is None:
-        options = ["--wrap=none", f"--lua-filter={rules}"]
-        made = pypandoc.convert_text(main, "gfm-raw_html", "html", extra_args=options)
-        kept = made.encode()
-        cache.put("twins", key, kept)
-    return kept.decode()
+    rules = f"--lua-filter={frames() / 'twin.lua'}"
+    options = ["-f", "html", "-t", "gfm-raw_html", "--wrap=none", rules]
+    return tree.pandoc(options, main)

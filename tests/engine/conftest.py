@@ -22,7 +22,6 @@ from report.engine.outputs import Executed
 from report.engine.source import read_page
 
 BOOK = Path(__file__).parent / "book"
-TEMPLATES = Path(__file__).parents[2] / "templates" / "site"
 CONFIG = """\
 project:
   type: book
@@ -44,7 +43,7 @@ def built(shared: Path) -> Path:
     with FileLock(shared / "engine.lock"):
         if not (folder / "built").exists():
             shutil.copytree(BOOK, folder / "book", dirs_exist_ok=True)
-            site.render(folder / "book", TEMPLATES)
+            site.render(folder / "book")
     return folder / "built"
 
 
@@ -70,13 +69,15 @@ def write(tmp_path: Path) -> Write:
 def refusal(write: Write, monkeypatch: pytest.MonkeyPatch) -> Refusal:
     """What a book with such pages is refused with, its folder left out."""
 
-    def message(more: str = "", /, **pages: str) -> str:
+    def message(more: str = "", /, files: Mapping[str, bytes] | None = None, **pages: str) -> str:
         folder = write(more, **pages)
+        for name, content in (files or {}).items():
+            (folder / name).write_bytes(content)
         monkeypatch.chdir(folder)
+        before = sorted(folder.parent.rglob("*"))
         with pytest.raises(RenderError) as raised:
-            site.render(folder, TEMPLATES, folder.parent / "site")
-        assert not (folder.parent / "site").exists()
-        assert [path.name for path in folder.parent.iterdir()] == ["project"]
+            site.render(folder, folder.parent / "site")
+        assert sorted(folder.parent.rglob("*")) == before
         return str(raised.value)
 
     return message

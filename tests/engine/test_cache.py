@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import TEMPLATES, write_record
+from conftest import write_record
 from pypdf import PdfReader
 
 from pneumo.base import paths
@@ -151,9 +151,9 @@ def test_an_error_that_is_shown_on_request_is_not_shown_without(build, project, 
 def test_what_was_kept_is_what_was_run_to_the_byte(project, tmp_path):
     cache = Cache(tmp_path / "pages")
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
-    site.render(project, TEMPLATES, first, cache)
-    site.render(project, TEMPLATES, second, cache)
-    site.render(project, TEMPLATES, third, Cache(tmp_path / "pages", fresh=True))
+    site.render(project, first, cache)
+    site.render(project, second, cache)
+    site.render(project, third, Cache(tmp_path / "pages", fresh=True))
     assert (tmp_path / "ran").read_text().split().count("one") == 2
     for other in (second, third):
         found = filecmp.dircmp(first, other)

@@ -10,7 +10,6 @@ import pypandoc
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from conftest import TEMPLATES
 from pypdf import PdfReader
 
 import pneumo
@@ -198,7 +197,7 @@ def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_th
     assert author["orcid"] == f"https://orcid.org/{ORCID}"
     assert author["affiliation"] == "Harbour School; Institute of <Waves>"
     assert group == {"name": "The Tide Group"}
-    built = site.render(project / "report", TEMPLATES, tmp_path / "site")
+    built = site.render(project / "report", tmp_path / "site")
     for page, title in (("index", "Tides"), ("moon", "1 Moon – Tides")):
         front = BeautifulSoup((built / f"{page}.html").read_text(encoding="utf-8"), "lxml")
         about = {"title": [title], "description": ["A study of tides </script> & waves."]}

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import CONFIG, TEMPLATES, cell, read, shown
+from conftest import CONFIG, cell, read, shown
 from pypdf import PdfReader
 
 from report.engine import execute as module
@@ -143,6 +143,48 @@ def test_a_fork_server_that_ends_or_a_kernel_that_does_not_begin_is_reported(
     assert refusal(one=text).startswith("one.qmd: the page's Python process did not begin (")
 
 
+@pytest.mark.promise("pages", "survived")
+@pytest.mark.promise("hostile", "survived")
+def test_a_cell_has_no_input_names_no_folder_and_what_it_leaves_running_ends_with_its_page(write):
+    code = (
+        "import json, subprocess, sys, warnings\n"
+        "print(repr(sys.stdin.read()) if sys.stdin else '')\n"
+        "print('left', subprocess.Popen(['sleep', '300']).pid, 'behind')\n"
+        "print('`' * 30 + ' {=html}\\n<script>x</script>')\n"
+        "print('\\x1b[31mred\\x1b[0m \\x00 <b>')\n"
+        "warnings.warn('careful')\n"
+        "json.loads('{')"
+    )
+    document, book = read(write(one=f"# One\n\n{cell(code, 'error: true', 'warning: true')}"))
+    printed = next(text for text, _ in document.chapters[1].executed.printed)
+    assert "UserWarning: careful" in printed
+    assert "decoder.py" in printed
+    for folder in (
+        sys.prefix,
+        sys.base_prefix,
+        str(Path.home()),
+        "~/",
+        "/lib/",
+        tempfile.gettempdir(),
+    ):
+        assert folder not in printed, folder
+    text = shown(document, book)
+    assert "<script>" not in text
+    assert "\x1b" not in text
+    words = BeautifulSoup(text, "lxml").get_text()
+    assert "<script>x</script>" in words
+    assert "red \N{REPLACEMENT CHARACTER} <b>" in words
+    number = int(re.search(r"left (\d+) behind", printed)[1])
+    for _ in range(50):
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    # A zombie has ended, too.
+    assert Path(f"/proc/{number}/stat").read_text().split()[2] == "Z"
+
+
 PAPER = """\
 # One
 
@@ -166,13 +208,13 @@ def test_words_signs_and_sizes_are_on_paper_what_they_are_on_the_web(write):
     page = PAPER + "\n\n".join(f"$a \\{name}{{b}}$" for name in SIGNS)
     folder = write("  typst: default\n", one=page)
     (folder / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
-    site.render(folder, TEMPLATES, folder / "_book")
+    site.render(folder, folder / "_book")
     text = "".join(page.extract_text() for page in PdfReader(folder / "_book" / "book.pdf").pages)
     words = ("seed.csv", "results.json", "docs.html", ".then", "ResNet18’s")
     assert [one for one in (*words, *SIGNS.values()) if one not in text] == []
     page = (folder / "_book" / "one.html").read_text(encoding="utf-8")
     styles = re.findall(r'<img [^>]*style="([^"]*)"', page)
     assert styles == ["width: 3in; height: 40px", "height: 1.5em"]
-    source = pdf.write_typst(*read(folder), TEMPLATES, {}, folder)
+    source = pdf.write_typst(*read(folder), {}, folder)
     assert 'alt: "x", width: 3in, height: 30.0pt, fit: "stretch")' in source
     assert 'alt: "x", height: 1.5em)' in source

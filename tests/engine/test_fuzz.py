@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
-from conftest import TEMPLATES
 
 from report.engine import site, tree
 from report.engine.cache import Cache
@@ -194,7 +193,7 @@ def renders_or_refuses(book, page, outputs):
         output = Path(scratch) / "site"
         refusal = ""
         try:
-            site.render(folder, TEMPLATES, output, cache)
+            site.render(folder, output, cache)
         except RenderError as error:
             refusal = str(error)
         if not refusal:

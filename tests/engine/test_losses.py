@@ -1,10 +1,10 @@
-"""No word and no id is lost or doubled: planted losses in the writers end the build."""
+"""No word and no id is lost or doubled: planted losses end the build."""
 
 import pytest
-from conftest import TEMPLATES, read, shown
+from conftest import read, shown
 from PIL import Image
 
-from report.engine import html, losses, pdf, tree
+from report.engine import losses, pdf, tree
 from report.engine.errors import RenderError
 
 PAGE = """\
@@ -65,70 +65,45 @@ def document(write, monkeypatch):
     return read(folder)
 
 
-def on_the_web(document, book):
-    """Write the page as HTML, and compare."""
-    body = shown(document, book)
-    losses.check_page(document.chapters[1], document, body)
-    return body
-
-
-def on_paper(document, book):
-    """Write the book for paper, and compare."""
-    return pdf.write_typst(document, book, TEMPLATES, {}, book.folder / "paper")
-
-
 def test_a_page_of_all_kinds_keeps_its_words_and_ids(document):
-    page = on_the_web(*document)
+    page = shown(*document)
+    losses.check_page(document[0].chapters[1], document[0], page)
     assert '<code>id="none"</code>' in page  # which is no id
     for name in ("boat", "quay", "tides", "low", "pair", "tbl-a"):
         assert f'id="{name}"' in page
     assert page.count('role="tab"') == 2
     assert 'alt="lamp"' in page
-    assert "Right" in on_paper(*document)
-
-
-# The place of a loss in the writers, and the expected error.
-LOSSES = [
-    (on_the_web, html._Writer, "_tabset", lambda nodes: nodes[:-3], ":20: 'Water' is lost on the web"),
-    (on_the_web, html._Writer, "_callout", lambda nodes: [*nodes, *nodes], ":8: 'Harbour' is doubled on"),
-    (on_the_web, html._Writer, "_callout", lambda nodes: nodes[1:], "is lost on the web"),
-    (on_the_web, html._Writer, "_panel", lambda nodes: nodes[1:-1], "the id 'pair' is lost on the web"),
-    (on_the_web, html._Writer, "_float", lambda nodes: nodes[:1], "is lost on the web"),
-    (on_paper, pdf._Writer, "_panel", lambda nodes: nodes[:3], "'Right' is lost on paper"),
-    (on_paper, pdf._Writer, "_table", lambda nodes: [*nodes, *nodes], "is doubled on paper"),
-]  # fmt: skip
-
-
-@pytest.mark.promise("pages", "found")
-@pytest.mark.parametrize(("where", "writer", "name", "change", "words"), LOSSES)
-def test_what_a_writer_loses_or_doubles_ends_the_build_with_its_line(
-    document, monkeypatch, where, writer, name, change, words
-):
-    written = getattr(writer, name)
-    monkeypatch.setattr(writer, name, lambda *given, **more: change(written(*given, **more)))
-    with pytest.raises(RenderError) as raised:
-        where(*document)
-    assert str(raised.value).startswith("one.qmd:")
-    assert words in str(raised.value)
+    assert "Right" in pdf.write_typst(*document, {}, document[1].folder / "paper")
 
 
 @pytest.mark.promise("pages", "found")
 @pytest.mark.parametrize(
-    ("lost", "words"),
+    ("before", "after", "message"),
     [
-        ("<em>words</em>", "'words'"),
-        ("A note.", "'note'"),
-        ("<td>west</td>", "'west'"),
-        ("<img", "a picture"),
+        ("<p>Water.</p>", "", "one.qmd:20: 'Water' is lost on the web"),
+        ("Harbour", "Harbour Harbour", "one.qmd:8: 'Harbour' is doubled on the web"),
+        ("<em>words</em>", "", "one.qmd:3: 'words' is lost on the web"),
+        ("A note.", "", "one.qmd:5: 'note' is lost on the web"),
+        ("<td>west</td>", "", "one.qmd:35: 'west' is lost on the web"),
+        ('id="pair"', "", "one.qmd:23: the id 'pair' is lost on the web"),
+        ("<img", "<hr", "a picture is lost on the web"),
     ],
 )
-def test_what_pandoc_loses_ends_the_build_with_its_line(document, monkeypatch, lost, words):
-    pandoc = tree.pandoc
+def test_what_a_page_loses_or_doubles_ends_the_build_with_its_line(
+    document, before, after, message
+):
+    page = shown(*document)
+    assert before in page
+    with pytest.raises(RenderError, match=message):
+        losses.check_page(document[0].chapters[1], document[0], page.replace(before, after, 1))
 
-    def losing(arguments, text):
-        written = pandoc(arguments, text)
-        return written.replace(lost, "<hr" * (lost == "<img")) if "html5" in arguments else written
 
-    monkeypatch.setattr(tree, "pandoc", losing)
-    with pytest.raises(RenderError, match=rf"^one.qmd.*: {words} is lost on the web"):
-        on_the_web(*document)
+@pytest.mark.promise("pages", "found")
+@pytest.mark.parametrize(("times", "message"), [(0, "'Right' is lost"), (2, "'Right' is doubled")])
+def test_what_paper_loses_or_doubles_ends_the_build_with_its_line(document, times, message):
+    one = document[0].chapters[1]
+    paper = tree.rewrite(
+        one.blocks, lambda node: [node] * times if node.get("c") == "Right." else None
+    )
+    with pytest.raises(RenderError, match=f"^one.qmd:26: {message} on paper"):
+        losses.check_paper(one, document[0], paper)

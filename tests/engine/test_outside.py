@@ -8,7 +8,6 @@ import pytest
 import typst
 import yaml
 from bs4 import BeautifulSoup
-from conftest import TEMPLATES
 from pypdf import PdfReader
 
 from pneumo.base import paths
@@ -43,7 +42,7 @@ def built(tmp_path_factory):
     }
     (folder / "_quarto.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (folder / "index.qmd").write_text("# Front {.unnumbered}\n\nWords.\n", encoding="utf-8")
-    return site.render(folder, TEMPLATES)
+    return site.render(folder)
 
 
 def test_a_page_shows_what_the_project_says_and_nothing_of_it_is_markup(built):

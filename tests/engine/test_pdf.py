@@ -1,6 +1,5 @@
 """Page breaks of the PDF."""
 
-from conftest import TEMPLATES
 from pypdf import PdfReader
 
 from report.engine import site
@@ -22,7 +21,7 @@ def test_a_long_table_goes_on_over_the_next_pages_with_its_head_and_a_short_one_
         "one": f"# Long\n\n{table('long', 150)}",
         "two": f"# Short\n\n{above}{table('short', 8)}",
     }
-    site.render(write("  typst: default", **pages), TEMPLATES, tmp_path / "site")
+    site.render(write("  typst: default", **pages), tmp_path / "site")
     texts = [page.extract_text() for page in PdfReader(tmp_path / "site" / "book.pdf").pages]
 
     def holders(words):
