@@ -13,7 +13,7 @@ from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import reported
 from pneumo.record import finding, read
 from report.engine import finish, quarto, site
-from report.engine.cache import RECORD, ROOT, Cache, key_of, sources, stamps
+from report.engine.cache import RECORD, ROOT, Cache, inputs, key_of, stamps
 from report.engine.config import read_book
 from report.engine.errors import RenderError
 
@@ -56,7 +56,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     cache = Cache(fresh=chosen.fresh)
     program = quarto.find() if engine == "quarto" else ""
     commit = finish.commit(chosen.project)
-    made_from = sources(chosen.project, output)
+    made_from = inputs(chosen.project, output, ())
     key = key_of(made_from, commit, engine, program, book.date)
     if _is_up_to_date(output, key, cache):
         return output, engine
@@ -75,7 +75,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
         site.render(chosen.project, output, cache, add)
     finish.remove_stale(chosen.project, output)
     # If a source changed during the build, the site may be out of date, so the next build renders again.
-    if sources(chosen.project, output) == made_from:
+    if inputs(chosen.project, output, ()) == made_from:
         cache.put("sites", key_of(output), json.dumps([key, stamps(output)]).encode())
     cache.prune()
     return output, engine

@@ -88,7 +88,7 @@ def key_of(*values: object) -> str:
     return sha256(repr([str(value) for value in values]).encode()).hexdigest()[:32]
 
 
-def inputs(project: Path, site: Path) -> str:
+def inputs(project: Path, site: Path, not_read: tuple[str, ...] = _NOT_FOR_CELLS) -> str:
     """A digest of everything that the outputs of a project's cells depend on, except the cells.
 
     That is the record, the package and the files that it reads, the project's files, relevant environment
@@ -97,28 +97,13 @@ def inputs(project: Path, site: Path) -> str:
     Args:
         project: the folder of `_quarto.yml`.
         site: the folder of the built site, which may lie in the project.
+        not_read: endings of files that do not count; a whole site depends on all files.
     """
-    return key_of(environment(), record_digest(), _digest(_files(project, site, _NOT_FOR_CELLS)))
-
-
-def sources(project: Path, site: Path) -> str:
-    """A digest of everything that a site is made from: :func:`inputs`, pages and templates."""
-    return key_of(environment(), record_digest(), _digest(_files(project, site)))
-
-
-def environment() -> str:
-    """A digest of Python, the versions of installed packages, and relevant environment variables."""
     variables = {name: value for name, value in os.environ.items() if _COUNTING.fullmatch(name)}
-    system = SCHEMA, sys.version, platform.platform()
-    return key_of(*system, installed(), sorted(variables.items()))
-
-
-def record_digest() -> str:
-    """A digest of the record of the pages; of nothing if there is none."""
-    if not os.environ.get(RECORD):
-        return ""
-    record = Path(os.environ[RECORD])
-    return _digest((name, record / name) for name in ("SHA256SUMS", "results.json"))
+    system = SCHEMA, sys.version, platform.platform(), installed(), sorted(variables.items())
+    record = Path(os.environ.get(RECORD) or os.devnull)
+    files = [(name, record / name) for name in ("SHA256SUMS", "results.json")]
+    return key_of(*system, _digest([*files, *_files(project, site, not_read)]))
 
 
 @cache
@@ -144,7 +129,7 @@ def has_pictures(project: Path, outputs: str) -> bool:
     return all((project / name).is_file() for name in DRAWINGS.findall(outputs))
 
 
-def _files(project: Path, site: Path, endings: tuple[str, ...] = ()) -> Iterator[tuple[str, Path]]:
+def _files(project: Path, site: Path, endings: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """The files of the package, its templates and the project by name, except those with certain endings."""
     for name in (".zenodo.json", "pyproject.toml"):
         yield name, ROOT / name

@@ -73,7 +73,9 @@ def read_book(folder: Path) -> Book:
         RenderError: `_quarto.yml` is missing, is not YAML, or has options that this engine does not know.
     """
     for name in filter(lambda name: (folder / name).exists(), NOT_READ):
-        problem = "Quarto reads this file, but the portable engine does not; put it into _quarto.yml"
+        problem = (
+            "Quarto reads this file, but the portable engine does not; put it into _quarto.yml"
+        )
         raise at(folder / name, None, problem)
     path = folder / "_quarto.yml"
     if not path.is_file():
@@ -142,7 +144,9 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
     if not book.chapters or book.chapters[0].name != "index.qmd":
         yield "the first chapter of a book must be index.qmd", "book", "chapters"
     if book.folder.resolve().is_relative_to(book.output):
-        problem = f"the site would replace the project, which is in {book.output}; choose another folder"
+        problem = (
+            f"the site would replace the project, which is in {book.output}; choose another folder"
+        )
         yield problem, "project", "output-dir"
     for place, author in enumerate(book.authors):
         if not author.name:

@@ -140,7 +140,9 @@ def assemble(executed: list[Executed], book: Book) -> Document:
                 count = counts[chapter.is_appendix]
                 counts[chapter.is_appendix] += 1
                 if chapter.is_appendix and count == len(ascii_uppercase):
-                    problem = f"a book can have at most {count} appendices; make some {{.unnumbered}}"
+                    problem = (
+                        f"a book can have at most {count} appendices; make some {{.unnumbered}}"
+                    )
                     raise at(path, None, problem)
                 chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
                 chapter.number = chapter.place if chapter.number is not None else None
@@ -216,7 +218,8 @@ def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
             raise error(text, f"{problem}; found {text}")
         elif kind == "Math" and (found := _UNEVEN.search(node["c"][1])):
             raise error(
-                found[0], f"{found[0]} looks different on paper and on the web; write the formula without it"
+                found[0],
+                f"{found[0]} looks different on paper and on the web; write the formula without it",
             )
         elif kind == "CodeBlock" and classes and (found := _ANNOTATION.search(node["c"][1])):
             raise error(found[0], "annotations of code are not supported; write a comment")
@@ -292,10 +295,10 @@ class _Numbering:
         if node["t"] == "Div":
             return self._div(node, kind)
         if node["t"] == "Figure" and kind == "fig":
-            return self._float(identifier, kind, _caption(node), node["c"][2], pairs)
+            return self._float(identifier, kind, tree.caption(node), node["c"][2], pairs)
         if node["t"] == "Table" and kind == "tbl" and node["c"][1][1]:
             table = {"t": "Table", "c": [["", classes, []], [None, []], *node["c"][2:]]}
-            return self._float(identifier, kind, _caption(node), [table], pairs)
+            return self._float(identifier, kind, tree.caption(node), [table], pairs)
         if node["t"] in ("Para", "Plain"):
             return {"t": node["t"], "c": self._equations(node["c"])}
         return tree.within(node, self._blocks)
@@ -412,11 +415,6 @@ class _Numbering:
         )  # fmt: skip
 
 
-def _caption(node: Node) -> list[Node]:
-    """The inlines of a figure's or a table's caption."""
-    return tree.inlines(node["c"][1][1])
-
-
 def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
     """Turn a citation whose key is a label into a cross-reference; leave other citations."""
     if node["t"] != "Cite":
@@ -436,7 +434,9 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
             raise chapter.error(f"@{name}", problem)
         target = document.targets.get(name)
         if target is None:
-            raise chapter.error(f"@{name}", f"cross-reference to @{name}, but nothing has this label")
+            raise chapter.error(
+                f"@{name}", f"cross-reference to @{name}, but nothing has this label"
+            )
         if target.number is None and target.is_uncounted:
             problem = f"{name} has no number; link to it as [words](#{name})"
             raise chapter.error(f"@{name}", problem)

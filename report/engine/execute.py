@@ -16,7 +16,7 @@ from report.engine.config import Book
 from report.engine.errors import at
 from report.engine.kernels import ARGUMENTS, STARTUP, Kernels, end_group
 from report.engine.outputs import COLOUR, Executed, Outputs, write
-from report.engine.source import Cell, Inline, Page
+from report.engine.source import Cell, Code, Inline, Page
 
 TIME_LIMIT = 600  # seconds a cell may take
 OUTPUT_LIMIT = 32_000_000  # bytes that a cell may output
@@ -47,28 +47,14 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
     outputs: dict[Path, Outputs] = {}
     missing: dict[Path, str] = {}  # the keys of pages to run
     for page in pages:
-        key = key_of(
-            before, page.path.name, [(_code(piece), _may_raise(piece)) for piece in page.code]
-        )
+        key = key_of(before, page.path.name, [_code(piece) for piece in page.code])
         kept = cache.get("cells", key) if page.code else b"[]"
         if kept is None or not has_pictures(book.folder, kept.decode()):
             missing[page.path] = key
         else:
             outputs[page.path] = json.loads(kept)
-    to_run = [page for page in pages if page.path in missing]
-    with (
-        Kernels(book.folder, to_run, STARTUP) as kernels,
-        ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
-    ):
-        # Long ones first, so that none is left at the end.
-        futures = {
-            page.path: pool.submit(run, page.code, kernels)
-            for page in sorted(to_run, key=lambda page: -len(page.code))
-        }
-        try:
-            outputs |= {page.path: futures[page.path].result() for page in to_run}
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    codes = [page.code for page in pages if page.path in missing]
+    outputs |= zip(missing, run(codes, book.folder, STARTUP), strict=True)
     # If a source changed while the cells ran, their outputs are not cached.
     if missing and inputs(book.folder, book.output) == before:
         for path, key in missing.items():
@@ -76,16 +62,29 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
     return [write(page, outputs[page.path]) for page in pages]
 
 
-def run(pieces: Sequence[Cell | Inline], kernels: Kernels) -> Outputs:
-    """The outputs of pieces of code, run in one kernel: one list for each.
+def run(codes: Sequence[Code], folder: Path, startup: Path | None = None) -> list[Outputs]:
+    """Run the code of pages, each in a kernel of its own; one list of outputs for each piece.
 
     Args:
-        pieces: cells and expressions, in order.
-        kernels: starts the kernel.
+        codes: the cells and expressions of each page, in order.
+        folder: the kernels' working folder.
+        startup: a file that each kernel runs first, if any.
 
     Raises:
         RenderError: as :func:`execute`.
     """
+    with Kernels(folder, codes, startup) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+        # Long ones first, so that none is left at the end.
+        order = sorted(range(len(codes)), key=lambda place: -len(codes[place]))
+        futures = {place: pool.submit(_run, codes[place], kernels) for place in order}
+        try:
+            return [futures[place].result() for place in range(len(codes))]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run(pieces: Code, kernels: Kernels) -> Outputs:
+    """The outputs of pieces of code, run in one kernel."""
     notebook = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
     manager = kernels.manager()
     notebook.metadata["kernelspec"] = {"name": "python3", "language": "python"}
@@ -132,16 +131,9 @@ def _code(piece: Cell | Inline) -> str:
     return piece.code if isinstance(piece, Cell) else f"__inline({piece.code})"
 
 
-def _may_raise(piece: Cell | Inline) -> bool:
-    """Whether an error of it is shown, and does not end the build."""
-    return isinstance(piece, Cell) and bool(piece.options.get("error"))
-
-
 def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
     """The outputs of one piece of code."""
     cell = nbformat.v4.new_code_cell(_code(piece))  # type: ignore[no-untyped-call]
-    if _may_raise(piece):
-        cell.metadata["tags"] = ["raises-exception"]
     client.nb.cells.append(cell)
     client.taken = 0
     try:

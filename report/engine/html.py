@@ -229,7 +229,7 @@ class _Writer(tree.Writer):
 
     def _plain_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
-        caption = self.words(tree.inlines(node["c"][1][1]))
+        caption = self.words(tree.caption(node))
         return [
             _raw('<div class="quarto-figure"><figure class="figure">'),
             *self.blocks(tree.rewrite(node["c"][2], _without_words)),

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from itertools import chain
 from pathlib import Path
 from queue import Empty
 from threading import Lock
@@ -30,7 +31,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from pneumo.base import storage
 from report.engine.errors import RenderError
-from report.engine.source import Cell, Page
+from report.engine.source import Code
 
 # On other systems, system libraries start threads, which makes forking unsafe.
 FORKS = sys.platform == "linux"
@@ -47,12 +48,12 @@ class Kernels:
 
     Args:
         folder: the kernels' working folder.
-        pages: the pages to run.
+        codes: the code of each page to run.
         startup: a file that each kernel runs first, if any.
     """
 
-    def __init__(self, folder: Path, pages: Iterable[Page], startup: Path | None = None) -> None:
-        self.folder, self._imports, self._startup = folder, imports(pages), startup
+    def __init__(self, folder: Path, codes: Iterable[Code], startup: Path | None = None) -> None:
+        self.folder, self._imports, self._startup = folder, imports(codes), startup
         self._server: subprocess.Popen[str] | None = None
         self._lock = Lock()
         self._count = 0
@@ -122,7 +123,9 @@ class Kernels:
             answer = self._server.stdout.readline()
             if not answer:
                 status = self._server.wait()
-                raise RenderError(f"the process that starts the pages' kernels ended with status {status}")
+                raise RenderError(
+                    f"the process that starts the pages' kernels ended with status {status}"
+                )
             return int(answer)
 
 
@@ -194,13 +197,12 @@ def end_group(group: int | None) -> None:
             os.killpg(group, signal.SIGKILL)
 
 
-def imports(pages: Iterable[Page]) -> list[str]:
-    """The import statements of the pages' cells."""
+def imports(codes: Iterable[Code]) -> list[str]:
+    """The import statements of the pages' code."""
     found: dict[str, None] = {}
-    for page in pages:
-        for cell in (piece for piece in page.pieces if isinstance(piece, Cell)):
-            with suppress(SyntaxError):  # the kernel reports it
-                for node in ast.walk(ast.parse(cell.code)):
-                    if isinstance(node, ast.Import | ast.ImportFrom):
-                        found[ast.unparse(node)] = None
+    for piece in chain.from_iterable(codes):
+        with suppress(SyntaxError):  # the kernel reports it
+            for node in ast.walk(ast.parse(piece.code)):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    found[ast.unparse(node)] = None
     return list(found)

@@ -35,7 +35,7 @@ NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environ
             "_quarto.yml.local", "_quarto.yaml", "_extensions")  # fmt: skip
 
 _CONTENTS = {"toc": FLAG, "toc-depth": NUMBER, "number-sections": FLAG}
-_SHOWING = {"echo": FLAG, "warning": FLAG, "error": FLAG, "include": FLAG, "output": (True, False, "asis"),
+_SHOWING = {"echo": FLAG, "warning": FLAG, "include": FLAG, "output": (True, False, "asis"),
             "eval": FLAG}  # fmt: skip
 # This engine's cache covers all that outputs depend on; Quarto's `freeze` covers only a part.
 _EXECUTE = {**_SHOWING, "freeze": IGNORED}
@@ -90,7 +90,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "Header": ("unnumbered", "unlisted"),
 }  # fmt: skip
 _MADE = ("cell", "cell-output", "cell-output-display", "cell-html", "cell-fold", "cell-plain", "cell-text",
-         "cell-code", "cell-output-stdout", "cell-output-stderr", "cell-output-error")  # fmt: skip
+         "cell-code", "cell-output-stdout", "cell-output-stderr")  # fmt: skip
 ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "Div": ("layout-ncol", "fig-cap", "tbl-cap", "when-format", "title", "collapse", "appearance"),
     "Image": ("width", "height", "fig-alt", "alt"),

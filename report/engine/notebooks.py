@@ -3,16 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pneumo.pages import notebook
 from report.engine.cache import Cache, inputs, key_of
 from report.engine.config import Book
-from report.engine.execute import PAGES_AT_ONCE, run
-from report.engine.kernels import Kernels
-from report.engine.source import Cell, Inline, Page, read_page
+from report.engine.execute import run
+from report.engine.source import Cell, Code, Inline, Page, read_page
 
 FOLDER = "notebooks"  # of a site
 _DIV = re.compile(r"^\s*:{3,}\s*(.*)$")
@@ -40,12 +38,7 @@ def write(book: Book, site: Path, cache: Cache) -> None:
     key = key_of(inputs(book.folder, book.output), parts)
     kept = cache.get("notebooks", key)
     if kept is None:
-        with (
-            Kernels(folder, pages) as kernels,
-            ThreadPoolExecutor(PAGES_AT_ONCE) as pool,
-        ):
-            futures = [pool.submit(run, cells, kernels) for cells in map(_cells, pages, parts)]
-            kept = json.dumps([future.result() for future in futures]).encode()
+        kept = json.dumps(run([*map(_cells, pages, parts)], folder)).encode()
         cache.put("notebooks", key, kept)
     for page, content, outputs in zip(pages, parts, json.loads(kept), strict=True):
         name = page.path.stem
@@ -88,7 +81,7 @@ def _pieces(page: Page) -> Iterator[tuple[str, str]]:
                 yield "code", code.strip()
 
 
-def _cells(page: Page, content: Iterable[tuple[str, str]]) -> list[Cell]:
+def _cells(page: Page, content: Iterable[tuple[str, str]]) -> Code:
     """The code that runs for a notebook: its cells and inline expressions."""
     return [
         Cell(_INLINE.format(code=words) if kind == "inline" else words, {}, page.path, 1)

@@ -233,7 +233,7 @@ class _Writer(tree.Writer):
         if kind == "Table":
             return self._table(node)
         if kind == "Figure":
-            caption = tree.inlines(node["c"][1][1])
+            caption = tree.caption(node)
             return self._figure(self.blocks(node["c"][2]), caption, "plain", "", None)
         if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
             name = "source" if "cell-code" in classes else "output"
@@ -285,7 +285,7 @@ class _Writer(tree.Writer):
         """A table without a figure around it, which comes from its float or the page."""
         bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
         table = self._wrapped("#plain-table[", [self.words(bare)], "]")
-        caption = tree.inlines(node["c"][1][1])
+        caption = tree.caption(node)
         return self._figure(table, caption, "plain", "", None) if caption else table
 
     def _float(self, node: Node) -> list[Node]:
@@ -313,7 +313,9 @@ class _Writer(tree.Writer):
     def _heading(self, node: Node) -> Node:
         level, (identifier, classes, pairs), title = node["c"]
         # Two chapters may each have an "Introduction", so other ids begin with the chapter's name.
-        own = identifier if identifier in self.document.targets else f"{self.here.slug}--{identifier}"
+        own = (
+            identifier if identifier in self.document.targets else f"{self.here.slug}--{identifier}"
+        )
         # Equations without a number on the website have none here, so that numbers agree.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]

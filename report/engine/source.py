@@ -25,7 +25,6 @@ _TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>
 _RULE = re.compile(r"^---\s*$")
 _END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
 _INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
-MOST_INCLUSIONS = 1000  # in one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
 
@@ -53,6 +52,7 @@ class Cell:
         return bool(self.options.get("eval", True))
 
 
+Code = list[Inline | Cell]
 Piece = str | Inline | Cell
 
 
@@ -67,7 +67,7 @@ class Page:
     files: Mapping[Path, tuple[str, ...]] = field(repr=False)
 
     @property
-    def code(self) -> list[Inline | Cell]:
+    def code(self) -> Code:
         """The code to run, in order."""
         return [
             piece
@@ -108,29 +108,23 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     options = {"echo": True, "warning": True}
     for above in (metadata, front_matter):
         options |= above.get("execute") or {}
-    reader = _Reader(path, metadata, options, (path.resolve(),), {path: tuple(lines)}, [])
+    reader = _Reader(path, metadata, options, (path.resolve(),), {path: tuple(lines)})
     pieces = reader.read(lines[start:], start + 1)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
 
+@dataclass
 class _Reader:
     """Reads a file's lines in one pass and tracks open divs and comments."""
 
-    def __init__(
-        self,
-        path: Path,
-        metadata: Mapping[str, Any],
-        options: Mapping[str, Any],
-        including: tuple[Path, ...],
-        files: dict[Path, tuple[str, ...]],
-        inclusions: list[Path],
-    ) -> None:
-        self.path, self.metadata, self.options = path, metadata, options
-        self.including, self.files = including, files
-        self.inclusions = inclusions  # included by the page so far
-        self.pieces: list[Piece] = []
-        self.divs: list[int] = []  # the lines of open divs
-        self.comment: int | None = None  # the line of the open comment
+    path: Path
+    metadata: Mapping[str, Any]
+    options: Mapping[str, Any]  # of every cell
+    including: tuple[Path, ...]  # the page, and the files that lead to this one
+    files: dict[Path, tuple[str, ...]]  # the lines of all files read so far
+    pieces: list[Piece] = field(default_factory=list)
+    divs: list[int] = field(default_factory=list)  # the lines of open divs
+    comment: int | None = None  # the line of the open comment
 
     def read(self, lines: list[str], first: int) -> list[Piece]:
         place = 0
@@ -224,9 +218,7 @@ class _Reader:
         options = {**self.options, **read_yaml(text, self.path, line, CELL, "cell option")}
         if folded := re.search(r"^tbl-cap: *[>|]\+? *$", text, re.MULTILINE):
             number = line + text.count("\n", 0, folded.start())
-            raise at(
-                self.path, number, "Quarto loses this caption; write tbl-cap: >-"
-            )
+            raise at(self.path, number, "Quarto loses this caption; write tbl-cap: >-")
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
     def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
@@ -264,7 +256,9 @@ class _Reader:
             code, place = line[start:end], end
             expression = _INLINE.fullmatch(code)
             if not expression and _OTHER_INLINE.match(code):
-                problem = "only `{python} …` is supported; to show an expression, write `{{python}} …`"
+                problem = (
+                    "only `{python} …` is supported; to show an expression, write `{{python}} …`"
+                )
                 raise at(self.path, number, f"{problem}; found {code}")
             self._refuse_shortcodes([code], number)
             self.pieces.append(
@@ -322,12 +316,9 @@ class _Reader:
         including = (*self.including, path.resolve())
         if including[-1] in self.including:
             raise at(self.path, number, f"{name} includes itself")
-        self.inclusions.append(path)
-        if len(self.inclusions) > MOST_INCLUSIONS:
-            raise at(self.path, number, f"a page can include at most {MOST_INCLUSIONS:,} files")
         lines = read_text(path).split("\n")
         self.files[path] = tuple(lines)
-        reader = _Reader(path, self.metadata, self.options, including, self.files, self.inclusions)
+        reader = _Reader(path, self.metadata, self.options, including, self.files)
         self.pieces += reader.read(lines, 1)
 
 

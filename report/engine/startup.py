@@ -32,4 +32,4 @@ def __inline(value: object) -> object:
 
 
 # Each figure as a PNG for the web and as an SVG for the PDF.
-get_ipython().config.InlineBackend.figure_formats = {"retina", "svg"}  # type: ignore[no-untyped-call]
+get_ipython().config.InlineBackend.figure_formats = {"retina", "svg"}

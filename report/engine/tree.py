@@ -114,6 +114,11 @@ def inlines(blocks: list[Node]) -> list[Node]:
     ]
 
 
+def caption(node: Node) -> list[Node]:
+    """The inlines of a figure's or a table's caption."""
+    return inlines(node["c"][1][1])
+
+
 def read_html(text: str) -> list[Node]:
     """The blocks of a piece of HTML."""
     return list(json.loads(pandoc(["-f", "html", "-t", "json"], text))["blocks"])

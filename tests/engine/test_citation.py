@@ -226,9 +226,15 @@ def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_th
     ("name", "old", "new", "said"),
     [
         ("pyproject.toml", "The Tide Group", "Tides Inc.", "names Ada de Boer, Tides Inc. as auth"),
-        ("report/_quarto.yml", '"2024-02-09"', "spring", "takes a date, today or now"),
+        ("report/_quarto.yml", '"2024-02-09"', "spring", "takes a date like 2026-01-31"),
         ("report/_quarto.yml", '"2024-02-09"', '"2024-02-30"', "give the date as in 2026-01-31"),
         ("report/_quarto.yml", '"A study of tides </script> & waves."', '""', "has no description"),
+        (
+            "report/_quarto.yml",
+            "{given: Ada, family: de Boer}",
+            "Ada de Boer",
+            "as {given: …, family: …}",
+        ),
     ],
 )
 def test_a_report_that_can_not_be_cited_is_refused_with_the_reason(project, name, old, new, said):

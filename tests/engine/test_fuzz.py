@@ -137,10 +137,9 @@ def pages(draw: st.DrawFn) -> str:
 OUTPUTS = st.lists(
     st.one_of(
         TEXT.map(lambda text: {"output_type": "stream", "name": "stdout", "text": text}),
-        TEXT.map(lambda text: {"output_type": "error", "traceback": [text]}),
         st.builds(
             lambda kind, text: {"output_type": "display_data", "data": {kind: text, "text/plain": text}},
-            st.sampled_from(["text/markdown", "text/html", "text/latex", "image/svg+xml", "image/png",
+            st.sampled_from(["text/markdown", "text/html", "image/svg+xml", "image/png",
             "x/y"]),
             TEXT,
         ),

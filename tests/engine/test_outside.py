@@ -82,14 +82,11 @@ def cited():
     return replace(cited, book=book, keywords=(HOSTILE,))
 
 
-def test_a_citation_file_and_zenodos_say_what_was_said(cited):
-    read = yaml.safe_load(citation_forms.cff(cited))
-    assert (read["title"], read["abstract"]) == (cited.title, HOSTILE)
-    assert read["authors"][1]["name"] == HOSTILE
+def test_every_form_of_the_citation_holds_it_as_words(cited):
+    cff = yaml.safe_load(citation_forms.cff(cited))
+    assert (cff["title"], cff["abstract"]) == (cited.title, HOSTILE)
+    assert cff["authors"][1]["name"] == HOSTILE
     assert json.loads(citation_forms.zenodo(cited))["title"] == cited.title
-
-
-def test_an_entry_of_bibtex_is_one_entry_with_all_its_fields(cited):
     entry = citation_forms.bibtex(cited)
     assert "\n```" not in entry
     (read,) = json.loads(pypandoc.convert_text(entry, "csljson", format="bibtex"))
@@ -97,9 +94,6 @@ def test_an_entry_of_bibtex_is_one_entry_with_all_its_fields(cited):
     assert read["issued"]["date-parts"] == [[2026, 1]]
     assert "onerror" in read["title"]
     assert read["author"][0]["family"].startswith("B")
-
-
-def test_the_head_of_a_page_holds_tags_and_one_description(cited):
     head = BeautifulSoup(citation_forms.header(cited), "lxml")
     assert {tag.name for tag in head.find("head").find_all(True)} == {"meta", "script"}
     (script,) = head.find_all("script")

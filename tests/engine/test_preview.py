@@ -27,11 +27,6 @@ def site(tmp_path):
     server.server_close()
 
 
-def _get(address):
-    with urllib.request.urlopen(address, timeout=10) as answer:
-        return answer.read().decode(), answer.headers
-
-
 def _ask(address, method, path, **headers):
     """The status and body of the response to a request, which is sent unchanged."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=10)
@@ -44,60 +39,43 @@ def _ask(address, method, path, **headers):
 
 
 OUTSIDE = [
-    "/../secret.txt", "/%2e%2e/secret.txt", "/%2E%2E%2Fsecret.txt", "/..%2fsecret.txt", "/x/../../secret.txt",
-    "/link.txt", "/folder/secret.txt", "/loop", "/gone", "//etc/passwd", "/%2fetc/passwd", "/etc/passwd",
-    "/%00", "/index.html%00.png", "/..\\secret.txt", "/%5c..%5csecret.txt", "/C:/Windows/win.ini",
-    "/C:%5cWindows%5cwin.ini", "//server/share", "/file:///etc/passwd", "/" + "a" * 5000, "/%c0%ae%c0%ae/x",
+    "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/x/../../secret.txt", "/link.txt",
+    "/folder/secret.txt", "/loop", "/gone", "/empty/", "//etc/passwd", "/%2fetc/passwd", "/%00",
+    "/index.html%00.png", "/..\\secret.txt", "/C:/Windows/win.ini", "/file:///etc/passwd", "/" + "a" * 5000,
 ]  # fmt: skip
 
 
 @pytest.mark.promise("hostile", "survived")
-@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path[:30])
-def test_nothing_outside_the_site_is_served(site, path):
+def test_nothing_outside_the_site_is_served_and_no_folder_is_listed(site):
     folder, address = site
+    assert address.startswith("http://127.0.0.1:")
     (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
     (folder / "folder").symlink_to(folder.parent)
     (folder / "loop").symlink_to("loop")
-    status, text = _ask(address, "GET", path)
-    assert status == 404
-    assert "outside" not in text
-    assert "root:" not in text
+    for path in OUTSIDE:
+        status, text = _ask(address, "GET", path)
+        assert (status, "outside" in text, "root:" in text) == (404, False, False), path
     assert _ask(address, "GET", "/") == (200, "front")
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "get"):
+        assert _ask(address, method, "/")[0] == 501
+    with urllib.request.urlopen(f"{address}/", timeout=10) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.promise("hostile", "survived")
 @pytest.mark.parametrize(
-    ("host", "status"),
+    ("status", "hosts"),
     [
-        ("127.0.0.1", 200), ("127.0.0.1:4200", 200), ("localhost:4200", 200), ("LOCALHOST", 200),
-        ("[::1]:80", 200),
-        ("evil.example", 403), ("evil.example:4200", 403), ("127.0.0.1.evil.example", 403), ("", 403),
-        ("localhost.evil.example", 403), ("127.0.0.1@evil.example", 403), ("10.0.0.1", 403),
-        ("127.0.0.1:x", 403),
+        (200, ["127.0.0.1", "127.0.0.1:4200", "localhost:4200", "LOCALHOST", "[::1]:80"]),
+        (403, ["evil.example", "evil.example:4200", "127.0.0.1.evil.example", "localhost.evil.example",
+               "127.0.0.1@evil.example", "10.0.0.1", "127.0.0.1:x", ""]),
     ],
 )  # fmt: skip
-def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site, host, status):
-    for method in ("GET", "HEAD"):
-        found, text = _ask(site[1], method, "/", Host=host)
-        assert found == status
-        assert ("front" in text) == (method == "GET" and status == 200)
-
-
-@pytest.mark.promise("hostile", "survived")
-@pytest.mark.parametrize(
-    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "get"]
-)
-def test_the_preview_answers_only_get_and_head(site, method):
-    assert _ask(site[1], method, "/")[0] == 501
-    assert sorted(path.name for path in site[0].iterdir()) == ["empty", "index.html"]
-
-
-@pytest.mark.promise("hostile", "survived")
-def test_it_listens_on_loopback_alone_lists_no_folder_and_browsers_keep_nothing(site):
-    assert site[1].startswith("http://127.0.0.1:")
-    assert _ask(site[1], "GET", "/empty/")[0] == 404
-    with urllib.request.urlopen(f"{site[1]}/", timeout=10) as answer:
-        assert (answer.read(), answer.headers["Cache-Control"]) == (b"front", "no-store")
+def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site, status, hosts):
+    for host in hosts:
+        assert _ask(site[1], "HEAD", "/", Host=host) == (status, "")
+        found, text = _ask(site[1], "GET", "/", Host=host)
+        assert (found, "front" in text) == (status, status == 200), host
 
 
 def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, tmp_path):
@@ -109,14 +87,6 @@ def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, t
         assert preview.main([*arguments, "--output", str(tmp_path / "new")]) == 1
     assert f"port {port}" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
-
-
-@pytest.mark.promise("pages", "found")
-def test_a_book_that_cannot_be_built_ends_the_preview_with_its_reason(write, capsys, tmp_path):
-    project = write(index="# Front\n\n::: {.callout-note}\nnever closed\n")
-    output = ["--output", str(tmp_path / "new")]
-    assert preview.main(["--port", "0", "--no-study", str(project), *output]) == 1
-    assert "never closed" in capsys.readouterr().err
 
 
 SOURCES = [

@@ -184,10 +184,6 @@ def test_a_cell_that_fails_is_refused_by_its_line(text, line, words, refusal, mo
         ("_more.qmd:2: cross-reference to @fig-none", {"_more": "\n@fig-none\n"}),
         ("two.qmd:3: label 'sec-a' occurs twice; first on page one",
          {"_more": "## A {#sec-a}\n", "two": "# Two\n\n## A {#sec-a}\n"}),
-        ("qmd:1: a page can include at most 1,000 files", {
-            "_more": "{{< include _0.qmd >}}\n", "_30": "x\n",
-            **{f"_{n}": f"{{{{< include _{n + 1}.qmd >}}}}\n" * 2 for n in range(30)},
-        }),
     ],
 )  # fmt: skip
 def test_a_fault_is_named_with_the_file_that_has_it(words, pages, refusal):
@@ -197,7 +193,10 @@ def test_a_fault_is_named_with_the_file_that_has_it(words, pages, refusal):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"# One\n\nna\xefve\n", "one.qmd:3: not UTF-8: found the byte 0xef; save the file as UTF-8"),
+        (
+            b"# One\n\nna\xefve\n",
+            "one.qmd:3: not UTF-8: found the byte 0xef; save the file as UTF-8",
+        ),
         ("# One\n\nx\n".encode("utf-16"), "one.qmd:1: not UTF-8: found the byte 0xff"),
         (b"# One\n\n\0\n", "one.qmd:3: contains a NUL character"),
     ],

@@ -1,7 +1,8 @@
 """How `.qmd` files are split, and what is numbered that `test_pages.py` has no facts of."""
 
 import pytest
-from conftest import read as read_book, shown
+from conftest import read as read_book
+from conftest import shown
 
 from report.engine import tree
 from report.engine.source import Cell, Inline, read_page
@@ -53,8 +54,8 @@ def test_listings_and_code_spans_are_left_alone(page):
 def test_shortcodes_are_filled_in_or_shown_and_inclusions_keep_their_lines(page):
     text = "Of {{< meta book.title >}}. {{{< none >}}}\n\n{{< include _more.qmd >}}\n\n{{< pagebreak >}}\n"
     read = page(text, _more="More.\n\n```{python}\n1\n```\n")
-    for shown in ("Of The book. {{< none >}}", "More.", "#pagebreak()"):
-        assert shown in prose(read)
+    for words in ("Of The book. {{< none >}}", "More.", "#pagebreak()"):
+        assert words in prose(read)
     (cell,) = pieces(read, Cell)
     assert (cell.path.name, cell.line) == ("_more.qmd", 4)
 
