@@ -1,29 +1,38 @@
 """Splits a `.qmd` page into prose, inline expressions and cells."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from report.engine.errors import at
+from report.engine.errors import RenderError, at
 from report.engine.known import CELL, FRONT_MATTER, SHORTCODES
 from report.engine.options import read_yaml
 from report.engine.plain import is_file, read_text
 
-_FENCE = re.compile(r"^(\s*)(`{3,}|~{3,})(.*)$")
-_CELL = re.compile(r"^\{python\}\s*$")
-_DIV = re.compile(r"^\s*(:{3,})\s*(.*)$")
+# What a page is made of besides words, by the name of the method that reads it.
+_MARKS = {
+    "fence": r"^[ \t]*(?:`{3,}|~{3,}).*$",
+    "within": r"^(?:[-*+>: \t]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})[ \t]*\{[a-z]",
+    "heading": r"^#(?!.*\{#)(?=.*\{\{<)",
+    "table": r"^(?i:<table)(?=[\s>])",
+    "rule": r"^---[ \t]*$",
+    "div": r"^[ \t]*:{3,}",
+    "comment": r"<!--",
+    "span": r"`+",
+    "shortcode": r"\{?\{\{<",
+}
+_MARK = re.compile("|".join(f"(?P<{name}>{mark})" for name, mark in _MARKS.items()), re.MULTILINE)
+_FRONT = re.compile(r"---[ \t]*\n(.*?)^[ \t]*(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+_END_OF_TABLE = re.compile(r"</table>[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_END_OF_BLOCK = re.compile(r"(---|\.\.\.)\s*")
+# A brace more on either side shows a shortcode instead of replacing it.
+_SHORTCODE = re.compile(r"(\{?)\{\{<(.*?)(?:(>\}\})(\}?)|$)", re.MULTILINE)
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
 # Quarto also runs expressions in longer code spans, and in other languages if it can.
 _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
 _SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
-_UNCLOSED = re.compile(r"(?<![\\`])`\{python\}\s")
-# A cell in a quotation, a list or a definition.
-_WITHIN = re.compile(r"^(?:[-*+>:\s]|~(?!~)|\(?\w{1,4}[.)])+(?:`{3,}|~{3,})\s*\{[a-z]")
-_TABLE, _END_OF_TABLE = re.compile(r"^<table[\s>]", re.I), re.compile(r"</table>\s*$", re.I)
-_RULE = re.compile(r"^---\s*$")
-_END_OF_BLOCK = re.compile(r"^(---|\.\.\.)\s*$")
 _INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
@@ -63,8 +72,7 @@ class Page:
     path: Path
     front_matter: Mapping[str, Any]
     pieces: tuple[Piece, ...] = field(repr=False)
-    # The lines of the page and its included files, for errors.
-    files: Mapping[Path, tuple[str, ...]] = field(repr=False)
+    files: Mapping[Path, str] = field(repr=False)  # texts of the page and its included files
 
     @property
     def code(self) -> Code:
@@ -77,10 +85,9 @@ class Page:
 
     def where(self, text: str) -> tuple[Path, int] | None:
         """The first file and line that contain `text`."""
-        for path, lines in self.files.items():
-            for number, line in enumerate(lines, start=1):
-                if text in line:
-                    return path, number
+        for path, content in self.files.items():
+            if text in content:
+                return path, content.count("\n", 0, content.index(text)) + 1
         return None
 
 
@@ -94,123 +101,77 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     Raises:
         RenderError: an unclosed cell, listing or div, an unknown option or shortcode.
     """
-    lines = read_text(path).split("\n")
+    text = read_text(path)
     front_matter: dict[str, Any] = {}
-    start = 0
-    if lines and lines[0].strip() == "---":
-        for end in range(1, len(lines)):
-            if lines[end].strip() in ("---", "..."):
-                front_matter = read_yaml("\n".join(lines[1:end]), path, 2, FRONT_MATTER)
-                start = end + 1
-                break
-        else:
-            raise at(path, 1, "the front matter is never closed with ---")
+    front = _FRONT.match(text)
+    if front:
+        front_matter = read_yaml(front[1], path, 2, FRONT_MATTER)
+    elif text.partition("\n")[0].strip() == "---":
+        raise at(path, 1, "the front matter is never closed with ---")
     options = {"echo": True, "warning": True}
     for above in (metadata, front_matter):
         options |= above.get("execute") or {}
-    reader = _Reader(path, metadata, options, (path.resolve(),), {path: tuple(lines)})
-    pieces = reader.read(lines[start:], start + 1)
-    return Page(path, front_matter, tuple(pieces), reader.files)
+    reader = _Reader(path, text, metadata, options, (path.resolve(),))
+    reader.read(front.end() + 1 if front else 0)
+    return Page(path, front_matter, tuple(reader.pieces), reader.files)
 
 
 @dataclass
 class _Reader:
-    """Reads a file's lines in one pass and tracks open divs and comments."""
+    """Reads a file from mark to mark."""
 
     path: Path
+    text: str
     metadata: Mapping[str, Any]
     options: Mapping[str, Any]  # of every cell
     including: tuple[Path, ...]  # the page, and the files that lead to this one
-    files: dict[Path, tuple[str, ...]]  # the lines of all files read so far
     pieces: list[Piece] = field(default_factory=list)
-    divs: list[int] = field(default_factory=list)  # the lines of open divs
-    comment: int | None = None  # the line of the open comment
+    files: dict[Path, str] = field(default_factory=dict)
+    divs: list[int] = field(default_factory=list)  # where open divs begin
 
-    def read(self, lines: list[str], first: int) -> list[Piece]:
-        place = 0
-        while place < len(lines):
-            fence = _FENCE.match(lines[place])
-            if _RULE.match(lines[place]):
-                self._refuse_metadata(lines, place, first)
-            if self.comment is not None:
-                self._comment(lines[place], first + place)
-                place += 1
-            elif _TABLE.match(lines[place]):
-                place = self._table(lines, place, first)
-            elif fence:
-                place = self._fenced(lines, place, first, fence)
-            else:
-                self._prose(lines[place], first + place)
-                place += 1
+    def read(self, place: int = 0) -> None:
+        """Add the pieces from a place on."""
+        self.files[self.path] = self.text
+        self.text += "\n"
+        while found := _MARK.search(self.text, place):
+            self.pieces.append(self.text[place : found.start()])
+            # Each method adds pieces, and gives the place behind them.
+            place = getattr(self, f"_{found.lastgroup}")(found)
+        self.pieces.append(self.text[place:])
         if self.divs:
-            raise at(self.path, self.divs[-1], "this div is never closed with :::")
-        if self.comment is not None:
-            raise at(self.path, self.comment, "this comment is never closed with -->")
-        return self.pieces
+            raise self._fault(self.divs[-1], "this div is never closed with :::")
 
-    def _fenced(self, lines: list[str], place: int, first: int, fence: re.Match[str]) -> int:
-        """Read a cell or a code block; gives the position after it."""
-        marks, info = fence[2], fence[3].strip()
-        end = place + 1
-        closing = re.compile(rf"^\s*{re.escape(marks[0])}{{{len(marks)},}}\s*$")
-        while end < len(lines) and not closing.match(lines[end]):
-            end += 1
-        if end == len(lines):
-            raise at(self.path, first + place, "this block of code is never closed")
-        body = lines[place + 1 : end]
-        if _CELL.match(info) and fence[1]:
-            raise at(self.path, first + place, _INDENTED)
-        if _CELL.match(info):
-            self._cell(body, first + place + 1)
-        elif re.match(r"^\{\{?[a-zA-Z]", info):
-            raise at(self.path, first + place, f"only {{python}} cells are supported; found {info}")
-        else:
-            if "shortcodes" not in info:
-                self._refuse_shortcodes(body, first + place + 1)
-            info = re.sub(r"\s*\bshortcodes=(\"false\"|false)", "", fence[3])
-            text = [f"{fence[1]}{marks}{info}", *body, lines[end]]
-            self.pieces.append(_unescaped("\n".join(text)) + "\n")
-        return end + 1
+    def _fault(self, place: int, problem: str) -> RenderError:
+        """An error at a place in the text."""
+        return at(self.path, self._line(place), problem)
 
-    def _refuse_shortcodes(self, code: list[str], line: int) -> None:
-        """Refuse shortcodes in code, which Quarto replaces."""
-        for number, text in enumerate(code, start=line):
-            if next(_shortcodes(text), None):
-                problem = "Quarto replaces shortcodes in code; to show one, write {{{< … >}}}"
-                raise at(self.path, number, problem)
+    def _line(self, place: int) -> int:
+        return self.text.count("\n", 0, place) + 1
 
-    def _comment(self, line: str, number: int) -> None:
-        """Read a line that begins in a comment, where nothing is run or replaced."""
-        if re.match(r"\s*(`{3,}|~{3,})\s*\{python", line):
-            raise at(self.path, number, "Quarto runs cells in comments; remove this one")
-        text, end, behind = line.partition("-->")
-        self.pieces.append(text + (end or "\n"))
-        if end:
-            self.comment = None
-            self._prose(behind, number)
-
-    def _table(self, lines: list[str], place: int, first: int) -> int:
-        """Read an HTML table as plain HTML; gives the position after it."""
-        end = place
-        while end < len(lines) and not _END_OF_TABLE.search(lines[end]):
-            end += 1
-        if end == len(lines):
-            raise at(
-                self.path, first + place, "this table is never closed with </table> at a line's end"
-            )
-        for number, line in enumerate(lines[place : end + 1], start=first + place):
-            if "`{python}" in line or "{{<" in line:
-                problem = (
-                    "expressions and shortcodes don't work in an HTML table; print it from a cell"
-                )
-                raise at(self.path, number, problem)
-        self.pieces.append(
-            "\n".join(["", "```````{=html}", *lines[place : end + 1], "```````", "", ""])
-        )
-        return end + 1
+    def _fence(self, found: re.Match[str]) -> int:
+        """A cell or a code block."""
+        start, opening = found.end() + 1, found[0].strip()
+        marks = opening[: len(opening) - len(opening.lstrip(opening[0]))]
+        info = opening.removeprefix(marks).strip()
+        closing = re.compile(rf"^[ \t]*{marks[0]}{{{len(marks)},}}[ \t]*$", re.MULTILINE)
+        end = closing.search(self.text, start)
+        if not end:
+            raise self._fault(found.start(), "this block of code is never closed")
+        if info == "{python}":
+            if found[0][0].isspace():
+                raise self._fault(found.start(), _INDENTED)
+            self._refuse_shortcodes(start, end.start())
+            self._cell(self.text[start : end.start()].split("\n")[:-1], self._line(start))
+            return end.end() + 1
+        if re.match(r"\{\{?[a-zA-Z]", info):
+            raise self._fault(found.start(), f"only {{python}} cells are supported; found {info}")
+        if "shortcodes" not in info:
+            self._refuse_shortcodes(start, end.start())
+        first = re.sub(r"\s*\bshortcodes=(\"false\"|false)", "", found[0])
+        self.pieces.append(_unescaped(f"{first}\n{self.text[start : end.end()]}\n"))
+        return end.end() + 1
 
     def _cell(self, body: list[str], line: int) -> None:
-        self._refuse_shortcodes(body, line)
         count = 0
         while count < len(body) and body[count].startswith("#|"):
             count += 1
@@ -221,137 +182,143 @@ class _Reader:
             raise at(self.path, number, "Quarto loses this caption; write tbl-cap: >-")
         self.pieces.append(Cell("\n".join(body[count:]), options, self.path, line + count))
 
-    def _refuse_metadata(self, lines: list[str], place: int, first: int) -> None:
-        """Refuse metadata within a page: pandoc hides text between two rules without an empty line."""
-        behind = lines[place + 1 : place + 2]
-        if (place and lines[place - 1].strip()) or not behind or not behind[0].strip():
-            return
-        if any(_END_OF_BLOCK.match(line) for line in lines[place + 1 :]):
+    def _refuse_shortcodes(self, start: int, end: int) -> None:
+        """Refuse shortcodes in code, which Quarto replaces."""
+        for found in _SHORTCODE.finditer(self.text, start, end):
+            if not _is_shown(found):
+                problem = "Quarto replaces shortcodes in code; to show one, write {{{< … >}}}"
+                raise self._fault(found.start(), problem)
+
+    def _within(self, found: re.Match[str]) -> int:
+        raise self._fault(found.start(), _INDENTED)
+
+    def _heading(self, found: re.Match[str]) -> int:
+        problem = "a heading with a shortcode needs an id, since Quarto's changes with each build"
+        raise self._fault(found.start(), problem)
+
+    def _table(self, found: re.Match[str]) -> int:
+        """An HTML table, as plain HTML."""
+        end = _END_OF_TABLE.search(self.text, found.end())
+        if not end:
+            problem = "this table is never closed with </table> at a line's end"
+            raise self._fault(found.start(), problem)
+        if mark := re.compile(r"`\{python\}|\{\{<").search(self.text, found.start(), end.end()):
+            problem = "expressions and shortcodes don't work in an HTML table; print it from a cell"
+            raise self._fault(mark.start(), problem)
+        table = self.text[found.start() : end.end()]
+        self.pieces.append(f"\n```````{{=html}}\n{table}\n```````\n\n")
+        return end.end() + 1
+
+    def _rule(self, found: re.Match[str]) -> int:
+        """A rule; metadata within a page is refused, since pandoc would hide it."""
+        above = self.text[: found.start()].split("\n")[-2:-1]
+        below = self.text[found.end() + 1 :].split("\n")
+        if (
+            not "".join(above).strip()
+            and below[0].strip()
+            and any(map(_END_OF_BLOCK.fullmatch, below))
+        ):
             problem = "front matter must be at the top of a page; put an empty line below a rule"
-            raise at(self.path, first + place, problem)
+            raise self._fault(found.start(), problem)
+        self.pieces.append(found[0])
+        return found.end()
 
-    def _prose(self, line: str, number: int) -> None:
-        if _WITHIN.match(line):
-            raise at(self.path, number, _INDENTED)
-        div = _DIV.match(line)
-        if div:
-            if div[2].rstrip(" :"):
-                self.divs.append(number)
-            elif self.divs:
-                self.divs.pop()
-            else:
-                raise at(self.path, number, "this ::: closes a div that was never opened")
-        if line.startswith("#") and "{{<" in line and "{#" not in line:
-            problem = (
-                "a heading with a shortcode needs an id, since Quarto's changes with each build"
-            )
-            raise at(self.path, number, problem)
-        # Expressions are code spans, so go from span to span and look for shortcodes in between.
-        place = 0
-        for start, end in _code_spans(line):
-            if (opened := line.find("<!--", place, start)) >= 0:
-                self._open_comment(line, place, opened, number)
-                return
-            self._shortcodes(line[place:start], number)
-            code, place = line[start:end], end
-            expression = _INLINE.fullmatch(code)
-            if not expression and _OTHER_INLINE.match(code):
-                problem = (
-                    "only `{python} …` is supported; to show an expression, write `{{python}} …`"
-                )
-                raise at(self.path, number, f"{problem}; found {code}")
-            self._refuse_shortcodes([code], number)
-            self.pieces.append(
-                Inline(expression[1].strip(), self.path, number)
-                if expression
-                else _SHOWN_INLINE.sub(r"\1\2", _unescaped(code))
-            )
-        if (opened := line.find("<!--", place)) >= 0:
-            self._open_comment(line, place, opened, number)
-            return
-        if _UNCLOSED.search(line, place):
-            problem = "this expression is never closed with ` in the line in which it begins"
-            raise at(self.path, number, problem)
-        self._shortcodes(line[place:] + "\n", number)
+    def _div(self, found: re.Match[str]) -> int:
+        """The colons of a div; its attributes are read like prose."""
+        rest = self.text[found.end() : self.text.index("\n", found.end())]
+        if rest.strip(" \t:"):
+            self.divs.append(found.start())
+        elif self.divs:
+            self.divs.pop()
+        else:
+            raise self._fault(found.start(), "this ::: closes a div that was never opened")
+        self.pieces.append(found[0])
+        return found.end()
 
-    def _open_comment(self, line: str, place: int, opened: int, number: int) -> None:
-        self._shortcodes(line[place:opened] + "<!--", number)
-        self.comment = number
-        self._comment(line[opened + 4 :], number)
+    def _comment(self, found: re.Match[str]) -> int:
+        """A comment, where nothing is run or replaced."""
+        end = self.text.find("-->", found.end())
+        if end < 0:
+            raise self._fault(found.start(), "this comment is never closed with -->")
+        comment = self.text[found.start() : end + 3]
+        if cell := re.search(r"^[ \t]*(`{3,}|~{3,})\s*\{python", comment, re.MULTILINE):
+            problem = "Quarto runs cells in comments; remove this one"
+            raise self._fault(found.start() + cell.start(), problem)
+        self.pieces.append(comment)
+        return end + 3
 
-    def _shortcodes(self, text: str, number: int) -> None:
-        place = 0
-        for start, end in _shortcodes(text):
-            self.pieces.append(_unescaped(text[place:start]))
-            place = end
-            if not end:
-                problem = "this shortcode is never closed with >}} in the line in which it begins"
-                raise at(self.path, number, problem)
-            name, argument = (*text[start + 3 : end - 3].split(None, 1), "")[:2]
-            argument = argument.strip()
-            if name == "pagebreak":
-                self.pieces.append(_BREAK)
-            elif name == "meta":
-                self.pieces.append(self._meta(argument, number))
-            elif name == "include":
-                self._include(argument, number)
-            else:
+    def _span(self, found: re.Match[str]) -> int:
+        """An inline expression or a code span; else backticks."""
+        start, behind = found.span()
+        last = self.text.index("\n", behind)
+        end = re.compile(rf"(?<!`){found[0]}(?!`)").search(self.text, behind, last)
+        if not end:
+            is_escaped = self.text[:start].endswith("\\")
+            if found[0] == "`" and not is_escaped and re.match(r"\{python\}\s", self.text[behind:]):
+                problem = "this expression is never closed with ` in the line in which it begins"
+                raise self._fault(start, problem)
+            self.pieces.append(found[0])
+            return behind
+        code = self.text[start : end.end()]
+        if expression := _INLINE.fullmatch(code):
+            self.pieces.append(Inline(expression[1].strip(), self.path, self._line(start)))
+            return end.end()
+        if _OTHER_INLINE.match(code):
+            problem = "only `{python} …` is supported; to show an expression, write `{{python}} …`"
+            raise self._fault(start, f"{problem}; found {code}")
+        self._refuse_shortcodes(start, end.end())
+        self.pieces.append(_SHOWN_INLINE.sub(r"\1\2", _unescaped(code)))
+        return end.end()
+
+    def _shortcode(self, found: re.Match[str]) -> int:
+        """A shortcode, replaced by what it stands for."""
+        shortcode = _SHORTCODE.match(self.text, found.start())
+        assert shortcode
+        start = found.start()
+        if _is_shown(shortcode):
+            self.pieces.append(_unescaped(shortcode[0]))
+        elif not shortcode[3]:
+            problem = "this shortcode is never closed with >}} in the line in which it begins"
+            raise self._fault(start, problem)
+        else:
+            name, argument = (*shortcode[2].split(None, 1), "")[:2]
+            if name not in SHORTCODES:
                 problem = f"unknown shortcode {name!r}; known: {', '.join(SHORTCODES)}"
-                raise at(self.path, number, problem)
-        self.pieces.append(_unescaped(text[place:]))
+                raise self._fault(start, problem)
+            if name == "include":
+                self._include(argument.strip(), start)
+            else:
+                self.pieces.append(
+                    self._meta(argument.strip(), start) if name == "meta" else _BREAK
+                )
+        return shortcode.end()
 
-    def _meta(self, key: str, number: int) -> str:
+    def _meta(self, key: str, place: int) -> str:
         value: Any = self.metadata
         for part in key.split("."):
             if not isinstance(value, Mapping) or part not in value:
-                raise at(self.path, number, f"_quarto.yml has no {key!r}")
+                raise self._fault(place, f"_quarto.yml has no {key!r}")
             value = value[part]
         return str(value)
 
-    def _include(self, name: str, number: int) -> None:
+    def _include(self, name: str, place: int) -> None:
         # As in Quarto, relative to the page, also in included files.
         path = self.including[0].parent / name.lstrip("/")
         if not is_file(path):
-            raise at(self.path, number, f"there is no file {name} to include")
+            raise self._fault(place, f"there is no file {name} to include")
         including = (*self.including, path.resolve())
         if including[-1] in self.including:
-            raise at(self.path, number, f"{name} includes itself")
-        lines = read_text(path).split("\n")
-        self.files[path] = tuple(lines)
-        reader = _Reader(path, self.metadata, self.options, including, self.files)
-        self.pieces += reader.read(lines, 1)
+            raise self._fault(place, f"{name} includes itself")
+        reader = _Reader(
+            path, read_text(path), self.metadata, self.options, including, self.pieces, self.files
+        )
+        reader.read()
 
 
-def _code_spans(line: str) -> Iterator[tuple[int, int]]:
-    """The start and end of each code span in a line, between equally long runs of backticks."""
-    runs = [(found.start(), found.end()) for found in re.finditer("`+", line)]
-    places: dict[int, list[int]] = {}  # of runs of backticks by length, last first
-    for start, end in reversed(runs):
-        places.setdefault(end - start, []).append(start)
-    behind = 0
-    for start, end in runs:
-        same = places[end - start]
-        while same and same[-1] <= start:
-            same.pop()
-        if start >= behind and same:
-            behind = same[-1] + end - start
-            yield start, behind
-
-
-def _shortcodes(text: str) -> Iterator[tuple[int, int]]:
-    """The start and end of each shortcode, end 0 if it is not closed; three braces escape one."""
-    place = 0
-    while (start := text.find("{{<", place)) >= 0:
-        shown = text[max(0, start - 1) : start] == "{"
-        end = text.find(">}}", start)
-        if end < 0:
-            if not shown:
-                yield start, 0
-            return
-        place = end + 3
-        shown = shown or text[place : place + 1] == "}"
-        if not shown and text[start + 3 : end].strip():
-            yield start, place
+def _is_shown(shortcode: re.Match[str]) -> bool:
+    """Whether braces, or its lack of words, show a shortcode as it is."""
+    opening, words, end, closing = shortcode.groups()
+    return bool(opening or closing or (end and not words.strip()))
 
 
 def _unescaped(text: str) -> str:

@@ -69,68 +69,44 @@ TEXT = st.lists(
     min_size=1, max_size=6,
 ).map(" ".join)  # fmt: skip
 LINE = TEXT.map(lambda text: " ".join(text.split("\n")))
-ATTRIBUTES = st.lists(CLASSES, min_size=1, max_size=4).map(lambda some: f"{{{' '.join(some)}}}")
-
-
-def heading(level: int, text: str, attributes: str) -> str:
-    return f"{'#' * level} {text} {attributes}"
-
-
-def table(cells: list[str], caption: str) -> str:
-    row = " | ".join(cells)
-    return f"| {row} |\n|{'---|' * len(cells)}\n| {row} |\n\n: {caption} {{#tbl-t}}"
-
-
-LEAVES = st.one_of(
-    TEXT,
-    st.builds(heading, st.integers(1, 7), LINE, st.one_of(st.just(""), ATTRIBUTES)),
-    st.builds(table, st.lists(LINE, min_size=1, max_size=4), LINE),
-    st.builds("$$\n{}\n$$ {{#eq-m}}".format, TEXT),
-    st.builds(
-        "```{}\n{}\n```".format, st.sampled_from(["", "python", "{=html}", "{=typst}"]), TEXT
+PARTS = {
+    "text": TEXT,
+    "line": LINE,
+    "attributes": st.lists(CLASSES, min_size=1, max_size=4).map(
+        lambda some: f"{{{' '.join(some)}}}"
     ),
-    st.builds("```{{python}}\n{}\n{}\n```".format, OPTIONS, LINE),
-    st.builds("![{}](dot.png){}".format, LINE, ATTRIBUTES),
-    st.builds("[{}]{}".format, LINE, ATTRIBUTES),
-    st.builds("[^1]: {}\n\nSee[^1].".format, LINE),
-    st.builds("<table>{}<tr><td>{}</td></tr></table>".format, LINE, LINE),
-    st.builds("{}\n:   {}".format, LINE, LINE),
-)
+    "option": OPTIONS,
+    "level": st.sampled_from(["#", "##", "###", "######", "#######"]),
+}
 
 
-def indented(text: str, sign: str) -> str:
-    return "\n".join(f"{sign}{line}" for line in text.split("\n"))
+def filled(name: str, **more: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """One of the vocabulary's forms, filled with random parts."""
+    forms = st.sampled_from(VOCABULARY[name])
+    return forms.flatmap(lambda form: st.builds(form.format, **PARTS, **more))
 
 
 def around(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Blocks in a div, a quotation or a list."""
     several = st.lists(inner, min_size=1, max_size=3).map("\n\n".join)
-    return st.one_of(
-        st.builds("::: {}\n{}\n:::".format, ATTRIBUTES, several),
-        st.builds(":::: {}\n{}\n::::".format, ATTRIBUTES, several),
-        st.builds(indented, several, st.sampled_from(["> ", "* ", "1. ", "    ", "| "])),
+    signs = st.sampled_from(["> ", "* ", "1. ", "    ", "| "])
+    indented = st.builds(
+        lambda text, sign: sign + f"\n{sign}".join(text.split("\n")), several, signs
     )
+    return filled("divs", blocks=several) | indented
 
 
-BLOCKS = st.recursive(LEAVES, around, max_leaves=8)
-
-
-@st.composite
-def deep(draw: st.DrawFn) -> str:
-    """Something nested in itself many times."""
-    pairs = [("> ", ""), ("* ", ""), ("[", "]"), ("*", "*"), ("{", "}"), ("`", "`"), ("^[", "]"), ("<", ">"),
-             ("::: {.a}\n", "\n:::"), ("<div>\n\n", "\n\n</div>"), ("![", "](dot.png)"), ("{{<", ">}}"),
-             ("$", "$"), ("|", "|"), ("**a _", "_**")]  # fmt: skip
-    opening, closing = draw(st.sampled_from(pairs))
-    times = draw(st.sampled_from([2, 10, 100]))
-    return f"{opening * times}x{closing * times}"
-
-
-@st.composite
-def pages(draw: st.DrawFn) -> str:
-    """A page, most often one with a heading."""
-    title = draw(st.sampled_from([*["# One\n\n"] * 8, "---\ntitle: One\n---\n\n", ""]))
-    blocks = st.one_of(*[BLOCKS] * 10, deep())
-    return title + "\n\n".join(draw(st.lists(blocks, min_size=1, max_size=5)))
+DEEP = st.builds(
+    lambda signs, times: f"{signs[0] * times}x{signs[1] * times}",
+    st.sampled_from(VOCABULARY["nested"]), st.sampled_from([2, 10, 100]),
+)  # fmt: skip
+BLOCK = st.one_of(*[st.recursive(filled("blocks"), around, max_leaves=8)] * 10, DEEP)
+# Most often with a heading.
+PAGES = st.builds(
+    lambda title, blocks: title + "\n\n".join(blocks),
+    st.sampled_from([*["# One\n\n"] * 8, "---\ntitle: One\n---\n\n", ""]),
+    st.lists(BLOCK, min_size=1, max_size=5),
+)
 
 
 # Outputs of cells, as from a kernel.
@@ -152,7 +128,7 @@ NO_DRAWING = {"output_type": "display_data", "data": {"image/svg+xml": "a", "tex
 DISPLAYED = {"output_type": "display_data", "data": {"text/html": "<b>", "text/plain": "b"}}
 
 
-class Told(Cache):
+class Made(Cache):
     """A cache that has outputs for every page: the random ones."""
 
     outputs: list[dict[str, object]]
@@ -180,7 +156,7 @@ def book(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("PNEUMO_HOME", str(folder.parent / "home"))
         patch.setattr(tree, "TIME_LIMIT", 5)  # pandoc never finishes on some brackets
-        yield folder, Told(folder.parent / "store")
+        yield folder, Made(folder.parent / "store")
 
 
 def renders_or_refuses(book, page, outputs):
@@ -212,7 +188,7 @@ UNSAFE = settings(
 
 @pytest.mark.promise("pages", "found")
 @settings(UNSAFE, max_examples=10)
-@given(page=pages(), outputs=OUTPUTS)
+@given(page=PAGES, outputs=OUTPUTS)
 # Pages that once crashed the engine.
 @example(page="# One\n\nIt is `{python} Markdown(1)`.\n", outputs=[DISPLAYED])
 @example(page='---\ntitle: "- a"\nsubtitle: "% b"\nabstract: "# c"\n---\n', outputs=[])
@@ -234,7 +210,7 @@ def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs):
 
 @pytest.mark.promise("pages", "found")
 @settings(UNSAFE, max_examples=300)
-@given(page=pages())
+@given(page=PAGES)
 def test_any_text_is_read_or_refused_by_its_line(tmp_path_factory, page):
     path = tmp_path_factory.getbasetemp() / "one.qmd"
     path.write_bytes(page.encode("utf-8", "surrogatepass"))
@@ -248,7 +224,7 @@ def test_random_pages_for_the_given_time(book, capsys):
     end = time.monotonic() + 60 * MINUTES
 
     @settings(UNSAFE, max_examples=20, derandomize=False)
-    @given(page=pages(), outputs=OUTPUTS)
+    @given(page=PAGES, outputs=OUTPUTS)
     def another(page, outputs):
         refusal = renders_or_refuses(book, page, outputs)
         counts[re.sub(r"'.*?'|\S*[\d@]\S*", "…", refusal)[:60] or "rendered"] += 1
