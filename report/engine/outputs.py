@@ -19,7 +19,7 @@ COLOUR = re.compile(
 )
 _LENGTH = re.compile(r'\s(width|height)="(\d+\.?\d*)(pt|px)?"')
 _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/gif": "gif", "image/svg+xml": "svg"}
-_SHOWN = {*_PICTURES, "text/markdown", "text/html", "text/plain"}
+_SHOWN = {*_PICTURES, "text/markdown", "text/latex", "text/html", "text/plain"}
 _STYLED = re.compile(r"#T_\w+[^{}<]*\{|\sstyle=\"(?!text-align: \w+;?\")|\s(bgcolor|color)=")
 # The start of a table's caption that Quarto reads as a list or a heading, and loses.
 _MARKED = re.compile(r"(\(?(\d+|[a-zA-Z]|[ivxlcdm]+|#|@\w*)[.)]|[-+*]|#{1,6}|>)\s")
@@ -224,8 +224,8 @@ class _Cell:
     def _display(self, data: Mapping[str, Any]) -> str:
         """A displayed object in the richest form that both HTML and PDF can show."""
         self._refuse_kinds(data)
-        if "text/markdown" in data:
-            body = _text(data["text/markdown"])
+        if "text/markdown" in data or "text/latex" in data:
+            body = _text(data.get("text/markdown", data.get("text/latex")))
             return body if self.as_is else _shown(body)
         plain = _text(data.get("text/plain", ""))
         if "text/html" in data:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,10 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
         options |= above.get("execute") or {}
     reader = _Reader(path, text, metadata, options, (path.resolve(),))
     reader.read(front.end() + 1 if front else 0)
-    return Page(path, front_matter, tuple(reader.pieces), reader.files)
+    pieces: list[Piece] = []
+    for is_text, some in groupby(reader.pieces, lambda piece: isinstance(piece, str)):
+        pieces += ["".join(map(str, some))] if is_text else some
+    return Page(path, front_matter, tuple(pieces), reader.files)
 
 
 @dataclass

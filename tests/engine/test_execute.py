@@ -23,10 +23,10 @@ import colorsys, os, sys
 colorsys.mark = 1
 print(sys.executable, os.getcwd(), 'matplotlib' in sys.modules, os.getpid(), os.getppid())"""
 AS_IS = """\
-from IPython.display import Markdown, display
+from IPython.display import Latex, Markdown, display
 print('**bold**\\n')
 plt.plot([1]); plt.show()
-display(Markdown('*leaning*'))
+display(Markdown('*leaning*'), Latex('$x$'))
 print('at last')
 7"""
 CAPTION = ("fig-cap: A *cap*", "fig-alt: >", '  A "quoted" \\alpha', "  in two lines.")
@@ -103,7 +103,7 @@ def test_outputs_stand_in_the_order_in_which_they_were_made_and_captions_keep_th
     page = pages[1]
     assert not any("matplotlib" in text for text in outputs(page))  # what a plotting call returns
     assert any(text.startswith("[<object at") for text in outputs(page))
-    signs = ("<strong>bold", 'alt="A dot."', "<em>leaning", "at last", "<p>7</p>", "nowhere()")
+    signs = ("<strong>bold", 'alt="A dot."', "<em>leaning", "<math", "at last", "<p>7</p>", "nowhere()")
     places = [str(page).index(one) for one in signs]
     assert places == sorted(places)
     bare, *numbered = (found.get_text().replace("\xa0", " ") for found in page("figcaption"))

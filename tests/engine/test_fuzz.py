@@ -209,7 +209,7 @@ def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs):
 
 
 @pytest.mark.promise("pages", "found")
-@settings(UNSAFE, max_examples=300)
+@settings(UNSAFE, max_examples=100)
 @given(page=PAGES)
 def test_any_text_is_read_or_refused_by_its_line(tmp_path_factory, page):
     path = tmp_path_factory.getbasetemp() / "one.qmd"

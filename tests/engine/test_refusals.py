@@ -149,7 +149,7 @@ RUN = [
     (cell("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('x') from error"), 7,
      "the cell raises ValueError: x"),
     (cell("import os; os._exit(3)"), 4, "the cell's Python process died"),
-    (cell("import time; time.sleep(60)"), 4, "the cell did not end within 3 seconds"),
+    (cell("import time; time.sleep(60)"), 4, "the cell did not end within 2 seconds"),
     (cell("while True:\n    print('x' * 1000)"), 4, "the cell outputs more than 200,000 bytes; print"),
 ]  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_a_page_is_refused_by_the_line_of_its_fault(text, line, words, refusal, 
 
 @pytest.mark.parametrize(("text", "line", "words"), RUN)
 def test_a_cell_that_fails_is_refused_by_its_line(text, line, words, refusal, monkeypatch):
-    monkeypatch.setattr(execute, "TIME_LIMIT", 3)
+    monkeypatch.setattr(execute, "TIME_LIMIT", 2)
     monkeypatch.setattr(execute, "OUTPUT_LIMIT", 200_000)
     message = refusal(one=f"# One\n\n{text}")
     assert message.startswith(f"one.qmd:{line}: {words}")
