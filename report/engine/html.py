@@ -81,23 +81,12 @@ class _Writer(tree.Writer):
         self.callouts = 0
         self.tabsets = 0
 
-    def block(self, node: Node) -> list[Node]:
-        kind = node["t"]
-        if kind == "Float":
-            return self._float(node)
-        if kind == "Header":
-            return [self._heading(node)]
-        if kind == "Figure":
-            return self._plain_figure(node)
-        if kind == "Div":
-            special = self._special_div(node)
-            if special is not None:
-                return special
-        if kind == "Para" and all(part["t"] == "Image" for part in node["c"]):
-            node = {"t": "Plain", "c": node["c"]}  # a picture needs no paragraph
-        return [self.words(tree.within(node, self.blocks))]
+    def block_para(self, node: Node) -> list[Node] | None:
+        if any(part["t"] != "Image" for part in node["c"]):
+            return None
+        return self.block({"t": "Plain", "c": node["c"]})  # a picture needs no paragraph
 
-    def _special_div(self, node: Node) -> list[Node] | None:
+    def block_div(self, node: Node) -> list[Node] | None:
         identifier, classes, pairs = tree.attributes(node)
         content = node["c"][1]
         callout = tree.callout(node)
@@ -202,7 +191,7 @@ class _Writer(tree.Writer):
         line = _line(opening, *bar, '</ul><div class="tab-content">')
         return [line, *panes, _raw("</div></div>")]
 
-    def _float(self, node: Node) -> list[Node]:
+    def block_float(self, node: Node) -> list[Node]:
         identifier, kind, number = node["id"], node["kind"], node["number"]
         label = number if node["is_panel"] else f"{LABELS[kind]}\N{NO-BREAK SPACE}{number}"
         if node["caption"]:
@@ -227,7 +216,7 @@ class _Writer(tree.Writer):
         parts = [caption, *content] if kind == "tbl" else [*content, caption]
         return [_raw(start), *parts, _raw("</figure>\n</div>")]
 
-    def _plain_figure(self, node: Node) -> list[Node]:
+    def block_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
         caption = self.words(tree.caption(node))
         return [
@@ -237,7 +226,7 @@ class _Writer(tree.Writer):
             _raw("</figure></div>"),
         ]
 
-    def _heading(self, node: Node) -> Node:
+    def block_header(self, node: Node) -> list[Node]:
         level, (identifier, classes, pairs), title = node["c"]
         number = dict(pairs).get("number")
         inlines = self.words(title)
@@ -245,31 +234,57 @@ class _Writer(tree.Writer):
             sign = f'<span class="header-section-number">{number}</span> '
             inlines = [tree.raw_inline("html", sign), *inlines]
         # The page's title is its only h1; the front page's other headings are sections.
-        return {"t": "Header", "c": [max(level, 2), [identifier, classes, []], inlines]}
+        return [{"t": "Header", "c": [max(level, 2), [identifier, classes, []], inlines]}]
 
-    def change(self, node: Node) -> Node | list[Node] | None:
-        if node["t"] == "Reference":
-            return tree.raw_inline("html", self._reference(node))
-        if node["t"] == "Equation":
-            number = f'<span class="equation-number">({node["number"]})</span></span>'
-            opening = tree.raw_inline("html", f'<span id="{node["id"]}" class="equation">')
-            return [opening, *node["c"], tree.raw_inline("html", number)]
-        if node["t"] == "Image":
-            return tree.raw_inline("html", image(node))
-        if node["t"] in ("RawInline", "RawBlock") and node["c"][0] == "html":
-            return {"t": node["t"], "c": ["html", _PAGE.sub(r"\1.html\2", node["c"][1])]}
-        if node["t"] == "Link":
-            attributes_, text, (url, title) = node["c"]
-            return {"t": "Link", "c": [attributes_, text, [web_address(url), title]]}
-        return None
+    def inline_equation(self, node: Node) -> list[Node]:
+        number = f'<span class="equation-number">({node["number"]})</span></span>'
+        opening = tree.raw_inline("html", f'<span id="{node["id"]}" class="equation">')
+        return [opening, *node["c"], tree.raw_inline("html", number)]
 
-    def _reference(self, node: Node) -> str:
+    def inline_rawinline(self, node: Node) -> Node:
+        """Raw text, in which links to a page's source become links to the page."""
+        kind, text = node["c"]
+        text = _PAGE.sub(r"\1.html\2", text) if kind == "html" else text
+        return {"t": node["t"], "c": [kind, text]}
+
+    inline_rawblock = inline_rawinline
+
+    def inline_link(self, node: Node) -> Node:
+        """A link, to the page if it leads to a page's source."""
+        attributes, text, (url, title) = node["c"]
+        path, sign, anchor = url.partition("#")
+        if "://" not in path and PurePosixPath(path).suffix == ".qmd":
+            url = f"{path.removesuffix('.qmd')}.html{sign}{anchor}"
+        return {"t": "Link", "c": [attributes, text, [url, title]]}
+
+    def inline_reference(self, node: Node) -> Node:
         target = self.document.targets[node["id"]]
         text = target.text(node["name"], self.chapter)
         address = "" if target.page == self.chapter.slug else f"{target.page}.html"
         if not target.is_chapter or not address:
             address += f"#{target.id}"
-        return f'<a href="{address}" class="quarto-xref">{escaping.escape(text)}</a>'
+        link = f'<a href="{address}" class="quarto-xref">{escaping.escape(text)}</a>'
+        return tree.raw_inline("html", link)
+
+    def inline_image(self, node: Node) -> Node:
+        """An image, with alternative text from `fig-alt` or its caption."""
+        (identifier, classes, pairs), text, (source, title) = node["c"]
+        given = dict(pairs)
+        alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
+        sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
+        styles = [f"{name}: {value}" for name, value in sizes.items() if not value.isdecimal()]
+        values = {
+            "src": source,
+            "class": " ".join(["img-fluid", "figure-img", *classes]),
+            "id": identifier or None,
+            "alt": alt if alt or "fig-alt" in given or "alt" in given else None,
+            "title": title or None,
+            "loading": given.get("loading"),
+            **{name: value for name, value in sizes.items() if value.isdecimal()},
+            "style": "; ".join(styles) or None,
+        }
+        parts = [f'{k}="{escaping.escape(v)}"' for k, v in values.items() if v is not None]
+        return tree.raw_inline("html", f"<img {' '.join(parts)}>")
 
 
 def _id(identifier: str) -> str:
@@ -280,32 +295,3 @@ def _id(identifier: str) -> str:
 def _without_words(node: Node) -> Node | None:
     """A figure's picture without the words of its caption."""
     return {"t": "Image", "c": [node["c"][0], [], node["c"][2]]} if node["t"] == "Image" else None
-
-
-def image(node: Node) -> str:
-    """An image as HTML, with alternative text from `fig-alt` or its caption."""
-    (identifier, classes, pairs), text, (source, title) = node["c"]
-    given = dict(pairs)
-    alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
-    sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
-    styles = [f"{name}: {value}" for name, value in sizes.items() if not value.isdecimal()]
-    values = {
-        "src": source,
-        "class": " ".join(["img-fluid", "figure-img", *classes]),
-        "id": identifier or None,
-        "alt": alt if alt or "fig-alt" in given or "alt" in given else None,
-        "title": title or None,
-        "loading": given.get("loading"),
-        **{name: value for name, value in sizes.items() if value.isdecimal()},
-        "style": "; ".join(styles) or None,
-    }
-    parts = [f'{k}="{escaping.escape(v)}"' for k, v in values.items() if v is not None]
-    return f"<img {' '.join(parts)}>"
-
-
-def web_address(url: str) -> str:
-    """Turn a link to a page's source into a link to the page."""
-    path, sign, anchor = url.partition("#")
-    if "://" not in path and PurePosixPath(path).suffix == ".qmd":
-        return f"{path.removesuffix('.qmd')}.html{sign}{anchor}"
-    return url

@@ -42,7 +42,7 @@ except (RuntimeError, typst.TypstError) as error:
 # The template lists several fonts and uses the first that is installed.
 _HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # marks the start of the named page in the source
-_FIELD = re.compile(r"\.\w")
+_FIELD = re.compile(r"\.\w")  # which Typst would read as a field access
 
 
 def write_pdf(
@@ -221,31 +221,26 @@ class _Writer(tree.Writer):
         losses.check_paper(chapter, self.document, blocks)
         return result + blocks
 
-    def block(self, node: Node) -> list[Node]:
-        kind = node["t"]
-        _, classes, pairs = tree.attributes(node)
-        if kind == "Float":
-            return self._float(node)
-        if kind == "Header":
-            return [self._heading(node)]
-        if kind == "Div":
-            return self._div(node, classes, pairs)
-        if kind == "Table":
-            return self._table(node)
-        if kind == "Figure":
-            caption = tree.caption(node)
-            return self._figure(self.blocks(node["c"][2]), caption, "plain", "", None)
-        if kind == "CodeBlock" and {"cell-code", "cell-text"} & set(classes):
-            name = "source" if "cell-code" in classes else "output"
-            return self._wrapped(f"#cell-{name}[", [node], "]")
-        if kind in ("Para", "Plain"):
-            self.in_sentence = any(part["t"] not in NO_WORDS for part in node["c"])
-            words = self.words(node)
-            self.in_sentence = False
-            return [words]
-        return [self.words(tree.within(node, self.blocks))]
+    def block_figure(self, node: Node) -> list[Node]:
+        return self._figure(self.blocks(node["c"][2]), tree.caption(node), "plain", "", None)
 
-    def _div(self, node: Node, classes: list[str], pairs: dict[str, str]) -> list[Node]:
+    def block_codeblock(self, node: Node) -> list[Node] | None:
+        _, classes, _ = tree.attributes(node)
+        if not {"cell-code", "cell-text"} & set(classes):
+            return None
+        name = "source" if "cell-code" in classes else "output"
+        return self._wrapped(f"#cell-{name}[", [node], "]")
+
+    def block_para(self, node: Node) -> list[Node]:
+        self.in_sentence = any(part["t"] not in NO_WORDS for part in node["c"])
+        words = self.words(node)
+        self.in_sentence = False
+        return [words]
+
+    block_plain = block_para
+
+    def block_div(self, node: Node) -> list[Node]:
+        _, classes, pairs = tree.attributes(node)
         content = list(node["c"][1])
         callout = tree.callout(node)
         if callout:
@@ -281,14 +276,14 @@ class _Writer(tree.Writer):
         self.in_panel = False
         return [*result, _raw(")")]
 
-    def _table(self, node: Node) -> list[Node]:
+    def block_table(self, node: Node) -> list[Node]:
         """A table without a figure around it, which comes from its float or the page."""
         bare = {"t": "Table", "c": [node["c"][0], [None, []], *node["c"][2:]]}
         table = self._wrapped("#plain-table[", [self.words(bare)], "]")
         caption = tree.caption(node)
         return self._figure(table, caption, "plain", "", None) if caption else table
 
-    def _float(self, node: Node) -> list[Node]:
+    def block_float(self, node: Node) -> list[Node]:
         kind = f"{'sub' if node['is_panel'] else ''}float-{node['kind']}"
         columns = node["columns"]
         body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
@@ -310,7 +305,7 @@ class _Writer(tree.Writer):
         closing = [_inline("], caption: ["), *self.words(caption), _inline(end)]
         return [_raw("#figure(["), *body, {"t": "Para", "c": closing}]
 
-    def _heading(self, node: Node) -> Node:
+    def block_header(self, node: Node) -> list[Node]:
         level, (identifier, classes, pairs), title = node["c"]
         # Two chapters may each have an "Introduction", so other ids begin with the chapter's name.
         own = (
@@ -319,26 +314,31 @@ class _Writer(tree.Writer):
         # Equations without a number on the website have none here, so that numbers agree.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
-        return {"t": "Header", "c": [level, [own, classes, []], self.words(title)]}
+        return [{"t": "Header", "c": [level, [own, classes, []], self.words(title)]}]
 
-    def change(self, node: Node) -> Node | list[Node] | None:
-        if node["t"] == "Reference":
-            words = self.document.targets[node["id"]].text(node["name"], None)
-            return _link(node["id"], tree.words(words))
-        if node["t"] == "Equation":
-            opening, maths, closing = node["c"]  # the converted formula
-            numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
-            return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
-        if node["t"] == "Math":
-            return _formula(node)
-        if node["t"] == "Image":
-            return _inline(self._image(node))
-        if node["t"] == "Link":
-            return self._local_link(node)
-        if node["t"] == "Str" and _FIELD.match(node["c"]):
-            # Typst would read this as a field access.
-            return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
-        for name in node["c"][0][1] if node["t"] == "Span" else ():
+    def inline_reference(self, node: Node) -> list[Node]:
+        words = self.document.targets[node["id"]].text(node["name"], None)
+        return _link(node["id"], tree.words(words))
+
+    def inline_math(self, node: Node) -> list[Node]:
+        """A formula with its TeX as alternative text."""
+        kind, tex = node["c"]
+        block = "block: true, " if kind["t"] == "DisplayMath" else ""
+        opening = f"#math.equation({block}alt: {string(tex.strip())}, "
+        return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
+
+    def inline_equation(self, node: Node) -> list[Node]:
+        opening, maths, closing = node["c"]  # the converted formula
+        numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
+        return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
+
+    def inline_str(self, node: Node) -> list[Node] | None:
+        if not _FIELD.match(node["c"]):
+            return None
+        return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
+
+    def inline_span(self, node: Node) -> list[Node] | None:
+        for name in node["c"][0][1]:
             if name.startswith("verdict-"):
                 function = f"verdict({string(name.removeprefix('verdict-'))})"
             elif name in ("headline-value", "headline-label", "interval", "smallcaps"):
@@ -348,7 +348,7 @@ class _Writer(tree.Writer):
             return [_inline(f"#{function}["), *node["c"][1], _inline("]")]
         return None
 
-    def _local_link(self, node: Node) -> list[Node] | None:
+    def inline_link(self, node: Node) -> list[Node] | None:
         text, (url, _) = node["c"][1], node["c"][2]
         path, _, anchor = url.partition("#")
         if re.match(r"[a-z][a-z0-9+.-]*:", url):
@@ -362,7 +362,7 @@ class _Writer(tree.Writer):
             return _link(self.labels[slug], text)
         return list(text)  # a file of the website, which the PDF can't link to
 
-    def _image(self, node: Node) -> str:
+    def inline_image(self, node: Node) -> Node:
         (_, _, pairs), text, (source, _) = node["c"]
         given = dict(pairs)
         drawing = str(PurePosixPath(source).with_suffix(".svg"))
@@ -378,7 +378,7 @@ class _Writer(tree.Writer):
             sizes["fit"] = '"stretch"'  # as in a browser
         more = "".join(f", {name}: {value}" for name, value in sizes.items())
         picture = f"image({string('/' + chosen)}, alt: {string(alt)}{more})"
-        return f"#box({picture})" if self.in_sentence else f"#{picture}"
+        return _inline(f"#box({picture})" if self.in_sentence else f"#{picture}")
 
     def _sizes(self, given: Mapping[str, str], source: str) -> dict[str, str]:
         """Width and height of a picture; only the width if a cell drew it, and neither if that is an SVG."""
@@ -394,14 +394,6 @@ class _Writer(tree.Writer):
                 wide = wide and (points >= _TEXT_WIDTH or self.in_panel)
                 sizes[name] = "100%" if wide else f"{points:.1f}pt"
         return sizes
-
-
-def _formula(node: Node) -> list[Node]:
-    """A formula with its TeX as alternative text."""
-    kind, tex = node["c"]
-    block = "block: true, " if kind["t"] == "DisplayMath" else ""
-    opening = f"#math.equation({block}alt: {string(tex.strip())}, "
-    return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
 
 
 def _link(label: str, text: list[Node]) -> list[Node]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +114,11 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     reader = _Reader(path, text, metadata, options, (path.resolve(),))
     reader.read(front.end() + 1 if front else 0)
     pieces: list[Piece] = []
-    for is_text, some in groupby(reader.pieces, lambda piece: isinstance(piece, str)):
-        pieces += ["".join(map(str, some))] if is_text else some
+    for piece in reader.pieces:
+        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
     return Page(path, front_matter, tuple(pieces), reader.files)
 
 

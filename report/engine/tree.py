@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -269,16 +268,18 @@ def is_visible(div: Node, format_: str) -> bool:
     return (pairs.get("when-format", format_) == format_) == ("content-visible" in classes)
 
 
-class Writer(ABC):
-    """Converts a numbered tree into one that pandoc can write in a format."""
+class Writer:
+    """Converts a numbered tree into one that pandoc can write in a format.
 
-    @abstractmethod
+    A subclass has a method for each kind of node that needs more than pandoc. `block_div` and `inline_link`,
+    for example, give a node's nodes in the format, or None to leave it to pandoc.
+    """
+
     def block(self, node: Node) -> list[Node]:
         """A block's nodes in the format."""
-
-    @abstractmethod
-    def change(self, node: Node) -> Node | list[Node] | None:
-        """An inline's nodes in the format, as for :func:`rewrite`."""
+        special = getattr(self, f"block_{node['t'].lower()}", None)
+        nodes: list[Node] | None = special(node) if special else None
+        return [self.words(within(node, self.blocks))] if nodes is None else nodes
 
     def blocks(self, nodes: list[Node]) -> list[Node]:
         """The blocks' nodes in the format."""
@@ -286,7 +287,11 @@ class Writer(ABC):
 
     def words(self, node: Any) -> Any:
         """Inlines, or a block with inlines, converted to the format."""
-        return rewrite(node, self.change)
+        return rewrite(node, self._inline)
+
+    def _inline(self, node: Node) -> Any:
+        special = getattr(self, f"inline_{node['t'].lower()}", None)
+        return special(node) if special else None
 
 
 @cache

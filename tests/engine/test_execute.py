@@ -103,7 +103,15 @@ def test_outputs_stand_in_the_order_in_which_they_were_made_and_captions_keep_th
     page = pages[1]
     assert not any("matplotlib" in text for text in outputs(page))  # what a plotting call returns
     assert any(text.startswith("[<object at") for text in outputs(page))
-    signs = ("<strong>bold", 'alt="A dot."', "<em>leaning", "<math", "at last", "<p>7</p>", "nowhere()")
+    signs = (
+        "<strong>bold",
+        'alt="A dot."',
+        "<em>leaning",
+        "<math",
+        "at last",
+        "<p>7</p>",
+        "nowhere()",
+    )
     places = [str(page).index(one) for one in signs]
     assert places == sorted(places)
     bare, *numbered = (found.get_text().replace("\xa0", " ") for found in page("figcaption"))
