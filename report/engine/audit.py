@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("site", type=Path)
     site = parser.parse_args(arguments).site
     if not (site / "index.html").is_file():
-        print(f"{site} holds no site; build one with `nox -s report`", file=sys.stderr)
+        print(f"{site} has no site; build one with `nox -s report`", file=sys.stderr)
         return 1
     looks: list[Iterator[str]] = []
     if java := shutil.which("java"):

@@ -103,7 +103,7 @@ def write(project: Path) -> None:
         (project / name).write_text(text, encoding="utf-8")
 
 
-def behind(project: Path) -> list[str]:
+def outdated(project: Path) -> list[str]:
     """The files that are missing or differ from what :func:`write` would write.
 
     Raises:
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not chosen.check:
                 write(chosen.project)
                 return 0
-            found = behind(chosen.project)
+            found = outdated(chosen.project)
     except PneumoError as error:
         print(f"citation: {error}", file=sys.stderr)
         return 1

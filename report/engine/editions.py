@@ -44,17 +44,17 @@ def publish(site: Path, published: Path) -> list[str]:
         The versions, newest first.
 
     Raises:
-        RenderError: there is no site, or the folder holds anything but a published report.
+        RenderError: there is no site, or the folder has other files than a published report.
     """
     if not (site / "results.json").is_file():
-        raise RenderError(f"{site} holds no site with a record; build one with `nox -s report`")
+        raise RenderError(f"{site} has no site with a record; build one with `nox -s report`")
     kept = published / KEPT
     others = (
         [path for path in published.glob("*") if path.name != ".git"] if published.is_dir() else []
     )
     if others and not (published / "results.json").is_file():
         raise RenderError(
-            f"{published} holds other files than a published report; choose another folder"
+            f"{published} has files that are not a published report; choose another folder"
         )
     if others and not kept.is_dir():  # published before editions existed
         _copy(published, kept / _facts(published)["version"])
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PneumoError as error:
         print(f"report.engine.editions: {error}", file=sys.stderr)
         return 1
-    print(printable(f"{chosen.published} holds editions {', '.join(versions)}"))
+    print(printable(f"{chosen.published} has the editions {', '.join(versions)}"))
     return 0
 
 

@@ -17,10 +17,10 @@ IGNORED, FLAG, NUMBER, TEXT = "anything", "true or false", "a number", "a text"
 LABEL, NAME = "letters, digits, - and _", "letters, digits, . - and _"
 ADDRESS, DATE = "an address that begins with http:// or https://", "a date like 2026-01-31"
 ENGLISH, BIBTEX = "en, or en with a region", "BibTeX, in a .bib file"
-PAGE = "a .qmd file beside this one, named by letters, digits, - and _ alone"
+PAGE = "a .qmd file beside this one, with only letters, digits, - and _ in its name"
 DOI, ORCID = "a DOI like 10.5281/zenodo.1234567", "an ORCID like 0000-0002-1825-0097"
 OWN_FILE = "a file of templates/site"
-WITHIN = "a path within the project, with * for any name"
+INSIDE = "a path within the project, with * for any name"
 _PATTERNS = {
     TEXT: r"(?s:.*)", LABEL: r"[\w:.-]*", NAME: r"\w[\w.-]*", DATE: r"(\d{4}-\d{2}-\d{2})?",
     ENGLISH: r"en(-\w+)?", BIBTEX: r".*\.bib", PAGE: r"\w[\w.-]*\.qmd",
@@ -28,7 +28,7 @@ _PATTERNS = {
     DOI: r"((https?://(dx\.)?doi\.org/)?10\.\d{4,9}/[^\s\"'<>{}`\\]+)?",
     ORCID: r"(https://orcid\.org/)?(\d{4}-){3}\d{3}[\dX]",
     OWN_FILE: r"(.*/)?(typst-template\.typ|typst-show\.typ|page\.typ|typst\.lua)",
-    WITHIN: r"(?!/|.*\.\.|.*(\*\*[^/]|[^/]\*\*)).+",
+    INSIDE: r"(?!/|.*\.\.|.*(\*\*[^/]|[^/]\*\*)).+",
 }  # fmt: skip
 # Files of a project that Quarto reads and this engine does not.
 NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environment", "_environment.local",
@@ -55,7 +55,7 @@ _BOOK = {
     "page-navigation": (True,), "search": (True,), "downloads": [("pdf",)],
 }  # fmt: skip
 PROJECT: dict[str, Any] = {
-    "project": {"type": ("book",), "output-dir": TEXT, "resources": [WITHIN],
+    "project": {"type": ("book",), "output-dir": TEXT, "resources": [INSIDE],
                 "post-render": ("after.py",)},
     "book": _BOOK,
     "profile": {"default": [TEXT]},
@@ -209,7 +209,7 @@ def _listed(known: Mapping[str, Any]) -> str:
     shown = []
     for key, wanted in known.items():
         one = wanted[0] if isinstance(wanted, list) else wanted
-        note = " (for Quarto alone)" if one == IGNORED else ""
+        note = " (only for Quarto)" if one == IGNORED else ""
         shown.append(f"`{key}: {in_words(one)}`" if isinstance(one, tuple) else f"`{key}`{note}")
     return ", ".join(shown)
 

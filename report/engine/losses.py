@@ -46,10 +46,10 @@ def check_paper(chapter: Chapter, document: Document, blocks: list[Node]) -> Non
     Raises:
         RenderError: as :func:`check_page`.
     """
-    before, behind = (
+    before, after = (
         "".join(_expected(nodes, chapter, document, "typst")) for nodes in (chapter.blocks, blocks)
     )
-    _compare(chapter, before, behind, "on paper")
+    _compare(chapter, before, after, "on paper")
 
 
 def shown(html: str) -> str:
@@ -76,11 +76,11 @@ def _ids(html: str) -> dict[str, None]:
     return {unescape(one[1] or one[2] or ""): None for one in found}
 
 
-def _compare(chapter: Chapter, before: str, behind: str, where: str) -> None:
-    before, behind = shown(before), shown(behind)
-    if Counter(_letters(before)) == Counter(_letters(behind)):
+def _compare(chapter: Chapter, before: str, after: str, where: str) -> None:
+    before, after = shown(before), shown(after)
+    if Counter(_letters(before)) == Counter(_letters(after)):
         return
-    had, has = (Counter(re.findall(r"[^\W_]+", text)) for text in (before, behind))
+    had, has = (Counter(re.findall(r"[^\W_]+", text)) for text in (before, after))
     lost, more = had - has, has - had
     words = sorted(lost or more, key=lambda word: (chapter.executed.has(word), len(word)))
     word = words[-1] if words else ""

@@ -63,7 +63,7 @@ def test_html_that_is_not_valid_is_told_with_its_line(site):
 
 def test_without_a_site_a_browser_or_java_that_is_printed(site, monkeypatch, capsys, tmp_path):
     assert audit.main([str(tmp_path)]) == 1
-    assert "holds no site" in capsys.readouterr().err
+    assert "has no site; build one" in capsys.readouterr().err
     monkeypatch.delenv("CHROMIUM", raising=False)
     monkeypatch.setenv("PATH", "")
     assert audit.main([str(site())]) == 0

@@ -157,7 +157,7 @@ def agree(project):
 
 def test_every_form_of_this_reports_citation_says_the_same_and_none_is_behind():
     agree(ROOT)
-    assert citation.behind(ROOT) == []
+    assert citation.outdated(ROOT) == []
     cited = citation.read(ROOT)
     assert pneumo.__version__ == cited.version
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").split()[0] == cited.license
@@ -168,7 +168,7 @@ def test_every_form_of_a_citation_with_all_that_there_can_be_says_the_same(proje
     agree(project)
     assert facts_of(project)["title"] == [TITLE]
     assert facts_of(project)["orcids"] == [ORCID]
-    assert citation.behind(project) == []
+    assert citation.outdated(project) == []
 
 
 def test_what_is_not_known_is_left_out(project):
@@ -253,7 +253,7 @@ def test_the_command_writes_the_files_and_says_which_are_behind(project, capsys)
     told = capsys.readouterr().err.splitlines()
     assert [line.split()[1] for line in told] == list(citation.FORMS)
     assert citation.main(["--project", str(project)]) == 0
-    assert citation.behind(project) == []
+    assert citation.outdated(project) == []
     change(project, "pyproject.toml", "Ada", "Eve")
     assert citation.main(["--project", str(project)]) == 1
     assert "names Eve de Boer" in capsys.readouterr().err

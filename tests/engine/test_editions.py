@@ -95,5 +95,5 @@ def test_a_folder_of_something_else_is_left_alone(site, tmp_path, capsys):
     mine.mkdir()
     (mine / "thesis.txt").write_text("years")
     assert editions.main([str(mine), "--site", str(site("1.0.0"))]) == 1
-    assert "holds other files" in capsys.readouterr().err
+    assert "has files that are not a published report" in capsys.readouterr().err
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
