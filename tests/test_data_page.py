@@ -9,7 +9,6 @@ from pneumo.data import Split
 from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record.duplicates import Duplicates
 from pneumo.record.images import digest
 
 
@@ -52,7 +51,7 @@ def test_an_image_in_three_splits_is_counted_once_in_the_words(record, study, ph
 
 
 def test_duplicates_are_told_with_and_without_any(record):
-    none = replace(record.answer("duplicates", Duplicates), in_validation=0, in_test=0)
+    none = replace(record.duplicates, in_validation=0, in_test=0)
     said = fragments.render(record, "copies-effect", duplicates=none)
     assert said.startswith("No image of validation or of the test set repeats another")
     some = replace(none, in_validation=1, in_test=3, largest_effect=0.0123)

@@ -14,7 +14,6 @@ from torch import nn
 
 from pneumo.analysis import grad_cam as analysis
 from pneumo.pages.figures import networks, pictures
-from pneumo.record.interpretability import Explained
 from pneumo.training import grad_cam
 from pneumo.training.augmentation import resize, to_unit
 from pneumo.training.models import Classifier, build
@@ -117,7 +116,7 @@ def test_smooth_kernels_are_told_from_random_ones():
 
 def test_grad_cam_shows_maps_at_their_native_size_and_overlays_over_the_whole_image(record):
     canvas = networks.grad_cam(record).canvas
-    cells = record.answer("explained", dict[str, Explained])[record.best.name].cells
+    cells = record.explained[record.best.name].cells
     native = [axes.images[0] for axes in canvas.axes[1::3] if axes.images]
     assert {image.get_array().shape for image in native} == {cells}
     assert {image.get_interpolation() for image in native} == {"none"}

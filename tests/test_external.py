@@ -28,7 +28,6 @@ from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record import Estimate
-from pneumo.record.external import External
 from pneumo.statistics import metrics
 from pneumo.study import external, leftovers
 from pneumo.study import study as study_module
@@ -213,7 +212,7 @@ def test_the_record_names_no_patient(told):
     facts = rows(told.record.read("external/second-hospital/labels.csv"))
     assert list(facts[0]) == ["file", "label", "patient", "age", "view"]
     assert [row["patient"] for row in facts[:3]] == ["0", "0", "1"]
-    found = told.record.answer("external", dict[str, External])["second-hospital"]
+    found = told.record.external["second-hospital"]
     assert (found.ages.youngest, found.ages.oldest, found.ages.children) == (0, COUNT - 1, 18)
     assert sum(found.views["AP"].values()) + sum(found.views["PA"].values()) == COUNT
 
@@ -225,7 +224,7 @@ def test_the_page_shows_what_was_found_and_without_images_how_to_ask(told, recor
         for anchor in anchors:
             assert shown[anchor](told.record).caption
             assert f"{kind}/{anchor}.csv" in told.record.sums
-    sets = told.record.answer("external", dict[str, External])
+    sets = told.record.external
     for fragment in ("external", "external-thresholds", "external-shift", "external-limits"):
         assert "second-hospital" in fragments.render(told.record, fragment, sets=sets)
     assert record.results["external"] == {}
@@ -310,7 +309,7 @@ def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
     low, high, expected, study, told, monkeypatch
 ):
     assert transport.external_holds(study) is None
-    (found,) = told.record.answer("external", dict[str, External]).values()
+    (found,) = told.record.external.values()
     change = Estimate((low + high) / 2, low, high)
     models = {name: replace(one, change=change) for name, one in found.models.items()}
     monkeypatch.setattr(

@@ -15,7 +15,6 @@ from pneumo.analysis.claims import framing as framing_claims
 from pneumo.data import datasets
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record.framing import Framing
 from pneumo.statistics import adjusted_roc, metrics
 from pneumo.study import framing as crops
 from pneumo.study import questions
@@ -211,7 +210,7 @@ def test_a_set_whose_films_have_no_known_shape_claims_nothing_of_it(study):
 
 
 def test_the_record_has_the_ratios_auc_and_pages_show_all_of_it(record, study):
-    answer = record.answer("framing", Framing)
+    answer = record.framing
     ratios, labels = study.data.origins["test"].ratios, study.data.test.labels
     assert answer.auc["test"] == pytest.approx(roc_auc_score(labels, ratios))
     assert record.results["framing"]["auc"].keys() == {"train", "val", "test"}

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 from pneumo.analysis import kinds
 from pneumo.analysis.claims import performance
 from pneumo.data.origins import Origins
-from pneumo.record.kinds import PNEUMONIAS
+from pneumo.record.summaries import PNEUMONIAS
 from pneumo.study.study import RULES, Model, Study, threshold
 from pneumo.training.recipes import RECIPES, Profile
 

@@ -15,8 +15,6 @@ from pneumo.data.thumbnails import SIDE, thumbnails
 from pneumo.pages import fragments
 from pneumo.pages.tables import TABLES
 from pneumo.record import read
-from pneumo.record.origins import Origins
-from pneumo.record.patients import Patients
 from pneumo.study.study import YOUDEN, Model
 from pneumo.training.augmentation import LEAST_SEEN, reframing
 from pneumo.training.recipes import CONTROLS
@@ -106,7 +104,7 @@ def test_unknown_images_share_no_patient_and_are_no_patient():
 
 
 def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
-    told = record.answer("origins", Origins)
+    told = record.origins
     assert told.known == record.data.total()
     assert set(record.results["origins"]) >= {
         "known", "patients", "validation_images_sharing", "kinds"
@@ -123,7 +121,7 @@ def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
 
 
 def test_images_that_the_table_does_not_know_are_counted_and_said(record):
-    told = record.answer("origins", Origins)
+    told = record.origins
     some = replace(told, known=told.known - 3)
     assert "3 images are not among the published ones" in fragments.render(
         record, "origins", origins=some
@@ -202,7 +200,7 @@ def test_the_control_stands_beside_simple_cnn(study):
 
 
 def test_tables_and_words_come_from_the_record(study, record):
-    answer = read(record.path).answer("patients", Patients)
+    answer = read(record.path).patients
     assert answer.counts["test"] == len(np.unique(study.groups("test")))
     assert answer.testing == 0
     assert len(TABLES["tbl-clustering"](record).rows) == len(study.ran)

@@ -9,7 +9,6 @@ from pneumo.analysis import seeds
 from pneumo.base import paths
 from pneumo.pages import fragments, published
 from pneumo.pages.tables import TABLES
-from pneumo.record.hindsight import Hindsight
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, evaluate
 
@@ -41,7 +40,7 @@ def test_choosing_on_the_test_set_never_reports_less(study, record):
         assert row["accuracy at 0.5, best seed"] == pytest.approx(max(accuracies))
         assert row["accuracy, best threshold and seed"] >= row["accuracy, best threshold"]
         assert row["accuracy, best threshold"] >= row["accuracy at 0.5"]
-    answer = record.answer("hindsight", Hindsight)
+    answer = record.hindsight
     assert answer.accuracy == max(row["accuracy, best threshold and seed"] for row in rows.values())
     words = fragments.render(record, "hindsight", hindsight=answer, found=[])
     assert f"{answer.accuracy:.3f}" in words

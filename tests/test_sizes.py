@@ -19,7 +19,6 @@ from pneumo.pages import fragments, references
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
 from pneumo.record import Part, files, finding
-from pneumo.record.sizes import Sizes
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def test_the_page_shows_both_sizes_and_which_goals_were_met(real_study, make_lar
     make_larger(0.4)
     written = changed(record, paths.record("tests"), sizes.part(real_study), source="file")
     assert finding.larger("tests", "pneumoniamnist", written.test_digests())
-    answer = written.answer("sizes", Sizes)
+    answer = written.sizes
     assert FIGURES["fig-size"](written).alt.count(" to ") >= answer.models
     assert len(TABLES["tbl-size"](written).rows) == answer.models * len(sizes.METRICS)
     goals = TABLES["tbl-goals"](written).rows

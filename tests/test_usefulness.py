@@ -11,7 +11,7 @@ from pneumo.analysis import decisions
 from pneumo.analysis.calibration import presumed_prevalence
 from pneumo.base.confusion import Confusion
 from pneumo.pages.numbers import stretch
-from pneumo.record.decisions import Decisions, Stretch
+from pneumo.record.usefulness import Stretch
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import MetricError
 from pneumo.study import selection
@@ -173,7 +173,7 @@ def test_a_models_curve_is_the_mean_over_its_seeds_at_any_prevalence(study):
 
 
 def test_the_example_counts_people_at_validations_threshold(study, record):
-    back = record.answer("decisions", Decisions)
+    back = record.decisions
     counts = selection.best(study).confusion(YOUDEN)
     example = back.example
     assert example.sick == round(example.among * example.prevalence)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from pneumo.record import Part, frame
-from pneumo.record.calibration import Calibration, Mended, Probabilities
+from pneumo.record.usefulness import Calibration, Mended, Probabilities
 from pneumo.statistics import calibration, metrics
 from pneumo.statistics.calibration import BINS, Reading
 from pneumo.study import selection

@@ -6,7 +6,7 @@ import numpy as np
 
 from pneumo.analysis import baselines
 from pneumo.record import Frame, Part, frame, images
-from pneumo.record.data_audit import DataAudit
+from pneumo.record.summaries import DataAudit
 from pneumo.study.study import Study
 
 EXAMPLES = 8  # training images of each class that the figure shows

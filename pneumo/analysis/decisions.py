@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pneumo.analysis.calibration import SCALED, presumed_prevalence
 from pneumo.record import Part, frame
-from pneumo.record.decisions import Decisions, Example, Stretch, Ward
+from pneumo.record.usefulness import Decisions, Example, Stretch, Ward
 from pneumo.statistics import calibration, clusters, metrics
 from pneumo.statistics import decision_curves as curves
 from pneumo.statistics.decision_curves import THRESHOLDS

@@ -13,8 +13,8 @@ from pneumo.analysis.data_audit import image_row
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Part, frame
-from pneumo.record.duplicates import Duplicates
 from pneumo.record.images import digest
+from pneumo.record.summaries import Duplicates
 from pneumo.statistics import metrics
 from pneumo.study.cache import once
 from pneumo.study.study import YOUDEN, Study, evaluate, threshold

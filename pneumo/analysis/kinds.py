@@ -10,7 +10,7 @@ import numpy as np
 
 from pneumo.analysis.intervals import difference
 from pneumo.record import Estimate, Part, frame
-from pneumo.record.kinds import PNEUMONIAS, Kinds
+from pneumo.record.summaries import PNEUMONIAS, Kinds
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble

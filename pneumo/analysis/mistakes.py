@@ -10,8 +10,7 @@ from scipy.special import logit
 from pneumo import data
 from pneumo.analysis.data_audit import image_row
 from pneumo.record import Frame, Part, frame
-from pneumo.record.cases import Cases
-from pneumo.record.mistakes import GROUPS, Mistakes
+from pneumo.record.summaries import GROUPS, Cases, Mistakes
 from pneumo.statistics import clusters
 from pneumo.study import selection
 from pneumo.study.cache import once

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pneumo.data import origins, phantom, radiographs
 from pneumo.record import Frame, Part, frame
-from pneumo.record.origins import Origins
+from pneumo.record.summaries import Origins
 from pneumo.study.study import Study
 
 FILM = (84, 60)  # width and height of the film that is drawn, in pixels

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.record import Estimate, Part, frame
-from pneumo.record.robustness import Robustness as Answer
+from pneumo.record.summaries import Robustness as Answer
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
 from pneumo.study import questions

@@ -14,7 +14,7 @@ from scipy import stats
 from scipy.special import logit
 
 from pneumo.record import Frame, Part, frame
-from pneumo.record.hindsight import Hindsight
+from pneumo.record.summaries import Hindsight
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, YOUDEN, Model, Study, evaluate, threshold

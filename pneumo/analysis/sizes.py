@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pneumo.analysis.intervals import difference, measured
 from pneumo.record import Part, Record, files, finding, frame
 from pneumo.record.images import digest
-from pneumo.record.sizes import Sizes
+from pneumo.record.summaries import Sizes
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pneumo.record import Frame, Part, frame
-from pneumo.record.trainings import Training
+from pneumo.record.summaries import Training
 from pneumo.study.study import Model, Study
 from pneumo.training.recipes import Recipe
 

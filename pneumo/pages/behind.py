@@ -28,13 +28,16 @@ _CONTROL = re.compile(r'<details class="behind" data-anchor="([\w-]+)">')
 _PROBLEM = re.compile(rf'href="{FOLDER}/([\w-]+)\.html#problem"')
 
 
-def control(record: Record, anchor: str, runs: Sequence[str] = (), picture: str = "") -> str:
+def control(
+    record: Record, anchor: str, runs: Sequence[str] | None = None, picture: str = ""
+) -> str:
     """The control under a caption, as one line of HTML: links, and the runs by key.
 
     Args:
         record: whose numbers are shown.
         anchor: of the figure or the table.
-        runs: labels of the runs behind it; each links to its row in the table of runs.
+        runs: labels of the runs behind it, if not those of its numbers; each links to its row in the table
+            of runs.
         picture: the path of its SVG; a site has a PNG beside it.
     """
     page, numbers = f"{FOLDER}/{anchor}.html", _file(anchor)
@@ -44,7 +47,7 @@ def control(record: Record, anchor: str, runs: Sequence[str] = (), picture: str 
     if numbers in record.sums:
         links[:0] = [(f"{page}#numbers", "Numbers"), (f"record/{numbers}", "CSV")]
     shown = " ".join(f'<a href="{address}">{words}</a>' for address, words in links)
-    known = named(record, runs)
+    known = named(record, record.runs(anchor) if runs is None else runs)
     if known:
         rows = " ".join(f'<a href="{_row(run)}">{_words(run)}</a>' for run in known)
         number = f"{len(known)} {'run' if len(known) == 1 else 'runs'}"
@@ -98,7 +101,7 @@ def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[
     header, rows, runs = [], [], []
     if name in record.sums:
         header, *rows = csv.reader(io.StringIO(record.read(name).decode(), newline=""))
-        runs = named(record, record.results[kind][anchor]["runs"])
+        runs = named(record, record.runs(anchor))
     made: Any = {**FIGURES, **TABLES}[anchor]
     function = getattr(made, "func", made)  # if it is a partial
     lines, first = inspect.getsourcelines(function)

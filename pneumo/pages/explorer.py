@@ -18,8 +18,7 @@ from PIL import Image as Pillow
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import evidence
 from pneumo.record import Record
-from pneumo.record.decisions import Decisions
-from pneumo.record.mistakes import GROUPS
+from pneumo.record.summaries import GROUPS
 
 COLUMNS = 26  # images in a row of a sheet
 SIDE = 28  # the largest side of an image on a sheet, in pixels
@@ -33,7 +32,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 def thresholds(record: Record) -> dict[str, Any]:
     """The data of the threshold explorer: labels, and every model's probabilities and operating points."""
     return _predictions(record) | {
-        "among": record.answer("decisions", Decisions).example.among,
+        "among": record.decisions.example.among,
         "people": record.about.people,
         "condition": record.about.condition,
         "rules": [

@@ -28,7 +28,7 @@ class Table:
     numeric: tuple[bool, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""  # Markdown
-    runs: Sequence[str] = ()  # labels of the runs behind it
+    runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
 
     def __post_init__(self) -> None:
         widths = {len(self.columns), len(self.numeric), *(len(row) for row in self.rows)}
@@ -67,7 +67,7 @@ class Table:
 
 
 def table(
-    columns: str, rows: Iterable[Iterable[str]], caption: str, runs: Sequence[str] = ()
+    columns: str, rows: Iterable[Iterable[str]], caption: str, runs: Sequence[str] | None = None
 ) -> Table:
     """A table from its heading, ``"left | right >"``: a ``>`` after a name aligns to the right."""
     names = [name.strip() for name in columns.split("|")]

@@ -5,7 +5,7 @@ import re
 
 from pneumo.record import Estimate
 from pneumo.record.answers import Claim
-from pneumo.record.decisions import Stretch
+from pneumo.record.usefulness import Stretch
 
 DASH = "–"
 _MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from pneumo.base import paths
 from pneumo.record import Estimate, Record, difference, read
-from pneumo.record.ablation import Row
 
 RULE, BLOCK = "half", "test_at_half"  # the operating point at which two records are compared
 _ROUNDED = 1e-5  # the largest rounding error in a converted reference's predictions
@@ -56,12 +55,12 @@ def with_ablations(record: Record) -> Record:
 
     One seed says little about a difference, and some profiles train no ablations. The phantom shows its own.
     """
-    own = record.answer("ablations", list[Row])
+    own = record.ablations
     if record.data.is_phantom or (own and own[0].seeds > 1):
         return record
     other = reference(record)
     # A reference whose networks were not kept has none.
-    known = other and other.has("ablations") and other.answer("ablations", list[Row])
+    known = other and other.has("ablations") and other.ablations
     return other if other and known else record
 
 

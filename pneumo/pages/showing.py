@@ -24,12 +24,12 @@ class PageError(PneumoError):
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure with its caption, alternative text and runs."""
+    """A figure with its caption and alternative text."""
 
     canvas: Figure
     caption: str  # Markdown, in one paragraph: what the figure shows
     alt: str  # plain text: what the figure shows, for a reader who can't see it
-    runs: Sequence[str] = ()  # labels of the runs behind it
+    runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
 
 
 def open_record() -> Record:

@@ -88,7 +88,7 @@ def load(path: Path) -> Told:
     file = path / RESULTS if path.is_dir() else path
     if not file.is_file():
         raise RecordError(f"no {RESULTS} at {path}: expected that file, or a folder with it")
-    with checksums.reading(file, RecordError, "make the record again"):
+    with checksums.reading(file, RecordError, files.MAKE_AGAIN):
         return told(files.parse(file.read_bytes(), older=(1,)))
 
 

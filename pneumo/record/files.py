@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +15,75 @@ from numpy.typing import NDArray
 from pneumo.base import checksums, npz, storage
 from pneumo.base.description import Description
 from pneumo.base.errors import PneumoError
-from pneumo.record import answers, crate, frames, images, plain
+from pneumo.record import ablation, answers, crate, frames, images, interpretability, plain
 from pneumo.record.answers import Part
+from pneumo.record.external import External
 from pneumo.record.frames import Frame
+from pneumo.record.framing import Framing
+from pneumo.record.patients import Patients
+from pneumo.record.shift import Shift
+from pneumo.record.summaries import (
+    Cases,
+    DataAudit,
+    Duplicates,
+    Hindsight,
+    Kinds,
+    Mistakes,
+    Origins,
+    Robustness,
+    Sizes,
+    Training,
+)
+from pneumo.record.usefulness import Calibration, Decisions
 
 T = TypeVar("T")
 
 SCHEMA = 2
 SIDE = 28  # of thumbnails, in pixels
 RESULTS, SUMS, MAPS, LABELS = "results.json", "SHA256SUMS", "maps.npz", "labels.csv"
+MAKE_AGAIN = "make the record again"
 # Files allowed in the folder of a reference record, each with its own checksum.
 BESIDE = ("bench.json", "promises.json", "requirements.txt")
 
 
 class RecordError(PneumoError):
     """A record that is missing, damaged, or of another version."""
+
+
+class LackingError(RecordError):
+    """A record does not have a part that was asked for."""
+
+
+class Answer(Generic[T]):
+    """A part of `results.json`, read and checked on first use.
+
+    Raises:
+        LackingError: the record does not have it.
+        RecordError: it is not of its type.
+
+    Args:
+        kind: the dataclass, or container of dataclasses, to read it as.
+        key: its name in `results.json`, if that is not the attribute's.
+    """
+
+    def __init__(self, kind: type[T], key: str = "") -> None:
+        self.kind, self.key = kind, key
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = self.key or name
+
+    def __get__(self, record: "Record", owner: type) -> T:
+        known: dict[str, Any] = vars(record).setdefault("_answers", {})
+        if self.key not in known:
+            if not record.has(self.key):
+                raise LackingError(f"{record.path / RESULTS} has no {self.key}; {MAKE_AGAIN}")
+            try:
+                known[self.key] = plain.from_plain(self.kind, record.results[self.key])
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise RecordError(
+                    f"{record.path / RESULTS} is damaged: {self.key} cannot be read ({error})"
+                ) from None
+        return known[self.key]  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -40,29 +94,34 @@ class Record:
     results: Mapping[str, Any]  # the content of results.json
     sums: Mapping[str, str]  # SHA-256 of every file, by its name within the folder
 
-    def answer(self, key: str, kind: type[T]) -> T:
-        """Read a part of `results.json`.
-
-        Args:
-            key: its name there.
-            kind: the dataclass, or container of dataclasses, to read it as.
-
-        Raises:
-            RecordError: it is missing, or not of that type.
-        """
-        known: dict[str, Any] = vars(self).setdefault("_answers", {})
-        if key not in known:
-            try:
-                known[key] = plain.from_plain(kind, self.results[key])
-            except KeyError:
-                raise RecordError(
-                    f"{self.path / RESULTS} has no {key}; make the record again"
-                ) from None
-            except (ValueError, TypeError, AttributeError) as error:
-                raise RecordError(
-                    f"{self.path / RESULTS} is damaged: {key} cannot be read ({error})"
-                ) from None
-        return known[key]  # type: ignore[no-any-return]
+    profile = Answer(answers.Profile, "study")
+    data = Answer(answers.Data)
+    about = Answer(Description)
+    models = Answer(dict[str, answers.Model])  # by name, and the ensemble
+    provenance = Answer(answers.Provenance)
+    baselines = Answer(dict[str, answers.Baseline])
+    trainings = Answer(dict[str, Training])
+    robustness = Answer(Robustness)
+    ablations = Answer(list[ablation.Row])
+    held_out = Answer(ablation.HeldOut)
+    calibration = Answer(Calibration)
+    decisions = Answer(Decisions)
+    cases = Answer(Cases)
+    explained = Answer(dict[str, interpretability.Explained])
+    sanity_checks = Answer(interpretability.SanityChecks)
+    evidence = Answer(interpretability.Evidence)
+    kinds = Answer(Kinds)
+    sizes = Answer(Sizes)
+    mistakes = Answer(Mistakes)
+    shift = Answer(Shift)
+    patients = Answer(Patients)
+    framing = Answer(Framing)
+    data_audit = Answer(DataAudit)
+    origins = Answer(Origins)
+    duplicates = Answer(Duplicates)
+    hindsight = Answer(Hindsight)
+    external = Answer(dict[str, External])
+    _claims = Answer(list[answers.Claim], "claims")
 
     def has(self, key: str) -> bool:
         """Whether `results.json` has a part of that name that is not null."""
@@ -74,29 +133,9 @@ class Record:
         return "patients" if self.has("patients") else "cases"
 
     @property
-    def profile(self) -> answers.Profile:
-        """The profile of the study."""
-        return self.answer("study", answers.Profile)
-
-    @property
-    def data(self) -> answers.Data:
-        """The images and labels that it was made from."""
-        return self.answer("data", answers.Data)
-
-    @property
-    def models(self) -> dict[str, answers.Model]:
-        """Every model by name, and the ensemble."""
-        return self.answer("models", dict[str, answers.Model])
-
-    @property
     def claims(self) -> dict[str, answers.Claim]:
         """Every claim by its id."""
-        return {claim.id: claim for claim in self.answer("claims", list[answers.Claim])}
-
-    @property
-    def provenance(self) -> answers.Provenance:
-        """The version and the runs behind it."""
-        return self.answer("provenance", answers.Provenance)
+        return {claim.id: claim for claim in self._claims}
 
     @property
     def ran(self) -> list[answers.Model]:
@@ -118,16 +157,20 @@ class Record:
         """The model that is compared with the best one."""
         return self.models[str(self.profile.second)]
 
-    @property
-    def about(self) -> Description:
-        """The data set, and the words for it."""
-        return self.answer("about", Description)
+    def title(self, model: str) -> str:
+        """The title of a model, as in tables."""
+        return self.models[model].title
+
+    def runs(self, anchor: str) -> list[str]:
+        """Labels of the runs behind the numbers of a figure or a table; empty if it has no numbers."""
+        both = {**self.results["figures"], **self.results["tables"]}
+        return list(both.get(anchor, {}).get("runs", ()))
 
     def figure(self, anchor: str) -> Frame:
         """The numbers of a figure.
 
         Raises:
-            RecordError: the record has none for it.
+            LackingError: the record has none for it.
         """
         return self._frame("figures", anchor)
 
@@ -135,7 +178,7 @@ class Record:
         """The numbers of a table.
 
         Raises:
-            RecordError: the record has none for it.
+            LackingError: the record has none for it.
         """
         return self._frame("tables", anchor)
 
@@ -146,12 +189,11 @@ class Record:
     def _frame(self, folder: str, anchor: str) -> Frame:
         name = f"{folder}/{anchor}.csv"
         if name not in self.sums:
-            raise RecordError(f"{self.path} has no {name}; make the record again")
+            raise LackingError(f"{self.path} has no {name}; {MAKE_AGAIN}")
         known: dict[str, Frame] = vars(self).setdefault("_frames", {})
         if name not in known:
-            runs = self.results.get(folder, {}).get(anchor, {}).get("runs", ())
             try:
-                known[name] = frames.from_csv(self.read(name).decode(), runs)
+                known[name] = frames.from_csv(self.read(name).decode(), self.runs(anchor))
             except (frames.FrameError, UnicodeDecodeError) as error:
                 raise RecordError(f"{self.path / name} is damaged ({error})") from None
         return known[name]
@@ -210,7 +252,7 @@ class Record:
             raise RecordError(f"{path} cannot be read ({error.strerror})") from None
         if checksums.digest(content) != self.sums.get(name):
             raise RecordError(
-                f"{path} is damaged: its SHA-256 is not the one in {SUMS}; make the record again"
+                f"{path} is damaged: its SHA-256 is not the one in {SUMS}; {MAKE_AGAIN}"
             )
         return content
 
@@ -224,14 +266,14 @@ def read(folder: Path) -> Record:
     path = folder / SUMS
     if not path.is_file():
         raise RecordError(f"no record in {folder}: it has no {SUMS}; `pneumo study` writes one")
-    with checksums.reading(path, RecordError, "make the record again"):
+    with checksums.reading(path, RecordError, MAKE_AGAIN):
         text = path.read_bytes().decode()
         lines = text.splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         if "".join(_sums(sums)) != text:
             raise ValueError("it is not written as its lines are")
     found = Record(folder, {}, sums)
-    with checksums.reading(folder / RESULTS, RecordError, "make the record again"):
+    with checksums.reading(folder / RESULTS, RecordError, MAKE_AGAIN):
         return Record(folder, parse(found.read(RESULTS)), sums)
 
 

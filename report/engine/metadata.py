@@ -13,8 +13,6 @@ import yaml
 from pneumo.pages import fragments
 from pneumo.record import Record
 from pneumo.record.answers import Model
-from pneumo.record.data_audit import DataAudit
-from pneumo.record.framing import Framing
 from report.engine.citation_forms import (
     Citation,
     bibtex,
@@ -78,8 +76,8 @@ def croissant(citation: Citation, record: Record) -> str:
     about, data = record.about, record.data
     sheet = {name: text for name, text in _sheet(record).items() if text}
     source = citation.sources[0]
-    audit = record.answer("data_audit", DataAudit)
-    framing = record.answer("framing", Framing)
+    audit = record.data_audit
+    framing = record.framing
     limits = fragments.render(record, "data-limits", audit=audit)
     content = kept(
         **{"@context": dict(_CROISSANT), "@type": "sc:Dataset"},

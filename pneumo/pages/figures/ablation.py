@@ -20,7 +20,7 @@ _LOOKS = {
 def ablations(record: Record) -> Shown:
     """Each change's difference in AUC from its model's baseline, with its interval; one panel per model."""
     source = with_ablations(record)
-    rows = [row for row in source.answer("ablations", list[Row]) if not row.is_baseline]
+    rows = [row for row in source.ablations if not row.is_baseline]
     models = list(dict.fromkeys(row.model for row in rows))
     counts = [sum(row.model == model for row in rows) for model in models]
     height = 0.9 + 0.24 * sum(counts) + 0.3 * len(models)
@@ -67,9 +67,6 @@ def ablations(record: Record) -> Shown:
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
     runs = source.figure("fig-ablations").runs if source is record else ()
     return Shown(canvas, f"{_counts(rows)} {caption}", _finding(rows), runs)
-
-
-FIGURES = {"fig-ablations": ablations}
 
 
 def _counts(rows: list[Row]) -> str:

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import evidence, overlay, show, two_lines
 from pneumo.pages.numbers import number, plural
+from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
-from pneumo.record.cases import Cases
 
 MOST = 8
 
@@ -17,14 +17,13 @@ def divided(record: Record) -> Shown:
     numbers = record.figure("fig-divided")
     about, images, models = record.about, record.images, numbers.distinct("model")
     indices = numbers.distinct("index")[:MOST]
-    seeds = ", first seeds" if len(record.profile.seeds) > 1 else ""
     caption = (
-        f"The test cases that the models are most divided over{seeds}: on top the image under its label "
-        f"(blue {about.negative}, red {about.positive}), below each model's Grad-CAM map over it, cell "
-        f"by cell, under its probability of {about.finding} and a mark for a right call (✓) or a "
-        "wrong one (✗, in bold). Bright cells speak most for the call that was made."
+        f"The test cases that the models are most divided over{first_seed(record, after='s')}: on top the "
+        f"image under its label (blue {about.negative}, red {about.positive}), below each model's Grad-CAM "
+        f"map over it, cell by cell, under its probability of {about.finding} and a mark for a right call "
+        "(✓) or a wrong one (✗, in bold). Bright cells speak most for the call that was made."
     )
-    wrong = record.answer("cases", Cases).wrong_on_first
+    wrong = record.cases.wrong_on_first
     probabilities = numbers.where(index=indices[0])["probability"]
     alt = (
         f"{len(indices)} test cases, a column each, with the map of each of {plural(len(models), 'model')}. "
@@ -32,8 +31,7 @@ def divided(record: Record) -> Shown:
         f"range from {number(probabilities.min(), 2)} to {number(probabilities.max(), 2)}."
     )
     if images is None:
-        no_images = f"No images are at hand. {alt}"
-        return Shown(style.placeholder(record), caption, no_images, numbers.runs)
+        return Shown(style.placeholder(record), caption, f"No images are at hand. {alt}")
     rows = 1 + len(models)
     canvas = style.figure(record, height=0.82 * rows + (0.3 if record.data.is_phantom else 0.1))
     grid = canvas.subplots(rows, MOST, squeeze=False)
@@ -41,7 +39,7 @@ def divided(record: Record) -> Shown:
         style.picture(axes)
     _name(grid[0, 0], "image")
     for row, model in zip(grid[1:], models, strict=True):
-        _name(row[0], two_lines(record.models[model].title))
+        _name(row[0], two_lines(record.title(model)))
     for column, index in zip(grid.T, map(int, indices), strict=False):
         image = images.split("test")[index]
         for axes, row in zip(column[1:], numbers.where(index=index).rows(), strict=True):
@@ -56,10 +54,7 @@ def divided(record: Record) -> Shown:
         column[0].set_title(
             label, fontsize=style.SMALL, pad=2, color=style.class_colours(record)[label]
         )
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {"fig-divided": divided}
+    return Shown(canvas, caption, alt)
 
 
 def _name(axes: Axes, text: str) -> None:

@@ -13,7 +13,6 @@ from pneumo.pages.fragments import render
 from pneumo.pages.numbers import percent
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.data_audit import DataAudit
 
 EACH = 4  # images of each class on the front page
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
@@ -102,16 +101,16 @@ def class_balance(record: Record) -> Shown:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlabel("share of the split")
     axes.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=style.HEAD)
-    shares = record.answer("data_audit", DataAudit).shares
-    said = ", ".join(
+    shares = record.data_audit.shares
+    positives = ", ".join(
         f"{percent(shares[split])} of {words}"
         for split, words in (("train", "training"), ("val", "validation"), ("test", "the test set"))
     )
     return Shown(
         canvas,
-        f"The {about.positive} class makes up {said}. Counts are written in the bars, {about.negative} on "
-        f"the left, {about.positive} on the right.",
-        f"Three horizontal bars. The {about.positive} class makes up {said}.",
+        f"The {about.positive} class makes up {positives}. Counts are written in the bars, "
+        f"{about.negative} on the left, {about.positive} on the right.",
+        f"Three horizontal bars. The {about.positive} class makes up {positives}.",
     )
 
 
@@ -122,7 +121,6 @@ def augmentation(record: Record) -> Shown:
         "One image of each class under each change alone, at the end of its range, and under one draw of all "
         "of them, at twice the stored size. The diagnosis should be the same in every column."
     )
-    runs = record.figure("fig-augmentation").runs
     images = record.images
     if images is None or "augmented" not in images.examples:
         return Shown(style.placeholder(record), caption, _NO_IMAGES)
@@ -141,7 +139,7 @@ def augmentation(record: Record) -> Shown:
         f"columns: {', '.join(VARIANTS)}. Rotation goes up to {ranges['rotation']:g}° and a shift up to "
         f"{percent(ranges['translation'], 0)} of the side, so the outlines hardly change."
     )
-    return Shown(canvas, caption, alt, runs)
+    return Shown(canvas, caption, alt)
 
 
 def recipe(record: Record) -> Shown:
@@ -213,12 +211,3 @@ def _real_film(record: Record) -> tuple[NDArray[np.uint8], ...]:
 def _grey(pixels: Frame) -> NDArray[np.uint8]:
     """An image (H, W) from its pixels in order."""
     return pixels["grey"].reshape(int(pixels["row"][-1]) + 1, -1).astype(np.uint8)
-
-
-FIGURES = {
-    "fig-front": front,
-    "fig-examples": examples,
-    "fig-class-balance": class_balance,
-    "fig-augmentation": augmentation,
-    "fig-recipe": recipe,
-}

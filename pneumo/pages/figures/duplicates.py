@@ -48,6 +48,3 @@ def near_duplicates(record: Record) -> Shown:
             below = f"r = {number(row['correlation'])}\n{row['bits']:.0f} bits differ"
         column[1].set_xlabel(below, fontsize=style.TEXT)
     return Shown(canvas, caption, alt)
-
-
-FIGURES = {"fig-near-duplicates": near_duplicates}

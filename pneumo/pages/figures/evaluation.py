@@ -1,21 +1,22 @@
 """What the models get right and wrong on the test set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import group_title, say_none, show, two_lines
 from pneumo.pages.numbers import number, plural, rate, signed
+from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.images import Images
-from pneumo.record.mistakes import GROUPS, Mistakes
+from pneumo.record.summaries import GROUPS
 
 _COLUMNS = 8  # images in a row
 
@@ -31,19 +32,20 @@ def confusion(record: Record) -> Shown:
         for row, rule in enumerate(rules):
             found = numbers.where(model=name, rule=rule)
             _matrix(grid[row, column], found, about.classes, named=column == 0)
-        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
+        grid[0, column].set_title(two_lines(record.title(name)), fontsize=style.HEAD)
     for row, title in enumerate(rules.values()):
         grid[row, 0].set_ylabel(f"{title}\ntruth")
     canvas.supxlabel("call", fontsize=style.HEAD)
     sentence = f"{record.best.title} {_errors(record, record.best.name)}"
     caption = (
-        f"At a threshold of 0.5 {sentence}. Test cases by truth (rows) and call (columns), with the share of "
-        f"the true class, at 0.5 and at the threshold chosen on validation{_first(record, '; ')}. The upper "
-        f"right cell of each table holds the false alarms, the lower left the missed {about.words['cases']}."
+        f"At a threshold of 0.5 {sentence}. Test cases by truth (rows) and call (columns), with the share "
+        f"of the true class, at 0.5 and at the threshold chosen on validation{first_seed(record, '; ')}. "
+        "The upper right cell of each table holds the false alarms, the lower left the missed "
+        f"{about.words['cases']}."
     )
-    half = (f"{record.models[name].title} {_errors(record, name)}" for name in models)
+    half = (f"{record.title(name)} {_errors(record, name)}" for name in models)
     alt = f"Two-by-two tables of test cases by truth and call. At 0.5, {'; '.join(half)}."
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def roc(record: Record) -> Shown:
@@ -53,13 +55,12 @@ def roc(record: Record) -> Shown:
     axes = style.plot(canvas.subplots())
     _roc(axes, record, numbers, ("youden",), with_areas=False)
     axes.set_aspect("equal")
-    handles, labels = axes.get_legend_handles_labels()
     canvas.legend(
-        handles, labels, loc="outside lower left", handlelength=2.6,
+        *axes.get_legend_handles_labels(), loc="outside lower left", handlelength=2.6,
         labelspacing=0.25, fontsize=style.SMALL,
     )  # fmt: skip
     caption = (
-        f"{_areas(record, numbers)} ROC curves on the test set{_first(record)}, their corner enlarged; a "
+        f"{_areas(record, numbers)} ROC curves on the test set{first_seed(record)}, their corner enlarged; a "
         "diamond at the threshold that validation chose."
     )
     point = record.best.point("youden").counts
@@ -68,7 +69,7 @@ def roc(record: Record) -> Shown:
         f"threshold of validation {record.best.title} has a sensitivity of {number(point.sensitivity, 2)} "
         f"and a specificity of {number(point.specificity, 2)}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def roc_pr(record: Record) -> Shown:
@@ -88,11 +89,10 @@ def roc_pr(record: Record) -> Shown:
     right.axhline(share, color=style.PALE, linewidth=1, zorder=0)
     right.set(xlabel="recall (sensitivity)", ylabel="precision (PPV)", xlim=(-0.02, 1.02))
     right.set_ylim(share - 0.04, 1.02)
-    handles, labels = left.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     caption = (
         f"{_areas(record, numbers)} ROC curves, with their corner enlarged, and precision–recall curves on "
-        f"the test set{_first(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J "
+        f"the test set{first_seed(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J "
         "chose on validation; triangles: those with a sensitivity of at least 0.95 (upright) and 0.99 "
         "(upside down) there. Pale lines: a model that knows nothing."
     )
@@ -101,7 +101,7 @@ def roc_pr(record: Record) -> Shown:
         f"Precision without any skill is {number(share, 2)}; at 0.5 {record.best.title} has a precision of "
         f"{number(counts.precision, 2)} at a recall of {number(counts.sensitivity, 2)}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def errors(record: Record) -> Shown:
@@ -122,23 +122,22 @@ def errors(record: Record) -> Shown:
         f"{', '.join(sure)}."
     )
     if record.images is None:
-        return Shown(style.placeholder(record), caption, alt, numbers.runs)
+        return Shown(style.placeholder(record), caption, alt)
     canvas = style.figure(record, height=4.7)
     grid = canvas.subplots(len(GROUPS), _COLUMNS)
     for row, group in zip(grid, GROUPS, strict=True):
         found = numbers.where(group=group)
         titles = [number(probability, 2) for probability in found["probability"]]
-        _pictures(row, record.images, found, titles)
+        _pictures(row, record.images, found, titles, repeat(style.INK))
         row[0].set_ylabel(group_title(group))
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def missed_by_all(record: Record) -> Shown:
     """Test cases that every model gets wrong, with their labels."""
     numbers = record.figure("fig-missed-by-all")
-    about, found = record.about, record.answer("mistakes", Mistakes)
+    about, found = record.about, record.mistakes
     titles = [about.classes[int(label)] for label in numbers["label"]]
-    seeds = ", first seeds" if len(record.profile.seeds) > 1 else ""
     positive = sum(title == about.positive for title in titles)
     alt = (
         f"All {found.models} models call {plural(found.missed_by_all, 'test case')} wrongly; of the "
@@ -147,8 +146,8 @@ def missed_by_all(record: Record) -> Shown:
         else "No test case is called wrongly by every model."
     )
     caption = (
-        f"{alt} Calls are at each model's Youden threshold{seeds}; above each case its label; the most "
-        "confident mistakes first."
+        f"{alt} Calls are at each model's Youden threshold{first_seed(record, after='s')}; above each case "
+        "its label; the most confident mistakes first."
     )
     return _gallery(record, numbers, titles, caption, alt)
 
@@ -156,17 +155,16 @@ def missed_by_all(record: Record) -> Shown:
 def contested(record: Record) -> Shown:
     """Test cases on which the runs are most evenly split, with the number of positive calls."""
     numbers = record.figure("fig-contested")
-    about, found = record.about, record.answer("mistakes", Mistakes)
+    about, found = record.about, record.mistakes
     titles = [f"{called:.0f} of {found.runs}" for called in numbers["called positive"]]
+    lead = f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. "
     caption = (
-        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. Those "
-        "that the runs are most evenly split over, at most sixteen: above each, how many runs "
+        f"{lead}Those that the runs are most evenly split over, at most sixteen: above each, how many runs "
         f"call it {about.positive}, in the colour of its label (blue {about.negative}, red "
         f"{about.positive})."
     )
-    alt = (
-        f"The calls of {plural(found.runs, 'run')} differ on {plural(found.contested, 'test case')}. "
-        + (f"Of the first one shown {titles[0]} runs say {about.positive}." if titles else "")
+    alt = lead + (
+        f"Of the first one shown {titles[0]} runs say {about.positive}." if titles else ""
     )
     return _gallery(record, numbers, titles, caption, alt)
 
@@ -197,22 +195,7 @@ def mean_images(record: Record) -> Shown:
         f"{about.positive}. Red is brighter, blue darker, full colour a quarter of the grey scale."
     )
     alt = f"Mean images of four groups of calls, and two maps of differences. {lead}"
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {
-    "fig-confusion": confusion,
-    "fig-summary": roc,
-    "fig-roc-pr": roc_pr,
-    "fig-errors": errors,
-    "fig-missed-by-all": missed_by_all,
-    "fig-contested": contested,
-    "fig-mean-images": mean_images,
-}
-
-
-def _first(record: Record, sign: str = ", ") -> str:
-    return f"{sign}first seed" if len(record.profile.seeds) > 1 else ""
+    return Shown(canvas, caption, alt)
 
 
 def _errors(record: Record, name: str) -> str:
@@ -229,9 +212,9 @@ def _areas(record: Record, numbers: Frame) -> str:
     areas = {name: numbers.where(model=name)["auc"][0] for name in numbers.distinct("model")}
     first, last = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
     of = " of the first seeds" if len(record.profile.seeds) > 1 else ""
-    text = f"{record.models[first].title} has the highest AUC{of}, {number(areas[first])}"
+    text = f"{record.title(first)} has the highest AUC{of}, {number(areas[first])}"
     if first != last:
-        text += f", {record.models[last].title} the lowest, {number(areas[last])}"
+        text += f", {record.title(last)} the lowest, {number(areas[last])}"
     return f"{text}."
 
 
@@ -264,7 +247,7 @@ def _roc(
         for place in (axes, corner):
             place.plot(
                 curve["false positive rate"], curve["sensitivity"],
-                **look, linewidth=1.3, label=f"{record.models[name].title}{area}",
+                **look, linewidth=1.3, label=f"{record.title(name)}{area}",
             )  # fmt: skip
         for rule in rules:
             point = numbers.where(model=name, kind=rule)
@@ -330,19 +313,18 @@ def _pictures(
     images: Images,
     found: Frame,
     titles: Sequence[str],
-    colours: Sequence[str] = (),
+    colours: Iterable[str],
 ) -> None:
     """Images found by checksum, a short title above each."""
     for axes in places:
         style.picture(axes)
-    shown = list(found.rows())
-    for place, (axes, row, title) in enumerate(zip(places, shown, titles, strict=False)):
-        image = images.find(row["sha256"])
+    shown = zip(places, found["sha256"], titles, colours, strict=False)
+    for axes, digest, title, colour in shown:
+        image = images.find(str(digest))
         if image is not None:
             show(axes, image)
-        colour = colours[place] if colours else style.INK
         axes.set_title(title, fontsize=style.SMALL, pad=2, color=colour)
-    if not shown:
+    if not len(found):
         say_none(places[0])
 
 
@@ -351,14 +333,11 @@ def _gallery(
 ) -> Shown:
     """Test images in rows, a title above each in the colour of the image's label."""
     if record.images is None:
-        return Shown(style.placeholder(record), caption, alt, numbers.runs)
+        return Shown(style.placeholder(record), caption, alt)
     rows = -(-max(1, len(numbers)) // _COLUMNS)
-    canvas: Figure = style.figure(
-        record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1)
-    )
-    colours = [
-        style.class_colours(record)[record.about.classes[int(label)]] for label in numbers["label"]
-    ]
+    canvas = style.figure(record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1))
+    classes = list(style.class_colours(record).values())
+    colours = [classes[int(label)] for label in numbers["label"]]
     grid = canvas.subplots(rows, _COLUMNS, squeeze=False)
     _pictures(list(grid.flat), record.images, numbers, titles, colours)
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)

@@ -9,6 +9,7 @@ from pneumo.pages import style
 from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.figures.shift import score_grid
 from pneumo.pages.numbers import number, percent
+from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 from pneumo.record.external import External
@@ -18,7 +19,7 @@ _SHIFT = 0.14  # offset between the intervals of one model
 
 def curves(record: Record) -> Shown:
     """Every model's AUC on the test set and each external set, and the ROC curves of each external set."""
-    numbers, sets = record.figure("fig-external"), record.answer("external", dict[str, External])
+    numbers, sets = record.figure("fig-external"), record.external
     canvas = style.figure(record, height=3.6)
     areas, *charts = (style.plot(axes) for axes in canvas.subplots(1, 1 + len(sets)))
     models = list(next(iter(sets.values())).models)
@@ -32,7 +33,7 @@ def curves(record: Record) -> Shown:
         areas.errorbar(
             own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=title
         )
-    titles = [two_lines(record.models[name].title) for name in models]
+    titles = [two_lines(record.title(name)) for name in models]
     areas.set_yticks(range(len(models)), titles, fontsize=style.SMALL)
     areas.axvline(0.5, color=style.PALE, linewidth=1, zorder=0)
     areas.invert_yaxis()
@@ -51,43 +52,40 @@ def curves(record: Record) -> Shown:
         axes.set(xlabel="1 − specificity", ylabel="sensitivity", aspect="equal")
         axes.set_title(_title(name, sets[name]))
     handles = [
-        Line2D([], [], **looks[model], label=record.models[model].title)
+        Line2D([], [], **looks[model], label=record.title(model))
         for model in numbers.where(kind="roc").distinct("model")
     ]
     canvas.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=style.SMALL)
     caption = (
         "Left, AUC of every model on the test set and on images from elsewhere, mean over the seeds with "
         "95 % intervals; the pale line is a model that knows nothing. Right, ROC curves of images from "
-        f"elsewhere, and pale those of the test set{_first(record)}."
+        f"elsewhere, and pale those of the test set{first_seed(record)}."
     )
-    told = "; ".join(
+    there = "; ".join(
         f"on {_title(name, found)} {_stretch(one.auc.value for one in found.models.values())}"
         for name, found in sets.items()
     )
     here = _stretch(one.here.value for one in next(iter(sets.values())).models.values())
-    alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {told}."
-    found = f"AUC is {here} on the test set, {told}."
-    return Shown(canvas, f"{found} {caption}", alt, numbers.runs)
+    alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {there}."
+    found = f"AUC is {here} on the test set, {there}."
+    return Shown(canvas, f"{found} {caption}", alt)
 
 
 def scores(record: Record) -> Shown:
     """Each model's scores by class on the test set and on the first external set."""
-    numbers, sets = (
-        record.figure("fig-external-scores"),
-        record.answer("external", dict[str, External]),
-    )
-    name, about = next(iter(sets)), record.about
-    shown = numbers.where(set=name)
+    sets, about = record.external, record.about
+    name = next(iter(sets))
+    shown = record.figure("fig-external-scores").where(set=name)
     title = _title(name, sets[name])
     canvas = score_grid(record, shown, {"here": "test set", "there": title})
     caption = (
         f"Scores (logits) of {about.negative} images, above, and of {about.positive} images, below, for "
-        f"every model{_first(record)}: the test set as an outline, {title} filled, each with the same area. "
-        "The dotted line is the threshold that Youden's J chose on validation; what lies to its right is "
-        f"called {about.positive}."
+        f"every model{first_seed(record)}: the test set as an outline, {title} filled, each with the same "
+        "area. The dotted line is the threshold that Youden's J chose on validation; what lies to its right "
+        f"is called {about.positive}."
     )
     alarms = "; ".join(
-        f"{record.models[model].title} {percent(1 - found.specificity.value, 0)}"
+        f"{record.title(model)} {percent(1 - found.specificity.value, 0)}"
         for model, found in sets[name].models.items()
     )
     lead = (
@@ -95,10 +93,7 @@ def scores(record: Record) -> Shown:
         f"{alarms}."
     )
     alt = f"A grid of histograms, one column per model. {lead}"
-    return Shown(canvas, f"{lead} {caption}", alt, numbers.runs)
-
-
-FIGURES = {"fig-external": curves, "fig-external-scores": scores}
+    return Shown(canvas, f"{lead} {caption}", alt)
 
 
 def _title(name: str, found: External) -> str:
@@ -109,7 +104,3 @@ def _title(name: str, found: External) -> str:
 def _stretch(values: Iterable[float]) -> str:
     known = sorted(values)
     return f"{number(known[0], 2)} to {number(known[-1], 2)}"
-
-
-def _first(record: Record) -> str:
-    return ", first seed" if len(record.profile.seeds) > 1 else ""

@@ -5,7 +5,6 @@ from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import number, percent, plural, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
-from pneumo.record.framing import Framing
 
 _RULES = {"youden": ("at Youden's threshold", "-"), "half": ("at 0.5", "--")}
 
@@ -18,20 +17,19 @@ def specificity(record: Record) -> Shown:
     grid = canvas.subplots(1, max(1, len(names)), sharey=True, squeeze=False)[0]
     looks, ends = style.model_styles(record), []
     for axes, name in zip(grid, names, strict=False):
-        style.plot(axes).set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+        style.plot(axes).set_title(two_lines(record.title(name)), fontsize=style.TEXT)
         for rule, (title, dash) in _RULES.items():
             own, colour = numbers.where(model=name, rule=rule), looks[name]["color"]
             axes.plot(own["ratio"], own["value"], dash, color=colour, label=title, linewidth=1.4)
             if rule == "youden":
                 axes.fill_between(own["ratio"], own["low"], own["high"], color=colour, alpha=0.2)
                 first, last = (number(float(own["value"][place]), 2) for place in (0, -1))
-                ends.append(f"{record.models[name].title} from {first} to {last}")
+                ends.append(f"{record.title(name)} from {first} to {last}")
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("width to height", fontsize=style.TEXT)
         axes.tick_params(labelsize=style.SMALL)
     grid[0].set_ylabel("specificity")
-    handles, labels = grid[0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    canvas.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     lead = (
         f"From the narrowest {about.negative} test films to the widest, specificity at Youden's threshold "
         f"goes: {'; '.join(ends)}."
@@ -41,13 +39,13 @@ def specificity(record: Record) -> Shown:
         "a smooth curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at "
         "Youden's threshold, from a bootstrap by patient; the dashed line is at 0.5."
     )
-    return Shown(canvas, caption, f"{plural(len(names), 'line chart')}. {lead}", numbers.runs)
+    return Shown(canvas, caption, f"{plural(len(names), 'line chart')}. {lead}")
 
 
 def dose(record: Record) -> Shown:
     """The effect of tighter crops of the same negative films on their scores and calls."""
     numbers, about = record.figure("fig-framing-dose"), record.about
-    framing = record.answer("framing", Framing)
+    framing = record.framing
     own = numbers.where(**{"class": about.negative})
     canvas = style.figure(record, height=2.9)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
@@ -56,15 +54,12 @@ def dose(record: Record) -> Shown:
         line = own.where(model=name)
         if not len(line):
             continue
-        title = record.models[name].title
+        title = record.title(name)
         left.plot(line["factor"], line["change"], **look, label=title)
-        left.fill_between(
-            line["factor"], line["low"], line["high"], color=look["color"], alpha=0.15
-        )
         right.plot(line["factor"], line["called"], **look)
-        right.fill_between(
-            line["factor"], line["called low"], line["called high"], color=look["color"], alpha=0.15
-        )
+        for axes, prefix in ((left, ""), (right, "called ")):
+            low, high = line[f"{prefix}low"], line[f"{prefix}high"]
+            axes.fill_between(line["factor"], low, high, color=look["color"], alpha=0.15)
         gentle = line.where(factor=framing.gentle)
         shares = (percent(one["called"][0], 0) for one in (gentle, line))
         ends.append((title, signed(float(gentle["change"][0]), 2), *shares))
@@ -91,7 +86,4 @@ def dose(record: Record) -> Shown:
         for title, change, now, then in ends
     )
     alt = f"Two line charts, one line per model. {cropped}, logits change: {changes}."
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {"fig-framing-specificity": specificity, "fig-framing-dose": dose}
+    return Shown(canvas, caption, alt)

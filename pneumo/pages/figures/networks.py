@@ -9,15 +9,14 @@ from pneumo.pages.numbers import number
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.answers import Model
-from pneumo.record.interpretability import Explained
-from pneumo.record.mistakes import GROUPS
+from pneumo.record.summaries import GROUPS
 
 _EACH = 2  # cases per group
 
 
 def filters(record: Record) -> Shown:
     """The first layer's kernels of every network, each scaled to its own range."""
-    found = record.answer("explained", dict[str, Explained])
+    found = record.explained
     kernels = {name: record.maps[f"filters/{name}"] for name in found}
     sheets = {name: _contact_sheet(one) for name, one in kernels.items()}
     heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
@@ -25,11 +24,11 @@ def filters(record: Record) -> Shown:
     grid = canvas.subplots(len(sheets), 1, squeeze=False, height_ratios=heights)
     for axes, (name, sheet) in zip(grid[:, 0], sheets.items(), strict=True):
         size = "×".join(map(str, kernels[name].shape[1:]))
-        title = f"{record.models[name].title}: {found[name].kernels} kernels of {size}"
+        title = f"{record.title(name)}: {found[name].kernels} kernels of {size}"
         style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
         axes.set_title(title, fontsize=style.TEXT)
     neighbours = "; ".join(
-        f"{record.models[name].title} {number(one.neighbours, 2)}" for name, one in found.items()
+        f"{record.title(name)} {number(one.neighbours, 2)}" for name, one in found.items()
     )
     lead = f"Correlation of neighbouring weights, which is high where kernels are smooth: {neighbours}."
     caption = (
@@ -50,16 +49,9 @@ def grad_cam_second(record: Record) -> Shown:
     return _grad_cam(record, record.second, record.figure("fig-gradcam-second"))
 
 
-FIGURES = {
-    "fig-filters": filters,
-    "fig-gradcam": grad_cam,
-    "fig-gradcam-second": grad_cam_second,
-}
-
-
 def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     """Cases of every group: the image, the map at its native size, the smooth overlay."""
-    found = record.answer("explained", dict[str, Explained])[model.name]
+    found = record.explained[model.name]
     size = "×".join(map(str, found.cells))
     caption = (
         f"Grad-CAM for {model.title}: the two cases of each group that it is surest of, called at the "
@@ -69,7 +61,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     )
     images = record.images
     if images is None:
-        return Shown(style.placeholder(record), caption, "No images are at hand.", numbers.runs)
+        return Shown(style.placeholder(record), caption, "No images are at hand.")
     surest = {
         group: number(float(own["probability"][0]), 2)
         for group in GROUPS
@@ -100,7 +92,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
             overlay(overlay_axes, image, heat)
         if not cases:
             say_none(row[0])
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def _contact_sheet(kernels: NDArray[np.floating], columns: int = 16) -> NDArray[np.float32]:

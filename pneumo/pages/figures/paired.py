@@ -11,8 +11,7 @@ from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import number, plural, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
-from pneumo.record.kinds import PNEUMONIAS, Kinds
-from pneumo.record.sizes import Sizes
+from pneumo.record.summaries import PNEUMONIAS
 
 _KINDS = {"bacteria": ("bacterial", "o", style.PURPLE), "virus": ("viral", "s", style.ORANGE)}
 SIZES = {
@@ -26,7 +25,7 @@ SIZES = {
 
 def kinds(record: Record) -> Shown:
     """AUC against normal films, and sensitivity at every operating point, for each kind of pneumonia."""
-    numbers, found = record.figure("fig-kinds"), record.answer("kinds", Kinds)
+    numbers, found = record.figure("fig-kinds"), record.kinds
     names = numbers.distinct("model")
     shorts = {point.id: point.short for point in record.best.operating_points}
     titles = {"auc": "AUC against normal films"} | {
@@ -58,12 +57,12 @@ def kinds(record: Record) -> Shown:
         + ", ".join(f"{signed(best[rule].value)} at {short}" for rule, short in shorts.items())
         + f". Of {len(differences)} such differences {apart} have an interval that leaves out zero."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def sizes(record: Record) -> Shown:
     """Each metric of each model on thumbnails and on the larger images of the same films."""
-    numbers, found = record.figure("fig-size"), record.answer("sizes", Sizes)
+    numbers, found = record.figure("fig-size"), record.sizes
     names = numbers.distinct("model")
     canvas, panels = _panels(record, names, list(SIZES.values()))
     for axes, (metric, rule) in zip(panels, SIZES, strict=False):
@@ -81,7 +80,7 @@ def sizes(record: Record) -> Shown:
             axes.plot(values, range(len(own)), marker, color=colour, markersize=5, label=label)
     _legend(panels)
     areas = "; ".join(
-        f"{record.models[row['model']].title} {number(row['smaller'])} to {number(row['larger'])}"
+        f"{record.title(row['model'])} {number(row['smaller'])} to {number(row['larger'])}"
         for row in numbers.where(metric="auc").rows()
     )
     lead = f"AUC goes from {record.data.size} to {found.size} pixels a side: {areas}."
@@ -91,10 +90,7 @@ def sizes(record: Record) -> Shown:
         "interval, paired by patient, leaves out zero."
     )
     alt = f"Five charts with one line per model. {lead}"
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {"fig-kinds": kinds, "fig-size": sizes}
+    return Shown(canvas, caption, alt)
 
 
 def _panels(
@@ -108,9 +104,7 @@ def _panels(
         axes.grid(visible=False, axis="y")
         axes.tick_params(labelsize=style.SMALL)
         axes.locator_params(axis="x", nbins=4)
-    panels[0].set_yticks(
-        range(len(names)), [two_lines(record.models[name].title) for name in names]
-    )
+    panels[0].set_yticks(range(len(names)), [two_lines(record.title(name)) for name in names])
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     return canvas, panels
 

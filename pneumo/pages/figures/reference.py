@@ -32,7 +32,7 @@ def curves(record: Record) -> Shown:
             grid[place // COLUMNS - 1, place % COLUMNS].tick_params(labelbottom=True)
             continue
         name = names[place]
-        style.plot(axes).set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
+        style.plot(axes).set_title(two_lines(record.title(name)), fontsize=style.HEAD)
         colour = looks[name]["color"]
         for seed in numbers.where(model=name).distinct("seed"):
             curve = numbers.where(model=name, seed=seed)
@@ -58,9 +58,6 @@ def curves(record: Record) -> Shown:
     )
     found = [_reached(record.models[name]) for name in names]
     return Shown(canvas, caption, f"Means over the seeds. {' '.join(found)}")
-
-
-FIGURES = {"fig-reference": curves}
 
 
 def _reached(model: Model) -> str:

@@ -5,7 +5,6 @@ from pneumo.pages.figures.pictures import show
 from pneumo.pages.numbers import number, percent
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
-from pneumo.record.robustness import Robustness
 
 _SHORT = {"jpeg compression": "JPEG", "brightness up": "brighter", "brightness down": "darker"}
 _SEVERITIES = (1, 3, 5)  # of the examples in a record
@@ -14,7 +13,7 @@ _MARKS = "osD^vP"  # of models, at the highest severity
 
 def corruptions(record: Record) -> Shown:
     """The first positive test image as it is, and under every corruption at three severities."""
-    answer = record.answer("robustness", Robustness)
+    answer = record.robustness
     about = record.about
     caption = (
         f"The first {about.positive} case of the test set as it is, and under the thirteen corruptions at "
@@ -49,7 +48,7 @@ def corruptions(record: Record) -> Shown:
 def curves(record: Record) -> Shown:
     """AUC by corruption, one line per model from the clean image to severity 5; the worst one on top."""
     numbers = record.figure("fig-robustness")
-    answer = record.answer("robustness", Robustness)
+    answer = record.robustness
     looks = style.model_styles(record)
     models = [name for name in looks if name in numbers.distinct("model")]
     worst = numbers.where(severity=max(numbers.distinct("severity")))
@@ -67,7 +66,7 @@ def curves(record: Record) -> Shown:
             axes.plot(line["auc"], [level] * len(line), "|", color=colour, markersize=4)
             axes.plot(
                 line["auc"][-1:], [level], _MARKS[place % len(_MARKS)], color=colour, markersize=4.5,
-                label="" if row else record.models[name].title,
+                label="" if row else record.title(name),
             )  # fmt: skip
     axes.set_yticks(range(len(order)), [_short(name).replace("\n", " ") for name in order])
     axes.set_ylim(len(order) - 0.5, -0.5)
@@ -76,7 +75,7 @@ def curves(record: Record) -> Shown:
     axes.set_xlabel("AUC")
     canvas.legend(loc="outside lower center", ncols=2)
     lost = "; ".join(
-        f"{record.models[name].title} loses {percent(fall.value)} of its AUC on average, "
+        f"{record.title(name)} loses {percent(fall.value)} of its AUC on average, "
         f"and most under {answer.worst[name]}"
         for name, fall in answer.falls.items()
     )
@@ -89,10 +88,7 @@ def curves(record: Record) -> Shown:
     )
     lowest = number(float(numbers["auc"].min()), 2)
     alt = f"{len(order)} rows of lines from the clean AUC to that at severity 5. {lost}. Lowest: {lowest}."
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {"fig-corruptions": corruptions, "fig-robustness": curves}
+    return Shown(canvas, caption, alt)
 
 
 def _short(name: str) -> str:

@@ -11,7 +11,6 @@ from pneumo.pages.figures.pictures import show, two_lines
 from pneumo.pages.numbers import number, percent, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.interpretability import Evidence, SanityChecks
 
 _MAPS = {"Grad-CAM": style.VERMILION, "random map": style.GREY, "centre map": style.BLUE}
 _ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "--"}
@@ -20,14 +19,14 @@ _ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "
 def cascade(record: Record) -> Shown:
     """Similarity to the trained maps as stage after stage is randomised; one panel per model."""
     numbers = record.figure("fig-cascade")
-    checks = record.answer("sanity_checks", SanityChecks)
+    checks = record.sanity_checks
     names = numbers.distinct("model")
     canvas = style.figure(record, height=2.75)
     panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
     looks = style.model_styles(record)
     for axes, name in zip(panels, names, strict=True):
         own, colour = numbers.where(model=name), looks[name]["color"]
-        title = two_lines(record.models[name].title)
+        title = two_lines(record.title(name))
         style.plot(axes).set_title(title, fontsize=style.TEXT)
         axes.plot(
             own["step"], own["rank correlation"], "o-", color=colour, markersize=3.5, linewidth=1.4
@@ -51,7 +50,7 @@ def cascade(record: Record) -> Shown:
         f"test images and {checks.draws} draws. The dotted line is the rank correlation of random maps."
     )
     left = "; ".join(
-        f"{record.models[name].title} {number(found.value, 2)}, random maps {number(checks.chance[name], 2)}"
+        f"{record.title(name)} {number(found.value, 2)}, random maps {number(checks.chance[name], 2)}"
         for name, found in checks.left.items()
     )
     alt = (
@@ -63,13 +62,13 @@ def cascade(record: Record) -> Shown:
         f"With all weights drawn anew, maps of {best.title} correlate with the trained ones at "
         f"{number(checks.left[best.name].value, 2)}, random ones at {number(checks.chance[best.name], 2)}. "
     )
-    return Shown(canvas, lead + caption, alt, numbers.runs)
+    return Shown(canvas, lead + caption, alt)
 
 
 def cascade_maps(record: Record) -> Shown:
     """One image's signed maps through the cascade of the best model."""
     numbers, about = record.figure("fig-cascade-maps"), record.about
-    checks = record.answer("sanity_checks", SanityChecks)
+    checks = record.sanity_checks
     stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]
     canvas = style.figure(record, height=1.3)
     grid = canvas.subplots(1, 1 + len(stages))
@@ -95,18 +94,18 @@ def cascade_maps(record: Record) -> Shown:
         f"{len(stages) - 1} steps of the cascade. Over all images of the cascade, the rank correlation with "
         f"the trained map ends at {number(checks.left[record.best.name].value, 2)}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def removal(record: Record) -> Shown:
     """The call's probability as pixels are removed in the order of three maps; one panel per model."""
     numbers = record.figure("fig-road")
-    checks = record.answer("sanity_checks", SanityChecks)
+    checks = record.sanity_checks
     names = numbers.distinct("model")
     canvas = style.figure(record, height=2.6)
     panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
     for axes, name in zip(panels, names, strict=True):
-        title = two_lines(record.models[name].title)
+        title = two_lines(record.title(name))
         style.plot(axes).set_title(title, fontsize=style.TEXT)
         for map_, colour in reversed(_MAPS.items()):
             for order, dashes in _ORDERS.items():
@@ -137,7 +136,7 @@ def removal(record: Record) -> Shown:
         f"{signed(gap['random map'].value)} for a random map. "
     )
     gaps = "; ".join(
-        f"{record.models[name].title} {signed(gap['Grad-CAM'].value)}, "
+        f"{record.title(name)} {signed(gap['Grad-CAM'].value)}, "
         f"random map {signed(gap['random map'].value)}"
         for name, gap in checks.gaps.items()
     )
@@ -146,13 +145,13 @@ def removal(record: Record) -> Shown:
         "three maps "
         f"and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
     )
-    return Shown(canvas, lead + caption, alt, numbers.runs)
+    return Shown(canvas, lead + caption, alt)
 
 
 def attention_masks(record: Record) -> Shown:
     """The regions on the mean training image, and each model's mean evidence beside it."""
     numbers = record.figure("fig-attention-masks")
-    found = record.answer("evidence", Evidence)
+    found = record.evidence
     layers = {
         name: _picture(numbers.where(layer=name), "value") for name in numbers.distinct("layer")
     }
@@ -172,7 +171,7 @@ def attention_masks(record: Record) -> Shown:
         style.picture(axes).imshow(
             layers[name], cmap=style.HEAT, vmin=0, extent=(-0.5, side - 0.5, side - 0.5, -0.5)
         )
-        axes.set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+        axes.set_title(two_lines(record.title(name)), fontsize=style.TEXT)
     for axes in grid if found.asked != first else grid[1:]:
         if asked.any():
             axes.contour(asked, [0.5], colors=[style.OVER_PICTURE], linewidths=1.2)
@@ -185,7 +184,7 @@ def attention_masks(record: Record) -> Shown:
         f"its own range, with the {title} outlined in blue."
     )
     own = "; ".join(
-        f"{record.models[name].title} {percent(shares[found.asked].mean)}"
+        f"{record.title(name)} {percent(shares[found.asked].mean)}"
         for name, shares in found.shares.items()
     )
     even = percent(float(asked.mean()))
@@ -195,15 +194,7 @@ def attention_masks(record: Record) -> Shown:
     )
     share = percent(found.shares[record.best.name][found.asked].mean)
     lead = f"Of the evidence of {record.best.title}, {share} lies in the {title}; of an even map, {even}. "
-    return Shown(canvas, lead + caption, alt, numbers.runs)
-
-
-FIGURES = {
-    "fig-cascade": cascade,
-    "fig-cascade-maps": cascade_maps,
-    "fig-road": removal,
-    "fig-attention-masks": attention_masks,
-}
+    return Shown(canvas, lead + caption, alt)
 
 
 def _picture(numbers: Frame, column: str) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ from matplotlib.patches import Patch
 from pneumo.pages import style
 from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import number, signed
+from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.shift import Shift
 
 _REACH = 0.15  # of the grey scale: full colour in a difference image
 
@@ -20,22 +20,21 @@ _REACH = 0.15  # of the grey scale: full colour in a difference image
 def shift_scores(record: Record) -> Shown:
     """Each model's scores by class on validation and test, with the threshold chosen on validation."""
     numbers, about = record.figure("fig-shift-scores"), record.about
-    found = record.answer("shift", Shift)
+    found = record.shift
     canvas = score_grid(record, numbers, {"val": "validation", "test": "test"})
-    seeds = ", first seed" if len(record.profile.seeds) > 1 else ""
     caption = (
         f"Scores (logits) of {about.negative} cases, above, and of {about.positive} cases, below, for every "
-        f"model{seeds}: validation as an outline, test filled, each with the same area. The dotted line is "
-        "the threshold that Youden's J chose on validation; what lies to its right is called "
+        f"model{first_seed(record)}: validation as an outline, test filled, each with the same area. The "
+        "dotted line is the threshold that Youden's J chose on validation; what lies to its right is called "
         f"{about.positive}."
     )
     differ = " and ".join(f"{count} of {label} cases" for label, count in found.differ.items())
-    alt = (
-        f"A grid of histograms, one column per model. Of {found.pairs} pairs of distributions, validation "
-        f"against test, these differ beyond chance: {differ}."
+    of, these = (
+        f"Of {found.pairs} pairs of distributions,",
+        f"these differ beyond chance: {differ}.",
     )
-    lead = f"Of {found.pairs} pairs of distributions, these differ beyond chance: {differ}. "
-    return Shown(canvas, lead + caption, alt, numbers.runs)
+    alt = f"A grid of histograms, one column per model. {of} validation against test, {these}"
+    return Shown(canvas, f"{of} {these} {caption}", alt)
 
 
 def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figure:
@@ -64,7 +63,7 @@ def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figur
             axes.tick_params(labelsize=style.SMALL)
             if column == 0:
                 axes.set_ylabel(label, color=colour)
-        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.TEXT)
+        grid[0, column].set_title(two_lines(record.title(name)), fontsize=style.TEXT)
         grid[1, column].set_xlabel("logit", fontsize=style.TEXT)
     before, after = sets.values()
     handles = [
@@ -104,7 +103,4 @@ def shift_images(record: Record) -> Shown:
         f"{number(_REACH, 2)} of the grey scale."
     )
     alt = f"Mean {about.picture}s of development and test in each class, and where they differ. {lead}"
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {"fig-shift-scores": shift_scores, "fig-shift-images": shift_images}
+    return Shown(canvas, caption, alt)

@@ -11,7 +11,7 @@ from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import count, number, percent, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.trainings import Training
+from pneumo.record.summaries import Training
 
 
 def cnn_architecture(record: Record) -> Shown:
@@ -36,7 +36,7 @@ def cnn_architecture(record: Record) -> Shown:
         f"{lead} The network layer by layer, as it lists itself: above each block the shape of its output, "
         "below it the number of its parameters."
     )
-    return Shown(canvas, caption, f"A chain of {len(blocks)} blocks. {lead}", blocks.runs)
+    return Shown(canvas, caption, f"A chain of {len(blocks)} blocks. {lead}")
 
 
 def cnn_curves(record: Record) -> Shown:
@@ -53,7 +53,7 @@ def cnn_curves(record: Record) -> Shown:
         f"{ends} Loss and accuracy by epoch, on training images as they are augmented and on validation "
         f"images as they are{_others(record)}. The dotted line marks the epoch that is kept."
     )
-    return Shown(canvas, caption, ends, numbers.runs)
+    return Shown(canvas, caption, ends)
 
 
 def transfer_curves(record: Record) -> Shown:
@@ -70,12 +70,11 @@ def transfer_curves(record: Record) -> Shown:
             _shade_frozen(axes, record, name, label=row == 0)
             if column == 0:
                 axes.set_ylabel(measure)
-        grid[0, column].set_title(two_lines(record.models[name].title), fontsize=style.HEAD)
+        grid[0, column].set_title(two_lines(record.title(name)), fontsize=style.HEAD)
         grid[1, column].set_xlabel("epoch")
-    handles = grid[0, 0].get_legend_handles_labels()
-    canvas.legend(*handles, loc="outside lower center", ncols=2)
+    canvas.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     accuracies = ", ".join(
-        f"{number(_last(record, numbers, name)['validation']['accuracy'])} for {record.models[name].title}"
+        f"{number(_last(record, numbers, name)['validation']['accuracy'])} for {record.title(name)}"
         for name in models
     )
     lead = f"Validation accuracy ends at {accuracies}. " if models else ""
@@ -84,14 +83,7 @@ def transfer_curves(record: Record) -> Shown:
         f"backbone is frozen and the new head alone learns{_others(record)}. The dotted line marks the epoch "
         "that is kept."
     )
-    return Shown(canvas, caption, _ends(record, numbers), numbers.runs)
-
-
-FIGURES = {
-    "fig-cnn-architecture": cnn_architecture,
-    "fig-cnn-curves": cnn_curves,
-    "fig-transfer-curves": transfer_curves,
-}
+    return Shown(canvas, caption, _ends(record, numbers))
 
 
 def _block(axes: Axes, place: int, block: dict[str, Any]) -> None:
@@ -149,7 +141,7 @@ def _shade_frozen(axes: Axes, record: Record, name: str, label: bool) -> None:
 
 
 def _trainings(record: Record) -> dict[str, Training]:
-    return record.answer("trainings", dict[str, Training])
+    return record.trainings
 
 
 def _others(record: Record) -> str:
@@ -169,7 +161,7 @@ def _ends(record: Record, numbers: Frame) -> str:
     for name in numbers.distinct("model"):
         ends = _last(record, numbers, name)
         sentences.append(
-            f"{record.models[name].title} ends after {plural(_trainings(record)[name].epochs, 'epoch')} at a "
+            f"{record.title(name)} ends after {plural(_trainings(record)[name].epochs, 'epoch')} at a "
             f"loss of {number(ends['training']['loss'])} on training and "
             f"{number(ends['validation']['loss'])} on validation, with a validation accuracy of "
             f"{number(ends['validation']['accuracy'])}."

@@ -10,8 +10,6 @@ from pneumo.pages import style
 from pneumo.pages.numbers import number, percent, plural, stretch
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.calibration import Calibration
-from pneumo.record.decisions import Decisions
 
 COLUMNS = 3
 
@@ -34,7 +32,7 @@ def reliability(record: Record) -> Shown:
         for axes, draw in ((upper, _bins), (lower, _histogram)):
             axes.set_visible(True)
             draw(axes, numbers.where(model=name), looks[name]["color"])
-        upper.set_title(record.models[name].title, fontsize=style.HEAD)
+        upper.set_title(record.title(name), fontsize=style.HEAD)
         if column == 0:
             upper.set_ylabel("observed share")
             lower.set_ylabel("cases")
@@ -54,7 +52,7 @@ def reliability(record: Record) -> Shown:
         if len(record.profile.seeds) > 1
         else ""
     )
-    answer = record.answer("calibration", Calibration)
+    answer = record.calibration
     caption = (
         f"{record.best.title}, as the network gives it, expects {percent(answer.as_given.predicted)} "
         f"{about.finding} where {percent(answer.observed)} is observed. "
@@ -65,7 +63,7 @@ def reliability(record: Record) -> Shown:
         f"below the diagonal are too high. {others}"
         "Below: how many cases get each probability, outlined before and filled after scaling."
     )
-    return Shown(canvas, caption, _calibration_errors(record), numbers.runs)
+    return Shown(canvas, caption, _calibration_errors(record))
 
 
 def decision_curve(record: Record) -> Shown:
@@ -106,7 +104,7 @@ def decision_curve(record: Record) -> Shown:
     handles, labels = grid[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=3)
     seeds = len(record.profile.seeds)
-    answer = record.answer("decisions", Decisions)
+    answer = record.decisions
     over = f"{record.units} and seeds" if seeds > 1 else record.units
     caption = (
         f"After temperature scaling, the curve of {record.best.title} on the test set lies above both "
@@ -127,7 +125,7 @@ def decision_curve(record: Record) -> Shown:
         f"{stretch(answer.as_given)} with probabilities as given and {stretch(answer.scaled)} after "
         f"temperature scaling; then {wards}."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
+    return Shown(canvas, caption, alt)
 
 
 def predictive_values(record: Record) -> Shown:
@@ -135,7 +133,7 @@ def predictive_values(record: Record) -> Shown:
     numbers = record.figure("fig-predictive-values")
     about, best = record.about, record.best
     ticks = record.table("tbl-prevalence").distinct("prevalence")
-    here = record.answer("decisions", Decisions).prevalence
+    here = record.decisions.prevalence
     canvas = style.figure(record, height=3.4)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
     looks = style.looks(numbers.distinct("rule"))
@@ -158,8 +156,7 @@ def predictive_values(record: Record) -> Shown:
         axes.set_xlabel(f"prevalence of {about.finding}, %")
     left.set(ylabel=f"{about.positive} calls that are right (PPV), %", ylim=(0, 1.02))
     right.set_ylabel(f"{about.negative} calls that are right (NPV), %")
-    handles, labels = left.get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     ends = [
         next(record.table("tbl-prevalence").where(rule="youden", prevalence=share).rows())
         for share in (ticks[-1], ticks[0])
@@ -179,21 +176,14 @@ def predictive_values(record: Record) -> Shown:
         f"Two charts with a curve for each of {plural(len(looks), 'operating point')}. {lead}; of the "
         f"{about.negative} calls {percent(common['npv'])} and {percent(rare['npv'])} are right."
     )
-    return Shown(canvas, caption, alt, numbers.runs)
-
-
-FIGURES = {
-    "fig-reliability": reliability,
-    "fig-decision-curve": decision_curve,
-    "fig-predictive-values": predictive_values,
-}
+    return Shown(canvas, caption, alt)
 
 
 def _calibration_errors(record: Record) -> str:
-    answer = record.answer("calibration", Calibration)
+    answer = record.calibration
     test = record.table("tbl-calibration").where(split="test")
     errors = "; ".join(
-        f"{record.models[name].title} {' and '.join(map(number, test.where(model=name)['ece']))}"
+        f"{record.title(name)} {' and '.join(map(number, test.where(model=name)['ece']))}"
         for name in test.distinct("model")
     )
     return (

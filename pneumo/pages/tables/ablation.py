@@ -4,7 +4,7 @@ from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, interval, number, plural, signed
 from pneumo.pages.references import with_ablations
 from pneumo.record import Estimate, Record
-from pneumo.record.ablation import SPLITS, Row
+from pneumo.record.ablation import SPLITS
 
 _HEADS = {"val": "validation", "held": "held out", "test": "test"}
 
@@ -15,7 +15,7 @@ def ablations(record: Record) -> Table:
     A baseline's row has its AUCs instead.
     """
     source = with_ablations(record)
-    rows = source.answer("ablations", list[Row])
+    rows = source.ablations
     cells = []
     for row in rows:
         if row.is_baseline:
@@ -34,17 +34,13 @@ def ablations(record: Record) -> Table:
         if seeds > 1
         else ""
     )
-    heads = " | ".join(f"{_HEADS[split]} >" for split in SPLITS)
     return table(
-        f"change | {heads}",
+        f"change | {' | '.join(f'{_HEADS[split]} >' for split in SPLITS)}",
         cells,
         "What one change does to AUC: on validation, on the held-out images, on test. Means over "
         f"{plural(seeds, 'seed')}{more}.",
-        source.table("tbl-ablations").runs if source is record else (),
+        None if source is record else (),
     )
-
-
-TABLES = {"tbl-ablations": ablations}
 
 
 def _difference(found: Estimate) -> str:

@@ -71,11 +71,3 @@ def origins(record: Record) -> Table:
         rows,
         "Images by kind, as the names of the published files have it, and their patients.",
     )
-
-
-TABLES = {
-    "tbl-data": data_counts,
-    "tbl-audit": audit,
-    "tbl-augmentation": augmentations,
-    "tbl-origins": origins,
-}

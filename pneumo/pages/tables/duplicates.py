@@ -2,8 +2,8 @@
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, number, percent
+from pneumo.pages.shared import first_seed, per_model
 from pneumo.record import Record
-from pneumo.record.duplicates import Duplicates
 
 _SPLITS = {"val": "validation", "test": "test"}
 _METRICS = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
@@ -31,12 +31,11 @@ def planted_copies(record: Record) -> Table:
         [row["change"], number(row["bits"], 0), number(row["correlation"]), percent(row["found"])]
         for row in record.table("tbl-planted-copies").rows()
     ]
-    planted = record.answer("duplicates", Duplicates).planted
     return table(
         "what was done to the copy | bits moved > | correlation > | found >",
         rows,
-        f"Changed copies of {planted} test images: how many bits of the hash moved and how well the copy "
-        "correlates with its original, both as medians, and how many the search would find.",
+        f"Changed copies of {record.duplicates.planted} test images: how many bits of the hash moved and how "
+        "well the copy correlates with its original, both as medians, and how many the search would find.",
     )
 
 
@@ -46,26 +45,11 @@ def without_copies(record: Record) -> Table:
     A split without duplicates has no columns.
     """
     numbers = record.table("tbl-without-copies")
-    models = numbers.distinct("model")
-    heading, rows = "model", []
-    for row in numbers.where(model=models[0]).rows() if models else ():
-        heading += f" | {_METRICS[row['metric']]}, {_SPLITS[row['split']]} > | without >"
-    for model in models:
-        own = numbers.where(model=model).rows()
-        cells = [number(row[name]) for row in own for name in ("all", "without")]
-        rows.append([record.models[model].title, *cells])
-    seeds = ", first seed" if len(record.profile.seeds) > 1 else ""
+    heads = dict.fromkeys((row["metric"], row["split"]) for row in numbers.rows())
     return table(
-        heading,
-        rows,
+        "model"
+        + "".join(f" | {_METRICS[one]}, {_SPLITS[split]} > | without >" for one, split in heads),
+        per_model(record, numbers, lambda row: (number(row["all"]), number(row["without"]))),
         "Results at Youden's threshold with all images, and without those that repeat an earlier one"
-        f"{seeds}.",
-        numbers.runs,
+        f"{first_seed(record)}.",
     )
-
-
-TABLES = {
-    "tbl-near-duplicates": near_duplicates,
-    "tbl-planted-copies": planted_copies,
-    "tbl-without-copies": without_copies,
-}

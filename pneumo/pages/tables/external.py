@@ -6,7 +6,6 @@ from typing import Any
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number, plain, stacked
 from pneumo.record import Estimate, Record
-from pneumo.record.external import External
 
 # The operating points shown on the page; the CSV has more.
 _SHOWN = {
@@ -18,64 +17,47 @@ _SHOWN = {
 
 def changes(record: Record) -> Table:
     """Each model's AUC on the test set and elsewhere, and the influence of the view."""
-    numbers = record.table("tbl-external")
-    rows = [
-        [
-            _named(record, row),
-            *(_estimate(row, name) for name in ("here", "auc")),
-            _estimate(row, "change", sign=True),
-            *(_estimate(row, name) for name in ("within_view", "view_told")),
-        ]
-        for row in numbers.rows()
-    ]
+    names = ("here", "auc", "change", "within_view", "view_told")
     return table(
         "model | AUC, test set > | AUC there > | change > | pairs of one view > | AP from PA >",
-        rows,
+        [
+            [_named(record, row), *(_estimate(row, name, sign=name == "change") for name in names)]
+            for row in record.table("tbl-external").rows()
+        ],
         "AUC on the test set and on images from elsewhere, and the change; AUC over pairs of films of one "
         "view; and how well the same scores tell films taken from the front (AP) from films taken from "
         "behind (PA) within a class, where 0.5 is not at all. Means over the seeds with 95 % intervals; a "
         f"{DASH} where views are not known.",
-        numbers.runs,
     )
 
 
 def points(record: Record) -> Table:
     """Sensitivity and specificity elsewhere, at the study's thresholds and at thresholds chosen there."""
-    numbers = record.table("tbl-external-points")
-    first = next(iter(_SHOWN))
-    rows = [
-        [
-            _named(record, row) if row["threshold"] == first else "",
-            _SHOWN[row["threshold"]],
-            *(_estimate(row, name) for name in ("sensitivity", "specificity")),
-            _estimate(row, "index", sign=True),
-        ]
-        for row in numbers.rows()
-        if row["threshold"] in _SHOWN
-    ]
+    first, names = next(iter(_SHOWN)), ("sensitivity", "specificity", "index")
     return table(
         "model | threshold | sensitivity > | specificity > | Youden's index >",
-        rows,
+        [
+            [
+                _named(record, row) if row["threshold"] == first else "",
+                _SHOWN[row["threshold"]],
+                *(_estimate(row, name, sign=name == "index") for name in names),
+            ]
+            for row in record.table("tbl-external-points").rows()
+            if row["threshold"] in _SHOWN
+        ],
         "Sensitivity and specificity elsewhere, at thresholds fixed on validation and at thresholds chosen "
         "there, where each patient is judged at one that other patients chose; and Youden's index, the sum "
         "of both less one, which is 0 for calls by chance. Means over the seeds with 95 % intervals.",
-        numbers.runs,
     )
 
 
 def calibration(record: Record) -> Table:
     """Calibration on external images."""
-    numbers = record.table("tbl-external-calibration")
     rows = [
-        [
-            _named(record, row),
-            number(row["predicted"]),
-            number(row["observed"]),
-            number(row["intercept"], 2),
-            _estimate(row, "slope", 2, sign=True),
-        ]
-        for row in numbers.rows()
-    ]
+        [_named(record, row), number(row["predicted"]), number(row["observed"]),
+         number(row["intercept"], 2), _estimate(row, "slope", 2, sign=True)]
+        for row in record.table("tbl-external-calibration").rows()
+    ]  # fmt: skip
     return table(
         "model | mean probability > | share observed > | intercept > | slope >",
         rows,
@@ -83,49 +65,38 @@ def calibration(record: Record) -> Table:
         "the share observed, and the regression of the outcome on the logit. Right are an intercept of 0 and "
         "a slope of 1; at a slope of 0 the score tells nothing, below 0 it points the wrong way. Means over "
         "the seeds, the slope with its 95 % interval.",
-        numbers.runs,
     )
 
 
 def groups(record: Record) -> Table:
     """The best model's AUC and rates by age, sex and view."""
-    numbers, about = record.table("tbl-external-groups"), record.about
+    about, best = record.about, record.best
     rows = [
         [
             row["kind"], plain(row["group"]) + _of(record, row),
             count(row["negative"]), count(row["positive"]),
             *(_estimate(row, name) for name in ("auc", "sensitivity", "specificity")),
         ]
-        for row in numbers.where(model=record.best.name).rows()
+        for row in record.table("tbl-external-groups").where(model=best.name).rows()
     ]  # fmt: skip
     return table(
         f"by | group | {about.negative} > | {about.positive} > | AUC > | sensitivity > | specificity >",
         rows,
-        f"{record.best.title} on images from elsewhere by age in years, sex and view, where they are known: "
+        f"{best.title} on images from elsewhere by age in years, sex and view, where they are known: "
         "images of each class, AUC, and sensitivity and specificity at the threshold that Youden's J chose "
         f"on validation. Means over the seeds with 95 % intervals; a {DASH} where a class has few images.",
-        numbers.runs,
     )
 
 
-TABLES = {
-    "tbl-external": changes,
-    "tbl-external-points": points,
-    "tbl-external-calibration": calibration,
-    "tbl-external-groups": groups,
-}
-
-
 def _named(record: Record, row: Mapping[str, Any]) -> str:
-    return record.models[row["model"]].title + _of(record, row)
+    return record.title(row["model"]) + _of(record, row)
 
 
 def _of(record: Record, row: Mapping[str, Any]) -> str:
     """The set of a row, if there are several."""
-    sets, name = record.answer("external", dict[str, External]), row["set"]
+    sets, name = record.external, row["set"]
     return f", {sets[name].title or name}" if len(sets) > 1 else ""
 
 
 def _estimate(row: Mapping[str, Any], name: str, digits: int = 3, sign: bool = False) -> str:
-    found = Estimate(row[name], row[f"{name} low"], row[f"{name} high"])
-    return stacked(found, digits, sign=sign)
+    return stacked(Estimate.of(row, name), digits, sign=sign)

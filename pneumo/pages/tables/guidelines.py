@@ -1,7 +1,5 @@
 """A reporting guideline as a table: each item, and where the report answers it."""
 
-from functools import partial
-
 from pneumo.pages import fragments, guidelines
 from pneumo.pages.guidelines import Item
 from pneumo.pages.markdown_table import Table, table
@@ -16,15 +14,6 @@ def guideline(record: Record, name: str) -> Table:
         [[f"{item.number} {item.topic}", item.asks, _here(record, item)] for item in found.items],
         f"The items of {found.name}, shortened, and where they are answered.",
     )
-
-
-TABLES = {
-    "tbl-tripod": partial(guideline, name="tripod-ai"),
-    "tbl-tripod-abstract": partial(guideline, name="tripod-ai-abstracts"),
-    "tbl-stard": partial(guideline, name="stard-ai"),
-    "tbl-claim": partial(guideline, name="claim-2024"),
-    "tbl-probast": partial(guideline, name="probast-ai"),
-}
 
 
 def _here(record: Record, item: Item) -> str:

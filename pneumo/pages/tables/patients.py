@@ -2,8 +2,8 @@
 
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import estimate, number, plural
+from pneumo.pages.shared import per_model
 from pneumo.record import Record
-from pneumo.record.patients import Patients
 
 _HALVES = {
     "shared": "validation, patient in training too",
@@ -15,39 +15,28 @@ _HALVES = {
 
 def clustering(record: Record) -> Table:
     """The widths of each model's intervals when resampled by image and by patient."""
-    numbers = record.table("tbl-clustering")
-    rows = [
-        [
-            record.models[name].title,
-            *(
-                number(row[by])
-                for row in numbers.where(model=name).rows()
-                for by in ("by image", "by patient")
-            ),
-        ]
-        for name in numbers.distinct("model")
-    ]
     return table(
         "model | AUC, by image > | by patient > | sensitivity, by image > | by patient > "
         "| specificity, by image > | by patient >",
-        rows,
+        per_model(
+            record,
+            record.table("tbl-clustering"),
+            lambda row: (number(row["by image"]), number(row["by patient"])),
+        ),
         "How wide 95 % intervals on the test set are, drawn image by image and patient by patient, at the "
         f"threshold of Youden's J{_seeds(record)}.",
-        numbers.runs,
     )
 
 
 def shared(record: Record) -> Table:
     """Each model on validation images whose patient is in training, on the others, and on test."""
-    numbers = record.table("tbl-shared-patients")
-    falls = record.answer("patients", Patients).falls
     rows = [
         [
-            record.models[name].title if half == "shared" else "",
+            record.title(name) if half == "shared" else "",
             title,
             *(estimate(getattr(fall, half), 3, 3) for fall in by_metric.values()),
         ]
-        for name, by_metric in falls.items()
+        for name, by_metric in record.patients.falls.items()
         for half, title in _HALVES.items()
     ]
     return table(
@@ -55,13 +44,9 @@ def shared(record: Record) -> Table:
         rows,
         "Validation in two halves, by whether the patient has images in training, and test; at the threshold "
         f"of Youden's J, which validation chose, with 95 % intervals drawn by patient{_seeds(record)}.",
-        numbers.runs,
     )
 
 
 def _seeds(record: Record) -> str:
     seeds = len(record.profile.seeds)
     return f"; means over {plural(seeds, 'seed')}" if seeds > 1 else ""
-
-
-TABLES = {"tbl-clustering": clustering, "tbl-shared-patients": shared}

@@ -7,7 +7,6 @@ from pneumo.pages.figures.paired import SIZES
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number, plain
 from pneumo.record import Record
-from pneumo.record.sizes import Sizes
 
 
 def results(record: Record) -> Table:
@@ -43,7 +42,7 @@ def hindsight(record: Record) -> Table:
     """Each model's accuracy as reported, and if the epoch had been chosen on the test set."""
     numbers = record.table("tbl-hindsight")
     rows = [
-        [record.models[row.pop("model")].title, count(row.pop("seeds")), *map(number, row.values())]
+        [record.title(row.pop("model")), count(row.pop("seeds")), *map(number, row.values())]
         for row in numbers.rows()
     ]
     return table(
@@ -76,13 +75,6 @@ def goals(record: Record) -> Table:
     )
 
 
-TABLES = {
-    "tbl-published": results,
-    "tbl-hindsight": hindsight,
-    "tbl-goals": goals,
-}
-
-
 def _shown(record: Record) -> list[str]:
     """The models shown beside published ones: the one chosen on validation, and the ensemble."""
     return [name for name in (record.profile.best, "ensemble") if name in record.models]
@@ -111,7 +103,7 @@ def _write_up(record: Record) -> Iterator[list[str]]:
     for name in sorted(reported, key=lambda one: reported[one]["accuracy"])[-1:]:
         row = reported[name]
         yield [
-            f"{record.models[name].title}, the write-up that this began with",
+            f"{record.title(name)}, the write-up that this began with",
             f"{record.data.size}",
             "ImageNet" if "imagenet" in name else "none",
             number(row["auc"]),
@@ -122,12 +114,12 @@ def _write_up(record: Record) -> Iterator[list[str]]:
 
 def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, float | None]:
     """The model that a goal is about, and its mean over the seeds; None if it was not trained."""
-    larger = record.answer("sizes", Sizes) if record.has("sizes") else None
+    larger = record.sizes if record.has("sizes") else None
     name = "ensemble" if goal.of == "ensemble" else str(record.profile.best)
     if goal.size == record.data.size and name in record.models:
-        return record.models[name].title, record.models[name].test[metric].value
+        return record.title(name), record.models[name].test[metric].value
     if larger and goal.size == larger.size and goal.of == "best":
         rule = "half" if metric == "auc" else "youden"
         own = record.table("tbl-size").where(model=larger.best, metric=metric, rule=rule)
-        return record.models[str(larger.best)].title, float(own["larger"][0])
+        return record.title(str(larger.best)), float(own["larger"][0])
     return "ensemble" if goal.of == "ensemble" else "chosen on validation", None

@@ -100,7 +100,7 @@ def difference(record: Record) -> Table:
     for name in dict.fromkeys(model for model, _ in found):
         ones = [found[name, metric] for metric in METRICS]
         rows.append(
-            [record.models[name].title, "reference", *(number(one.reference.value) for one in ones)]
+            [record.title(name), "reference", *(number(one.reference.value) for one in ones)]
         )
         rows.append(["", "this site", *(number(one.here.value) for one in ones)])
         texts = [(one, signed(one.difference)) for one in ones]
@@ -143,16 +143,6 @@ def front(record: Record) -> Table:
         "intervals in brackets.",
         record.best.runs,
     )
-
-
-TABLES = {
-    "tbl-front": front,
-    "tbl-reference": scores,
-    "tbl-reference-points": points,
-    "tbl-reference-claims": claims,
-    "tbl-reference-origin": origin,
-    "tbl-reference-difference": difference,
-}
 
 
 def _promise(model: Model, metric: str) -> tuple[str, str]:

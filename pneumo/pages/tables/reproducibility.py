@@ -79,14 +79,6 @@ def planted(record: Record) -> Table:
     )
 
 
-TABLES = {
-    "tbl-planted": planted,
-    "tbl-speed": with_goal,
-    "tbl-speed-tried": without_goal,
-    "tbl-promises": guarantees,
-}
-
-
 def _rows() -> list[Mapping[str, Any]]:
     found = bench.read()
     return found["rows"] if found else []

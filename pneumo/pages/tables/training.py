@@ -1,10 +1,8 @@
 """How the models were trained: recipes, runs, weights, versions."""
 
-import math
-
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, code, count, duration, number, p_value, plain, verdict
-from pneumo.record import Estimate, Record
+from pneumo.record import Record
 from pneumo.record.answers import Claim
 
 
@@ -12,18 +10,13 @@ def recipes(record: Record) -> Table:
     """The differences between the models' recipes."""
     rows = [
         [
-            row["title"],
-            row["pretrained on"],
-            f"{row['input']:.0f}×{row['input']:.0f}",
-            count(row["epochs frozen"]) if row["epochs frozen"] else DASH,
-            count(row["epochs open"]),
-            f"{row['peak learning rate']:g}",
-            count(row["batch"]),
-            f"{row['dropout']:g}",
+            row["title"], row["pretrained on"], f"{row['input']:.0f}×{row['input']:.0f}",
+            count(row["epochs frozen"]) if row["epochs frozen"] else DASH, count(row["epochs open"]),
+            f"{row['peak learning rate']:g}", count(row["batch"]), f"{row['dropout']:g}",
             count(row["images"]),
         ]
         for row in record.table("tbl-recipes").rows()
-    ]
+    ]  # fmt: skip
     return table(
         "model | pretrained on | input > | epochs, frozen > | epochs, open > | peak learning rate > "
         "| batch > | dropout > | images >",
@@ -35,21 +28,16 @@ def recipes(record: Record) -> Table:
 
 def weights(record: Record) -> Table:
     """The source of pretrained weights, with the start of their SHA-256."""
-    numbers = record.table("tbl-weights")
     rows = [
-        [
-            row["title"],
-            plain(row["weights"]),
-            code(f"{row['sha256'][:16]}…") if row["sha256"] else DASH,
-        ]
-        for row in numbers.rows()
-    ]
+        [row["title"], plain(row["weights"]),
+         code(f"{row['sha256'][:16]}…") if row["sha256"] else DASH]
+        for row in record.table("tbl-weights").rows()
+    ]  # fmt: skip
     return table(
         "model | weights | SHA-256",
         rows,
         "Pretrained weights and the start of their SHA-256. The weights of Tiny ImageNet were learned from "
         "images of ImageNet, whose terms allow research and education.",
-        numbers.runs,
     )
 
 
@@ -60,28 +48,21 @@ def versions(record: Record) -> Table:
         "package | version",
         [[plain(row["package"]), plain(row["version"])] for row in numbers.rows()],
         "Versions of the libraries that the numbers depend on.",
-        numbers.runs,
     )
 
 
 def runs(record: Record) -> Table:
     """Every run: key, seed, duration, and numbers that stand for its machine and commit."""
     places: dict[tuple[str, str], str] = {}
-    for row in record.table("tbl-runs").rows():
-        places.setdefault((row["hardware"], row["commit"]), str(len(places) + 1))
     anchors = {facts.run: facts.anchor for facts in record.provenance.runs}
     rows = [
         [
-            row["title"],
-            count(row["seed"]),
-            f"[`{row['key']}`]{{#{anchors[row['run']]}}}",
-            count(row["epochs"]),
-            count(row["kept epoch"]),
-            duration(row["training time"]),
-            places[row["hardware"], row["commit"]],
+            row["title"], count(row["seed"]), f"[`{row['key']}`]{{#{anchors[row['run']]}}}",
+            count(row["epochs"]), count(row["kept epoch"]), duration(row["training time"]),
+            places.setdefault((row["hardware"], row["commit"]), str(len(places) + 1)),
         ]
         for row in record.table("tbl-runs").rows()
-    ]
+    ]  # fmt: skip
     return table(
         "model | seed > | key | epochs > | kept > | training time > | on >",
         rows,
@@ -96,16 +77,14 @@ def runs(record: Record) -> Table:
 
 def claims(record: Record) -> Table:
     """Every claim with its verdict and the numbers that decide it."""
-    rows = [_claim(claim) for claim in record.claims.values()]
-    used = list(dict.fromkeys(run for claim in record.claims.values() for run in claim.runs))
     return table(
         "finding, and the claim as asked | verdict | estimate > | margin > | seeds > | p, corrected >",
-        rows,
+        map(_claim, record.claims.values()),
         "Every claim with the number that decides it and its 95 % interval: supported where the interval "
         "lies above the margin, refuted where it lies below. p is two-sided, of the number being the margin; "
         "Holm's correction is over all claims, and a verdict whose corrected p is above 0.05 would not stand "
         "with it. Losses are negative. A claim of several parts stands or falls with the weakest.",
-        used,
+        list(dict.fromkeys(run for claim in record.claims.values() for run in claim.runs)),
     )
 
 
@@ -113,10 +92,7 @@ def _claim(claim: Claim) -> list[str]:
     def shown(value: float | None) -> str:
         return number(value, 2 if value is not None and abs(value) >= 1 else 3)
 
-    found = Estimate(
-        *(math.nan if x is None else x for x in (claim.estimate, claim.low, claim.high))
-    )
-    ends = "" if math.isnan(found.low) else f" ({shown(found.low)} to {shown(found.high)})"
+    ends = "" if claim.low is None else f" ({shown(claim.low)} to {shown(claim.high)})"
     return [
         f"**{plain(claim.finding or claim.text)}** Asked: *{plain(claim.text)}*",
         verdict(claim),
@@ -125,12 +101,3 @@ def _claim(claim: Claim) -> list[str]:
         DASH if claim.seeds is None else str(claim.seeds),
         ", ".join(DASH if p is None else p_value(p) for p in (claim.p, claim.p_adjusted)),
     ]
-
-
-TABLES = {
-    "tbl-recipes": recipes,
-    "tbl-weights": weights,
-    "tbl-versions": versions,
-    "tbl-runs": runs,
-    "tbl-claims": claims,
-}
