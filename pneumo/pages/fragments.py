@@ -114,4 +114,5 @@ def _names(record: Record) -> dict[str, Any]:
         "claims": record.claims,
         "version": __version__,
         "table": lambda anchor: showing.table_markdown(record, anchor),
+        "lack": lambda part: showing.lack(record, part),
     }

@@ -62,9 +62,7 @@ def __getattr__(name: str) -> Any:
 
 def figure(record: Record, anchor: str) -> None:
     """Show a figure with its caption."""
-    from pneumo.pages.figures import FIGURES
-
-    shown = FIGURES[anchor](record)
+    shown = showing.drawn(record, anchor)
     file = io.BytesIO()
     shown.canvas.savefig(file, dpi=DOTS, facecolor="white", metadata={"Software": None})
     display(Image(file.getvalue(), alt=shown.alt), _markdown(shown.caption))  # type: ignore[no-untyped-call]

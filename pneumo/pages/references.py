@@ -55,13 +55,12 @@ def with_ablations(record: Record) -> Record:
 
     One seed says little about a difference, and some profiles train no ablations. The phantom shows its own.
     """
-    own = record.ablations
+    own = record.get("ablations")
     if record.data.is_phantom or (own and own[0].seeds > 1):
         return record
     other = reference(record)
     # A reference whose networks were not kept has none.
-    known = other and other.has("ablations") and other.ablations
-    return other if other and known else record
+    return other if other and other.get("ablations") else record
 
 
 def is_same(record: Record, other: Record) -> bool:

@@ -10,10 +10,11 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from pneumo.base.errors import PneumoError
-from pneumo.pages import behind, drawing
+from pneumo.pages import behind, drawing, style
+from pneumo.pages.markdown_table import Table
 from pneumo.pages.numbers import told
 from pneumo.pages.style import PHANTOM
-from pneumo.record import Record, finding, read
+from pneumo.record import LackingError, Record, finding, read
 
 PICTURES = Path("figures")  # beside the pages; each file is named by its content
 
@@ -58,11 +59,7 @@ def figure(record: Record, anchor: str) -> None:
     Raises:
         PageError: there is no such figure.
     """
-    from pneumo.pages.figures import FIGURES
-
-    if anchor not in FIGURES:
-        raise PageError(f"no figure is called {anchor!r}; there are: {', '.join(sorted(FIGURES))}")
-    shown = FIGURES[anchor](record)
+    shown = drawn(record, anchor)
     light = drawing.draw(shown.canvas)
     alt = escape(" ".join(shown.alt.split()), quote=True).replace("&#x27;", "'")
     paths = _keep(anchor, "light", light), _keep(anchor, "dark", drawing.darken(light))
@@ -73,6 +70,28 @@ def figure(record: Record, anchor: str) -> None:
         f':::: {{.content-visible when-format="html"}}\n::: {{.dark-content}}\n{second}\n:::\n::::\n\n'
         f"{caption}\n:::\n"
     )
+
+
+def drawn(record: Record, anchor: str) -> Shown:
+    """A figure; if the record lacks a part of it, one that says so.
+
+    Raises:
+        PageError: as :func:`figure`.
+    """
+    from pneumo.pages.figures import FIGURES
+
+    if anchor not in FIGURES:
+        raise PageError(f"no figure is called {anchor!r}; there are: {', '.join(sorted(FIGURES))}")
+    try:
+        return FIGURES[anchor](record)
+    except LackingError as lacking:
+        words = f"not in this record: {lacking.part}"
+        return Shown(style.placeholder(words), lack(record, lacking.part), words)
+
+
+def lack(record: Record, part: str) -> str:
+    """A sentence for a part that a record does not have, in Markdown."""
+    return f"This record does not have `{part}`; `{record.command}` makes it."
 
 
 def table(record: Record, anchor: str) -> None:
@@ -94,7 +113,10 @@ def table_markdown(record: Record, anchor: str) -> str:
 
     if anchor not in TABLES:
         raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
-    made = TABLES[anchor](record)
+    try:
+        made = TABLES[anchor](record)
+    except LackingError as lacking:
+        made = Table(("numbers",), (False,), (("not in this record",),), lack(record, lacking.part))
     caption = _marked(record, made.caption) + _behind(record, anchor, made.runs)
     return f"{made.markdown()}\n\n: {caption} {{#{anchor}}}"
 

@@ -50,15 +50,19 @@ matplotlib.rcParams.update(_UNSAID)
 PHANTOM = "synthetic phantom, not medical data"
 
 
-def placeholder(record: Record, height: float = 0.7) -> Figure:
+def no_images(record: Record) -> Figure:
     """A placeholder for missing images: one line that says how to get them."""
-    canvas = unmarked(height)
     missing = "A study makes these images" if record.images else "The images are not at hand"
-    words = (
+    return placeholder(
         f"{missing}. To see them: nox -s report -- --data PATH"
         if not record.data.is_phantom
         else "The phantom's images are not at hand. To draw them: nox -s report -- --data phantom"
     )
+
+
+def placeholder(words: str) -> Figure:
+    """One line in place of a figure."""
+    canvas = unmarked(height=0.7)
     canvas.text(0.5, 0.5, words, ha="center", va="center", color=GREY, fontsize=HEAD)
     return canvas
 

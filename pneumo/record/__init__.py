@@ -2,12 +2,13 @@
 
 from pneumo.base.estimate import Estimate
 from pneumo.record.answers import Part
-from pneumo.record.files import Record, RecordError, check, copy, read, write
+from pneumo.record.files import LackingError, Record, RecordError, check, copy, read, write
 from pneumo.record.frames import Frame, frame
 
 __all__ = [
     "Estimate",
     "Frame",
+    "LackingError",
     "Part",
     "Record",
     "RecordError",

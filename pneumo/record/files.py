@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, npz, storage
+from pneumo.base import checksums, npz, paths, storage
 from pneumo.base.description import Description
 from pneumo.base.errors import PneumoError
 from pneumo.record import ablation, answers, crate, frames, images, interpretability, plain
@@ -51,7 +51,15 @@ class RecordError(PneumoError):
 
 
 class LackingError(RecordError):
-    """A record does not have a part that was asked for."""
+    """A record does not have a part that was asked for.
+
+    Args:
+        part: its name in `results.json`, or that of a file.
+    """
+
+    def __init__(self, message: str, part: str) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class Answer(Generic[T]):
@@ -76,7 +84,9 @@ class Answer(Generic[T]):
         known: dict[str, Any] = vars(record).setdefault("_answers", {})
         if self.key not in known:
             if not record.has(self.key):
-                raise LackingError(f"{record.path / RESULTS} has no {self.key}; {MAKE_AGAIN}")
+                raise LackingError(
+                    f"{record.path / RESULTS} has no {self.key}; {MAKE_AGAIN}", self.key
+                )
             try:
                 known[self.key] = plain.from_plain(self.kind, record.results[self.key])
             except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -126,6 +136,18 @@ class Record:
     def has(self, key: str) -> bool:
         """Whether `results.json` has a part of that name that is not null."""
         return self.results.get(key) is not None
+
+    def get(self, key: str) -> Any:
+        """The part of that name; None if the record does not have it."""
+        return getattr(self, key) if self.has(key) else None
+
+    @property
+    def command(self) -> str:
+        """The command that makes a record of this profile, data set and size."""
+        dataset = f" --dataset {self.about.name}" if self.about.name != paths.DATASET else ""
+        size = f" --size {self.data.size}" if self.data.size != SIDE else ""
+        data = " --data phantom" if self.data.is_phantom else ""
+        return f"pneumo study --profile {self.profile.name}{dataset}{size}{data}"
 
     @property
     def units(self) -> str:
@@ -189,7 +211,7 @@ class Record:
     def _frame(self, folder: str, anchor: str) -> Frame:
         name = f"{folder}/{anchor}.csv"
         if name not in self.sums:
-            raise LackingError(f"{self.path} has no {name}; {MAKE_AGAIN}")
+            raise LackingError(f"{self.path} has no {name}; {MAKE_AGAIN}", name)
         known: dict[str, Frame] = vars(self).setdefault("_frames", {})
         if name not in known:
             try:

@@ -31,7 +31,7 @@ def divided(record: Record) -> Shown:
         f"range from {number(probabilities.min(), 2)} to {number(probabilities.max(), 2)}."
     )
     if images is None:
-        return Shown(style.placeholder(record), caption, f"No images are at hand. {alt}")
+        return Shown(style.no_images(record), caption, f"No images are at hand. {alt}")
     rows = 1 + len(models)
     canvas = style.figure(record, height=0.82 * rows + (0.3 if record.data.is_phantom else 0.1))
     grid = canvas.subplots(rows, MOST, squeeze=False)

@@ -30,7 +30,7 @@ def examples(record: Record) -> Shown:
         f"{about.negative} above, {about.positive} below. {render(record, 'look-for')}"
     )
     if record.images is None:
-        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+        return Shown(style.no_images(record), caption, _NO_IMAGES)
     canvas = style.figure(record, height=2.15)
     rows = [chosen.where(label=label) for label in (0, 1)]
     grid = canvas.subplots(2, max(map(len, rows)), squeeze=False)
@@ -60,7 +60,7 @@ def front(record: Record) -> Shown:
         f"{about.negative} on the left, {about.positive} on the right. @fig-examples shows more."
     )
     if record.images is None:
-        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+        return Shown(style.no_images(record), caption, _NO_IMAGES)
     canvas = style.figure(record, height=1.2)
     halves: Any = canvas.subfigures(1, 2)
     for label, (half, name) in enumerate(zip(halves, about.classes, strict=True)):
@@ -123,7 +123,7 @@ def augmentation(record: Record) -> Shown:
     )
     images = record.images
     if images is None or "augmented" not in images.examples:
-        return Shown(style.placeholder(record), caption, _NO_IMAGES)
+        return Shown(style.no_images(record), caption, _NO_IMAGES)
     augmented = images.examples["augmented"]  # (2, V, S, S)
     canvas = style.figure(record, height=2.5)
     grid = canvas.subplots(2, len(VARIANTS))

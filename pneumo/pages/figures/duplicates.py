@@ -30,7 +30,7 @@ def near_duplicates(record: Record) -> Shown:
         "bits of the hashes differ."
     )
     if record.images is None:
-        return Shown(style.placeholder(record), caption, alt)
+        return Shown(style.no_images(record), caption, alt)
     canvas = style.figure(record, height=3.62 if record.data.is_phantom else 3.5)
     grid = canvas.subplots(2, len(pairs), squeeze=False)
     for column, pair in zip(grid.T, pairs, strict=True):

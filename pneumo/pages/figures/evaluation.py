@@ -122,7 +122,7 @@ def errors(record: Record) -> Shown:
         f"{', '.join(sure)}."
     )
     if record.images is None:
-        return Shown(style.placeholder(record), caption, alt)
+        return Shown(style.no_images(record), caption, alt)
     canvas = style.figure(record, height=4.7)
     grid = canvas.subplots(len(GROUPS), _COLUMNS)
     for row, group in zip(grid, GROUPS, strict=True):
@@ -333,7 +333,7 @@ def _gallery(
 ) -> Shown:
     """Test images in rows, a title above each in the colour of the image's label."""
     if record.images is None:
-        return Shown(style.placeholder(record), caption, alt)
+        return Shown(style.no_images(record), caption, alt)
     rows = -(-max(1, len(numbers)) // _COLUMNS)
     canvas = style.figure(record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1))
     classes = list(style.class_colours(record).values())

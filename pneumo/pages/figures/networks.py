@@ -61,7 +61,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     )
     images = record.images
     if images is None:
-        return Shown(style.placeholder(record), caption, "No images are at hand.")
+        return Shown(style.no_images(record), caption, "No images are at hand.")
     surest = {
         group: number(float(own["probability"][0]), 2)
         for group in GROUPS

@@ -25,7 +25,7 @@ def corruptions(record: Record) -> Shown:
     )
     images = record.images
     if images is None or "corrupted" not in images.examples:
-        return Shown(style.placeholder(record), caption, "No images are at hand.")
+        return Shown(style.no_images(record), caption, "No images are at hand.")
     grid_of = images.examples["corrupted"]  # (3, C, S, S)
     original = images.split("test")[int(record.test_labels().argmax())]
     canvas = style.figure(record, height=2.1)
