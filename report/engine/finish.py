@@ -20,10 +20,8 @@ from report.engine.config import BUILD, Book, read_book
 from report.engine.plain import read_text
 
 PNG = 200  # dots per inch
-# Quarto's preview tags name images by relative addresses, which readers of such tags do not follow.
-_PREVIEW = re.compile(
-    r'<meta (?:property|name)="(?:og|twitter):image[^"]*" content="(?!https?:)[^>]*>\n?'
-)
+# The tags of a preview image: its address, and what else is said of it.
+_PREVIEW = re.compile(r'<meta (?:property|name)="(og|twitter):image[^"]*" content="[^>]*>\n?')
 
 
 def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
@@ -49,11 +47,17 @@ def _link(site: Path, name: str) -> None:
     forms = f'<a href="{twin}">as Markdown</a>'
     if (site / notebook).is_file():
         forms = f'<a href="{notebook}" download>as a notebook</a>, {forms}'
-    page = _PREVIEW.sub("", read_text(site / f"{name}.html"))
+    page = without_relative_previews(read_text(site / f"{name}.html"))
     head = f'<link rel="alternate" type="text/markdown" href="{twin}">\n</head>'
     page = page.replace("</head>", head, 1)
     page = page.replace("</main>", f'<p class="forms">This page {forms}</p>\n</main>', 1)
     (site / f"{name}.html").write_text(page, encoding="utf-8")
+
+
+def without_relative_previews(page: str) -> str:
+    """Remove Quarto's preview images with relative addresses, which readers of such tags do not follow."""
+    followed = set(re.findall(r'="(og|twitter):image" content="https?:', page))
+    return _PREVIEW.sub(lambda tag: tag[0] if tag[1] in followed else "", page)
 
 
 def repository(book: Book) -> str:

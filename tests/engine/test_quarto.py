@@ -9,7 +9,7 @@ import pytest
 from conftest import environment
 
 from pneumo.base import paths
-from report.engine import quarto
+from report.engine import finish, quarto
 from report.engine.__main__ import choose, main
 from report.engine.errors import RenderError
 
@@ -147,3 +147,12 @@ def test_a_finished_render_is_kept_where_what_lies_beside_its_pages_can_not_be_m
     assert "after.py: the pages lack what lies beside them: RecordError: " in script.stderr
     assert script.stderr.count("\n") == 1
     assert (tmp_path / "index.html").read_text() == "rendered"
+
+
+def test_a_preview_image_that_readers_can_follow_keeps_its_words_and_another_goes():
+    tags = '<meta {0}:image" content="{1}b.png">\n<meta {0}:image:alt" content="A chest">\n'
+    kept = tags.format('property="og', "https://example.org/")
+    gone = tags.format('name="twitter', "figures/")
+    assert (
+        finish.without_relative_previews(f"<head>\n{gone}{kept}</head>") == f"<head>\n{kept}</head>"
+    )
