@@ -7,6 +7,14 @@ from pneumo.record.frames import to_csv
 from pneumo.record.plain import to_plain
 
 
+def without(record, folder, parts, anchors):
+    """A copy of a record that lacks parts of its results, and the numbers of figures and tables."""
+    made = {name: record.read(name) for name in record.sums if not anchors.search(name)}
+    results = json.loads(made[files.RESULTS])
+    made[files.RESULTS] = json.dumps({k: v for k, v in results.items() if k not in parts}).encode()
+    return files._replace(folder, made)
+
+
 def changed(record, folder, part=None, contents=None, **data):
     """A copy of a record with changed facts about its data, and optionally one part and files replaced."""
     part = part or Part()

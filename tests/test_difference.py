@@ -14,7 +14,7 @@ from rich.console import Console
 from pneumo.commands import diff
 from pneumo.commands.main import main
 from pneumo.record import difference
-from pneumo.record.difference import Change, Move, Told
+from pneumo.record.difference import Change, Compared, Move
 from pneumo.record.files import SCHEMA
 
 
@@ -86,7 +86,9 @@ means = st.floats(0, 1)
 
 @given(means, means, st.floats(0, 1))
 def test_a_metric_has_moved_one_way_if_it_has_the_other(first, second, tolerance):
-    one, other = (Told({}, {}, {}, {}, {("m", "test", "auc"): value}) for value in (first, second))
+    one, other = (
+        Compared({}, {}, {}, {}, {("m", "test", "auc"): value}) for value in (first, second)
+    )
     there = difference.compare(one, other, tolerance).metrics
     back = difference.compare(other, one, tolerance).metrics
     assert bool(there) == bool(back) == (abs(first - second) > tolerance)
@@ -94,7 +96,7 @@ def test_a_metric_has_moved_one_way_if_it_has_the_other(first, second, tolerance
 
 def test_numbers_added_up_in_another_order_have_not_moved_and_undefined_ones_have():
     one, other, none = (
-        Told({}, {}, {}, {}, {("m", "test", "auc"): v}) for v in (0.1 + 0.2, 0.3, None)
+        Compared({}, {}, {}, {}, {("m", "test", "auc"): v}) for v in (0.1 + 0.2, 0.3, None)
     )
     assert difference.compare(one, other).is_empty
     assert not difference.compare(one, other, 0).is_empty

@@ -140,15 +140,17 @@ def test_commands_run_on_the_phantom(words, folder, capsys):
     assert capsys.readouterr().out
 
 
-def test_the_figure_of_the_walk_is_drawn_from_the_reference_record(monkeypatch):
-    monkeypatch.setattr(robustness, "FIGURES", {})
-    exec(blocks(EXTENDING, "python")[0], vars(robustness))
-    (name,) = robustness.FIGURES
-    assert name not in FIGURES
-    shown = robustness.FIGURES[name](records.read(ROOT / "report" / "reference"))
+def test_the_figure_of_the_walk_is_drawn_from_the_reference_record():
+    names = dict(vars(robustness))
+    exec(blocks(EXTENDING, "python")[0], names)
+    anchor, function = re.search(
+        r'`"(fig-\w+)": robustness\.(\w+)`', EXTENDING.read_text("utf-8")
+    ).groups()
+    assert anchor not in FIGURES
+    shown = names[function](records.read(ROOT / "report" / "reference"))
     assert shown.alt
     assert shown.canvas.axes
-    assert f'figure(record, "{name}")' in EXTENDING.read_text("utf-8")
+    assert f'figure(record, "{anchor}")' in EXTENDING.read_text("utf-8")
 
 
 def test_the_model_of_the_walk_is_trained(monkeypatch, tmp_path, capsys):

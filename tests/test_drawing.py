@@ -40,7 +40,7 @@ def test_a_figure_needs_no_images_and_states_numbers(anchor, figures, record, un
     without.canvas.draw_without_rendering()
     assert shown.caption == without.caption
     assert not {"nan", "None", "|"} & set(f"{shown.caption} {shown.alt}".split())
-    assert set(shown.runs) <= {run.run for run in record.provenance.runs}
+    assert set(shown.runs or ()) <= {run.run for run in record.provenance.runs}
 
 
 @pytest.mark.parametrize("anchor", [one for one in TABLES if not ELSEWHERE.search(one)])
@@ -49,7 +49,7 @@ def test_a_table_is_made_from_a_record_alone(anchor, unseen):
     cells = [cell for row in made.rows for cell in row]
     assert cells
     assert not [cell for cell in cells if cell in ("nan", "None") or "|" in cell or "\n" in cell]
-    assert set(made.runs) <= {run.run for run in unseen.provenance.runs}
+    assert set(made.runs or ()) <= {run.run for run in unseen.provenance.runs}
 
 
 def test_every_colour_of_a_figure_has_one_for_dark_pages(drawings):

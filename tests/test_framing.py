@@ -217,7 +217,7 @@ def test_the_record_has_the_ratios_auc_and_pages_show_all_of_it(record, study):
     for anchor in ("fig-framing-specificity", "fig-framing-dose"):
         shown = FIGURES[anchor](record)
         assert len(shown.alt) > 80
-        assert shown.runs
+        assert record.runs(anchor)
     for anchor in (name for name in TABLES if name.startswith("tbl-framing")):
         assert TABLES[anchor](record).rows or anchor == "tbl-framing-mend"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import evidence
+from pneumo.pages.figures.pictures import evidence, sheet
 from pneumo.record import Record
 from pneumo.record.summaries import GROUPS
 
@@ -89,10 +89,7 @@ def sheets(record: Record) -> list[Image]:
 def tile(pictures: NDArray[np.uint8], edge: int = 0) -> NDArray[np.uint8]:
     """Pictures (N, h, w) in rows of :data:`COLUMNS`, each padded by repeating its edge."""
     padded = np.pad(pictures, ((0, 0), (edge, edge), (edge, edge)), mode="edge")
-    padded = np.pad(padded, ((0, -len(padded) % COLUMNS), (0, 0), (0, 0)))
-    height, width = padded.shape[1:]
-    rows = padded.reshape(-1, COLUMNS, height, width)  # (R, C, h, w)
-    return rows.transpose(0, 2, 1, 3).reshape(-1, COLUMNS * width)
+    return sheet(padded, COLUMNS)
 
 
 def embed(identifier: str, content: dict[str, Any]) -> str:

@@ -39,8 +39,7 @@ def phrase(record: Record, fragment: str, **values: object) -> Markdown:
     Raises:
         FragmentError: as :func:`say`.
     """
-    text = " ".join(render(record, fragment, **values).split())
-    return Markdown(text)  # type: ignore[no-untyped-call]
+    return showing.md(" ".join(render(record, fragment, **values).split()))
 
 
 def render(record: Record, fragment: str, **values: object) -> str:
@@ -91,7 +90,7 @@ def _environment(name: str) -> SandboxedEnvironment:
         name: getattr(numbers, name)
         for name in (
             "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plural", "plain", "code", "told", "rate",
+            "stretch", "plural", "plain", "code", "claim_text", "rate",
         )
     }  # fmt: skip
     return environment
@@ -114,5 +113,5 @@ def _names(record: Record) -> dict[str, Any]:
         "claims": record.claims,
         "version": __version__,
         "table": lambda anchor: showing.table_markdown(record, anchor),
-        "lack": lambda part: showing.lack(record, part),
+        "missing": lambda part: showing.missing(record, part),
     }

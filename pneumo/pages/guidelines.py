@@ -16,11 +16,8 @@ NAMES = ("tripod-ai", "tripod-ai-abstracts", "stard-ai", "claim-2024", "probast-
 REPORTING = {"answer": "reported", "missing": "not reported", "not_applicable": "not applicable"}
 # The answers to a question of a quality assessment.
 JUDGEMENTS = {
-    "yes": "yes",
-    "probably_yes": "probably yes",
-    "probably_no": "probably no",
-    "no": "no",
-    "no_information": "no information",
+    key: key.replace("_", " ")
+    for key in ("yes", "probably_yes", "probably_no", "no", "no_information")
 }
 STATUSES = REPORTING | JUDGEMENTS
 
@@ -78,11 +75,11 @@ def load(name: str, folder: Path | None = None) -> Guideline:
 
 
 def _item(path: Path, entry: dict[str, Any]) -> Item:
-    said = [key for key in STATUSES if str(entry.get(key, "")).strip()]
-    if len(said) != 1:
+    given = [key for key in STATUSES if str(entry.get(key, "")).strip()]
+    if len(given) != 1:
         raise GuidelineError(
             f"{path}: item {entry['number']} needs exactly one of {', '.join(STATUSES)}; "
-            f"it has {', '.join(said) or 'none'}"
+            f"it has {', '.join(given) or 'none'}"
         )
-    (key,) = said
+    (key,) = given
     return Item(entry["number"], entry["topic"], entry["asks"], STATUSES[key], entry[key])

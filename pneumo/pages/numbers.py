@@ -71,7 +71,7 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def told(claim: Claim, cite: str = "") -> str:
+def claim_text(claim: Claim, cite: str = "") -> str:
     """A claim's finding and evidence, then its original text with the verdict.
 
     Args:

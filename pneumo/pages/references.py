@@ -91,7 +91,9 @@ def compare(record: Record, other: Record) -> list[Compared]:
 
 def otherwise(record: Record, other: Record) -> list[difference.Change]:
     """The claims that both records decide, but differently; `before` is the other record's verdict."""
-    found = difference.compare(difference.told(other.results), difference.told(record.results))
+    found = difference.compare(
+        difference.compared(other.results), difference.compared(record.results)
+    )
     return [change for change in found.claims if change.before and change.after]
 
 

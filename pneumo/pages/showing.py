@@ -1,10 +1,11 @@
 """The functions that a page's cells call: open the record, show a figure or a table, quote a claim."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import TypeVar
 
 from IPython.display import Markdown
 from matplotlib.figure import Figure
@@ -12,9 +13,11 @@ from matplotlib.figure import Figure
 from pneumo.base.errors import PneumoError
 from pneumo.pages import behind, drawing, style
 from pneumo.pages.markdown_table import Table
-from pneumo.pages.numbers import told
+from pneumo.pages.numbers import claim_text
 from pneumo.pages.style import PHANTOM
 from pneumo.record import LackingError, Record, finding, read
+
+T = TypeVar("T")
 
 PICTURES = Path("figures")  # beside the pages; each file is named by its content
 
@@ -80,16 +83,14 @@ def drawn(record: Record, anchor: str) -> Shown:
     """
     from pneumo.pages.figures import FIGURES
 
-    if anchor not in FIGURES:
-        raise PageError(f"no figure is called {anchor!r}; there are: {', '.join(sorted(FIGURES))}")
     try:
-        return FIGURES[anchor](record)
+        return _known(FIGURES, anchor)(record)
     except LackingError as lacking:
         words = f"not in this record: {lacking.part}"
-        return Shown(style.placeholder(words), lack(record, lacking.part), words)
+        return Shown(style.placeholder(words), missing(record, lacking.part), words)
 
 
-def lack(record: Record, part: str) -> str:
+def missing(record: Record, part: str) -> str:
     """A sentence for a part that a record does not have, in Markdown."""
     return f"This record does not have `{part}`; `{record.command}` makes it."
 
@@ -111,19 +112,19 @@ def table_markdown(record: Record, anchor: str) -> str:
     """
     from pneumo.pages.tables import TABLES
 
-    if anchor not in TABLES:
-        raise PageError(f"no table is called {anchor!r}; there are: {', '.join(sorted(TABLES))}")
     try:
-        made = TABLES[anchor](record)
+        made = _known(TABLES, anchor)(record)
     except LackingError as lacking:
-        made = Table(("numbers",), (False,), (("not in this record",),), lack(record, lacking.part))
+        made = Table(
+            ("numbers",), (False,), (("not in this record",),), missing(record, lacking.part)
+        )
     caption = _marked(record, made.caption) + _behind(record, anchor, made.runs)
     return f"{made.markdown()}\n\n: {caption} {{#{anchor}}}"
 
 
 def claim(record: Record, identifier: str) -> Markdown:
-    """A claim's finding, as :func:`pneumo.pages.numbers.told` writes it, for an inline expression."""
-    return md(told(record.claims[identifier]))
+    """A claim's finding, as :func:`pneumo.pages.numbers.claim_text` writes it, for an inline expression."""
+    return md(claim_text(record.claims[identifier]))
 
 
 def md(text: str) -> Markdown:
@@ -131,7 +132,13 @@ def md(text: str) -> Markdown:
     return Markdown(text)  # type: ignore[no-untyped-call]
 
 
-def _behind(record: Record, anchor: str, runs: Sequence[str], picture: str = "") -> str:
+def _known(functions: Mapping[str, T], anchor: str) -> T:
+    if anchor not in functions:
+        raise PageError(f"there is no {anchor!r}; there are: {', '.join(sorted(functions))}")
+    return functions[anchor]
+
+
+def _behind(record: Record, anchor: str, runs: Sequence[str] | None, picture: str = "") -> str:
     """The control at the end of a caption, in Markdown, for HTML only; the PDF lists runs in an appendix."""
     return f" `{behind.control(record, anchor, runs, picture)}`{{=html}}"
 

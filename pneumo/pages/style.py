@@ -32,7 +32,7 @@ HEAT = "magma"  # its lightness rises evenly, so it works in grey, too
 SMALL, TEXT, HEAD, LARGE = 7.5, 8.5, 9, 11  # points: marks, other text, titles and axes, counts
 WIDTH = 6.6  # inches: the text's width, with Quarto as with the portable engine
 # matplotlib's defaults for everything that is not set here.
-_UNSAID: dict[Any, Any] = dict.fromkeys(
+_DEFAULTS: dict[Any, Any] = dict.fromkeys(
     ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "ytick.color"), INK
 ) | {
     "font.size": TEXT,
@@ -46,7 +46,7 @@ _UNSAID: dict[Any, Any] = dict.fromkeys(
     # Makes the bytes of a figure reproducible.
     "svg.hashsalt": "pneumo",
 }
-matplotlib.rcParams.update(_UNSAID)
+matplotlib.rcParams.update(_DEFAULTS)
 PHANTOM = "synthetic phantom, not medical data"
 
 

@@ -23,7 +23,7 @@ Place = tuple[str, str, str]  # a model, one of BLOCKS, and a metric
 
 
 @dataclass(frozen=True)
-class Told:
+class Compared:
     """The compared parts of a `results.json`."""
 
     made_from: Mapping[str, str]  # profile and data
@@ -76,7 +76,7 @@ class Difference:
         return not (self.made_from or self.claims or self.models or self.metrics)
 
 
-def load(path: Path) -> Told:
+def load(path: Path) -> Compared:
     """Read the compared parts of a `results.json` of schema 1 or 2.
 
     Args:
@@ -89,12 +89,12 @@ def load(path: Path) -> Told:
     if not file.is_file():
         raise RecordError(f"no {RESULTS} at {path}: expected that file, or a folder with it")
     with checksums.reading(file, RecordError, files.MAKE_AGAIN):
-        return told(files.parse(file.read_bytes(), older=(1,)))
+        return compared(files.parse(file.read_bytes(), older=(1,)))
 
 
-def told(content: Mapping[str, Any]) -> Told:
+def compared(content: Mapping[str, Any]) -> Compared:
     """What is compared of the content of a `results.json`."""
-    return Told(
+    return Compared(
         made_from={
             "profile": str(content["profile"]),
             "fingerprint of the data": str(content["data"]["fingerprint"]),
@@ -112,7 +112,7 @@ def told(content: Mapping[str, Any]) -> Told:
     )
 
 
-def compare(before: Told, after: Told, tolerance: float = ROUNDING) -> Difference:
+def compare(before: Compared, after: Compared, tolerance: float = ROUNDING) -> Difference:
     """Compare two results.
 
     Args:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,25 +15,22 @@ from numpy.typing import NDArray
 from pneumo.base import checksums, npz, paths, storage
 from pneumo.base.description import Description
 from pneumo.base.errors import PneumoError
-from pneumo.record import ablation, answers, crate, frames, images, interpretability, plain
+from pneumo.record import (
+    ablation,
+    answers,
+    crate,
+    frames,
+    images,
+    interpretability,
+    plain,
+    summaries,
+)
 from pneumo.record.answers import Part
 from pneumo.record.external import External
 from pneumo.record.frames import Frame
 from pneumo.record.framing import Framing
 from pneumo.record.patients import Patients
 from pneumo.record.shift import Shift
-from pneumo.record.summaries import (
-    Cases,
-    DataAudit,
-    Duplicates,
-    Hindsight,
-    Kinds,
-    Mistakes,
-    Origins,
-    Robustness,
-    Sizes,
-    Training,
-)
 from pneumo.record.usefulness import Calibration, Decisions
 
 T = TypeVar("T")
@@ -42,8 +39,8 @@ SCHEMA = 2
 SIDE = 28  # of thumbnails, in pixels
 RESULTS, SUMS, MAPS, LABELS = "results.json", "SHA256SUMS", "maps.npz", "labels.csv"
 MAKE_AGAIN = "make the record again"
-# Files allowed in the folder of a reference record, each with its own checksum.
-BESIDE = ("bench.json", "promises.json", "requirements.txt")
+# Files allowed in the folder of a reference record: each has its own checksum, or holds no numbers.
+BESIDE = ("bench.json", "promises.json", "requirements.txt", "README.md")
 
 
 class RecordError(PneumoError):
@@ -57,21 +54,21 @@ class LackingError(RecordError):
         part: its name in `results.json`, or that of a file.
     """
 
-    def __init__(self, message: str, part: str) -> None:
+    def __init__(self, message: str, part: str = "") -> None:
         super().__init__(message)
         self.part = part
 
 
 class Answer(Generic[T]):
-    """A part of `results.json`, read and checked on first use.
-
-    Raises:
-        LackingError: the record does not have it.
-        RecordError: it is not of its type.
+    """An attribute of a record: a part of `results.json`, read and checked on first use.
 
     Args:
         kind: the dataclass, or container of dataclasses, to read it as.
         key: its name in `results.json`, if that is not the attribute's.
+
+    Raises:
+        LackingError: on use, if the record does not have it.
+        RecordError: on use, if it is not of its type.
     """
 
     def __init__(self, kind: type[T], key: str = "") -> None:
@@ -110,27 +107,27 @@ class Record:
     models = Answer(dict[str, answers.Model])  # by name, and the ensemble
     provenance = Answer(answers.Provenance)
     baselines = Answer(dict[str, answers.Baseline])
-    trainings = Answer(dict[str, Training])
-    robustness = Answer(Robustness)
+    trainings = Answer(dict[str, summaries.Training])
+    robustness = Answer(summaries.Robustness)
     ablations = Answer(list[ablation.Row])
     held_out = Answer(ablation.HeldOut)
     calibration = Answer(Calibration)
     decisions = Answer(Decisions)
-    cases = Answer(Cases)
+    cases = Answer(summaries.Cases)
     explained = Answer(dict[str, interpretability.Explained])
     sanity_checks = Answer(interpretability.SanityChecks)
     evidence = Answer(interpretability.Evidence)
-    kinds = Answer(Kinds)
-    sizes = Answer(Sizes)
-    mistakes = Answer(Mistakes)
+    kinds = Answer(summaries.Kinds)
+    sizes = Answer(summaries.Sizes)
+    mistakes = Answer(summaries.Mistakes)
     shift = Answer(Shift)
     patients = Answer(Patients)
     framing = Answer(Framing)
-    data_audit = Answer(DataAudit)
-    origins = Answer(Origins)
-    duplicates = Answer(Duplicates)
-    hindsight = Answer(Hindsight)
-    external = Answer(dict[str, External])
+    data_audit = Answer(summaries.DataAudit)
+    origins = Answer(summaries.Origins)
+    duplicates = Answer(summaries.Duplicates)
+    hindsight = Answer(summaries.Hindsight)
+    _external = Answer(dict[str, External], "external")
     _claims = Answer(list[answers.Claim], "claims")
 
     def has(self, key: str) -> bool:
@@ -158,6 +155,12 @@ class Record:
     def claims(self) -> dict[str, answers.Claim]:
         """Every claim by its id."""
         return {claim.id: claim for claim in self._claims}
+
+    @property
+    def external(self) -> dict[str, External]:
+        """Every set from elsewhere by its name, which is also its title if it has none."""
+        sets = self._external
+        return {name: replace(found, title=found.title or name) for name, found in sets.items()}
 
     @property
     def ran(self) -> list[answers.Model]:

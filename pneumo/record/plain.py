@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import (
     Annotated,
     Any,
-    ClassVar,
     Literal,
     TypeVar,
     Union,
@@ -80,8 +79,6 @@ def from_plain(kind: Any, value: Any) -> Any:
         return value
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _build(kind, value)
-    if origin is np.ndarray or kind is np.ndarray:
-        return np.array([[]] if value is None else value, dtype=np.float64)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {key: from_plain(arguments[1], item) for key, item in value.items()}
     if origin in (list, tuple):
@@ -100,7 +97,7 @@ def _build(kind: type[T], value: Any) -> T:
     fields = {
         field.name: from_plain(hints[field.name], value[field.name])
         for field in dataclasses.fields(kind)  # type: ignore[arg-type]
-        if get_origin(hints[field.name]) is not ClassVar and field.name in value
+        if field.name in value
     }
     return kind(**fields)
 

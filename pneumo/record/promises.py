@@ -14,6 +14,7 @@ SCHEMA = 3
 FILE = "promises.json"
 # Outcomes of a fault: nothing finished is damaged, or one sentence reports it.
 OUTCOMES = ("survived", "found")
+COUNTED = ("tried", *OUTCOMES)
 
 
 class PromisesError(PneumoError):
@@ -22,11 +23,19 @@ class PromisesError(PneumoError):
 
 @dataclass(frozen=True)
 class Promise:
-    """One guarantee, in words for users."""
+    """A guarantee in words for users, with the outcomes of the scenarios in which tests injected faults."""
 
     name: str
     title: str
     text: str
+    tried: int = 0
+    survived: int = 0  # nothing was damaged
+    found: int = 0  # reported, and nothing was damaged
+
+    @property
+    def broken(self) -> int:
+        """Scenarios whose fault was neither survived nor reported."""
+        return self.tried - self.survived - self.found
 
 
 PROMISES = (
@@ -87,27 +96,12 @@ PROMISES = (
 )
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A guarantee, with the outcomes of the scenarios in which tests injected faults."""
-
-    promise: Promise
-    tried: int
-    survived: int  # nothing was damaged
-    found: int  # reported, and nothing was damaged
-
-    @property
-    def broken(self) -> int:
-        """Scenarios whose fault was neither survived nor reported."""
-        return self.tried - self.survived - self.found
-
-
 def file() -> Path:
     """File of the counts, beside the reference record."""
     return paths.reference() / FILE
 
 
-def read(path: Path | None = None) -> tuple[Kept, ...]:
+def read(path: Path | None = None) -> tuple[Promise, ...]:
     """Read every guarantee with its counts, in order; empty if none were counted.
 
     Args:
@@ -126,20 +120,15 @@ def read(path: Path | None = None) -> tuple[Kept, ...]:
         if set(counts) != {promise.name for promise in PROMISES}:
             raise PromisesError(f"{path} speaks of other promises than this version; {again}")
         return tuple(
-            Kept(
-                promise,
-                *(int(counts[promise.name][name]) for name in ("tried", "survived", "found")),
-            )
-            for promise in PROMISES
+            Promise(one.name, one.title, one.text, *(counts[one.name][name] for name in COUNTED))
+            for one in PROMISES
         )
 
 
 def to_json(counts: Mapping[str, Mapping[str, int]]) -> str:
     """Write the counts of each guarantee, `tried`, `survived` and `found`, for :func:`read`."""
     ordered = {
-        promise.name: {
-            name: counts.get(promise.name, {}).get(name, 0) for name in ("tried", *OUTCOMES)
-        }
+        promise.name: {name: counts.get(promise.name, {}).get(name, 0) for name in COUNTED}
         for promise in PROMISES
     }
     return checksums.text({"schema": SCHEMA, "promises": ordered}, FILE)

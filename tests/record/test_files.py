@@ -12,6 +12,7 @@ from pneumo.base.storage import StorageError
 from pneumo.record import Estimate, Part, RecordError, check, copy, frame, read, write
 from pneumo.record.answers import Mean, Metrics
 from pneumo.record.files import BESIDE, SCHEMA, SUMS
+from pneumo.record.plain import from_plain
 
 ANSWERS = {
     "study": {"name": "tests"},
@@ -121,7 +122,7 @@ def test_what_a_record_lacks_or_cannot_take_is_named(small, tmp_path):
             "two parts of a record have answers called data",
         ),
         (lambda: small.claims, "has no claims; make the record again"),
-        (lambda: small.profile, "profile cannot be read"),
+        (lambda: small.profile, "study cannot be read"),
         (lambda: small.figure("fig-none"), r"has no figures/fig-none\.csv"),
         (lambda: read(tmp_path / "nowhere"), "no record in .*nowhere"),
     ):
@@ -161,4 +162,4 @@ def test_dataclasses_come_back_as_they_were_with_numbers_that_are_not_defined(tm
     assert told["inner"]["a"]["metrics"]["auc"] == {"mean": 0.5, "low": 0.25, "high": 0.75}
     assert told["inner"]["a"]["metrics"]["f1"] == {"mean": None, "low": None, "high": None}
     assert told["lowest"] is None
-    assert repr(found.asked) == repr(asked)
+    assert repr(from_plain(Outer, found.results["asked"])) == repr(asked)

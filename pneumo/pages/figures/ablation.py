@@ -1,7 +1,5 @@
 """The effect of each choice in a recipe."""
 
-from typing import Any
-
 import numpy as np
 
 from pneumo.pages import style
@@ -23,8 +21,6 @@ def ablations(record: Record) -> Shown:
     rows = [row for row in source.ablations if not row.is_baseline]
     models = list(dict.fromkeys(row.model for row in rows))
     counts = [sum(row.model == model for row in rows) for model in models]
-    height = 0.9 + 0.24 * sum(counts) + 0.3 * len(models)
-    canvas = style.figure(source, height)
     seeds = rows[0].seeds if rows else 0
     means = (
         f", means over {seeds} seeds with 95 % intervals over cases and seeds" if seeds > 1 else ""
@@ -35,14 +31,8 @@ def ablations(record: Record) -> Shown:
     )
     if not models:
         words = "this profile trains no ablations"
-        look: dict[str, Any] = {
-            "ha": "center",
-            "va": "center",
-            "color": style.GREY,
-            "fontsize": style.HEAD,
-        }
-        canvas.text(0.5, 0.5, words, **look)
-        return Shown(canvas, caption, "This profile trains no ablations.")
+        return Shown(style.placeholder(words), caption, f"{words.capitalize()}.")
+    canvas = style.figure(source, height=0.9 + 0.24 * sum(counts) + 0.3 * len(models))
     grid = canvas.subplots(
         len(models), 1, sharex=True, squeeze=False, gridspec_kw={"height_ratios": counts}
     )
@@ -65,7 +55,7 @@ def ablations(record: Record) -> Shown:
     handles, labels = grid[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
-    runs = source.figure("fig-ablations").runs if source is record else ()
+    runs = None if source is record else ()
     return Shown(canvas, f"{_counts(rows)} {caption}", _finding(rows), runs)
 
 

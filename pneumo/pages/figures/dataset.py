@@ -1,18 +1,21 @@
 """The images: examples, class balance, augmentation, preprocessing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import show
+from pneumo.pages.figures.pictures import pixels, show, signed_map
 from pneumo.pages.fragments import render
 from pneumo.pages.numbers import percent
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
+from pneumo.record.images import Images
 
 EACH = 4  # images of each class on the front page
 VARIANTS = ("original", "rotated", "shifted", "brighter", "contrast", "all at once")
@@ -36,12 +39,7 @@ def examples(record: Record) -> Shown:
     grid = canvas.subplots(2, max(map(len, rows)), squeeze=False)
     means = []
     for line, own, name in zip(grid, rows, about.classes, strict=True):
-        found = (record.images.find(str(digest)) for digest in own["sha256"])
-        images = [image for image in found if image is not None]
-        for axes in line:
-            style.picture(axes)
-        for axes, image in zip(line, images, strict=False):
-            show(axes, image)
+        images = _shown(line, record.images, own)
         line[0].set_ylabel(name, color=style.class_colours(record)[name])
         means.append(np.mean(images))
     alt = (
@@ -67,12 +65,7 @@ def front(record: Record) -> Shown:
         half.set_facecolor("none")
         colour = style.class_colours(record)[name]
         half.supxlabel(name, color=colour, fontsize=style.LARGE + 1)  # legible on a phone
-        found = (record.images.find(str(digest)) for digest in chosen.where(label=label)["sha256"])
-        images = iter([image for image in found if image is not None][:EACH])
-        for axes in half.subplots(1, EACH):
-            style.picture(axes)
-            if (image := next(images, None)) is not None:
-                show(axes, image)
+        _shown(half.subplots(1, EACH), record.images, chosen.where(label=label))
     alt = f"A row of {2 * EACH} training images: {EACH} {about.negative}, then {EACH} {about.positive}."
     return Shown(canvas, caption, alt)
 
@@ -149,7 +142,8 @@ def recipe(record: Record) -> Shown:
     """
     numbers = record.figure("fig-recipe")
     film, resized, stored = (
-        _grey(numbers.where(step=step)) for step in ("film", "resized", "stored")
+        pixels(numbers.where(step=step), "grey").astype(np.uint8)
+        for step in ("film", "resized", "stored")
     )
     height, width = film.shape
     side = min(height, width)
@@ -171,7 +165,7 @@ def recipe(record: Record) -> Shown:
     grid[0].add_patch(
         Rectangle(corner, side, side, fill=False, edgecolor=style.OVER_PICTURE, linewidth=1.5)
     )
-    style.picture(grid[3]).imshow(changed, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    signed_map(grid[3], changed, reach)
     grid[3].set_title(f"JPEG's change\n±{reach} of 255")
     for axes, image in zip(grid[4:], real, strict=True):
         show(axes, image)
@@ -208,6 +202,11 @@ def _real_film(record: Record) -> tuple[NDArray[np.uint8], ...]:
     return (film, thumbnail) if alike > _ALIKE else ()
 
 
-def _grey(pixels: Frame) -> NDArray[np.uint8]:
-    """An image (H, W) from its pixels in order."""
-    return pixels["grey"].reshape(int(pixels["row"][-1]) + 1, -1).astype(np.uint8)
+def _shown(places: Sequence[Axes], images: Images, chosen: Frame) -> list[NDArray[np.uint8]]:
+    """Show chosen images, of those that are found, as many as there is room for; all that are found."""
+    found = [image for digest in chosen["sha256"] if (image := images.find(digest)) is not None]
+    for axes in places:
+        style.picture(axes)
+    for axes, image in zip(places, found, strict=False):
+        show(axes, image)
+    return found

@@ -78,8 +78,9 @@ def roc_pr(record: Record) -> Shown:
     canvas = style.figure(record, height=4.2)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
     _roc(left, record, numbers, tuple(style.MARKERS))
-    for name, look in _looks(record, numbers).items():
-        curve = numbers.where(model=name, kind="precision-recall")
+    looks = style.model_styles(record)
+    for name in numbers.distinct("model"):
+        curve, look = numbers.where(model=name, kind="precision-recall"), looks[name]
         right.plot(curve["sensitivity"], curve["precision"], **look, linewidth=1.5)
         for rule in style.MARKERS:
             point = numbers.where(model=name, kind=rule)
@@ -227,11 +228,6 @@ def _largest(name: str, difference: NDArray[np.float64]) -> str:
     return f"{odd.capitalize()}s minus {even}s: from {low} to {high} of the grey scale."
 
 
-def _looks(record: Record, numbers: Frame) -> dict[str, dict[str, Any]]:
-    looks = style.model_styles(record)
-    return {name: looks[name] for name in numbers.distinct("model")}
-
-
 def _roc(
     axes: Axes, record: Record, numbers: Frame, rules: Sequence[str], with_areas: bool = True
 ) -> None:
@@ -240,9 +236,9 @@ def _roc(
     The inset contains the marks of 0.5 and Youden's J.
     """
     corner = style.plot(axes.inset_axes((0.36, 0.1, 0.64, 0.68)))
-    side = 0.2
-    for name, look in _looks(record, numbers).items():
-        curve = numbers.where(model=name, kind="roc")
+    side, looks = 0.2, style.model_styles(record)
+    for name in numbers.distinct("model"):
+        curve, look = numbers.where(model=name, kind="roc"), looks[name]
         area = f", AUC {number(curve['auc'][0])}" if with_areas else ""
         for place in (axes, corner):
             place.plot(

@@ -12,7 +12,6 @@ from pneumo.pages.numbers import number, percent
 from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
-from pneumo.record.external import External
 
 _SHIFT = 0.14  # offset between the intervals of one model
 
@@ -29,7 +28,7 @@ def curves(record: Record) -> Shown:
         own = own.where(where="there" if place else "here")
         rows = np.arange(len(models)) + (place - len(sets) / 2) * _SHIFT
         ends = np.abs(np.stack([own["auc low"], own["auc high"]]) - own["auc"])
-        title = _title(name, sets[name]) if place else name
+        title = sets[name].title if place else name
         areas.errorbar(
             own["auc"], rows, xerr=ends, fmt="o", color=colour, markersize=4, label=title
         )
@@ -50,7 +49,7 @@ def curves(record: Record) -> Shown:
                 )  # fmt: skip
         axes.plot([0, 1], [0, 1], color=style.PALE, linewidth=1, zorder=0)
         axes.set(xlabel="1 − specificity", ylabel="sensitivity", aspect="equal")
-        axes.set_title(_title(name, sets[name]))
+        axes.set_title(sets[name].title)
     handles = [
         Line2D([], [], **looks[model], label=record.title(model))
         for model in numbers.where(kind="roc").distinct("model")
@@ -62,7 +61,7 @@ def curves(record: Record) -> Shown:
         f"elsewhere, and pale those of the test set{first_seed(record)}."
     )
     there = "; ".join(
-        f"on {_title(name, found)} {_stretch(one.auc.value for one in found.models.values())}"
+        f"on {found.title} {_stretch(one.auc.value for one in found.models.values())}"
         for name, found in sets.items()
     )
     here = _stretch(one.here.value for one in next(iter(sets.values())).models.values())
@@ -76,7 +75,7 @@ def scores(record: Record) -> Shown:
     sets, about = record.external, record.about
     name = next(iter(sets))
     shown = record.figure("fig-external-scores").where(set=name)
-    title = _title(name, sets[name])
+    title = sets[name].title
     canvas = score_grid(record, shown, {"here": "test set", "there": title})
     caption = (
         f"Scores (logits) of {about.negative} images, above, and of {about.positive} images, below, for "
@@ -94,11 +93,6 @@ def scores(record: Record) -> Shown:
     )
     alt = f"A grid of histograms, one column per model. {lead}"
     return Shown(canvas, f"{lead} {caption}", alt)
-
-
-def _title(name: str, found: External) -> str:
-    """A set's title; its name if the record has no title."""
-    return found.title or name
 
 
 def _stretch(values: Iterable[float]) -> str:

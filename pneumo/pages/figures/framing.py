@@ -1,7 +1,7 @@
 """False alarms by the shape of a film, and the effect of cropping the same films tighter."""
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import two_lines
+from pneumo.pages.figures.pictures import model_charts
 from pneumo.pages.numbers import number, percent, plural, signed
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
@@ -13,11 +13,9 @@ def specificity(record: Record) -> Shown:
     """Each model's specificity by width to height, smoothed, at two thresholds."""
     numbers, about = record.figure("fig-framing-specificity"), record.about
     names = numbers.distinct("model")
-    canvas = style.figure(record, height=2.4)
-    grid = canvas.subplots(1, max(1, len(names)), sharey=True, squeeze=False)[0]
+    canvas, grid = model_charts(record, names, height=2.4)
     looks, ends = style.model_styles(record), []
     for axes, name in zip(grid, names, strict=False):
-        style.plot(axes).set_title(two_lines(record.title(name)), fontsize=style.TEXT)
         for rule, (title, dash) in _RULES.items():
             own, colour = numbers.where(model=name, rule=rule), looks[name]["color"]
             axes.plot(own["ratio"], own["value"], dash, color=colour, label=title, linewidth=1.4)

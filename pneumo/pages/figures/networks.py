@@ -4,7 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import evidence, group_title, overlay, say_none, show
+from pneumo.pages.figures.pictures import (
+    evidence,
+    group_title,
+    overlay,
+    say_none,
+    sheet,
+    show,
+    signed_map,
+)
 from pneumo.pages.numbers import number
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
@@ -19,13 +27,13 @@ def filters(record: Record) -> Shown:
     found = record.explained
     kernels = {name: record.maps[f"filters/{name}"] for name in found}
     sheets = {name: _contact_sheet(one) for name, one in kernels.items()}
-    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
+    heights = [one.shape[0] / one.shape[1] for one in sheets.values()]
     canvas = style.figure(record, height=style.WIDTH * sum(heights) + 0.32 * len(sheets))
     grid = canvas.subplots(len(sheets), 1, squeeze=False, height_ratios=heights)
-    for axes, (name, sheet) in zip(grid[:, 0], sheets.items(), strict=True):
+    for axes, (name, one) in zip(grid[:, 0], sheets.items(), strict=True):
         size = "×".join(map(str, kernels[name].shape[1:]))
         title = f"{record.title(name)}: {found[name].kernels} kernels of {size}"
-        style.picture(axes).imshow(sheet, cmap="RdBu_r", vmin=-1, vmax=1)
+        signed_map(axes, one, 1)
         axes.set_title(title, fontsize=style.TEXT)
     neighbours = "; ".join(
         f"{record.title(name)} {number(one.neighbours, 2)}" for name, one in found.items()
@@ -100,10 +108,5 @@ def _contact_sheet(kernels: NDArray[np.floating], columns: int = 16) -> NDArray[
     reach = np.abs(kernels).max(axis=(1, 2), keepdims=True)
     scaled = kernels / np.where(reach > 0, reach, 1)
     gap = max(1, round(kernels.shape[1] / 4))
-    padded = np.pad(
-        scaled, ((0, -len(kernels) % columns), (gap, gap), (gap, gap)), constant_values=np.nan
-    )
-    height, width = padded.shape[1:]
-    rows = padded.reshape(-1, columns, height, width)  # (R, C, h, w)
-    sheet = rows.transpose(0, 2, 1, 3).reshape(-1, columns * width)
-    return np.asarray(sheet, dtype=np.float32)
+    padded = np.pad(scaled, ((0, 0), (gap, gap), (gap, gap)), constant_values=np.nan)
+    return sheet(padded, columns, np.nan).astype(np.float32)

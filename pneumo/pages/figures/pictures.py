@@ -1,10 +1,15 @@
-"""Shows images, alone or under a heat map, and titles the groups of calls."""
+"""What figures share: images, alone or under a heat map, rows of charts, and titles."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo.pages import style
+from pneumo.record import Frame, Record
 
 
 def show(axes: Axes, image: NDArray[np.uint8]) -> None:
@@ -28,6 +33,34 @@ def overlay(
         heat, cmap=style.HEAT, vmin=0, vmax=1, alpha=0.5, interpolation="bilinear" if smooth else "none",
         extent=(-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5),
     )  # fmt: skip
+
+
+def model_charts(record: Record, names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with one row of charts, a model each, with its title above; they share their vertical axis."""
+    canvas = style.figure(record, height)
+    charts = canvas.subplots(1, max(1, len(names)), squeeze=False, sharey=True)[0]
+    for axes, name in zip(charts, names, strict=False):
+        style.plot(axes).set_title(two_lines(record.title(name)), fontsize=style.TEXT)
+    return canvas, list(charts)
+
+
+def pixels(numbers: Frame, column: str) -> NDArray[np.float64]:
+    """A column of values, one a pixel or cell in the order of rows, as a picture (H, W)."""
+    return np.asarray(numbers[column].reshape(int(numbers["row"].max()) + 1, -1))
+
+
+def signed_map(axes: Axes, values: NDArray[Any], reach: float) -> None:
+    """Show values (H, W) from -reach, blue, over zero, white, to reach, red."""
+    style.picture(axes).imshow(values, cmap="RdBu_r", vmin=-reach, vmax=reach)
+
+
+def sheet(pictures: NDArray[Any], columns: int, empty: float = 0) -> NDArray[Any]:
+    """Pictures (N, h, w) side by side in rows of `columns`, the last one filled up with `empty`."""
+    more = ((0, -len(pictures) % columns), (0, 0), (0, 0))
+    whole = np.pad(pictures, more, constant_values=empty)
+    height, width = whole.shape[1:]
+    rows = whole.reshape(-1, columns, height, width)  # (R, C, h, w)
+    return np.asarray(rows.transpose(0, 2, 1, 3).reshape(-1, columns * width))
 
 
 def say_none(axes: Axes) -> None:

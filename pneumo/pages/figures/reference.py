@@ -56,8 +56,8 @@ def curves(record: Record) -> Shown:
         f"of the reference study on the test set of {record.about.title}: one panel per "
         "model, one curve per seed. A round mark shows a seed's calls at 0.5. Low sensitivities are cut off."
     )
-    found = [_reached(record.models[name]) for name in names]
-    return Shown(canvas, caption, f"Means over the seeds. {' '.join(found)}")
+    reached = " ".join(_reached(record.models[name]) for name in names)
+    return Shown(canvas, caption, f"Means over the seeds. {reached}")
 
 
 def _reached(model: Model) -> str:

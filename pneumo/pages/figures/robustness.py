@@ -13,8 +13,7 @@ _MARKS = "osD^vP"  # of models, at the highest severity
 
 def corruptions(record: Record) -> Shown:
     """The first positive test image as it is, and under every corruption at three severities."""
-    answer = record.robustness
-    about = record.about
+    answer, about, images = record.robustness, record.about, record.images
     caption = (
         f"The first {about.positive} case of the test set as it is, and under the thirteen corruptions at "
         "severity 1, 3 and 5 of five (rows)."
@@ -23,7 +22,6 @@ def corruptions(record: Record) -> Shown:
         f"One {about.image}, then a grid of the same image under {len(answer.corruptions)} corruptions, a "
         "column each, at three severities. At the highest, blur and pixelation leave only the outline."
     )
-    images = record.images
     if images is None or "corrupted" not in images.examples:
         return Shown(style.no_images(record), caption, "No images are at hand.")
     grid_of = images.examples["corrupted"]  # (3, C, S, S)
@@ -47,8 +45,7 @@ def corruptions(record: Record) -> Shown:
 
 def curves(record: Record) -> Shown:
     """AUC by corruption, one line per model from the clean image to severity 5; the worst one on top."""
-    numbers = record.figure("fig-robustness")
-    answer = record.robustness
+    numbers, answer = record.figure("fig-robustness"), record.robustness
     looks = style.model_styles(record)
     models = [name for name in looks if name in numbers.distinct("model")]
     worst = numbers.where(severity=max(numbers.distinct("severity")))

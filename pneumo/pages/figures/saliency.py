@@ -4,13 +4,12 @@ from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import show, two_lines
+from pneumo.pages.figures.pictures import model_charts, pixels, show, signed_map, two_lines
 from pneumo.pages.numbers import number, percent, signed
 from pneumo.pages.showing import Shown
-from pneumo.record import Frame, Record
+from pneumo.record import Record
 
 _MAPS = {"Grad-CAM": style.VERMILION, "random map": style.GREY, "centre map": style.BLUE}
 _ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "--"}
@@ -21,13 +20,10 @@ def cascade(record: Record) -> Shown:
     numbers = record.figure("fig-cascade")
     checks = record.sanity_checks
     names = numbers.distinct("model")
-    canvas = style.figure(record, height=2.75)
-    panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    canvas, panels = model_charts(record, names, height=2.75)
     looks = style.model_styles(record)
     for axes, name in zip(panels, names, strict=True):
         own, colour = numbers.where(model=name), looks[name]["color"]
-        title = two_lines(record.title(name))
-        style.plot(axes).set_title(title, fontsize=style.TEXT)
         axes.plot(
             own["step"], own["rank correlation"], "o-", color=colour, markersize=3.5, linewidth=1.4
         )
@@ -36,18 +32,21 @@ def cascade(record: Record) -> Shown:
         axes.set_xticks(own["step"], own["drawn anew"].tolist(), rotation=90, fontsize=style.TEXT)
     panels[0].set_ylim(min(0, numbers["SSIM"].min()) - 0.05, 1.05)
     panels[0].set_ylabel("similarity")
-    looks_of: tuple[tuple[str, dict[str, Any]], ...] = (
-        ("rank correlation", {"color": style.GREY, "marker": "o", "markersize": 3.5}),
-        ("SSIM", {"color": style.GREY, "marker": "s", "markersize": 3, "linestyle": "--"}),
-        ("rank correlation, random map", {"color": style.INK, "linestyle": ":"}),
-    )
-    handles = [Line2D([], [], label=label, **look) for label, look in looks_of]
+    grey, random = style.GREY, "rank correlation, random map"
+    handles = [
+        Line2D([], [], color=grey, marker="o", markersize=3.5, label="rank correlation"),
+        Line2D([], [], color=grey, marker="s", markersize=3, linestyle="--", label="SSIM"),
+        Line2D([], [], color=style.INK, linestyle=":", label=random),
+    ]
     canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    best = record.best
     caption = (
+        f"With all weights drawn anew, maps of {best.title} correlate with the trained ones at "
+        f"{number(checks.left[best.name].value, 2)}, random ones at {number(checks.chance[best.name], 2)}. "
         "Similarity of Grad-CAM's maps to the trained network's as its weights are drawn anew from the head "
-        "down to the stem, each step on top of those before: rank correlation (absolute value) and "
-        "SSIM, mean over "
-        f"test images and {checks.draws} draws. The dotted line is the rank correlation of random maps."
+        "down to the stem, each step on top of those before: rank correlation (absolute value) and SSIM, "
+        f"mean over test images and {checks.draws} draws. The dotted line is the rank correlation of random "
+        "maps."
     )
     left = "; ".join(
         f"{record.title(name)} {number(found.value, 2)}, random maps {number(checks.chance[name], 2)}"
@@ -57,12 +56,7 @@ def cascade(record: Record) -> Shown:
         "One chart per model: rank correlation and SSIM start at one for the trained network and change as "
         f"weights are drawn anew. Rank correlation with all weights drawn anew: {left}."
     )
-    best = record.best
-    lead = (
-        f"With all weights drawn anew, maps of {best.title} correlate with the trained ones at "
-        f"{number(checks.left[best.name].value, 2)}, random ones at {number(checks.chance[best.name], 2)}. "
-    )
-    return Shown(canvas, lead + caption, alt)
+    return Shown(canvas, caption, alt)
 
 
 def cascade_maps(record: Record) -> Shown:
@@ -78,10 +72,8 @@ def cascade_maps(record: Record) -> Shown:
     else:
         show(grid[0], record.images.split("test")[int(numbers["index"][0])])
     for step, (axes, stage) in enumerate(zip(grid[1:], stages, strict=True)):
-        map_ = _picture(numbers, stage)
-        style.picture(axes).imshow(
-            map_ / (np.abs(map_).max() or 1.0), cmap="RdBu_r", vmin=-1, vmax=1
-        )
+        map_ = pixels(numbers, stage)
+        signed_map(axes, map_, np.abs(map_).max() or 1)
         title = f"{'+ ' if step else ''}{stage}".replace("blocks ", "blocks\n")
         axes.set_title(title if "\n" in title else f"{title}\n", fontsize=style.TEXT)
     caption = (
@@ -102,11 +94,8 @@ def removal(record: Record) -> Shown:
     numbers = record.figure("fig-road")
     checks = record.sanity_checks
     names = numbers.distinct("model")
-    canvas = style.figure(record, height=2.6)
-    panels = canvas.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    canvas, panels = model_charts(record, names, height=2.6)
     for axes, name in zip(panels, names, strict=True):
-        title = two_lines(record.title(name))
-        style.plot(axes).set_title(title, fontsize=style.TEXT)
         for map_, colour in reversed(_MAPS.items()):
             for order, dashes in _ORDERS.items():
                 own = numbers.where(model=name, map=map_, order=order)
@@ -125,15 +114,13 @@ def removal(record: Record) -> Shown:
     canvas.legend(
         handles=handles, loc="outside lower center", ncols=5, fontsize=style.TEXT, columnspacing=1.2
     )
+    gap = checks.gaps[record.best.name]
     caption = (
+        f"For {record.best.title} the two curves lie {signed(gap['Grad-CAM'].value)} apart on average, and "
+        f"{signed(gap['random map'].value)} for a random map. "
         "The probability of each network's own call, mean over test images, as pixels are removed in the "
         "order of a map and imputed from their neighbours (ROAD): most relevant first (solid) and least "
         "relevant first (dashed)."
-    )
-    gap = checks.gaps[record.best.name]
-    lead = (
-        f"For {record.best.title} the two curves lie {signed(gap['Grad-CAM'].value)} apart on average, and "
-        f"{signed(gap['random map'].value)} for a random map. "
     )
     gaps = "; ".join(
         f"{record.title(name)} {signed(gap['Grad-CAM'].value)}, "
@@ -141,11 +128,10 @@ def removal(record: Record) -> Shown:
         for name, gap in checks.gaps.items()
     )
     alt = (
-        "One chart per model: the probability of the call against the share of pixels removed, for "
-        "three maps "
-        f"and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
+        "One chart per model: the probability of the call against the share of pixels removed, for three "
+        f"maps and two orders. Mean gap between the two curves of Grad-CAM: {gaps}."
     )
-    return Shown(canvas, lead + caption, alt)
+    return Shown(canvas, caption, alt)
 
 
 def attention_masks(record: Record) -> Shown:
@@ -153,7 +139,7 @@ def attention_masks(record: Record) -> Shown:
     numbers = record.figure("fig-attention-masks")
     found = record.evidence
     layers = {
-        name: _picture(numbers.where(layer=name), "value") for name in numbers.distinct("layer")
+        name: pixels(numbers.where(layer=name), "value") for name in numbers.distinct("layer")
     }
     mean, first = layers["mean training image"], next(iter(found.regions))
     side, asked = len(mean), layers[found.asked]
@@ -176,9 +162,11 @@ def attention_masks(record: Record) -> Shown:
         if asked.any():
             axes.contour(asked, [0.5], colors=[style.OVER_PICTURE], linewidths=1.2)
     title, disc = found.regions[found.asked], found.regions[first]
-    outlined = f"the {disc} (orange)"
-    outlined += f", the {title} (blue)" if found.asked != first else ""
+    outlined = f"the {disc} (orange)" + (f", the {title} (blue)" if found.asked != first else "")
+    even = percent(float(asked.mean()))
+    share = percent(found.shares[record.best.name][found.asked].mean)
     caption = (
+        f"Of the evidence of {record.best.title}, {share} lies in the {title}; of an even map, {even}. "
         f"Left, the mean training image with {outlined} and the border (outside the dashed square). Then, "
         "for each model, its mean evidence for the call over the test images, cell by cell, each scaled to "
         f"its own range, with the {title} outlined in blue."
@@ -187,16 +175,8 @@ def attention_masks(record: Record) -> Shown:
         f"{record.title(name)} {percent(shares[found.asked].mean)}"
         for name, shares in found.shares.items()
     )
-    even = percent(float(asked.mean()))
     alt = (
         f"The mean training image with outlines of its regions, and for each model a coarse heat map of its "
         f"mean evidence. Share of the evidence in the {title}, of which an even map has {even}: {own}."
     )
-    share = percent(found.shares[record.best.name][found.asked].mean)
-    lead = f"Of the evidence of {record.best.title}, {share} lies in the {title}; of an even map, {even}. "
-    return Shown(canvas, lead + caption, alt)
-
-
-def _picture(numbers: Frame, column: str) -> NDArray[np.float64]:
-    """A column of values, one per cell in row order, as a picture (h, w)."""
-    return np.asarray(numbers[column].reshape(int(numbers["row"].max()) + 1, -1))
+    return Shown(canvas, caption, alt)

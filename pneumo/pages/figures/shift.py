@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import two_lines
+from pneumo.pages.figures.pictures import pixels, signed_map, two_lines
 from pneumo.pages.numbers import number, signed
 from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
@@ -78,21 +78,19 @@ def score_grid(record: Record, numbers: Frame, sets: Mapping[str, str]) -> Figur
 def shift_images(record: Record) -> Shown:
     """Mean images of development and test by class, and their difference."""
     numbers, about = record.figure("fig-shift-images"), record.about
-    side = int(numbers["row"].max()) + 1
     canvas = style.figure(record, height=1.68 if record.data.is_phantom else 1.46)
     grid = canvas.subplots(1, 6)
     largest = []
     for axes, name in zip(grid, list(numbers.columns)[2:], strict=True):
         label, _, title = name.rpartition(", ")
-        picture = numbers[name].reshape(side, side)
-        style.picture(axes)
+        picture = pixels(numbers, name)
         if title == "difference":
-            axes.imshow(picture, cmap="RdBu_r", vmin=-_REACH, vmax=_REACH)
+            signed_map(axes, picture, _REACH)
             axes.set_title(f"difference\n±{_REACH}", fontsize=style.TEXT)
             low, high = signed(picture.min(), 2), signed(picture.max(), 2)
             largest.append(f"{low} to {high} in {label} cases")
         else:
-            axes.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            style.picture(axes).imshow(picture, cmap="gray", vmin=0, vmax=1)
             axes.set_title(
                 f"{label}\n{title}", color=style.class_colours(record)[label], fontsize=style.TEXT
             )

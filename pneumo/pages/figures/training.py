@@ -11,7 +11,6 @@ from pneumo.pages.figures.pictures import two_lines
 from pneumo.pages.numbers import count, number, percent, plural
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
-from pneumo.record.summaries import Training
 
 
 def cnn_architecture(record: Record) -> Shown:
@@ -122,14 +121,14 @@ def _curves(axes: Axes, record: Record, numbers: Frame, measure: str) -> None:
                 line["epoch"], line[measure], dash, color=colour, marker="o", markersize=2.5,
                 label=None if order else split, **look,
             )  # fmt: skip
-    kept = _trainings(record)[name].kept_epoch
+    kept = record.trainings[name].kept_epoch
     axes.axvline(kept, color=style.VERMILION, linewidth=0.9, linestyle=":", zorder=1)
-    axes.set_xlim(0.5, _trainings(record)[name].epochs + 0.5)
+    axes.set_xlim(0.5, record.trainings[name].epochs + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _shade_frozen(axes: Axes, record: Record, name: str, label: bool) -> None:
-    frozen = _trainings(record)[name].frozen_epochs
+    frozen = record.trainings[name].frozen_epochs
     if not frozen:
         return
     axes.axvspan(0.5, frozen + 0.5, color=style.SHADE, zorder=0, linewidth=0)
@@ -138,10 +137,6 @@ def _shade_frozen(axes: Axes, record: Record, name: str, label: bool) -> None:
             frozen + 0.6, 0.98, "← frozen | open →", transform=axes.get_xaxis_transform(),
             fontsize=style.SMALL, va="top", color=style.BLUE,
         )  # fmt: skip
-
-
-def _trainings(record: Record) -> dict[str, Training]:
-    return record.trainings
 
 
 def _others(record: Record) -> str:
@@ -161,7 +156,7 @@ def _ends(record: Record, numbers: Frame) -> str:
     for name in numbers.distinct("model"):
         ends = _last(record, numbers, name)
         sentences.append(
-            f"{record.title(name)} ends after {plural(_trainings(record)[name].epochs, 'epoch')} at a "
+            f"{record.title(name)} ends after {plural(record.trainings[name].epochs, 'epoch')} at a "
             f"loss of {number(ends['training']['loss'])} on training and "
             f"{number(ends['validation']['loss'])} on validation, with a validation accuracy of "
             f"{number(ends['validation']['accuracy'])}."

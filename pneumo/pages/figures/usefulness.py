@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from pneumo.pages import style
 from pneumo.pages.numbers import number, percent, plural, stretch
+from pneumo.pages.shared import first_seed
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 
@@ -28,7 +29,7 @@ def reliability(record: Record) -> Shown:
         axes.set_visible(False)
     for place, name in enumerate(models):
         row, column = divmod(place, COLUMNS)
-        upper, lower = grid[2 * row, column], grid[2 * row + 1, column]
+        upper, lower = grid[2 * row : 2 * row + 2, column]
         for axes, draw in ((upper, _bins), (lower, _histogram)):
             axes.set_visible(True)
             draw(axes, numbers.where(model=name), looks[name]["color"])
@@ -40,9 +41,8 @@ def reliability(record: Record) -> Shown:
         if place + COLUMNS >= len(models):
             lower.set_xlabel(f"probability of {about.finding}")
             lower.tick_params(labelbottom=True)
-    first = grid[0, 0]
     handles = [
-        first.errorbar([], [], yerr=[], **_points(style.INK, filled=filled))
+        grid[0, 0].errorbar([], [], yerr=[], **_points(style.INK, filled=filled))
         for filled in (False, True)
     ]
     titles = ["as the network gives it", "after temperature scaling on validation"]
@@ -157,11 +157,10 @@ def predictive_values(record: Record) -> Shown:
     left.set(ylabel=f"{about.positive} calls that are right (PPV), %", ylim=(0, 1.02))
     right.set_ylabel(f"{about.negative} calls that are right (NPV), %")
     canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    ends = [
+    common, rare = (
         next(record.table("tbl-prevalence").where(rule="youden", prevalence=share).rows())
         for share in (ticks[-1], ticks[0])
-    ]
-    common, rare = ends
+    )
     lead = (
         f"At the threshold that Youden's J chose, {percent(common['ppv'])} of the {about.positive} calls are "
         f"right at a prevalence of {percent(common['prevalence'], 0)} and {percent(rare['ppv'])} at "
@@ -169,7 +168,7 @@ def predictive_values(record: Record) -> Shown:
     )
     caption = (
         f"{lead}. Predictive values of {best.title} by prevalence (logarithmic), for each operating point, "
-        f"with 95 % intervals{'; first seed' if len(record.profile.seeds) > 1 else ''}. The dotted line "
+        f"with 95 % intervals{first_seed(record, '; ')}. The dotted line "
         "marks the test set's prevalence. The scale on the right does not begin at zero."
     )
     alt = (

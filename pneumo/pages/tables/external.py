@@ -94,8 +94,8 @@ def _named(record: Record, row: Mapping[str, Any]) -> str:
 
 def _of(record: Record, row: Mapping[str, Any]) -> str:
     """The set of a row, if there are several."""
-    sets, name = record.external, row["set"]
-    return f", {sets[name].title or name}" if len(sets) > 1 else ""
+    sets = record.external
+    return f", {sets[row['set']].title}" if len(sets) > 1 else ""
 
 
 def _estimate(row: Mapping[str, Any], name: str, digits: int = 3, sign: bool = False) -> str:

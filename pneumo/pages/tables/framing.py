@@ -14,11 +14,11 @@ _SEEDS = "means over seeds, 95 % intervals over patients and seeds"
 def ratios(record: Record) -> Table:
     """Mean width to height by split and class, and how well it alone predicts the label."""
     numbers, areas = record.table("tbl-framing-ratios"), record.framing.auc_intervals
-    rows = [
-        [title, *(stacked(one, 3, 3) for one in (*map(Estimate.of, own.rows()), areas[split]))]
-        for split, title in _SPLITS.items()
-        if split in areas and (own := numbers.where(split=split))
-    ]
+    rows = []
+    for split, title in _SPLITS.items():
+        if split in areas:
+            means = map(Estimate.of, numbers.where(split=split).rows())
+            rows.append([title, *(stacked(one, 3, 3) for one in (*means, areas[split]))])
     classes = " | ".join(f"mean, {name} >" for name in record.about.classes)
     return table(
         f"split | {classes} | AUC of the ratio alone >",

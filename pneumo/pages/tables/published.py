@@ -14,18 +14,11 @@ def results(record: Record) -> Table:
     found = published.results(record.data.dataset)
     rows = [
         [
-            f"{one.model} [@{one.source}]",
-            f"{one.size}",
-            one.pretraining,
-            number(one.auc),
-            number(one.accuracy),
-            one.seeds,
-            one.selected_on,
-            one.code,
-            one.checked,
+            f"{one.model} [@{one.source}]", f"{one.size}", one.pretraining, number(one.auc),
+            number(one.accuracy), one.seeds, one.selected_on, one.code, one.checked,
         ]
         for one in found
-    ]
+    ]  # fmt: skip
     return table(
         "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | "
         "checked against",
@@ -52,7 +45,6 @@ def hindsight(record: Record) -> Table:
         "Accuracy and AUC on the test set as they are reported, the mean over the seeds, and what choosing "
         "the seed, the threshold or both **on the test set** would have made of them. The last are no "
         "results. The epoch was never chosen, and test metrics were not kept by epoch.",
-        numbers.runs,
     )
 
 
@@ -114,7 +106,7 @@ def _write_up(record: Record) -> Iterator[list[str]]:
 
 def _reached(record: Record, goal: published.Goal, metric: str) -> tuple[str, float | None]:
     """The model that a goal is about, and its mean over the seeds; None if it was not trained."""
-    larger = record.sizes if record.has("sizes") else None
+    larger = record.get("sizes")
     name = "ensemble" if goal.of == "ensemble" else str(record.profile.best)
     if goal.size == record.data.size and name in record.models:
         return record.title(name), record.models[name].test[metric].value

@@ -15,7 +15,7 @@ from pneumo.pages.numbers import (
     plain,
     signed,
 )
-from pneumo.pages.references import compare, reference
+from pneumo.pages.references import Compared, compare, reference
 from pneumo.pages.tables import training
 from pneumo.record import Record
 from pneumo.record.answers import Model
@@ -77,14 +77,11 @@ def origin(record: Record) -> Table:
         ["written on", plain(record.results["written"])],
         ["commit of the code", _each(code((run.git_commit or DASH)[:12]) for run in runs)],
         ["runs", f"{len(runs)}, trained in {seconds}"],
-        [
-            "hardware",
-            plain(_each(f"{run.hardware['device']} ({run.hardware['name']})" for run in runs)),
-        ],
-        *(
-            [plain(name), plain(_each(run.versions.get(name, DASH) for run in runs))]
-            for name in versions
-        ),
+        ["hardware", plain(_each("{device} ({name})".format(**run.hardware) for run in runs))],
+    ]
+    rows += [
+        [plain(name), plain(_each(run.versions.get(name, DASH) for run in runs))]
+        for name in versions
     ]
     return table("what | value", rows, "Where the reference record comes from.")
 
@@ -99,18 +96,11 @@ def difference(record: Record) -> Table:
     rows = []
     for name in dict.fromkeys(model for model, _ in found):
         ones = [found[name, metric] for metric in METRICS]
-        rows.append(
-            [record.title(name), "reference", *(number(one.reference.value) for one in ones)]
-        )
-        rows.append(["", "this site", *(number(one.here.value) for one in ones)])
-        texts = [(one, signed(one.difference)) for one in ones]
-        rows.append(
-            [
-                "",
-                "difference",
-                *(f"**{text}**" if one.decided and not one.agrees else text for one, text in texts),
-            ]
-        )
+        rows += [
+            [record.title(name), "reference", *(number(one.reference.value) for one in ones)],
+            ["", "this site", *(number(one.here.value) for one in ones)],
+            ["", "difference", *map(_difference, ones)],
+        ]
     return table(
         "model | numbers | accuracy > | AUC > | precision > | recall > | specificity > | F1 > | Brier >",
         rows,
@@ -124,13 +114,10 @@ def difference(record: Record) -> Table:
 def front(record: Record) -> Table:
     """The best model's results on validation and test, for the reference and this record."""
     both = [found for found in (reference(record), record) if found]
+    metrics = {"recall": "sensitivity", "specificity": "specificity", "auc": "AUC"}
     rows = [
         [title, *(cell for found in both for cell in _promise(found.best, metric))]
-        for title, metric in (
-            ("sensitivity", "recall"),
-            ("specificity", "specificity"),
-            ("AUC", "auc"),
-        )
+        for metric, title in metrics.items()
     ]
     models = " and ".join(
         f"{found.best.title} ({where})"
@@ -143,6 +130,11 @@ def front(record: Record) -> Table:
         "intervals in brackets.",
         record.best.runs,
     )
+
+
+def _difference(found: Compared) -> str:
+    text = signed(found.difference)
+    return f"**{text}**" if found.decided and not found.agrees else text
 
 
 def _promise(model: Model, metric: str) -> tuple[str, str]:

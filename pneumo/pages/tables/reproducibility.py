@@ -38,13 +38,7 @@ def without_goal(_: Record) -> Table:
 def guarantees(_: Record) -> Table:
     """Faults tried, survived, and found and reported; the description comes last, for narrow screens."""
     rows = [
-        [
-            one.promise.title,
-            count(one.tried),
-            count(one.survived),
-            count(one.found),
-            one.promise.text,
-        ]
+        [one.title, count(one.tried), count(one.survived), count(one.found), one.text]
         for one in promises.read()
     ]
     return table(
@@ -56,7 +50,6 @@ def guarantees(_: Record) -> Table:
 
 def planted(record: Record) -> Table:
     """The result of `pneumo verify` for each ablation if its baseline were the reference."""
-    source = record.table("tbl-planted")
     words = {1: "found", 0: "**not found**"}
     rows = [
         [
@@ -67,7 +60,7 @@ def planted(record: Record) -> Table:
             f"{number(row['low'], 2)} to {number(row['high'], 2)}",
             words.get(row["found"], DASH),
         ]
-        for row in source.rows()
+        for row in record.table("tbl-planted").rows()
     ]
     return table(
         "model | change | seeds > | distance > | expected > | verdict",
@@ -75,7 +68,6 @@ def planted(record: Record) -> Table:
         "Changes of a training, each an ablation, as `pneumo verify` would judge them were the unchanged "
         "training the reference: how far the runs lie from the unchanged ones case by case, as a multiple of "
         "how far those lie from one another, and where further seeds would lie.",
-        source.runs,
     )
 
 
