@@ -25,9 +25,9 @@ from pneumo.base import checksums, npz
 from pneumo.data import Dataset, datasets
 from pneumo.record import Record, read
 from pneumo.study import study as study_module
-from pneumo.study.study import Study
+from pneumo.study.study import Model, Study
 from pneumo.training import recipes, runs
-from pneumo.training.recipes import Recipe
+from pneumo.training.recipes import RECIPES, Profile, Recipe
 from pneumo.training.runs import Run
 
 pytest_plugins = ["promises"]
@@ -43,7 +43,7 @@ settings.register_profile("tests", deadline=None, derandomize=True, max_examples
 settings.load_profile("tests")
 
 # The slowest files, which start first so that none is left at the end. The first one makes the
-# study; the next ones do not need it.
+# study; the next ones do not need it, or only in their last tests.
 LONGEST = (
     "engine/test_report.py",
     "test_cluster.py",
@@ -209,32 +209,38 @@ def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def black(phantom: Dataset) -> Callable[[Cases, Cases], Dataset]:
-    """The phantom with other validation and test cases: black images, from which a baseline learns nothing.
+def made_study(phantom: Dataset, write_run: Callable[..., Run]) -> Callable[..., Study]:
+    """A study of given predictions: by recipe the (validation, test) cases of each seed; none: not run.
 
-    Their patients are unknown, so each image counts as its own patient.
+    Its validation and test images are black, so a baseline learns nothing. Each counts as its own patient.
     """
 
-    def make(val: Cases, test: Cases) -> Dataset:
+    def make(predictions: dict[str, Sequence[tuple[Cases, Cases]]]) -> Study:
+        models = []
+        for name, pairs in predictions.items():
+            recipe = RECIPES[name]
+            own = tuple(write_run(recipe, *pair, seed) for seed, pair in enumerate(pairs))
+            models.append(Model(recipe, own, None if own else "not here"))
+        first = next(pair for pairs in predictions.values() for pair in pairs)
         splits = {
-            name: datasets.Split(
-                np.zeros((len(cases[0]), 28, 28), np.uint8), np.array(cases[0], np.uint8)
-            )
-            for name, cases in (("val", val), ("test", test))
+            split: datasets.Split(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels, "u1"))
+            for split, (labels, _) in zip(("val", "test"), first, strict=True)
         }
-        return replace(phantom, source="file", **splits)
+        data = replace(phantom, source="file", **splits)
+        return Study(Profile("made", tuple(predictions), (0,)), data, tuple(models))
 
     return make
 
 
-@dataclass(frozen=True)
+@dataclass
 class Host:
-    """A host on loopback: its address, and its content by path."""
+    """A host on loopback: its address, its content by path, and its status without any."""
 
     url: str
     bodies: dict[str, bytes]  # by path, as "/file"
     sent: dict[str, str]  # redirects by path
     endless: set[str]  # paths whose files never end
+    status: int = 503
 
 
 @pytest.fixture(scope="session")
@@ -256,8 +262,7 @@ def host(
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.end_headers()
+            self.send_error(found.status)
 
         def do_GET(self) -> None:
             if self.path in found.sent:
@@ -278,7 +283,7 @@ def host(
                 self.end_headers()
                 self.wfile.write(found.bodies[self.path])
             else:
-                self.send_error(503)
+                self.send_error(found.status)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -50,14 +50,6 @@ def test_a_studys_rows_are_the_differences_of_its_runs(study):
     assert (flips.seeds, flips.epochs) == (2, 1)
 
 
-@pytest.mark.parametrize(
-    ("held", "verdict"), [(0.02, "better"), (-0.02, "worse"), (0.005, "no different")]
-)
-def test_the_verdict_is_where_the_held_out_interval_lies(held, verdict):
-    assert row("x", held, test=-held).verdict == verdict
-    assert BASELINE.verdict == ""
-
-
 def test_the_agreements_interval_is_as_wide_as_so_few_changes_make_it():
     generator = np.random.default_rng(2)
     held, test = generator.normal(size=(2, 12))

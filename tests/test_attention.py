@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import wilcoxon
 
 from pneumo.analysis import evidence
-from pneumo.data import Split
 from pneumo.study.study import YOUDEN, Model, Study, threshold
 from pneumo.training.runs import Explanation
 
@@ -21,13 +20,6 @@ def test_the_regions_of_the_phantom_are_its_chest(study):
     assert masks["lungs"][14, 20]
     assert not masks["lungs"][14, 14]  # the mediastinum lies between
     assert not (masks["border"] & masks["lungs"]).any()
-
-
-def test_images_without_contrast_have_no_lung_fields(study, phantom):
-    flat = replace(
-        phantom, train=Split(np.full((4, 28, 28), 7, np.uint8), phantom.train.labels[:4])
-    )
-    assert not evidence.regions(replace(study, data=flat))["lungs"].any()
 
 
 def test_an_even_map_has_the_regions_own_share_and_an_empty_one_none(study):

@@ -57,11 +57,6 @@ def test_flips_turns_and_brightness_do_what_their_names_say(scene):
         )
 
 
-def test_a_flip_does_not_turn_the_rotation_round():
-    row, column = centre(apply(dot(14, 4), SIDE, change(mirrored=True, rotation=10.0)))
-    assert row < 14 < column
-
-
 @pytest.mark.parametrize(
     ("field", "share", "expected"),
     [

@@ -53,7 +53,9 @@ def trap(tmp_path):
 
 
 @pytest.mark.promise("data", "found")
-@pytest.mark.parametrize("given", ["~nobody-of-this-name/a.npz", f"{'long' * 99}.npz"])
+@pytest.mark.parametrize(
+    "given", ["~nobody-of-this-name/a.npz", f"{'long' * 99}.npz", "no/such/folder", "gone.npz"]
+)
 def test_a_path_that_can_be_no_file_is_refused(given, refused):
     refused(given, "no data at .*name a .npz file")
 
@@ -90,22 +92,10 @@ def test_a_truncated_file_and_a_pickle_are_refused(arrays, tmp_path, trap, refus
     [
         ("train_images", lambda a, _: None, "lacks train_images"),
         ("test_labels", lambda a, _: None, "lacks test_labels"),
-        (
-            "val_images",
-            lambda a, trap: np.array([trap], dtype=object),
-            "val_images holds Python objects, which are never unpickled",
-        ),
-        (
-            "test_images",
-            lambda a, _: a[:, :20, :20],
-            r"test_images: expected shape \(N, 28, 28\), found",
-        ),
+        ("val_images", lambda a, trap: np.array([trap], object), "objects, which are never unpick"),
+        ("test_images", lambda a, _: a[:, :20, :20], r"test_images: expected shape \(N, 28, 28\)"),
         ("train_images", lambda a, _: a / 255, "train_images: expected uint8, found float64"),
-        (
-            "train_labels",
-            lambda a, _: a.astype(float),
-            "train_labels: expected integers, found float64",
-        ),
+        ("train_labels", lambda a, _: a.astype(float), "labels: expected integers, found float64"),
         ("test_labels", lambda a, _: a[:-1], r"test_labels: expected shape \(96, 1\)"),
         (
             "val_labels",
@@ -211,21 +201,6 @@ def test_names_in_a_file_can_not_steer_a_terminal(tmp_path, refused):
         for number in range(200):
             archive.writestr(f"\x1b[2J\n{number}.npy", b"")
     refused(path, r"lacks train_images.*it holds \\x1b\[2J\\n0, .*, …")
-
-
-@pytest.mark.promise("damage", "found")
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_a_changed_byte_of_any_array_is_found(arrays, tmp_path, save, refused, storm):
-    path = tmp_path / "changed.npz"
-    save(path, **arrays)
-    sound = path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    for member, share in storm([(one, share) for one in members for share in (0.1, 0.9)]):
-        changed = bytearray(sound)
-        changed[member.header_offset + 60 + int(share * (member.compress_size - 20))] ^= 16
-        path.write_bytes(changed)
-        refused(path, "not a readable .npz")
 
 
 @pytest.mark.promise("data", "survived")

@@ -9,9 +9,6 @@ from benchmarks import speed
 from benchmarks.__main__ import main
 from benchmarks.against import Commits
 from benchmarks.speed import Row
-from pneumo.base import paths
-from pneumo.pages.tables import TABLES
-from pneumo.record import bench
 
 
 @pytest.fixture
@@ -59,12 +56,3 @@ def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path):
         assert commits.share(lambda folder: int((folder / "number").read_text())) == 1 / 4
     with pytest.raises(speed.BenchError, match="HEAD~9"):
         Commits("HEAD~9", tmp_path)
-
-
-def test_the_report_shows_the_speeds_that_the_reference_keeps(record, tmp_path, monkeypatch):
-    rows = [Row("a", "an epoch", 0.5, "×", "≥ 0.90"), Row("b", "a trick", 1.25, "×")]
-    file = tmp_path / bench.FILE
-    speed.write(rows, file)
-    monkeypatch.setattr(paths, "reference", lambda: tmp_path)
-    assert TABLES["tbl-speed"](record).rows == (("an epoch", "0.50 ×", "≥ 0.90 ×", "**no**"),)
-    assert TABLES["tbl-speed-tried"](record).rows == (("a trick", "1.25 ×"),)

@@ -14,8 +14,6 @@ from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
-from pneumo.analysis import calibration as analysis
-from pneumo.pages.tables import TABLES
 from pneumo.statistics import calibration
 from pneumo.statistics.metrics import MetricError
 from pneumo.study.temperature import logits_of, temperature
@@ -184,12 +182,3 @@ def test_no_other_temperature_has_a_lower_log_loss(data, other):
 def test_invalid_arguments_are_refused_with_a_reason(ask, said):
     with pytest.raises(MetricError, match=said):
         ask()
-
-
-def test_the_table_has_the_means_of_the_seeds_before_and_after_scaling(study, record):
-    made, model = TABLES["tbl-calibration"](record), study.ran[0]
-    assert len(made.rows) == 4 * len(study.ran)
-    for row, scaled in zip(made.rows, (False, True), strict=False):
-        each = [analysis.reading(study, run, "val", scaled=scaled) for run in model.runs]
-        shown = dict(zip(made.columns, row, strict=True))
-        assert shown["Brier"] == f"{np.mean([one.brier.score for one in each]):.3f}"

@@ -60,35 +60,6 @@ def test_what_cannot_be_done_is_said_in_one_line(command, said, here, capsys):
     assert captured.out == ""
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        [],
-        ["nonsense"],
-        ["train"],
-        ["data", "--size", "many"],
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_exits_with_two(command, capsys):
-    with pytest.raises(SystemExit) as raised:
-        main(command)
-    assert raised.value.code == 2
-    assert "usage: pneumo" in capsys.readouterr().err
-
-
-def test_a_training_can_be_shortened(here, capsys):
-    command = ["train", "simple-cnn", "--data", "phantom", "--epochs", "1"]
-    assert main(command) == 0
-    first = capsys.readouterr()
-    assert "epoch 1 kept" in first.out
-    assert "epoch 1/1" in first.err
-    assert main(command) == 0
-    second = capsys.readouterr()
-    assert second.out == first.out
-    assert "epoch" not in second.err
-
-
 @pytest.mark.parametrize(("arguments", "status"), [(["data"], 1), (["study", "--check"], 4)])
 def test_a_command_says_what_is_not_installed(arguments, status, here):
     """As in an environment that only draws records."""

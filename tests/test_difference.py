@@ -7,8 +7,6 @@ import math
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from pneumo.commands import diff
@@ -55,8 +53,8 @@ def compared(written):
     return compare
 
 
-def scores(told, model="simple-cnn", block="test"):
-    return told["models"][model][block]
+def scores(told, block="test"):
+    return told["models"]["simple-cnn"][block]
 
 
 def shown(found):
@@ -65,33 +63,15 @@ def shown(found):
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize(("block", "metric"), [("test", "auc"), ("test_at_half", "f1")])
-def test_a_metric_that_moves_is_told_and_no_other(block, metric, compared, content):
-    was = content["models"]["simple-cnn"][block][metric]["mean"]
-
-    def move(told):
-        scores(told, block=block)[metric]["mean"] = was - 0.01
-
-    found = compared(move)
+def test_a_metric_that_moves_is_told_and_no_other(compared, content):
+    was = scores(content, "test_at_half")["f1"]["mean"]
+    found = compared(lambda told: scores(told, "test_at_half")["f1"].update(mean=was - 0.01))
     (moved,) = found.metrics
-    assert moved == Move("simple-cnn", block, metric, was, was - 0.01)
+    assert moved == Move("simple-cnn", "test_at_half", "f1", was, was - 0.01)
     assert moved.by == pytest.approx(-0.01)
     assert (found.claims, found.models, found.made_from) == ((), (), ())
     (line,) = [line for line in shown(found).splitlines() if "simple-cnn" in line]
     assert line.split()[-3:] == [f"{was:.4f}", f"{was - 0.01:.4f}", "-0.01"]
-
-
-means = st.floats(0, 1)
-
-
-@given(means, means, st.floats(0, 1))
-def test_a_metric_has_moved_one_way_if_it_has_the_other(first, second, tolerance):
-    one, other = (
-        Compared({}, {}, {}, {}, {("m", "test", "auc"): value}) for value in (first, second)
-    )
-    there = difference.compare(one, other, tolerance).metrics
-    back = difference.compare(other, one, tolerance).metrics
-    assert bool(there) == bool(back) == (abs(first - second) > tolerance)
 
 
 def test_numbers_added_up_in_another_order_have_not_moved_and_undefined_ones_have():
@@ -107,9 +87,7 @@ def test_numbers_added_up_in_another_order_have_not_moved_and_undefined_ones_hav
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda text: "", "is damaged"),
         (lambda text: text[:-20], "is damaged"),
-        (lambda text: '{"schema": 1}', "is damaged"),
         (lambda text: text.replace('"mean": 0', '"mean": NaN, "was": 0', 1), "NaN is no JSON"),
         (lambda text: text.replace('"mean": 0', '"mean": "much", "was": 0', 1), "is damaged"),
         (
@@ -155,7 +133,7 @@ def test_claims_models_and_data_that_change_are_told_once(compared, content):
         told["claims"][1]["verdict"] = "turned"
         told["models"].pop("resnet18-scratch")
         told["models"]["simple-cnn"]["status"] = "not run"
-        for value in (*scores(told).values(), *scores(told, block="test_at_half").values()):
+        for value in (*scores(told).values(), *scores(told, "test_at_half").values()):
             value["mean"] = None
         told["profile"] = "paper"
         told["data"] |= {"fingerprint": "f", "source": "elsewhere"}
@@ -179,15 +157,21 @@ def test_claims_models_and_data_that_change_are_told_once(compared, content):
     assert all(words in text for words in ("The moon is round.", gone["text"], turned["text"]))
 
 
-def test_the_commands_status_says_whether_something_changed(written, capsys):
+def test_the_commands_status_and_its_page_say_whether_something_changed(written, capsys, tmp_path):
     def nudge(told):
         scores(told)["auc"]["mean"] -= 0.004
 
     before, after = str(written("before")), str(written("after", nudge))
     assert main(["diff", before, f"{before}/results.json"]) == 0
     assert capsys.readouterr().out == "nothing changed\n"
-    assert main(["diff", before, after]) == 1
     assert main(["diff", before, after, "--tolerance", "0.005"]) == 0
+    page = tmp_path / "changed.html"
+    assert main(["diff", before, after, "--html", str(page)]) == 1
+    text = page.read_text(encoding="utf-8")
+    assert "What changed from before to after" in text
+    assert re.search(
+        r"<td>simple-cnn</td><td>test</td><td>auc</td><td>.*</td><td>-0.0040</td>", text
+    )
 
 
 def test_words_of_a_file_cannot_steer_the_terminal(compared):
@@ -199,13 +183,3 @@ def test_words_of_a_file_cannot_steer_the_terminal(compared):
     assert "\x07" not in text
     assert "[bold]\\x07" in text
     assert "[red]refuted" in text
-
-
-def test_a_page_says_what_changed(written, tmp_path):
-    before = written("before")
-    after = written("after", lambda told: scores(told)["auc"].update(mean=0.125))
-    page = tmp_path / "changed.html"
-    assert main(["diff", str(before), str(after), "--html", str(page)]) == 1
-    text = page.read_text(encoding="utf-8")
-    assert "What changed from before to after" in text
-    assert re.search(r"<td>simple-cnn</td><td>test</td><td>auc</td><td>.*</td><td>0.125</td>", text)

@@ -21,7 +21,7 @@ from pneumo.training.recipes import RECIPES
 
 pytestmark = pytest.mark.slow
 
-TRAIN = ("train", "simple-cnn", "--data=phantom", "--epochs=3", "--device=cpu")
+TRAIN = ("train", "simple-cnn", "--data=phantom", "--epochs=2", "--device=cpu")
 # Without what shares see by themselves, batch statistics and dropout, all else must be the same.
 PLAIN = replace(RECIPES["simple-cnn"], dropout=0.0, mixup=0.4, half_precision=False)
 

@@ -10,8 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from films import dicom
 from PIL import Image
-from test_external import save
 
 from pneumo import record as records
 from pneumo.commands.main import COMMANDS, build_parser, main
@@ -124,7 +124,7 @@ def folder(phantom, record, store, tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_DATA", "phantom")
     for name in ("image.png", "radiograph.png"):
         Image.fromarray(phantom.test.images[0]).save(name)
-    save(phantom.test.images[1], tmp_path / "other.dcm")
+    Path("other.dcm").write_bytes(dicom(phantom.test.images[1]))
     for name in ("report/reference", "old/_site/record", "_site/record"):
         shutil.copytree(record.path, name)
     return tmp_path

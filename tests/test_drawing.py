@@ -1,16 +1,14 @@
 """Figures and tables: made from a record alone, and drawn as SVG for light pages and dark ones."""
 
-import io
 import re
-from base64 import b64decode
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pneumo.pages import drawing, style
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
+from pneumo.record.images import digest
 
 # What a dark page may show as a light one does: it lies over a picture.
 UPON_PICTURES = {style.OVER_BRIGHT, style.OVER_DARK, style.OVER_PICTURE}
@@ -52,26 +50,21 @@ def test_a_table_is_made_from_a_record_alone(anchor, unseen):
     assert set(made.runs or ()) <= {run.run for run in unseen.provenance.runs}
 
 
-def test_every_colour_of_a_figure_has_one_for_dark_pages(drawings):
+def test_every_colour_of_a_figure_has_one_for_dark_pages_pictures_stay_and_none_is_heavy(drawings):
     for anchor, svg in drawings.items():
         assert drawing.colours(svg) <= style.DARK.keys() | UPON_PICTURES, anchor
         shown = drawing.colours(drawing.darken(svg))
         assert shown <= set(style.DARK.values()) | UPON_PICTURES, anchor
 
-
-def test_pictures_are_the_same_on_a_dark_page_and_no_drawing_is_heavy(drawings):
-    for anchor, svg in drawings.items():
         assert PICTURE.findall(drawing.darken(svg)) == PICTURE.findall(svg), anchor
         assert len(svg) < 300_000, anchor
 
 
-def test_the_same_figure_is_drawn_to_the_same_bytes(record, drawings):
-    assert drawing.draw(FIGURES["fig-errors"](record).canvas) == drawings["fig-errors"]
-
-
-def test_a_map_over_an_x_ray_is_see_through_and_its_colours_are_kept(drawings):
-    pictures = [
-        np.asarray(Image.open(io.BytesIO(b64decode(one, validate=True))))
-        for one in PICTURE.findall(drawings["fig-gradcam"])
-    ]
-    assert {picture.shape[-1] for picture in pictures if picture.ndim == 3} == {3, 4}
+def test_the_examples_are_training_images_of_their_class(figures, record, phantom):
+    rows = list(record.figure("fig-examples").rows())
+    shown = [axes.images[0] for axes in figures["fig-examples"].canvas.axes if axes.images]
+    for row, picture in zip(rows, shown, strict=True):
+        image = phantom.train.images[int(row["index"])]
+        assert phantom.train.labels[int(row["index"])] == row["label"]
+        assert digest(image) == row["sha256"]
+        np.testing.assert_array_equal(picture.get_array()[..., 0], image)

@@ -6,11 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from ears import Ear
 
 from pneumo.study import executors
 from pneumo.study.executors import (
@@ -58,14 +58,6 @@ def wait(marker, listener=None):
 
 def use(part=None, listener=None):
     return part or Missing("part")
-
-
-class Heard(Counter):
-    def step(self, images):
-        self["images"] += images
-
-    def epoch(self, row):
-        self["epochs"] += 1
 
 
 @pytest.fixture(scope="module")
@@ -121,19 +113,19 @@ def test_a_missing_input_is_sent_and_one_that_never_arrives_is_an_error():
 
 
 def test_calls_may_be_added_while_answers_are_read():
-    calls = [Call("0", double, (0,), Heard())]
+    calls = [Call("0", double, (0,), Ear())]
     for number, answer in answers(Serial(), calls):
         assert answer == 2 * number
         if number < 3:
-            calls.append(Call("more", double, (number + 1,), Heard()))
+            calls.append(Call("more", double, (number + 1,), Ear()))
     assert len(calls) == 4
 
 
 def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool):
-    ears = [Heard() for _ in range(5)]
+    ears = [Ear() for _ in range(5)]
     calls = [Call(str(number), double, (number,), ear) for number, ear in enumerate(ears)]
     assert everything(pool, calls) == [0, 2, 4, 6, 8]
-    assert [ear["epochs"] for ear in ears] == [1] * 5
+    assert [len(ear.rows) for ear in ears] == [1] * 5
     assert pool.threads == 1
 
 
@@ -159,12 +151,12 @@ def test_an_error_in_a_process_is_one_line_with_the_jobs_label_and_no_other_job_
 
 @pytest.mark.promise("killed", "survived")
 def test_jobs_of_a_killed_process_are_retried_in_another(pool, tmp_path):
-    heard, said = Heard(), []
+    heard, said = Ear(), []
     calls = [Call("s0", die, (tmp_path / "marker",), heard), Call("other", double, (4,))]
     pid, other = everything(pool, calls, said.append)
     assert other == 8
     assert pid != os.getpid()
-    assert heard["epochs"] == 2
+    assert len(heard.rows) == 2
     assert "s0: a worker process died; it resumes from its last epoch" in said
 
 
@@ -178,7 +170,7 @@ def test_a_job_whose_processes_always_die_is_abandoned(pool, monkeypatch):
 def test_an_idle_process_that_dies_costs_no_job_a_try(monkeypatch, tmp_path):
     monkeypatch.setattr(executors, "RETRIES", 0)
     (marker := tmp_path / "marker").touch()
-    calls = [Call("x", die, (marker,), Heard())]
+    calls = [Call("x", die, (marker,), Ear())]
     with Processes(1) as pool:
         (first,) = everything(pool, calls)
         os.kill(first, signal.SIGKILL)

@@ -9,16 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from matplotlib.text import Text
 from torch import nn
 
-from pneumo.analysis import grad_cam as analysis
-from pneumo.pages.figures import networks, pictures
+from pneumo.pages.figures import pictures
 from pneumo.training import grad_cam
-from pneumo.training.augmentation import resize, to_unit
+from pneumo.training.augmentation import to_unit
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import RECIPES
-from pneumo.training.runs import VARIANTS
 from pneumo.training.train import train
 from pneumo.training.weights import find_weights
 
@@ -80,51 +77,6 @@ def test_the_signed_map_of_a_linear_head_is_the_one_worked_out_by_hand(toy, toy_
     weights = toy.network.fc.weight.detach().view(1, 3, 1, 1) / 49  # the gradient of each cell
     np.testing.assert_allclose(found, (weights * activations).sum(1).numpy(), atol=1e-6)
     assert np.ptp(found) > 0
-
-
-def test_examples_come_in_every_variant(phantom):
-    images, ranges = phantom.train.images[:2], RECIPES["simple-cnn"].augmentation
-    shown = grad_cam.augmented_examples(images, ranges)
-    assert shown.shape == (2, len(VARIANTS), 56, 56)
-    assert shown.dtype == np.uint8
-    original = dict(zip(VARIANTS, shown.swapaxes(0, 1), strict=True))["original"]
-    expected = (resize(to_unit(images), 56) * 255).squeeze(1).numpy()
-    np.testing.assert_allclose(original, expected, atol=1)
-    for index, name in enumerate(VARIANTS[1:], start=1):
-        assert (shown[:, index] != shown[:, 0]).any(axis=(1, 2)).all(), name
-
-
-def test_the_record_holds_the_first_seeds_maps_and_filters(study, record):
-    assert set(record.maps) == {
-        f"{kind}/{m.name}" for kind in ("maps", "filters") for m in study.ran
-    }
-    for model in study.ran:
-        explained = model.run.explanation
-        maps = record.maps[f"maps/{model.name}"]
-        assert maps.dtype == np.float16
-        np.testing.assert_allclose(maps, explained.maps, rtol=2**-10, atol=1e-7)
-        np.testing.assert_array_equal(record.maps[f"filters/{model.name}"], explained.filters)
-
-
-def test_smooth_kernels_are_told_from_random_ones():
-    ramps = np.arange(9.0).reshape(1, 3, 3) * np.array([1, -2, 3]).reshape(3, 1, 1)
-    assert analysis.neighbour_correlation(ramps) > 0.8
-    noise = np.random.default_rng(0).normal(size=(500, 3, 3))
-    assert abs(analysis.neighbour_correlation(noise)) < 0.05
-    assert np.isnan(analysis.neighbour_correlation(np.ones((2, 3, 3))))
-
-
-def test_grad_cam_shows_maps_at_their_native_size_and_overlays_over_the_whole_image(record):
-    canvas = networks.grad_cam(record).canvas
-    cells = record.explained[record.best.name].cells
-    native = [axes.images[0] for axes in canvas.axes[1::3] if axes.images]
-    assert {image.get_array().shape for image in native} == {cells}
-    assert {image.get_interpolation() for image in native} == {"none"}
-    assert "map, {}×{}".format(*cells) in [text.get_text() for text in canvas.findobj(Text)]
-    for axes in canvas.axes[2::3]:
-        if axes.images:
-            image, heat = axes.images
-            np.testing.assert_allclose(heat.get_extent(), image.get_extent())
 
 
 @given(arrays.arrays(np.float32, (3, 3), elements=st.floats(-1, 1, width=32)), st.booleans())

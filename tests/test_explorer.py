@@ -9,11 +9,11 @@ import subprocess
 import matplotlib
 import numpy as np
 import pytest
-from calls import counted
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scipy.integrate import trapezoid
+from test_operating import counted
 
 from pneumo.analysis import mistakes
 from pneumo.base import paths

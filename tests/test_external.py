@@ -4,22 +4,17 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import pydicom
 import pytest
-from PIL import Image
-from pydicom.dataset import FileDataset, FileMetaDataset
+from films import dicom, encoded
 
 from pneumo import record as records
 from pneumo.analysis import external as analysis
-from pneumo.analysis.claims import transport
-from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.data import labelled
@@ -27,7 +22,6 @@ from pneumo.data.descriptions import PNEUMONIA
 from pneumo.pages import fragments
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record import Estimate
 from pneumo.statistics import metrics
 from pneumo.study import external, leftovers
 from pneumo.study import study as study_module
@@ -41,8 +35,9 @@ def make_hospital(phantom, folder):
     (folder / "images").mkdir(parents=True)
     lines = ["file,label,Patient,age,view,comment"]
     for number, image in enumerate(phantom.test.images[:COUNT]):
-        name = f"{number}.{'dcm' if number == 0 else 'png'}"
-        save(image, folder / "images" / name)
+        name = f"{number}.png" if number else "0.dcm"
+        content = encoded(image) if number else dicom(image)
+        (folder / "images" / name).write_bytes(content)
         label = PNEUMONIA.classes[phantom.test.labels[number]].upper()
         view = "AP" if number % 3 else "PA"
         lines.append(f"{name},{label},p{number // 2},{number},{view},x")
@@ -55,23 +50,6 @@ def make_hospital(phantom, folder):
 def hospital(phantom, tmp_path):
     """Images of another hospital."""
     return make_hospital(phantom, tmp_path / "Second Hospital")
-
-
-def save(image, path):
-    if path.suffix == ".png":
-        Image.fromarray(image).save(path)
-        return
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    film = FileDataset(path, {}, file_meta=meta, preamble=bytes(128))
-    film.SOPClassUID, film.Modality = pydicom.uid.ComputedRadiographyImageStorage, "CR"
-    film.SOPInstanceUID = pydicom.uid.generate_uid()
-    film.PhotometricInterpretation, film.SamplesPerPixel = "MONOCHROME2", 1
-    film.Rows, film.Columns = image.shape
-    film.BitsAllocated = film.BitsStored = 8
-    film.HighBit, film.PixelRepresentation = 7, 0
-    film.PixelData = image.tobytes()
-    film.save_as(path, enforce_file_format=True)
 
 
 def study_of(study):
@@ -299,33 +277,3 @@ def test_thresholds_from_there_are_judged_on_other_patients():
             found.append(calls[0, labels == 1].mean() - calls[0, labels == 0].mean())
     assert np.mean(flattered) > 0.1
     assert abs(np.mean(honest)) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [(-0.04, 0.03, "supported"), (-0.2, -0.06, "refuted"), (-0.2, -0.04, "inconclusive")],
-)
-def test_what_is_learned_holds_where_little_of_the_auc_is_surely_lost(
-    low, high, expected, study, told, monkeypatch
-):
-    assert transport.external_holds(study) is None
-    (found,) = told.record.external.values()
-    change = Estimate((low + high) / 2, low, high)
-    models = {name: replace(one, change=change) for name, one in found.models.items()}
-    monkeypatch.setattr(
-        analysis, "asked", lambda _: {"made": replace(found, models=models, title="Made (Far)")}
-    )
-    claim = transport.external_holds(study)
-    assert (claim.verdict, claim.margin, claim.low, claim.high) == (expected, -0.05, low, high)
-    assert "on images of Made (Far)" in claim.finding
-
-
-def test_the_public_films_that_the_project_lists_can_be_asked_about():
-    with (paths.root() / "report" / "external" / "nih" / "labels.csv").open(
-        encoding="utf-8"
-    ) as file:
-        listed = list(csv.DictReader(file))
-    assert list(listed[0]) == ["file", "label", *labelled.KNOWN]
-    assert {row["label"] for row in listed} == set(PNEUMONIA.classes)
-    assert all(re.fullmatch(r"\d{8}_\d{3}\.png", row["file"]) for row in listed)
-    assert len({row["file"] for row in listed}) == len(listed)

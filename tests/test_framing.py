@@ -116,37 +116,27 @@ def test_a_crop_is_the_centred_square_made_small_as_the_set_was(phantom):
         assert (np.asarray(plain) != tight).any()
 
 
-def test_larger_films_are_found_beside_the_data_and_only_if_they_are_the_same(phantom, tmp_path):
-    def write(name, splits):
-        arrays = {f"{key}_images": split.images for key, split in splits.items()}
-        labels = {f"{key}_labels": split.labels[:, None] for key, split in splits.items()}
-        np.savez(tmp_path / name, **arrays, **labels)
-
+def test_the_same_films_at_another_size_are_found_beside_the_data_and_others_are_not(
+    arrays, tmp_path
+):
     def enlarged(images):
         return np.stack([np.asarray(Image.fromarray(each).resize((64, 64))) for each in images])
 
-    write("pneumoniamnist.npz", phantom.splits)
-    small = datasets.load(28, str(tmp_path / "pneumoniamnist.npz"))
+    names = [f"{split}_images" for split in datasets.SPLITS]
+    large = arrays | {name: enlarged(arrays[name]) for name in names}
+    other = large | {name: large[name][::-1] for name in names}
+    paths = {size: tmp_path / f"pneumoniamnist{end}.npz" for size, end in ((28, ""), (64, "_64"))}
+    np.savez(paths[28], **arrays)
+    small = datasets.load(28, str(paths[28]))
     assert small.larger is None
-    large = {
-        key: replace(split, images=enlarged(split.images)) for key, split in phantom.splits.items()
-    }
-    write("pneumoniamnist_64.npz", large)
-    found = replace(small).larger
-    np.testing.assert_array_equal(found["test"].images, large["test"].images)
-    other = {key: replace(split, images=split.images[::-1]) for key, split in large.items()}
-    write("pneumoniamnist_64.npz", other)
-    assert replace(small).larger is None
-
-
-def test_every_seed_is_asked_about_crops_and_an_empty_answer_is_kept(study):
-    for model in study.ran:
-        for run in model.runs:
-            answer = questions.read(run, "framing", study.profile)
-            assert answer["logits"].shape == (len(crops.FACTORS), len(answer["indices"]))
-    lost = replace(study.data, source="file", location="/nowhere/pneumoniamnist.npz")
-    answer = crops.probe(None, study.ran[0].run, lost, np.arange(4))
-    assert answer["logits"].shape == (0, 4)
+    for beside in (large, other):
+        np.savez(paths[64], **beside)
+        larger, thumbnails = replace(small).larger, datasets.load(64, str(paths[64])).thumbnails
+        if beside is other:
+            assert (larger, thumbnails) == (None, {})
+        else:
+            np.testing.assert_array_equal(larger["test"].images, large["test_images"])
+            np.testing.assert_array_equal(thumbnails["test"], arrays["test_images"])
 
 
 @pytest.fixture

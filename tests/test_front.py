@@ -6,7 +6,6 @@ import pytest
 
 from pneumo.base import paths
 from pneumo.pages import fragments, references
-from pneumo.pages.tables import TABLES
 from pneumo.record import read
 
 
@@ -49,15 +48,3 @@ def test_a_build_that_finds_the_opposite_says_so_on_the_front_page(kept):
     assert [change.name for change in changes] == ["accuracy-misleads"]
     words = fragments.render(record, "front", kept=kept, otherwise=changes)
     assert f"{before.text}* (refuted here, {before.verdict} there)" in words
-
-
-def test_a_build_of_its_own_is_a_second_column(kept):
-    table = TABLES["tbl-front"](decided(kept))
-    assert [name.partition(":")[0] for name in table.columns] == [
-        "what",
-        "reference",
-        "test",
-        "here",
-        "test",
-    ]
-    assert all(row[1:3] == row[3:5] for row in table.rows)

@@ -29,14 +29,6 @@ def test_every_image_is_learned_from_or_held_out_and_none_is_both(phantom, halve
     assert len(learned.labels) + len(held.labels) == len(phantom.train.labels)
 
 
-def test_a_share_of_each_class_is_held_out(phantom, halves):
-    before = np.bincount(phantom.train.labels)
-    held = np.bincount(halves[1].labels)
-    assert held[0] == round(held_out.NORMAL_SHARE * before[0])
-    assert held[1] == round(held_out.PNEUMONIA_SHARE * before[1])
-    assert held_out.remaining(phantom.train.labels) == len(halves[0].labels)
-
-
 def test_the_normal_images_held_out_are_those_that_look_most_like_pneumonia():
     # The brighter an image, the likelier pneumonia; of the normal ones the brightest are to go.
     generator = np.random.default_rng(1)

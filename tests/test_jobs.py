@@ -1,10 +1,8 @@
 """Jobs in a worker: they find their inputs or request them, and results arrive complete or not at all."""
 
 import multiprocessing
-import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from ears import Killer, assert_same_bits
 from profiles import LONGER, PROFILE, SMALL
@@ -55,18 +53,6 @@ def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
         assert "\n" not in str(raised.value)
 
 
-def test_data_are_found_at_their_location_or_asked_for(common, phantom, tmp_path):
-    found = jobs._found(replace(common, source="file"), None)
-    assert (found.fingerprint, found.source) == (phantom.fingerprint, "file")
-    jobs._loaded.clear()
-    wanted = jobs.want(TINY, 0, phantom, None)
-    nowhere = replace(common, location=str(tmp_path / "nowhere.npz"))
-    for elsewhere in (nowhere, replace(common, order="0" * 64)):
-        assert jobs.train(elsewhere, wanted).name == "data"
-    assert jobs._found(nowhere, phantom) is phantom
-    assert jobs._found(nowhere, None) is phantom, "they are kept for the next job"
-
-
 @pytest.mark.promise("damage", "found")
 def test_data_that_changed_on_their_way_are_refused(common, phantom):
     images = phantom.test.images.copy()
@@ -101,14 +87,6 @@ def test_a_worker_recognises_the_shared_store_by_a_file_in_it(common, tmp_path, 
     assert jobs._store(replace(token, token=".study-y"))[1] is False
 
 
-def test_a_run_that_came_back_is_published_whole(made, finished, tmp_path):
-    run = jobs._published(*made, tmp_path)
-    assert run.key == finished.key
-    assert_same_bits(run, finished)
-    assert run.path.parent == tmp_path / "runs"
-    assert jobs._published(*made, tmp_path).path == run.path, "a second time changes nothing"
-
-
 @pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("name", runs.FILES)
 def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
@@ -133,26 +111,6 @@ def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_pat
         ):
             jobs._published(asked, answer, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_probe_of_a_run_that_was_sent_answers_as_here(finished, phantom, tmp_path, monkeypatch):
-    store = tmp_path / "home"
-    shutil.copytree(finished.path, store / "runs" / finished.label)
-    mine = runs.load(store / "runs" / finished.label)
-    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
-    with jobs.terms(Serial(), phantom, store, "cpu") as common:
-        apart = replace(common, token=".study-x")
-        arguments = (mine.label, "corruptions", SMALL)
-        assert jobs.probe(apart, *arguments).name == "run"
-        answer = jobs.probe(apart, *arguments, run=jobs._packed(mine))
-        with pytest.raises(PneumoError, match="was damaged on its way"):
-            questions.keep(mine, "corruptions", SMALL, answer[:-1] + b"x")
-        questions.keep(mine, "corruptions", SMALL, answer)
-        sent = questions.read(mine, "corruptions", SMALL)
-        questions.path(mine, "corruptions", SMALL).unlink()
-        jobs.probe(common, *arguments)
-    for name, values in questions.read(mine, "corruptions", SMALL).items():
-        np.testing.assert_array_equal(values, sent[name])
 
 
 @pytest.mark.slow

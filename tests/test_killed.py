@@ -156,21 +156,6 @@ def test_a_study_on_a_disk_that_is_full_goes_on_as_soon_as_there_is_room(
 
 
 @pytest.mark.promise("full", "found")
-def test_a_study_whose_files_may_not_become_large_goes_on_as_soon_as_they_may(
-    apart, finished, tmp_path, storm
-):
-    sizes = sorted(path.stat().st_size for path in finished.glob("runs/*/*"))
-    # The message itself has room.
-    for limit in storm([size - 1 for size in sizes if size > 2_000], 2):
-        (end,) = apart(Job(tiny.command, (tmp_path, *STUDY), largest=limit))
-        said_in_a_line(end, tmp_path, "files may not become that large here, and it needs ", "B")
-        assert_nothing_is_half_there(tmp_path)
-    (end,) = apart(Job(tiny.command, (tmp_path, *STUDY)))
-    assert end.status == 0
-    assert_it_is_as_if_nothing_had_been(tmp_path, finished)
-
-
-@pytest.mark.promise("full", "found")
 def test_a_store_that_may_not_be_written_is_named(apart, closed):
     command = Job(tiny.command, (closed / "home", *STUDY), powerless=True)
     (end,) = apart(command)
@@ -227,35 +212,17 @@ def test_what_can_not_be_printed_is_said(apart, finished, tmp_path):
 
 
 @pytest.mark.promise("full", "found")
-def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, finished, tmp_path):
+def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, record, tmp_path):
     folder = tmp_path / "there"
-    (end,) = apart(Job(tiny.keep, (finished, folder / "reference")))
+    (end,) = apart(Job(tiny.keep, (record, folder / "reference")))
     assert (end.status, end.err) == (0, "")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folder.chmod(0o555)
     closed, full = apart(
-        Job(tiny.keep, (finished, folder / "reference"), powerless=True),
-        Job(tiny.keep, (finished, folder / "reference"), largest=1_500),
+        Job(tiny.keep, (record, folder / "reference"), powerless=True),
+        Job(tiny.keep, (record, folder / "reference"), largest=1_500),
     )
     folder.chmod(0o755)
     said_in_a_line(closed, folder, "permission is denied")
     said_in_a_line(full, folder, "files may not become that large")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
-
-
-@pytest.mark.promise("full", "found")
-def test_weights_that_may_not_be_written_are_not_trained_again(apart, closed, tmp_path):
-    for kind in ("bright", "dark"):
-        for number in range(3):
-            path = tmp_path / "pictures" / kind / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            grey = 40 * number + (100 if kind == "bright" else 0)
-            Image.fromarray(np.full((64, 64), grey, np.uint8)).save(path)
-    command = ("pretrain", str(tmp_path / "pictures"), "--epochs", "1", "--output", str(closed))
-    (end,) = apart(Job(tiny.command, (tmp_path / "home", *command), powerless=True))
-    said_in_a_line(end, closed, "permission is denied; it must be readable and writable")
-    assert "epoch 1/1" in end.err
-    closed.chmod(0o755)
-    (end,) = apart(Job(tiny.command, (tmp_path / "home", *command), powerless=True))
-    assert (end.status, "epoch" in end.err) == (0, False)
-    assert len(list(closed.glob("*.safetensors"))) == 1

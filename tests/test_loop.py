@@ -47,14 +47,12 @@ def test_with_everything_asked_for_a_stopped_training_ends_with_the_same_bits(
     assert_same_bits(resumed, expected)
 
 
-@pytest.mark.parametrize("field", EVERYTHING)
-def test_each_way_of_training_changes_what_comes_of_it(field, phantom, tmp_path):
-    plain = train(CNN, 0, phantom, home=tmp_path)
-    other = train(replace(CNN, **{field: EVERYTHING[field]}), 0, phantom, home=tmp_path)
-    assert other.key != plain.key
-    assert not np.allclose(
-        other.predictions["test"].logits, plain.predictions["test"].logits, atol=1e-4
-    )
+def test_each_way_of_training_changes_what_comes_of_it(phantom, tmp_path):
+    recipe = replace(CNN, epochs=1)
+    plain = train(recipe, 0, phantom, home=tmp_path).predictions["test"].logits
+    for field, value in EVERYTHING.items():
+        run = train(replace(recipe, **{field: value}), 0, phantom, home=tmp_path)
+        assert not np.allclose(run.predictions["test"].logits, plain, atol=1e-4), field
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -165,12 +163,6 @@ def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_pat
     # Logits would coincide in half precision.
     logits = half.predictions["test"].logits
     assert len(np.unique(logits)) > 0.9 * len(np.unique(phantom.test.images, axis=0))
-
-
-def test_a_recipe_in_32_bits_is_so_on_a_gpu_too():
-    gpu = torch.device("cuda")
-    assert module.precision(RECIPES["simple-cnn"], gpu) == torch.bfloat16
-    assert module.precision(RECIPES["efficientnet-lite0-imagenet"], gpu) == torch.float32
 
 
 def test_predictions_are_the_mean_over_views(phantom):

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from pneumo.analysis import mistakes
-from pneumo.study.study import YOUDEN, Model, Study
-from pneumo.training.recipes import RECIPES, Profile
+from pneumo.study.study import Model
+from pneumo.training.recipes import RECIPES
 
 # Validation that sets Youden's threshold to one half.
 VAL = ([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9])
@@ -14,17 +14,12 @@ LABELS = [0, 0, 0, 1, 1, 1]
 
 
 @pytest.fixture
-def study_of(black, write_run):
+def study_of(made_study):
     """A study of models with one run for each list of test probabilities."""
 
     def make(*models, labels=LABELS):
-        made = []
-        for recipe, runs in zip(RECIPES.values(), models, strict=False):
-            found = (write_run(recipe, VAL, (labels, test), seed) for seed, test in enumerate(runs))
-            made.append(Model(recipe, tuple(found)))
-        names = tuple(model.name for model in made)
-        data = black(VAL, (labels, labels))
-        return Study(Profile("made", names, (0,)), data, tuple(made))
+        pairs = [[(VAL, (labels, test)) for test in tests] for tests in models]
+        return made_study(dict(zip(RECIPES, pairs, strict=False)))
 
     return make
 
@@ -41,9 +36,8 @@ def test_cases_are_ordered_by_how_many_models_err_and_by_how_surely(study_of):
     assert mistakes.divided(study_of([first], [second], [third])).tolist() == [3, 2, 4, 5, 1, 0]
 
 
-def test_cases_are_grouped_by_label_and_call_the_surest_first(write_run):
-    test = ([1, 1, 1, 0, 0, 0, 1], [0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5])
-    model = Model(RECIPES["simple-cnn"], (write_run(RECIPES["simple-cnn"], VAL, test),))
+def test_cases_are_grouped_by_label_and_call_the_surest_first(study_of):
+    (model,) = study_of([[0.9, 0.6, 0.2, 0.7, 0.1, 0.4, 0.5]], labels=[1, 1, 1, 0, 0, 0, 1]).models
     found = {group: list(indices) for group, indices in mistakes.groups(model).items()}
     assert found == {
         "true positive": [0, 1, 6],
@@ -90,10 +84,3 @@ def test_a_permutation_agrees_with_the_hypergeometric_for_two_models(study_of):
     assert mistakes.chance_of_sharing(study) == pytest.approx(exact, abs=0.02)
     alone = study_of([probabilities(first)], labels=labels)
     assert mistakes.chance_of_sharing(alone) == 1
-
-
-def test_the_operating_point_decides_what_is_wrong(study):
-    for model in study.ran:
-        counts = model.confusion(YOUDEN)
-        errors = counts.false_positive + counts.false_negative
-        assert mistakes.wrong(model.run).sum() == errors

@@ -64,15 +64,6 @@ def test_a_large_set_is_mapped_and_has_the_same_images(files, name, large, monke
     assert mapped.fingerprint == read.fingerprint
 
 
-def test_what_is_compressed_is_unpacked_once(files, large):
-    path = str(files / "compressed.npz")
-    datasets.load(source=path)
-    before = {file.name: file.stat().st_mtime_ns for file in _folders(large)[0].iterdir()}
-    assert set(before) == {f"{split}_images.npy" for split in datasets.SPLITS}
-    datasets.load(source=path)
-    assert {file.name: file.stat().st_mtime_ns for file in _folders(large)[0].iterdir()} == before
-
-
 @pytest.mark.promise("damage", "survived")
 @pytest.mark.parametrize("damage", ["byte", "end", "file"])
 def test_an_unpacked_copy_that_is_damaged_is_made_anew(files, large, damage):

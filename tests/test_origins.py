@@ -10,11 +10,8 @@ from pneumo import data
 from pneumo.analysis import patients
 from pneumo.analysis.origins import steps
 from pneumo.commands import main as cli
-from pneumo.data import datasets, held_out, origins, radiographs
+from pneumo.data import held_out, origins, radiographs
 from pneumo.data.thumbnails import SIDE, thumbnails
-from pneumo.pages import fragments
-from pneumo.pages.tables import TABLES
-from pneumo.record import read
 from pneumo.study.study import YOUDEN, Model
 from pneumo.training.augmentation import LEAST_SEEN, reframing
 from pneumo.training.recipes import CONTROLS
@@ -26,40 +23,6 @@ def test_an_image_that_the_table_does_not_know_is_a_patient_of_its_own():
     assert np.isnan(found.ratios).all()
     assert len(set(origins.told_apart(found.patients))) == 2
     assert len(set(origins.told_apart(np.array([7, -1, 7])))) == 2
-
-
-def test_larger_images_are_known_through_the_thumbnails_beside_them(tmp_path, monkeypatch):
-    phantom = datasets.phantom(56)
-    small = {
-        name: np.stack([image.reshape(28, 2, 28, 2).mean((1, 3)) for image in split.images])
-        for name, split in phantom.splits.items()
-    }
-    arrays = {f"{name}_images": images.astype(np.uint8) for name, images in small.items()}
-    arrays |= {f"{name}_labels": split.labels for name, split in phantom.splits.items()}
-    np.savez(tmp_path / "pneumoniamnist.npz", **arrays)
-    asked = {}
-    monkeypatch.setattr(origins, "look_up", lambda images: asked.update(images) or {})
-    beside = replace(phantom, source="file", location=str(tmp_path / "pneumoniamnist_64.npz"))
-    assert (
-        beside.origins is None
-    )  # the table does not have the phantom, but the thumbnails were looked up
-    assert np.array_equal(asked["val"], arrays["val_images"])
-    asked.clear()
-    other = replace(beside, val=replace(beside.val, images=beside.val.images[::-1].copy()))
-    assert other.origins is None
-    assert not asked
-
-
-def test_the_phantoms_origins_look_like_real_ones():
-    phantom = datasets.phantom()
-    found = phantom.origins
-    for name, split in phantom.splits.items():
-        assert ((found[name].kinds == "normal") == (split.labels == 0)).all()
-    shared = np.isin(found["val"].patients, found["train"].patients)
-    assert 0.2 < shared.mean() < 0.8
-    assert not np.isin(found["test"].patients, found["train"].patients).any()
-    for patient in np.unique(found["train"].patients):
-        assert len(set(phantom.train.labels[found["train"].patients == patient])) == 1
 
 
 def test_framing_is_drawn_so_that_it_says_nothing_of_the_film():
@@ -118,16 +81,6 @@ def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
     for name, kinds in told.kinds.items():
         numbers = [name, *map(str, kinds.values()), str(told.patients[name])]
         assert numbers in [line.split() for line in printed.splitlines()]
-
-
-def test_images_that_the_table_does_not_know_are_counted_and_said(record):
-    told = record.origins
-    some = replace(told, known=told.known - 3)
-    assert "3 images are not among the published ones" in fragments.render(
-        record, "origins", origins=some
-    )
-    assert "Each of the" in fragments.render(record, "origins", origins=told)
-    assert "is not known here" in fragments.render(record, "origins", origins=None)
 
 
 def test_the_steps_that_are_drawn_are_those_that_a_film_goes_through(tmp_path):
@@ -197,15 +150,3 @@ def test_the_control_stands_beside_simple_cnn(study):
     assert found.thresholds == pytest.approx([np.mean(own.thresholds(YOUDEN))] * 2)
     assert found.promised[0].value == pytest.approx(own.mean(YOUDEN, "val")["specificity"])
     assert found.kept[1].value == pytest.approx(own.mean(YOUDEN)["specificity"])
-
-
-def test_tables_and_words_come_from_the_record(study, record):
-    answer = read(record.path).patients
-    assert answer.counts["test"] == len(np.unique(study.groups("test")))
-    assert answer.testing == 0
-    assert len(TABLES["tbl-clustering"](record).rows) == len(study.ran)
-    assert len(TABLES["tbl-shared-patients"](record).rows) == 4 * len(study.ran)
-    assert record.units == "patients"
-    told = fragments.render(record, "shared-patients", patients=answer)
-    assert f"{answer.sharing} of {len(study.data.val.labels)} validation images" in told
-    assert "is not known" in fragments.render(record, "shared-patients", patients=None)

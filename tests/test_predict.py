@@ -16,7 +16,7 @@ from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.study import operating_points, predict
 from pneumo.study.predict import CAVEAT, PHANTOM
-from pneumo.study.study import HALF, RULES, SENSITIVITY_99
+from pneumo.study.study import HALF, RULES
 from pneumo.training.runs import WEIGHTS
 
 
@@ -71,11 +71,6 @@ def test_a_test_image_gets_what_its_runs_have_kept_and_the_first_runs_threshold(
             assert list(point[name].values()) == expected
 
 
-def test_seeds_that_call_as_the_first_does_are_counted():
-    said = predict.over_seeds((0.6, 0.6, 0.2), (True, False, True))
-    assert said == {"low": 0.2, "high": 0.6, "agreeing": 2}
-
-
 def test_a_single_seed_has_no_range(study, pictures):
     model = study.model("simple-cnn")
     alone = replace(study, models=(replace(model, runs=model.runs[:1]),))
@@ -101,14 +96,12 @@ def test_a_model_that_cannot_be_asked_is_refused(name, said, study):
         predict.find_model(study, name)
 
 
-def test_rates_that_are_not_defined_are_null(study, pictures, write_run, black):
+def test_rates_that_are_not_defined_are_null(study, pictures, made_study):
     run = study.model("simple-cnn").run
-    cases = ([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2])
-    nobody = write_run(run.recipe, *cases)
+    made = made_study({"simple-cnn": [(([0, 1], [0.1, 0.9]), ([0, 1], [0.1, 0.2]))]})
+    (nobody,) = made.runs
     shutil.copy(run.path / WEIGHTS, nobody.path)
     nobody.manifest["files"][WEIGHTS] = run.manifest["files"][WEIGHTS]
-    model = replace(study.model("simple-cnn"), runs=(nobody,))
-    made = replace(study, models=(model,), data=black(*cases))
     found = strict(predict.to_json(predict.report(made, pictures, rule=HALF)))
     assert found["operating_point"]["ppv"] == {"value": None, "low": None, "high": None}
     assert found["operating_point"]["npv"]["value"] == 0.5
@@ -120,22 +113,6 @@ def shown(found):
     console = Console(file=io.StringIO(), highlight=False, color_system=None)
     command.show(found, console)
     return console.file.getvalue()
-
-
-def test_the_table_says_what_the_report_holds(study, pictures):
-    found = predict.report(study, pictures, "simple-cnn", SENSITIVITY_99)
-    text = shown(found)
-    rows = [line.split() for line in text.splitlines()]
-    for image in found["images"]:
-        numbers = [f"{image['probability']:.3f}", f"{image['threshold']:.3f}"]
-        assert [image["file"], *numbers, image["call"]] in [row[:4] for row in rows]
-        assert [str(image["over_seeds"]["agreeing"]), "of", "2"] in [row[-3:] for row in rows]
-    prevalence = 100 * found["operating_point"]["prevalence"]
-    assert f"{prevalence:.1f} % with radiographic pneumonia" in text
-    for name, title in command._RATES.items():
-        value, low, high = found["operating_point"][name].values()
-        assert f"  {title:<12} {value:.3f} ({low:.3f}–{high:.3f})\n" in text
-    assert text.endswith(f"{CAVEAT}\n")
 
 
 def test_the_phantom_and_an_assumed_preparation_are_named_and_real_data_are_not_called_so(

@@ -74,16 +74,6 @@ def test_images_are_read_as_predict_reads_them(deepest, mode, tmp_path):
     np.testing.assert_array_equal(image, pixels[:, 16:48])
 
 
-def test_what_an_image_may_not_mean_is_counted(tmp_path):
-    fill(tmp_path, 3)
-    for number, level in enumerate([999, 999, 1, 3, 7, 15, 31, 63]):
-        picture = Image.fromarray(np.full((32, 32), level, np.uint16))
-        picture.save(tmp_path / "plain" / f"{number}.png")
-    first, *_, last = read(tmp_path, 32).warnings
-    assert first.startswith("2 images: its brightest value is 999: 10 bits hold that")
-    assert last == "2 images: other warnings"
-
-
 def test_what_is_hidden_is_no_class_and_no_image(tmp_path):
     fill(tmp_path, 3)
     for place in (".ipynb_checkpoints", "__MACOSX", "plain/.ipynb_checkpoints"):

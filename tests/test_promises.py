@@ -31,52 +31,25 @@ def test_a_fault_that_is_not_found():
 
 @pytest.mark.promise("data", "found")
 def test_skipped():
-    pytest.skip("not here")
-
-def test_of_no_promise():
-    pass
-"""
-
-
-@pytest.fixture
-def counted(tmp_path):
-    def run(suite: str, *options: str) -> tuple[int, str, Path]:
-        (tmp_path / "test_suite.py").write_text(suite)
-        (tmp_path / "conftest.py").write_text('pytest_plugins = ["promises"]\n')
-        path = tmp_path / "promises.json"
-        command = [
-            sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".",
-            "-p", "no:cacheprovider", "--promises", str(path), *options, "test_suite.py",
-        ]  # fmt: skip
-        environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True
-        )
-        return done.returncode, done.stdout + done.stderr, path
-
-    return run
+    pytest.skip("not here")"""
 
 
 @pytest.mark.slow
-def test_scenarios_are_counted_by_what_became_of_them(counted):
-    status, output, path = counted(SUITE, "-n", "1")
-    assert status == 1, output
+def test_scenarios_are_counted_by_what_became_of_them(tmp_path):
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["promises"]\n')
+    path = tmp_path / "promises.json"
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-n", "1",
+        "-p", "no:cacheprovider", "--promises", str(path), "test_suite.py",
+    ]  # fmt: skip
+    environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"}
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, capture_output=True)
+    assert done.returncode == 1, done.stdout
     found = {kept.name: kept for kept in promises.read(path)}
     assert (found["data"].tried, found["data"].found, found["data"].broken) == (4, 3, 1)
     assert (found["killed"].tried, found["killed"].survived) == (1, 1)
     assert (found["pages"].tried, found["old"].tried) == (1, 0)
-
-
-def test_of_a_storm_a_few_faults_spread_over_it_are_tried_where_nobody_counts(storm, request):
-    if not request.config.getoption("--promises"):
-        assert storm(range(30), 3) == [0, 10, 20]
-
-
-def test_a_promise_that_nobody_made_is_refused(counted):
-    mark = '@pytest.mark.promise("data", "lost")'
-    status, output, _ = counted(f"import pytest\n{mark}\ndef test_x(): pass\n")
-    assert status != 0
-    assert "no promise" in output
 
 
 def test_every_promise_has_been_tried_and_nothing_broke_it(tmp_path):

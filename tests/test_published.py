@@ -45,10 +45,3 @@ def test_choosing_on_the_test_set_never_reports_less(study, record):
     words = fragments.render(record, "hindsight", hindsight=answer, found=[])
     assert f"{answer.accuracy:.3f}" in words
     assert len(TABLES["tbl-hindsight"](record).rows) == len(rows)
-
-
-def test_this_report_stands_beside_the_others(record):
-    table = TABLES["tbl-published"](record)
-    ours = [row for row in table.rows if "this report" in row[0]]
-    assert len(ours) == 2
-    assert all(row[6] == "not chosen" for row in ours)

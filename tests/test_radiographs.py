@@ -5,17 +5,18 @@ import hashlib
 import io
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from films import dicom, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydicom import dcmread
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -25,14 +26,12 @@ from pydicom.uid import (
     JPEGExtended12Bit,
     JPEGLosslessSV1,
     RLELossless,
-    generate_uid,
 )
 
 from pneumo.data import radiographs
 from pneumo.data.descriptions import BREAST
 from pneumo.data.radiographs import RadiographError
 
-DICOM_STORAGE = "1.2.840.10008.5.1.4.1.1.1"  # Computed Radiography Image Storage
 NEGATIVE = {"PhotometricInterpretation": "MONOCHROME1"}
 CLEAR = "transparent pixels: they are taken for black"
 # A chest-like image of the phantom, as large as 280 by 280.
@@ -61,35 +60,19 @@ def chest(phantom):
     return phantom.test.images[0]
 
 
-def encoded(image, form="PNG", **options):
-    """The bytes of an array or a Pillow image in one of Pillow's formats."""
-    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
-    image.save(stream := io.BytesIO(), form, **options)
-    return stream.getvalue()
-
-
-def chunk(name, data):
-    """A part of a PNG."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
 def significant(bits, image):
     """The bytes of a PNG that says how many of its bits are significant."""
-    content = encoded(image)
-    return content[:33] + chunk(b"sBIT", bytes([bits])) + content[33:]
-
-
-def packed(levels, bits):
-    """Pack integers into `bits` bits each, row by row, (H, bytes)."""
-    ones = levels[..., None].astype(int) >> np.arange(bits)[::-1] & 1
-    return np.packbits(ones.reshape(len(levels), -1), axis=1)
+    info = PngInfo()
+    info.add(b"sBIT", bytes([bits]))
+    return encoded(image, pnginfo=info)
 
 
 def tiff(levels, order="<", bits=None, **tags):
     """The bytes of an uncompressed grey TIFF; `bits` of them packed, if they are given."""
     pixels = levels.astype(levels.dtype.newbyteorder(order)).tobytes()
     if bits:
-        pixels = packed(levels, bits).tobytes()
+        ones = levels[..., None].astype(int) >> np.arange(bits)[::-1] & 1
+        pixels = np.packbits(ones.reshape(len(levels), -1), axis=1).tobytes()
     found = {
         256: levels.shape[1], 257: levels.shape[0], 258: bits or 8 * levels.itemsize, 259: 1, 262: 1,
         273: 8, 277: 1, 278: levels.shape[0], 279: len(pixels),
@@ -101,29 +84,6 @@ def tiff(levels, order="<", bits=None, **tags):
         entries += struct.pack(f"{order}HHI", tag, 4 if is_long else 3, 1) + number
     begin = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(pixels))
     return begin + pixels + struct.pack(f"{order}H", len(found)) + entries + bytes(4)
-
-
-def dicom(pixels, syntax=ExplicitVRLittleEndian, drop=(), **fields):
-    """The bytes of a DICOM file with the array's pixels, with fields changed, added or dropped."""
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.SOPClassUID, dataset.SOPInstanceUID = DICOM_STORAGE, generate_uid(entropy_srcs=["x"])
-    dataset.Rows, dataset.Columns = pixels.shape[-2:]
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated = dataset.BitsStored = 8 * pixels.itemsize
-    dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    order = ">" if syntax == ExplicitVRBigEndian else "<"
-    content = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
-    dataset.add_new("PixelData", "OB" if pixels.itemsize == 1 else "OW", content)
-    for name, value in fields.items():
-        setattr(dataset, name, value)
-    if "HighBit" not in fields:
-        dataset.HighBit = dataset.BitsStored - 1
-    for name in drop:
-        del dataset[name]
-    dataset.save_as(content := io.BytesIO(), enforce_file_format=True)
-    return content.getvalue()
 
 
 def twelve(pixels, *syntax, **fields):
@@ -169,17 +129,10 @@ def refused(path):
 @given(arrays(np.uint8, (28, 28)))
 def test_a_grey_image_of_the_right_size_comes_through_to_the_byte(tmp_path_factory, image):
     folder = tmp_path_factory.mktemp("same")
-    for place, content in enumerate(
-        (
-            encoded(image),
-            encoded(image.astype(np.uint16) * 257),
-            encoded(np.stack([image] * 3, axis=-1)),
-            dicom(image),
-        )
-    ):
-        path = folder / str(place)
-        path.write_bytes(content)
-        found = radiographs.read(path).image
+    deep, coloured = image.astype(np.uint16) * 257, np.stack([image] * 3, axis=-1)
+    for content in (encoded(image), encoded(deep), encoded(coloured), dicom(image)):
+        (folder / "unnamed").write_bytes(content)
+        found = radiographs.read(folder / "unnamed").image
         assert found.dtype == np.uint8
         np.testing.assert_array_equal(found, image)
 
@@ -326,16 +279,11 @@ def test_transparent_pixels_are_black_and_said(chest, put):
     assert found.warnings == (CLEAR,)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
-def test_a_transparent_grey_is_black_at_any_depth(bits, put):
-    levels = FILM * np.uint16(257) >> (16 - bits)
-    levels[:140] = 2**bits - 1
-    rows = b"".join(b"\0" + row.tobytes() for row in packed(levels, bits))
-    content = b"\x89PNG\r\n\x1a\n" + chunk(
-        b"IHDR", struct.pack(">IIBBBBB", 280, 280, bits, *[0] * 4)
-    )
-    content += chunk(b"tRNS", struct.pack(">H", 2**bits - 1)) + chunk(b"IDAT", zlib.compress(rows))
-    found = radiographs.read(put(content + chunk(b"IEND", b"")))
+@pytest.mark.parametrize(("kind", "clear"), [("?", 1), ("u1", 255), ("u2", 65535)])
+def test_a_transparent_grey_is_black_at_any_depth(kind, clear, put):
+    levels = (FILM > 128) if clear == 1 else FILM * np.dtype(kind).type(clear // 255)
+    levels[:140] = clear
+    found = radiographs.read(put(encoded(levels, transparency=clear)))
     assert not found.image[:8].any()
     assert CLEAR in found.warnings
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from pneumo.base.errors import PneumoError
 from pneumo.training import recipes
-from pneumo.training.recipes import ABLATIONS, PROFILES, RECIPES, find_profile, find_recipe
+from pneumo.training.recipes import ABLATIONS, RECIPES
 from pneumo.training.runs import recipe_from
 
 
@@ -19,18 +18,6 @@ def test_the_pretrained_resnets_differ_from_each_other_in_their_weights_alone():
 def test_a_recipe_comes_back_from_plain_values():
     for recipe in RECIPES.values():
         assert recipe_from(recipe.to_dict()) == recipe
-
-
-def test_a_shortened_recipe_keeps_both_its_stages():
-    shortened = find_profile("smoke").recipe("resnet18-tiny-imagenet")
-    assert (shortened.frozen_epochs, shortened.epochs) == (1, 1)
-
-
-@pytest.mark.parametrize(("find", "known"), [(find_recipe, RECIPES), (find_profile, PROFILES)])
-def test_an_unknown_name_is_answered_with_the_known_ones(find, known):
-    with pytest.raises(PneumoError, match="'nonsense'") as raised:
-        find("nonsense")
-    assert all(name in str(raised.value) for name in known)
 
 
 def test_an_ablation_changes_something_and_a_baseline_nothing_but_the_images():
@@ -57,9 +44,3 @@ def test_larger_images_are_never_shrunk_and_come_in_batches_that_memory_holds(na
     slower = (larger.batch_size / own.batch_size) ** 0.5
     assert larger.learning_rate == pytest.approx(slower * own.learning_rate)
     assert larger.epochs == own.epochs
-
-
-def test_ablations_are_asked_at_the_size_that_recipes_were_made_for():
-    assert find_profile("paper").at(28) == PROFILES["paper"]
-    larger = find_profile("paper").at(64)
-    assert (larger.ablations, larger.recipes) == ((), PROFILES["paper"].recipes)

@@ -75,15 +75,6 @@ def test_what_does_not_exist_is_named_with_what_does(record):
         say(record, "typo")
 
 
-def test_both_data_sets_have_the_same_phrases_of_their_own():
-    own = {
-        folder.name: {path.name for path in folder.glob("*.md.j2")}
-        for folder in (paths.templates() / "fragments").iterdir()
-        if folder.is_dir() and folder.name != "captions"
-    }
-    assert own["breastmnist"] == own["pneumoniamnist"]
-
-
 def test_every_fragment_is_used():
     names = {path.name.removesuffix(".md.j2") for path in TEMPLATES}
     code = "\n".join(

@@ -16,8 +16,7 @@ from pneumo.commands import reference as command
 from pneumo.commands.main import main
 from pneumo.pages import figure, fragments, references, table
 from pneumo.pages.figures import FIGURES
-from pneumo.pages.tables import TABLES
-from pneumo.record import Estimate, check
+from pneumo.record import check
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, YOUDEN, evaluate
@@ -77,11 +76,6 @@ def test_new_runs_fall_into_the_interval_as_often_as_it_says():
     assert inside / 2000 == pytest.approx(0.95, abs=0.015)
 
 
-@pytest.mark.parametrize("values", [[], [0.5], [0.5, math.nan]])
-def test_too_few_values_give_no_interval(values):
-    assert all(math.isnan(end) for end in seeds.expected(values))
-
-
 def test_a_record_agrees_with_the_reference_that_it_became(real):
     found = references.compare(real, real)
     assert len(found) == len(real.ran) * len(metrics.NAMES)
@@ -98,24 +92,6 @@ def test_a_run_under_an_earlier_key_is_the_references_too(real):
     assert before.is_run(run.key, run.earlier_keys)
     assert run.is_run(before.key, before.earlier_keys)
     assert not replace(before, key="0" * 12).is_run(run.key, run.earlier_keys)
-
-
-@pytest.mark.parametrize(("here", "agrees"), [(0.9, True), (0.95, True), (0.96, False)])
-def test_a_number_agrees_within_the_prediction_interval(here, agrees):
-    expected = Estimate(0.9, 0.85, 0.95)
-    one = references.Compared("m", "auc", Estimate(0.9), Estimate(here), expected)
-    assert one.decided
-    assert one.agrees == agrees
-    open_end = references.Compared("m", "auc", Estimate(0.9), Estimate(here), Estimate(0.9))
-    assert not open_end.decided
-    assert not open_end.agrees
-
-
-def test_the_difference_is_this_sites_less_the_references(kept, record):
-    rows = TABLES["tbl-reference-difference"](record).rows
-    assert [row[1] for row in rows[:3]] == ["reference", "this site", "difference"]
-    assert rows[0][3] == rows[1][3] == f"{kept.ran[0].test_at_half['auc'].value:.3f}"
-    assert rows[2][3] == "0.000"
 
 
 def test_the_figure_and_the_tables_carry_no_mark_of_the_phantom(
@@ -137,17 +113,6 @@ def test_the_page_reads_with_a_reference_and_without_one(record, kept):
         assert text.strip()
         assert "None" not in text
         assert "nan" not in text
-
-
-def test_the_words_on_agreement_follow_the_comparison(record, real, kept):
-    assert "drawn from the reference record itself" in said(kept, "reference-difference", kept)
-    assert "tbl-" not in said(record, "reference-difference", kept)
-    other = references.compare(real, real)
-    values = {"kept": kept, "same": False, "compared": other, "shared": 3}
-    text = fragments.render(kept, "reference-difference", **values)
-    assert "3 of this site's" in text
-    assert "numbers lie within" in text
-    assert "{#tbl-reference-difference}" in text
 
 
 def test_every_page_of_a_phantoms_site_bears_its_mark(record, kept):

@@ -1,6 +1,5 @@
 """What a record holds for programs: its results, and predictions that MedMNIST's own evaluator scores."""
 
-import csv
 import math
 from dataclasses import replace
 
@@ -14,8 +13,7 @@ from pneumo.data import descriptions
 from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Model, Study
-from pneumo.training.recipes import RECIPES, Profile
+from pneumo.study.study import HALF, YOUDEN
 
 CALIBRATION = {
     "brier", "reliability", "resolution", "uncertainty", "ece", "intercept", "slope", "predicted",
@@ -98,13 +96,10 @@ def test_its_numbers_are_those_of_the_metrics(written, study):
                     assert low is None or low - 1e-9 <= mean <= high + 1e-9
 
 
-def test_what_is_undefined_is_null_and_not_nan(black, write_run):
+def test_what_is_undefined_is_null_and_not_nan(made_study):
     nothing_called = ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
-    run = write_run(RECIPES["simple-cnn"], nothing_called, nothing_called)
-    model = Model(RECIPES["simple-cnn"], (run,))
-    data = black(nothing_called, nothing_called)
-    study = Study(Profile("made", ("simple-cnn",), (0,)), data, (model,))
-    told = to_plain(intervals.intervals(study)[model.name]["half"])
+    study = made_study({"simple-cnn": [(nothing_called, nothing_called)]})
+    told = to_plain(intervals.intervals(study)["simple-cnn"]["half"])
     assert told["precision"]["value"] is None
     assert told["auc"]["value"] == 1
 
@@ -123,16 +118,6 @@ def test_medmnists_evaluator_scores_the_predictions_to_the_same_numbers(
         told = written["models"][model.name]["test_at_half"]
         assert np.mean([score.AUC for score in scores]) == pytest.approx(told["auc"]["mean"])
         assert np.mean([score.ACC for score in scores]) == pytest.approx(told["accuracy"]["mean"])
-
-
-def test_predictions_are_a_file_for_every_run_and_lose_nothing_in_writing(record, study):
-    files = {path.name: path for path in (record.path / "predictions").iterdir()}
-    expected = {f"{model.name}-s{run.seed}.csv" for model in study.ran for run in model.runs}
-    assert set(files) == {*expected, "ensemble-s0.csv"}
-    run = study.runs[0]
-    with files[f"{run.recipe.name}-s{run.seed}.csv"].open(newline="", encoding="utf-8") as file:
-        rows = [(int(index), float(probability)) for index, probability in csv.reader(file)]
-    assert rows == list(enumerate(run.predictions["test"].probabilities))
 
 
 def test_another_set_or_size_is_named_and_its_predictions_are_medmnists(study, tmp_path):

@@ -29,9 +29,8 @@ def test_its_numbers_are_those_of_the_metrics(study):
         assert found.clean_auc == pytest.approx(np.mean([metrics.auc(labels, c) for c in clean]))
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_the_variance_of_a_fall_is_that_of_leaving_cases_out(seed):
-    generator = np.random.default_rng(seed)
+def test_the_variance_of_a_fall_is_that_of_leaving_cases_out():
+    generator = np.random.default_rng(0)
     labels = np.repeat([1, 0], [60, 40])
     logits = (labels + generator.normal(size=(2, 100))).round(1)  # with ties
     clean = metrics.probabilities(logits)
@@ -55,12 +54,3 @@ def test_nothing_falls_from_an_auc_of_zero():
     labels, clean = np.array([1, 1, 0, 0]), np.array([[0.1, 0.2, 0.3, 0.4]])
     found = fall_of(labels, clean, 1 - clean[:, None])
     assert not found.estimate(np.arange(4)).known
-
-
-def test_the_order_names_the_leaders(study):
-    found = robustness.robustness(study)
-    order = robustness.order(study)
-    leader = max(found, key=lambda name: found[name].clean_auc)
-    assert order.clean == study.model(leader).title
-    shaken = max(found, key=lambda name: found[name].auc.mean())
-    assert order.corrupted == study.model(shaken).title

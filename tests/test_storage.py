@@ -34,13 +34,6 @@ def site(tmp_path):
     return tmp_path / "site"
 
 
-def test_a_file_is_replaced_whole_and_nothing_stays_beside_it(tmp_path):
-    storage.write(tmp_path / "deep" / "file", b"long before")
-    storage.write(tmp_path / "deep" / "file", b"now")
-    assert (tmp_path / "deep" / "file").read_bytes() == b"now"
-    assert names(tmp_path) == ["deep", "deep/file"]
-
-
 @pytest.mark.promise("killed", "survived")
 def test_what_a_killed_writer_left_is_written_over(tmp_path, monkeypatch):
     path = tmp_path / "file"

@@ -2,18 +2,14 @@
 
 import json
 import os
-import signal
 import time
 from collections import Counter
 
 import pytest
 import tiny
-from filelock import FileLock
 from forks import Job
-from test_storage import killed
 
 from pneumo.base import storage
-from pneumo.training import runs
 
 MANY = 3
 
@@ -46,23 +42,6 @@ def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(apart, tmp
     epochs = [(name, epoch) for name, epoch, _ in map(json.loads, heard.open())]
     assert set(epochs) == {("simple-cnn-s0", 1), ("simple-cnn-s0", 2)}
     assert len(epochs) <= 3  # the epoch in which it was killed is repeated
-
-
-@pytest.mark.promise("together", "survived")
-def test_a_lock_that_a_dead_process_left_is_free(tmp_path):
-    destination = tmp_path / "runs" / "run"
-    destination.parent.mkdir()
-    path = destination.with_name(".run.lock")
-
-    def die():
-        with FileLock(path):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    killed(die)
-    assert path.is_file()
-    with runs.once(destination, ["a"]) as partial:
-        (partial / "a").touch()
-    assert destination.is_dir()
 
 
 @pytest.mark.promise("together", "survived")

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import Split, stratified
-from pneumo.training import train as training
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
@@ -137,12 +136,6 @@ def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share
         wanted = min(members, max(2, round(count * members / len(labels))))
         assert int((labels[kept] == label).sum()) == wanted
     np.testing.assert_array_equal(kept, stratified(labels, count, seed))
-
-
-@pytest.mark.parametrize("name", ["nonsense", "cuda:99"])
-def test_a_device_that_is_not_there_is_refused_by_name(name):
-    with pytest.raises(PneumoError, match=f"no device '{name}' here"):
-        training.find_device(name)
 
 
 def test_a_run_is_of_the_commit_at_which_it_began(phantom, tmp_path, monkeypatch):

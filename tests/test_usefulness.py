@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from pneumo.analysis import decisions
 from pneumo.analysis.calibration import presumed_prevalence
 from pneumo.base.confusion import Confusion
-from pneumo.pages.numbers import stretch
-from pneumo.record.usefulness import Stretch
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import MetricError
 from pneumo.study import selection
@@ -139,24 +137,18 @@ def test_people_are_whole_and_none_is_lost(counts, prevalence, people):
     assert min(found.missed, found.cleared) >= 0
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.1, math.nan])
-def test_prevalence_and_threshold_are_neither_none_nor_all(share):
-    for ask in (
-        lambda: decision_curves.predictive_values(APOE, share),
-        lambda: decision_curves.treat_all(share),
-        lambda: net_benefit([0, 1], [0.1, 0.9], prevalence=share),
+@pytest.mark.parametrize("share", [0, 1, math.nan])
+def test_prevalence_and_threshold_are_neither_none_nor_all_and_both_classes_are_needed(share):
+    for ask, told in (
+        (lambda: decision_curves.predictive_values(APOE, share), "prevalence"),
+        (lambda: decision_curves.treat_all(share), "prevalence"),
+        (lambda: net_benefit([0, 1], [0.1, 0.9], prevalence=share), "prevalence"),
+        (lambda: net_benefit([0, 1], [0.1, 0.9], [share]), "threshold"),
+        (lambda: net_benefit([1, 1], [0.1, 0.9]), "both classes"),
+        (lambda: decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5), "3 and 0"),
     ):
-        with pytest.raises(MetricError, match="prevalence"):
+        with pytest.raises(MetricError, match=told):
             ask()
-    with pytest.raises(MetricError, match="threshold"):
-        net_benefit([0, 1], [0.1, 0.9], [share])
-
-
-def test_both_classes_are_needed():
-    with pytest.raises(MetricError, match="both classes"):
-        net_benefit([1, 1], [0.1, 0.9])
-    with pytest.raises(MetricError, match="3 and 0"):
-        decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5)
 
 
 def test_a_models_curve_is_the_mean_over_its_seeds_at_any_prevalence(study):
@@ -180,16 +172,3 @@ def test_the_example_counts_people_at_validations_threshold(study, record):
     assert example.found == round(example.sick * counts.sensitivity)
     assert example.called + example.missed == example.alarms + example.sick
     assert example.ppv_here == pytest.approx(counts.precision, nan_ok=True)
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (None, "at no threshold"),
-        (Stretch(0.01, 0.99, True, True), "at every threshold"),
-        (Stretch(0.01, 0.68, True, False), "up to a threshold of 0.68"),
-        (Stretch(0.12, 0.94, False, False), "at thresholds from 0.12 to 0.94"),
-    ],
-)
-def test_a_stretch_of_thresholds_is_said_in_words(found, said):
-    assert stretch(found) == said

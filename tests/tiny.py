@@ -3,14 +3,15 @@
 import json
 import os
 import sys
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from pneumo.analysis import writing
+from records import changed
+
 from pneumo.base.errors import PneumoError
 from pneumo.commands import main as cli
 from pneumo.data import datasets
+from pneumo.record import Record
 from pneumo.study import study
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
@@ -29,6 +30,7 @@ PROFILE = Profile(
 TWO = Profile(**(vars(PROFILE) | {"name": "two", "seeds": (0, 1), "probed_images": 2}))
 # Imported before the fork: late imports, and those for drawing the phantom.
 for name in (
+    "analysis.writing",
     "study.corruptions",
     "study.framing",
     "study.predict",
@@ -74,13 +76,10 @@ def command(home: Path, *arguments: str) -> int:
     return cli.main(arguments)
 
 
-def keep(home: Path, folder: Path) -> int:
-    """Write the study's record to a folder, as if its data were real."""
-    os.environ["PNEUMO_HOME"] = str(home)
-    recipes.PROFILES[PROFILE.name] = PROFILE
-    done = study.load(PROFILE.name, "phantom", home)
+def keep(record: Record, folder: Path) -> int:
+    """Write a copy of a record to a folder; an error is printed as the command line does."""
     try:
-        writing.write(replace(done, data=replace(done.data, source="file")), folder)
+        changed(record, folder)
     except PneumoError as error:
         print(f"pneumo: {error}", file=sys.stderr)
         return 1
