@@ -79,7 +79,8 @@ def test_every_fragment_is_used():
     names = {path.name.removesuffix(".md.j2") for path in TEMPLATES}
     code = "\n".join(
         path.read_text(encoding="utf-8")
-        for path in paths.templates().parent.glob("pneumo/pages/**/*.py")
+        for folder in ("pneumo/pages", "report/engine")
+        for path in paths.templates().parent.glob(f"{folder}/**/*.py")
     )
     unused = {
         name
