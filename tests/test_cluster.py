@@ -1,6 +1,7 @@
 """A study on a Dask cluster: real workers, with and without a shared run store, that join late or die."""
 
 import os
+import signal
 import threading
 import time
 from dataclasses import replace
@@ -47,13 +48,17 @@ def dask():
         yield dask
 
 
+def scaled_to(dask, count):
+    dask.scale(count)
+    while len(dask.scheduler_info["workers"]) != count:
+        time.sleep(0.05)
+    return dask
+
+
 @pytest.fixture
 def two(dask):
     """The same with two workers."""
-    dask.scale(2)
-    while len(dask.scheduler_info["workers"]) != 2:
-        time.sleep(0.05)
-    return dask
+    return scaled_to(dask, 2)
 
 
 @pytest.fixture
@@ -169,6 +174,23 @@ def test_a_run_that_fails_in_a_worker_is_an_error_of_one_line(two, phantom, tmp_
     wanted = [jobs.want(LONGER, 0, phantom, None)]
     with pytest.raises(ExecutorError, match=r"^simple-cnn s0 failed in a worker: no device 'x'.*$"):
         jobs.complete(chosen(two), phantom, wanted, None, tmp_path, "x")
+
+
+def die_once(marker, listener=None):
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+@pytest.mark.promise("killed", "survived")
+def test_a_study_goes_on_when_its_only_worker_is_killed_and_its_nanny_restarts_it(dask, tmp_path):
+    said = []
+    scaled_to(dask, 1)
+    with executors.make(chosen(dask)) as pool:
+        ((_, pid),) = answers(pool, [Call("x", die_once, (tmp_path / "marker",))], said.append)
+    assert pid != os.getpid()
+    assert said == ["x: its worker died or left; it resumes from its last epoch"]
 
 
 def test_a_scheduler_that_goes_is_an_error_of_one_line():

@@ -212,6 +212,15 @@ def test_the_fingerprint_changes_with_every_change(change):
     assert fingerprint(splits) != phantom().fingerprint
 
 
+def test_the_fingerprint_does_not_depend_on_order():
+    generator = np.random.default_rng(1)
+    shuffled = {}
+    for name, split in reversed(phantom().splits.items()):
+        order = generator.permutation(len(split.labels))
+        shuffled[name] = Split(split.images[order], split.labels[order])
+    assert fingerprint(shuffled) == phantom().fingerprint
+
+
 def test_the_audit_counts_what_is_there():
     # One image three times in training, once with another label; it is in the other splits, too.
     splits = {

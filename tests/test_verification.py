@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from records import changed
 from rich.console import Console
 from scipy.special import expit
+from torch.nn import functional as F
 
 from pneumo.analysis import seeds, verification
 from pneumo.analysis.seeds import Scored
@@ -17,6 +19,7 @@ from pneumo.analysis.verification import ERROR, VerificationError
 from pneumo.commands import verify as command
 from pneumo.commands.main import main
 from pneumo.data.descriptions import PNEUMONIA
+from pneumo.data.phantom import draw_phantom
 from pneumo.record import Part, Record, RecordError, answers, write
 from pneumo.record.files import table_bytes
 from pneumo.statistics.metrics import Confusion
@@ -74,16 +77,16 @@ def made(folder, labels, scored, fingerprint="f") -> Record:
 def rebuilt(made_study, tmp_path):
     """Writes a reference and a study, with test logits computed from seed and labels."""
 
-    def make(there, here, own=SEEDS, before=SEEDS):
+    def make(there, here, own=SEEDS, before=SEEDS, labels=LABELS):
         def study(draw, chosen):
-            validation = LABELS, expit(2.0 * LABELS - 1)
-            cases = [(validation, (LABELS, expit(draw(seed, LABELS)))) for seed in chosen]
+            validation = labels, expit(2.0 * labels - 1)
+            cases = [(validation, (labels, expit(draw(seed, labels)))) for seed in chosen]
             study = made_study({CNN.name: cases})
             runs = [replace(run, seed=seed) for run, seed in zip(study.runs, chosen, strict=True)]
             return replace(study, models=(Model(CNN, tuple(runs)),))
 
         scored = seeds.every_run(study(there, before).models)
-        return verification.compare(made(tmp_path / "reference", LABELS, scored), study(here, own))
+        return verification.compare(made(tmp_path / "reference", labels, scored), study(here, own))
 
     return make
 
@@ -212,6 +215,75 @@ def test_the_change_that_is_said_to_be_found_is_found_that_often(rebuilt):
         low, high = seeds.expected(before, 5, 0.95)
         outside += not low <= (after + change).mean() <= high
     assert outside / turns == pytest.approx(0.8, abs=0.08)
+
+
+def networks(images, labels, asked, seed, stages=(30, 300)):
+    """Logits of ten small networks for the images asked about, (10, N), trained side by side.
+
+    First only the output layer is trained, then, more slowly, also the layer below. A seed draws the initial
+    weights. Every step uses all images, which keeps the spread of the seeds small.
+    """
+    images, asked = (
+        torch.from_numpy(found.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(-1, 196) / 255 - 0.5)
+        for found in (images, asked)
+    )
+    truth = torch.from_numpy(labels.astype(float)).expand(10, -1)
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(10, 196, 32, generator=generator, dtype=torch.float64) / 14
+    output = torch.randn(10, 32, 1, generator=generator, dtype=torch.float64) / 5
+    hidden.requires_grad_(), output.requires_grad_()
+    for rate, learning, steps in (
+        (0.01, [output], stages[0]),
+        (0.005, [hidden, output], stages[1]),
+    ):
+        optimiser = torch.optim.Adam(learning, rate)
+        for step in range(steps):
+            optimiser.param_groups[0]["lr"] = rate * (1 - step / steps)
+            logits = (torch.relu(images @ hidden) @ output).squeeze(2)
+            loss = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+            optimiser.zero_grad()
+            loss.mean(1).sum().backward()
+            optimiser.step()
+    return (torch.relu(asked @ hidden) @ output).squeeze(2).detach().numpy()
+
+
+PLANTED = {
+    "none": {},
+    "one label in fifty flipped": {"flipped": 50},
+    "without its first stage": {"stages": (0, 300)},
+    "without its second stage": {"stages": (30, 0)},
+}
+
+
+@pytest.fixture(scope="module")
+def drawings(phantom):
+    """Training data of small networks, (images, labels), and images to predict."""
+    more = draw_phantom(seed=1).values()
+    asked, truth = (np.concatenate(found) for found in zip(*more, strict=True))
+    return phantom.train.images, phantom.train.labels, asked, truth
+
+
+@pytest.fixture(scope="module")
+def references(drawings):
+    return networks(*drawings[:3], seed=0)
+
+
+@pytest.mark.parametrize("change", PLANTED)
+def test_a_change_planted_into_a_training_is_found(change, rebuilt, drawings, references):
+    """Two rebuilds of two references, five seeds each; small networks stand for those of a study."""
+    images, labels, asked, truth = drawings
+    how = dict(PLANTED[change])
+    if every := how.pop("flipped", 0):
+        labels = np.where(np.arange(len(labels)) % every == 0, 1 - labels, labels)
+    rebuilds = networks(images, labels, asked, seed=1, **how)
+    for first in (0, 5):
+        judged = rebuilt(
+            lambda seed, _, first=first: references[first + seed],
+            lambda seed, _, first=first: rebuilds[first + seed],
+            labels=truth,
+        )
+        assert judged.holds == (change == "none"), judged.numbers
+        assert change == "none" or verification.DISTANCE in {one.metric for one in judged.outside}
 
 
 def test_ablations_are_planted_changes(study):
