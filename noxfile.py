@@ -244,7 +244,7 @@ def report_options(session: nox.Session) -> argparse.Namespace:
     parser.add_argument(
         "--dataset",
         metavar="NAME",
-        help="pneumoniamnist (default) or breastmnist; else PNEUMO_DATASET",
+        help="pneumoniamnist (default), breastmnist, …; else PNEUMO_DATASET",
     )
     parser.add_argument(
         "--size", metavar="N", help="28 (default), 64, 128 or 224 pixels; else PNEUMO_SIZE"

@@ -55,9 +55,9 @@ def test_names_addresses_and_digests_are_medmnists():
         for name, one in info.items()
         if one["task"] == "binary-class" and not name.endswith("3d")
     }
-    assert set(DESCRIPTIONS) == binary
-    for name, about in DESCRIPTIONS.items():
-        known = info[name]
+    assert binary <= set(DESCRIPTIONS)
+    for name in binary:
+        about, known = DESCRIPTIONS[name], info[name]
         assert about.title == known["python_class"]
         assert about.images == sum(known["n_samples"].values())
         # Classes are matched by MedMNIST's names, not numbers.
@@ -69,8 +69,10 @@ def test_names_addresses_and_digests_are_medmnists():
             assert sources.ADDRESS.format(file_name) == known[f"url{end}"]
 
 
-@pytest.mark.parametrize("about", DESCRIPTIONS.values(), ids=list(DESCRIPTIONS))
-@pytest.mark.parametrize("size", [28, 64])
+@pytest.mark.parametrize(
+    ("about", "size"),
+    [(about, size) for about in DESCRIPTIONS.values() for size in about.md5 if size <= 64],
+)
 def test_a_named_file_or_its_folder_is_read_as_it_is(about, size, tmp_path):
     folder = tmp_path / "Röntgen bilder 肺"
     folder.mkdir()

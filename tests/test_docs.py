@@ -146,7 +146,7 @@ def test_the_figure_of_the_walk_is_drawn_from_the_reference_record():
     anchor, function = re.search(
         r'`"(fig-\w+)": robustness\.(\w+)`', EXTENDING.read_text("utf-8")
     ).groups()
-    assert anchor not in FIGURES
+    assert anchor not in FIGURES, f"{anchor} is the walk's; give your figure another anchor"
     shown = names[function](records.read(ROOT / "report" / "reference"))
     assert shown.alt
     assert shown.canvas.axes

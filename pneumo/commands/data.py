@@ -25,7 +25,7 @@ def run(chosen: argparse.Namespace) -> int:
 
     dataset = data.load(chosen.size, chosen.data, chosen.dataset)
     found, about, out = audit(dataset), dataset.about, terminal.console()
-    published = "published" if dataset.published else "not known to be published"
+    published = "as published" if dataset.published else "not MedMNIST's published images"
     print(f"data set     {about.title}")
     print(f"source       {dataset.source} ({printable(dataset.location)})")
     print(f"fingerprint  {dataset.fingerprint} ({published})")
@@ -51,7 +51,9 @@ def run(chosen: argparse.Namespace) -> int:
         )
         out.print(terminal.grid(heading, rows))
         total = sum(split.images for split in found.splits)
-        print(f"{total - known.known:,} images are not in the table of origins")
+        unknown = total - known.known
+        which = f"{unknown:,} images are not" if unknown else "all images are"
+        print(f"{which} in the table of origins")
         print(
             f"{known.validation_images_sharing:,} validation images share a patient with training, "
             f"{known.validation_images_sharing_within_kind:,} counted within one kind"

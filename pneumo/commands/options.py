@@ -5,13 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pneumo.data.descriptions import DEFAULT, DESCRIPTIONS
+
 # Arguments of `add_argument`, by option.
 Options = dict[str, dict[str, Any]]
 
 DATASET: Options = {
     "--dataset": {
         "metavar": "NAME",
-        "help": "pneumoniamnist or breastmnist; default: PNEUMO_DATASET, or pneumoniamnist",
+        "help": f"{' or '.join(DESCRIPTIONS)}; default: PNEUMO_DATASET, or {DEFAULT}",
     },
     "--size": {
         "type": int,

@@ -107,7 +107,7 @@ def _check(chosen: argparse.Namespace) -> int:
         print(error)
         return NO_DATA
     except ModuleNotFoundError as error:  # only the extra `train` can tell
-        print(f"{error.name} is not installed")
+        print(f"{error.name}, which training needs, is not installed yet")
         return LACKING
     if _is_current(plan, plan.labels):
         print(f"the record is up to date: {printable(study.record_folder(plan))}")

@@ -139,12 +139,17 @@ class Record:
         return getattr(self, key) if self.has(key) else None
 
     @property
-    def command(self) -> str:
-        """The command that makes a record of this profile, data set and size."""
+    def options(self) -> str:
+        """The options that choose this data set and size, each after a blank; empty for the default."""
         dataset = f" --dataset {self.about.name}" if self.about.name != paths.DATASET else ""
         size = f" --size {self.data.size}" if self.data.size != SIDE else ""
+        return dataset + size
+
+    @property
+    def command(self) -> str:
+        """The command that makes a record of this profile, data set and size."""
         data = " --data phantom" if self.data.is_phantom else ""
-        return f"pneumo study --profile {self.profile.name}{dataset}{size}{data}"
+        return f"pneumo study --profile {self.profile.name}{self.options}{data}"
 
     @property
     def units(self) -> str:

@@ -368,11 +368,11 @@ def load(
     command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
     again = f"run `{command}`"
     if not path.is_file():
-        others = ", ".join(sorted(one.stem for one in path.parent.glob("*.json")))
-        there = f", which has {others}" if others else ""
+        others = " or ".join(f"--profile {one.stem}" for one in sorted(path.parent.glob("*.json")))
         of = f" of {about.title} at {side} pixels" if paths.label(about.name, side) else ""
         raise StudyError(
-            f"no finished study{of} of profile {chosen.name} in {path.parent}{there}; {again}"
+            f"no finished study{of} of profile {chosen.name} in {path.parent}; "
+            f"{f'add {others}, or ' if others else ''}{again}"
         )
     with checksums.reading(path, StudyError, again):
         record = checksums.parse(path.read_bytes(), SCHEMA, path.name)

@@ -33,9 +33,9 @@ def specificity(record: Record) -> Shown:
         f"goes: {'; '.join(ends)}."
     )
     caption = (
-        f"{lead} The share of them that is called {about.negative}, by the film's ratio of width to height: "
-        "a smooth curve for every model, mean over its seeds. The band is the 95 % interval at each ratio at "
-        "Youden's threshold, from a bootstrap by patient; the dashed line is at 0.5."
+        f"{lead} Share of {about.negative} films called {about.negative}, by the film's ratio of width to "
+        "height: a smooth curve for every model, mean over its seeds. The band is the 95 % interval at each "
+        "ratio at Youden's threshold, from a bootstrap by patient; the dashed line is at 0.5."
     )
     return Shown(canvas, caption, f"{plural(len(names), 'line chart')}. {lead}")
 
