@@ -1,6 +1,7 @@
 """What Quarto runs after it has rendered all pages: it adds what a site has beside them."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def add() -> None:
     finish.remove_stale(project, site)
 
 
-if os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
+# Once the pages are there; a call for the PDF alone finds them as an earlier one has left them.
+pages = re.search(r"\.html$", os.environ.get("QUARTO_PROJECT_OUTPUT_FILES", ""), re.MULTILINE)
+if pages and os.environ.get("QUARTO_PROJECT_RENDER_ALL"):
     try:
         add()
     except Exception as error:

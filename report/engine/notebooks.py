@@ -35,10 +35,12 @@ def write(book: Book, site: Path, cache: Cache) -> None:
     pages = [read_page(path, book.metadata) for path in book.chapters]
     pages = [page for page in pages if _opens_the_record(page)]
     parts = [_parts(page, book) for page in pages]
-    key = key_of(inputs(book.folder, book.output), parts)
+    cells = [_cells(page, content) for page, content in zip(pages, parts, strict=True)]
+    codes = [[cell.code for cell in some] for some in cells]  # prose changes no output
+    key = key_of(inputs(book.folder, book.output), codes)
     kept = cache.get("notebooks", key)
     if kept is None:
-        kept = json.dumps(run([*map(_cells, pages, parts)], folder)).encode()
+        kept = json.dumps(run(cells, folder)).encode()
         cache.put("notebooks", key, kept)
     for page, content, outputs in zip(pages, parts, json.loads(kept), strict=True):
         name = page.path.stem

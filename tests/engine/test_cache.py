@@ -15,9 +15,10 @@ from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.pages import open_record
 from report.engine import cache as module
-from report.engine import check, site
+from report.engine import check, notebooks, site
 from report.engine.__main__ import main
 from report.engine.cache import Cache
+from report.engine.config import read_book
 
 # Every run of a page appends a line to a file.
 PAGE = """\
@@ -128,6 +129,16 @@ def test_the_package_its_templates_and_what_is_installed_are_parts_of_a_key(
     (project / "one.qmd").write_text("# Other\n")  # the key does not include prose
     assert module.inputs(project, project / "_book") == keys[-1]
     assert len(set(keys)) == len(keys) == 5
+
+
+def test_an_edited_sentence_runs_no_cell_of_a_notebook(write, tmp_path):
+    page = PAGE.format(name="one", path=str(tmp_path / "ran"), code="'open_record'")
+    write_record(tmp_path / "site" / "record")
+    for words in ("Words.", "Other words."):
+        project = write(one=page.replace("Words.", words))
+        notebooks.write(read_book(project), tmp_path / "site", Cache(tmp_path / "pages"))
+        assert words in (tmp_path / "site" / "notebooks" / "one.ipynb").read_text()
+    assert (tmp_path / "ran").read_text() == "one\n"
 
 
 @pytest.mark.promise("pages", "found")

@@ -136,16 +136,27 @@ def test_a_quarto_that_fails_leaves_the_old_site_whole(play, write, tmp_path, ca
 
 def test_a_finished_render_is_kept_where_what_lies_beside_its_pages_can_not_be_made(tmp_path):
     (tmp_path / "index.html").write_text("rendered")
-    of_quarto = {"QUARTO_PROJECT_RENDER_ALL": "1", "QUARTO_PROJECT_OUTPUT_DIR": str(tmp_path)}
-    script = subprocess.run(
-        [sys.executable, str(paths.root() / "report" / "after.py")],
-        env=environment(**of_quarto, PNEUMO_RECORD=str(tmp_path / "none")),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "after.py: the pages lack what lies beside them: RecordError: " in script.stderr
-    assert script.stderr.count("\n") == 1
+
+    def after(*outputs):
+        """What `after.py` says when Quarto has rendered these files."""
+        of_quarto = {
+            "RENDER_ALL": "1",
+            "OUTPUT_DIR": str(tmp_path),
+            "OUTPUT_FILES": "\n".join(outputs),
+        }
+        variables = {f"QUARTO_PROJECT_{name}": value for name, value in of_quarto.items()}
+        return subprocess.run(
+            [sys.executable, str(paths.root() / "report" / "after.py")],
+            env=environment(**variables, PNEUMO_RECORD=str(tmp_path / "none")),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+
+    said = after("index.html", "one.html")
+    assert "after.py: the pages lack what lies beside them: RecordError: " in said
+    assert said.count("\n") == 1
+    assert after("report.pdf") == ""  # the pages have it from the call before
     assert (tmp_path / "index.html").read_text() == "rendered"
 
 
