@@ -36,8 +36,12 @@ def write_inlines(inlines: list[Node], book: Book) -> str:
 
 def arguments(book: Book) -> list[str]:
     """Pandoc's options for every page."""
-    options = ["-t", "html5", *WEB, "--wrap=none", "--citeproc"]
-    return options + [f"--bibliography={path}" for path in book.bibliography]
+    return ["-t", "html5", *WEB, "--wrap=none", *citeproc(book)]
+
+
+def citeproc(book: Book) -> list[str]:
+    """Pandoc's options for citations."""
+    return ["--citeproc", *(f"--bibliography={path}" for path in book.bibliography)]
 
 
 def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:

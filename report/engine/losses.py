@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape, unescape
+from itertools import islice
 from typing import Any
+from unicodedata import normalize
 
-from report.engine import tree
+from report.engine import printed, tree
 from report.engine.document import Chapter, Document
 from report.engine.known import LABELS
 from report.engine.tree import Node
@@ -18,7 +20,7 @@ _SKIPPED = re.compile(r"""\sclass=["'](?:[^"']*\s)?(?:citation|csl-bib-body|foot
 _SILENT = ("math", "svg")
 _EMPTY = ("img", "br", "hr", "input", "wbr", "col", "source", "track", "embed")
 _ID = re.compile(r"""\sid=(?:"([^"]*)"|'([^']*)')""")
-_SIGNS = {"img": "\u16a0", "math": "\u16a1"}  # stand for a picture and a formula
+_SIGNS = {"img": printed.PICTURE, "math": printed.FORMULA}
 
 
 def check_page(chapter: Chapter, document: Document, body: str) -> None:
@@ -28,28 +30,57 @@ def check_page(chapter: Chapter, document: Document, body: str) -> None:
         RenderError: names the word or the id, and the line of its source.
     """
     expected = "".join(_expected(chapter.blocks, chapter, document, "html"))
-    _compare(chapter, expected, body, "on the web")
+    _compare(chapter, shown(expected), shown(body), "on the web")
     written = _ids(body)
     for identifier in _ids(expected):
         if identifier not in written:
             raise chapter.error(f"#{identifier}", f"the id {identifier!r} is lost on the web")
 
 
-def check_paper(chapter: Chapter, document: Document, blocks: list[Node]) -> None:
-    """Refuse a page if its blocks for the PDF have lost or doubled a word.
+def on_paper(chapter: Chapter, document: Document, numbered: bool) -> str:
+    """The expected text of a chapter in the PDF without its citations, in the form of :mod:`printed`.
 
     Args:
         chapter: the page.
         document: its book.
-        blocks: pandoc's nodes for the PDF.
+        numbered: whether headings have numbers.
+    """
+    pairs = [["number", chapter.number]] if chapter.number else []
+    heading = {"t": "Header", "c": [1, ["", [], pairs], chapter.title]}
+    blocks = [heading, *chapter.blocks][chapter.is_index :]  # the front page has its own
+    if not numbered:
+        blocks = tree.rewrite(blocks, _without_number)
+    return shown("".join(_expected(blocks, chapter, document, "typst")))
+
+
+def _without_number(node: Node) -> Node | None:
+    return (
+        node | {"c": [node["c"][0], ["", [], []], node["c"][2]]} if node["t"] == "Header" else None
+    )
+
+
+def check_paper(document: Document, expected: Sequence[str], pdf: bytes) -> None:
+    """Refuse a book if its PDF has lost or doubled a word.
+
+    Args:
+        document: the book.
+        expected: the text of each chapter.
+        pdf: the PDF.
 
     Raises:
         RenderError: as :func:`check_page`.
     """
-    before, after = (
-        "".join(_expected(nodes, chapter, document, "typst")) for nodes in (chapter.blocks, blocks)
-    )
-    _compare(chapter, before, after, "on paper")
+    headed = expected[0].lstrip().startswith(printed.HEADING)
+    parts = iter(printed.parts(pdf)[headed:])  # the first is the title block
+    for chapter, text in zip(document.chapters, expected, strict=True):
+        # Words that the title block or Typst in the page add can't be told from doubled ones.
+        titled = chapter.is_index and not headed
+        raw = [node["c"][0] for node in tree.every(chapter.blocks) if node["t"].startswith("Raw")]
+        found = "".join(islice(parts, text.count(printed.HEADING) + titled))
+        # A formula that breaks over two pages is found twice.
+        twice = max(0, found.count(printed.FORMULA) - text.count(printed.FORMULA))
+        found = found.replace(printed.FORMULA, "", twice)
+        _compare(chapter, text, found, "on paper", may_add=titled or "typst" in raw)
 
 
 def shown(html: str) -> str:
@@ -76,20 +107,29 @@ def _ids(html: str) -> dict[str, None]:
     return {unescape(one[1] or one[2] or ""): None for one in found}
 
 
-def _compare(chapter: Chapter, before: str, after: str, where: str) -> None:
-    before, after = shown(before), shown(after)
-    if Counter(_letters(before)) == Counter(_letters(after)):
+def _compare(chapter: Chapter, before: str, after: str, where: str, may_add: bool = False) -> None:
+    lost, more = _differences(_letters(before), _letters(after))
+    if not lost and (may_add or not more):
         return
-    had, has = (Counter(re.findall(r"[^\W_]+", text)) for text in (before, after))
-    lost, more = had - has, has - had
-    words = sorted(lost or more, key=lambda word: (chapter.executed.has(word), len(word)))
+    letters = lost or more
+    had, has = _differences(*(re.findall(r"[^\W_]+", text) for text in (before, after)))
+    words = sorted(
+        {**had, **has},
+        key=lambda word: (Counter(word) <= letters, chapter.executed.has(word), len(word)),
+    )
     word = words[-1] if words else ""
-    sign = {"\u16a0": "a picture", "\u16a1": "a formula"}.get(word, repr(word))
+    sign = {printed.PICTURE: "a picture", printed.FORMULA: "a formula"}.get(word, repr(word))
     raise chapter.error(word, f"{sign} is {'lost' if lost else 'doubled'} {where}")
 
 
+def _differences(before: Iterable[str], after: Iterable[str]) -> tuple[Counter[str], Counter[str]]:
+    """What the second has less and more of than the first."""
+    had, has = Counter(before), Counter(after)
+    return had - has, has - had
+
+
 def _letters(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text)
+    return re.sub(r"[\W_]+", "", normalize("NFKD", text))  # a ligature is its letters
 
 
 def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> Iterator[str]:
@@ -118,11 +158,11 @@ def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> 
     elif kind in ("Math", "Equation"):
         yield f"<math></math>{node['number'] if web and kind == 'Equation' else ''}"
     elif kind == "Image":
-        yield "<img>" if web else ""
+        yield "<img>"
     elif kind == "Reference":
         yield document.targets[node["id"]].text(node["name"], chapter if web else None)
     else:
-        yield f" {_added(node, pairs)} " if web else ""
+        yield f" {_added(node, pairs, web)} "
         callout = tree.callout(node) if kind == "Div" else None
         if callout:
             simple = web and pairs.get("appearance") in ("simple", "minimal")
@@ -138,8 +178,11 @@ def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> 
         yield "\n"
 
 
-def _added(node: Node, pairs: dict[str, str]) -> str:
-    """The words that the web page adds to a block."""
+def _added(node: Node, pairs: dict[str, str], web: bool) -> str:
+    """The words that a format adds to a block."""
+    if node["t"] == "Header":
+        start = printed.HEADING if node["c"][0] == 1 and not web else ""
+        return start + pairs.get("number", "")
     if node["t"] != "Float":
-        return pairs.get("number" if node["t"] == "Header" else "summary", "")
+        return pairs.get("summary", "") if web else ""
     return node["number"] if node["is_panel"] else f"{LABELS[node['kind']]} {node['number']}"

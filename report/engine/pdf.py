@@ -1,5 +1,6 @@
 """Writes the book as Typst and compiles it to a PDF."""
 
+import json
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.document import NO_WORDS, Chapter, Document
 from report.engine.errors import RenderError, about
-from report.engine.html import WEB, arguments, metadata
+from report.engine.html import WEB, arguments, citeproc, metadata
 from report.engine.known import LABELS
 from report.engine.plain import templates
 from report.engine.tree import Node
@@ -62,29 +63,41 @@ def write_pdf(
         cache: the cache of PDFs, by source and pictures.
 
     Raises:
-        RenderError: Typst fails or exceeds the time limit; has Typst's message and, if known, the page.
+        RenderError: Typst fails or exceeds the time limit, or the PDF has lost or doubled a word; names the
+            page if it is known.
     """
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     source = folder / "report.typ"
-    source.write_text(write_typst(document, book, files, folder), encoding="utf-8")
+    chapters = write_chapters(document, book, files, folder)
+    source.write_text(write_typst(chapters, book), encoding="utf-8")
+    numbered = book.typst.get("number-sections", True)
+    expected = [
+        losses.on_paper(chapter, document, numbered or chapter.is_appendix) + words
+        for chapter, words in zip(document.chapters, _cited(chapters, book), strict=True)
+    ]
+    expected[-1] += f" {book.footer}"
     digests = {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    key = key_of(version("typst"), standards(), digests)
+    key = key_of(version("typst"), standards(), digests, expected)
     kept = cache.get("typst", key)
     if kept is not None:
         return kept
+    no_glyph = False
     try:
         pdf = _set(source, document, standards())
     except RenderError as error:
         if "PDF/UA" not in str(error):
             raise
         pdf = _set(source, document, [])  # its pages do not meet the standards
+        no_glyph = "could not be displayed" in str(error)
+    if not no_glyph:  # the text of a glyph that no font has can't be read
+        losses.check_paper(document, expected, pdf)
     cache.put("typst", key, pdf)
     return pdf
 
@@ -147,10 +160,33 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
     return RenderError(f"Typst: {message}")
 
 
-def write_typst(document: Document, book: Book, files: Mapping[str, bytes], folder: Path) -> str:
-    """The book's source in Typst, its pictures copied beside it."""
+def write_chapters(
+    document: Document, book: Book, files: Mapping[str, bytes], folder: Path
+) -> list[list[Node]]:
+    """Each chapter's nodes for pandoc, its pictures copied to a folder."""
     writer = _Writer(document, book, files, folder)
-    blocks = [block for chapter in document.chapters for block in writer.chapter(chapter)]
+    return [writer.chapter(chapter) for chapter in document.chapters]
+
+
+def _cited(chapters: list[list[Node]], book: Book) -> list[str]:
+    """The words of each chapter's citations and list of references, as citeproc writes them."""
+    divs = []
+    for blocks in chapters:
+        cites = [{"t": "Para", "c": [cite]} for cite in tree.every(blocks, "Cite")]
+        lists = [div for div in tree.every(blocks, "Div") if div["c"][0][0] == "refs"]
+        divs.append(tree.div([*cites, *lists]))
+    options = ["-t", "json", *citeproc(book)]
+    written = json.loads(tree.write(divs, options, metadata(book, None)))["blocks"]
+    texts = [
+        tree.text_of([div, [cite["c"][1] for cite in tree.every(div, "Cite")]]) for div in written
+    ]
+    # Without a place for it, the list of references stands at the end.
+    return [*texts[: len(chapters) - 1], " ".join(texts[len(chapters) - 1 :])]
+
+
+def write_typst(chapters: list[list[Node]], book: Book) -> str:
+    """The book's source in Typst."""
+    blocks = [block for chapter in chapters for block in chapter]
     # Typst's smart quotes would turn an apostrophe after a digit into a prime.
     options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
     options = [part for part in options if part not in WEB]
@@ -217,9 +253,7 @@ class _Writer(tree.Writer):
             classes = [] if chapter.number else ["unnumbered"]
             attributes = [self.labels[chapter.slug], classes, []]
             result.append({"t": "Header", "c": [1, attributes, self.words(chapter.title)]})
-        blocks = self.blocks(chapter.blocks)
-        losses.check_paper(chapter, self.document, blocks)
-        return result + blocks
+        return result + self.blocks(chapter.blocks)
 
     def block_figure(self, node: Node) -> list[Node]:
         return self._figure(self.blocks(node["c"][2]), tree.caption(node), "plain", "", None)

@@ -213,6 +213,7 @@ def test_words_signs_and_sizes_are_on_paper_what_they_are_on_the_web(write):
     page = (folder / "_book" / "one.html").read_text(encoding="utf-8")
     styles = re.findall(r'<img [^>]*style="([^"]*)"', page)
     assert styles == ["width: 3in; height: 40px", "height: 1.5em"]
-    source = pdf.write_typst(*read(folder), {}, folder)
+    document, book = read(folder)
+    source = pdf.write_typst(pdf.write_chapters(document, book, {}, folder), book)
     assert 'alt: "x", width: 3in, height: 30.0pt, fit: "stretch")' in source
     assert 'alt: "x", height: 1.5em)' in source

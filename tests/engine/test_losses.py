@@ -1,10 +1,11 @@
-"""No word and no id is lost or doubled: planted losses end the build."""
+"""No word and no id is lost or doubled: planted losses end the build, from our writers to the PDF."""
 
 import pytest
 from conftest import read, shown
 from PIL import Image
 
-from report.engine import losses, pdf, tree
+from report.engine import losses, pdf, printed
+from report.engine.cache import Cache
 from report.engine.errors import RenderError
 
 PAGE = """\
@@ -65,6 +66,13 @@ def document(write, monkeypatch):
     return read(folder)
 
 
+def on_paper(document, book):
+    """Make the PDF, and compare."""
+    return pdf.write_pdf(
+        document, book, {}, book.folder / "paper", Cache(book.folder.parent / "home")
+    )
+
+
 def test_a_page_of_all_kinds_keeps_its_words_and_ids(document):
     page = shown(*document)
     losses.check_page(document[0].chapters[1], document[0], page)
@@ -73,7 +81,10 @@ def test_a_page_of_all_kinds_keeps_its_words_and_ids(document):
         assert f'id="{name}"' in page
     assert page.count('role="tab"') == 2
     assert 'alt="lamp"' in page
-    assert "Right" in pdf.write_typst(*document, {}, document[1].folder / "paper")
+    *_, page = printed.parts(on_paper(*document))
+    assert "Ropes." in page
+    assert page.count(printed.PICTURE) == 2
+    assert "Small" not in page  # the header
 
 
 @pytest.mark.promise("pages", "found")
@@ -99,11 +110,36 @@ def test_what_a_page_loses_or_doubles_ends_the_build_with_its_line(
 
 
 @pytest.mark.promise("pages", "found")
-@pytest.mark.parametrize(("times", "message"), [(0, "'Right' is lost"), (2, "'Right' is doubled")])
-def test_what_paper_loses_or_doubles_ends_the_build_with_its_line(document, times, message):
-    one = document[0].chapters[1]
-    paper = tree.rewrite(
-        one.blocks, lambda node: [node] * times if node.get("c") == "Right." else None
-    )
-    with pytest.raises(RenderError, match=f"^one.qmd:26: {message} on paper"):
-        losses.check_paper(one, document[0], paper)
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("#emph[words]", "", ":3: 'words' is lost"),
+        ("A note.", "", ":5: 'note' is lost"),
+        ("west", "", ":33: 'west' is lost"),
+        ("Right.", "", ":26: 'Right' is lost"),
+        ("Right.", "Right. Right.", ":26: 'Right' is doubled"),
+        ("#let sect", '#show "Flats": none\n#let sect', ":17: 'Flats' is lost"),
+        (
+            "#let sect",
+            '#show "7": it => it + it\n#let sect',
+            "'7' is doubled",
+        ),  # a number of a table
+        ("#let sect", "#show heading.where(level: 3): none\n#let sect", "'Deeper' is lost"),
+        ("#let sect", "#show math.equation: none\n#let sect", "a formula is lost"),
+        ("#let sect", "#show image: none\n#let sect", "a picture is lost"),
+        ("#let sect", "#show figure.caption: none\n#let sect", "'Gusts' is lost"),
+    ],
+)
+def test_what_pandoc_or_the_layout_loses_or_doubles_on_paper_ends_the_build(
+    document, monkeypatch, before, after, message
+):
+    write_typst = pdf.write_typst
+
+    def losing(*given):
+        source = write_typst(*given)
+        assert before in source
+        return source.replace(before, after, 1)
+
+    monkeypatch.setattr(pdf, "write_typst", losing)
+    with pytest.raises(RenderError, match=rf"^one.qmd.*{message} on paper"):
+        on_paper(*document)
