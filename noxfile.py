@@ -188,6 +188,7 @@ def lock(session: nox.Session) -> None:
     used = {
         f"{name}=={version}"
         for run in results["provenance"]["runs"]
+        if run["versions"]["python"].startswith(f"{OLDEST}.")  # some were trained elsewhere
         for name, version in run["versions"].items()
         if name not in ("pneumo", "python")
     }

@@ -96,6 +96,7 @@ def write_pdf(
             raise
         pdf = _set(source, document, [])  # its pages do not meet the standards
         no_glyph = "could not be displayed" in str(error)
+        print(f"report.engine: the PDF is not accessible by PDF/UA: {error}", file=sys.stderr)
     if not no_glyph:  # the text of a glyph that no font has can't be read
         losses.check_paper(document, expected, pdf)
     cache.put("typst", key, pdf)
