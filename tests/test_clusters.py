@@ -117,7 +117,9 @@ def test_dealing_exchanges_whole_patients():
 def test_whole_patients_are_drawn_within_their_kind():
     labels, _, groups = patients(5, 40, mixed=0.3)
     weights = clusters.draw(labels, groups, 50, np.random.default_rng(0))
-    for members in clusters.strata(labels, groups):
+    kinds = [set(labels[groups == one]) for one in range(40)]
+    for kind in ({0}, {1}, {0, 1}):
+        members = [one for one in range(40) if kinds[one] == kind]
         drawn = np.array([weights[:, groups == one].T for one in members], dtype=object)
         assert all((own == own[:1]).all() for own in drawn)
         assert (sum(own[0] for own in drawn) == len(members)).all()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo.analysis import decisions
@@ -23,7 +23,6 @@ FAMILY_HISTORY = Confusion(
 # Mercaldo, Lau & Zhou (2007), table VIII: Alzheimer's disease by the ApoE ε4 allele.
 APOE = Confusion(true_positive=240, false_negative=178, false_positive=87, true_negative=288)
 RATES = st.builds(Confusion, *(st.integers(1, 60) for _ in range(4)))
-FEW = decision_curves.THRESHOLDS[::9]
 LABELS = st.lists(st.integers(0, 1), min_size=2, max_size=40).filter(lambda x: 0 < sum(x) < len(x))
 
 
@@ -35,69 +34,73 @@ def predictions(counts):
     return np.repeat([1, 1, 0, 0], cells), np.repeat([1.0, 0.0, 1.0, 0.0], cells)
 
 
-def net_benefit(labels, scores, thresholds=decision_curves.THRESHOLDS, prevalence=None):
+def net_benefit(labels, scores, prevalence=None):
     """One network's net benefit at each threshold, (T,)."""
     scores = np.asarray(scores, float)[None]
-    found = decision_curves.net_benefit(np.array(labels), scores, thresholds, prevalence)
+    found = decision_curves.net_benefit(np.array(labels), scores, prevalence)
     return np.array([one.value for one in found])
 
 
 def test_net_benefit_and_its_range_are_those_of_a_published_example():
+    benefit = net_benefit(*predictions(FAMILY_HISTORY))
     # Threshold 0.2: a false alarm weighs a quarter of a man found.
-    found = net_benefit(*predictions(FAMILY_HISTORY), [0.2])
-    assert found[0] == pytest.approx(24 / 750 - 91 / 750 / 4)
+    assert benefit[19] == pytest.approx(24 / 750 - 91 / 750 / 4)
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
-    thresholds = np.arange(1, 1000) / 1000
-    benefit = net_benefit(*predictions(FAMILY_HISTORY), thresholds)
-    first, last = decision_curves.better_range(benefit, 105 / 750, thresholds)
-    assert first == pytest.approx(1 - 554 / (554 + 81), abs=0.001)
-    assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.001)
+    first, last = decision_curves.better_range(benefit, 105 / 750)
+    assert first == pytest.approx(1 - 554 / (554 + 81), abs=0.01)
+    assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.01)
 
 
+@settings(max_examples=25)
 @given(LABELS, st.floats(0.02, 0.98), st.data())
 def test_net_benefit_is_bounded_and_the_extremes_are_the_two_defaults(labels, prevalence, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
-    benefit = net_benefit(labels, scores, FEW, prevalence)
-    odds = FEW / (1 - FEW)
+    benefit = net_benefit(labels, scores, prevalence)
+    odds = decision_curves.THRESHOLDS / (1 - decision_curves.THRESHOLDS)
     assert (benefit <= prevalence + 1e-12).all()
     assert (benefit >= -(1 - prevalence) * odds - 1e-12).all()
-    everybody = net_benefit(labels, np.ones(len(labels)), FEW, prevalence)
-    np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence, FEW))
-    assert decision_curves.treat_all(prevalence, [prevalence])[0] == pytest.approx(0)
-    nobody = net_benefit(labels, np.zeros(len(labels)), FEW, prevalence)
+    everybody = net_benefit(labels, np.ones(len(labels)), prevalence)
+    np.testing.assert_allclose(everybody, decision_curves.treat_all(prevalence), atol=1e-12)
+    assert decision_curves.treat_all(0.3)[29] == pytest.approx(0)
+    nobody = net_benefit(labels, np.zeros(len(labels)), prevalence)
     assert not nobody.any()
 
 
+@settings(max_examples=25)
 @given(LABELS, st.integers(2, 5), st.data())
 def test_another_prevalence_is_the_same_as_more_cases_of_a_class(labels, times, data):
     scores = data.draw(st.lists(st.floats(0, 1), min_size=len(labels), max_size=len(labels)))
     more = [(y, p) for y, p in zip(labels, scores, strict=True) for _ in range(times if y else 1)]
-    repeated = net_benefit(*zip(*more, strict=True), FEW)
+    repeated = net_benefit(*zip(*more, strict=True))
     share = sum(y for y, _ in more) / len(more)
-    np.testing.assert_allclose(repeated, net_benefit(labels, scores, FEW, share), atol=1e-9)
+    np.testing.assert_allclose(repeated, net_benefit(labels, scores, share), atol=1e-9)
 
 
 def test_the_interval_of_net_benefit_is_a_bootstraps_within_classes():
     generator = np.random.default_rng(0)
     labels = np.repeat([1, 0], (120, 80))
     scores = metrics.probabilities(generator.normal(size=200) + 1.5 * labels - 0.7)
-    (found,) = decision_curves.net_benefit(labels, scores[None], [0.6], 0.25)
+    found = decision_curves.net_benefit(labels, scores[None], 0.25)[59]
     interval = found.estimate(np.arange(200))
     drawn = [
         np.r_[generator.integers(0, 120, 120), generator.integers(120, 200, 80)]
         for _ in range(2000)
     ]
-    again = [net_benefit(labels[rows], scores[rows], [0.6], 0.25)[0] for rows in drawn]
+    called = scores >= 0.6
+    again = [
+        0.25 * called[rows[:120]].mean() - 0.75 * 0.6 / 0.4 * called[rows[120:]].mean()
+        for rows in drawn
+    ]
     assert (interval.low, interval.high) == pytest.approx(
         np.percentile(again, [2.5, 97.5]), abs=0.01
     )
 
 
 def test_the_longest_stretch_is_found():
-    thresholds = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    benefit = np.array([0.9, -1, -1, 0.5, 0.5, -1])
-    assert decision_curves.better_range(benefit, 0.5, thresholds) == (0.4, 0.5)
-    assert decision_curves.better_range(np.full(6, -1.0), 0.5, thresholds) is None
+    benefit = np.full(99, -1.0)
+    assert decision_curves.better_range(benefit, 0.5) is None
+    benefit[9], benefit[39:50] = 0.9, 0.5
+    assert decision_curves.better_range(benefit, 0.5) == (0.4, 0.5)
 
 
 @pytest.mark.parametrize("prevalence", [0.03, 0.5])
@@ -134,16 +137,15 @@ def test_people_are_whole_and_none_is_lost(counts, prevalence, people):
     found = decision_curves.frequencies(counts, prevalence, people)
     assert 0 <= found.found <= found.sick <= people
     assert 0 <= found.alarms <= people - found.sick
-    assert min(found.missed, found.cleared) >= 0
+    assert 0 <= found.missed <= people - found.called
 
 
 @pytest.mark.parametrize("share", [0, 1, math.nan])
-def test_prevalence_and_threshold_are_neither_none_nor_all_and_both_classes_are_needed(share):
+def test_a_prevalence_is_neither_none_nor_all_and_both_classes_are_needed(share):
     for ask, told in (
         (lambda: decision_curves.predictive_values(APOE, share), "prevalence"),
         (lambda: decision_curves.treat_all(share), "prevalence"),
         (lambda: net_benefit([0, 1], [0.1, 0.9], prevalence=share), "prevalence"),
-        (lambda: net_benefit([0, 1], [0.1, 0.9], [share]), "threshold"),
         (lambda: net_benefit([1, 1], [0.1, 0.9]), "both classes"),
         (lambda: decision_curves.predictive_values(Confusion(1, 2, 0, 0), 0.5), "3 and 0"),
     ):

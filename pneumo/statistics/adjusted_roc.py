@@ -130,7 +130,7 @@ def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
     """
     mean, variance, freedom = _moments(values)
     reach = float(stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance))
-    return Estimate(mean, mean - reach, mean + reach)
+    return Estimate.around(mean, reach)
 
 
 def p_value(values: Floats, margin: float) -> float:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
-from scipy.special import logit, xlogy
+from scipy.special import logit
 
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import clusters, metrics
 from pneumo.statistics.metrics import MetricError
 
-BINS = 10
+BINS = 10  # of equal count
 # The range searched for a temperature. Without it, a validation split whose classes the logits separate
 # perfectly would give 0, and one that they rank the wrong way round would give infinity.
 TEMPERATURES = (0.05, 20.0)
@@ -54,7 +54,6 @@ class Recalibration:
     # Below 1: too extreme; infinite where logits separate the classes; NaN where all logits are equal. The
     # interval is Wald's, NaN where the slope is not finite.
     slope: Estimate
-    p_value: float  # likelihood-ratio test of intercept 0 and slope 1, two degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -69,20 +68,18 @@ class Reading:
     mean_error: Estimate  # observed − predicted
 
 
-def reliability(
-    labels: ArrayLike, logits: ArrayLike, groups: ArrayLike, bins: int = BINS
-) -> tuple[Bin, ...]:
+def reliability(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> tuple[Bin, ...]:
     """Bins of equal count, by rising probability, each with its mean probability and observed share.
 
     Equal probabilities share a bin, so the result does not depend on the order of cases; ties can leave
     fewer bins.
 
     Raises:
-        MetricError: as :func:`recalibrate`, but one class is enough; or `bins` is not positive.
+        MetricError: as :func:`recalibrate`, but one class is enough.
     """
-    truth, scores = _checked(labels, logits)
+    truth, scores = metrics.checked(labels, logits, "logits", both=False)
     chance = metrics.probabilities(scores)
-    places, patients = _places(chance, bins), np.asarray(groups)
+    places, patients = _places(chance), np.asarray(groups)
     found = []
     for place in np.unique(places):
         members = places == place
@@ -92,7 +89,7 @@ def reliability(
     return tuple(found)
 
 
-def calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> float:
+def calibration_error(labels: ArrayLike, logits: ArrayLike) -> float:
     """Expected calibration error: the bins' |observed − predicted|, averaged over cases, in [0, 1].
 
     It uses the probability of the positive class, as in Naeini et al. (2015), not that of the predicted class
@@ -101,30 +98,26 @@ def calibration_error(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) ->
     Raises:
         MetricError: as :func:`reliability`.
     """
-    truth, scores = _checked(labels, logits)
+    truth, scores = metrics.checked(labels, logits, "logits", both=False)
     chance = metrics.probabilities(scores)
-    sums = np.bincount(_places(chance, bins), weights=truth - chance)
+    sums = np.bincount(_places(chance), weights=truth - chance)
     return float(np.abs(sums).sum() / len(truth))
 
 
-def calibration_error_by_chance(logits: ArrayLike, bins: int = BINS) -> float:
+def calibration_error_by_chance(logits: ArrayLike) -> float:
     """The expected calibration error of perfectly calibrated probabilities with these values.
 
     It is not 0, since a bin's observed share varies by chance. The outcomes are drawn with a fixed seed.
-
-    Raises:
-        MetricError: as :func:`reliability`.
     """
-    _, scores = _checked(np.zeros(np.shape(logits), int), logits)
-    chance = metrics.probabilities(scores)
-    places = _places(chance, bins)
+    chance = metrics.probabilities(logits)
+    places = _places(chance)
     drawn = np.random.default_rng(0).random((DRAWS, len(chance))) < chance  # (D, N)
     members = places[:, None] == np.unique(places)  # (N, B)
     sums = (drawn - chance) @ members  # (D, B)
     return float(np.abs(sums).sum(axis=1).mean() / len(chance))
 
 
-def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
+def brier(labels: ArrayLike, logits: ArrayLike) -> Brier:
     """The Brier score with Murphy's (1973) parts over bins of equal count.
 
     Variation within bins is counted as resolution, as in Stephenson, Coelho & Jolliffe (2008); without their
@@ -133,9 +126,9 @@ def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
     Raises:
         MetricError: as :func:`reliability`.
     """
-    truth, scores = _checked(labels, logits)
+    truth, scores = metrics.checked(labels, logits, "logits", both=False)
     chance = metrics.probabilities(scores)
-    places = _places(chance, bins)
+    places = _places(chance)
     share, n = truth.mean(), len(truth)
     reliable = resolved = within = 0.0
     for place in np.unique(places):
@@ -153,28 +146,21 @@ def brier(labels: ArrayLike, logits: ArrayLike, bins: int = BINS) -> Brier:
 
 
 def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Recalibration:
-    """Calibration intercept and slope, and the test of both (Cox 1958; Miller, Hui & Tierney 1991).
+    """Calibration intercept and slope (Cox 1958; Miller, Hui & Tierney 1991).
 
-    If all logits are equal, there is no slope, and the test is of their one probability. Several images of
-    one patient are not independent, so estimates vary more than with as many patients (Liang & Zeger 1986).
-    The slope's variance is multiplied by that ratio of variances, and the test statistic is divided by the
-    mean of both ratios (Rao & Scott 1984); neither factor is below 1.
+    If all logits are equal, there is no slope. Several images of one patient are not independent, so
+    estimates vary more than with as many patients (Liang & Zeger 1986). The slope's variance is multiplied by
+    that ratio of variances, which is not below 1.
 
     Raises:
         MetricError: no cases, lengths differ, labels outside 0 and 1, logits that are not finite, or only
             one class.
     """
-    truth, scores = _both_classes(labels, logits)
-    at_face_value = _log_likelihood(truth, scores)
+    truth, scores = metrics.checked(labels, logits, "logits")
     if scores.min() == scores.max():
-        most = _log_likelihood(truth, np.full(len(truth), logit(truth.mean())))
-        p_value = float(stats.chi2.sf(max(0.0, 2 * (most - at_face_value)), 1))
-        return Recalibration(np.nan, Estimate(np.nan), p_value)
-    separated = _separated(truth, scores)
-    if separated is not None:
-        slope, most = separated
-        statistic = max(0.0, 2 * (most - at_face_value))
-        return Recalibration(np.nan, Estimate(slope), float(stats.chi2.sf(statistic, 2)))
+        return Recalibration(np.nan, Estimate(np.nan))
+    if sign := _separated(truth, scores):
+        return Recalibration(np.nan, Estimate(sign * np.inf))
 
     # Standardising the logits gives both parameters curvatures of similar size.
     centre, scale = scores.mean(), scores.std()
@@ -196,13 +182,8 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reca
         for patients in (np.arange(len(truth)), groups)
     )
     error = float(np.sqrt(inverse[1, 1] * max(1.0, clustered[1, 1] / alone[1, 1])) / scale)
-    reach = float(stats.norm.ppf(0.975)) * error
-    effect = max(1.0, float(np.trace(np.linalg.solve(alone, clustered))) / 2)
-    statistic = max(0.0, 2 * (-found.fun - at_face_value)) / effect
-    p_value = float(stats.chi2.sf(statistic, 2))
-    return Recalibration(
-        float(found.x[0] - slope * centre), Estimate(slope, slope - reach, slope + reach), p_value
-    )
+    interval = Estimate.around(slope, metrics.NORMAL * error)
+    return Recalibration(float(found.x[0] - slope * centre), interval)
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
@@ -213,7 +194,7 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     Raises:
         MetricError: as :func:`recalibrate`.
     """
-    truth, scores = _both_classes(labels, logits)
+    truth, scores = metrics.checked(labels, logits, "logits")
     low, high = np.log(TEMPERATURES)
     found = optimize.minimize_scalar(
         lambda log: -_log_likelihood(truth, scores / np.exp(log)),
@@ -242,27 +223,22 @@ def read(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reading:
     Raises:
         MetricError: as :func:`recalibrate`.
     """
-    truth, scores = _both_classes(labels, logits)
+    truth, scores = metrics.checked(labels, logits, "logits")
     errors = truth - metrics.probabilities(scores)
-    mean = float(errors.mean())
-    variance = clusters.spread((errors - mean)[None], groups)[0, 0]
-    reach = float(stats.norm.ppf(0.975) * np.sqrt(variance) / len(errors))
     return Reading(
         brier=brier(truth, scores),
         calibration_error=calibration_error(truth, scores),
         recalibration=recalibrate(truth, scores, groups),
         predicted=float((truth - errors).mean()),
         observed=float(truth.mean()),
-        mean_error=Estimate(mean, mean - reach, mean + reach),
+        mean_error=clusters.mean(errors, groups),
     )
 
 
-def _places(chance: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """Each case's bin, (N,) in 0 … bins − 1, by the middle rank of its probability."""
-    if bins < 1:
-        raise MetricError(f"there is at least one bin; found {bins}")
+def _places(chance: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Each case's bin, (N,) in 0 … BINS − 1, by the middle rank of its probability."""
     middle = (stats.rankdata(chance) - 0.5) / len(chance)  # (N,) in (0, 1)
-    return np.asarray((bins * middle).astype(np.int64))
+    return np.asarray((BINS * middle).astype(np.int64))
 
 
 def _log_likelihood(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> float:
@@ -270,33 +246,13 @@ def _log_likelihood(truth: NDArray[np.int64], logits: NDArray[np.float64]) -> fl
     return float((truth * logits - np.logaddexp(0, logits)).sum())
 
 
-def _separated(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> tuple[float, float] | None:
-    """If logits separate the classes, the infinite slope and the limit of the log-likelihood; else None.
+def _separated(truth: NDArray[np.int64], scores: NDArray[np.float64]) -> int:
+    """1 if logits separate the classes, −1 if the wrong way round, else 0.
 
-    Logistic regression then has no maximum (Albert & Anderson 1984). Cases of both classes may share the
-    logit at the border; their log-likelihood is that of the share of positives among them.
+    If they do, logistic regression has no maximum (Albert & Anderson 1984). Cases of both classes may share
+    the logit at the border.
     """
-    for sign in (1.0, -1.0):
-        signed = sign * scores
-        border = signed[truth == 1].min()
-        if border >= signed[truth == 0].max():
-            tied = truth[signed == border]
-            share = tied.mean()
-            most = len(tied) * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
-            return sign * np.inf, most
-    return None
-
-
-def _checked(labels: ArrayLike, logits: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = metrics.paired(labels, logits, "logits")
-    if not np.isfinite(scores).all():
-        raise MetricError("logits are finite; found others, or NaN")
-    return truth, scores
-
-
-def _both_classes(
-    labels: ArrayLike, logits: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = _checked(labels, logits)
-    metrics.need_both_classes(truth)
-    return truth, scores
+    positive, negative = scores[truth == 1], scores[truth == 0]
+    if positive.min() >= negative.max():
+        return 1
+    return -1 if positive.max() <= negative.min() else 0

@@ -64,6 +64,13 @@ def proportion(hits: ArrayLike, groups: ArrayLike) -> Estimate:
     return Estimate(float(found.mean()), *ends)
 
 
+def mean(values: NDArray[np.float64], groups: ArrayLike) -> Estimate:
+    """The mean of clustered values (N,), with its normal 95 % interval."""
+    value = float(values.mean())
+    variance = spread((values - value)[None], groups)[0, 0]
+    return Estimate.around(value, float(metrics.NORMAL * np.sqrt(variance) / len(values)))
+
+
 def change(
     before: ArrayLike, before_groups: ArrayLike, after: ArrayLike, after_groups: ArrayLike
 ) -> Estimate:
@@ -124,31 +131,22 @@ def spread(values: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64
     return np.asarray(g / max(1, g - 1) * sums @ sums.T)
 
 
-def strata(labels: ArrayLike, groups: ArrayLike) -> list[NDArray[np.int64]]:
-    """A bootstrap's strata, each (G,): patients with positive images only, with negative only, and with both.
-
-    Patients are numbered from 0 in rising order of `groups`. Empty strata are left out.
-    """
-    truth, patients = np.asarray(labels), _numbered(groups)
-    has = [np.bincount(patients[truth == label], minlength=patients.max() + 1) > 0
-           for label in (1, 0)]  # fmt: skip
-    found = (has[0] & ~has[1], has[1] & ~has[0], has[0] & has[1])
-    return [np.flatnonzero(members) for members in found if members.any()]
-
-
 def draw(
     labels: ArrayLike, groups: ArrayLike, resamples: int, generator: np.random.Generator
 ) -> NDArray[np.float32]:
     """How often each image is in each resample of a bootstrap, (B, N).
 
-    The cluster bootstrap (Davison & Hinkley 1997, section 3.8): it draws whole patients, within
-    :func:`strata`.
+    The cluster bootstrap (Davison & Hinkley 1997, section 3.8): it draws whole patients, in three strata:
+    those with positive images only, with negative only, and with both.
     """
-    patients = _numbered(groups)
+    truth, patients = np.asarray(labels), _numbered(groups)
     weights = np.empty((resamples, patients.max() + 1), np.float32)
-    for members in strata(labels, groups):
-        n = len(members)
-        weights[:, members] = generator.multinomial(n, np.full(n, 1 / n), resamples)
+    positive, negative = (
+        np.bincount(patients[truth == label], minlength=weights.shape[1]) > 0 for label in (1, 0)
+    )
+    for members in (positive & ~negative, negative & ~positive, positive & negative):
+        if n := int(members.sum()):
+            weights[:, members] = generator.multinomial(n, np.full(n, 1 / n), resamples)
     return weights[:, patients]
 
 

@@ -7,8 +7,7 @@ by Bayes' rule and with sensitivity and specificity unchanged.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from pneumo.base.confusion import Confusion
@@ -19,6 +18,7 @@ from pneumo.statistics.metrics import MetricError
 
 # Threshold probabilities at which net benefit is computed.
 THRESHOLDS = np.arange(1, 100) / 100
+_ODDS = THRESHOLDS / (1 - THRESHOLDS)  # the cost of a false alarm, in missed cases
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,10 @@ class Frequencies:
         """Called sick, rightly or wrongly."""
         return self.found + self.alarms
 
-    @property
-    def cleared(self) -> int:
-        """Called well, rightly or wrongly."""
-        return self.among - self.called
-
 
 def net_benefit(
     labels: NDArray[np.integer],
     probabilities: NDArray[np.float64],
-    thresholds: ArrayLike = THRESHOLDS,
     prevalence: float | None = None,
 ) -> list[Measured]:
     """Net benefit of treating the cases called positive, by threshold probability (Vickers & Elkin 2006).
@@ -61,63 +55,52 @@ def net_benefit(
     Args:
         labels: (N,).
         probabilities: (S, N), one row per seed; a case is called at or above the threshold.
-        thresholds: (T,), in (0, 1).
         prevalence: π; None for the share of positive labels.
 
     Returns:
-        One measure, at most π, for each threshold.
+        One measure, at most π, for each of :data:`THRESHOLDS`.
 
     Raises:
-        MetricError: a class has no cases, probabilities lie outside [0, 1], or a threshold or the
-            prevalence lies outside (0, 1).
+        MetricError: a class has no cases, probabilities lie outside [0, 1], or the prevalence outside (0, 1).
     """
-    truth = np.asarray(labels)
     for row in probabilities:
-        metrics.confusion(truth, row, 0.0)  # checks the arguments
-    metrics.need_both_classes(truth)
-    levels = np.asarray(thresholds, dtype=np.float64)
-    share = float(truth.mean()) if prevalence is None else prevalence
-    costs = (1 - share) * _weight(levels, share)
+        metrics.checked(labels, row)
+    share = _checked(float(labels.mean()) if prevalence is None else prevalence)
     found = []
-    for level, cost in zip(levels, costs, strict=True):
+    for level, cost in zip(THRESHOLDS, (1 - share) * _ODDS, strict=True):
         called = probabilities >= level  # (S, N)
-        hits, alarms = (influence.share(called, truth == label) for label in (1, 0))
+        hits, alarms = (influence.share(called, labels == label) for label in (1, 0))
         values = share * hits.values[0] - cost * alarms.values[0]
         found.append(Measured((values,), share * hits.influence - cost * alarms.influence))
     return found
 
 
-def treat_all(prevalence: float, thresholds: ArrayLike = THRESHOLDS) -> NDArray[np.float64]:
-    """Net benefit of treating everybody, (T,); that of treating nobody is 0.
+def treat_all(prevalence: float) -> NDArray[np.float64]:
+    """Net benefit of treating everybody at :data:`THRESHOLDS`, (T,); that of treating nobody is 0.
 
     Raises:
-        MetricError: a threshold or the prevalence lies outside (0, 1).
+        MetricError: the prevalence lies outside (0, 1).
     """
-    weight = _weight(np.asarray(thresholds, dtype=np.float64), prevalence)
-    return np.asarray(prevalence - (1 - prevalence) * weight)
+    return np.asarray(prevalence - (1 - _checked(prevalence)) * _ODDS)
 
 
-def better_range(
-    benefit: ArrayLike, prevalence: float, thresholds: ArrayLike = THRESHOLDS
-) -> tuple[float, float] | None:
+def better_range(benefit: NDArray[np.float64], prevalence: float) -> tuple[float, float] | None:
     """The thresholds at which a model has more net benefit than treating all and treating none.
 
     Args:
-        benefit: the model's net benefit, (T,).
+        benefit: the model's net benefit at :data:`THRESHOLDS`, (T,).
         prevalence: in (0, 1).
-        thresholds: (T,), rising.
 
     Returns:
         The first and last threshold of the longest unbroken stretch; None where there is none.
     """
-    levels, values = np.asarray(thresholds, float), np.asarray(benefit, float)
-    better = values > np.maximum(treat_all(prevalence, levels), 0)
+    better = benefit > np.maximum(treat_all(prevalence), 0)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
     stretches = edges.reshape(-1, 2)  # (S, 2): first, and one beyond the last
     if not len(stretches):
         return None
     first, beyond = max(stretches, key=lambda stretch: stretch[1] - stretch[0])
-    return float(levels[first]), float(levels[beyond - 1])
+    return float(THRESHOLDS[first]), float(THRESHOLDS[beyond - 1])
 
 
 def predictive_values(
@@ -141,9 +124,7 @@ def predictive_values(
     sick, well = counts.positives, counts.negatives
     if not (sick and well):
         raise MetricError(f"both classes are needed; found {sick} and {well} cases")
-    if not 0 < prevalence < 1:
-        raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
-    odds = prevalence / (1 - prevalence)
+    odds = _checked(prevalence) / (1 - prevalence)
     found, missed, of_sick = (
         n / effects[0] for n in (counts.true_positive, counts.false_negative, sick)
     )
@@ -172,13 +153,10 @@ def frequencies(counts: Confusion, prevalence: float, among: int) -> Frequencies
     )
 
 
-def _weight(thresholds: NDArray[np.float64], prevalence: float) -> NDArray[np.float64]:
-    """The odds of each threshold: the cost of a false alarm, in missed cases."""
-    if not ((thresholds > 0) & (thresholds < 1)).all():
-        raise MetricError("threshold probabilities lie in (0, 1); found others, or NaN")
+def _checked(prevalence: float) -> float:
     if not 0 < prevalence < 1:
         raise MetricError(f"a prevalence lies in (0, 1); found {prevalence}")
-    return thresholds / (1 - thresholds)
+    return prevalence
 
 
 def _predictive(right: float, of: float, wrong: float, among: float, odds: float) -> Estimate:
@@ -191,7 +169,7 @@ def _predictive(right: float, of: float, wrong: float, among: float, odds: float
     first, second = of, among
     hits, slips = right / first, wrong / second
     value = hits * odds / (hits * odds + slips)
-    z = float(stats.norm.ppf(0.975))
+    z = metrics.NORMAL
     if right in (0, of) or wrong in (0, among):
         # Agresti & Coull's estimates add z²/2 successes and z²/2 failures.
         first, second = first + z**2, second + z**2

@@ -22,7 +22,6 @@ from pneumo.statistics import calibration, clusters, metrics
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 CONFIDENCE = 0.95
-_NORMAL = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Measured:
     def estimate(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> Estimate:
         """The measure with a symmetric interval, for differences."""
         reach = self.quantile(groups, confidence) * float(np.sqrt(self.variance(groups)))
-        return Estimate(self.value, self.value - reach, self.value + reach)
+        return Estimate.around(self.value, reach)
 
     def bounded(self, groups: ArrayLike) -> Estimate:
         """A share or an AUC with Wilson's (1927) interval, which stays in [0, 1] and has a width even there.
@@ -96,7 +95,7 @@ class Measured:
             count = p * (1 - p) / variance
             if len(self.among) == 1:
                 count = min(count, float(self.among[0].sum()))
-            return count * (_NORMAL / self.quantile(groups)) ** 2, False
+            return count * (metrics.NORMAL / self.quantile(groups)) ** 2, False
         patients = np.asarray(groups)
         count = min((len(np.unique(patients[own])) for own in self.among), default=0)
         return float(count), p not in (0, 1) or not count
@@ -143,13 +142,17 @@ def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> M
     weights = np.zeros(len(labels))  # of a case: the pairs that it is in
     for one in np.unique(of):
         positive, negative = (np.flatnonzero((of == one) & (labels == label)) for label in (1, 0))
-        if len(positive) and len(negative):
-            own = np.concatenate([positive, negative])
-            beaten, beating = metrics.placements(labels[own], scores[:, own])
-            influences[:, positive], influences[:, negative] = beaten, beating
-            weights[positive], weights[negative] = len(negative), len(positive)
-            pairs += len(positive) * len(negative)
-            right += len(negative) * beaten.sum(axis=1)
+        m, n = len(positive), len(negative)
+        if m and n:
+            # Each case's share of right pairs with the other class, by ranks; ties count half.
+            ours, theirs = scores[:, positive], scores[:, negative]
+            ranks = stats.rankdata(np.concatenate([ours, theirs], axis=1), axis=1)
+            beaten = (ranks[:, :m] - stats.rankdata(ours, axis=1)) / n
+            influences[:, positive] = beaten
+            influences[:, negative] = 1 - (ranks[:, m:] - stats.rankdata(theirs, axis=1)) / m
+            weights[positive], weights[negative] = n, m
+            pairs += m * n
+            right += n * beaten.sum(axis=1)
     if not pairs:
         raise metrics.MetricError("no stratum holds cases of both classes")
     areas = right / pairs

@@ -4,8 +4,6 @@ Throughout, `labels` are integers (N,) with 1 for pneumonia, the positive class,
 floats (N,) in [0, 1]. A case is called pneumonia when its probability is at or above the threshold.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -15,6 +13,7 @@ from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError
 
 HALF = 0.5
+NORMAL = float(stats.norm.ppf(0.975))  # half the width of a 95 % interval, in standard errors
 # The columns of a table of results, in order, by their names in results.json.
 NAMES = ("accuracy", "auc", "precision", "recall", "specificity", "f1", "brier")
 
@@ -34,7 +33,7 @@ def confusion(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> 
     Raises:
         MetricError: no cases, lengths differ, labels outside 0 and 1, or probabilities outside [0, 1].
     """
-    truth, scores = _checked(labels, probabilities)
+    truth, scores = checked(labels, probabilities, both=False)
     called = scores >= threshold
     true_positive, false_positive = (int((called & (truth == label)).sum()) for label in (1, 0))
     positives = int(truth.sum())
@@ -52,7 +51,7 @@ def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     Raises:
         MetricError: as :func:`confusion`, or there is only one class.
     """
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     positives = int(truth.sum())
     # Mann & Whitney's statistic, from the ranks of the positive cases.
     above = stats.rankdata(scores)[truth == 1].sum() - positives * (positives + 1) / 2
@@ -65,7 +64,7 @@ def evaluate(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> d
     Raises:
         MetricError: as :func:`auc`.
     """
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     counts = confusion(truth, scores, threshold)
     return {
         "accuracy": counts.accuracy,
@@ -88,7 +87,7 @@ def youden_threshold(labels: ArrayLike, probabilities: ArrayLike) -> float:
     Raises:
         MetricError: as :func:`auc`.
     """
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     thresholds, true_positives, false_positives = _counts_by_threshold(truth, scores)
     advantage = true_positives / true_positives[-1] - false_positives / false_positives[-1]
     best = np.flatnonzero(np.isclose(advantage, advantage.max(), rtol=0, atol=1e-12))[-1]
@@ -103,7 +102,7 @@ def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least:
     """
     if not 0 < at_least <= 1:
         raise MetricError(f"a sensitivity lies in (0, 1]; found {at_least}")
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     positives = np.sort(scores[truth == 1])[::-1]
     needed = int(np.ceil(at_least * len(positives) - 1e-9))
     return _middle_of_gap(scores, float(positives[needed - 1]))
@@ -111,7 +110,7 @@ def sensitivity_threshold(labels: ArrayLike, probabilities: ArrayLike, at_least:
 
 def roc(labels: ArrayLike, probabilities: ArrayLike) -> tuple[NDArray[np.float64], ...]:
     """False positive rates and sensitivities, each (T,), from (0, 0) to (1, 1), at the curve's corners."""
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     _, true_positives, false_positives = _counts_by_threshold(truth, scores)
     corners = np.r_[True, np.diff(true_positives, 2) != 0, True]
     corners[1:-1] |= np.diff(false_positives, 2) != 0
@@ -124,30 +123,10 @@ def precision_recall(
     labels: ArrayLike, probabilities: ArrayLike
 ) -> tuple[NDArray[np.float64], ...]:
     """Recalls and precisions of every threshold, each (T,), recall falling to 0."""
-    truth, scores = _both_classes(labels, probabilities)
+    truth, scores = checked(labels, probabilities)
     _, true_positives, false_positives = _counts_by_threshold(truth, scores)
     found, alarms = true_positives[:0:-1], false_positives[:0:-1]
     return np.r_[found / found[0], 0.0], np.r_[found / (found + alarms), 1.0]
-
-
-def placements(
-    labels: NDArray[Any], scores: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Each case's share of right pairs with the other class, by score; ties count half.
-
-    Args:
-        labels: (N,), both classes among them.
-        scores: (S, N), one row per run.
-
-    Returns:
-        (S, P) of the positive and (S, Q) of the negative cases. The mean of either, along a row, is the AUC.
-    """
-    positive, negative = scores[:, labels == 1], scores[:, labels == 0]
-    m, n = positive.shape[1], negative.shape[1]
-    ranks = stats.rankdata(np.concatenate([positive, negative], axis=1), axis=1)
-    by_positive = (ranks[:, :m] - stats.rankdata(positive, axis=1)) / n
-    by_negative = 1 - (ranks[:, m:] - stats.rankdata(negative, axis=1)) / m
-    return by_positive, by_negative
 
 
 def wilson(successes: float, total: float) -> tuple[float, float]:
@@ -158,8 +137,7 @@ def wilson(successes: float, total: float) -> tuple[float, float]:
     """
     if not (total > 0 and 0 <= successes <= total):
         raise MetricError(f"a proportion needs 0 ≤ successes ≤ total; found {successes} of {total}")
-    z = float(stats.norm.ppf(0.975))
-    missed = total - successes
+    missed, z = total - successes, NORMAL
     centre = (successes + z**2 / 2) / (total + z**2)
     reach = z / (total + z**2) * float(np.sqrt(successes * missed / total + z**2 / 4))
     # At 0 and 1 the end is exact; the formula would round it.
@@ -196,12 +174,11 @@ def likelihood_ratio_intervals(
         cells += 0.5
     cells /= effects
     totals = cells.sum(axis=0)
-    reach = float(stats.norm.ppf(0.975))
     found = []
     for sick, well in cells:
         centre = np.log((sick / totals[0]) / (well / totals[1]))
-        error = np.sqrt(1 / sick - 1 / totals[0] + 1 / well - 1 / totals[1])
-        found.append((float(np.exp(centre - reach * error)), float(np.exp(centre + reach * error))))
+        reach = NORMAL * np.sqrt(1 / sick - 1 / totals[0] + 1 / well - 1 / totals[1])
+        found.append((float(np.exp(centre - reach)), float(np.exp(centre + reach))))
     return found[0], found[1]
 
 
@@ -228,51 +205,31 @@ def _middle_of_gap(scores: NDArray[np.float64], threshold: float) -> float:
     return float(middle if middle > left.max() else called.min())
 
 
-def paired(
-    labels: ArrayLike, scores: ArrayLike, name: str
+def checked(
+    labels: ArrayLike, scores: ArrayLike, kind: str = "probabilities", both: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Labels and scores as arrays, (N,) each.
 
     Args:
         labels: 0 or 1.
         scores: a number for each label.
-        name: what the scores are, for the message.
+        kind: "probabilities", in [0, 1], or "logits", finite.
+        both: whether both classes are needed.
 
     Raises:
-        MetricError: lengths differ, there are no cases, or a label is neither 0 nor 1.
+        MetricError: lengths differ, there are no cases, or a label or score is none of these.
     """
     truth, found = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or truth.shape != found.shape or not truth.size:
         raise MetricError(
-            f"labels and {name} are (N,) with N ≥ 1; found {truth.shape} and {found.shape}"
+            f"labels and {kind} are (N,) with N ≥ 1; found {truth.shape} and {found.shape}"
         )
     if not np.isin(truth, (0, 1)).all():
         raise MetricError(f"labels are 0 or 1; found {sorted(set(truth.tolist()) - {0, 1})[:5]}")
-    return truth.astype(np.int64), found
-
-
-def need_both_classes(truth: NDArray[np.int64]) -> None:
-    """Refuse labels of only one class.
-
-    Raises:
-        MetricError: every label is the same.
-    """
-    if truth.min() == truth.max():
-        raise MetricError(f"both classes are needed; every label is {truth[0]}")
-
-
-def _checked(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = paired(labels, probabilities, "probabilities")
-    if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
+    if kind == "logits" and not np.isfinite(found).all():
+        raise MetricError("logits are finite; found others, or NaN")
+    if kind != "logits" and not ((found >= 0) & (found <= 1)).all():  # NaN fails both
         raise MetricError("probabilities lie in [0, 1]; found others, or NaN")
-    return truth, scores
-
-
-def _both_classes(
-    labels: ArrayLike, probabilities: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    truth, scores = _checked(labels, probabilities)
-    need_both_classes(truth)
-    return truth, scores
+    if both and truth.min() == truth.max():
+        raise MetricError(f"both classes are needed; every label is {truth[0]}")
+    return truth.astype(np.int64), found
