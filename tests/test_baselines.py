@@ -35,15 +35,17 @@ def _both_edges(images, labels):
 
 
 def test_every_baseline_gives_a_probability_for_each_case(study):
-    found = baselines.predictions(study)
+    found = baselines.models(study)
     assert [b.name for b in found] == ["majority", "pixel-deviation", "logistic-regression"]
     for baseline in found:
         for split in ("val", "test"):
-            probabilities = getattr(baseline, split)
-            assert probabilities.shape == study.data.splits[split].labels.shape
+            probabilities = baseline.probabilities(split)
+            assert probabilities.shape == (1, len(study.data.splits[split].labels))
             assert ((probabilities >= 0) & (probabilities <= 1)).all()
-    np.testing.assert_allclose(found[0].test, study.data.train.labels.mean(), atol=1e-6)
-    ranks = stats.spearmanr(found[1].test, study.data.test.images.std(axis=(1, 2))).statistic
+    share = study.data.train.labels.mean()
+    np.testing.assert_allclose(found[0].probabilities(), share, atol=1e-6)
+    deviations = study.data.test.images.std(axis=(1, 2))
+    ranks = stats.spearmanr(found[1].logits()[0], deviations).statistic
     assert abs(ranks) == pytest.approx(1)
 
 
@@ -52,10 +54,10 @@ def test_the_logistic_regression_is_what_the_library_gives_step_by_step(phantom)
     scaler = StandardScaler().fit(flat["train"])
     model = LogisticRegression(C=baselines.PENALTY, max_iter=2000)
     model.fit(scaler.transform(flat["train"]), phantom.train.labels)
-    found = baselines.predictions(Study(Profile("made", (), (0,)), phantom, ()))[-1]
+    found = baselines.models(Study(Profile("made", (), (0,)), phantom, ()))[-1]
     for split in ("val", "test"):
         expected = model.predict_proba(scaler.transform(flat[split]))[:, 1]
-        np.testing.assert_allclose(getattr(found, split), expected, atol=1e-6)
+        np.testing.assert_allclose(found.probabilities(split)[0], expected, atol=1e-6)
 
 
 def test_a_sign_on_one_side_is_lost_in_the_mirror_and_one_on_both_is_not():

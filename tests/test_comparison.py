@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from pneumo.analysis import comparison
+from pneumo.analysis import evaluation
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.comparison import holm
 from pneumo.study.study import HALF, threshold
@@ -20,7 +20,7 @@ def test_holm_is_statsmodels():
 
 def test_p_values_are_those_of_the_first_seeds_corrected(study):
     raw, groups = [], study.groups("test")
-    for pair in comparison.pairs(study):
+    for pair in evaluation.pairs(study):
         first, second = (study.model(name).run for name in (pair.first, pair.second))
         ours, theirs = first.predictions["test"], second.predictions["test"]
         calls = [
@@ -35,13 +35,13 @@ def test_p_values_are_those_of_the_first_seeds_corrected(study):
         )
     for column, name in enumerate(("p_delong", "p_mcnemar_at_half")):
         expected = holm([row[column] for row in raw])
-        assert [getattr(pair, name) for pair in comparison.pairs(study)] == pytest.approx(expected)
+        assert [getattr(pair, name) for pair in evaluation.pairs(study)] == pytest.approx(expected)
 
 
 def test_a_model_does_not_differ_from_its_double(study):
     model = study.ran[0]
     double = replace(study, models=(model, replace(model, recipe=study.ran[1].recipe)))
-    (pair,) = comparison.pairs(double)
+    (pair,) = evaluation.pairs(double)
     # Seeds are drawn for each model alone, so the interval has a width; its middle has none.
     assert pair.auc_difference.value == 0
     assert (pair.p_delong, pair.p_mcnemar_at_half, pair.p_mcnemar_at_youden) == (1, 1, 1)

@@ -15,14 +15,14 @@ from PIL import Image
 from scipy.integrate import trapezoid
 from test_operating import counted
 
-from pneumo.analysis import mistakes
+from pneumo.analysis import evaluation, mistakes
 from pneumo.base import paths
 from pneumo.base.confusion import Confusion
 from pneumo.pages import explorer, fragments, style
 from pneumo.pages.figures.pictures import evidence
 from pneumo.statistics import decision_curves, metrics
-from pneumo.study import ensemble, operating_points, selection
-from pneumo.study.study import YOUDEN
+from pneumo.study import ensemble, selection
+from pneumo.study.study import YOUDEN, calls
 
 SCRIPT = paths.root() / "report" / "explorer.js"
 NODE = shutil.which("node")
@@ -75,10 +75,10 @@ def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emit
     for one, model in zip(emitted["models"], models, strict=True):
         scores = unpacked(one["probabilities"])
         np.testing.assert_array_equal(scores, model.run.predictions["test"].probabilities)
-        for point in operating_points.points(study, model):
-            threshold = one["thresholds"][point.rule.name]
+        for point in evaluation.points(study)[model.name]:
+            threshold = one["thresholds"][point.id]
             assert threshold == point.thresholds[0]
-            assert metrics.confusion(emitted["labels"], scores, threshold) == point.kept
+            assert metrics.confusion(emitted["labels"], scores, threshold) == point.counts
 
 
 def test_the_first_sheet_holds_the_test_images_bit_by_bit(study, record):
@@ -103,7 +103,7 @@ def test_the_other_sheets_hold_the_evidence_for_each_call(study, record):
         levels, colours = np.asarray(picture), np.asarray(picture.convert("RGB"))
         np.testing.assert_array_equal(colours, scale[:, :3][levels])
         step = entry["side"] + 2 * entry["edge"]
-        called = mistakes.calls(model.run)
+        called = calls(model.run, YOUDEN)
         for place, map_ in enumerate(model.run.explanation.maps):
             row, column = divmod(place, explorer.COLUMNS)
             cut = levels[row * step : (row + 1) * step, column * step : (column + 1) * step]

@@ -50,7 +50,7 @@ def test_cases_are_grouped_by_label_and_call_the_surest_first(study_of):
 def test_the_expected_counts_follow_the_binomial_for_models_of_equal_skill(study_of):
     tests = [np.roll([0.9, 0.1, 0.1, 0.1], shift).tolist() for shift in range(3)]
     study = study_of(*([[*test, 0.9]] for test in tests), labels=[0, 0, 0, 0, 1])
-    expected = mistakes.expected_by_chance(study, mistakes.truth(study) == 0)
+    expected = mistakes.expected_by_chance(study, study.data.test.labels == 0)
     np.testing.assert_allclose(expected, 4 * stats.binom.pmf(range(4), 3, 0.25))
     # The one pneumonia case is never missed.
     assert mistakes.expected_missed_by_all(study) == pytest.approx(4 * 0.25**3)
@@ -65,10 +65,10 @@ def test_seeds_that_disagree_are_found_the_most_even_split_first(study_of):
     ]
     study = study_of(runs)
     (model,) = study.ran
-    assert mistakes.flipping(model).tolist() == [1, 5, 2]
-    assert mistakes.contested(study).tolist() == [1, 5, 2]
-    assert mistakes.called_by_runs(study).tolist() == [0, 2, 1, 4, 4, 2]
-    assert len(mistakes.flipping(Model(model.recipe, model.runs[:1]))) == 0
+    assert mistakes.contested([model]).tolist() == [1, 5, 2]
+    assert mistakes.contested(study.ran).tolist() == [1, 5, 2]
+    assert mistakes.votes(study.ran).tolist() == [0, 2, 1, 4, 4, 2]
+    assert len(mistakes.contested([Model(model.recipe, model.runs[:1])])) == 0
 
 
 def test_a_permutation_agrees_with_the_hypergeometric_for_two_models(study_of):

@@ -8,6 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats.contingency import relative_risk
 
+from pneumo.analysis import evaluation
 from pneumo.base.confusion import Confusion
 from pneumo.statistics import metrics
 from pneumo.study import operating_points
@@ -68,11 +69,11 @@ def test_an_empty_cell_leaves_finite_bounds():
 
 def test_points_are_promised_by_validation_and_kept_on_test(study):
     for model in study.ran:
-        points = {point.rule: point for point in operating_points.points(study, model)}
-        assert list(points) == list(RULES)
+        points = dict(zip(RULES, evaluation.points(study)[model.name], strict=True))
         for rule, point in points.items():
-            assert point.kept == model.confusion(rule)
-            assert point.promised == model.confusion(rule, "val")
-        assert points[HALF].thresholds == (0.5,) * len(model.runs)
+            assert point.id == rule.name
+            assert point.counts == model.confusion(rule)
+            assert point.promised_counts == model.confusion(rule, "val")
+        assert points[HALF].thresholds == [0.5] * len(model.runs)
         for rule in (SENSITIVITY_95, SENSITIVITY_99):
-            assert points[rule].promised.sensitivity >= rule.sensitivity
+            assert points[rule].promised_counts.sensitivity >= rule.sensitivity

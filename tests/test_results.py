@@ -70,7 +70,7 @@ def test_it_says_what_was_studied_on_what_and_by_which_runs(written, study):
     assert {pair["correction"] for pair in pairs} == {"Holm"}
     assert all(0 <= pair["p_delong"] <= 1 for pair in pairs)
     trivial = written["baselines"]
-    assert list(trivial) == [baseline.name for baseline in baselines.predictions(study)]
+    assert list(trivial) == [baseline.name for baseline in baselines.models(study)]
     assert trivial["majority"]["test_at_half"]["auc"]["mean"] == 0.5
 
 

@@ -14,7 +14,6 @@ from scipy.special import expit
 from torch.nn import functional as F
 
 from pneumo.analysis import seeds, verification
-from pneumo.analysis.seeds import Scored
 from pneumo.analysis.verification import ERROR, VerificationError
 from pneumo.commands import verify as command
 from pneumo.commands.main import main
@@ -42,15 +41,15 @@ def file(phantom_file):
     return str(phantom_file)
 
 
-def made(folder, labels, scored, fingerprint="f") -> Record:
-    """A record with one recipe's test predictions and only what verification compares."""
-    own, key = [one.seed for one in scored], "0" * 12
+def made(folder, model, fingerprint="f") -> Record:
+    """A record with one model's test predictions and only what verification compares."""
+    own, key = [run.seed for run in model.runs], "0" * 12
     point = {
         "id": YOUDEN.name, "rule": "", "chosen_on": "val", "test": {}, "promised": {},
-        "thresholds": [one.thresholds[YOUDEN.name] for one in scored],
+        "thresholds": model.thresholds(YOUDEN),
         "counts": dict.fromkeys(Confusion.__dataclass_fields__, 1),
     }  # fmt: skip
-    model = {
+    entry = {
         "name": CNN.name, "status": "ok", "seeds": own, "operating_points": [point],
         "parameters": 1, "test": {}, "test_at_half": {},
         "threshold": {"value": 0.5, "chosen_on": "val", "rule": ""},
@@ -61,16 +60,17 @@ def made(folder, labels, scored, fingerprint="f") -> Record:
         {
             "profile": "tests", "written": "2026-01-31", "about": PNEUMONIA,
             "study": answers.Profile("tests", "", own, 0.01, 64, 24, CNN.name, CNN.name),
-            "data": answers.Data("file", fingerprint, 28, {}), "models": {CNN.name: model},
+            "data": answers.Data("file", fingerprint, 28, {}), "models": {CNN.name: entry},
             "claims": [], "provenance": answers.Provenance("0", [run]),
         }
     )  # fmt: skip
-    rows = [("test", place, label, "") for place, label in enumerate(labels)]
+    truth = model.run.predictions["test"].labels
+    rows = [("test", place, label, "") for place, label in enumerate(truth)]
     contents = {"labels.csv": table_bytes([("split", "index", "label", "sha256"), *rows])} | {
-        f"predictions/{CNN.name}-s{one.seed}.csv": table_bytes(enumerate(one.probabilities))
-        for one in scored
+        f"predictions/{CNN.name}-s{seed}.csv": table_bytes(enumerate(probabilities))
+        for seed, probabilities in zip(own, model.probabilities(), strict=True)
     }
-    return write(folder, [part, seeds.frames(np.asarray(labels), scored)], contents)
+    return write(folder, [part, seeds.frames([model])], contents)
 
 
 @pytest.fixture
@@ -85,8 +85,8 @@ def rebuilt(made_study, tmp_path):
             runs = [replace(run, seed=seed) for run, seed in zip(study.runs, chosen, strict=True)]
             return replace(study, models=(Model(CNN, tuple(runs)),))
 
-        scored = seeds.every_run(study(there, before).models)
-        return verification.compare(made(tmp_path / "reference", labels, scored), study(here, own))
+        (model,) = study(there, before).models
+        return verification.compare(made(tmp_path / "reference", model), study(here, own))
 
     return make
 
@@ -301,7 +301,9 @@ def test_a_reference_of_one_seed_says_nothing(rebuilt):
     assert "too few seeds for prediction intervals" in shown(found)
 
 
-def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, capsys, tmp_path):
+def test_the_command_exits_as_the_numbers_say(
+    kept, file, home, write_run, monkeypatch, capsys, tmp_path
+):
     monkeypatch.setenv("PNEUMO_HOME", str(home))
 
     def verify(folder, data, *options):
@@ -319,9 +321,9 @@ def test_the_command_exits_as_the_numbers_say(kept, file, home, monkeypatch, cap
     assert error.count("\n") == 1
     # Five perfect seeds, which no network of the tests is.
     labels = kept.test_labels()
-    thresholds = {"half": 0.5, "youden": 0.5}
-    scored = [Scored(CNN.name, seed, np.where(labels, 0.9, 0.1), thresholds) for seed in SEEDS]
-    other = made(tmp_path / "reference", labels, scored, kept.data.fingerprint)
+    perfect = labels, np.where(labels, 0.9, 0.1)
+    model = Model(CNN, tuple(write_run(CNN, perfect, perfect, seed) for seed in SEEDS))
+    other = made(tmp_path / "reference", model, kept.data.fingerprint)
     status, out, _ = verify(other.path, file, "--seeds", "0", "1")
     assert status == 1
     assert "OUTSIDE" in out

@@ -16,8 +16,9 @@ from pneumo.analysis.verdicts import Held
 from pneumo.data.held_out import NORMAL_SHARE, PNEUMONIA_SHARE
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import JUDGE, SPLITS, Agreement, HeldOut, Row
+from pneumo.statistics.metrics import NORMAL
 from pneumo.study.cache import once
-from pneumo.study.study import Model, Study
+from pneumo.study.study import Model, Study, run_labels
 from pneumo.training.recipes import ABLATIONS
 
 
@@ -25,7 +26,7 @@ def part(study: Study) -> Part:
     """Every ablation, and the numbers behind `fig-ablations` and `tbl-ablations`."""
     found = rows(study)
     agreements = {split: agreement(found, split) for split in ("val", JUDGE)}
-    runs = [run.label for model in study.ablations for run in model.runs]
+    numbers = frame(_long(found), runs=run_labels(study.ablations))
     return Part(
         {
             "ablations": list(found),
@@ -35,8 +36,8 @@ def part(study: Study) -> Part:
                 {split: one for split, one in agreements.items() if one},
             ),
         },
-        figures={"fig-ablations": frame(_long(found), runs=runs)},
-        tables={"tbl-ablations": frame(_long(found), runs=runs)},
+        figures={"fig-ablations": numbers},
+        tables={"tbl-ablations": numbers},
     )
 
 
@@ -58,7 +59,7 @@ def agreement(ablations: Sequence[Row], split: str) -> Agreement | None:
         return None
     found = stats.spearmanr(ours, theirs)
     rho = float(found.statistic)
-    reach = stats.norm.ppf(0.975) * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
+    reach = NORMAL * np.sqrt((1 + rho**2 / 2) / (len(changed) - 3))
     centre = np.arctanh(np.clip(rho, -0.999999, 0.999999))
     low, high = np.tanh([centre - reach, centre + reach])
     return Agreement(split, rho, float(low), float(high), float(found.pvalue))
@@ -83,13 +84,10 @@ def _long(found: Sequence[Row]) -> list[dict[str, Any]]:
             "seeds": row.seeds,
             "epochs": row.epochs,
             "auc": row.auc[split],
-            "difference": difference.value,
-            "low": difference.low,
-            "high": difference.high,
+            **row.difference.get(split, none).named("difference"),
         }
         for row in found
         for split in SPLITS
-        for difference in [row.difference.get(split, none)]
     ]
 
 

@@ -3,7 +3,7 @@
 All are cheap enough to be fitted when a page is built, and none needs torch.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,45 +12,32 @@ from numpy.typing import NDArray
 from pneumo.data import Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.statistics import metrics
+from pneumo.study import ensemble
 from pneumo.study.cache import once
-from pneumo.study.study import Study
+from pneumo.study.study import Model, Study
+from pneumo.training.recipes import ENSEMBLE
 
 # The inverse strength of the L2 penalty; of four powers of ten the best on validation.
 PENALTY = 1e-2
 # Logits are kept with this many decimals: far finer than two cases lie apart.
 DECIMALS = 6
+_TITLES = {
+    "majority": "Majority class",
+    "pixel-deviation": "Pixel standard deviation",
+    "logistic-regression": "Logistic regression on pixels",
+}
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """A classifier fitted to the training images, and what it says of the others."""
-
-    name: str
-    title: str  # as in tables and prose
-    val: NDArray[np.float64]  # (N,) probabilities of pneumonia, in [0, 1]
-    test: NDArray[np.float64]
-
-
-def predictions(study: Study) -> tuple[Baseline, ...]:
-    """Three baselines, the simplest first, each fitted to the training images.
+def models(study: Study) -> tuple[Model, ...]:
+    """Three baselines, the simplest first, each fitted to the training images, as models of one run.
 
     `majority` gives every case the share of pneumonia in training; `pixel-deviation` knows an image by the
     standard deviation of its pixels alone, `logistic-regression` by all pixels one by one; both see larger
     images as thumbnails of 28×28.
     """
-    titles = {
-        "majority": "Majority class",
-        "pixel-deviation": "Pixel standard deviation",
-        "logistic-regression": "Logistic regression on pixels",
-    }
-    logits = _fitted(study)
     return tuple(
-        Baseline(
-            name,
-            title,
-            **{split: metrics.probabilities(logits[name][split]) for split in ("val", "test")},
-        )
-        for name, title in titles.items()
+        ensemble.derive(study, replace(ENSEMBLE, name=name, title=title), _fitted(study)[name])
+        for name, title in _TITLES.items()
     )
 
 
@@ -68,30 +55,23 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
 
 
 @once
-def _fitted(study: Study) -> dict[str, dict[str, list[float]]]:
-    """The logits of every baseline by split; the logistic regression's also for mirrored test images."""
-    train, val, test = (study.data.splits[name] for name in ("train", "val", "test"))
+def _fitted(study: Study) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """The logits of every baseline: for validation, for test, and for the mirrored test images."""
+    train, test = study.data.train, study.data.test
+    mirrored = Split(test.images[:, :, ::-1], test.labels)
+    sets = {"val": study.data.val, "test": test, "mirrored": mirrored}
     share = float(train.labels.mean())
     prevalence = float(np.log(share / (1 - share)))
+    found = {"majority": {name: np.full(len(one.labels), prevalence) for name, one in sets.items()}}
     # One coefficient and thousands of images: the library's own penalty is as good as none.
-    deviation = _regression(1.0).fit(_deviations(train), train.labels)
-    pixels = _regression(PENALTY).fit(_pixels(train), train.labels)
-    mirrored = Split(test.images[:, :, ::-1], test.labels)
-    return {
-        "majority": {
-            "val": [prevalence] * len(val.labels),
-            "test": [prevalence] * len(test.labels),
-        },
-        "pixel-deviation": {
-            "val": _logits(deviation, _deviations(val)),
-            "test": _logits(deviation, _deviations(test)),
-        },
-        "logistic-regression": {
-            "val": _logits(pixels, _pixels(val)),
-            "test": _logits(pixels, _pixels(test)),
-            "mirrored": _logits(pixels, _pixels(mirrored)),
-        },
-    }
+    fitted = {"pixel-deviation": (_deviations, 1.0), "logistic-regression": (_pixels, PENALTY)}
+    for baseline, (features, penalty) in fitted.items():
+        model = _regression(penalty).fit(features(train), train.labels)
+        found[baseline] = {
+            name: np.asarray(model.decision_function(features(one)).round(DECIMALS))
+            for name, one in sets.items()
+        }
+    return found
 
 
 def _regression(penalty: float) -> Any:
@@ -100,10 +80,6 @@ def _regression(penalty: float) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     return make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=2000))
-
-
-def _logits(model: Any, features: NDArray[np.float64]) -> list[float]:
-    return [round(float(logit), DECIMALS) for logit in model.decision_function(features)]
 
 
 def _deviations(split: Split) -> NDArray[np.float64]:

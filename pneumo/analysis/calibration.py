@@ -11,7 +11,7 @@ from pneumo.record.usefulness import Calibration, Mended, Probabilities
 from pneumo.statistics import calibration, metrics
 from pneumo.statistics.calibration import BINS, Reading
 from pneumo.study import selection
-from pneumo.study.study import Model, Study
+from pneumo.study.study import Model, Study, run_labels
 from pneumo.study.temperature import logits_of, temperature
 from pneumo.training.runs import Run
 
@@ -22,29 +22,17 @@ _ROUNDING = 0.0005  # calibration errors that differ by less read the same
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind `fig-reliability` and `tbl-calibration`."""
-    if not study.ran:
-        return Part()
-    runs = [run.label for model in study.ran for run in model.runs]
     return Part(
         {"calibration": _answer(study)},
-        figures={"fig-reliability": frame(list(_reliability(study)), runs=runs)},
-        tables={"tbl-calibration": frame(list(_by_split(study)), runs=runs)},
+        figures={"fig-reliability": frame(_reliability(study), runs=run_labels(study.ran))},
+        tables={"tbl-calibration": frame(_by_split(study), runs=run_labels(study.ran))},
     )
 
 
 def reading(study: Study, run: Run, split: str = "test", scaled: bool = True) -> Reading:
     """What a run's probabilities for a split are worth."""
-    labels = run.predictions[split].labels
-    return calibration.read(labels, logits_of(run, split, scaled), study.groups(split))
-
-
-def at_known_prevalence(study: Study, model: Model) -> Reading:
-    """What the test probabilities of a model's first seed are worth once scaled and told the prevalence."""
-    labels = model.run.predictions["test"].labels
-    shifted = calibration.to_prevalence(
-        logits_of(model.run), presumed_prevalence(study), float(labels.mean())
-    )
-    return calibration.read(labels, shifted, study.groups("test"))
+    truth = run.predictions[split].labels
+    return calibration.read(truth, logits_of(run, split, scaled), study.groups(split))
 
 
 def presumed_prevalence(study: Study) -> float:
@@ -73,25 +61,27 @@ def summary(study: Study, model: Model) -> dict[str, Any]:
 
 
 def _answer(study: Study) -> Calibration:
-    best = selection.best(study)
+    best, truth = selection.best(study), study.data.test.labels
     means = summary(study, best)
     before, after = (means["test"][when]["ece"] for when in ("before", "after"))
-    as_given, scaled, told = (
-        reading(study, best.run, scaled=False), reading(study, best.run), at_known_prevalence(study, best)
-    )  # fmt: skip
+    as_given, scaled = (reading(study, best.run, scaled=scaled) for scaled in (False, True))
+    moved = calibration.to_prevalence(
+        logits_of(best.run), presumed_prevalence(study), float(truth.mean())
+    )
+    at_prevalence = calibration.read(truth, moved, study.groups("test"))
     return Calibration(
         bins=BINS,
         observed=as_given.observed,
         as_given=_probabilities(as_given),
         scaled=_probabilities(scaled),
-        at_prevalence=_probabilities(told),
+        at_prevalence=_probabilities(at_prevalence),
         ece_by_chance=calibration.calibration_error_by_chance(logits_of(best.run)),
         separated=bool(np.isinf(as_given.recalibration.slope.value)),
         temperature=means["temperature"],
         ece_before=before,
         ece_after=after,
         scaling_mends=mended(before, after),
-        prevalence_explains=mended(scaled.calibration_error, told.calibration_error),
+        prevalence_explains=mended(scaled.calibration_error, at_prevalence.calibration_error),
     )
 
 
@@ -112,13 +102,13 @@ def _probabilities(found: Reading) -> Probabilities:
 
 def _reliability(study: Study) -> Iterator[dict[str, Any]]:
     """The bins of every run and, of first seeds, how often each probability is given."""
+    truth = study.data.test.labels
     for model in study.ran:
-        labels = model.run.predictions["test"].labels
         for run in model.runs:
             for name, scaled in SCALED.items():
                 logits = logits_of(run, "test", scaled)
                 own = {"model": model.name, "seed": run.seed, "probabilities": name}
-                for one in calibration.reliability(labels, logits, study.groups("test")):
+                for one in calibration.reliability(truth, logits, study.groups("test")):
                     yield own | {"chart": "reliability", "from": np.nan, "to": np.nan} | asdict(one)
                 if run is model.run:
                     counts, _ = np.histogram(metrics.probabilities(logits), EDGES)

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from pneumo.analysis import baselines
-from pneumo.record import Frame, Part, frame, images
+from pneumo.analysis.rows import image_row
+from pneumo.data.audit import audit
+from pneumo.record import Frame, Part, frame
 from pneumo.record.summaries import DataAudit
 from pneumo.study.study import Study
 
@@ -14,7 +16,7 @@ EXAMPLES = 8  # training images of each class that the figure shows
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on the data."""
-    data, about, audit = study.data, study.about, study.audit
+    data, about, repeats = study.data, study.about, audit(study.data)
     counts = data.counts()
     totals = {name: len(split.labels) for name, split in data.splits.items()}
     shares = {name: float(split.labels.mean()) for name, split in data.splits.items()}
@@ -27,18 +29,20 @@ def part(study: Study) -> Part:
             for title, number in own.items()
         ]
     )
-    found = [{"finding": "repeats", "where": s.name, "images": s.duplicates} for s in audit.splits]
+    found = [
+        {"finding": "repeats", "where": s.name, "images": s.duplicates} for s in repeats.splits
+    ]
     found += [
         {"finding": "shared", "where": " and ".join(pair), "images": number}
-        for pair, number in audit.shared.items()
+        for pair, number in repeats.shared.items()
     ]
-    found.append({"finding": "conflicts", "where": "all", "images": audit.label_conflicts})
+    found.append({"finding": "conflicts", "where": "all", "images": repeats.label_conflicts})
     return Part(
         {
             "data_audit": DataAudit(
-                across=audit.across,
-                across_with_test=audit.across_with_test,
-                label_conflicts=audit.label_conflicts,
+                across=repeats.across,
+                across_with_test=repeats.across_with_test,
+                label_conflicts=repeats.label_conflicts,
                 shares=shares,
                 majority=majority,
                 majority_accuracy=counts["test"][majority] / totals["test"],
@@ -68,7 +72,7 @@ def _examples(study: Study) -> Frame:
     for label, title in enumerate(study.about.classes):
         members = np.flatnonzero(train.labels == label)
         chosen = generator.choice(members, min(EXAMPLES, len(members)), replace=False)
-        rows += [image_row(study, "train", int(index)) | {"class": title} for index in chosen]
+        rows += [image_row(study, "train", index) | {"class": title} for index in chosen]
     return frame(rows)
 
 
@@ -76,28 +80,18 @@ def _augmented(study: Study) -> Frame:
     """The image of each class that the study's augmented examples were made from: its first in training."""
     places = (int(np.flatnonzero(study.data.train.labels == label)[0]) for label in (0, 1))
     rows = [image_row(study, "train", place) for place in places]
-    return frame(rows, runs=[study.ran[0].run.label] if study.ran else [])
+    return frame(rows, runs=[study.ran[0].run.label])
 
 
 def _ranges(study: Study) -> Frame:
     ranges = study.models[0].recipe.augmentation
-    return frame(
-        [
-            {"change": "flip", "range": ranges.flip, "of": "probability"},
-            {"change": "rotation", "range": ranges.rotation, "of": "degrees"},
-            {"change": "translation", "range": ranges.translation, "of": "side"},
-            {"change": "brightness", "range": ranges.brightness, "of": "grey scale"},
-            {"change": "contrast", "range": ranges.contrast, "of": "contrast"},
-        ]
-    )
-
-
-def image_row(study: Study, split: str, index: int) -> dict[str, Any]:
-    """What a record says of an image, and finds it by: split, index, label and SHA-256."""
-    cases = study.data.splits[split]
-    return {
-        "split": split,
-        "index": index,
-        "label": int(cases.labels[index]),
-        "sha256": images.digest(cases.images[index]),
+    units = {
+        "flip": "probability",
+        "rotation": "degrees",
+        "translation": "side",
+        "brightness": "grey scale",
+        "contrast": "contrast",
     }
+    return frame(
+        {"change": name, "range": getattr(ranges, name), "of": unit} for name, unit in units.items()
+    )

@@ -14,7 +14,7 @@ from pneumo.statistics import calibration, clusters, metrics
 from pneumo.statistics import decision_curves as curves
 from pneumo.statistics.decision_curves import THRESHOLDS
 from pneumo.study import selection
-from pneumo.study.study import RULES, YOUDEN, Model, Rule, Study, threshold
+from pneumo.study.study import RULES, YOUDEN, Model, Rule, Study, calls, run_labels
 from pneumo.study.temperature import logits_of
 
 # Prevalences at which predictive values are tabled: from a screening programme to a selected collection.
@@ -27,17 +27,14 @@ AMONG, EXAMPLE = 1000, 0.05
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the decision curves and the predictive values by prevalence."""
-    if not study.ran:
-        return Part()
     best = selection.best(study)
-    runs = [run.label for model in study.ran for run in model.runs]
     return Part(
         {"decisions": _answer(study, best)},
         figures={
-            "fig-decision-curve": frame(list(_curves(study)), runs=runs),
-            "fig-predictive-values": frame(list(_values(study, best)), runs=[best.run.label]),
+            "fig-decision-curve": frame(_curves(study), runs=run_labels(study.ran)),
+            "fig-predictive-values": frame(_values(study, best), runs=[best.run.label]),
         },
-        tables={"tbl-prevalence": frame(list(_by_prevalence(study, best)), runs=[best.run.label])},
+        tables={"tbl-prevalence": frame(_by_prevalence(study, best), runs=[best.run.label])},
     )
 
 
@@ -59,25 +56,27 @@ def decision_curve(
     logits = np.array([logits_of(run, "test", scaled) for run in model.runs])
     if prevalence is not None:
         logits = calibration.to_prevalence(logits, presumed_prevalence(study), prevalence)
-    labels, groups = model.run.predictions["test"].labels, study.groups("test")
-    found = curves.net_benefit(labels, metrics.probabilities(logits), prevalence=prevalence)
+    truth, groups = study.data.test.labels, study.groups("test")
+    found = curves.net_benefit(truth, metrics.probabilities(logits), prevalence=prevalence)
     ends = [one.estimate(groups) for one in found]
     return np.array([[one.value, one.low, one.high] for one in ends]).T
 
 
 def better(
-    study: Study,
-    model: Model,
-    prevalence: float | None = None,
-    scaled: bool = True,
-    surely: bool = False,
-) -> Stretch | None:
-    """Where a model is better than treating all and than treating none; as :func:`decision_curve`.
+    study: Study, model: Model, prevalence: float | None = None, scaled: bool = True
+) -> tuple[Stretch | None, Stretch | None]:
+    """Where a model is better than treating all and than treating none; and where the interval's low end is.
 
-    Surely: where the lower end of the interval is, too.
+    Args:
+        study, model, prevalence, scaled: as for :func:`decision_curve`.
     """
     value, low, _ = decision_curve(study, model, prevalence, scaled)
-    found = curves.better_range(low if surely else value, prevalence or _prevalence(study))
+    first, second = (_stretch(one, prevalence or _prevalence(study)) for one in (value, low))
+    return first, second
+
+
+def _stretch(benefit: NDArray[np.float64], prevalence: float) -> Stretch | None:
+    found = curves.better_range(benefit, prevalence)
     if found is None:
         return None
     first, last = found
@@ -86,16 +85,14 @@ def better(
 
 def _answer(study: Study, best: Model) -> Decisions:
     counts = best.confusion(YOUDEN)
+    scaled, surely = better(study, best)
     among = curves.frequencies(counts, EXAMPLE, AMONG)
     return Decisions(
         prevalence=_prevalence(study),
         presumed=presumed_prevalence(study),
-        as_given=better(study, best, scaled=False),
-        scaled=better(study, best),
-        wards=[
-            Ward(share, better(study, best, share), better(study, best, share, surely=True))
-            for share in WARDS
-        ],
+        as_given=better(study, best, scaled=False)[0],
+        scaled=scaled,
+        wards=[Ward(share, *better(study, best, share)) for share in WARDS],
         example=Example(
             **asdict(among),
             prevalence=EXAMPLE,
@@ -104,15 +101,14 @@ def _answer(study: Study, best: Model) -> Decisions:
             ppv=curves.predictive_values(counts, EXAMPLE, _effects(study, best, YOUDEN))[0],
             ppv_here=counts.precision,
         ),
-        surely=better(study, best, surely=True),
+        surely=surely,
     )
 
 
 def _effects(study: Study, model: Model, rule: Rule) -> tuple[float, float]:
     """The design effects of a model's two rates on test, first seed."""
-    test = model.run.predictions["test"]
-    called = test.probabilities >= threshold(model.run, rule)
-    return clusters.design_effects(test.labels, called, study.groups("test"))
+    called = calls(model.run, rule)
+    return clusters.design_effects(study.data.test.labels, called, study.groups("test"))
 
 
 def _prevalence(study: Study) -> float:

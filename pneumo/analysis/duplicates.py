@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from pneumo.analysis.data_audit import image_row
+from pneumo.analysis.rows import image_row
 from pneumo.data import SPLITS, Split
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Part, frame
@@ -73,8 +73,8 @@ def part(study: Study) -> Part:
         },
         figures={"fig-near-duplicates": frame(closest)},
         tables={
-            "tbl-near-duplicates": frame([vars(row) for row in found.counts]),
-            "tbl-planted-copies": frame([vars(row) for row in found.planted]),
+            "tbl-near-duplicates": frame(map(vars, found.counts)),
+            "tbl-planted-copies": frame(planted(study.data.test.images[:PLANTED])),
             "tbl-without-copies": frame(
                 compared, runs=[model.run.label for model in study.ran] if compared else []
             ),
@@ -105,24 +105,13 @@ class PairCounts:
 
 
 @dataclass(frozen=True)
-class Planted:
-    """One change, made to every test image, and how many of the changed copies would be found."""
-
-    change: str
-    bits: float  # median number of bits that the hash moves
-    correlation: float  # median, with the original
-    found: float  # share, in [0, 1]
-
-
-@dataclass(frozen=True)
 class Search:
-    """What the search for near duplicates finds, and how sharp it is."""
+    """What the search for near duplicates finds."""
 
     counts: tuple[PairCounts, ...]
     near: tuple[Pair, ...]  # the near duplicates, the most alike first
     closest: tuple[Pair, ...]  # the most alike pairs across splits that are not identical
     strangers: float  # the highest correlation of images of different classes: no copies of one
-    planted: tuple[Planted, ...]
 
     @property
     def alike_by_hash(self) -> float:
@@ -138,17 +127,17 @@ def search(study: Study) -> Search:
     image's cosine transform, above or below their median (Zauner 2010, pHash). Chest films have much the
     same low frequencies, so a candidate counts only where the grey values correlate as well.
     """
-    splits = [study.data.splits[name] for name in SPLITS]
-    sizes = [len(split.labels) for split in splits]
-    labels = np.concatenate([split.labels for split in splits])
-    names = np.repeat(range(len(SPLITS)), sizes)
-    places = np.concatenate([np.arange(size) for size in sizes])
+    splits = {name: study.data.splits[name] for name in SPLITS}
+    sizes = {name: len(split.labels) for name, split in splits.items()}
+    at = [(name, place) for name, size in sizes.items() for place in range(size)]
+    names = np.repeat(SPLITS, list(sizes.values()))
+    labels = np.concatenate([split.labels for split in splits.values()])
 
-    first, second, bits, correlation = _look_alikes(splits)  # each (P,), the most alike first
+    first, second, bits, correlation = _look_alikes([*splits.values()])  # (P,), most alike first
 
     def image(index: int) -> NDArray[np.uint8]:
-        found: NDArray[np.uint8] = splits[names[index]].images[places[index]]
-        return found
+        name, place = at[index]
+        return np.asarray(splits[name].images[place])
 
     same = np.array(
         [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
@@ -158,28 +147,20 @@ def search(study: Study) -> Search:
     across = ~same & (names[first] != names[second])
     strangers = correlation[~same & (labels[first] != labels[second])]
 
-    def where(index: int) -> tuple[str, int]:
-        return SPLITS[names[index]], int(places[index])
-
     def listed(which: NDArray[np.bool_], most: int | None = None) -> tuple[Pair, ...]:
         return tuple(
-            Pair(where(first[p]), where(second[p]), int(bits[p]), round(float(correlation[p]), 6))
+            Pair(at[first[p]], at[second[p]], int(bits[p]), round(float(correlation[p]), 6))
             for p in np.flatnonzero(which)[:most]
         )
 
     counts = []
-    for a, b in combinations_with_replacement(range(len(SPLITS)), 2):
+    for a, b in combinations_with_replacement(SPLITS, 2):
         between = (names[first] == a) & (names[second] == b)
         pairs = sizes[a] * (sizes[a] - 1) // 2 if a == b else sizes[a] * sizes[b]
         found = [int((between & which).sum()) for which in (same, alike, near)]
-        counts.append(PairCounts(SPLITS[a], SPLITS[b], pairs, *found))
-    return Search(
-        tuple(counts),
-        listed(near),
-        listed(across, CLOSEST),
-        round(max(float(strangers.max(initial=-1)), LOOK_ALIKE), 6),
-        tuple(_planted(splits[-1].images[:PLANTED])),
-    )
+        counts.append(PairCounts(a, b, pairs, *found))
+    highest = max(float(strangers.max(initial=-1)), LOOK_ALIKE)
+    return Search(tuple(counts), listed(near), listed(across, CLOSEST), round(highest, 6))
 
 
 def repeated(study: Study, split: str) -> NDArray[np.bool_]:
@@ -225,10 +206,9 @@ def hashes(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.array(bits, bool).reshape(len(images), HASH_LENGTH)
 
 
-def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint8]]:
+def plant(images: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
     """Changed copies of images (N, H, W): what might become of a film that is published twice."""
-    grey = images.astype(np.float64)
-    generator = np.random.default_rng(seed)
+    grey, generator = images.astype(np.float64), np.random.default_rng(0)
     nearest: dict[str, Any] = {"order": 1, "mode": "nearest"}
     changed = {
         "contrast less a tenth, 12 grey levels brighter": 0.9 * (grey - 128) + 140,
@@ -242,6 +222,23 @@ def plant(images: NDArray[np.uint8], seed: int = 0) -> dict[str, NDArray[np.uint
     return {
         name: np.clip(np.round(copies), 0, 255).astype(np.uint8) for name, copies in changed.items()
     }
+
+
+def planted(images: NDArray[np.uint8]) -> Iterator[dict[str, Any]]:
+    """A row a change: how many of the changed copies of images (N, H, W) would be found, in [0, 1].
+
+    `bits` is the median number of bits that the hash moves, `correlation` the median with the original.
+    """
+    hashed, grey = hashes(images), _standardised(images)
+    for name, copies in plant(images).items():
+        bits = (hashes(copies) != hashed).sum(axis=1)
+        correlation = (_standardised(copies) * grey).sum(axis=1)
+        yield {
+            "change": name,
+            "bits": np.median(bits),
+            "correlation": round(float(np.median(correlation)), 6),
+            "found": np.mean((bits <= BITS) & (correlation >= CORRELATION)),
+        }
 
 
 def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
@@ -272,16 +269,6 @@ def _look_alikes(splits: Sequence[Split]) -> tuple[NDArray[Any], ...]:
     joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
     order = np.argsort(-joined[-1], kind="stable")
     return tuple(part[order] for part in joined)
-
-
-def _planted(images: NDArray[np.uint8]) -> Iterator[Planted]:
-    bits, grey = hashes(images), _standardised(images)
-    for name, copies in plant(images).items():
-        differing = (hashes(copies) != bits).sum(axis=1)
-        correlation = (_standardised(copies) * grey).sum(axis=1)
-        found = (differing <= BITS) & (correlation >= CORRELATION)
-        typical = round(float(np.median(correlation)), 6)
-        yield Planted(name, float(np.median(differing)), typical, float(found.mean()))
 
 
 def _standardised(images: NDArray[np.uint8]) -> NDArray[np.float32]:

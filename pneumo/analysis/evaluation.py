@@ -1,18 +1,22 @@
 """What the models reach on the test set: the numbers behind the evaluation's figures and tables."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
-from pneumo.analysis import baselines, comparison, intervals
+from pneumo.analysis import baselines, intervals
 from pneumo.base import paths
 from pneumo.record import Frame, Part, frame
-from pneumo.record.answers import Pair
-from pneumo.statistics import influence, metrics
+from pneumo.record.answers import OperatingPoint, Pair
+from pneumo.statistics import clusters, influence, metrics
 from pneumo.statistics.comparison import holm
-from pneumo.study import ensemble, operating_points, selection
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.study import ensemble, selection
+from pneumo.study.cache import once
+from pneumo.study.operating_points import rates_of
+from pneumo.study.study import HALF, RULES, YOUDEN, Study, calls, run_labels
 
+SIGNIFICANCE = 0.05
 # What the write-up that the study began with reported, at a threshold of 0.5 on the test set.
 WRITE_UP: dict[str, dict[str, float]] = {
     "simple-cnn": {
@@ -31,34 +35,80 @@ _COUNTS = ("true_positive", "false_negative", "false_positive", "true_negative")
 def part(study: Study) -> Part:
     """Curves, confusion matrices, metrics, pairs and operating points, and the write-up's numbers."""
     written_up = not paths.label(study.about.name, study.data.size)
-    first = [model.run.label for model in study.ran]
-    every = [run.label for model in study.ran for run in model.runs]
+    first, every = [model.run.label for model in study.ran], run_labels(study.ran)
     curves = list(_curves(study))
     on_front = [row for row in curves if row["kind"] in ("roc", YOUDEN.name)]
-    points = list(_points(study))
+    rates = {
+        "tbl-operating-points": (*_COUNTS, "sensitivity", "specificity"),
+        "tbl-predictive-values": ("ppv", "npv", "lr_positive", "lr_negative"),
+    }
     tables = {
-        "tbl-comparison": frame(list(_comparison(study)), runs=every),
-        "tbl-summary": frame(list(_summary(study)), runs=every),
-        "tbl-pairs": frame([_pair(pair) for pair in comparison.pairs(study)], runs=every),
-        "tbl-operating-points": _with_rates(
-            points, (*_COUNTS, "sensitivity", "specificity"), every
-        ),
-        "tbl-predictive-values": _with_rates(
-            points, ("ppv", "npv", "lr_positive", "lr_negative"), every
-        ),
-        "tbl-promise": frame(list(_promises(study)), runs=first),
+        "tbl-comparison": frame(_comparison(study), runs=every),
+        "tbl-summary": frame(_summary(study), runs=every),
+        "tbl-pairs": frame(map(_pair, pairs(study)), runs=every),
+        **{anchor: frame(_rates(study, names), runs=every) for anchor, names in rates.items()},
+        "tbl-promise": frame(_promises(study), runs=first),
     }
     if written_up:
         tables["tbl-source"] = _beside_write_up(study)
     return Part(
         {"write_up": WRITE_UP if written_up else None},
         figures={
-            "fig-confusion": frame(list(_confusion(study)), runs=first),
+            "fig-confusion": frame(_confusion(study), runs=first),
             "fig-roc-pr": frame(curves, runs=first),
             "fig-summary": frame(on_front, runs=first),
         },
         tables=tables,
     )
+
+
+@once
+def pairs(study: Study) -> list[Pair]:
+    """All pairs of the models that ran, in the study's order, on the same test cases.
+
+    The difference is of mean AUCs, over cases and seeds; the tests are of the first seeds: whether their AUCs
+    differ, and the exact test that exchanges both models' calls patient by patient. P-values are corrected
+    after Holm over all pairs.
+    """
+    groups, truth = study.groups("test"), study.data.test.labels
+    compared, p_values = list(combinations(study.ran, 2)), []
+    for pair in compared:
+        ours, theirs = (influence.auc(truth, model.logits()[:1]) for model in pair)
+        right = ([calls(model.run, rule) == truth for model in pair] for rule in (HALF, YOUDEN))
+        exchanged = (clusters.exchange_test(first, second, groups) for first, second in right)
+        p_values.append((ours.apart(theirs).p_value(groups), *exchanged))
+    corrected = zip(*map(holm, zip(*p_values, strict=True)), strict=True)
+    return [
+        Pair(
+            first.name,
+            second.name,
+            intervals.area(first).apart(intervals.area(second)).estimate(groups),
+            *own,
+        )
+        for (first, second), own in zip(compared, corrected, strict=True)
+    ]
+
+
+@once
+def points(study: Study) -> dict[str, list[OperatingPoint]]:
+    """By model, the ensemble with them: an operating point a rule; counts and rates are the first seed's."""
+    return {
+        model.name: [
+            OperatingPoint(
+                id=rule.name,
+                rule=rule.title,
+                chosen_on=rule.chosen_on,
+                thresholds=model.thresholds(rule),
+                counts=model.confusion(rule),
+                test=rates_of(study, model, rule),
+                promised=rates_of(study, model, rule, "val"),
+                short=rule.short,
+                promised_counts=model.confusion(rule, "val"),
+            )
+            for rule in RULES
+        ]
+        for model in ensemble.compared(study)
+    }
 
 
 def differing(study: Study) -> dict[tuple[str, str], bool]:
@@ -67,23 +117,16 @@ def differing(study: Study) -> dict[tuple[str, str], bool]:
     Of every other model, the ensemble and the baselines, over cases and seeds, each metric's p-values
     corrected after Holm. By name and metric.
     """
-    if not study.ran:
-        return {}
-    best, groups, truth = selection.best(study), study.groups("test"), study.data.test.labels
+    groups, found = study.groups("test"), {}
     others = {
         model.name: intervals.measured(model, HALF)
-        for model in ensemble.compared(study)
-        if model.name != best.name
-    } | {
-        one.name: influence.evaluate(truth, one.test[None], [metrics.HALF])
-        for one in baselines.predictions(study)
+        for model in (*ensemble.compared(study), *baselines.models(study))
     }
-    own = intervals.measured(best, HALF)
-    found = {}
+    own = others.pop(selection.best(study).name)
     for metric in ("auc", "accuracy"):
         p_values = [other[metric].apart(own[metric]).p_value(groups) for other in others.values()]
         for name, p in zip(others, holm(p_values), strict=True):
-            found[name, metric] = bool(p < comparison.SIGNIFICANCE)
+            found[name, metric] = bool(p < SIGNIFICANCE)
     return found
 
 
@@ -110,11 +153,11 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
     for model in study.ran:
         test = model.run.predictions["test"]
         area = metrics.auc(test.labels, test.probabilities)
-        points = [
+        places = [
             ("roc", x, y, math.nan)
             for x, y in zip(*metrics.roc(test.labels, test.probabilities), strict=True)
         ]
-        points += [
+        places += [
             ("precision-recall", math.nan, recall, precision)
             for recall, precision in zip(
                 *metrics.precision_recall(test.labels, test.probabilities), strict=True
@@ -122,8 +165,8 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
         ]
         for rule in RULES:
             counts = model.confusion(rule)
-            points.append((rule.name, 1 - counts.specificity, counts.sensitivity, counts.precision))
-        for kind, *place in points:
+            places.append((rule.name, 1 - counts.specificity, counts.sensitivity, counts.precision))
+        for kind, *place in places:
             # Six digits draw the same curve, and thousands of points take half the room.
             x, y, precision = (round(float(value), 6) for value in place)
             yield {
@@ -134,17 +177,11 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
 
 def _comparison(study: Study) -> Iterator[dict[str, Any]]:
     """Every metric at 0.5 of models, ensemble and baselines; `differs` is from the best model."""
-    bounds = intervals.intervals(study)
     differs = differing(study)
-    names = [model.name for model in ensemble.compared(study)]
-    if study.ran:
-        names += [baseline.name for baseline in baselines.predictions(study)]
-    for name in names:
-        for metric in metrics.NAMES:
-            yield {
-                "model": name, "metric": metric, **vars(bounds[name][HALF.name][metric]),
-                "differs": differs.get((name, metric)),
-            }  # fmt: skip
+    for name, by_rule in intervals.intervals(study).items():
+        for metric, found in by_rule[HALF.name].items():
+            row = {"model": name, "metric": metric, **vars(found)}
+            yield row | {"differs": differs.get((name, metric))}
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:
@@ -152,58 +189,44 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
     bounds = intervals.intervals(study)
     for model in ensemble.compared(study):
         for metric, rule in (("auc", HALF), ("accuracy", YOUDEN), ("accuracy", HALF)):
-            yield {
-                "model": model.name, "metric": metric, "rule": rule.name,
-                **vars(bounds[model.name][rule.name][metric]),
-            }  # fmt: skip
+            row = {"model": model.name, "metric": metric, "rule": rule.name}
+            yield row | vars(bounds[model.name][rule.name][metric])
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
     return {
         "first": pair.first,
         "second": pair.second,
-        "difference": pair.auc_difference.value,
-        "low": pair.auc_difference.low,
-        "high": pair.auc_difference.high,
+        **pair.auc_difference.named("difference"),
         "p delong": pair.p_delong,
         "p mcnemar at half": pair.p_mcnemar_at_half,
         "p mcnemar at youden": pair.p_mcnemar_at_youden,
     }
 
 
-def _points(study: Study) -> Iterator[tuple[Model, operating_points.OperatingPoint]]:
-    for model in ensemble.compared(study):
-        for point in operating_points.points(study, model):
-            yield model, point
-
-
-def _with_rates(
-    points: list[tuple[Model, operating_points.OperatingPoint]],
-    names: tuple[str, ...],
-    runs: list[str],
-) -> Frame:
+def _rates(study: Study, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A row an operating point, first seeds, with these counts and rates, and the rates' intervals."""
-    rows = []
-    for model, point in points:
-        row = {"model": model.name, "rule": point.rule.name, "threshold": point.thresholds[0]}
-        for name in names:
-            if name in _COUNTS:
-                row[name] = getattr(point.kept, name)
-            else:
-                row |= point.rates[name].cells(name)
-        rows.append(row)
-    return frame(rows, runs=runs)
+    for model, own in points(study).items():
+        for point in own:
+            row: dict[str, Any] = {"model": model, "rule": point.id}
+            row["threshold"] = point.thresholds[0]
+            for name in names:
+                counted = name in _COUNTS
+                row |= (
+                    {name: getattr(point.counts, name)} if counted else point.test[name].cells(name)
+                )
+            yield row
 
 
 def _promises(study: Study) -> Iterator[dict[str, Any]]:
     """What validation promised at each threshold chosen on it, and what the test set kept, first seeds."""
     for model in study.ran:
-        for point in operating_points.points(study, model):
-            for name in ("sensitivity", "specificity") if point.rule.chosen_on else ():
+        for point in points(study)[model.name]:
+            for name in ("sensitivity", "specificity") if point.chosen_on else ():
+                promised, kept = (found[name].value for found in (point.promised, point.test))
                 yield {
-                    "model": model.name, "rule": point.rule.name, "rate": name,
-                    "validation": point.promised_rates[name].value,
-                    "test": point.rates[name].value, "difference": point.shortfall(name),
+                    "model": model.name, "rule": point.id, "rate": name,
+                    "validation": promised, "test": kept, "difference": kept - promised,
                 }  # fmt: skip
 
 
@@ -220,4 +243,4 @@ def _beside_write_up(study: Study) -> Frame:
             }
             for metric, reported in WRITE_UP[model.name].items()
         ]  # fmt: skip
-    return frame(rows, runs=[run.label for model in models for run in model.runs])
+    return frame(rows, runs=run_labels(models))

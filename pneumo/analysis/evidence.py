@@ -4,70 +4,54 @@ The regions are drawn by rule from the mean training image, the same for every m
 result. No torch here.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
-from pneumo.analysis.mistakes import calls
+from pneumo.analysis.rows import pixel_rows, unfold
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
 from pneumo.record.interpretability import Evidence, Share
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.influence import Measured
-from pneumo.study.study import Model, Study
+from pneumo.study.study import YOUDEN, Model, Study, calls, run_labels
 
 # The thorax is a disc in the middle, as films are centred and cropped to it: a radius in shares of the side.
 RADIUS = 0.42
 BORDER = 2  # pixels at each side
+# The regions of images with and without lungs, and their titles; the first is the disc.
 CHEST = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
 ELSEWHERE = {"centre": "centre", "border": "border"}
 
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind `fig-attention-masks` and `tbl-attention`."""
-    models = [model for model in study.ran if explained(model)]
-    found = {model.name: attention(study, model) for model in models}
-    runs = tuple(run.label for model in models for run in model.runs)
+    found = {model.name: attention(study, model) for model in study.ran}
+    runs = run_labels(study.ran)
     layers = {"mean training image": study.data.train.images.mean(axis=0), **regions(study)}
-    pictures = layers | {model.name: mean_evidence(model) for model in models}
-    shares = [
-        {"model": name} | vars(share)
-        for name, by_region in found.items()
-        for share in by_region.values()
-    ]
+    pictures = layers | {model.name: mean_evidence(model) for model in study.ran}
+    rounded = {name: picture.astype(float).round(6) for name, picture in pictures.items()}
     even, inside, groups = float("nan"), {}, study.groups("test")
     if study.about.has_lungs:
         even = even_share(study)
         inside = {
             model.name: {call: one.estimate(groups) for call, one in in_lungs(study, model).items()}
-            for model in models
+            for model in study.ran
         }
     by_call = [
         {"model": name, "call": call, "even map": even, **vars(share)}
         for name, calls in inside.items()
         for call, share in calls.items()
     ]
+    names, asked = (CHEST, "lungs") if study.about.has_lungs else (ELSEWHERE, "centre")
     return Part(
-        {"evidence": Evidence(names(study), asked(study), RADIUS, BORDER, found, even, inside)},
-        figures={"fig-attention-masks": frame(list(_cells(pictures)), runs=runs)},
+        {"evidence": Evidence(names, asked, RADIUS, BORDER, found, even, inside)},
+        figures={"fig-attention-masks": frame(pixel_rows(rounded, "layer", "value"), runs=runs)},
         tables={
-            "tbl-attention": frame(shares, runs=runs),
+            "tbl-attention": frame(unfold(found, "model", "region"), runs=runs),
             "tbl-lungs": frame(by_call, runs=runs),
         },
     )
-
-
-def names(study: Study) -> dict[str, str]:
-    """The regions that a study's images have, with their titles; the first is the disc."""
-    return CHEST if study.about.has_lungs else ELSEWHERE
-
-
-def asked(study: Study) -> str:
-    """The region in which evidence is looked for: the lung fields, or the disc where there are none."""
-    return "lungs" if study.about.has_lungs else "centre"
 
 
 def regions(study: Study) -> dict[str, NDArray[np.bool_]]:
@@ -117,9 +101,8 @@ def shares(evidence: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[n
     Returns:
         float64 (N,), in [0, 1]; NaN for a map without evidence.
     """
-    covered = coverage(mask, (evidence.shape[1], evidence.shape[2]))
     total = evidence.sum(axis=(1, 2), dtype=np.float64)
-    inside = (evidence * covered).sum(axis=(1, 2))
+    inside = _inside(evidence, mask)
     return np.where(total > 0, inside / np.where(total > 0, total, 1), np.nan)
 
 
@@ -127,7 +110,7 @@ def evidence(model: Model) -> list[NDArray[np.floating]]:
     """Each run's maps (N, h, w) of what speaks for the call it made, at Youden's threshold: their ReLU."""
     found = []
     for run in model.runs:
-        signed = run.explanation.maps * np.where(calls(run), 1, -1)[:, None, None]
+        signed = run.explanation.maps * np.where(calls(run, YOUDEN), 1, -1)[:, None, None]
         found.append(np.maximum(signed, 0))
     return found
 
@@ -187,13 +170,10 @@ def in_lungs(study: Study, model: Model) -> dict[str, Measured]:
     masks, classes = regions(study), study.about.classes
     inside, whole = [], []
     for maps in evidence(model):
-        lungs, thorax = (
-            (maps * coverage(masks[name], (maps.shape[1], maps.shape[2]))).sum(axis=(1, 2))
-            for name in ("lungs", "thorax")
-        )
+        lungs, thorax = (_inside(maps, masks[name]) for name in ("lungs", "thorax"))
         whole.append(thorax > 0)
         inside.append(lungs / np.where(thorax > 0, thorax, 1))
-    called, found = np.array([calls(run) for run in model.runs]), {}
+    called, found = model.calls(YOUDEN), {}
     for label, name in enumerate(classes):
         own = np.array(whole) & (called == bool(label))  # (S, N)
         if own.any(axis=1).all():
@@ -201,16 +181,10 @@ def in_lungs(study: Study, model: Model) -> dict[str, Measured]:
     return found
 
 
-def explained(model: Model) -> bool:
-    """Whether the model's runs hold maps."""
-    return all((run.path / "explain.npz").is_file() for run in model.runs)
-
-
-def _cells(pictures: Mapping[str, NDArray[Any]]) -> Iterator[dict[str, Any]]:
-    """A row for each pixel or cell of each picture."""
-    for name, picture in pictures.items():
-        for (row, column), value in np.ndenumerate(picture):
-            yield {"layer": name, "row": row, "column": column, "value": round(float(value), 6)}
+def _inside(evidence: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The evidence of maps (N, h, w) in a mask (H, W), (N,)."""
+    covered = coverage(mask, (evidence.shape[1], evidence.shape[2]))
+    return np.asarray((evidence * covered).sum(axis=(1, 2)))
 
 
 def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:

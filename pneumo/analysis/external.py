@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis import intervals
+from pneumo.analysis.rows import cells
 from pneumo.analysis.shift import histograms
 from pneumo.data.labelled import AGE, PATIENT
 from pneumo.record import Estimate, Part, files, frame
@@ -20,7 +21,7 @@ from pneumo.statistics.influence import Bools, Floats
 from pneumo.study import ensemble
 from pneumo.study import external as answers
 from pneumo.study.cache import once
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study
+from pneumo.study.study import HALF, RULES, YOUDEN, Model, Study, run_labels
 from pneumo.training.runs import Predictions
 
 FOLDS = 5  # of patients, for thresholds that are chosen there
@@ -36,19 +37,18 @@ def part(study: Study) -> Part:
     sets = answers.kept(study)
     if not sets:
         return Part({"external": {}})
-    runs = [run.label for model in study.ran for run in model.runs]
-    first = [model.run.label for model in study.ran]
+    runs, first = run_labels(study.ran), [model.run.label for model in study.ran]
     return Part(
         {"external": asked(study)},
         figures={
-            "fig-external": frame(list(_curves(study, sets)), runs=first),
-            "fig-external-scores": frame(list(_scores(study, sets)), runs=first),
+            "fig-external": frame(_curves(study, sets), runs=first),
+            "fig-external-scores": frame(_scores(study, sets), runs=first),
         },
         tables={
-            "tbl-external": frame(list(_changes(study)), runs=runs),
-            "tbl-external-calibration": frame(list(_calibrations(study)), runs=runs),
-            "tbl-external-points": frame(list(_points(study)), runs=runs),
-            "tbl-external-groups": frame(list(_groups(study, sets)), runs=runs),
+            "tbl-external": frame(_changes(study), runs=runs),
+            "tbl-external-calibration": frame(_calibrations(study), runs=runs),
+            "tbl-external-points": frame(_points(study), runs=runs),
+            "tbl-external-groups": frame(_groups(study, sets), runs=runs),
         },
     )
 
@@ -59,20 +59,18 @@ def contents(study: Study) -> Iterator[tuple[str, bytes]]:
     File names are as given, and patients are numbered anew.
     """
     for name, found in answers.kept(study).items():
-        labels = [study.about.classes[label] for label in found.labels]
+        classes = [study.about.classes[label] for label in found.labels]
         known = dict(found.known)
         if PATIENT in known:
             known[PATIENT] = tuple(map(str, patients(found)))
-        rows = zip(found.files, labels, *known.values(), strict=True)
+        rows = zip(found.files, classes, *known.values(), strict=True)
         yield f"external/{name}/labels.csv", files.table_bytes([("file", "label", *known), *rows])
         for model in ensemble.compared(study):
             for run, logits in zip(model.runs, found.of(model), strict=True):
-                said = map(repr, metrics.probabilities(logits).tolist())
-                table = [
-                    ("file", "label", "probability"),
-                    *zip(found.files, labels, said, strict=True),
-                ]
-                yield f"external/{name}/{model.name}-s{run.seed}.csv", files.table_bytes(table)
+                probabilities = map(repr, metrics.probabilities(logits).tolist())
+                rows = zip(found.files, classes, probabilities, strict=True)
+                table = files.table_bytes([("file", "label", "probability"), *rows])
+                yield f"external/{name}/{model.name}-s{run.seed}.csv", table
 
 
 def patients(found: answers.External) -> NDArray[np.int64]:
@@ -89,7 +87,7 @@ def asked(study: Study) -> dict[str, External]:
 
 
 def locally(
-    labels: NDArray[np.uint8], probabilities: Floats, clusters: NDArray[np.int64]
+    truth: NDArray[np.uint8], probabilities: Floats, clusters: NDArray[np.int64]
 ) -> Bools | None:
     """Calls (S, N) at thresholds chosen there by Youden's J, none on a patient whom it then judges.
 
@@ -97,7 +95,7 @@ def locally(
     each part is judged at the threshold of all other parts. None where a part leaves but one class.
     """
     generator = np.random.default_rng(0)
-    positive = set(clusters[labels == 1].tolist())
+    positive = set(clusters[truth == 1].tolist())
     part_of: dict[int, int] = {}
     for group in (sorted(positive), sorted(set(clusters.tolist()) - positive)):
         dealt = generator.permutation(group).tolist()
@@ -106,10 +104,10 @@ def locally(
     calls = np.zeros(probabilities.shape, dtype=bool)
     for fold in range(FOLDS):
         judged = places == fold
-        if len(set(labels[~judged].tolist())) < 2:
+        if len(set(truth[~judged].tolist())) < 2:
             return None
         for own, found in zip(calls, probabilities, strict=True):
-            own[judged] = found[judged] >= metrics.youden_threshold(labels[~judged], found[~judged])
+            own[judged] = found[judged] >= metrics.youden_threshold(truth[~judged], found[~judged])
     return calls
 
 
@@ -152,68 +150,56 @@ def _ages(years: Floats) -> Ages | None:
 def _judge(
     study: Study, model: Model, found: answers.External, clusters: NDArray[np.int64]
 ) -> Asked:
-    labels, logits = found.labels, found.of(model)
+    truth, logits = found.labels, found.of(model)
     probabilities = metrics.probabilities(logits)  # (S, N)
     calls = {
         rule.name: probabilities >= np.array(model.thresholds(rule))[:, None] for rule in RULES
     }
-    points = {name: _rates(labels, own, clusters) for name, own in calls.items()}
-    chosen = locally(labels, probabilities, clusters)
-    there = influence.auc(labels, logits)
-    here = intervals.area(model)
+    points = {name: _rates(truth, own, clusters) for name, own in calls.items()}
+    chosen = locally(truth, probabilities, clusters)
+    there = influence.auc(truth, logits)
     # The test set's patients are others: their numbers follow.
-    own = np.unique(study.groups("test"), return_inverse=True)[1]
-    apart = np.concatenate([clusters, clusters.max() + 1 + own])
+    apart = np.concatenate([clusters, clusters.max() + 1 + study.groups("test")])
     regained = Estimate(np.nan)
     if chosen is not None:
-        gain = _index(labels, chosen) - _index(labels, calls[YOUDEN.name])
+        gain = _index(truth, chosen) - _index(truth, calls[YOUDEN.name])
         regained = gain.estimate(clusters)
-    fits = [calibration.recalibrate(labels, one, clusters) for one in logits]
-    within_view, view_told = _views(found, logits, clusters)
+    fits = [calibration.recalibrate(truth, one, clusters) for one in logits]
+    views = _known(found, "view")
     return Asked(
         auc=there.bounded(clusters),
         sensitivity=points[YOUDEN.name].sensitivity,
         specificity=points[YOUDEN.name].specificity,
         here=intervals.intervals(study)[model.name][HALF.name]["auc"],
-        change=there.less(here).estimate(apart),
-        within_view=within_view,
-        view_told=view_told,
+        change=there.less(intervals.area(model)).estimate(apart),
+        within_view=_area(truth, logits, views, views != "", clusters),
+        view_told=_area((views == VIEWS[0]) * 1, logits, truth, np.isin(views, VIEWS), clusters),
         operating_points=points,
-        local=_rates(labels, chosen, clusters),
+        local=_rates(truth, chosen, clusters),
         regained=regained,
         predicted=float(probabilities.mean()),
         intercept=float(np.mean([one.intercept for one in fits])),
-        slope=influence.slope(labels, logits).estimate(clusters),
+        slope=influence.slope(truth, logits).estimate(clusters),
     )
 
 
-def _rates(labels: NDArray[np.uint8], calls: Bools | None, clusters: NDArray[np.int64]) -> Rates:
+def _rates(truth: NDArray[np.uint8], calls: Bools | None, clusters: NDArray[np.int64]) -> Rates:
     if calls is None:
         return Rates(*(Estimate(np.nan),) * 3)
     return Rates(
-        influence.share(calls, labels == 1).bounded(clusters),
-        influence.share(~calls, labels == 0).bounded(clusters),
-        _index(labels, calls).estimate(clusters),
+        influence.share(calls, truth == 1).bounded(clusters),
+        influence.share(~calls, truth == 0).bounded(clusters),
+        _index(truth, calls).estimate(clusters),
     )
 
 
-def _index(labels: NDArray[np.uint8], calls: Bools) -> influence.Measured:
+def _index(truth: NDArray[np.uint8], calls: Bools) -> influence.Measured:
     """Youden's index: sensitivity less the share of false alarms."""
-    return influence.share(calls, labels == 1) - influence.share(calls, labels == 0)
-
-
-def _views(
-    found: answers.External, logits: Floats, clusters: NDArray[np.int64]
-) -> tuple[Estimate, Estimate]:
-    """The AUC over pairs of films of one view, and how well scores tell views of one class apart."""
-    views = np.array(found.known.get("view", ("",) * len(found.files)))
-    known, taken = views != "", np.isin(views, VIEWS)
-    within = _area(found.labels, logits, views, known, clusters)
-    return within, _area((views == VIEWS[0]) * 1, logits, found.labels, taken, clusters)
+    return influence.share(calls, truth == 1) - influence.share(calls, truth == 0)
 
 
 def _area(
-    labels: NDArray[Any],
+    truth: NDArray[Any],
     logits: Floats,
     strata: NDArray[Any],
     among: Bools,
@@ -221,16 +207,20 @@ def _area(
 ) -> Estimate:
     """An AUC within strata; NaN where there is no pair."""
     try:
-        found = influence.auc(labels[among], logits[:, among], strata[among])
+        found = influence.auc(truth[among], logits[:, among], strata[among])
     except metrics.MetricError:
         return Estimate(np.nan)
     return found.bounded(clusters[among])
 
 
+def _known(found: answers.External, name: str) -> NDArray[np.str_]:
+    """A property of each image's patient, (N,); empty where it is not known."""
+    return np.array(found.known.get(name, ("",) * len(found.files)))
+
+
 def _years(found: answers.External) -> Floats:
     """Ages (N,), NaN where they are not known."""
-    given = found.known.get(AGE, ("",) * len(found.files))
-    return np.array([float(age) if age else np.nan for age in given])
+    return np.array([float(age) if age else np.nan for age in _known(found, AGE)])
 
 
 def _grouped(found: answers.External) -> Iterator[tuple[str, str, Bools]]:
@@ -240,7 +230,7 @@ def _grouped(found: answers.External) -> Iterator[tuple[str, str, Bools]]:
         name = f"{low}–{high - 1}" if np.isfinite(high) else f"{low} and more"
         yield "age", name, (low <= years) & (years < high)
     for kind in ("sex", "view"):
-        given = np.array(found.known.get(kind, ("",) * len(found.files)))
+        given = _known(found, kind)
         for name in np.unique(given[given != ""]).tolist():
             yield kind, name, given == name
 
@@ -254,43 +244,38 @@ def _groups(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
             logits = found.of(model)
             limits = np.array(model.thresholds(YOUDEN))[:, None]
             for kind, group, members in groups:
-                labels, own = found.labels[members], clusters[members]
-                normal, positive = np.bincount(labels, minlength=2).tolist()
+                truth, own = found.labels[members], clusters[members]
+                normal, positive = np.bincount(truth, minlength=2).tolist()
                 row: dict[str, Any] = {
                     "set": name, "model": model.name, "kind": kind, "group": group,
                     "negative": normal, "positive": positive,
                 }  # fmt: skip
-                area, rates = Estimate(np.nan), _rates(labels, None, own)
+                area, rates = Estimate(np.nan), _rates(truth, None, own)
                 if min(normal, positive) >= LEAST:
                     calls = metrics.probabilities(logits[:, members]) >= limits
-                    area = influence.auc(labels, logits[:, members]).bounded(own)
-                    rates = _rates(labels, calls, own)
-                yield row | area.cells("auc") | _flat(rates)
+                    area = influence.auc(truth, logits[:, members]).bounded(own)
+                    rates = _rates(truth, calls, own)
+                yield row | cells({"auc": area, **vars(rates)})
 
 
 def _curves(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
     """ROC curves here and there, first seeds, and every AUC with its interval."""
     for name, found in sets.items():
         for model in ensemble.compared(study):
-            own = {"set": name, "model": model.name}
+            own: dict[str, Any] = {"set": name, "model": model.name}
             there = Predictions(found.of(model)[0], found.labels)
-            for where, said in (("here", model.run.predictions["test"]), ("there", there)):
-                curve = zip(*metrics.roc(said.labels, said.probabilities), strict=True)
-                for x, y in curve if model in study.ran else ():
-                    place = {
-                        "false positive rate": round(float(x), 6),
-                        "sensitivity": round(float(y), 6),
-                    }
-                    yield (
-                        own
-                        | {"where": where, "kind": "roc"}
-                        | place
-                        | Estimate(np.nan).cells("auc")
-                    )
+            for where, one in (("here", model.run.predictions["test"]), ("there", there)):
+                curve = zip(*metrics.roc(one.labels, one.probabilities), strict=True)
+                row = own | {"where": where, "kind": "roc"}
+                for place in curve if model in study.ran else ():
+                    x, y = (round(float(value), 6) for value in place)
+                    row |= {"false positive rate": x, "sensitivity": y}
+                    yield row | Estimate(np.nan).cells("auc")
             judged = asked(study)[name].models[model.name]
             for where, area in (("here", judged.here), ("there", judged.auc)):
-                place = {"false positive rate": np.nan, "sensitivity": np.nan}
-                yield own | {"where": where, "kind": "auc"} | place | area.cells("auc")
+                row = own | {"where": where, "kind": "auc"}
+                row |= {"false positive rate": np.nan, "sensitivity": np.nan}
+                yield row | area.cells("auc")
 
 
 def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
@@ -306,10 +291,9 @@ def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
 def _changes(study: Study) -> Iterator[dict[str, Any]]:
     for name, found in asked(study).items():
         for model, judged in found.models.items():
-            row: dict[str, Any] = {"set": name, "model": model}
-            for measure in ("here", "auc", "change", "within_view", "view_told"):
-                row |= getattr(judged, measure).cells(measure)
-            yield row
+            names = ("here", "auc", "change", "within_view", "view_told")
+            measures = {measure: getattr(judged, measure) for measure in names}
+            yield {"set": name, "model": model} | cells(measures)
 
 
 def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
@@ -326,13 +310,5 @@ def _points(study: Study) -> Iterator[dict[str, Any]]:
     """Rates at the study's thresholds and at those chosen there."""
     for name, found in asked(study).items():
         for model, judged in found.models.items():
-            own = {"set": name, "model": model}
-            for rule, rates in judged.operating_points.items():
-                yield own | {"threshold": rule} | _flat(rates)
-            yield own | {"threshold": "local"} | _flat(judged.local)
-
-
-def _flat(rates: Rates) -> dict[str, float]:
-    return {
-        key: value for name, rate in vars(rates).items() for key, value in rate.cells(name).items()
-    }
+            for rule, rates in (*judged.operating_points.items(), ("local", judged.local)):
+                yield {"set": name, "model": model, "threshold": rule} | cells(vars(rates))

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from pneumo.analysis import ablation, shift
+from pneumo.analysis.rows import unfold
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import SPLITS
@@ -23,7 +23,7 @@ from pneumo.statistics.adjusted_roc import Floats, over_cases_and_seeds
 from pneumo.study import questions
 from pneumo.study.cache import once
 from pneumo.study.framing import FACTORS
-from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, run_labels
 from pneumo.training.recipes import ABLATIONS
 
 RESAMPLES = 2000
@@ -31,7 +31,7 @@ RESAMPLES = 2000
 EDGES = (1.15, 1.30, 1.45)
 CALIPER = 0.05  # ratios that differ by less: a tenth of the range that most films lie in
 GRID = 41  # points of a smooth curve
-LEAST = 10  # normal films of a split whose ratio must be known for anything to be said
+LEAST = 10  # films of each class and split whose ratio must be known to evaluate framing
 MATCHES = 3  # films of development for each of test, where they are compared at like ratio
 # Films with and without pneumonia differ in ratio (1.46 and 1.23 on average in training) as a crop to 0.84
 # of the width would make them: what is tighter than 0.8 no longer stands for how films are framed.
@@ -50,16 +50,16 @@ class Films:
     weights: Floats  # (1 + B, n): the sample, and resamples by patient
 
     @property
-    def normal(self) -> NDArray[np.bool_]:
-        """Which of them are negative, (n,)."""
-        return np.asarray(self.labels == 0)
+    def normal(self) -> "Films":
+        """Those of them that are negative."""
+        own = self.labels == 0
+        return Films(*(column[..., own] for column in vars(self).values()))
 
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on framing."""
-    known = films(study) is not None
-    runs = tuple(run.label for model in study.ran for run in model.runs)
-    mended = tuple(run.label for model in _mends(study) for run in model.runs)
+    known = bool(films(study))
+    runs = run_labels(study.ran)
 
     def where_known(rows: Callable[[Study], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
         return list(rows(study)) if known else []
@@ -68,7 +68,7 @@ def part(study: Study) -> Part:
         {"framing": replace(_answer(study) if known else Framing(), **_crops(study))},
         figures={
             "fig-framing-specificity": frame(where_known(_curves), runs=runs),
-            "fig-framing-dose": frame(list(_doses(study)), runs=runs),
+            "fig-framing-dose": frame(_doses(study), runs=runs),
         },
         tables={
             "tbl-framing-ratios": frame(where_known(_ratios)),
@@ -76,39 +76,35 @@ def part(study: Study) -> Part:
             "tbl-framing-auc": frame(where_known(_adjusted), runs=runs),
             "tbl-framing-fall": frame(where_known(_falls), runs=runs),
             "tbl-framing-apart": frame(where_known(_apart)),
-            "tbl-framing-dose": frame(list(_slopes(study)), runs=runs),
-            "tbl-framing-mend": frame(where_known(_mended), runs=mended),
+            "tbl-framing-dose": frame(_slopes(study), runs=runs),
+            "tbl-framing-mend": frame(where_known(_mended), runs=run_labels(_mends(study))),
         },
     )
 
 
 @once
-def films(study: Study) -> dict[str, Films] | None:
-    """By split, the images whose ratio is known; None where a split has too few that are normal."""
+def films(study: Study) -> dict[str, Films]:
+    """By split, the images whose ratio is known; empty where a split has too few of a class."""
+    found: dict[str, Films] = {}
     if study.data.origins is None:
-        return None
-    found = {}
+        return found
     for number, (name, split) in enumerate(study.data.splits.items()):
         ratios = study.data.origins[name].ratios
         places = np.flatnonzero(np.isfinite(ratios))
-        labels, groups = split.labels[places], study.groups(name)[places]
-        if (labels == 0).sum() < LEAST or (labels == 1).sum() < LEAST:
-            return None
-        # Nothing is drawn from training: what is said of it is one AUC and one mean.
+        truth, groups = split.labels[places], study.groups(name)[places]
+        if (truth == 0).sum() < LEAST or (truth == 1).sum() < LEAST:
+            return {}
+        # Nothing is drawn from training, of which only an AUC and means are given.
         draws = RESAMPLES if name != "train" else 0
-        weights = adjusted_roc.resample(labels, groups, draws, seed=number)
-        found[name] = Films(places, labels, ratios[places], groups, weights)
+        weights = adjusted_roc.resample(truth, groups, draws, seed=number)
+        found[name] = Films(places, truth, ratios[places], groups, weights)
     return found
 
 
 @once
 def told_wide(study: Study) -> dict[str, Floats]:
     """How well each score tells the wider half of the normal test films from the narrower, (S, 1 + B)."""
-    test = _films(study, "test")
-    return {
-        model.name: _wide_auc(test, _logits(model, "test", test)[:, test.normal])
-        for model in study.ran
-    }
+    return {model.name: _wide_auc(study, model) for model in study.ran}
 
 
 @once
@@ -129,15 +125,16 @@ def apart(study: Study) -> dict[str, TwoSample]:
     """
     from scipy.optimize import linear_sum_assignment
 
-    images, ratios, patients = [], [], []
-    for name, split in study.data.splits.items():  # training, validation, test
-        one = _films(study, name)
-        images.append(thumbnails(split.images[one.places[one.normal]]))
-        ratios.append(one.ratios[one.normal])
-        patients.append(one.groups[one.normal])
-    pixels, numbers = np.concatenate(images), np.concatenate(patients)
-    count = len(pixels) - len(images[-1])  # of development
-    distance = np.abs(ratios[-1][:, None] - np.concatenate(ratios[:-1]))
+    normal = {name: one.normal for name, one in films(study).items()}  # training, validation, test
+    pixels = np.concatenate(
+        [thumbnails(study.data.splits[name].images[one.places]) for name, one in normal.items()]
+    )
+    ratios, numbers = (
+        np.concatenate([vars(one)[name] for one in normal.values()])
+        for name in ("ratios", "groups")
+    )
+    count = len(pixels) - len(normal["test"].places)  # of development
+    distance = np.abs(ratios[count:, None] - ratios[:count])
     like: list[int] = []
     matched: list[int] = []
     for _ in range(MATCHES):
@@ -166,10 +163,10 @@ def slopes(study: Study) -> dict[str, dict[str, Floats]]:
     steps = (1 - np.array([factor for factor in FACTORS if factor >= GENTLE])) / 0.1
     centred = steps - steps.mean()
     found: dict[str, dict[str, Floats]] = {}
-    for model, logits, _, labels, weights in _cropped(study):
+    for model, logits, _, truth, weights in _cropped(study):
         own = np.tensordot(centred / (centred**2).sum(), logits[:, : len(steps)], (0, 1))  # (S, n)
         found[model.name] = {
-            name: _mean(own, weights * (labels == label))
+            name: _mean(own, weights * (truth == label))
             for label, name in enumerate(study.about.classes)
         }
     return found
@@ -181,10 +178,9 @@ def cut(found: Estimate) -> Estimate:
 
 
 def _answer(study: Study) -> Framing:
-    known = {name: _films(study, name) for name in study.data.splits}
     areas = {
         name: influence.auc(one.labels, one.ratios[None]).bounded(one.groups)
-        for name, one in known.items()
+        for name, one in films(study).items()
     }
     return Framing(
         auc={name: area.value for name, area in areas.items()},
@@ -204,15 +200,14 @@ def _answer(study: Study) -> Framing:
 
 def _crops(study: Study) -> dict[str, Any]:
     """The answer's fields on crops, which need no known ratios."""
-    asked = next(iter(_cropped(study)), None)
     return {
         "factors": list(FACTORS),
         "gentle": GENTLE,
         "films": {
-            name: int((asked[3] == label).sum()) for label, name in enumerate(study.about.classes)
-        }
-        if asked
-        else {},
+            name: int((truth == label).sum())
+            for _, _, _, truth, _ in _cropped(study)[:1]
+            for label, name in enumerate(study.about.classes)
+        },
         "slopes": {
             name: over_cases_and_seeds(found[study.about.negative])
             for name, found in slopes(study).items()
@@ -222,27 +217,25 @@ def _crops(study: Study) -> dict[str, Any]:
 
 def _ratios(study: Study) -> Iterator[dict[str, Any]]:
     """Mean ratio by split and class, with its 95 % interval by patient."""
-    for split in study.data.splits:
-        one = _films(study, split)
+    for split, one in films(study).items():
         for label, name in enumerate(study.about.classes):
             own = one.labels == label
             yield {"split": split, "class": name, "films": int(own.sum()),
-                   **vars(_clustered_mean(one.ratios[own], one.groups[own]))}  # fmt: skip
+                   **vars(clusters.mean(one.ratios[own], one.groups[own]))}  # fmt: skip
 
 
 def _curves(study: Study) -> Iterator[dict[str, Any]]:
     """Specificity over ratio: where most normal test films lie, a smooth curve and its pointwise interval."""
-    test = _films(study, "test")
-    ratios = test.ratios[test.normal]
-    first, last = np.quantile(ratios, [0.03, 0.97])
+    test = films(study)["test"].normal
+    first, last = np.quantile(test.ratios, [0.03, 0.97])
     at = np.linspace(first, last, GRID)
-    width = adjusted_roc.bandwidth(ratios)
+    width = adjusted_roc.bandwidth(test.ratios)
     for model in study.ran:
         for rule in RULES:
-            spared = ~_called(model, rule, "test", test)[:, test.normal]
-            curves = adjusted_roc.smooth_share(
-                spared.mean(axis=0, keepdims=True), ratios, at, width, test.weights[:, test.normal]
-            )[0]  # (1 + B, X)
+            spared = (~model.calls(rule)[:, test.places]).mean(axis=0, keepdims=True)
+            curves = adjusted_roc.smooth_share(spared, test.ratios, at, width, test.weights)[
+                0
+            ]  # (1 + B, X)
             low, high = np.percentile(curves[1:], [2.5, 97.5], axis=0)
             for row in zip(at, curves[0], low, high, strict=True):
                 names = ("ratio", "value", "low", "high")
@@ -250,11 +243,11 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _bins(study: Study) -> Iterator[dict[str, Any]]:
-    test = _films(study, "test")
+    test = films(study)["test"].normal
     for model in study.ran:
         for rule in RULES:
             for number in range(len(EDGES) + 1):
-                own = test.normal & (np.digitize(test.ratios, EDGES) == number)
+                own = np.digitize(test.ratios, EDGES) == number
                 yield {
                     "model": model.name, "rule": rule.name, "bin": number, "films": int(own.sum()),
                     **vars(_specificity(model, rule, test, own)),
@@ -263,9 +256,9 @@ def _bins(study: Study) -> Iterator[dict[str, Any]]:
 
 def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
     """Each model's AUC as it is, of pairs of like ratio, and adjusted; and the differences from the first."""
-    test = _films(study, "test")
+    test = films(study)["test"]
     for model in study.ran:
-        scores = _logits(model, "test", test)
+        scores = model.logits()[:, test.places]
         raw = adjusted_roc.weighted_auc(test.labels, scores, test.weights)
         like = adjusted_roc.weighted_auc(test.labels, scores, test.weights, test.ratios, CALIPER)
         adjusted = adjusted_roc.adjusted_auc(test.labels, scores, test.ratios, test.weights)
@@ -284,7 +277,7 @@ def _falls(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _apart(study: Study) -> Iterator[dict[str, Any]]:
-    return ({"films": name, **vars(found)} for name, found in apart(study).items())
+    return unfold(apart(study), "films")
 
 
 def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float, float]]:
@@ -292,18 +285,16 @@ def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float
 
     Each normal film of validation is stood for by the test films of like ratio (direct standardisation).
     """
-    val, test = _films(study, "val"), _films(study, "test")
-    spared = {
-        name: (~_called(model, YOUDEN, name, one)[:, one.normal]).astype(np.float64)
-        for name, one in (("val", val), ("test", test))
-    }
-    ours, theirs = val.weights[:, val.normal], test.weights[:, test.normal]
-    ratios = test.ratios[test.normal]
+    val, test = (films(study)[split].normal for split in ("val", "test"))
+    ours, theirs = (
+        (~model.calls(YOUDEN, split)[:, one.places]).astype(np.float64)
+        for split, one in (("val", val), ("test", test))
+    )
     at_validations = adjusted_roc.smooth_share(
-        spared["test"], ratios, val.ratios[val.normal], adjusted_roc.bandwidth(ratios), theirs
+        theirs, test.ratios, val.ratios, adjusted_roc.bandwidth(test.ratios), test.weights
     )  # (S, 1 + B, V)
-    standardised = (at_validations * ours).sum(axis=2) / ours.sum(axis=1)
-    promised, kept = _mean(spared["val"], ours), _mean(spared["test"], theirs)
+    standardised = (at_validations * val.weights).sum(axis=2) / val.weights.sum(axis=1)
+    promised, kept = _mean(ours, val.weights), _mean(theirs, test.weights)
     rates = [float(values[:, 0].mean()) for values in (promised, kept, standardised)]
     return standardised - kept, promised - kept, (rates[0], rates[1], rates[2])
 
@@ -316,43 +307,43 @@ def _cropped(study: Study) -> list[tuple[Model, Floats, Floats, NDArray[np.uint8
     found = []
     for model in study.ran:
         if any("framing" in questions.missing(run, study.profile) for run in model.runs):
-            continue
+            continue  # no larger images were at hand
         answers = [questions.read(run, "framing", study.profile) for run in model.runs]
         if any(not len(answer["logits"]) for answer in answers):
             continue
         indices = answers[0]["indices"]
-        labels = study.data.test.labels[indices]
+        truth = study.data.test.labels[indices]
         groups = study.groups("test")[indices]
         logits = np.array([answer["logits"] for answer in answers])
         thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
         called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
-        weights = adjusted_roc.resample(labels, groups, RESAMPLES)
-        found.append((model, logits, called, labels, weights))
+        weights = adjusted_roc.resample(truth, groups, RESAMPLES)
+        found.append((model, logits, called, truth, weights))
     return found
 
 
 def _doses(study: Study) -> Iterator[dict[str, Any]]:
     """By model, class and crop: mean change of the logit, and the share called positive, with intervals."""
-    for model, logits, called, labels, weights in _cropped(study):
+    for model, logits, called, truth, weights in _cropped(study):
         for label, name in enumerate(study.about.classes):
-            own = weights * (labels == label)
+            own = weights * (truth == label)
             for place, factor in enumerate(FACTORS):
                 moved = over_cases_and_seeds(_mean(logits[:, place] - logits[:, 0], own))
                 share = cut(over_cases_and_seeds(_mean(called[:, place], own)))
                 yield {
-                    "model": model.name, "class": name, "factor": factor, "change": moved.value,
-                    "low": moved.low, "high": moved.high, **share.cells("called"),
+                    "model": model.name, "class": name, "factor": factor,
+                    **moved.named("change"), **share.cells("called"),
                 }  # fmt: skip
 
 
 def _slopes(study: Study) -> Iterator[dict[str, Any]]:
     tightest = FACTORS.index(GENTLE)
-    for model, _, called, labels, weights in _cropped(study):
+    for model, _, called, truth, weights in _cropped(study):
         for label, name in enumerate(study.about.classes):
             slope = over_cases_and_seeds(slopes(study)[model.name][name])
-            more = _mean(called[:, tightest] - called[:, 0], weights * (labels == label))
+            more = _mean(called[:, tightest] - called[:, 0], weights * (truth == label))
             yield {
-                "model": model.name, "class": name, "films": int((labels == label).sum()),
+                "model": model.name, "class": name, "films": int((truth == label).sum()),
                 **slope.cells("slope"), **over_cases_and_seeds(more).cells("called"),
             }  # fmt: skip
 
@@ -371,54 +362,36 @@ def _mends(study: Study) -> list[Model]:
 
 def _mended(study: Study) -> Iterator[dict[str, Any]]:
     """What the ablations that change framing do to AUC, and to specificity in narrow and in wide films."""
-    test = _films(study, "test")
+    test = films(study)["test"].normal
     changed = {row.name: row for row in ablation.rows(study)}
     narrow, wide = test.ratios < EDGES[0], test.ratios >= EDGES[-1]
+    every = np.ones_like(narrow)
     none = Estimate(float("nan"))
     for model in _mends(study):
         row = changed[model.name]
-        spared = (~_called(model, YOUDEN, "test", test)).astype(np.float64)
-        narrow_less_wide = _mean(spared, test.weights * (test.normal & narrow)) - _mean(
-            spared, test.weights * (test.normal & wide)
-        )
-        told = _wide_auc(test, _logits(model, "test", test)[:, test.normal])
+        spared = (~model.calls(YOUDEN)[:, test.places]).astype(np.float64)
+        gap = _mean(spared, test.weights * narrow) - _mean(spared, test.weights * wide)
         found = {f"{split} auc": row.difference.get(split, none) for split in SPLITS} | {
-            "specificity": _specificity(model, YOUDEN, test, test.normal),
-            "narrow": _specificity(model, YOUDEN, test, test.normal & narrow),
-            "wide": _specificity(model, YOUDEN, test, test.normal & wide),
-            "gap": over_cases_and_seeds(narrow_less_wide),
-            "told wide": cut(over_cases_and_seeds(told)),
+            "specificity": _specificity(model, YOUDEN, test, every),
+            "narrow": _specificity(model, YOUDEN, test, narrow),
+            "wide": _specificity(model, YOUDEN, test, wide),
+            "gap": over_cases_and_seeds(gap),
+            "told wide": cut(over_cases_and_seeds(_wide_auc(study, model))),
         }
         for name, value in found.items():
             yield {"model": row.model, "change": row.change, "name": name, **vars(value)}
 
 
-def _films(study: Study, split: str) -> Films:
-    found = films(study)
-    assert found  # asked only where they are known
-    return found[split]
-
-
-def _wide_auc(test: Films, scores: Floats) -> Floats:
-    """The AUC of scores of the normal films (S, n) for lying above their median ratio, (S, 1 + B)."""
-    ratios = test.ratios[test.normal]
-    wide = (ratios > np.median(ratios)).astype(np.uint8)
-    return adjusted_roc.weighted_auc(wide, scores, test.weights[:, test.normal])
-
-
-def _logits(model: Model, split: str, known: Films) -> Floats:
-    return model.logits(split)[:, known.places]
-
-
-def _called(model: Model, rule: Rule, split: str, known: Films) -> NDArray[np.bool_]:
-    """Whether each seed calls each film positive, (S, n)."""
-    thresholds = np.array(model.thresholds(rule))[:, None]
-    return model.probabilities(split)[:, known.places] >= thresholds
+def _wide_auc(study: Study, model: Model) -> Floats:
+    """The AUC of a model's scores of the normal test films for lying above their median ratio, (S, 1 + B)."""
+    test = films(study)["test"].normal
+    wide = (test.ratios > np.median(test.ratios)).astype(np.uint8)
+    return adjusted_roc.weighted_auc(wide, model.logits()[:, test.places], test.weights)
 
 
 def _specificity(model: Model, rule: Rule, test: Films, own: NDArray[np.bool_]) -> Estimate:
-    """Over the seeds' calls of some films; a patient's calls are one cluster."""
-    spared = ~_called(model, rule, "test", test)[:, own]
+    """Over the seeds' calls of some normal films; a patient's calls are one cluster."""
+    spared = ~model.calls(rule)[:, test.places[own]]
     return clusters.proportion(spared.ravel(), np.tile(test.groups[own], len(spared)))
 
 
@@ -426,11 +399,3 @@ def _mean(values: Floats, weights: Floats) -> Any:
     """Weighted means of rows (S, n) by resample, (S, B)."""
     with np.errstate(invalid="ignore"):  # a resample without any of a few films
         return values @ weights.T / weights.sum(axis=1)
-
-
-def _clustered_mean(values: Floats, groups: NDArray[np.int64]) -> Estimate:
-    """A mean with the normal interval in which a patient's films count together."""
-    mean = float(values.mean())
-    error = np.sqrt(clusters.spread((values - mean)[None], groups)[0, 0]) / len(values)
-    reach = float(stats.norm.ppf(0.975) * error)
-    return Estimate(mean, mean - reach, mean + reach)

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from pneumo.analysis import baselines
 from pneumo.record import Estimate
-from pneumo.statistics import influence, metrics
+from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
 from pneumo.study.cache import once
-from pneumo.study.study import HALF, RULES, YOUDEN, Model, Rule, Study
+from pneumo.study.study import RULES, YOUDEN, Model, Rule, Study
 
 
 def area(model: Model, split: str = "test") -> Measured:
@@ -34,22 +34,12 @@ def difference(found: Measured, groups: NDArray[np.int64]) -> Estimate:
 
 @once
 def intervals(study: Study) -> dict[str, dict[str, dict[str, Estimate]]]:
-    """For each model that ran, each rule and each of `metrics.NAMES`: mean and interval.
-
-    Baselines are there too, at 0.5 alone.
-    """
+    """Mean and interval by model, the ensemble and the baselines with them, by rule and by metric."""
     groups = study.groups("test")
-
-    def ends(found: dict[str, Measured]) -> dict[str, Estimate]:
-        return {name: one.bounded(groups) for name, one in found.items()}
-
-    found = {
-        model.name: {rule.name: ends(measured(model, rule)) for rule in RULES}
-        for model in ensemble.compared(study)
+    return {
+        model.name: {
+            rule.name: {name: one.bounded(groups) for name, one in measured(model, rule).items()}
+            for rule in RULES
+        }
+        for model in (*ensemble.compared(study), *baselines.models(study))
     }
-    for baseline in baselines.predictions(study) if study.ran else ():
-        at_half = influence.evaluate(
-            study.data.test.labels, baseline.test[None], np.array([metrics.HALF])
-        )
-        found[baseline.name] = {HALF.name: ends(at_half)}
-    return found

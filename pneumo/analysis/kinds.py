@@ -14,7 +14,7 @@ from pneumo.record.summaries import PNEUMONIAS, Kinds
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
-from pneumo.study.study import RULES, Model, Rule, Study
+from pneumo.study.study import RULES, Model, Rule, Study, run_labels
 
 
 def part(study: Study) -> Part:
@@ -24,8 +24,7 @@ def part(study: Study) -> Part:
     assert study.data.origins
     test = study.data.origins["test"]
     images = {kind: int((test.kinds == kind).sum()) for kind in PNEUMONIAS}
-    runs = [run.label for model in study.ran for run in model.runs]
-    numbers = frame(list(_rows(study, images)), runs=runs)
+    numbers = frame(_rows(study, images), runs=run_labels(study.ran))
     return Part(
         {
             "kinds": Kinds(
@@ -42,15 +41,15 @@ def part(study: Study) -> Part:
 def known(study: Study) -> bool:
     """Whether the test set has films of which each kind is known."""
     origins = study.data.origins
-    return origins is not None and all((origins["test"].kinds == kind).any() for kind in PNEUMONIAS)
+    return origins is not None and set(PNEUMONIAS) <= set(origins["test"].kinds.tolist())
 
 
 def sensitivities(study: Study, model: Model, rule: Rule) -> tuple[Measured, Measured]:
     """A model's sensitivity for bacterial films, and that for viral ones."""
     assert study.data.origins  # asked only where kinds are known
-    called = model.probabilities() >= np.array(model.thresholds(rule))[:, None]
     bacteria, virus = (
-        influence.share(called, study.data.origins["test"].kinds == kind) for kind in PNEUMONIAS
+        influence.share(model.calls(rule), study.data.origins["test"].kinds == kind)
+        for kind in PNEUMONIAS
     )
     return bacteria, virus
 
@@ -70,16 +69,16 @@ def _rows(study: Study, images: dict[str, int]) -> Iterator[dict[str, Any]]:
     `missed` is the mean over the seeds.
     """
     assert study.data.origins
-    labels, kinds = study.data.test.labels, study.data.origins["test"].kinds
+    truth, kinds = study.data.test.labels, study.data.origins["test"].kinds
     for model in ensemble.compared(study):
         for kind in PNEUMONIAS:
-            own = (labels == 0) | (kinds == kind)
-            groups, scores = study.groups("test")[own], model.probabilities()[:, own]
+            own = (truth == 0) | (kinds == kind)
+            groups = study.groups("test")[own]
             row = {"model": model.name, "kind": kind}
-            area = influence.auc(labels[own], scores).bounded(groups)
+            area = influence.auc(truth[own], model.logits()[:, own]).bounded(groups)
             yield row | {"rule": "auc", **vars(area), "missed": None}
             for rule in RULES:
-                called = scores >= np.array(model.thresholds(rule))[:, None]
-                recall = influence.share(called, labels[own] == 1).bounded(groups)
+                called = model.calls(rule)[:, own]
+                recall = influence.share(called, truth[own] == 1).bounded(groups)
                 missed = (1 - recall.value) * images[kind]
                 yield row | {"rule": rule.name, **vars(recall), "missed": missed}

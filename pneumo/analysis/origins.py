@@ -1,13 +1,11 @@
 """Where the images came from: kinds and patients by split, and how a film became a thumbnail."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
 from PIL import Image
 
+from pneumo.analysis.rows import pixel_rows
 from pneumo.data import origins, phantom, radiographs
-from pneumo.record import Frame, Part, frame
+from pneumo.record import Part, frame
 from pneumo.record.summaries import Origins
 from pneumo.study.study import Study
 
@@ -30,9 +28,11 @@ def part(study: Study) -> Part:
         }
         for name, split in study.data.origins.items()
     ]
+    # Every pixel of every step; of a drawn film, since a record holds no image of anybody.
+    recipe = pixel_rows({name: np.asarray(step) for name, step in steps().items()}, "step", "grey")
     return Part(
         {"origins": Origins(**vars(found))},
-        figures={"fig-recipe": _recipe()},
+        figures={"fig-recipe": frame(recipe)},
         tables={"tbl-origins": frame(rows)},
     )
 
@@ -43,17 +43,6 @@ def steps() -> dict[str, Image.Image]:
     film = Image.fromarray(chest).resize(FILM, Image.Resampling.BILINEAR)
     resized = radiographs.shrink(radiographs.centre(film), SIDE)
     return {"film": film, "resized": resized, "stored": radiographs.as_jpeg(resized)}
-
-
-def _recipe() -> Frame:
-    """Every pixel of every step; of a drawn film, since a record holds no image of anybody."""
-
-    def pixels() -> Iterator[dict[str, Any]]:
-        for step, image in steps().items():
-            for (row, column), grey in np.ndenumerate(np.asarray(image)):
-                yield {"step": step, "row": row, "column": column, "grey": int(grey)}
-
-    return frame(list(pixels()))
 
 
 def _most(split: origins.Origins) -> int:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis import intervals
+from pneumo.analysis.rows import unfold
 from pneumo.data import SPLITS
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.patients import Control, Fall, Patients
 from pneumo.statistics import influence
-from pneumo.study.study import YOUDEN, Model, Study
+from pneumo.study.study import YOUDEN, Model, Study, run_labels
 
 METRICS = ("auc", "recall", "specificity")
 CONTROL = ("simple-cnn", "simple-cnn-unshared-patients")
@@ -26,7 +27,7 @@ def part(study: Study) -> Part:
         return Part({"patients": None})
     found = {model.name: falls(study, model) for model in study.ran}
     costs = list(_costs(study))
-    every = [run.label for model in study.ran for run in model.runs]
+    every = run_labels(study.ran)
     patients = {split: np.unique(study.groups(split)) for split in SPLITS}
     return Part(
         {
@@ -42,7 +43,7 @@ def part(study: Study) -> Part:
         },
         tables={
             "tbl-clustering": frame(costs, runs=every),
-            "tbl-shared-patients": frame(list(_by_half(found)), runs=every),
+            "tbl-shared-patients": frame(unfold(found, "model", "metric", "images"), runs=every),
         },
     )
 
@@ -82,11 +83,11 @@ def _of(
     study: Study, model: Model, split: str, members: NDArray[np.bool_] | slice = slice(None)
 ) -> dict[str, Estimate]:
     """Each of :data:`METRICS` on some images of a split, or all; mean over the seeds, drawn by patient."""
-    labels = model.run.predictions[split].labels[members]
-    if len(np.unique(labels)) < 2:
+    truth = model.run.predictions[split].labels[members]
+    if len(np.unique(truth)) < 2:
         return {name: Estimate(float("nan")) for name in METRICS}
     chosen = model.thresholds(YOUDEN)
-    found = influence.evaluate(labels, model.probabilities(split)[:, members], chosen)
+    found = influence.evaluate(truth, model.probabilities(split)[:, members], chosen)
     groups = study.groups(split)[members]
     return {name: found[name].bounded(groups) for name in METRICS}
 
@@ -102,10 +103,3 @@ def _costs(study: Study) -> Iterator[dict[str, Any]]:
                 "model": model.name, "metric": name, "value": patient.value,
                 "by image": image.high - image.low, "by patient": patient.high - patient.low,
             }  # fmt: skip
-
-
-def _by_half(found: dict[str, dict[str, Fall]]) -> Iterator[dict[str, Any]]:
-    for model, by_metric in found.items():
-        for metric, fall in by_metric.items():
-            for images, one in vars(fall).items():
-                yield {"model": model, "metric": metric, "images": images, **vars(one)}

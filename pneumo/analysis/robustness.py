@@ -16,39 +16,41 @@ from pneumo.statistics.influence import Measured
 from pneumo.study import questions
 from pneumo.study.cache import once
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from pneumo.study.study import Study
+from pneumo.study.study import Study, run_labels
 
 EXAMPLES = (1, 3, SEVERITIES)  # severities that the figure shows
 
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind `fig-robustness`, `tbl-robustness` and `tbl-corruptions`."""
-    found = robustness(study)
-    runs = tuple(run.label for name in found for run in study.model(name).runs)
+    found, runs = robustness(study), run_labels(study.ran)
+    clean = sorted(found, key=lambda name: -found[name].clean_auc)
+    corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
     by_severity = [
         {
             "model": name,
             "corruption": corruption,
             "severity": severity,
-            "auc": one.clean_auc if severity == 0 else float(one.auc[place, severity - 1]),
-            "accuracy": one.clean_accuracy
-            if severity == 0
-            else float(one.accuracy[place, severity - 1]),
+            "auc": auc,
+            "accuracy": accuracy,
         }
         for name, one in found.items()
         for place, corruption in enumerate(CORRUPTIONS)
-        for severity in range(SEVERITIES + 1)
+        for severity, (auc, accuracy) in enumerate(
+            [
+                (one.clean_auc, one.clean_accuracy),
+                *zip(one.auc[place], one.accuracy[place], strict=True),
+            ]
+        )
     ]
     means = [
         {
             "model": name,
             "auc clean": one.clean_auc,
-            "auc corrupted": float(one.auc.mean()),
-            "fall": one.degradation.value,
-            "fall low": one.degradation.low,
-            "fall high": one.degradation.high,
+            "auc corrupted": one.auc.mean(),
+            **one.degradation.cells("fall"),
             "accuracy clean": one.clean_accuracy,
-            "accuracy corrupted": float(one.accuracy.mean()),
+            "accuracy corrupted": one.accuracy.mean(),
             "worst corruption": one.worst,
         }
         for name, one in found.items()
@@ -57,14 +59,24 @@ def part(study: Study) -> Part:
         {
             "corruption": corruption,
             "model": name,
-            "auc": float(one.auc[place].mean()),
-            "accuracy": float(one.accuracy[place].mean()),
+            "auc": one.auc[place].mean(),
+            "accuracy": one.accuracy[place].mean(),
         }
         for place, corruption in enumerate(CORRUPTIONS)
         for name, one in found.items()
     ]
     return Part(
-        {"robustness": _answer(study, found)},
+        {
+            "robustness": Answer(
+                images=len(found[clean[0]].patients),
+                corruptions=list(CORRUPTIONS),
+                falls={name: one.degradation for name, one in found.items()},
+                worst={name: one.worst for name, one in found.items()},
+                same_order=clean == corrupted,
+                first_clean=study.model(clean[0]).title,
+                first_corrupted=study.model(corrupted[0]).title,
+            )
+        },
         figures={"fig-robustness": frame(by_severity, runs=runs)},
         tables={
             "tbl-robustness": frame(means, runs=runs),
@@ -112,23 +124,21 @@ def robustness(study: Study) -> dict[str, Robustness]:
     """
     found = {}
     for model in study.ran:
-        if any("corruptions" in questions.missing(run, study.profile) for run in model.runs):
-            continue
         answers = [questions.read(run, "corruptions", study.profile) for run in model.runs]
         asked = answers[0]["indices"]  # the same for all
-        labels = model.run.predictions["test"].labels[asked]
+        truth = study.data.test.labels[asked]
         clean = model.logits("test")[:, asked]
         corrupted = np.array([answer["logits"] for answer in answers])  # (S, C, 5, n)
-        rows = corrupted.reshape(len(clean), -1, len(labels))  # (S, C·5, n)
-        whole = [influence.auc(labels, scores[None]) for scores in clean]
-        left = [influence.auc(labels, scores) for scores in rows]
+        rows = corrupted.reshape(len(clean), -1, len(asked))  # (S, C·5, n)
+        whole = [influence.auc(truth, scores[None]) for scores in clean]
+        left = [influence.auc(truth, scores) for scores in rows]
         areas = np.mean([one.values[0] for one in left], axis=0)
         found[model.name] = Robustness(
             patients=study.groups("test")[asked],
             clean_auc=float(np.mean([one.value for one in whole])),
-            clean_accuracy=float(_right(labels, clean).mean()),
+            clean_accuracy=float(_right(truth, clean).mean()),
             auc=areas.reshape(corrupted.shape[1:3]),
-            accuracy=_right(labels, corrupted).mean(axis=(0, 3)),
+            accuracy=_right(truth, corrupted).mean(axis=(0, 3)),
             fall=relative_fall(whole, left),
         )
     return found
@@ -152,38 +162,6 @@ def relative_fall(whole: Sequence[Measured], left: Sequence[Measured]) -> Measur
     return Measured((np.array(falls),), np.mean(influences, axis=0))
 
 
-@dataclass(frozen=True)
-class Order:
-    """Which model leads by AUC, and whether all keep their places."""
-
-    same: bool
-    clean: str  # the leader's title on clean images
-    corrupted: str  # and on corrupted ones
-
-
-def order(study: Study) -> Order:
-    """The models' ranking by AUC, on clean and on corrupted images."""
-    found = robustness(study)
-    clean = sorted(found, key=lambda name: -found[name].clean_auc)
-    corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
-    return Order(clean == corrupted, study.model(clean[0]).title, study.model(corrupted[0]).title)
-
-
-def _answer(study: Study, found: dict[str, Robustness]) -> Answer:
-    ranked = order(study) if found else None
-    first = next(iter(found.values()), None)
-    return Answer(
-        images=len(first.patients) if first else 0,
-        corruptions=list(CORRUPTIONS),
-        falls={name: one.degradation for name, one in found.items()},
-        worst={name: one.worst for name, one in found.items()},
-        same_order=ranked.same if ranked else True,
-        first_clean=ranked.clean if ranked else "",
-        first_corrupted=ranked.corrupted if ranked else "",
-    )
-
-
-def _right(labels: NDArray[np.integer], logits: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _right(truth: NDArray[np.integer], logits: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether each case, on the last axis, is called right at 0.5."""
-    right: NDArray[np.bool_] = (metrics.probabilities(logits) >= metrics.HALF) == (labels == 1)
-    return right
+    return np.asarray((metrics.probabilities(logits) >= metrics.HALF) == (truth == 1))

@@ -12,57 +12,62 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
-from pneumo.record import Estimate, Frame, Part, frame, images
+from pneumo.analysis.rows import image_row, pixels, unfold
+from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.interpretability import Agreement, SanityChecks
 from pneumo.statistics import clusters
 from pneumo.study import questions, selection
-from pneumo.study.study import Model, Study
+from pneumo.study.study import Model, Study, run_labels
 from pneumo.training.removal import MAPS, ORDERS, REMOVAL_IMAGES, some
 from pneumo.training.similarity import WINDOW, random_maps, rank_correlation, structural_similarity
 
 # A rank correlation above which two maps of one image would be read the same way.
 ALIKE = 0.5
+# The network whose maps are compared, and its control, which learned from shuffled labels.
+COMPARED = ("simple-cnn", "simple-cnn-shuffled-labels")
 _RESAMPLES = 2000
 
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the cascade, the removal of pixels and the comparisons of maps."""
-    models = [model for model in study.ran if asked(study, model)]
-    cascades = {model.name: cascade(study, model) for model in models}
-    removals = {model.name: removal(study, model) for model in models}
-    gaps = {name: dict(zip(MAPS, one.gaps, strict=True)) for name, one in removals.items()}
+    cascades = {model.name: cascade(study, model) for model in study.ran}
+    removals = {model.name: removal(study, model) for model in study.ran}
+    gaps = {name: one.gaps for name, one in removals.items()}
     alike = agreements(study)
-    first = [model.run.label for model in models]
-    compared = {"simple-cnn", "simple-cnn-shuffled-labels"} if alike else set()
+    first = [model.run.label for model in study.ran]
     return Part(
         {
             "sanity_checks": SanityChecks(
                 window=WINDOW,
                 alike=ALIKE,
-                cascade_images=max((one.images for one in cascades.values()), default=0),
-                draws=max((one.draws for one in cascades.values()), default=0),
+                cascade_images=max(one.images for one in cascades.values()),
+                draws=max(one.draws for one in cascades.values()),
                 left={name: one.left for name, one in cascades.items()},
                 chance={name: one.chance for name, one in cascades.items()},
                 agreements=alike,
-                removal_images=max((one.images for one in removals.values()), default=0),
+                removal_images=max(one.images for one in removals.values()),
                 gaps=gaps,
-                beyond={
-                    name: dict(zip(MAPS[1:], one.beyond, strict=True))
-                    for name, one in removals.items()
-                },
+                beyond={name: one.beyond for name, one in removals.items()},
             )
         },
         figures={
-            "fig-cascade": frame(list(_by_stage(cascades)), runs=first),
-            "fig-road": frame(list(_by_share(removals)), runs=first),
-            "fig-cascade-maps": _one_image(study) if models else Frame({}),
+            "fig-cascade": frame(_by_stage(cascades), runs=first),
+            "fig-road": frame(_by_share(removals), runs=first),
+            "fig-cascade-maps": _one_image(study),
         },
         tables={
             "tbl-saliency-agreement": frame(
-                [{"maps of": name, **vars(found)} for name, found in alike.items()],
-                runs=[run.label for m in study.all if m.name in compared for run in m.runs],
+                unfold(alike, "maps of"),
+                runs=run_labels(m for m in study.all if m.name in COMPARED),
             ),
-            "tbl-road": frame(list(_by_map(gaps)), runs=first),
+            "tbl-road": frame(
+                (
+                    {"model": name, "map": map_, **gap.named("gap")}
+                    for name, by_map in gaps.items()
+                    for map_, gap in by_map.items()
+                ),
+                runs=first,
+            ),
         },
     )
 
@@ -91,20 +96,15 @@ def agreements(study: Study) -> dict[str, Agreement]:
     """SimpleCNN's maps against its other seeds', its control's and random ones, over all test images.
 
     The control has SimpleCNN's recipe and shuffled labels (data randomisation, Adebayo et al. 2018); the
-    seeds are the ceiling, as far as there are several. Empty where the model was not run.
+    seeds are the ceiling, as far as there are several. Without the control where it was not run.
     """
-    found = {model.name: model for model in study.ran + study.controls if model.ran}
-    if "simple-cnn" not in found:
-        return {}
-    model = found["simple-cnn"]
+    model, *controls = (model for model in study.all if model.name in COMPARED)
     own = model.run.explanation.maps
     others: dict[str, list[NDArray[Any]]] = {
-        "another seed": [run.explanation.maps for run in model.runs[1:]]
+        "another seed": [run.explanation.maps for run in model.runs[1:]],
+        "shuffled labels": [run.explanation.maps for one in controls for run in one.runs],
+        "random map": [random_maps(own.shape, seed) for seed in range(len(model.runs))],
     }
-    control = found.get("simple-cnn-shuffled-labels")
-    if control is not None:
-        others["shuffled labels"] = [run.explanation.maps for run in control.runs]
-    others["random map"] = [random_maps(own.shape, seed) for seed in range(len(model.runs))]
     return {
         name: Agreement(
             rank=float(np.mean([rank_correlation(own, maps) for maps in sets])),
@@ -133,8 +133,8 @@ class Removal(NamedTuple):
     removed: NDArray[np.float64]  # (K + 1,), shares of the pixels
     # (maps, orders, K + 1), mean over images; as :mod:`pneumo.training.saliency` orders
     curves: NDArray[np.float64]
-    gaps: tuple[Estimate, ...]  # a map's least minus most relevant first, see `gap`
-    beyond: tuple[Estimate, ...]  # the first map's gap less another's, image by image
+    gaps: dict[str, Estimate]  # by map: least minus most relevant first, see `gap`
+    beyond: dict[str, Estimate]  # by other map: the first map's gap less its own, image by image
     images: int
 
 
@@ -162,9 +162,9 @@ def removal(study: Study, model: Model) -> Removal:
     removed, curves = found["removed"], found["curves"]
     removed_from = some(study.data.test.labels, found["indices"], *REMOVAL_IMAGES)
     groups = study.groups("test")[removed_from]
-    own, *others = (gap(removed, each) for each in curves)
-    gaps = tuple(mean_interval(each, groups) for each in (own, *others))
-    beyond = tuple(mean_interval(own - each, groups) for each in others)
+    each = {name: gap(removed, own) for name, own in zip(MAPS, curves, strict=True)}
+    gaps = {name: mean_interval(own, groups) for name, own in each.items()}
+    beyond = {name: mean_interval(each[MAPS[0]] - each[name], groups) for name in MAPS[1:]}
     return Removal(removed, curves.mean(axis=-1), gaps, beyond, curves.shape[-1])
 
 
@@ -182,11 +182,6 @@ def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np
     """
     between = trapezoid(curves[1] - curves[0], removed, axis=0)
     return np.asarray(between / (removed[-1] - removed[0]), dtype=np.float64)
-
-
-def asked(study: Study, model: Model) -> bool:
-    """Whether the model's first seed was asked for its cascade."""
-    return questions.path(model.run, "saliency", study.profile).is_file()
 
 
 def _by_stage(cascades: dict[str, Cascade]) -> Iterator[dict[str, Any]]:
@@ -211,13 +206,6 @@ def _by_share(removals: dict[str, Removal]) -> Iterator[dict[str, Any]]:
                     yield own | {"removed": float(share), "probability": float(probability)}
 
 
-def _by_map(gaps: dict[str, dict[str, Estimate]]) -> Iterator[dict[str, Any]]:
-    for name, by_map in gaps.items():
-        for map_, gap in by_map.items():
-            ends = {"gap": gap.value, "low": gap.low, "high": gap.high}
-            yield {"model": name, "map": map_, **ends}
-
-
 def _one_image(study: Study) -> Frame:
     """The best model's signed maps of one image through the cascade: a row a cell, a column a stage.
 
@@ -228,20 +216,6 @@ def _one_image(study: Study) -> Frame:
     test, shown = model.run.predictions["test"], found["images"]
     place = int(np.argmax(np.where(test.labels[shown] == 1, test.logits[shown], -np.inf)))
     index, maps = int(shown[place]), found["maps"][:, place]  # (S + 1, h, w)
-    row, column = np.indices(maps.shape[1:]).reshape(2, -1)
-    count = len(row)
-    return Frame(
-        {
-            "split": ["test"] * count,
-            "index": [index] * count,
-            "label": [int(test.labels[index])] * count,
-            "sha256": [images.digest(study.data.test.images[index])] * count,
-            "row": row,
-            "column": column,
-            **{
-                name: map_.ravel()
-                for name, map_ in zip(found["stages"].tolist(), maps, strict=True)
-            },
-        },
-        runs=(model.run.label,),
-    )
+    image = {name: [cell] * maps[0].size for name, cell in image_row(study, "test", index).items()}
+    stages = pixels(dict(zip(found["stages"].tolist(), maps, strict=True)))
+    return Frame({**image, **stages}, runs=(model.run.label,))

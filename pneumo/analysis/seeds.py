@@ -4,8 +4,8 @@ And what the best seed would have been, had the test set chosen it.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,44 +13,26 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import logit
 
-from pneumo.record import Frame, Part, frame
+from pneumo.record import Part, frame
 from pneumo.record.summaries import Hindsight
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Model, Study, evaluate, threshold
+from pneumo.study.study import HALF, YOUDEN, Model, Study, evaluate, run_labels
 
 RULES = (HALF, YOUDEN)
 _EDGE = 1e-6
 
 
-@dataclass(frozen=True)
-class Scored:
-    """What one run says of the test images."""
-
-    model: str
-    seed: int
-    probabilities: NDArray[np.float64]  # (N,)
-    thresholds: Mapping[str, float]  # by the ids of RULES
-    run: str = ""  # its label
-
-
 def part(study: Study) -> Part:
-    """The numbers that another study is compared with, should this one become the reference."""
-    return frames(study.data.test.labels, every_run(ensemble.compared(study)))
-
-
-def hindsight(study: Study) -> Part:
-    """What selecting on the test set would have given, and the numbers of `tbl-hindsight`.
+    """The numbers of :func:`frames`, and what selecting on the test set would have given, `tbl-hindsight`.
 
     The best threshold, the best seed, and both together; none of it is a result. Test metrics are not kept by
     epoch, so the gain of the best epoch is not among them.
     """
-    if not study.ran:
-        return Part({"hindsight": None})
-    labels = study.data.test.labels
+    models, truth = ensemble.compared(study), study.data.test.labels
     rows: list[dict[str, Any]] = []
-    for model in ensemble.compared(study):
-        best = [best_accuracy(labels, probabilities) for probabilities in model.probabilities()]
+    for model in models:
+        best = [best_accuracy(truth, probabilities) for probabilities in model.probabilities()]
         areas, half = (
             [evaluate(run, HALF)[metric] for run in model.runs] for metric in ("auc", "accuracy")
         )
@@ -74,38 +56,29 @@ def hindsight(study: Study) -> Part:
         float(top["accuracy, best threshold and seed"]),
         float(top["accuracy, threshold by validation"]),
     )
-    numbers = frame(rows, runs=[run.label for model in study.ran for run in model.runs])
-    return Part({"hindsight": answer}, tables={"tbl-hindsight": numbers})
+    found, numbers = frames(models), frame(rows, runs=run_labels(study.ran))
+    return replace(
+        found, answers={"hindsight": answer}, tables={**found.tables, "tbl-hindsight": numbers}
+    )
 
 
-def every_run(models: Sequence[Model]) -> list[Scored]:
-    """Every run of these models."""
-    return [
-        Scored(
-            model.name,
-            run.seed,
-            run.predictions["test"].probabilities,
-            {rule.name: threshold(run, rule) for rule in RULES},
-            run.label,
-        )
+def frames(models: Sequence[Model]) -> Part:
+    """Each run's curve and metrics, and prediction intervals, with which another study can be compared."""
+    runs = run_labels(models)
+    curves = (
+        {"model": model.name, "seed": run.seed, "false positive rate": x, "sensitivity": y}
         for model in models
         for run in model.runs
-    ]
-
-
-def frames(labels: NDArray[np.uint8], scored: Sequence[Scored]) -> Part:
-    """Curves, every seed's metrics, and the prediction intervals, from predictions alone.
-
-    Args:
-        labels: the test images', (N,).
-        scored: every run, model by model.
-    """
-    runs = [one.run for one in scored if one.run]
+        for x, y in zip(
+            *metrics.roc(run.predictions["test"].labels, run.predictions["test"].probabilities),
+            strict=True,
+        )
+    )
     return Part(
-        figures={"fig-reference-curves": _curves(labels, scored, runs)},
+        figures={"fig-reference-curves": frame(curves, runs=runs)},
         tables={
-            "tbl-reference-seeds": (seeds := _seeds(labels, scored, runs)),
-            "tbl-reference-expected": _expected(seeds, runs),
+            "tbl-reference-seeds": frame(_values(models), runs=runs),
+            "tbl-reference-expected": frame(_expected(models), runs=runs),
         },
     )
 
@@ -132,9 +105,7 @@ def expected(values: ArrayLike, runs: int = 1, confidence: float = 0.95) -> tupl
     return float(sample.mean() - reach), float(sample.mean() + reach)
 
 
-def detectable(
-    values: ArrayLike, runs: int = 1, confidence: float = 0.95, power: float = 0.8
-) -> float:
+def detectable(values: ArrayLike, runs: int, confidence: float, power: float) -> float:
     """The change of a mean that lies outside :func:`expected` with this probability; NaN as there."""
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) < 2:
@@ -176,36 +147,22 @@ def _logits(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(logit(np.clip(probabilities, _EDGE, 1 - _EDGE)))
 
 
-def _curves(labels: NDArray[np.uint8], scored: Sequence[Scored], runs: Sequence[str]) -> Frame:
-    rows = [
-        {"model": one.model, "seed": one.seed, "false positive rate": x, "sensitivity": y}
-        for one in scored
-        for x, y in zip(*metrics.roc(labels, one.probabilities), strict=True)
-    ]
-    return frame(rows, runs=runs)
+def _values(models: Sequence[Model]) -> Iterator[dict[str, Any]]:
+    for model in models:
+        for run in model.runs:
+            for rule in RULES:
+                for metric, value in evaluate(run, rule).items():
+                    row = {"model": model.name, "rule": rule.name, "metric": metric}
+                    yield row | {"seed": run.seed, "value": value}
 
 
-def _seeds(labels: NDArray[np.uint8], scored: Sequence[Scored], runs: Sequence[str]) -> Frame:
-    rows = [
-        {"model": one.model, "rule": rule.name, "metric": metric, "seed": one.seed, "value": value}
-        for one in scored
-        for rule in RULES
-        for metric, value in metrics.evaluate(
-            labels, one.probabilities, one.thresholds[rule.name]
-        ).items()
-    ]
-    return frame(rows, runs=runs)
-
-
-def _expected(seeds: Frame, runs: Sequence[str]) -> Frame:
+def _expected(models: Sequence[Model]) -> Iterator[dict[str, Any]]:
     """95 % prediction intervals for the mean of as many new runs as there are, and of fewer."""
-    values: dict[tuple[str, str, str], list[float]] = {}
-    for row in seeds.rows():
-        values.setdefault((row["model"], row["rule"], row["metric"]), []).append(row["value"])
-    rows = []
-    for (model, rule, metric), sample in values.items():
-        for count in range(1, len(sample) + 1):
-            low, high = expected(sample, count)
-            row = {"model": model, "rule": rule, "metric": metric, "runs": count}
-            rows.append(row | {"low": low, "high": high})
-    return frame(rows, runs=runs)
+    for model in models:
+        for rule in RULES:
+            for metric in metrics.NAMES:
+                sample = [evaluate(run, rule)[metric] for run in model.runs]
+                for count in range(1, len(sample) + 1):
+                    low, high = expected(sample, count)
+                    row = {"model": model.name, "rule": rule.name, "metric": metric}
+                    yield row | {"runs": count, "low": low, "high": high}

@@ -4,7 +4,6 @@ a threshold is worth.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from scipy import stats
 from scipy.special import logit
 
 from pneumo import data
-from pneumo.analysis.comparison import SIGNIFICANCE
-from pneumo.analysis.mistakes import mean_image, pixels
+from pneumo.analysis.evaluation import SIGNIFICANCE
+from pneumo.analysis.rows import mean_image, pixels, unfold
 from pneumo.data import SPLITS
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Frame, Part, frame
@@ -23,7 +22,7 @@ from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats
 from pneumo.statistics.comparison import holm
 from pneumo.study.cache import once
-from pneumo.study.study import YOUDEN, Model, Study, threshold
+from pneumo.study.study import YOUDEN, Model, Study, calls, threshold
 from pneumo.training.runs import Predictions, Run
 
 FOLDS = 5
@@ -32,34 +31,19 @@ SCORE_RESAMPLES = 4999  # of the permutation tests of scores, which are many and
 # The strength of the L2 penalty; between a tenth and ten times of it the AUCs move by a hundredth or two.
 PENALTY = 1000.0
 BINS = 24  # of a histogram of scores
-# What is told from what: the shift itself, and a control that was dealt out at random.
+# The groups that are compared: the shift itself, and a control that was divided at random.
 COMPARISONS = {
     "development and test": (("train", "val"), ("test",)),
     "training and validation": (("train",), ("val",)),
 }
 
 
-@dataclass(frozen=True)
-class ScoreShift:
-    """One model's scores of one class, validation against test."""
-
-    model: str
-    label: str  # the class
-    val: float  # the median logit
-    test: float
-    distance: float  # between the two distributions, in [0, 1]
-    p_value: float  # adjusted for the number of tests
-
-
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on the shift."""
-    runs = tuple(model.run.label for model in study.ran)
-    losses = {model.name: loss(model.run) for model in study.ran}
+    runs = [model.run.label for model in study.ran]
+    losses = {model.name: loss(model) for model in study.ran}
     compared, samples = scores(study), two_samples(study)
-    by_class = [
-        {label: found for (comparison, label), found in samples.items() if comparison == wanted}
-        for wanted in COMPARISONS
-    ]
+    apart, control = (samples[comparison] for comparison in COMPARISONS)
     return Part(
         {
             "shift": Shift(
@@ -67,28 +51,25 @@ def part(study: Study) -> Part:
                 significance=SIGNIFICANCE,
                 pairs=len(compared),
                 differ={
-                    name: sum(one.label == name and one.p_value < SIGNIFICANCE for one in compared)
+                    name: sum(
+                        row["label"] == name and row["p_value"] < SIGNIFICANCE for row in compared
+                    )
                     for name in study.about.classes
                 },
                 resamples=RESAMPLES,
-                apart=by_class[0],
-                control=by_class[1],
+                apart=apart,
+                control=control,
             )
         },
         figures={
-            "fig-shift-scores": frame(list(_histograms(study)), runs=runs),
+            "fig-shift-scores": frame(_histograms(study), runs=runs),
             "fig-shift-images": _mean_images(study),
         },
         tables={
-            "tbl-shift-changes": frame(list(_changes(study)), runs=runs),
-            "tbl-shift": frame(
-                [
-                    {"comparison": comparison, "class": label, **vars(found)}
-                    for (comparison, label), found in samples.items()
-                ]
-            ),
-            "tbl-shift-scores": frame([vars(one) for one in compared], runs=runs),
-            "tbl-shift-threshold": frame(list(_losses(losses)), runs=runs),
+            "tbl-shift-changes": frame(unfold(changes(study), "model", "metric"), runs=runs),
+            "tbl-shift": frame(unfold(samples, "comparison", "class")),
+            "tbl-shift-scores": frame(compared, runs=runs),
+            "tbl-shift-threshold": frame(_losses(losses), runs=runs),
         },
     )
 
@@ -152,7 +133,7 @@ def two_sample(
         areas += _aucs(dealt[held_out], scores) / FOLDS
         area = influence.auc(group[held_out], scores[:, :1].T)
         variance += area.variance(patients[held_out]) / FOLDS**2
-    auc, reach = float(areas[0]), float(stats.norm.ppf(0.975) * np.sqrt(variance))
+    auc, reach = float(areas[0]), float(metrics.NORMAL * np.sqrt(variance))
     # Sums of the same numbers in another order differ in their last digit.
     as_far = int((areas[1:] >= auc - 1e-9).sum())
     low, high = max(0.0, auc - reach), min(1.0, auc + reach)
@@ -160,77 +141,71 @@ def two_sample(
 
 
 @once
-def two_samples(study: Study) -> dict[tuple[str, str], TwoSample]:
+def two_samples(study: Study) -> dict[str, dict[str, TwoSample]]:
     """:func:`two_sample` by comparison and class; without those for which there are too few patients."""
     splits, patients = study.data.splits, study.groups(*SPLITS)
     images = np.concatenate([thumbnails(splits[split].images) for split in SPLITS])
     labels = np.concatenate([splits[split].labels for split in SPLITS])
     part_of = np.repeat(SPLITS, [len(splits[split].labels) for split in SPLITS])
-    found = {}
+    found: dict[str, dict[str, TwoSample]] = {comparison: {} for comparison in COMPARISONS}
     for comparison, sides in COMPARISONS.items():
         for label, name in enumerate(study.about.classes):
             first, second = (
                 np.flatnonzero((labels == label) & np.isin(part_of, side)) for side in sides
             )
             with suppress(metrics.MetricError):
-                found[comparison, name] = two_sample(
+                found[comparison][name] = two_sample(
                     images[first], images[second], patients[np.r_[first, second]]
                 )
     return found
 
 
-def scores(study: Study) -> list[ScoreShift]:
+def scores(study: Study) -> list[dict[str, Any]]:
     """Whether each model's scores of a class are distributed alike on validation and test, first seeds.
 
-    Kolmogorov and Smirnov's distance of the logits (Smirnov 1948), and the p-value of a permutation test that
-    exchanges whole patients between the splits, adjusted over models and classes after Holm (1979).
+    A row a model and class (`label`): the median logits on both, Kolmogorov and Smirnov's distance of the
+    logits (Smirnov 1948), in [0, 1], and the p-value of a permutation test that exchanges whole patients
+    between the splits, adjusted over models and classes after Holm (1979).
     """
-    rows, patients = [], study.groups("val", "test")
+    rows, p_values, patients = [], [], study.groups("val", "test")
     for model in study.ran:
         val, test = (model.run.predictions[split] for split in ("val", "test"))
         classes = np.r_[val.labels, test.labels]
         for label, name in enumerate(study.about.classes):
             pair = val.logits[val.labels == label], test.logits[test.labels == label]
-            val_median, test_median = (float(np.median(logits)) for logits in pair)
-            moved = _distance(*pair, patients[classes == label])
-            rows.append(ScoreShift(model.name, name, val_median, test_median, *moved))
-    adjusted = holm([row.p_value for row in rows])
-    return [replace(row, p_value=p_value) for row, p_value in zip(rows, adjusted, strict=True)]
+            medians = dict(zip(("val", "test"), map(float, map(np.median, pair)), strict=True))
+            distance, p_value = _distance(*pair, patients[classes == label])
+            rows.append({"model": model.name, "label": name, **medians, "distance": distance})
+            p_values.append(p_value)
+    return [row | {"p_value": p} for row, p in zip(rows, holm(p_values), strict=True)]
 
 
-def auc_change(study: Study, run: Run) -> Estimate:
-    """AUC on test less AUC on validation."""
-    test, val = (
-        influence.auc(run.predictions[split].labels, run.predictions[split].logits[None])
-        for split in ("test", "val")
-    )
-    return test.less(val).estimate(study.groups("test", "val"))
+def changes(study: Study) -> dict[str, dict[str, Estimate]]:
+    """By model, first seeds: AUC, and the rates at Youden's threshold, on test less on validation."""
+    found = {}
+    for model in study.ran:
+        test, val = (
+            influence.auc(model.run.predictions[split].labels, model.logits(split)[:1])
+            for split in ("test", "val")
+        )
+        found[model.name] = {
+            "AUC": test.less(val).estimate(study.groups("test", "val")),
+            "sensitivity": _rate_change(study, model.run, 1),
+            "specificity": _rate_change(study, model.run, 0),
+        }
+    return found
 
 
-def rate_change(study: Study, run: Run, label: int) -> Estimate:
-    """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, on test less on validation."""
-    samples: list[NDArray[Any]] = []
-    for split in ("val", "test"):
-        found = run.predictions[split]
-        own = found.labels == label
-        called = found.probabilities[own] >= threshold(run, YOUDEN)
-        samples += [called == bool(label), study.groups(split)[own]]
-    return clusters.change(*samples)
-
-
-def loss(run: Run) -> Loss:
-    """What a run promised, what it kept, and what a threshold chosen with the test set in view would keep.
+def loss(model: Model) -> Loss:
+    """What a first seed promised and kept, and what a threshold chosen with the test set in view would keep.
 
     That threshold keeps on test the sensitivity that validation promised. It is no result, since it is chosen
     on the cases that it is judged by; it tells what a threshold could mend at best.
     """
-    chosen = threshold(run, YOUDEN)
-    val, test = (run.predictions[split] for split in ("val", "test"))
-    promised = metrics.confusion(val.labels, val.probabilities, chosen)
-    kept = metrics.confusion(test.labels, test.probabilities, chosen)
+    test, promised = model.run.predictions["test"], model.confusion(YOUDEN, "val")
     mending = metrics.sensitivity_threshold(test.labels, test.probabilities, promised.sensitivity)
     rechosen = metrics.confusion(test.labels, test.probabilities, mending)
-    return Loss(promised, kept, rechosen)
+    return Loss(promised, model.confusion(YOUDEN), rechosen)
 
 
 def mending_over_seeds(study: Study, model: Model) -> tuple[Floats, Floats]:
@@ -250,28 +225,22 @@ def mending_over_seeds(study: Study, model: Model) -> tuple[Floats, Floats]:
     }
     lost, left = [], []
     for run in model.runs:
-        rates = {}
-        for split, drawn in weights.items():
-            found = run.predictions[split]
-            called = found.probabilities >= threshold(run, YOUDEN)
-            for label in (0, 1):
-                own = drawn[:, found.labels == label]
-                hits = called[found.labels == label] == bool(label)
-                rates[split, label] = own @ hits / own.sum(axis=1)
-        test, drawn = run.predictions["test"], weights["test"]
-        positive, negative = (np.flatnonzero(test.labels == label) for label in (1, 0))
-        falling = positive[np.argsort(-test.probabilities[positive], kind="stable")]
-        reached = np.cumsum(drawn[:, falling], axis=1) / drawn[:, falling].sum(
-            axis=1, keepdims=True
+        found, promised, kept = (
+            _rates(run, split, label, weights[split])
+            for split, label in (("val", 1), ("val", 0), ("test", 0))
         )
-        last = (reached < rates["val", 1][:, None] - 1e-9).sum(axis=1).clip(max=len(falling) - 1)
-        rising = negative[np.argsort(test.probabilities[negative], kind="stable")]
-        below = np.searchsorted(test.probabilities[rising], test.probabilities[falling[last]])
-        shares = np.cumsum(drawn[:, rising], axis=1) / drawn[:, rising].sum(axis=1, keepdims=True)
-        shares = np.concatenate([np.zeros((len(shares), 1)), shares], axis=1)
-        mended = np.take_along_axis(shares, below[:, None], axis=1)[:, 0]
-        lost.append(rates["val", 0] - rates["test", 0])
-        left.append(mended - rates["val", 0])
+        test, drawn = run.predictions["test"], weights["test"]
+        falling = np.argsort(-test.probabilities, kind="stable")
+        falling = falling[test.labels[falling] == 1]
+        reached = np.cumsum(drawn[:, falling], axis=1)
+        share = reached / reached[:, -1:]
+        last = (share < found[:, None] - 1e-9).sum(axis=1).clip(max=len(falling) - 1)
+        limits = test.probabilities[falling[last]]  # (1 + B,)
+        negative = drawn * (test.labels == 0)
+        mended = (negative * (test.probabilities < limits[:, None])).sum(axis=1)
+        mended /= negative.sum(axis=1)
+        lost.append(promised - kept)
+        left.append(mended - promised)
     return np.array(lost), np.array(left)
 
 
@@ -299,6 +268,23 @@ def _histograms(study: Study) -> Iterator[dict[str, Any]]:
         yield from histograms(model, study.about.classes, sets)
 
 
+def _rates(run: Run, split: str, label: int, weights: Floats) -> Floats:
+    """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, (B,), of weights (B, N)."""
+    own = run.predictions[split].labels == label
+    hits = calls(run, YOUDEN, split)[own] == bool(label)
+    return np.asarray(weights[:, own] @ hits / weights[:, own].sum(axis=1))
+
+
+def _rate_change(study: Study, run: Run, label: int) -> Estimate:
+    """Sensitivity (label 1) or specificity (label 0)."""
+    samples: list[NDArray[Any]] = []
+    for split in ("val", "test"):
+        own = run.predictions[split].labels == label
+        hits = calls(run, YOUDEN, split)[own] == bool(label)
+        samples += [hits, study.groups(split)[own]]
+    return clusters.change(*samples)
+
+
 def _mean_images(study: Study) -> Frame:
     """Mean images by class and set, a row a pixel, in shares of the grey scale."""
     pictures = {}
@@ -311,18 +297,7 @@ def _mean_images(study: Study) -> Frame:
         pictures[f"{name}, development"] = development
         pictures[f"{name}, test"] = tested
         pictures[f"{name}, difference"] = tested - development
-    return Frame(pixels(pictures, 5))
-
-
-def _changes(study: Study) -> Iterator[dict[str, Any]]:
-    for model in study.ran:
-        found = {
-            "AUC": auc_change(study, model.run),
-            "sensitivity": rate_change(study, model.run, 1),
-            "specificity": rate_change(study, model.run, 0),
-        }
-        for name, change in found.items():
-            yield {"model": model.name, "metric": name, **vars(change)}
+    return Frame(pixels({name: picture.round(5) for name, picture in pictures.items()}))
 
 
 def _losses(losses: Mapping[str, Loss]) -> Iterator[dict[str, Any]]:

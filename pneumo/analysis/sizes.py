@@ -1,6 +1,6 @@
 """What size buys: each model on thumbnails and on larger images of the same test films, paired by patient."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from pneumo.record.summaries import Sizes
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study
+from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, run_labels
 
 METRICS = (
     ("auc", HALF),
@@ -47,12 +47,8 @@ def compare(study: Study, larger: Record) -> Part:
         for model in ensemble.compared(study)
         if model.name in larger.models and larger.models[model.name].ran
     ]
-    rows = [
-        {"model": model.name, **row}
-        for model in compared
-        for row in _differences(model, larger, groups)
-    ]
-    numbers = frame(rows, runs=[run.label for model in study.ran for run in model.runs])
+    rows = list(_differences(compared, larger, groups))
+    numbers = frame(rows, runs=run_labels(study.ran))
     areas = [row for row in rows if row["metric"] == "auc"]
     answer = Sizes(
         size=larger.data.size,
@@ -67,28 +63,24 @@ def compare(study: Study, larger: Record) -> Part:
 
 
 def _differences(
-    model: Model, larger: Record, groups: NDArray[np.int64]
+    models: Sequence[Model], larger: Record, groups: NDArray[np.int64]
 ) -> Iterator[dict[str, Any]]:
     """Each metric at both sizes, means over the seeds, and larger less smaller with its interval.
 
     Cases are the same, networks are others. Where no case is judged otherwise there is no interval.
     """
-    at = {
-        rule: (measured(model, rule), _measured(larger, model.name, rule))
-        for rule in (HALF, YOUDEN)
-    }
-    for metric, rule in METRICS:
-        small, large = (found[metric] for found in at[rule])
-        change = difference(large.apart(small), groups)
-        yield {
-            "metric": metric,
-            "rule": rule.name,
-            "smaller": small.value,
-            "larger": large.value,
-            "difference": change.value,
-            "low": change.low,
-            "high": change.high,
+    for model in models:
+        at = {
+            rule: (measured(model, rule), _measured(larger, model.name, rule))
+            for rule in (HALF, YOUDEN)
         }
+        for metric, rule in METRICS:
+            small, large = (found[metric] for found in at[rule])
+            yield {
+                "model": model.name, "metric": metric, "rule": rule.name,
+                "smaller": small.value, "larger": large.value,
+                **difference(large.apart(small), groups).named("difference"),
+            }  # fmt: skip
 
 
 def _measured(larger: Record, name: str, rule: Rule) -> dict[str, Measured]:

@@ -1,5 +1,6 @@
 """What every model reaches: its metrics with intervals, its operating points, and which one is best."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,24 +10,22 @@ from pneumo.analysis import (
     baselines,
     calibration,
     claims,
-    comparison,
+    evaluation,
     intervals,
     robustness,
 )
 from pneumo.record import Estimate, Part, answers
 from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics
-from pneumo.study import ensemble, operating_points, selection
+from pneumo.study import ensemble, selection
 from pneumo.study.corruptions import CORRUPTIONS
-from pneumo.study.operating_points import OperatingPoint
-from pneumo.study.study import HALF, YOUDEN, Model, Study
+from pneumo.study.study import HALF, YOUDEN, Model, Study, run_labels
 
 
 def part(study: Study) -> Part:
     """The study's profile, data, models, baselines, comparisons, claims and runs."""
     bounds = intervals.intervals(study)
-    together = ensemble.combine(study)
-    models = (*study.models, *([together] if together else []))
+    models = {model.name: model for model in (*study.models, *ensemble.compared(study))}
     return Part(
         {
             "profile": study.profile.name,
@@ -43,24 +42,19 @@ def part(study: Study) -> Part:
                 dataset=study.about.name,
                 order=study.data.order,
             ),
-            "models": {
-                model.name: _model(study, model, bounds[model.name])
-                if model.ran
-                else _missing(model)
-                for model in models
-            },
+            "models": {name: _model(study, model) for name, model in models.items()},
             "baselines": {
                 baseline.name: answers.Baseline(baseline.title, bounds[baseline.name][HALF.name])
-                for baseline in (baselines.predictions(study) if study.ran else ())
+                for baseline in baselines.models(study)
             },
-            "comparisons": comparison.pairs(study),
+            "comparisons": evaluation.pairs(study),
             "claims": list(claims.decide(study)),
-            "provenance": provenance(study),
+            "provenance": _provenance(study),
         }
     )
 
 
-def provenance(study: Study) -> answers.Provenance:
+def _provenance(study: Study) -> answers.Provenance:
     """Where the numbers come from: versions, and for each run its key, commit, machine and time."""
     return answers.Provenance(
         __version__,
@@ -91,20 +85,20 @@ def _profile(study: Study) -> answers.Profile:
         epochs_share=profile.epochs_share,
         train_images=profile.train_images,
         probed_images=profile.probed_images,
-        best=selection.best(study).name if study.ran else None,
-        second=selection.second(study).name if study.ran else None,
-        tied=[model.name for model in selection.tied(study)] if study.ran else [],
+        best=selection.best(study).name,
+        second=selection.second(study).name,
+        tied=[model.name for model in selection.tied(study)],
     )
 
 
-def _missing(model: Model) -> answers.Model:
-    """A model that was not run: every number is missing."""
+def _model(study: Study, model: Model) -> answers.Model:
+    """A model's results; of one that was not run every number is missing."""
     none = {name: Estimate(float("nan")) for name in metrics.NAMES}
-    return answers.Model(
+    missing = answers.Model(
         status="not run",
         reason=model.reason,
         parameters=model.parameters,
-        pretrained=None,
+        pretrained=model.pretrained,
         seeds=[],
         threshold=answers.Threshold(float("nan"), YOUDEN.chosen_on, YOUDEN.title),
         test=none,
@@ -116,32 +110,23 @@ def _missing(model: Model) -> answers.Model:
         title=model.title,
         recipe=model.recipe.to_dict(),
     )
-
-
-def _model(study: Study, model: Model, bounds: dict[str, dict[str, Estimate]]) -> answers.Model:
-    thresholds = model.thresholds(YOUDEN)
+    if not model.ran:
+        return missing
+    thresholds, bounds = model.thresholds(YOUDEN), intervals.intervals(study)[model.name]
     together = model.name == "ensemble"
-    runs = [run.label for run in (study.runs if together else model.runs)]
-    return answers.Model(
+    return replace(
+        missing,
         status="ok",
-        reason=None,
-        parameters=model.parameters,
-        pretrained=model.pretrained,
         seeds=[run.seed for run in model.runs],
-        threshold=answers.Threshold(
-            sum(thresholds) / len(thresholds), YOUDEN.chosen_on, YOUDEN.title
-        ),
+        threshold=replace(missing.threshold, value=sum(thresholds) / len(thresholds)),
         test=bounds[YOUDEN.name],
         test_at_half=bounds[HALF.name],
-        operating_points=[_point(point) for point in operating_points.points(study, model)],
+        operating_points=evaluation.points(study)[model.name],
         calibration=calibration.summary(study, model),
         robustness=_robustness(study, model),
-        name=model.name,
-        title=model.title,
         validation_at_half=model.mean(HALF, "val"),
-        recipe=model.recipe.to_dict(),
-        runs=runs,
-        members=sum(len(one.runs) for one in study.ran) if together else 0,
+        runs=run_labels(study.all if together else [model]),
+        members=len(run_labels(study.ran)) if together else 0,
     )
 
 
@@ -157,18 +142,3 @@ def _robustness(study: Study, model: Model) -> dict[str, Any] | None:
         "auc": dict(zip(CORRUPTIONS, found.auc.tolist(), strict=True)),
         "accuracy": dict(zip(CORRUPTIONS, found.accuracy.tolist(), strict=True)),
     }
-
-
-def _point(point: OperatingPoint) -> answers.OperatingPoint:
-    """Counts and rates are the first seed's."""
-    return answers.OperatingPoint(
-        id=point.rule.name,
-        rule=point.rule.title,
-        chosen_on=point.rule.chosen_on,
-        thresholds=list(point.thresholds),
-        counts=point.kept,
-        test=point.rates,
-        promised=point.promised_rates,
-        short=point.rule.short,
-        promised_counts=point.promised,
-    )

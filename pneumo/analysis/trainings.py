@@ -5,8 +5,7 @@ from typing import Any
 
 from pneumo.record import Frame, Part, frame
 from pneumo.record.summaries import Training
-from pneumo.study.study import Model, Study
-from pneumo.training.recipes import Recipe
+from pneumo.study.study import Model, Study, run_labels
 
 _KINDS = {
     "Conv2d": "Conv 3×3", "BatchNorm2d": "BatchNorm", "MaxPool2d": "MaxPool", "ReLU": "ReLU",
@@ -37,7 +36,7 @@ def part(study: Study) -> Part:
             "tbl-recipes": _recipes(study),
             "tbl-weights": _weights(study),
             "tbl-versions": _versions(study),
-            "tbl-runs": frame(list(_runs(study)), {"training time": "s"}),
+            "tbl-runs": frame(_runs(study), {"training time": "s"}),
         },
     )
 
@@ -67,8 +66,8 @@ def _blocks(models: list[Model]) -> Frame:
             last["layers"] += f" + {kind}"
             last["output"] = shape
             last["parameters"] += layer["parameters"]
-    runs = [model.run.label for model in models]
-    return frame(rows, {"output": "channels × height × width"}, runs)
+    units = {"output": "channels × height × width"}
+    return frame(rows, units, [model.run.label for model in models])
 
 
 def _curves(models: list[Model]) -> Frame:
@@ -87,14 +86,13 @@ def _curves(models: list[Model]) -> Frame:
         for row in run.history
         for short, split in (("train", "training"), ("val", "validation"))
     ]
-    return frame(rows, runs=[run.label for model in models for run in model.runs])
+    return frame(rows, runs=run_labels(models))
 
 
 def _recipes(study: Study) -> Frame:
     everything = len(study.data.train.labels)
-
-    def row(recipe: Recipe) -> dict[str, Any]:
-        return {
+    rows = [
+        {
             "model": recipe.name,
             "title": recipe.title,
             "pretrained on": _PRETRAINED_ON[recipe.pretraining],
@@ -106,8 +104,9 @@ def _recipes(study: Study) -> Frame:
             "dropout": recipe.dropout,
             "images": min(recipe.train_images or everything, everything),
         }
-
-    return frame([row(model.recipe) for model in study.models], {"input": "pixels"})
+        for recipe in (model.recipe for model in study.models)
+    ]
+    return frame(rows, {"input": "pixels"})
 
 
 def _weights(study: Study) -> Frame:
@@ -120,9 +119,7 @@ def _weights(study: Study) -> Frame:
         for model in study.models
         if model.recipe.pretraining
     ]
-    return frame(
-        rows, runs=[run.label for model in study.ran for run in model.runs if model.pretrained]
-    )
+    return frame(rows, runs=run_labels(model for model in study.ran if model.pretrained))
 
 
 def _versions(study: Study) -> Frame:
@@ -132,7 +129,7 @@ def _versions(study: Study) -> Frame:
         for name, value in run.manifest["versions"].items():
             found.setdefault(name, set()).add(value)
     rows = [{"package": name, "version": ", ".join(sorted(v))} for name, v in found.items()]
-    return frame(rows, runs=[run.label for run in study.runs])
+    return frame(rows, runs=run_labels(study.all))
 
 
 def _runs(study: Study) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""What claims have in common: a measure held against a margin, and how that is told."""
+"""What claims have in common: a measure held against a margin, and its wording."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from pneumo.record import Estimate
 from pneumo.record.answers import Claim, Verdict
 from pneumo.statistics import adjusted_roc
 from pneumo.statistics.influence import CONFIDENCE, Floats, Measured
+from pneumo.statistics.metrics import NORMAL
 from pneumo.study.study import Model
 
 # An AUC: one pair of a case and a normal film in a hundred is ranked otherwise. The networks of the set's own
@@ -19,7 +20,7 @@ AUC_MARGIN = 0.01
 # A rate: one film in twenty, which a reader of sensitivities and false alarms would begin to act on.
 RATE_MARGIN = 0.05
 # The AUC of groups 0.2 standard deviations apart, the least effect that is called small (Cohen 1988).
-TOLD_APART = 0.556
+SMALL_EFFECT = 0.556
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,8 @@ def hold_values(values: Floats, margin: float, parts: int = 1) -> Held:
 def hold_interval(found: Estimate, margin: float) -> Held:
     """A measure that comes with its normal interval."""
     facing = found.high - found.value if margin > found.value else found.value - found.low
-    reach = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
-    p_value = (
-        float(2 * stats.norm.sf(abs(found.value - margin) * reach / facing)) if facing else 0.0
-    )
-    return Held(found, margin, p_value)
+    apart = abs(found.value - margin)
+    return Held(found, margin, float(2 * stats.norm.sf(apart * NORMAL / facing)) if facing else 0.0)
 
 
 def weakest(parts: Iterable[Held]) -> Held:
@@ -98,7 +96,9 @@ def decided(
     identifier: str,
     text: str,
     held: Held,
-    findings: Mapping[Verdict, str] | str,
+    supported: str,
+    refuted: str,
+    inconclusive: str,
     evidence: str,
     models: Sequence[Model] = (),
     seeds: int | None = None,
@@ -109,20 +109,21 @@ def decided(
         identifier: as in `results.json`.
         text: what would be true, as it was asked.
         held: what decides it.
-        findings: what is true, by verdict, or in any case.
+        supported, refuted, inconclusive: what is true with that verdict.
         evidence: what it rests on, without a full stop.
         models: whose runs it rests on, all their seeds.
-        seeds: how many of them; None for those of the first model.
+        seeds: how many of them; None for all.
     """
     of = seeds if seeds is not None else (len(models[0].runs) if models else None)
     runs = [run.label for model in models for run in model.runs[:seeds]]
+    findings = {"supported": supported, "refuted": refuted, "inconclusive": inconclusive}
     found = held.found
     return Claim(
         identifier,
         text,
         held.verdict,
         evidence,
-        finding=findings if isinstance(findings, str) else findings[held.verdict],
+        finding=findings[held.verdict],
         seeds=of,
         margin=held.margin,
         estimate=found.value,

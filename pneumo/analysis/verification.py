@@ -14,7 +14,7 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,9 +26,10 @@ from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset
 from pneumo.record import Part, Record, check, frame, read
+from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics
 from pneumo.statistics.influence import Floats
-from pneumo.study.study import HALF, YOUDEN, Model, Study, threshold
+from pneumo.study.study import HALF, YOUDEN, Model, Study, run_labels, threshold
 from pneumo.training import runs
 from pneumo.training.recipes import ABLATIONS, Profile, Recipe, find_profile
 from pneumo.training.runs import Listener, Run
@@ -89,7 +90,6 @@ class Nearness:
 class Verification:
     """The reference's numbers beside those of today."""
 
-    reference: Record
     numbers: tuple[Number, ...]
     runs: tuple[Nearness, ...]
 
@@ -191,13 +191,8 @@ def compare(kept: Record, study: Study, found: frozenset[str] = frozenset()) -> 
     """
     confidence = 1 - ERROR / (len(ASKED) * len(study.ran))
     return Verification(
-        reference=kept,
         numbers=tuple(
-            _distance(kept, model, confidence)
-            if metric == DISTANCE
-            else _number(kept, model, metric, confidence)
-            for model in study.ran
-            for metric in ASKED
+            _number(kept, model, metric, confidence) for model in study.ran for metric in ASKED
         ),
         runs=tuple(
             _nearness(kept, model.name, run, run.key not in found)
@@ -220,7 +215,7 @@ def planted(study: Study) -> Part:
         if not (ablation.change and model.ran and baseline.ran):
             continue
         reference = {run.seed: run.predictions["test"].probabilities for run in baseline.runs}
-        found = _judged(model, reference, 1 - ERROR / len(ASKED))
+        found = _distance(model, reference, 1 - ERROR / len(ASKED))
         rows.append(
             {
                 "model": study.model(ablation.model).title,
@@ -232,29 +227,15 @@ def planted(study: Study) -> Part:
                 "found": not found.agrees if found.decided else None,
             }
         )
-    runs = [run.label for model in study.ablations for run in model.runs]
-    return Part(tables={"tbl-planted": frame(rows, runs=runs)})
+    return Part(tables={"tbl-planted": frame(rows, runs=run_labels(study.ablations))})
 
 
 def to_json(found: Verification) -> str:
     """A verification as one strict JSON object in ASCII; what is not defined is null."""
     numbers = [
-        {
-            "model": one.model,
-            "metric": one.metric,
-            **{
-                name: value if math.isfinite(value := getattr(one, name)) else None
-                for name in ("reference", "here", "low", "high", "finds")
-            },
-            "agrees": one.agrees if one.decided else None,
-        }
-        for one in found.numbers
+        to_plain(one) | {"agrees": one.agrees if one.decided else None} for one in found.numbers
     ]
-    content = {
-        "holds": found.holds,
-        "numbers": numbers,
-        "runs": [asdict(one) for one in found.runs],
-    }
+    content = {"holds": found.holds, "numbers": numbers, "runs": to_plain(found.runs)}
     return json.dumps(content, indent=1, allow_nan=False)
 
 
@@ -307,6 +288,10 @@ def _weights(recipe: Recipe, given: Path | None) -> "Weights | None":
 
 
 def _number(kept: Record, model: Model, metric: str, confidence: float) -> Number:
+    if metric == DISTANCE:
+        seeds = kept.models[model.name].seeds
+        reference = {seed: kept.probabilities(model.name, seed) for seed in seeds}
+        return _distance(model, reference, confidence)
     own = kept.table("tbl-reference-seeds").where(model=model.name, rule=HALF.name, metric=metric)
     values, count = own["value"], len(model.runs)
     low, high = spread.expected(values, count, confidence)
@@ -323,13 +308,7 @@ def _number(kept: Record, model: Model, metric: str, confidence: float) -> Numbe
     )
 
 
-def _distance(kept: Record, model: Model, confidence: float) -> Number:
-    known = kept.models[model.name]
-    reference = {seed: kept.probabilities(model.name, seed) for seed in known.seeds}
-    return _judged(model, reference, confidence)
-
-
-def _judged(model: Model, reference: Mapping[int, Floats], confidence: float) -> Number:
+def _distance(model: Model, reference: Mapping[int, Floats], confidence: float) -> Number:
     """Distances on the scale of logarithms, since none is negative."""
     here = {run.seed: run.predictions["test"].probabilities for run in model.runs}
     before, after = (

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +61,6 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     origins.part,
     duplicates.part,
     seeds.part,
-    seeds.hindsight,
     external.part,
     verification.planted,
 )
@@ -98,7 +96,7 @@ def _location(study: Study, path: Path) -> Path:
 
 
 def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
-    """Labels, and of each run its predictions, and its history where it has one."""
+    """Labels, each run's predictions, and each training's history."""
     yield files.LABELS, files.table_bytes(_labels(study))
     for model in ensemble.compared(study):
         for run in model.runs:
@@ -106,14 +104,14 @@ def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
                 name = f"{kind}/{model.name}-s{run.seed}.csv"
                 yield name, files.table_bytes(_predictions(study, run, split))
     yield from external.contents(study)
-    for model in study.all:
+    for model in study.models + study.controls:
         for run in model.runs:
-            if model not in study.ablations and run.history:
-                rows = [
-                    list(run.history[0]),
-                    *([_short(x) for x in row.values()] for row in run.history),
-                ]
-                yield f"histories/{model.name}-s{run.seed}.csv", files.table_bytes(rows)
+            rows = (
+                [cell if isinstance(cell, str) else f"{cell:.6g}" for cell in row.values()]
+                for row in run.history
+            )
+            table = files.table_bytes([list(run.history[0]), *rows])
+            yield f"histories/{model.name}-s{run.seed}.csv", table
 
 
 def _labels(study: Study) -> Iterator[Iterable[object]]:
@@ -134,13 +132,9 @@ def _predictions(study: Study, run: Run, split: str) -> Iterator[tuple[int, str]
     return ((index, repr(float(value))) for index, value in enumerate(probabilities))
 
 
-def _short(value: Any) -> Any:
-    return value if isinstance(value, str) else f"{value:.6g}"
-
-
 def _examples(study: Study) -> dict[str, NDArray[np.uint8]]:
     """Pictures made from the study's images, which pages show where the images are at hand."""
-    found = {"corrupted": robustness.examples(study)}
-    if study.ran:
-        found["augmented"] = study.ran[0].run.explanation.augmented
-    return found
+    return {
+        "corrupted": robustness.examples(study),
+        "augmented": study.ran[0].run.explanation.augmented,
+    }

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -88,13 +88,13 @@ class Frame:
 
 
 def frame(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Any]],
     units: Mapping[str, str] | None = None,
     runs: Sequence[str] = (),
 ) -> Frame:
     """Make a frame from rows that all have the same names."""
-    names = list(rows[0]) if rows else []
-    columns = {name: [row[name] for row in rows] for name in names}
+    found = list(rows)
+    columns = {name: [row[name] for row in found] for name in (found[0] if found else ())}
     return Frame(columns, units or {}, tuple(runs))
 
 

@@ -42,7 +42,7 @@ class External:
 
     def of(self, model: Model) -> NDArray[np.float64]:
         """Logits of a model, (S, N), one row per seed; the ensemble's by :mod:`pneumo.study.ensemble`."""
-        if isinstance(model.run, ensemble.Combined):
+        if isinstance(model.run, ensemble.Derived):
             members = [self.logits[run.label] / temperature(run) for run in model.run.members]
             return np.asarray(np.mean(members, axis=0)[None])
         return np.array([self.logits[run.label] for run in model.runs])

@@ -1,36 +1,15 @@
-"""Operating points: thresholds fixed before the test set was used, with rates on validation and test.
+"""Operating points: thresholds fixed before the test set was used, and the rates of calls at them.
 
-Rates are those of the first seed, with Wilson's interval for the effective number of cases; `thresholds` has
-the thresholds of all seeds.
+Rates are those of the first seed, with Wilson's interval for the effective number of cases.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base.confusion import Confusion
 from pneumo.base.errors import find
 from pneumo.base.estimate import Estimate
 from pneumo.statistics import clusters, metrics
-from pneumo.study.study import RULES, Model, Rule, Study, threshold
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """One model at the threshold of one rule, first seed."""
-
-    rule: Rule
-    thresholds: tuple[float, ...]  # of every seed
-    promised: Confusion  # on validation
-    kept: Confusion  # on test
-    # On test: sensitivity, specificity, predictive values, likelihood ratios.
-    rates: dict[str, Estimate]
-    promised_rates: dict[str, Estimate]  # the same on validation
-
-    def shortfall(self, name: str) -> float:
-        """Rate on test less that on validation, for a name of :attr:`rates`."""
-        return self.rates[name].value - self.promised_rates[name].value
+from pneumo.study.study import RULES, Model, Rule, Study, calls
 
 
 def find_rule(name: str) -> Rule:
@@ -42,26 +21,10 @@ def find_rule(name: str) -> Rule:
     return find("rule", {rule.name: rule for rule in RULES}, name)
 
 
-def points(study: Study, model: Model) -> tuple[OperatingPoint, ...]:
-    """Operating points of a model, one for each rule."""
-    return tuple(
-        OperatingPoint(
-            rule,
-            tuple(model.thresholds(rule)),
-            model.confusion(rule, "val"),
-            model.confusion(rule, "test"),
-            rates_of(study, model, rule),
-            rates_of(study, model, rule, "val"),
-        )
-        for rule in RULES
-    )
-
-
 def rates_of(study: Study, model: Model, rule: Rule, split: str = "test") -> dict[str, Estimate]:
     """The :func:`rates` of a model's first seed at the rule's operating point."""
-    found = model.run.predictions[split]
-    called = found.probabilities >= threshold(model.run, rule)
-    return rates(found.labels, called, study.groups(split))
+    labels = model.run.predictions[split].labels
+    return rates(labels, calls(model.run, rule, split), study.groups(split))
 
 
 def rates(

@@ -6,7 +6,7 @@ not needed to find that nothing is missing.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,6 @@ from pneumo.base import checksums, paths
 from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError, find
 from pneumo.data import Dataset, descriptions, held_out
-from pneumo.data.audit import Audit, audit
 from pneumo.data.descriptions import Description
 from pneumo.data.origins import told_apart
 from pneumo.study import executors, jobs, questions
@@ -115,6 +114,10 @@ class Model:
         """Threshold of each run under the rule."""
         return [threshold(run, rule) for run in self.runs]
 
+    def calls(self, rule: Rule, split: str = "test") -> NDArray[np.bool_]:
+        """Whether each run calls a split's cases positive at its threshold under the rule, (S, N)."""
+        return np.array([calls(run, rule, split) for run in self.runs])
+
     def confusion(self, rule: Rule, split: str = "test") -> Confusion:
         """Confusion matrix of the first seed at the operating point of the rule."""
         from pneumo.statistics import metrics
@@ -164,11 +167,6 @@ class Study:
     def all(self) -> tuple[Model, ...]:
         """Models, controls and ablations."""
         return self.models + self.controls + self.ablations
-
-    @cached_property
-    def audit(self) -> Audit:
-        """Audit of the data."""
-        return audit(self.data)
 
     @property
     def units(self) -> str:
@@ -220,6 +218,16 @@ def threshold(run: Run, rule: Rule) -> float:
             validation.labels, validation.probabilities, rule.sensitivity
         )
     return metrics.youden_threshold(validation.labels, validation.probabilities)
+
+
+def calls(run: Run, rule: Rule, split: str = "test") -> NDArray[np.bool_]:
+    """Whether a run calls a split's cases positive at its threshold under the rule, (N,)."""
+    return np.asarray(run.predictions[split].probabilities >= threshold(run, rule))
+
+
+def run_labels(models: Iterable[Model]) -> list[str]:
+    """The labels of all runs of these models."""
+    return [run.label for model in models for run in model.runs]
 
 
 def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:

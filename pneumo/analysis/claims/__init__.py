@@ -13,7 +13,6 @@ from functools import partial
 from pneumo.analysis.claims import explanations, framing, performance, probabilities, transport
 from pneumo.record.answers import Claim
 from pneumo.statistics.comparison import holm
-from pneumo.study.cache import once
 from pneumo.study.study import Study
 
 # None: the study does not allow it.
@@ -41,10 +40,9 @@ _TESTS: tuple[Callable[[Study], Claim | None], ...] = (
 )
 
 
-@once
 def decide(study: Study) -> tuple[Claim, ...]:
     """Every claim that the study's models allow, with p-values corrected over all of them (Holm 1979)."""
-    found = [claim for test in _TESTS if study.ran and (claim := test(study))]
+    found = [claim for test in _TESTS if (claim := test(study))]
     tested = [claim.p for claim in found if claim.p is not None]
     corrected = iter(holm(tested))
     return tuple(

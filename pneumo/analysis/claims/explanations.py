@@ -13,8 +13,8 @@ def attends_to_lungs(study: Study) -> Claim | None:
 
     Any map lies mostly in the thorax, where the chest is, so only what lies there is counted.
     """
-    models = [model for model in study.ran if evidence.explained(model)]
-    if not study.about.has_lungs or not models:
+    models = study.ran
+    if not study.about.has_lungs:
         return None
     shares = {model.name: evidence.in_lungs(study, model) for model in models}
     count = sum(map(len, shares.values()))
@@ -40,28 +40,23 @@ def attends_to_lungs(study: Study) -> Claim | None:
         "The models attend to the lung fields: within the thorax, these hold more of the evidence than "
         "an even map would put there, for each model and each call.",
         held,
-        {
-            "supported": f"In every model the lung fields, {percent(even)} of the thorax, hold more than "
-            "that share of its evidence.",
-            "refuted": f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
-            f"its evidence in {sum(below)} of {count} comparisons; {least}.",
-            "inconclusive": f"It is inconclusive whether the lung fields, {percent(even)} of the thorax, "
-            f"hold more than that share of its evidence; {least}.",
-        },
-        f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, {over(models[0])}, "
-        f"by call: {each}; an even map has {percent(even)}. What decides is the comparison furthest "
-        f"below, in standard errors: {percent(held.found.value)} (95 % interval for all {count} at once "
-        f"{percent(held.found.low)} to {percent(held.found.high)})",
-        models,
-        seeds=min(len(model.runs) for model in models),
+        supported=f"In every model the lung fields, {percent(even)} of the thorax, hold more than "
+        "that share of its evidence.",
+        refuted=f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
+        f"its evidence in {sum(below)} of {count} comparisons; {least}.",
+        inconclusive=f"It is inconclusive whether the lung fields, {percent(even)} of the thorax, "
+        f"hold more than that share of its evidence; {least}.",
+        evidence=f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, "
+        f"{over(models[0])}, by call: {each}; an even map has {percent(even)}. What decides is "
+        f"the comparison furthest below, in standard errors: {percent(held.found.value)} (95 % "
+        f"interval for all {count} at once {percent(held.found.low)} to {percent(held.found.high)})",
+        models=models,
     )
 
 
-def depends_on_weights(study: Study) -> Claim | None:
+def depends_on_weights(study: Study) -> Claim:
     """The cascade's end: maps of a network that never learned against those of the trained one."""
     model = selection.best(study)
-    if not sanity_checks.asked(study, model):
-        return None
     found = sanity_checks.cascade(study, model)
     mean, low, high = found.left.value, found.left.low, found.left.high
     held = hold_interval(Estimate(1 - mean, 1 - high, 1 - low), 1 - sanity_checks.ALIKE)
@@ -70,17 +65,15 @@ def depends_on_weights(study: Study) -> Claim | None:
         "The heat maps depend on what the network has learned: with all weights drawn anew they are "
         f"unlike, by more than {1 - sanity_checks.ALIKE:g} on the scale of 1 less rank correlation.",
         held,
-        {
-            "supported": "The heat maps depend on what the network has learned: with random weights they "
-            f"correlate with the trained ones at {mean:.2f}.",
-            "refuted": "The heat maps hardly depend on what the network has learned: with random weights "
-            f"they correlate with the trained ones at {mean:.2f}.",
-            "inconclusive": "It is inconclusive whether the heat maps depend on what the network has "
-            f"learned: with random weights they correlate with the trained ones at {mean:.2f}.",
-        },
-        f"{model.title}, one network alone, all weights drawn anew: size of the rank correlation with "
-        f"the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, over {study.units}), "
-        f"of {found.images} test images; random maps have {found.chance:.2f}",
-        [model],
+        supported="The heat maps depend on what the network has learned: with random weights they "
+        f"correlate with the trained ones at {mean:.2f}.",
+        refuted="The heat maps hardly depend on what the network has learned: with random weights "
+        f"they correlate with the trained ones at {mean:.2f}.",
+        inconclusive="It is inconclusive whether the heat maps depend on what the network has "
+        f"learned: with random weights they correlate with the trained ones at {mean:.2f}.",
+        evidence=f"{model.title}, one network alone, all weights drawn anew: size of the rank "
+        f"correlation with the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, "
+        f"over {study.units}), of {found.images} test images; random maps have {found.chance:.2f}",
+        models=[model],
         seeds=1,
     )

@@ -1,11 +1,9 @@
 """The claims about framing: whether the networks use it, and whether it explains the fall of specificity."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from pneumo.analysis import framing
-from pneumo.analysis.verdicts import TOLD_APART, Held, decided, hold_values, over, weakest
+from pneumo.analysis.verdicts import SMALL_EFFECT, Held, decided, hold_values, over, weakest
 from pneumo.record import Estimate
 from pneumo.record.answers import Claim
 from pneumo.statistics import adjusted_roc
@@ -19,29 +17,31 @@ MOST = 0.5  # of the fall: more than half is "most"
 
 def uses_framing(study: Study) -> Claim | None:
     """Of every network both lie beyond their margins: what films as they are show, and what cropping does."""
-    if framing.films(study) is None:
+    if not framing.films(study):
         return None
     about, slopes = study.about, framing.slopes(study)
     cropped = {name: own[about.negative] for name, own in slopes.items() if about.negative in own}
     count = len(study.ran) + len(cropped)
-    seen = {
-        name: hold_values(own, TOLD_APART, count) for name, own in framing.told_wide(study).items()
+    parts = {
+        name: [hold_values(own, SMALL_EFFECT, count)]
+        for name, own in framing.told_wide(study).items()
     }
-    moved = {name: hold_values(own, SLOPE, count) for name, own in cropped.items()}
-    held = weakest([*seen.values(), *moved.values()])
-    if len(moved) < len(study.ran) and held.verdict == "supported":
-        held = Held(
-            Estimate(np.nan), SLOPE, 1.0
-        )  # half of what is asked can refute, and not support
-    least = min(study.ran, key=lambda model: min(_distances(model.name, seen, moved)))
+    for name, own in cropped.items():
+        parts[name].append(hold_values(own, SLOPE, count))
+    held = weakest(part for own in parts.values() for part in own)
+    if len(cropped) < len(study.ran) and held.verdict == "supported":
+        # Half of what is asked can refute, and not support.
+        held = Held(Estimate(np.nan), SLOPE, 1.0)
+    least = min(study.ran, key=lambda model: weakest(parts[model.name]).distance)
     each = "; ".join(
-        f"{model.title} {seen[model.name].found.value:.3f}"
-        + (f" and {moved[model.name].found.value:+.2f}" if model.name in moved else "")
+        f"{model.title} {seen.found.value:.3f}"
+        + "".join(f" and {one.found.value:+.2f}" for one in moved)
         for model in study.ran
+        for seen, *moved in [parts[model.name]]
     )
     crops = (
         f", and the change of the logit when the same films are cropped 10 % tighter (margin {SLOPE:g})"
-        if moved
+        if cropped
         else "; no larger images were at hand to crop the films"
     )
     first, found = study.ran[0], held.found
@@ -55,35 +55,27 @@ def uses_framing(study: Study) -> Claim | None:
         "The networks use framing beyond what disease explains: what their scores tell of a film's shape and "
         "what cropping does to them, for every network.",
         held,
-        {
-            "supported": "Every network uses framing: the same film cropped tighter gets a higher score of "
-            f"{about.positive}.",
-            "refuted": f"Not every network uses framing: {least.title} hardly does.",
-            "inconclusive": f"It is inconclusive whether every network uses framing; {least.title} does "
-            "least.",
-        },
-        f"AUC by which scores tell the wider half of the {about.negative} test films from the narrower "
-        f"(margin {TOLD_APART:g}){crops}, {over(first)}: {each}{decides}",
-        study.ran,
-        seeds=min(len(model.runs) for model in study.ran),
+        supported="Every network uses framing: the same film cropped tighter gets a higher score of "
+        f"{about.positive}.",
+        refuted=f"Not every network uses framing: {least.title} hardly does.",
+        inconclusive=f"It is inconclusive whether every network uses framing; {least.title} does "
+        "least.",
+        evidence=f"AUC by which scores tell the wider half of the {about.negative} test films "
+        f"from the narrower (margin {SMALL_EFFECT:g}){crops}, {over(first)}: {each}{decides}",
+        models=study.ran,
     )
-
-
-def _distances(name: str, *parts: Mapping[str, Held]) -> list[float]:
-    """How far a model lies from the margins, of what is known of it."""
-    return [own[name].distance for own in parts if name in own]
 
 
 def explains_fall(study: Study) -> Claim | None:
     """How much of the fall in specificity goes with framing."""
-    if framing.films(study) is None:
+    if not framing.films(study):
         return None
     model = selection.best(study)
     explained, lost, _ = framing.fall(study, model)
     found = framing.falls(study)[model.name]
     share = found.explained
     held = Held(share, MOST, adjusted_roc.p_value(explained - MOST * lost, 0.0))
-    told = (
+    interval = (
         f"95 % interval {100 * share.low:.0f} % to {100 * share.high:.0f} %"
         if np.isfinite(share.low)
         else "no finite interval, since there may be no fall at all"
@@ -92,14 +84,12 @@ def explains_fall(study: Study) -> Claim | None:
         "framing-explains-fall",
         "Framing explains most of the fall in specificity.",
         held,
-        {
-            "supported": f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %.",
-            "refuted": "Most of the fall in specificity does not go with framing; "
-            f"{100 * share.value:.0f} % does.",
-            "inconclusive": "It is inconclusive how much of the fall in specificity goes with framing.",
-        },
-        f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, {found.kept:.3f} on "
-        f"test, {found.standardised:.3f} on test weighted to the ratios of validation; of the fall "
-        f"{100 * share.value:.0f} % ({told})",
-        [model],
+        supported=f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %.",
+        refuted="Most of the fall in specificity does not go with framing; "
+        f"{100 * share.value:.0f} % does.",
+        inconclusive="It is inconclusive how much of the fall in specificity goes with framing.",
+        evidence=f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, "
+        f"{found.kept:.3f} on test, {found.standardised:.3f} on test weighted to the ratios of "
+        f"validation; of the fall {100 * share.value:.0f} % ({interval})",
+        models=[model],
     )

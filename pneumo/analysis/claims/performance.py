@@ -25,7 +25,6 @@ from pneumo.analysis.verdicts import (
 )
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim
-from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble, selection
 from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
@@ -53,14 +52,12 @@ def accuracy_misleads(study: Study) -> Claim | None:
         "Accuracy alone misleads: the two kinds of mistake differ by more than "
         f"{in_points(RATE_MARGIN)}.",
         held,
-        {
-            "supported": f"One accuracy hides two error rates: {both}.",
-            "refuted": f"Both kinds of mistake are about equally frequent: {both}.",
-            "inconclusive": f"It is inconclusive how far the two kinds of mistake differ: {both}.",
-        },
-        f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ "
-        f"by {points(held.found)}",
-        [model],
+        supported=f"One accuracy hides two error rates: {both}.",
+        refuted=f"Both kinds of mistake are about equally frequent: {both}.",
+        inconclusive=f"It is inconclusive how far the two kinds of mistake differ: {both}.",
+        evidence=f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two "
+        f"rates differ by {points(held.found)}",
+        models=[model],
     )
 
 
@@ -76,31 +73,28 @@ def pretraining_helps(study: Study, name: str) -> Claim | None:
         f"{name}-beats-scratch",
         f"{tuned.title} beats ResNet18 trained from scratch by more than {AUC_MARGIN:g} of AUC.",
         held,
-        _ranks(tuned.title, "ResNet18 from random weights", held),
-        f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: {ends(held.found)}",
-        [tuned, scratch],
-        seeds=len(tuned.runs),
+        *_ranks(tuned.title, "ResNet18 from random weights", held),
+        evidence=f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: "
+        f"{ends(held.found)}",
+        models=[tuned, scratch],
     )
 
 
 def beats_baselines(study: Study) -> Claim | None:
     """The best model against the strongest of the trivial baselines, both named by validation."""
     model = selection.best(study)
-    validation, test = (model.run.predictions[split].labels for split in ("val", "test"))
-    rival = max(
-        baselines.predictions(study), key=lambda baseline: metrics.auc(validation, baseline.val)
-    )
-    difference = intervals.area(model).apart(influence.auc(test, rival.test[None]))
+    rival = max(baselines.models(study), key=lambda one: one.mean(HALF, "val")["auc"])
+    difference = intervals.area(model).apart(intervals.area(rival))
     held = hold(difference, study.groups("test"), AUC_MARGIN)
     rival_title = rival.title[0].lower() + rival.title[1:]
     return decided(
         "beats-trivial-baselines",
         f"The best network beats every trivial baseline by more than {AUC_MARGIN:g} of AUC.",
         held,
-        _ranks(model.title, f"the {rival_title}", held),
-        f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
+        *_ranks(model.title, f"the {rival_title}", held),
+        evidence=f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
         f"{ends(held.found)}",
-        [model],
+        models=[model],
     )
 
 
@@ -121,22 +115,19 @@ def ensemble_beats_each(study: Study) -> Claim | None:
         "ensemble-beats-best",
         f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC.",
         held,
-        {
-            "supported": f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
-            "refuted": f"The ensemble does not beat {rival.title}: AUC differs by "
-            f"{signed(held.found.value)}.",
-            "inconclusive": f"It is inconclusive whether the ensemble beats {rival.title} by "
-            f"{AUC_MARGIN:g}: AUC differs by {signed(held.found.value)}.",
-        },
-        f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
+        supported=f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
+        refuted=f"The ensemble does not beat {rival.title}: AUC differs by "
+        f"{signed(held.found.value)}.",
+        inconclusive=f"It is inconclusive whether the ensemble beats {rival.title} by "
+        f"{AUC_MARGIN:g}: AUC differs by {signed(held.found.value)}.",
+        evidence=f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
         f"mean of each model, intervals for all of them at once: {each}",
-        study.ran,
-        seeds=min(len(model.runs) for model in study.ran),
+        models=study.ran,
     )
 
 
 def rule_out_recall(study: Study) -> Claim | None:
-    """Sensitivity at the rule-out point; what it costs is told with it."""
+    """Sensitivity at the rule-out point, with its cost in specificity."""
     model, about = selection.best(study), study.about
     kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
     held = hold_share(kept["recall"], study.groups("test"), RULE_OUT_RECALL)
@@ -145,28 +136,19 @@ def rule_out_recall(study: Study) -> Claim | None:
         f"({percent(promised['specificity'].value)} on validation)"
     )
     found = f"Sensitivity at the rule-out point is {percent(held.found.value)}"
-    counts = " ".join(
-        f"{model_counts.false_negative}"
-        for model_counts in (
-            metrics.confusion(
-                run.predictions["test"].labels, run.predictions["test"].probabilities, limit
-            )
-            for run, limit in zip(model.runs, model.thresholds(SCREENING), strict=True)
-        )
-    )
-    cases = int(study.data.test.labels.sum())
+    positive = study.data.test.labels == 1
+    missed = " ".join(map(str, (~model.calls(SCREENING))[:, positive].sum(axis=1)))
     return decided(
         "screening-recall",
         f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}.",
         held,
-        {
-            "supported": f"{found}, {cost}.",
-            "refuted": f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
-            "inconclusive": f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
-        },
-        f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
-        f"{ends(held.found, sign=False)}; of {cases} {about.positive} cases missed, by seed: {counts}",
-        [model],
+        supported=f"{found}, {cost}.",
+        refuted=f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
+        inconclusive=f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
+        evidence=f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
+        f"{ends(held.found, sign=False)}; of {positive.sum()} {about.positive} cases missed, by "
+        f"seed: {missed}",
+        models=[model],
     )
 
 
@@ -181,15 +163,13 @@ def flip_is_safe(study: Study) -> Claim | None:
         "flip-is-safe",
         f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
         held,
-        {
-            "supported": f"Mirrored training images cost next to nothing: AUC changes by {change}.",
-            "refuted": f"Mirrored training images cost AUC: it changes by {change}.",
-            "inconclusive": "It is inconclusive whether mirrored training images cost "
-            f"{AUC_MARGIN:g} of AUC or more: AUC changes by {change}.",
-        },
-        "Test AUC of SimpleCNN with flips minus without, "
+        supported=f"Mirrored training images cost next to nothing: AUC changes by {change}.",
+        refuted=f"Mirrored training images cost AUC: it changes by {change}.",
+        inconclusive="It is inconclusive whether mirrored training images cost "
+        f"{AUC_MARGIN:g} of AUC or more: AUC changes by {change}.",
+        evidence="Test AUC of SimpleCNN with flips minus without, "
         f"{in_seeds(row.seeds)} each: {ends(held.found)}",
-        [model for model in study.ablations if model.name == row.name],
+        models=[model for model in study.ablations if model.name == row.name],
     )
 
 
@@ -208,15 +188,13 @@ def held_out_foretells_test(study: Study) -> Claim | None:
         "What helps on the held-out training images helps on the test set: rank correlation above "
         f"{RANK_MARGIN:g}.",
         held,
-        {
-            "supported": f"Changes of a recipe that help on held-out images tend to help on test: rank "
-            f"correlation {rho}.",
-            "refuted": f"Whether a change of a recipe helps on held-out images says little of test: "
-            f"rank correlation {rho}.",
-            "inconclusive": "It is inconclusive whether changes of a recipe that help on held-out images "
-            f"help on test: rank correlation {rho}.",
-        },
-        f"Rank correlation of the differences in AUC on both, over "
+        supported=f"Changes of a recipe that help on held-out images tend to help on test: rank "
+        f"correlation {rho}.",
+        refuted=f"Whether a change of a recipe helps on held-out images says little of test: "
+        f"rank correlation {rho}.",
+        inconclusive="It is inconclusive whether changes of a recipe that help on held-out images "
+        f"help on test: rank correlation {rho}.",
+        evidence=f"Rank correlation of the differences in AUC on both, over "
         f"{sum(not row.is_baseline for row in changes)} ablations of "
         f"{min(row.seeds for row in changes)} or more seeds: {ends(held.found, 2)}{beside}",
         seeds=min(row.seeds for row in changes),
@@ -228,27 +206,24 @@ def mistakes_are_shared(study: Study) -> Claim | None:
     if len(study.ran) < 2:
         return None
     excess, shared, expected = _shared(study)
+    p_value = mistakes.chance_of_sharing(study)
     held = hold(excess, study.groups("test"), SHARED_MARGIN)
-    told = (
+    counts = (
         f"{shared:.1f} test cases are called wrongly by all {len(study.ran)} models, {expected:.1f} "
         "expected by chance"
     )
-    count = len(excess.values[0])
     return decided(
         "mistakes-are-shared",
         "The models share mistakes: beyond chance, they all err on more than "
         f"{percent(SHARED_MARGIN)} of the cases.",
         held,
-        {
-            "supported": f"The models err on the same cases: {told}.",
-            "refuted": f"The models hardly share mistakes beyond chance: {told}.",
-            "inconclusive": f"It is inconclusive whether the models share mistakes: {told}.",
-        },
-        "Share of the test cases that all models call wrongly, minus that of independent mistakes "
-        f"within a class, mean over {in_seeds(count)}: {points(held.found)}; "
-        f"permutation test on the first seeds, {_p(mistakes.chance_of_sharing(study))}",
-        study.ran,
-        seeds=count,
+        supported=f"The models err on the same cases: {counts}.",
+        refuted=f"The models hardly share mistakes beyond chance: {counts}.",
+        inconclusive=f"It is inconclusive whether the models share mistakes: {counts}.",
+        evidence="Share of the test cases that all models call wrongly, minus that of independent mistakes "
+        f"within a class, mean over {in_seeds(len(excess.values[0]))}: {points(held.found)}; "
+        f"permutation test on the first seeds, p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'}",
+        models=study.ran,
     )
 
 
@@ -268,31 +243,25 @@ def kinds_differ(study: Study) -> Claim | None:
         "Sensitivity for bacterial and for viral films differs by more than "
         f"{in_points(RATE_MARGIN)}.",
         held,
-        {
-            "supported": f"More {more} than {less} films are found: {rates}.",
-            "refuted": "Bacterial and viral films are found about equally often, within "
-            f"{in_points(RATE_MARGIN)}: {rates}.",
-            "inconclusive": "It is inconclusive whether bacterial and viral films are found equally "
-            f"often: {rates}.",
-        },
-        f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
+        supported=f"More {more} than {less} films are found: {rates}.",
+        refuted="Bacterial and viral films are found about equally often, within "
+        f"{in_points(RATE_MARGIN)}: {rates}.",
+        inconclusive="It is inconclusive whether bacterial and viral films are found equally "
+        f"often: {rates}.",
+        evidence=f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
         f"{points(held.found)}",
-        [model],
+        models=[model],
     )
 
 
-def _ranks(ours: str, theirs: str, held: Held) -> str:
-    """What an AUC less another says, in words."""
-    change = signed(held.found.value)
-    if held.verdict == "supported":
-        return f"{ours} ranks the test cases better than {theirs}: AUC {change}."
-    if held.found.high < 0:
-        return f"{ours} ranks the test cases worse than {theirs}: AUC {change}."
-    if held.verdict == "refuted":
-        return f"{ours} ranks the test cases no better than {theirs}: AUC {change}."
+def _ranks(ours: str, theirs: str, held: Held) -> tuple[str, str, str]:
+    """What an AUC less another says, in words: supported, refuted, inconclusive."""
+    change, ranks = f"AUC {signed(held.found.value)}", f"{ours} ranks the test cases"
+    not_better = "worse" if held.found.high < 0 else "no better"
     return (
-        f"It is inconclusive whether {ours} ranks the test cases better than {theirs} by {held.margin:g}: "
-        f"AUC {change}."
+        f"{ranks} better than {theirs}: {change}.",
+        f"{ranks} {not_better} than {theirs}: {change}.",
+        f"It is inconclusive whether {ranks} better than {theirs} by {held.margin:g}: {change}.",
     )
 
 
@@ -301,7 +270,7 @@ def _shared(study: Study) -> tuple[Measured, float, float]:
 
     Each seed's models are taken together. By chance, a class has the product of the models' error rates.
     """
-    labels = mistakes.truth(study)
+    labels = study.data.test.labels
     excesses, influences, counts = [], [], []
     for runs in zip(*(model.runs for model in study.ran), strict=False):
         wrong = np.array([mistakes.wrong(run) for run in runs])  # (M, N)
@@ -321,7 +290,3 @@ def _shared(study: Study) -> tuple[Measured, float, float]:
     shared, expected = np.mean(counts, axis=0)
     excess = Measured((np.array(excesses),), np.mean(influences, axis=0))
     return excess, float(shared), float(expected)
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"

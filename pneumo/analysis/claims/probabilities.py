@@ -30,7 +30,7 @@ def calibrated(study: Study) -> Claim | None:
     spread = stretch.found if stretch else None
     expected, observed = float(probabilities.mean()), float(labels.mean())
     both = f"{percent(expected)} {about.finding} expected, {percent(observed)} observed"
-    told = (
+    parts = (
         f"mean error {-100 * on_average.found.value:.1f} points (95 % interval up to "
         f"{-100 * on_average.found.low:.1f}; {100 * RATE_MARGIN:g} allowed), "
         + (
@@ -47,14 +47,13 @@ def calibrated(study: Study) -> Claim | None:
         f"test set: right within {100 * RATE_MARGIN:g} points on average, and a slope of at least "
         f"{SLOPE:g}.",
         held,
-        {
-            "supported": f"Scaled probabilities are right on the test set: {both}.",
-            "refuted": f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
-            "inconclusive": "It is inconclusive whether scaled probabilities are right on the test set: "
-            f"{both}.",
-        },
-        f"{model.title}, {over(model)}, temperature {chosen:.2f}: {told}; intervals for both at once",
-        [model],
+        supported=f"Scaled probabilities are right on the test set: {both}.",
+        refuted=f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
+        inconclusive="It is inconclusive whether scaled probabilities are right on the test set: "
+        f"{both}.",
+        evidence=f"{model.title}, {over(model)}, temperature {chosen:.2f}: {parts}; intervals for "
+        "both at once",
+        models=[model],
     )
 
 

@@ -4,7 +4,7 @@ from pneumo.analysis import external, intervals, robustness, shift
 from pneumo.analysis.verdicts import (
     AUC_MARGIN,
     RATE_MARGIN,
-    TOLD_APART,
+    SMALL_EFFECT,
     decided,
     ends,
     hold,
@@ -38,28 +38,23 @@ def specificity_is_kept(study: Study) -> Claim | None:
         "The threshold chosen on validation keeps its specificity on the test set, within "
         f"{in_points(RATE_MARGIN)}.",
         held,
-        {
-            "supported": f"Specificity at the threshold of Youden's J holds: {both}.",
-            "refuted": f"Specificity at the threshold of Youden's J does not hold: {both}.",
-            "inconclusive": "It is inconclusive whether specificity at the threshold of Youden's J holds: "
-            f"{both}.",
-        },
-        f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
+        supported=f"Specificity at the threshold of Youden's J holds: {both}.",
+        refuted=f"Specificity at the threshold of Youden's J does not hold: {both}.",
+        inconclusive="It is inconclusive whether specificity at the threshold of Youden's J holds: "
+        f"{both}.",
+        evidence=f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
         f"{points(held.found)}",
-        [model],
+        models=[model],
     )
 
 
 def test_is_shifted(study: Study) -> Claim | None:
     """Whether a classifier tells the normal images of development from those of the test set."""
-    found = shift.two_samples(study)
-    told, dealt = (
-        found.get((comparison, study.about.negative)) for comparison in shift.COMPARISONS
-    )
-    if told is None:
-        return None
-    held = hold_interval(Estimate(told.auc, told.low, told.high), TOLD_APART)
     negative = study.about.negative
+    shifted, dealt = (found.get(negative) for found in shift.two_samples(study).values())
+    if shifted is None:
+        return None
+    held = hold_interval(Estimate(shifted.auc, shifted.low, shifted.high), SMALL_EFFECT)
     control = (
         f"; as a control, validation from training: {dealt.auc:.3f} "
         f"({dealt.low:.3f} to {dealt.high:.3f})"
@@ -69,18 +64,16 @@ def test_is_shifted(study: Study) -> Claim | None:
     return decided(
         "test-is-shifted",
         f"The test set's {negative} images differ from those of development: a classifier tells them "
-        f"apart with an AUC above {TOLD_APART:g}.",
+        f"apart with an AUC above {SMALL_EFFECT:g}.",
         held,
-        {
-            "supported": f"The test set's {negative} images differ from those of development: a simple "
-            f"classifier tells them apart with an AUC of {told.auc:.2f}.",
-            "refuted": f"A simple classifier hardly tells the test set's {negative} images from those of "
-            "development.",
-            "inconclusive": f"It is inconclusive whether the test set's {negative} images differ from those "
-            "of development.",
-        },
-        f"AUC of a linear classifier between {told.second:,} {negative} test images and {told.first:,} "
-        f"of development, cross-validated: {ends(held.found, sign=False)}{control}",
+        supported=f"The test set's {negative} images differ from those of development: a simple "
+        f"classifier tells them apart with an AUC of {shifted.auc:.2f}.",
+        refuted=f"A simple classifier hardly tells the test set's {negative} images from those of "
+        "development.",
+        inconclusive=f"It is inconclusive whether the test set's {negative} images differ from those "
+        "of development.",
+        evidence=f"AUC of a linear classifier between {shifted.second:,} {negative} test images "
+        f"and {shifted.first:,} of development, cross-validated: {ends(held.found, sign=False)}{control}",
     )
 
 
@@ -98,15 +91,13 @@ def threshold_mends_shift(study: Study) -> Claim | None:
         "A threshold chosen anew could give the promised specificity back, within "
         f"{in_points(RATE_MARGIN)}.",
         held,
-        {
-            "supported": "Another threshold would give the promised specificity back.",
-            "refuted": f"Another threshold would not give the promised specificity back: {of}.",
-            "inconclusive": "It is inconclusive whether another threshold would give the promised "
-            f"specificity back: {of}.",
-        },
-        f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
-        f"read off the test set, minus that promised on validation: {points(held.found)}",
-        [model],
+        supported="Another threshold would give the promised specificity back.",
+        refuted=f"Another threshold would not give the promised specificity back: {of}.",
+        inconclusive="It is inconclusive whether another threshold would give the promised "
+        f"specificity back: {of}.",
+        evidence=f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, "
+        f"with thresholds read off the test set, minus that promised on validation: {points(held.found)}",
+        models=[model],
     )
 
 
@@ -127,14 +118,12 @@ def external_holds(study: Study) -> Claim | None:
         "external-holds",
         f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
         held,
-        {
-            "supported": f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
-            "refuted": f"AUC falls {both}.",
-            "inconclusive": f"AUC goes {both}; it is inconclusive whether it falls by "
-            f"{EXTERNAL_MARGIN:g}.",
-        },
-        f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
-        [model],
+        supported=f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
+        refuted=f"AUC falls {both}.",
+        inconclusive=f"AUC goes {both}; it is inconclusive whether it falls by "
+        f"{EXTERNAL_MARGIN:g}.",
+        evidence=f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
+        models=[model],
     )
 
 
@@ -153,15 +142,13 @@ def pretraining_is_more_robust(study: Study) -> Claim | None:
         f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
         f"{in_points(AUC_MARGIN)}.",
         held,
-        {
-            "supported": f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
-            "refuted": "Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
-            f"{change}.",
-            "inconclusive": "It is inconclusive whether pretraining makes ResNet18 more robust: the fall "
-            f"of AUC differs by {change}.",
-        },
-        f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
+        supported=f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
+        refuted="Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
+        f"{change}.",
+        inconclusive="It is inconclusive whether pretraining makes ResNet18 more robust: the fall "
+        f"of AUC differs by {change}.",
+        evidence=f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
         f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
         f"{points(held.found)}",
-        [tuned, scratch],
+        models=[tuned, scratch],
     )
