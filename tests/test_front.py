@@ -29,7 +29,7 @@ def decided(record, **verdicts):
     [
         ("supported", "promised is kept there."),
         ("refuted", "promised is not kept there."),
-        ("inconclusive", "; it is inconclusive whether the specificity that validation promised"),
+        ("inconclusive", "; it remains unclear whether the specificity that validation promised"),
     ],
 )
 def test_the_finding_says_what_the_verdict_is(kept, verdict, told):

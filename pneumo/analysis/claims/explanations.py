@@ -44,7 +44,7 @@ def attends_to_lungs(study: Study) -> Claim | None:
         "that share of its evidence.",
         refuted=f"The lung fields, {percent(even)} of the thorax, hold less than that share of "
         f"its evidence in {sum(below)} of {count} comparisons; {least}.",
-        inconclusive=f"It is inconclusive whether the lung fields, {percent(even)} of the thorax, "
+        inconclusive=f"It remains unclear whether the lung fields, {percent(even)} of the thorax, "
         f"hold more than that share of its evidence; {least}.",
         evidence=f"Share of Grad-CAM's evidence in the thorax that lies in the lung fields, "
         f"{over(models[0])}, by call: {each}; an even map has {percent(even)}. What decides is "
@@ -69,7 +69,7 @@ def depends_on_weights(study: Study) -> Claim:
         f"correlate with the trained ones at {mean:.2f}.",
         refuted="The heat maps hardly depend on what the network has learned: with random weights "
         f"they correlate with the trained ones at {mean:.2f}.",
-        inconclusive="It is inconclusive whether the heat maps depend on what the network has "
+        inconclusive="It remains unclear whether the heat maps depend on what the network has "
         f"learned: with random weights they correlate with the trained ones at {mean:.2f}.",
         evidence=f"{model.title}, one network alone, all weights drawn anew: size of the rank "
         f"correlation with the trained maps {mean:.2f} (95 % interval {low:.2f} to {high:.2f}, "

@@ -58,7 +58,7 @@ def uses_framing(study: Study) -> Claim | None:
         supported="Every network uses framing: the same film cropped tighter gets a higher score of "
         f"{about.positive}.",
         refuted=f"Not every network uses framing: {least.title} hardly does.",
-        inconclusive=f"It is inconclusive whether every network uses framing; {least.title} does "
+        inconclusive=f"It remains unclear whether every network uses framing; {least.title} does "
         "least.",
         evidence=f"AUC by which scores tell the wider half of the {about.negative} test films "
         f"from the narrower (margin {SMALL_EFFECT:g}){crops}, {over(first)}: {each}{decides}",
@@ -87,7 +87,7 @@ def explains_fall(study: Study) -> Claim | None:
         supported=f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %.",
         refuted="Most of the fall in specificity does not go with framing; "
         f"{100 * share.value:.0f} % does.",
-        inconclusive="It is inconclusive how much of the fall in specificity goes with framing.",
+        inconclusive="It remains unclear how much of the fall in specificity goes with framing.",
         evidence=f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, "
         f"{found.kept:.3f} on test, {found.standardised:.3f} on test weighted to the ratios of "
         f"validation; of the fall {100 * share.value:.0f} % ({interval})",

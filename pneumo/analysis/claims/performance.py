@@ -54,7 +54,7 @@ def accuracy_misleads(study: Study) -> Claim | None:
         held,
         supported=f"One accuracy hides two error rates: {both}.",
         refuted=f"Both kinds of mistake are about equally frequent: {both}.",
-        inconclusive=f"It is inconclusive how far the two kinds of mistake differ: {both}.",
+        inconclusive=f"It remains unclear how far the two kinds of mistake differ: {both}.",
         evidence=f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two "
         f"rates differ by {points(held.found)}",
         models=[model],
@@ -118,7 +118,7 @@ def ensemble_beats_each(study: Study) -> Claim | None:
         supported=f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
         refuted=f"The ensemble does not beat {rival.title}: AUC differs by "
         f"{signed(held.found.value)}.",
-        inconclusive=f"It is inconclusive whether the ensemble beats {rival.title} by "
+        inconclusive=f"It remains unclear whether the ensemble beats {rival.title} by "
         f"{AUC_MARGIN:g}: AUC differs by {signed(held.found.value)}.",
         evidence=f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
         f"mean of each model, intervals for all of them at once: {each}",
@@ -165,7 +165,7 @@ def flip_is_safe(study: Study) -> Claim | None:
         held,
         supported=f"Mirrored training images cost next to nothing: AUC changes by {change}.",
         refuted=f"Mirrored training images cost AUC: it changes by {change}.",
-        inconclusive="It is inconclusive whether mirrored training images cost "
+        inconclusive="It remains unclear whether mirrored training images cost "
         f"{AUC_MARGIN:g} of AUC or more: AUC changes by {change}.",
         evidence="Test AUC of SimpleCNN with flips minus without, "
         f"{in_seeds(row.seeds)} each: {ends(held.found)}",
@@ -192,7 +192,7 @@ def held_out_foretells_test(study: Study) -> Claim | None:
         f"correlation {rho}.",
         refuted=f"Whether a change of a recipe helps on held-out images says little of test: "
         f"rank correlation {rho}.",
-        inconclusive="It is inconclusive whether changes of a recipe that help on held-out images "
+        inconclusive="It remains unclear whether changes of a recipe that help on held-out images "
         f"help on test: rank correlation {rho}.",
         evidence=f"Rank correlation of the differences in AUC on both, over "
         f"{sum(not row.is_baseline for row in changes)} ablations of "
@@ -219,7 +219,7 @@ def mistakes_are_shared(study: Study) -> Claim | None:
         held,
         supported=f"The models err on the same cases: {counts}.",
         refuted=f"The models hardly share mistakes beyond chance: {counts}.",
-        inconclusive=f"It is inconclusive whether the models share mistakes: {counts}.",
+        inconclusive=f"It remains unclear whether the models share mistakes: {counts}.",
         evidence="Share of the test cases that all models call wrongly, minus that of independent mistakes "
         f"within a class, mean over {in_seeds(len(excess.values[0]))}: {points(held.found)}; "
         f"permutation test on the first seeds, p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'}",
@@ -246,7 +246,7 @@ def kinds_differ(study: Study) -> Claim | None:
         supported=f"More {more} than {less} films are found: {rates}.",
         refuted="Bacterial and viral films are found about equally often, within "
         f"{in_points(RATE_MARGIN)}: {rates}.",
-        inconclusive="It is inconclusive whether bacterial and viral films are found equally "
+        inconclusive="It remains unclear whether bacterial and viral films are found equally "
         f"often: {rates}.",
         evidence=f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
         f"{points(held.found)}",
@@ -256,12 +256,13 @@ def kinds_differ(study: Study) -> Claim | None:
 
 def _ranks(ours: str, theirs: str, held: Held) -> tuple[str, str, str]:
     """What an AUC less another says, in words: supported, refuted, inconclusive."""
-    change, ranks = f"AUC {signed(held.found.value)}", f"{ours} ranks the test cases"
+    change = f"AUC differs by {signed(held.found.value)}"
+    ranks = f"{ours} ranks the test cases"
     not_better = "worse" if held.found.high < 0 else "no better"
     return (
         f"{ranks} better than {theirs}: {change}.",
         f"{ranks} {not_better} than {theirs}: {change}.",
-        f"It is inconclusive whether {ranks} better than {theirs} by {held.margin:g}: {change}.",
+        f"It remains unclear whether {ranks} better than {theirs} by {held.margin:g}: {change}.",
     )
 
 

@@ -49,7 +49,7 @@ def calibrated(study: Study) -> Claim | None:
         held,
         supported=f"Scaled probabilities are right on the test set: {both}.",
         refuted=f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
-        inconclusive="It is inconclusive whether scaled probabilities are right on the test set: "
+        inconclusive="It remains unclear whether scaled probabilities are right on the test set: "
         f"{both}.",
         evidence=f"{model.title}, {over(model)}, temperature {chosen:.2f}: {parts}; intervals for "
         "both at once",

@@ -40,7 +40,7 @@ def specificity_is_kept(study: Study) -> Claim | None:
         held,
         supported=f"Specificity at the threshold of Youden's J holds: {both}.",
         refuted=f"Specificity at the threshold of Youden's J does not hold: {both}.",
-        inconclusive="It is inconclusive whether specificity at the threshold of Youden's J holds: "
+        inconclusive="It remains unclear whether specificity at the threshold of Youden's J holds: "
         f"{both}.",
         evidence=f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
         f"{points(held.found)}",
@@ -70,7 +70,7 @@ def test_is_shifted(study: Study) -> Claim | None:
         f"classifier tells them apart with an AUC of {shifted.auc:.2f}.",
         refuted=f"A simple classifier hardly tells the test set's {negative} images from those of "
         "development.",
-        inconclusive=f"It is inconclusive whether the test set's {negative} images differ from those "
+        inconclusive=f"It remains unclear whether the test set's {negative} images differ from those "
         "of development.",
         evidence=f"AUC of a linear classifier between {shifted.second:,} {negative} test images "
         f"and {shifted.first:,} of development, cross-validated: {ends(held.found, sign=False)}{control}",
@@ -93,7 +93,7 @@ def threshold_mends_shift(study: Study) -> Claim | None:
         held,
         supported="Another threshold would give the promised specificity back.",
         refuted=f"Another threshold would not give the promised specificity back: {of}.",
-        inconclusive="It is inconclusive whether another threshold would give the promised "
+        inconclusive="It remains unclear whether another threshold would give the promised "
         f"specificity back: {of}.",
         evidence=f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, "
         f"with thresholds read off the test set, minus that promised on validation: {points(held.found)}",
@@ -120,7 +120,7 @@ def external_holds(study: Study) -> Claim | None:
         held,
         supported=f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
         refuted=f"AUC falls {both}.",
-        inconclusive=f"AUC goes {both}; it is inconclusive whether it falls by "
+        inconclusive=f"AUC goes {both}; it remains unclear whether it falls by "
         f"{EXTERNAL_MARGIN:g}.",
         evidence=f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
         models=[model],
@@ -145,7 +145,7 @@ def pretraining_is_more_robust(study: Study) -> Claim | None:
         supported=f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
         refuted="Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
         f"{change}.",
-        inconclusive="It is inconclusive whether pretraining makes ResNet18 more robust: the fall "
+        inconclusive="It remains unclear whether pretraining makes ResNet18 more robust: the fall "
         f"of AUC differs by {change}.",
         evidence=f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
         f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
