@@ -64,6 +64,8 @@ def run(chosen: argparse.Namespace) -> int:
         heading = "model | AUC here > | AUC there > | sensitivity > | specificity >"
         terminal.console().print(terminal.grid(heading, rows))
         print("Sensitivity and specificity at the threshold that Youden's J chose on validation.")
+        again = f"python -m nox -s report -- --profile {done.profile.name}{record.options}"
+        print(f"To see them in the report: {again}")
     return 1 if found.faults else 0
 
 

@@ -37,7 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _not_run() -> str:
     """Which models of the record were not run, and why; empty if all were."""
     models = read(Path(os.environ[RECORD])).not_run if os.environ.get(RECORD) else []
-    return "".join(f"; not run: {model.title or model.name}, {model.reason}" for model in models)
+    return "".join(
+        f"; when its record was made, {model.title or model.name} was not run: {model.reason}"
+        for model in models
+    )
 
 
 def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:

@@ -53,15 +53,15 @@ def roc(record: Record) -> Shown:
     numbers = record.figure("fig-summary")
     canvas = style.figure(record, height=3.3, width=3.1)
     axes = style.plot(canvas.subplots())
-    _roc(axes, record, numbers, ("youden",), with_areas=False)
+    corner = ", their corner enlarged" if _roc(axes, record, numbers, ("youden",), False) else ""
     axes.set_aspect("equal")
     canvas.legend(
         *axes.get_legend_handles_labels(), loc="outside lower left", handlelength=2.6,
         labelspacing=0.25, fontsize=style.SMALL,
     )  # fmt: skip
     caption = (
-        f"{_areas(record, numbers)} ROC curves on the test set{first_seed(record)}, their corner enlarged; a "
-        "diamond at the threshold that validation chose."
+        f"{_areas(record, numbers)} ROC curves on the test set{first_seed(record)}{corner}; a diamond at the "
+        "threshold that validation chose."
     )
     point = record.best.point("youden").counts
     alt = (
@@ -77,7 +77,9 @@ def roc_pr(record: Record) -> Shown:
     numbers = record.figure("fig-roc-pr")
     canvas = style.figure(record, height=4.2)
     left, right = (style.plot(axes) for axes in canvas.subplots(1, 2))
-    _roc(left, record, numbers, tuple(style.MARKERS))
+    corner = (
+        ", with their corner enlarged," if _roc(left, record, numbers, tuple(style.MARKERS)) else ""
+    )
     looks = style.model_styles(record)
     for name in numbers.distinct("model"):
         curve, look = numbers.where(model=name, kind="precision-recall"), looks[name]
@@ -92,8 +94,8 @@ def roc_pr(record: Record) -> Shown:
     right.set_ylim(share - 0.04, 1.02)
     canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     caption = (
-        f"{_areas(record, numbers)} ROC curves, with their corner enlarged, and precision–recall curves on "
-        f"the test set{first_seed(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J "
+        f"{_areas(record, numbers)} ROC curves{corner} and precision–recall curves on the test "
+        f"set{first_seed(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J "
         "chose on validation; triangles: those with a sensitivity of at least 0.95 (upright) and 0.99 "
         "(upside down) there. Pale lines: a model that knows nothing."
     )
@@ -230,17 +232,23 @@ def _largest(name: str, difference: NDArray[np.float64]) -> str:
 
 def _roc(
     axes: Axes, record: Record, numbers: Frame, rules: Sequence[str], with_areas: bool = True
-) -> None:
-    """Every model's ROC curve, first seed, with its operating points, and an enlarged inset.
+) -> bool:
+    """Every model's ROC curve, first seed, with its operating points, and an inset of the upper left corner.
 
-    The inset contains the marks of 0.5 and Youden's J.
+    The inset contains the marks of 0.5 and Youden's J. It is left out where it would hardly enlarge anything.
+
+    Returns:
+        Whether there is an inset.
     """
-    corner = style.plot(axes.inset_axes((0.36, 0.1, 0.64, 0.68)))
-    side, looks = 0.2, style.model_styles(record)
+    marked = [numbers.where(kind=rule) for rule in rules if rule in ("half", "youden")]
+    sides = [max(*one["false positive rate"], *(1 - one["sensitivity"])) for one in marked]
+    side = np.ceil(20 * max(0.2, *sides)) / 20  # of the corner that holds these marks
+    is_enlarged, looks = bool(side <= 0.6), style.model_styles(record)
+    corner = style.plot(axes.inset_axes((0.36, 0.1, 0.64, 0.68))) if is_enlarged else axes
     for name in numbers.distinct("model"):
         curve, look = numbers.where(model=name, kind="roc"), looks[name]
         area = f", AUC {number(curve['auc'][0])}" if with_areas else ""
-        for place in (axes, corner):
+        for place in dict.fromkeys((axes, corner)):
             place.plot(
                 curve["false positive rate"], curve["sensitivity"],
                 **look, linewidth=1.3, label=f"{record.title(name)}{area}",
@@ -249,23 +257,22 @@ def _roc(
             point = numbers.where(model=name, kind=rule)
             x, y = point["false positive rate"], point["sensitivity"]
             corner.plot(x, y, **_mark(rule, look["color"]))
-            if rule in ("half", "youden"):
-                side = max(side, float(x.max()), float(1 - y.min()))
-    side = min(0.95, np.ceil(20 * side) / 20)
-    corner.set(xlim=(-0.02 * side, 1.02 * side), ylim=(1 - 1.02 * side, 1 + 0.03 * side))
-    corner.tick_params(labelsize=style.SMALL, length=2)
-    for axis in (corner.xaxis, corner.yaxis):
-        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5]))
-    axes.indicate_inset(
-        (0, 1 - side, side, side), edgecolor=style.GREY, linewidth=0.8, linestyle=":", alpha=1
-    )
-    # The line of chance stops at the inset; a grid would cross it.
-    for ends in ([0, 0.28], [0.82, 1]):
+    if is_enlarged:
+        corner.set(xlim=(-0.02 * side, 1.02 * side), ylim=(1 - 1.02 * side, 1 + 0.03 * side))
+        corner.tick_params(labelsize=style.SMALL, length=2)
+        for axis in (corner.xaxis, corner.yaxis):
+            axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5]))
+        axes.indicate_inset(
+            (0, 1 - side, side, side), edgecolor=style.GREY, linewidth=0.8, linestyle=":", alpha=1
+        )
+        axes.grid(visible=False)
+    # The line of chance stops at the inset.
+    for ends in ([0, 0.28], [0.82, 1]) if is_enlarged else ([0, 1],):
         axes.plot(ends, ends, color=style.PALE, linewidth=1, zorder=0)
-    axes.grid(visible=False)
     axes.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     for rule in rules:
         axes.plot([], [], **_mark(rule, style.INK), label=record.best.point(rule).rule)
+    return is_enlarged
 
 
 def _mark(rule: str, colour: str) -> dict[str, Any]:
