@@ -136,7 +136,7 @@ def folder(phantom, record, store, tmp_path, monkeypatch):
     ids=" ".join,
 )
 def test_commands_run_on_the_phantom(words, folder, capsys):
-    assert main([word for word in words if word not in ("--profile", "paper")]) == 0
+    assert main([word for word in words if word not in ("--profile", "paper", "smoke")]) == 0
     assert capsys.readouterr().out
 
 

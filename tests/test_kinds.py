@@ -65,7 +65,7 @@ def test_each_kind_is_counted_as_by_hand(study):
         ((200, 200, 60, 0), "supported", "More viral than bacterial"),
         ((400, 400, 4, 5), "refuted", ""),
         # Too few films decide nothing, and the words do not say that they are alike.
-        ((20, 20, 1, 1), "inconclusive", "inconclusive"),
+        ((20, 20, 1, 1), "inconclusive", "remains unclear"),
     ],
 )
 def test_kinds_differ_where_they_are_found_differently_beyond_the_margin(

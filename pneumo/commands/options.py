@@ -5,15 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pneumo.data.descriptions import DEFAULT, DESCRIPTIONS
-
 # Arguments of `add_argument`, by option.
 Options = dict[str, dict[str, Any]]
 
 DATASET: Options = {
     "--dataset": {
         "metavar": "NAME",
-        "help": f"{' or '.join(DESCRIPTIONS)}; default: PNEUMO_DATASET, or {DEFAULT}",
+        "help": "name of the set, such as breastmnist; default: PNEUMO_DATASET, or pneumoniamnist",
     },
     "--size": {
         "type": int,
