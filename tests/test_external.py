@@ -261,6 +261,23 @@ def test_patients_with_many_images_widen_intervals(study, hospital):
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
 
 
+@pytest.mark.usefixtures("store")
+def test_images_of_unknown_patients_count_as_one_patient_each(study, hospital):
+    changes = []
+    for known in (False, True):
+        data, origins = replace(study.data), None
+        if known:
+            origins = {
+                name: replace(one, patients=np.arange(len(one.patients)))
+                for name, one in study.data.origins.items()
+            }
+        vars(data)["origins"] = origins
+        done = replace(study_of(study), data=data)
+        external.ask(done, "made", labelled.read(hospital, 28, PNEUMONIA))
+        changes.append(analysis.asked(done)["made"].models["simple-cnn"].change)
+    assert changes[0] == changes[1]
+
+
 def test_thresholds_from_there_are_judged_on_other_patients():
     """Random scores look informative at a threshold chosen on themselves, and not when cross-fitted."""
     generator = np.random.default_rng(0)

@@ -209,7 +209,7 @@ def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_ta
     monkeypatch.setenv("PNEUMO_DATASET", "breastmnist")
     monkeypatch.setenv("PNEUMO_SIZE", "64")
     assert study_module.load(tiny.name, home=tmp_path).about is descriptions.BREAST
-    with pytest.raises(StudyError, match="no finished study of profile tests"):
+    with pytest.raises(StudyError, match=r"no finished study of profile tests in \S+; run"):
         study_module.load(tiny.name, home=tmp_path, dataset="pneumoniamnist", size=28)
     with pytest.raises(
         StudyError, match=r"no finished study of BreastMNIST at 28 pixels .*--dataset"

@@ -159,7 +159,8 @@ def _judge(
     chosen = locally(truth, probabilities, clusters)
     there = influence.auc(truth, logits)
     # The test set's patients are others: their numbers follow.
-    apart = np.concatenate([clusters, clusters.max() + 1 + study.groups("test")])
+    own = np.unique(study.groups("test"), return_inverse=True)[1]
+    apart = np.concatenate([clusters, clusters.max() + 1 + own])
     regained = Estimate(np.nan)
     if chosen is not None:
         gain = _index(truth, chosen) - _index(truth, calls[YOUDEN.name])

@@ -79,7 +79,7 @@ def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
         what = f"{path} is damaged or of another version of pneumo (it lacks {error})"
         raise kind(what, again) from None
     except DAMAGE as error:
-        raise kind(f"{path} is damaged ({type(error).__name__}: {error})", again) from None
+        raise kind(f"{path} is damaged ({str(error) or type(error).__name__})", again) from None
 
 
 def check_version(found: object, schema: int) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,9 @@ def run(chosen: argparse.Namespace) -> int:
         heading = "model | AUC here > | AUC there > | sensitivity > | specificity >"
         terminal.console().print(terminal.grid(heading, rows))
         print("Sensitivity and specificity at the threshold that Youden's J chose on validation.")
-        again = f"python -m nox -s report -- --profile {done.profile.name}{record.options}"
+        where = f" --data {shlex.quote(done.data.location)}" if done.data.source == "file" else ""
+        where = " --data phantom" if done.data.is_phantom else where
+        again = f"python -m nox -s report -- --profile {done.profile.name}{record.options}{where}"
         print(f"To see them in the report: {again}")
     return 1 if found.faults else 0
 

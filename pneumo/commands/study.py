@@ -130,6 +130,7 @@ def _is_current(asked: Any, labels: set[str]) -> bool:
     made, found = record.provenance, None
     if asked.data.size == files.SIDE and not asked.data.is_phantom:
         found = finding.larger(asked.profile.name, record.data.dataset, record.test_digests())
+    crops = (record.results.get("framing") or {}).get("films")
     compared = (record.results.get("sizes") or {}).get("record")
     return (
         made.pneumo == __version__
@@ -137,4 +138,5 @@ def _is_current(asked: Any, labels: set[str]) -> bool:
         and record.data.order == asked.data.order
         and compared == (found and found.sums[files.RESULTS])
         and {run.run for run in made.runs} == labels
+        and (bool(crops) or asked.data.larger is None)
     )

@@ -250,7 +250,9 @@ def probe(
     if not shared and run is None:
         return Missing("run")
     dataset = _found(common, data)
-    if dataset is None:
+    # The process that submits has the larger images that this probe needs, and sends them with its data.
+    lacks_larger = name in questions.OPTIONAL and dataset is not None and dataset.larger is None
+    if dataset is None or (lacks_larger and data is None):
         return Missing("data")
     if run is None:
         questions.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
@@ -296,8 +298,8 @@ def _store(common: Terms) -> tuple[Path, bool]:
 
 
 def _found(common: Terms, sent: Dataset | None) -> Dataset | None:
-    """Return the data: those that this process used last, those sent, or those at their location."""
-    if common.order in _loaded:
+    """Return the data: those sent, those that this process used last, or those at their location."""
+    if sent is None and common.order in _loaded:
         return _loaded[common.order]
     found = sent
     if found is None:

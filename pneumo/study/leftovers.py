@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from pneumo.base import paths
+from pneumo.base import paths, storage
 from pneumo.base.errors import PneumoError
 from pneumo.training import runs
 
@@ -47,7 +47,8 @@ def _needed(store: Path) -> set[str]:
     labels: set[str] = set()
     for path in (store / "records").glob("*/results.json"):
         try:
-            content = json.loads(path.read_bytes())
+            with storage.refusals(path):
+                content = json.loads(path.read_bytes())
             labels.update(run["run"] for run in content["provenance"]["runs"])
             sets = content.get("external") or {}
             labels.update(f"{name}-{found['key']}" for name, found in sets.items())

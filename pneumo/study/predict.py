@@ -48,11 +48,11 @@ def find_model(study: Study, name: str | None = None) -> Model:
         )
     if name is None:
         return selection.best(study)
-    model = find("model", {model.name: model for model in study.models}, name)
-    if not model.ran:
-        known = ", ".join(model.name for model in study.ran)
-        raise PneumoError(f"{name} was not run: {model.reason}; there are: {known}")
-    return model
+    for model in study.not_run:
+        if model.name == name:
+            known = ", ".join(model.name for model in study.ran)
+            raise PneumoError(f"{name} was not run: {model.reason}; there are: {known}")
+    return find("model", {model.name: model for model in study.ran}, name)
 
 
 def report(

@@ -31,6 +31,7 @@ PROBES = {
     "framing": "pneumo.study.framing",
 }
 OF_EVERY_SEED = ("corruptions", "framing")  # the other takes too long for that
+OPTIONAL = ("framing",)  # crops of the films need larger images of them
 
 
 def path(run: Run, name: str, profile: Profile) -> Path:
@@ -51,15 +52,8 @@ def missing(run: Run, profile: Profile) -> list[str]:
     return [name for name in _asked_of(run, profile) if not path(run, name, profile).is_file()]
 
 
-def possible(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
-    """Missing probes of a run that its data allow: crops of the films need larger images."""
-    return [
-        name for name in missing(run, profile) if name != "framing" or dataset.larger is not None
-    ]
-
-
 def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
-    """As :func:`possible`; damaged results are deleted before, with a message."""
+    """Missing probes of a run that its data allow; damaged results are deleted before, with a message."""
     for name in _asked_of(run, profile):
         file = path(run, name, profile)
         try:
@@ -69,7 +63,8 @@ def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
         except (OSError, ValueError) as error:
             streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)
-    return possible(run, profile, dataset)
+    found = missing(run, profile)
+    return [name for name in found if name not in OPTIONAL or dataset.larger is not None]
 
 
 def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:

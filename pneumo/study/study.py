@@ -24,7 +24,14 @@ from pneumo.data.descriptions import Description
 from pneumo.data.origins import told_apart
 from pneumo.study import executors, jobs, questions
 from pneumo.training import runs
-from pneumo.training.recipes import NO_ORIGINS, Profile, Recipe, find_profile, images_an_epoch
+from pneumo.training.recipes import (
+    NO_ORIGINS,
+    PROFILES,
+    Profile,
+    Recipe,
+    find_profile,
+    images_an_epoch,
+)
 from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
@@ -376,7 +383,9 @@ def load(
     command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
     again = f"run `{command}`"
     if not path.is_file():
-        others = " or ".join(f"--profile {one.stem}" for one in sorted(path.parent.glob("*.json")))
+        start = path.stem.removesuffix(chosen.name)
+        finished = (name for name in PROFILES if path.with_stem(start + name).is_file())
+        others = " or ".join(f"--profile {name}" for name in finished)
         of = f" of {about.title} at {side} pixels" if paths.label(about.name, side) else ""
         raise StudyError(
             f"no finished study{of} of profile {chosen.name} in {path.parent}; "
@@ -441,8 +450,9 @@ def _load_model(
             raise StudyError(_missing(path, again))
         found.append(runs.load(path))
     for run in found if recipe.name in profile.recipes else ():
-        for lacking in questions.possible(run, profile, dataset):
-            raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
+        for lacking in questions.missing(run, profile):
+            if lacking not in questions.OPTIONAL:
+                raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
     return Model(recipe, tuple(found))
 
 
