@@ -31,7 +31,8 @@ def write_inlines(inlines: list[Node], book: Book) -> str:
     """A heading's inlines as HTML."""
     cites = any(tree.every(inlines, "Cite"))  # only then is the bibliography read
     options = arguments(book) if cites else ["-t", "html5", "--mathml"]
-    return tree.write([{"t": "Plain", "c": inlines}], options, metadata(book, None)).strip()
+    meta = metadata(book, None) | {"suppress-bibliography": {"t": "MetaBool", "c": True}}
+    return tree.write([{"t": "Plain", "c": inlines}], options, meta).strip()
 
 
 def arguments(book: Book) -> list[str]:
@@ -52,7 +53,9 @@ def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:
     }
     if cites_all_of is not None:
         cites = [
-            cite for chapter in cites_all_of.chapters for cite in tree.every(chapter.blocks, "Cite")
+            cite
+            for chapter in cites_all_of.chapters
+            for cite in tree.every([chapter.title, chapter.blocks], "Cite")
         ]
         meta["nocite"] = {"t": "MetaInlines", "c": cites}
     return meta

@@ -95,9 +95,10 @@ def write_pdf(
         if "PDF/UA" not in str(error):
             raise
         pdf = _set(source, document, [])  # its pages do not meet the standards
-        no_glyph = "could not be displayed" in str(error)
-        print(f"report.engine: the PDF is not accessible by PDF/UA: {error}", file=sys.stderr)
-    if not no_glyph:  # the text of a glyph that no font has can't be read
+        no_glyph = any("could not be displayed" in note for note in error.__notes__)
+        unread = "; a letter is in no font, so its words are not checked" if no_glyph else ""
+        print(f"report.engine: the PDF does not meet PDF/UA: {error}{unread}", file=sys.stderr)
+    if not no_glyph:
         losses.check_paper(document, expected, pdf)
     cache.put("typst", key, pdf)
     return pdf
@@ -133,7 +134,9 @@ def _set(source: Path, document: Document, standards: list[str]) -> bytes:
     except subprocess.TimeoutExpired:
         raise RenderError(f"Typst: did not end within {TIME_LIMIT} seconds") from None
     if result.returncode:
-        raise _refusal(result.stderr, source, document)
+        refusal = _refusal(result.stderr, source, document)
+        refusal.add_note(result.stderr)  # all errors
+        raise refusal
     for warning in re.split(r"^(?=warning: )", result.stderr, flags=re.MULTILINE):
         if warning.startswith("warning: ") and not _HARMLESS.match(warning):
             raise _refusal(warning, source, document)
@@ -188,6 +191,10 @@ def _cited(chapters: list[list[Node]], book: Book) -> list[str]:
 def write_typst(chapters: list[list[Node]], book: Book) -> str:
     """The book's source in Typst."""
     blocks = [block for chapter in chapters for block in chapter]
+    if not any(div["c"][0][0] == "refs" for div in tree.every(blocks, "Div")):
+        blocks.append(
+            {"t": "Div", "c": [["refs", [], []], []]}
+        )  # else a heading at the end becomes the list's title
     # Typst's smart quotes would turn an apostrophe after a digit into a prime.
     options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
     options = [part for part in options if part not in WEB]

@@ -66,6 +66,22 @@ def document(write, monkeypatch):
     return read(folder)
 
 
+def test_chapters_with_typst_of_their_own_and_letters_under_marks_are_whole(write, monkeypatch):
+    """A heading in that Typst starts no chapter; a title may cite; a last heading stays numbered."""
+    pages = {
+        "one": "# One\n\nThe mean x\u0304 of p\u0302.\n\n```{=typst}\n= Own\n```\n\nBehind.\n",
+        "two": "# After @a\n\nWords [@a].\n\n## References\n",
+    }
+    bibliography = "@book{a, title={Title}, author={Doe, Jane}, year={2020}}\n"
+    folder = write("  typst: default\nbibliography: references.bib\n", **pages)
+    (folder / "paper").mkdir()
+    (folder / "references.bib").write_text(bibliography, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    document, book = read(folder)
+    found = on_paper(document, book)
+    assert "Doe" in printed.parts(found)[-1]
+
+
 def on_paper(document, book):
     """Make the PDF, and compare."""
     return pdf.write_pdf(
