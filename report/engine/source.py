@@ -265,6 +265,7 @@ class _Reader:
                 raise self._fault(start, problem)
             self.pieces.append(found[0])
             return behind
+        self._refuse_shortcodes(start, end.end())
         code = self.text[start : end.end()]
         if expression := _INLINE.fullmatch(code):
             self.pieces.append(Inline(expression[1].strip(), self.path, self._line(start)))
@@ -272,7 +273,6 @@ class _Reader:
         if _OTHER_INLINE.match(code):
             problem = "only `{python} …` is supported; to show an expression, write `{{python}} …`"
             raise self._fault(start, f"{problem}; found {code}")
-        self._refuse_shortcodes(start, end.end())
         self.pieces.append(_SHOWN_INLINE.sub(r"\1\2", _unescaped(code)))
         return end.end()
 

@@ -34,6 +34,7 @@ WRITTEN = [
     ("```{python}\n#| just words\n```\n", 2, "cell options are `name: value`"),
     ("```{python}\n#| label: [a\n```\n", 2, "not YAML"),
     ("x `{{< meta book.title >}}`\n", 1, "Quarto replaces shortcodes in code"),
+    ('x `{python} f("{{< meta book.title >}}")`\n', 1, "Quarto replaces shortcodes in code"),
     ("```python\n\n{{< none >}}\n```\n", 3, "Quarto replaces shortcodes in code"),
     ("```{python}\n{{< include a.py >}}\n```\n", 2, "Quarto replaces shortcodes in code"),
     ("1. x\n\n   ```{python}\n   1\n   ```\n", 3, "a cell must begin at the left margin"),
