@@ -34,6 +34,7 @@ _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
 _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
 _SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
 _INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
+MOST_INCLUSIONS = 1000  # in one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
 
@@ -133,6 +134,7 @@ class _Reader:
     including: tuple[Path, ...]  # the page, and the files that lead to this one
     pieces: list[Piece] = field(default_factory=list)
     files: dict[Path, str] = field(default_factory=dict)
+    inclusions: list[Path] = field(default_factory=list)  # by the page so far
     divs: list[int] = field(default_factory=list)  # where open divs begin
 
     def read(self, place: int = 0) -> None:
@@ -315,8 +317,18 @@ class _Reader:
         including = (*self.including, path.resolve())
         if including[-1] in self.including:
             raise self._fault(place, f"{name} includes itself")
+        self.inclusions.append(path)
+        if len(self.inclusions) > MOST_INCLUSIONS:
+            raise self._fault(place, f"a page can include at most {MOST_INCLUSIONS:,} files")
         reader = _Reader(
-            path, read_text(path), self.metadata, self.options, including, self.pieces, self.files
+            path,
+            read_text(path),
+            self.metadata,
+            self.options,
+            including,
+            self.pieces,
+            self.files,
+            self.inclusions,
         )
         reader.read()
 

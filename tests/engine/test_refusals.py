@@ -15,6 +15,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{later}: &{later} [{', '.join([f'*{sooner}'] * 9)}]\n"
     for sooner, later in zip("abcdefgh", "bcdefghi", strict=True)
 )
+TWICE = {f"_{n}": f"{{{{< include _{n + 1}.qmd >}}}}\n" * 2 for n in range(25)}
 PICTURE = "![C](p.png){#fig-a}\n"
 FOREIGN = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">'
@@ -182,6 +183,8 @@ def test_a_cell_that_fails_is_refused_by_its_line(text, line, words, refusal, mo
     [
         ("_more.qmd:3: this div", {"_more": "fine\n\n::: {.x}\n"}),
         ("_more.qmd:1: one.qmd includes itself", {"_more": "{{< include one.qmd >}}\n"}),
+        ("a page can include at most 1,000 files",
+         {"_more": "{{< include _0.qmd >}}\n", **TWICE, "_25": "x\n"}),
         ("_more.qmd:2: cross-reference to @fig-none", {"_more": "\n@fig-none\n"}),
         ("two.qmd:3: label 'sec-a' occurs twice; first on page one",
          {"_more": "## A {#sec-a}\n", "two": "# Two\n\n## A {#sec-a}\n"}),
