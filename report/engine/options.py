@@ -10,16 +10,8 @@ from report.engine.errors import about, at
 from report.engine.known import fits, in_words, written
 
 Places = dict[tuple[str | int, ...], tuple[Path, int]]  # of values, by the path of their keys
-# Raised by a loader on invalid characters, and on tags and dates that do not fit their values.
-_NO_VALUE = (
-    yaml.YAMLError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    OverflowError,
-)
+# Raised by a loader on tags and dates that do not fit their values.
+_NO_VALUE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 def read_yaml(
@@ -74,7 +66,7 @@ def read_yaml(
         line = first_line + (error.problem_mark.line if error.problem_mark else 0)
         words = "" if isinstance(error, _Refused) else "not YAML: "
         raise at(path, line, f"{words}{error.problem}") from None
-    except _NO_VALUE as error:
+    except (yaml.YAMLError, *_NO_VALUE) as error:  # an invalid character, or `!!map x`
         line = first_line + text.count("\n", 0, getattr(error, "position", 0))
         raise at(path, line, f"not YAML: {str(error).partition(chr(10))[0]}") from None
     if node is None:
@@ -107,3 +99,9 @@ class _Loader(yaml.SafeLoader):
                 raise _Refused(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except _NO_VALUE as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None

@@ -133,6 +133,7 @@ def test_what_is_wrong_in_a_profile_is_told_by_its_own_line(
         ("  appendices:\n    - index.qmd\n", 8, "index.qmd occurs twice"),
         ("  output-file: a b\n", 7, "'output-file' takes letters, digits, . - and _; found a b"),
         ("  doi: 11.5\n", 7, "'doi' takes a DOI like"),
+        ("  date: 2026-02-31\n", 7, "not YAML: day is out of range"),
         ("  date: spring\n", 7, "'date' takes a date like 2026-01-31; found spring"),
         ("  author:\n    - {name: A, shoe: 43}\n", 8, "unknown option 'shoe'; known: affil"),
         ("  author:\n    - {email: a}\n", 8, "this author has no name"),
