@@ -28,7 +28,7 @@ _FRONT = re.compile(r"---[ \t]*\n(.*?)^[ \t]*(?:---|\.\.\.)[ \t]*$", re.DOTALL |
 _END_OF_TABLE = re.compile(r"</table>[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _END_OF_BLOCK = re.compile(r"(---|\.\.\.)\s*")
 # A brace more on either side shows a shortcode instead of replacing it.
-_SHORTCODE = re.compile(r"(\{?)\{\{<(.*?)(?:(>\}\})(\}?)|$)", re.MULTILINE)
+_SHORTCODE = re.compile(r"(\{?)\{\{<(.*?)(?:(>\}\})(\}?)|(?=\{?\{\{<)|$)", re.MULTILINE)
 _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
 # Quarto also runs expressions in longer code spans, and in other languages if it can.
 _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
@@ -284,21 +284,22 @@ class _Reader:
         assert shortcode
         start = found.start()
         if _is_shown(shortcode):
-            self.pieces.append(_unescaped(shortcode[0]))
-        elif not shortcode[3]:
+            # What is in it, as an expression, is read like other prose.
+            self.pieces.append("{{<")
+            if shortcode[4]:
+                self.text = self.text[: shortcode.start(4)] + self.text[shortcode.end(4) :]
+            return shortcode.start(2)
+        if not shortcode[3]:
             problem = "this shortcode is never closed with >}} in the line in which it begins"
             raise self._fault(start, problem)
+        name, argument = (*shortcode[2].split(None, 1), "")[:2]
+        if name not in SHORTCODES:
+            problem = f"unknown shortcode {name!r}; known: {', '.join(SHORTCODES)}"
+            raise self._fault(start, problem)
+        if name == "include":
+            self._include(argument.strip(), start)
         else:
-            name, argument = (*shortcode[2].split(None, 1), "")[:2]
-            if name not in SHORTCODES:
-                problem = f"unknown shortcode {name!r}; known: {', '.join(SHORTCODES)}"
-                raise self._fault(start, problem)
-            if name == "include":
-                self._include(argument.strip(), start)
-            else:
-                self.pieces.append(
-                    self._meta(argument.strip(), start) if name == "meta" else _BREAK
-                )
+            self.pieces.append(self._meta(argument.strip(), start) if name == "meta" else _BREAK)
         return shortcode.end()
 
     def _meta(self, key: str, place: int) -> str:

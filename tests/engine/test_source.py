@@ -60,6 +60,21 @@ def test_shortcodes_are_filled_in_or_shown_and_inclusions_keep_their_lines(page)
     assert (cell.path.name, cell.line) == ("_more.qmd", 4)
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "code"),
+    [
+        ("{{{< a `{python} 1` b", "{{< a  b", ["1"]),
+        ("{{{< a `{python} 1` >}}} `{python} 2`", "{{< a  >}} ", ["1", "2"]),
+        ("{{{< a {{< meta book.title >}} b", "{{< a The book b", []),
+        ("{{< a >}}} {{{< b >}} {{< >}} {{{x>}}}", "{{< a >}} {{< b >}} {{< >}} {{{x>}}}", []),
+    ],
+)
+def test_what_is_in_a_shown_shortcode_is_read_as_usual(page, text, words, code):
+    read = page(text + "\n")
+    assert prose(read).rstrip("\n") == words
+    assert [piece.code for piece in pieces(read, Inline)] == code
+
+
 BARE = "---\ntitle: Bare\nnumber-sections: false\n---\n\n## A\n\n![C](p.png){#fig-a}\n"
 ONE = """\
 # One
