@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pneumo.record import finding
@@ -148,6 +148,10 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
             f"the site would replace the project, which is in {book.output}; choose another folder"
         )
         yield problem, "project", "output-dir"
+    for place, pattern in enumerate(book.resources):
+        if not PurePosixPath(pattern).parts:
+            problem = f"{pattern!r} is the project's folder; name files, with * for any name"
+            yield problem, "project", "resources", place
     for place, author in enumerate(book.authors):
         if not author.name:
             yield "this author has no name: give family or literal", "book", "author", place

@@ -162,6 +162,8 @@ def test_what_is_not_known_is_refused_by_its_line(project, more, line, words):
         (MINIMAL.replace("index.qmd", "other.qmd"), "_quarto.yml:5: the first chapter of a book must"),
         ("project: {type: book}\n", "the first chapter of a book must be index.qmd"),
         (MINIMAL.replace("book\n", "book\n  output-dir: ..\n", 1), "the site would replace the project"),
+        (MINIMAL.replace("book\n", "book\n  resources:\n    - ./a*\n    - .\n", 1),
+         "_quarto.yml:5: '.' is the project's folder; name files"),
         ("- a\n- b\n", "_quarto.yml:1: options are `name: value`"),
     ],
 )  # fmt: skip
