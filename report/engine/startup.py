@@ -3,7 +3,24 @@
 IPython runs this file from its profile's folder, in the page's namespace; nothing imports it.
 """
 
-from IPython import get_ipython
+
+def __set_up() -> None:
+    """Each figure as a PNG for the web and as an SVG for the PDF, also one made without pyplot."""
+    from functools import partial
+
+    from IPython import get_ipython
+    from IPython.core.pylabtools import print_figure, retina_figure
+
+    shell = get_ipython()
+    shell.config.InlineBackend.figure_formats = {"retina", "svg"}
+    writers = {
+        "image/png": partial(retina_figure, base64=True, bbox_inches="tight"),
+        "image/svg+xml": partial(print_figure, fmt="svg", bbox_inches="tight"),
+    }
+    # By name, since matplotlib is only imported if a cell does so.
+    for kind, writer in writers.items():
+        formatter = shell.display_formatter.formatters[kind]
+        formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
 
 
 def __inline(value: object) -> object:
@@ -31,5 +48,5 @@ def __inline(value: object) -> object:
     return Text()
 
 
-# Each figure as a PNG for the web and as an SVG for the PDF.
-get_ipython().config.InlineBackend.figure_formats = {"retina", "svg"}
+__set_up()
+del __set_up

@@ -122,6 +122,13 @@ def test_outputs_stand_in_the_order_in_which_they_were_made_and_captions_keep_th
     assert page.find("img", alt='A "quoted" \\alpha in two lines.')
 
 
+def test_a_figure_made_without_pyplot_is_shown(write):
+    drawing = "from matplotlib.figure import Figure\nx = Figure()\nx.subplots()\nx"
+    page = shown(*read(write(one=f"# One\n\n{cell(drawing)}")))
+    assert page.count("<img") == 1
+    assert "Figure size" not in page
+
+
 def test_a_build_says_nothing_of_its_kernels_and_needs_no_fork_server(write, monkeypatch, capfd):
     monkeypatch.setattr(kernels, "FORKS", False)
     text = "# One\n\n" + cell("import sys; print(3 + 4, sys.modules.get('matplotlib'))")
