@@ -28,7 +28,7 @@ _PATTERNS = {
     DOI: r"((https?://(dx\.)?doi\.org/)?10\.\d{4,9}/[^\s\"'<>{}`\\]+)?",
     ORCID: r"(https://orcid\.org/)?(\d{4}-){3}\d{3}[\dX]",
     OWN_FILE: r"(.*/)?(typst-template\.typ|typst-show\.typ|page\.typ|typst\.lua)",
-    INSIDE: r"(?!/|.*\.\.|.*(\*\*[^/]|[^/]\*\*)).+",
+    INSIDE: r"(?!/|(.*/)?\.\.(/|$)|.*(\*\*[^/]|[^/]\*\*)).+",
 }  # fmt: skip
 # Files of a project that Quarto reads and this engine does not.
 NOT_READ = ("_metadata.yml", "_variables.yml", "_brand.yml", "_brand", "_environment", "_environment.local",
