@@ -36,7 +36,7 @@ def spoils(content: bytes, name: str, more: int = 30) -> Iterator[bytes]:
         changed = bytearray(content)
         changed[place] ^= 1 << draw.randrange(8)
         yield bytes(changed)
-    yield content[: draw.randrange(1, length - 1)]
+    yield content[: draw.randrange(length)]
     yield content + b"\0"
     yield b""
 
