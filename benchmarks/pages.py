@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 _PARTS = (
     "report",
     "templates",
+    "docs",
     "pneumo",
     "noxfile.py",
     "pyproject.toml",
