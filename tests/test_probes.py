@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pneumo.base import npz
 from pneumo.base.errors import PneumoError
 from pneumo.study import questions
 from pneumo.training.loop import predict
@@ -55,6 +56,12 @@ def test_crops_are_asked_for_as_soon_as_there_are_larger_films(own, study):
     alone = replace(study.data)
     vars(alone)["larger"] = None  # none is found
     assert set(questions.wanted(own, study.profile, alone)) == set(questions.PROBES) - {"framing"}
+    assert set(questions.wanted(own, study.profile, study.data)) == set(questions.PROBES)
+    # As earlier versions answered without them.
+    file = questions.path(own, "framing", study.profile)
+    file.parent.mkdir()
+    npz.write_sealed(file, logits=np.empty((0, 8)), indices=np.arange(8))
+    assert "framing" not in questions.wanted(own, study.profile, alone)
     assert set(questions.wanted(own, study.profile, study.data)) == set(questions.PROBES)
 
 

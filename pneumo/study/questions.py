@@ -59,7 +59,11 @@ def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
         try:
             with storage.refusals(file):
                 if file.is_file():
-                    checksums.verify(file.read_bytes(), file.name)
+                    content = checksums.verify(file.read_bytes(), file.name)
+                    # Earlier versions kept an empty answer where no larger images were found.
+                    is_empty = name in OPTIONAL and not npz.load(content)["logits"].size
+                    if is_empty and dataset.larger is not None:
+                        file.unlink()
         except (OSError, ValueError) as error:
             streams.tell(f"{file} is damaged ({error}); it is made again")
             file.unlink(missing_ok=True)
