@@ -270,8 +270,7 @@ def _histograms(study: Study) -> Iterator[dict[str, Any]]:
 
 def _rates(run: Run, split: str, label: int, weights: Floats) -> Floats:
     """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, (B,), of weights (B, N)."""
-    own = run.predictions[split].labels == label
-    hits = calls(run, YOUDEN, split)[own] == bool(label)
+    own, hits = _hits(run, split, label)
     return np.asarray(weights[:, own] @ hits / weights[:, own].sum(axis=1))
 
 
@@ -279,10 +278,15 @@ def _rate_change(study: Study, run: Run, label: int) -> Estimate:
     """Sensitivity (label 1) or specificity (label 0)."""
     samples: list[NDArray[Any]] = []
     for split in ("val", "test"):
-        own = run.predictions[split].labels == label
-        hits = calls(run, YOUDEN, split)[own] == bool(label)
+        own, hits = _hits(run, split, label)
         samples += [hits, study.groups(split)[own]]
     return clusters.change(*samples)
+
+
+def _hits(run: Run, split: str, label: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which cases of a split are of a class, (N,), and whether each of these is called so."""
+    own = run.predictions[split].labels == label
+    return own, calls(run, YOUDEN, split)[own] == bool(label)
 
 
 def _mean_images(study: Study) -> Frame:

@@ -25,6 +25,11 @@ def find(kind: str, known: Mapping[str, T], name: str) -> T:
     return known[name]
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error of a library."""
+    return (str(error).strip().splitlines() or ["no message"])[0]
+
+
 def printable(text: object) -> str:
     """Escape characters that could control a terminal or have no glyph, in text from outside."""
     return "".join(

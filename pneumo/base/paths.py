@@ -63,6 +63,12 @@ def label(dataset: str | None, size: int | str | None) -> str:
     return "" if (name, side) == (DATASET, str(SIZE)) else f"{name}-{side}"
 
 
+def options(dataset: str, size: int) -> str:
+    """Options that choose a data set and a size, each after a blank; empty for the default."""
+    chosen = [f" --dataset {dataset}"] if dataset != DATASET else []
+    return "".join(chosen + ([f" --size {size}"] if size != SIZE else []))
+
+
 def record(profile: str, label: str = "") -> Path:
     """Folder where `pneumo study` writes the record of this profile; it may not exist."""
     return home() / "records" / "-".join(filter(None, (profile, label)))

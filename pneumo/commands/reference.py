@@ -42,7 +42,7 @@ def run(chosen: argparse.Namespace) -> int:
     if not source.is_dir():
         raise RecordError(
             f"no finished study in {source}; run `pneumo study --profile {chosen.profile}"
-            f"{descriptions.options(about, size)}`"
+            f"{paths.options(about.name, size)}`"
         )
     found = record.read(source)
     if found.data.is_phantom:

@@ -145,12 +145,6 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
     return about, int(given)
 
 
-def options(about: Description, size: int) -> str:
-    """Options that choose a set and size, each after a blank; empty for the default."""
-    chosen = [f" --dataset {about.name}"] if about.name != DEFAULT else []
-    return "".join(chosen + ([f" --size {size}"] if size != DEFAULT_SIZE else []))
-
-
 def file_name(about: Description, size: int) -> str:
     """Name of MedMNIST's file of a set and size."""
     return f"{about.name}.npz" if size == DEFAULT_SIZE else f"{about.name}_{size}.npz"

@@ -141,9 +141,7 @@ class Record:
     @property
     def options(self) -> str:
         """The options that choose this data set and size, each after a blank; empty for the default."""
-        dataset = f" --dataset {self.about.name}" if self.about.name != paths.DATASET else ""
-        size = f" --size {self.data.size}" if self.data.size != SIDE else ""
-        return dataset + size
+        return paths.options(self.about.name, self.data.size)
 
     @property
     def command(self) -> str:

@@ -217,7 +217,8 @@ def checked(
         both: whether both classes are needed.
 
     Raises:
-        MetricError: lengths differ, there are no cases, or a label or score is none of these.
+        MetricError: lengths differ, there are no cases, a label or score is none of these, or `both` classes
+            are needed and only one is there.
     """
     truth, found = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or truth.shape != found.shape or not truth.size:

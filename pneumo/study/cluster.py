@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from distributed import Client, KilledWorker, get_worker
 
+from pneumo.base.errors import first_line
 from pneumo.study.executors import (
     ANSWER,
     ERROR,
@@ -174,8 +175,7 @@ class Cluster(Pool):
             except ExecutorError as error:
                 return job.number, ERROR, error
             except Exception as error:  # not the job's own, which is an ExecutorError
-                lines = str(error).strip().splitlines() or ["no message"]
-                problem = f"the worker cannot run it ({type(error).__name__}: {lines[0]})"
+                problem = f"the worker cannot run it ({type(error).__name__}: {first_line(error)})"
                 return job.number, ERROR, f"{problem}; install the same pneumo on all workers"
 
 

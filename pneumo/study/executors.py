@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from pneumo.base import storage
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import PneumoError, first_line
 from pneumo.training.runs import Listener
 
 AUTO, SERIAL, PROCESS, DASK = "auto", "serial", "process", "dask"
@@ -352,9 +352,8 @@ def run(
         with storage.refusals():
             return function(*arguments, **inputs, listener=_Sender(send))
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
         kind = "" if isinstance(error, PneumoError) else f"{type(error).__name__}: "
-        raise ExecutorError(kind + lines[0]) from None
+        raise ExecutorError(kind + first_line(error)) from None
 
 
 class _Sender:

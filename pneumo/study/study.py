@@ -380,7 +380,7 @@ def load(
     about, side = descriptions.choose(dataset, size)
     chosen = find_profile(profile).at(side)
     path = _record_path(chosen.name, about, side, home)
-    command = f"pneumo study --profile {chosen.name}{descriptions.options(about, side)}"
+    command = f"pneumo study --profile {chosen.name}{paths.options(about.name, side)}"
     again = f"run `{command}`"
     if not path.is_file():
         start = path.stem.removesuffix(chosen.name)

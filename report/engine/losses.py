@@ -75,11 +75,10 @@ def check_paper(document: Document, expected: Sequence[str], pdf: bytes) -> None
     parts = printed.parts(pdf)[headed:]  # the first is the title block
     counts = [text.count(printed.HEADING) for text in expected]
     counts[0] += not headed
-    # Words that the title block or Typst in a page add can't be told from doubled ones.
+    # Words that the title block or Typst in a page add can't be told from doubled ones; with headings of
+    # that Typst, neither can chapters from each other.
     own_typst = [_has_typst(chapter) for chapter in document.chapters]
-    if sum(counts) != len(parts) and any(
-        own_typst
-    ):  # headings of that Typst: chapters can't be told apart
+    if sum(counts) != len(parts) and any(own_typst):
         chapter = document.chapters[own_typst.index(True)]
         _compare(chapter, "".join(expected), "".join(parts), "on paper", may_add=True)
         return

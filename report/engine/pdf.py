@@ -192,9 +192,8 @@ def write_typst(chapters: list[list[Node]], book: Book) -> str:
     """The book's source in Typst."""
     blocks = [block for chapter in chapters for block in chapter]
     if not any(div["c"][0][0] == "refs" for div in tree.every(blocks, "Div")):
-        blocks.append(
-            {"t": "Div", "c": [["refs", [], []], []]}
-        )  # else a heading at the end becomes the list's title
+        # Without a place for the list of references, a heading at the end becomes its title.
+        blocks.append({"t": "Div", "c": [["refs", [], []], []]})
     # Typst's smart quotes would turn an apostrophe after a digit into a prime.
     options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
     options = [part for part in options if part not in WEB]

@@ -22,7 +22,8 @@ from report.engine.serve import HOST, serve
 
 # Files that builds and editors write beside the sources.
 _GENERATED = re.compile(
-    r"(^|/)(__pycache__|_freeze|site_libs|[\w-]+_files|\.[^/]*)(/|$)|^report/figures/|^report/[\w-]+\.(html|typ|pdf)$"
+    r"(^|/)(__pycache__|_freeze|site_libs|[\w-]+_files|\.[^/]*)(/|$)"
+    r"|^report/figures/|^report/[\w-]+\.(html|typ|pdf)$"
     r"|(\.pyc|\.quarto_ipynb|\.sw.|~)$"
 )
 _TICK = 200  # milliseconds after which the watcher answers, with or without changes
