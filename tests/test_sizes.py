@@ -18,7 +18,7 @@ from pneumo.data import Split
 from pneumo.pages import fragments, references
 from pneumo.pages.figures import FIGURES
 from pneumo.pages.tables import TABLES
-from pneumo.record import Part, files, finding
+from pneumo.record import Part, files, finding, read
 
 
 @pytest.fixture
@@ -119,3 +119,8 @@ def test_a_reference_without_ablations_lends_none_to_a_report_of_its_size(record
     larger = changed(record, tmp_path / "larger", Part({"ablations": []}), size=64, source="file")
     assert not references.reference(larger).has("ablations")
     assert references.with_ablations(larger) is larger
+
+
+def test_the_two_records_of_the_project_belong_together():
+    larger = read(paths.reference("pneumoniamnist-64"))
+    assert read(paths.reference()).sizes.record == larger.sums["results.json"]
