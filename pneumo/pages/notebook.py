@@ -3,14 +3,14 @@
 A notebook imports from here, a page from :mod:`pneumo.pages`.
 """
 
-import io
 import os
 import re
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Image, Markdown, display
+from IPython.display import display
 
 from pneumo import pages
 from pneumo.base import network
@@ -19,9 +19,11 @@ from pneumo.pages import fragments, showing
 from pneumo.record import Record, RecordError, finding, read
 from pneumo.record.files import SUMS
 
-DOTS = 110  # per inch of a figure
 LARGEST = 50_000_000  # bytes that a record's file may have
 _RAW = re.compile(r"^(`{3,}) *\{=\w+\}\n.*?^\1$|`[^`]*`\{=\w+\}", re.MULTILINE | re.DOTALL)
+# The drawing for light pages and its alternative text; the block with the drawing for dark ones.
+_PICTURE = re.compile(r'!\[\]\(([^)]*-light[^)]*)\)\{fig-alt="([^"]*)"\}')
+_DARK = re.compile(r"^:::: \{\.content-visible.*?^::::$", re.MULTILINE | re.DOTALL)
 _FENCE = re.compile(r"^ *:{3,}.*\n?", re.MULTILINE)
 _ATTRIBUTES = re.compile(
     r"(?<=[\])\w]) *\{[#.][^}]*\}|^: (?=.*\{#)|(?<=\S) *\{#[^}]*\}$", re.MULTILINE
@@ -62,22 +64,50 @@ def __getattr__(name: str) -> Any:
 
 def figure(record: Record, anchor: str) -> None:
     """Show a figure with its caption."""
-    shown = showing.drawn(record, anchor)
-    file = io.BytesIO()
-    shown.canvas.savefig(file, dpi=DOTS, facecolor="white", metadata={"Software": None})
-    display(Image(file.getvalue(), alt=shown.alt), _markdown(shown.caption))  # type: ignore[no-untyped-call]
+    drawings: dict[str, str] = {}
+
+    def keep(name: str, svg: str) -> str:
+        drawings[name] = svg
+        return name
+
+    _show(showing.figure_markdown(record, anchor, keep), drawings.__getitem__)
 
 
 def table(record: Record, anchor: str) -> None:
     """Show a table with its caption."""
-    display(_markdown(showing.table_markdown(record, anchor)))  # type: ignore[no-untyped-call]
+    _show(showing.table_markdown(record, anchor))
 
 
 def say(record: Record, fragment: str, **values: object) -> None:
     """Show a fragment."""
-    text = plain(fragments.render(record, fragment, **values))
-    if text.strip():
-        display(_markdown(text))  # type: ignore[no-untyped-call]
+    _show(fragments.render(record, fragment, **values))
+
+
+def _show(text: str, drawing: Callable[[str], str] = str) -> None:
+    for bundle in bundles(text, drawing):
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
+
+def bundles(text: str, drawing: Callable[[str], str]) -> Iterator[dict[str, str]]:
+    """A page's Markdown as a notebook shows it: words, and light drawings on white, by media type.
+
+    Args:
+        text: what a page's cell prints.
+        drawing: a drawing's SVG by its path.
+    """
+    words, *pictures = _PICTURE.split(_DARK.sub("", text))
+    for path, alt, after in zip(*[iter(pictures)] * 3, strict=True):
+        yield from _bundle(words)
+        svg = drawing(path)
+        opening = f'<svg role="img" aria-label="{alt}" style="background: white" '
+        yield {"image/svg+xml": opening + svg[svg.index("<svg ") + 5 :]}
+        words = after
+    yield from _bundle(words)
+
+
+def _bundle(words: str) -> list[dict[str, str]]:
+    text = plain(words).strip()
+    return [{"text/markdown": text}] if text else []
 
 
 def plain(text: str) -> str:
@@ -93,10 +123,6 @@ def plain(text: str) -> str:
 def _citations(keys: str) -> str:
     names = [key.lstrip("@") for key in keys.split("; ")]
     return f"({', '.join(f'[{name}](../references.html#ref-{name})' for name in names)})"
-
-
-def _markdown(text: str) -> Markdown:
-    return Markdown(plain(text))  # type: ignore[no-untyped-call]
 
 
 def _fetched(address: str) -> Path:

@@ -1,7 +1,7 @@
 """The functions that a page's cells call: open the record, show a figure or a table, quote a claim."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -62,16 +62,33 @@ def figure(record: Record, anchor: str) -> None:
     Raises:
         PageError: there is no such figure.
     """
+    print(f"\n{figure_markdown(record, anchor, _keep)}\n")
+
+
+def figure_markdown(record: Record, anchor: str, keep: Callable[[str, str], str]) -> str:
+    """A figure's Markdown: both drawings, alternative text, caption, control.
+
+    Args:
+        record: the record whose numbers it shows.
+        anchor: as in a cross-reference, ``fig-…``.
+        keep: keeps a drawing (its name without an ending, the SVG) and returns its path.
+
+    Raises:
+        PageError: as :func:`figure`.
+    """
     shown = drawn(record, anchor)
     light = drawing.draw(shown.canvas)
     alt = escape(" ".join(shown.alt.split()), quote=True).replace("&#x27;", "'")
-    paths = _keep(anchor, "light", light), _keep(anchor, "dark", drawing.darken(light))
+    paths = [
+        keep(f"{anchor}-{hashlib.sha256(svg.encode()).hexdigest()[:8]}-{theme}", svg)
+        for theme, svg in (("light", light), ("dark", drawing.darken(light)))
+    ]
     first, second = (f'![]({path}){{fig-alt="{alt}"}}' for path in paths)
     caption = _marked(record, shown.caption) + _behind(record, anchor, shown.runs, paths[0])
-    print(
-        f"\n::: {{#{anchor}}}\n\n::: {{.light-content}}\n{first}\n:::\n\n"
+    return (
+        f"::: {{#{anchor}}}\n\n::: {{.light-content}}\n{first}\n:::\n\n"
         f':::: {{.content-visible when-format="html"}}\n::: {{.dark-content}}\n{second}\n:::\n::::\n\n'
-        f"{caption}\n:::\n"
+        f"{caption}\n:::"
     )
 
 
@@ -149,12 +166,10 @@ def _marked(record: Record, caption: str) -> str:
     return " ".join(caption.split()) + mark
 
 
-def _keep(anchor: str, theme: str, svg: str) -> str:
+def _keep(name: str, svg: str) -> str:
     """Write a drawing beside the pages and return its path."""
-    content = svg.encode()
-    name = f"{anchor}-{hashlib.sha256(content).hexdigest()[:8]}-{theme}.svg"
     PICTURES.mkdir(exist_ok=True)
-    path = PICTURES / name
+    path = PICTURES / f"{name}.svg"
     if not path.is_file():
-        path.write_bytes(content)
+        path.write_text(svg, encoding="utf-8")
     return path.as_posix()

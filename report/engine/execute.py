@@ -33,12 +33,25 @@ PAGES_AT_ONCE = 3  # one more than two cores, since each waits for its kernel at
 
 
 def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
-    """Run the cells of pages in the project's folder, with one kernel per page.
+    """Pages with the outputs of their cells, as :func:`run_cells` gives them.
+
+    Raises:
+        RenderError: as :func:`run_cells` and :func:`report.engine.outputs.write`.
+    """
+    outputs = run_cells(pages, book, cache)
+    return [write(page, made) for page, made in zip(pages, outputs, strict=True)]
+
+
+def run_cells(pages: Sequence[Page], book: Book, cache: Cache) -> list[Outputs]:
+    """Run the cells of pages in the project's folder, with one kernel per page, unless they are cached.
 
     Args:
         pages: the pages.
         book: their project.
         cache: the cache of outputs.
+
+    Returns:
+        For each page one list of outputs for each piece of its code.
 
     Raises:
         RenderError: a cell raises, exceeds the time limit, or its kernel dies; the first page's error.
@@ -59,7 +72,7 @@ def execute(pages: Sequence[Page], book: Book, cache: Cache) -> list[Executed]:
     if missing and inputs(book.folder, book.output) == before:
         for path, key in missing.items():
             cache.put("cells", key, json.dumps(outputs[path]).encode())
-    return [write(page, outputs[page.path]) for page in pages]
+    return [outputs[page.path] for page in pages]
 
 
 def run(codes: Sequence[Code], folder: Path, startup: Path | None = None) -> list[Outputs]:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.pages import notebook
-from report.engine.cache import Cache, inputs, key_of
+from report.engine.cache import Cache
 from report.engine.config import Book
-from report.engine.execute import run
-from report.engine.source import Cell, Code, Inline, Page, read_page
+from report.engine.execute import run_cells
+from report.engine.outputs import Outputs
+from report.engine.plain import read_text
+from report.engine.source import Cell, Inline, Page, Piece, read_page
 
 FOLDER = "notebooks"  # of a site
 _DIV = re.compile(r"^\s*:{3,}\s*(.*)$")
@@ -20,32 +22,24 @@ _BEGIN = """\
 from pneumo.pages import notebook
 
 notebook.begin({places})"""
-# Prints the words of an inline expression.
-_INLINE = 'print(getattr(({code}), "data", None) or str({code}), end="")'
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def write(book: Book, site: Path, cache: Cache) -> None:
     """Write ``notebooks/<chapter>.ipynb`` for every chapter whose cells open the record.
 
+    Its outputs are those of the page, which runs again only if the cache does not have them.
+
     Raises:
         RenderError: a cell raises; it names the page.
     """
-    folder = site / FOLDER
-    folder.mkdir(exist_ok=True)
+    (site / FOLDER).mkdir(exist_ok=True)
     pages = [read_page(path, book.metadata) for path in book.chapters]
     pages = [page for page in pages if _opens_the_record(page)]
-    parts = [_parts(page, book) for page in pages]
-    cells = [_cells(page, content) for page, content in zip(pages, parts, strict=True)]
-    codes = [[cell.code for cell in some] for some in cells]  # prose changes no output
-    key = key_of(inputs(book.folder, book.output), codes)
-    kept = cache.get("notebooks", key)
-    if kept is None:
-        kept = json.dumps(run(cells, folder)).encode()
-        cache.put("notebooks", key, kept)
-    for page, content, outputs in zip(pages, parts, json.loads(kept), strict=True):
-        name = page.path.stem
-        text = _notebook(content, iter(outputs), book, name)
-        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    for page, outputs in zip(pages, run_cells(pages, book, cache), strict=True):
+        text = json.dumps(_notebook(page, outputs, book, site), indent=1, ensure_ascii=False)
+        path = site / FOLDER / f"{page.path.stem}.ipynb"
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def _opens_the_record(page: Page) -> bool:
@@ -53,16 +47,58 @@ def _opens_the_record(page: Page) -> bool:
     return any(isinstance(piece, Cell) and "open_record" in piece.code for piece in page.pieces)
 
 
-def _parts(page: Page, book: Book) -> list[tuple[str, str]]:
-    """A notebook's parts in order, ("text" | "inline" | "code", content), without PDF-only content."""
+def _notebook(page: Page, outputs: Outputs, book: Book, site: Path) -> dict[str, Any]:
+    """A notebook: prose with its numbers filled in, and cells with their outputs."""
+    cells: list[dict[str, Any]] = []
+
+    def add(kind: str, source: str, **more: Any) -> None:
+        cell = {"cell_type": kind, "source": source, **more}
+        cells.append(cell | {"id": f"cell-{len(cells)}", "metadata": {}})
+
+    def add_code(source: str, shown: list[Any]) -> None:
+        count = 1 + sum(cell["cell_type"] == "code" for cell in cells)
+        for output in shown:
+            output |= {"execution_count": count} if "execution_count" in output else {}
+        add("code", source, execution_count=count, outputs=shown)
+
+    add_code(_beginning(book), [])
+    prose = (
+        f"*{book.title}: this chapter as a notebook; [as a page](../{page.path.stem}.html).*\n\n"
+    )
+    for piece, given in [*_pieces(page, outputs), (None, [])]:
+        if isinstance(piece, str):
+            prose += piece
+        elif isinstance(piece, Inline):
+            prose += "".join(map(_words, given))
+        else:
+            if text := notebook.plain(prose).strip():
+                add("markdown", text)
+            prose = ""
+            if piece:
+                code = piece.code.replace(
+                    "from pneumo.pages import", "from pneumo.pages.notebook import"
+                )
+                add_code(code.strip(), list(_shown(piece, given, site)))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _beginning(book: Book) -> str:
+    """The code of a notebook's first cell, which finds the record."""
     places = ["../record"] + ([f"{book.site_url.rstrip('/')}/record"] if book.site_url else [])
     online = ", or is downloaded" if book.site_url else ""
-    begin = _BEGIN.format(online=online, places=", ".join(map(repr, places)))
-    return [("code", begin.replace("'", '"')), *_pieces(page)]
+    return _BEGIN.format(online=online, places=", ".join(map(json.dumps, places)))
 
 
-def _pieces(page: Page) -> Iterator[tuple[str, str]]:
+def _pieces(page: Page, outputs: Outputs) -> Iterator[tuple[Piece, list[Any]]]:
+    """A page's pieces and the outputs of each, without content that only the PDF shows."""
     open_divs: list[bool] = []  # whether each is only for the PDF
+    given = iter(outputs)
     for piece in page.pieces:
         if isinstance(piece, str):
             for line in piece.splitlines(keepends=True):
@@ -72,59 +108,25 @@ def _pieces(page: Page) -> Iterator[tuple[str, str]]:
                 elif div and open_divs:
                     open_divs.pop()
                 elif not any(open_divs):
-                    yield "text", line
-        elif not any(open_divs):
-            if isinstance(piece, Inline):
-                yield "inline", piece.code
-            else:
-                code = piece.code.replace(
-                    "from pneumo.pages import", "from pneumo.pages.notebook import"
-                )
-                yield "code", code.strip()
+                    yield line, []
+            continue
+        made = next(given) if isinstance(piece, Inline) or piece.is_run else []
+        if not any(open_divs):
+            yield piece, made
 
 
-def _cells(page: Page, content: Iterable[tuple[str, str]]) -> Code:
-    """The code that runs for a notebook: its cells and inline expressions."""
-    return [
-        Cell(_INLINE.format(code=words) if kind == "inline" else words, {}, page.path, 1)
-        for kind, words in content
-        if kind != "text"
-    ]
+def _words(output: dict[str, Any]) -> str:
+    """The value of an inline expression: Markdown as it is, other text without its escapes."""
+    data = output.get("data", {})
+    plain, markdown = (str(data.get(f"text/{kind}", "")) for kind in ("plain", "markdown"))
+    return plain if _ESCAPED.sub(r"\1", markdown) == plain else markdown
 
 
-def _notebook(
-    content: Iterable[tuple[str, str]], outputs: Iterator[list[Any]], book: Book, name: str
-) -> str:
-    """A notebook's file: prose with its numbers filled in, and cells with their outputs."""
-    cells: list[dict[str, Any]] = []
-
-    def add(kind: str, source: str, **more: Any) -> None:
-        cell = {"cell_type": kind, "source": source, **more}
-        cells.append(cell | {"id": f"cell-{len(cells)}", "metadata": {}})
-
-    prose = f"*{book.title}: this chapter as a notebook; [as a page](../{name}.html).*\n\n"
-    count = 0
-    for kind, words in [*content, ("code", "")]:
-        if kind == "text":
-            prose += words
-        elif kind == "inline":
-            prose += "".join(one["text"] for one in next(outputs))
-        else:
-            if text := notebook.plain(prose).strip():
-                add("markdown", text)
-            prose = ""
-            if words:
-                count += 1
-                shown = [
-                    one | {"execution_count": count} if "execution_count" in one else one
-                    for one in next(outputs)
-                ]
-                add("code", words, execution_count=count, outputs=shown)
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    made = {
-        "cells": cells,
-        "metadata": {"kernelspec": kernel},
-        "nbformat": 4,
-        "nbformat_minor": 5,
-    }
-    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+def _shown(cell: Cell, outputs: Iterable[Any], site: Path) -> Iterator[dict[str, Any]]:
+    """The outputs of a cell, with printed Markdown as a notebook shows it."""
+    for output in outputs:
+        if output["output_type"] != "stream" or cell.options.get("output") != "asis":
+            yield output
+            continue
+        for data in notebook.bundles(output["text"], lambda path: read_text(site / path)):
+            yield {"output_type": "display_data", "data": data, "metadata": {}}

@@ -41,7 +41,7 @@ def render(
         project: the folder of `_quarto.yml`.
         output: the site's folder; None for the one named in the project.
         cache: the cache of earlier builds; None for the run store's.
-        finish: a function that is called with the new site's folder before it replaces the old one.
+        finish: a function that is called with the new site's folder once its pages are there.
 
     Returns:
         The site's folder.
@@ -59,8 +59,7 @@ def render(
     with storage.renewed(output) as building:
         executed = execute(pages, book, cache)
         document = assemble(executed, book)
-        _write_site(building, document, executed, book, cache)
-        finish(building)
+        _write_site(building, document, executed, book, cache, finish)
         check_links(document, building)
     return output
 
@@ -85,6 +84,7 @@ def _write_site(
     executed: list[Executed],
     book: Book,
     cache: Cache,
+    finish: Callable[[Path], object],
 ) -> None:
     """Write the site's files, and at the same time the PDF."""
     files = {name: content for page in executed for name, content in page.files.items()}
@@ -93,6 +93,7 @@ def _write_site(
         if book.pdf:
             pdf = pool.submit(write_pdf, document, book, files, scratch, cache)
         _write_pages(folder, document, files, book)
+        finish(folder)
         if book.pdf and pdf:
             (folder / book.pdf).write_bytes(pdf.result())
 

@@ -232,14 +232,15 @@ def within(node: Node, change: Callable[[list[Node]], list[Node]]) -> Node:
 
 def every(node: Any, kind: str | None = None) -> Iterator[Node]:
     """All nodes of a tree, or only those of a kind, in order."""
-    if isinstance(node, list):
-        for part in node:
-            yield from every(part, kind)
-    elif isinstance(node, dict):
-        if "t" in node and kind in (None, node["t"]):
-            yield node
-        for value in node.values():
-            yield from every(value, kind)
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(reversed(one))
+        elif isinstance(one, dict):
+            if "t" in one and kind in (None, one["t"]):
+                yield one
+            waiting.extend(reversed(one.values()))
 
 
 Callout = tuple[str, list[Node], list[Node], str]

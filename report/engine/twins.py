@@ -11,11 +11,13 @@ from report.engine.config import Book
 from report.engine.plain import frames, read_text
 
 ENDING = ".llms.md"  # as in Quarto
-_MAIN = re.compile(r"<main\b.*?</main>", re.DOTALL)
+_MAIN = re.compile(r"<main\b[^>]*>(.*?)</main>", re.DOTALL)
 _UNREAD = re.compile(r"<(script|style|noscript|button)\b.*?</\1>", re.DOTALL)
 # For a program, the links behind a figure are replaced by its numbers.
 _BEHIND = re.compile(r'<details class="behind".*?</details>', re.DOTALL)
 _NUMBERS = re.compile(r'<a href="record/[^"]+">CSV</a>')
+_MARK = "\ue000"  # between two pages
+_BETWEEN = f"\n<p>{_MARK}</p>\n"
 _FILES = """
 ## Numbers
 
@@ -27,9 +29,14 @@ _FILES = """
 def write(book: Book, site: Path) -> None:
     """Write a Markdown twin of every page, and the list of twins."""
     listed = []
-    for path in (site / f"{chapter.stem}.html" for chapter in book.chapters):
+    paths = [site / f"{chapter.stem}.html" for chapter in book.chapters]
+    rules = f"--lua-filter={frames() / 'twin.lua'}"
+    options = ["-f", "html", "-t", "gfm-raw_html", "--wrap=none", rules]
+    # One call, since to start pandoc takes longer than to convert a page.
+    pages = _BETWEEN.join(map(_main, map(read_text, paths)))
+    twins = tree.pandoc(options, pages).split(f"\n{_MARK}\n\n")
+    for path, text in zip(paths, twins, strict=True):
         twin = path.with_suffix(ENDING)
-        text = _markdown(read_text(path))
         twin.write_text(text, encoding="utf-8")
         title = re.search(r"^# (.*)", text, re.MULTILINE)
         listed.append(f"- [{title[1] if title else path.stem}]({twin.name})")
@@ -39,10 +46,7 @@ def write(book: Book, site: Path) -> None:
     (site / "llms.txt").write_text(head + pdf, encoding="utf-8")
 
 
-def _markdown(page: str) -> str:
-    """A page's main content as Markdown."""
-    main = _UNREAD.sub("", found[0] if (found := _MAIN.search(page)) else "")
-    main = _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)
-    rules = f"--lua-filter={frames() / 'twin.lua'}"
-    options = ["-f", "html", "-t", "gfm-raw_html", "--wrap=none", rules]
-    return tree.pandoc(options, main)
+def _main(page: str) -> str:
+    """A page's main content, as HTML."""
+    main = _UNREAD.sub("", found[1] if (found := _MAIN.search(page)) else "")
+    return _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)
