@@ -12,9 +12,9 @@ from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import reported
 from pneumo.record import finding, read
-from report.engine import finish, quarto, site
+from report.engine import quarto
 from report.engine.cache import RECORD, ROOT, Cache, inputs, key_of, stamps
-from report.engine.config import read_book
+from report.engine.config import commit, read_book
 from report.engine.errors import RenderError
 
 Engine = Literal["quarto", "portable"]
@@ -58,11 +58,13 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     output = (chosen.output or book.output).resolve()
     cache = Cache(fresh=chosen.fresh)
     program = quarto.find() if engine == "quarto" else ""
-    commit = finish.commit(chosen.project)
+    built_at = commit(chosen.project)
     made_from = inputs(chosen.project, output, ())
-    key = key_of(made_from, commit, engine, program, book.date)
+    key = key_of(made_from, built_at, engine, program, book.date)
     if _is_up_to_date(output, key, cache):
         return output, engine
+    # Only now, since to import all of the engine takes longer than the above.
+    from report.engine import finish, site
 
     def add(folder: Path) -> None:
         """Add the files that a site has beside its pages."""
@@ -70,7 +72,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
             os.environ.get(RECORD) and not (folder / "record").is_dir()
         ):  # otherwise after.py has done it
             finish.add(Path(os.environ[RECORD]), chosen.project, folder, cache)
-        finish.label(folder, commit, engine)
+        finish.label(folder, built_at, engine)
 
     if engine == "quarto":
         quarto.render(chosen.project, output, add, fresh=chosen.fresh)

@@ -1,9 +1,10 @@
 """Runs the cells of pages in Jupyter kernels, unless their outputs are cached."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def _run(pieces: Code, kernels: Kernels) -> Outputs:
                 problem = f"the page's Python process did not start ({error})"
                 raise at(pieces[0].path, None, problem) from None
             client.group = getattr(manager.provisioner, "pgid", None)
-            return [_outputs(client, piece) for piece in pieces]
+            return [made for group in _groups(pieces) for made in _outputs(client, group)]
     finally:
         end_group(client.group)
 
@@ -139,20 +140,29 @@ class _Client(NotebookClient):
         return None
 
 
+def _groups(pieces: Code) -> Iterator[Code]:
+    """Pieces that run together: a cell alone, expressions up to the next cell in one go."""
+    for is_cell, pieces_of_kind in groupby(pieces, lambda piece: isinstance(piece, Cell)):
+        group = list(pieces_of_kind)
+        yield from ([cell] for cell in group) if is_cell else [group]
+
+
 def _code(piece: Cell | Inline) -> str:
-    """The code to run; `startup.py` converts the value of an inline expression."""
+    """The code to run; `startup.py` shows the value of an inline expression."""
     return piece.code if isinstance(piece, Cell) else f"__inline({piece.code})"
 
 
-def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
-    """The outputs of one piece of code."""
-    cell = nbformat.v4.new_code_cell(_code(piece))  # type: ignore[no-untyped-call]
+def _outputs(client: _Client, group: Code) -> Outputs:
+    """The outputs of each of a group of pieces."""
+    source = "\n".join(map(_code, group))
+    cell = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
     client.nb.cells.append(cell)
     client.taken = 0
+    piece = group[0]
     try:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
-        number = _raised_line(client, piece.line)
+        piece, number = _raised_at(client, group)
         words = COLOUR.sub("", str(error.evalue)).strip()
         problem = f"the cell raises {error.ename}{words and f': {words}'}"
         raise at(piece.path, number, problem) from None
@@ -167,7 +177,14 @@ def _outputs(client: _Client, piece: Cell | Inline) -> list[Any]:
         if client.taken > OUTPUT_LIMIT:
             problem = f"the cell outputs more than {OUTPUT_LIMIT:,} bytes; print or show less"
         raise at(piece.path, piece.line, problem) from None
-    return _joined(cell.outputs)
+    made: Outputs = [[]]
+    for output in cell.outputs:
+        made[-1].append(output)
+        if output.get("metadata", {}).pop(
+            "inline", False
+        ):  # the value ends an expression's outputs
+            made.append([])
+    return [_joined(some) for some in made[: len(group)]]
 
 
 def _joined(outputs: Sequence[Any]) -> list[Any]:
@@ -182,9 +199,14 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
     return joined
 
 
-def _raised_line(client: _Client, first: int) -> int:
-    """Ask the kernel for the line of the page in which the cell raised."""
+def _raised_at(client: _Client, group: Code) -> tuple[Cell | Inline, int]:
+    """Ask the kernel which piece raised, and in which line of the page."""
     asking = nbformat.v4.new_code_cell(_WHERE)  # type: ignore[no-untyped-call]
     client.nb.cells.append(asking)
     client.execute_cell(asking, len(client.nb.cells) - 1)
-    return first + int(asking.outputs[0]["text"]) - 1
+    before = int(asking.outputs[0]["text"]) - 1  # lines above it in the group
+    for piece in group:
+        if before <= piece.code.count("\n") or piece is group[-1]:
+            break
+        before -= piece.code.count("\n") + 1
+    return piece, piece.line + before

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from html import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +15,7 @@ from pneumo.pages import behind
 from pneumo.record import check, read
 from report.engine import notebooks, twins
 from report.engine.cache import DRAWINGS, Cache, key_of
-from report.engine.config import BUILD, Book, read_book
+from report.engine.config import BUILD, Book, commit, read_book
 from report.engine.plain import read_text
 
 PNG = 200  # dots per inch
@@ -96,20 +95,6 @@ def copy_record(record: Path, site: Path) -> None:
     (
         site / ".nojekyll"
     ).touch()  # otherwise GitHub Pages drops folders that begin with an underscore
-
-
-def commit(folder: Path) -> str:
-    """The commit of a folder's checkout, with "-dirty" if it has changes; "" without a checkout."""
-    try:
-        head, changes = (
-            subprocess.run(
-                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{head}-dirty" if changes else head
 
 
 def label(site: Path, built_at: str, engine: str) -> None:

@@ -6,6 +6,7 @@ JSON) and writes the new process's id. It ends when its input ends.
 
 import ctypes
 import gc
+import io
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ def main(imports: list[str]) -> None:
         with suppress(Exception):  # the page's own import reports the error
             exec(statement, {})  # noqa: S102 - as the page itself will
     del sys.modules["debugpy"]
+    if "matplotlib.figure" in sys.modules:
+        _draw()
     gc.freeze()  # otherwise garbage collection in a fork copies every page of memory
     gc.set_threshold(100_000)  # collection would take a seventh of a figure's time
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leave no zombies
@@ -36,6 +39,16 @@ def main(imports: list[str]) -> None:
             answers.close()
             _run_kernel(own, json.loads(line))
         print(process, file=answers, flush=True)
+
+
+def _draw() -> None:
+    """Draw a figure, since the first one of a process takes longer: fonts, ticks, formulas."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(layout="constrained")
+    figure.subplots().set_title("$x$")
+    FigureCanvasSVG(figure).print_svg(io.StringIO())  # type: ignore[no-untyped-call]
 
 
 def _run_kernel(parent: int, arguments: list[str]) -> None:

@@ -23,7 +23,14 @@ def __set_up() -> None:
         formatter.for_type_by_name("matplotlib.figure", "Figure", writer)
 
 
-def __inline(value: object) -> object:
+def __inline(value: object) -> None:
+    """Show the value of an inline expression, marked as the end of the expression's outputs."""
+    from IPython.display import display
+
+    display(__words(value), metadata={"of_expression": True})  # type: ignore[no-untyped-call]
+
+
+def __words(value: object) -> object:
     """The value of an inline expression: Markdown unchanged, a string escaped, for anything else its repr."""
     import re
 
