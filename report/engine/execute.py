@@ -180,9 +180,8 @@ def _outputs(client: _Client, group: Code) -> Outputs:
     made: Outputs = [[]]
     for output in cell.outputs:
         made[-1].append(output)
-        if output.get("metadata", {}).pop(
-            "inline", False
-        ):  # the value ends an expression's outputs
+        # An expression's value ends its outputs.
+        if isinstance(piece, Inline) and output.get("metadata", {}).pop("of_expression", False):
             made.append([])
     return [_joined(some) for some in made[: len(group)]]
 
