@@ -5,9 +5,9 @@ import io
 import json
 import math
 import re
+from contextlib import redirect_stdout
 
 import pytest
-from rich.console import Console
 
 from pneumo.commands import diff
 from pneumo.commands.main import main
@@ -58,9 +58,9 @@ def scores(told, block="test"):
 
 
 def shown(found):
-    console = Console(file=io.StringIO(), highlight=False, color_system=None, width=200)
-    diff.show(found, console)
-    return console.file.getvalue()
+    with redirect_stdout(io.StringIO()) as out:
+        diff.show(found)
+    return out.getvalue()
 
 
 def test_a_metric_that_moves_is_told_and_no_other(compared, content):

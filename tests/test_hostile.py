@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import re
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,9 +105,9 @@ def test_a_files_name_is_shown_and_written_as_it_is_and_steers_nothing(
     Image.radial_gradient("L").save(tmp_path / "plain.png")
     (tmp_path / "plain.png").replace(tmp_path / name)
     found = predict.report(study, [name, f"gone-{name}"], "simple-cnn")
-    console = Console(file=io.StringIO(), width=300)
-    command.show(found, console)
-    shown = console.file.getvalue()
+    with redirect_stdout(io.StringIO()) as out:
+        command.show(found)
+    shown = out.getvalue()
     assert all(sign.isprintable() or sign == "\n" for sign in shown)
     written = predict.to_json(found)
     assert written.isascii()

@@ -3,12 +3,12 @@
 import io
 import json
 import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
-from rich.console import Console
 
 from pneumo.base.errors import PneumoError
 from pneumo.commands import predict as command
@@ -110,9 +110,9 @@ def test_rates_that_are_not_defined_are_null(study, pictures, made_study):
 
 def shown(found):
     """What is printed of a report."""
-    console = Console(file=io.StringIO(), highlight=False, color_system=None)
-    command.show(found, console)
-    return console.file.getvalue()
+    with redirect_stdout(io.StringIO()) as out:
+        command.show(found)
+    return out.getvalue()
 
 
 def test_the_phantom_and_an_assumed_preparation_are_named_and_real_data_are_not_called_so(

@@ -50,7 +50,7 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
         listener.step(0)
         listener.started -= 10  # as if this process had resumed the run ten seconds ago
         listener.epoch(row(3))
-        assert display.progress.tasks[0].completed == 300
+        assert display.tasks[0].completed == 300
 
     assert "at most 10 s left" in shown(False, resume)
 
@@ -58,11 +58,11 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
 def test_several_runs_are_counted_as_they_finish():
     def two_of_three(display):
         ears = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
-        display.finished(Run(Path(), RECIPE, 0, "key", {}))  # it existed already
+        display.finish(Run(Path(), RECIPE, 0, "key", {}))  # it existed already
         ears[1].step(100)
         for epoch in range(1, 5):
             ears[1].epoch(row(epoch))
-        display.finished(Run(Path(), RECIPE, 1, "key", {}))
+        display.finish(Run(Path(), RECIPE, 1, "key", {}))
         ears[2].step(50)
 
     assert "all runs" in shown(True, two_of_three)

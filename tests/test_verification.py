@@ -3,13 +3,13 @@
 import io
 import json
 import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from records import changed
-from rich.console import Console
 from scipy.special import expit
 from torch.nn import functional as F
 
@@ -103,9 +103,9 @@ def drawn(start, sharpness=2.0):
 
 
 def shown(found):
-    console = Console(file=io.StringIO(), highlight=False, color_system=None, width=200)
-    command.show(found, console)
-    return console.file.getvalue()
+    with redirect_stdout(io.StringIO()) as out:
+        command.show(found)
+    return out.getvalue()
 
 
 def test_a_reference_holds_against_the_runs_that_it_was_made_of(kept, file, home, study):

@@ -1,23 +1,17 @@
 """`pneumo clean`: deletes runs and cached results that no record uses."""
 
-import argparse
-from typing import Any
+from argparse import Namespace
 
-from pneumo.commands import options
+from pneumo.commands.options import Command, flag
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "list what no finished study needs any more, or delete it",
-        "clean          # list",
-        "clean --yes    # delete what is listed",
-    )
-    parser.add_argument("--yes", action="store_true", help="delete what is listed")
+COMMAND = Command(
+    "list what no finished study needs any more, or delete it",
+    ("clean          # list", "clean --yes    # delete what is listed"),
+    {"--yes": flag("delete what is listed")},
+)
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from pneumo.study import leftovers
 
     found = leftovers.find()

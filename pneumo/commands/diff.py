@@ -2,44 +2,40 @@
 
 import argparse
 import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumo.commands import options, terminal
+from pneumo.commands.options import option
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from pneumo.record.difference import Difference
 
 _THRESHOLDS = {"half": "0.5", "youden": "Youden's J"}
 
 
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "show what changed between two records",
-        "diff report/reference _site/record",
-        more="Exit status: 0 if nothing changed, 1 if something did, 2 for an error.",
-        compares=True,
-    )
-    parser.add_argument(
-        "before", type=Path, metavar="BEFORE", help="the folder of a record, or its results.json"
-    )
-    parser.add_argument("after", type=Path, metavar="AFTER", help="the same, of the other record")
-    parser.add_argument(
-        "--tolerance",
-        type=_tolerance,
-        metavar="X",
-        help="ignore changes of a metric up to X; default: rounding errors",
-    )
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="also write a page; of two sites with figures"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+def _tolerance(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
+    return value
+
+
+COMMAND = options.Command(
+    "show what changed between two records",
+    ("diff report/reference _site/record",),
+    {
+        "before": option("the folder of a record, or its results.json", "BEFORE", type=Path),
+        "after": option("the same, of the other record", "AFTER", type=Path),
+        "--tolerance": option(
+            "ignore changes of a metric up to X; default: rounding errors", "X", type=_tolerance
+        ),
+        "--html": option("also write a page; of two sites with figures", "FILE", type=Path),
+        **options.JSON,
+    },
+    more="Exit status: 0 if nothing changed, 1 if something did, 2 for an error.",
+    compares=True,
+)
 
 
 def run(chosen: argparse.Namespace) -> int:
@@ -59,30 +55,28 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if found.is_empty else 1
 
 
-def show(found: "Difference", console: "Console | None" = None) -> None:
+def show(found: "Difference") -> None:
     """Print a difference as tables, or the one line that there is none."""
-    out = terminal.console(console)
-    if found.is_empty:
-        out.print("nothing changed")
-    for one in _tables(found):
-        if one.row_count:
-            out.print(one)
-
-
-def _tables(found: "Difference") -> "Iterator[Table]":
     from pneumo.record import difference
 
+    if found.is_empty:
+        print("nothing changed")
     for what, names, changes in (
-        ("made from", None, found.made_from),
+        ("made from", {}, found.made_from),
         ("claim", found.texts, found.claims),
-        ("model", None, found.models),
+        ("model", {}, found.models),
     ):
-        rows = (
-            [names[one.name] if names else one.name, *map(_word, (one.before, one.after))]
-            for one in changes
+        terminal.table(
+            f"{what} | before | after",
+            (
+                [
+                    names.get(one.name, one.name),
+                    *("not there" if text is None else text for text in (one.before, one.after)),
+                ]
+                for one in changes
+            ),
         )
-        yield terminal.grid(f"{what} | before | after", rows)
-    yield terminal.grid(
+    terminal.table(
         "model | threshold | metric | before > | after > | moved >",
         (
             [
@@ -96,14 +90,3 @@ def _tables(found: "Difference") -> "Iterator[Table]":
             for one in found.metrics
         ),
     )
-
-
-def _word(text: str | None) -> str:
-    return "not there" if text is None else text
-
-
-def _tolerance(text: str) -> float:
-    value = float(text)
-    if not value >= 0:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 0, found {text}")
-    return value

@@ -1,42 +1,38 @@
 """`pneumo external`: tests the models of a finished study on labelled images from elsewhere."""
 
-import argparse
 import json
 import shlex
+from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumo.base import streams
 from pneumo.commands import options, terminal
+from pneumo.commands.options import option
 
 if TYPE_CHECKING:
     from pneumo.base.estimate import Estimate
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "test the models of a finished study on labelled images from another hospital",
+COMMAND = options.Command(
+    "test the models of a finished study on labelled images from another hospital",
+    (
         "external hospital/                               # a folder for each class",
         "external hospital/labels.csv --profile paper     # columns file and label",
-        more="The result is written into the record of the study. docs/external.md describes the CSV.",
-    )
-    parser.add_argument(
-        "path",
-        type=Path,
-        metavar="FOLDER_OR_CSV",
-        help="a folder with a folder for each class, or a CSV with the columns file and label; patient, age, "
-        "sex and view are optional",
-    )
-    parser.add_argument("--name", help="of the set; default: the name of its folder")
-    parser.add_argument(
-        "--title", help="of the set in the report; default: the one given before, or its name"
-    )
-    options.add_options(parser, options.ASKING)
+    ),
+    {
+        "path": option(
+            "a folder with a folder for each class, or a CSV with the columns file and label; patient, "
+            "age, sex and view are optional", "FOLDER_OR_CSV", type=Path,
+        ),
+        "--name": option("of the set; default: the name of its folder"),
+        "--title": option("of the set in the report; default: the one given before, or its name"),
+        **options.ASKING,
+    },
+    more="The result is written into the record of the study. docs/external.md describes the CSV.",
+)  # fmt: skip
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from pneumo.data import labelled
     from pneumo.record import plain
     from pneumo.record.external import External
@@ -56,14 +52,17 @@ def run(chosen: argparse.Namespace) -> int:
         print(json.dumps({name: record.results["external"][name]}, indent=1))
     else:
         asked = plain.from_plain(External, record.results["external"][name])
-        titles = {model.name: model.title for model in record.models.values()}
         print(f"{name}: {asked.images:,} images, {asked.unreadable:,} left out")
-        rows = (
-            (titles[model], *map(_cell, (one.here, one.auc, one.sensitivity, one.specificity)))
-            for model, one in asked.models.items()
+        terminal.table(
+            "model | AUC here > | AUC there > | sensitivity > | specificity >",
+            (
+                (
+                    record.models[model].title,
+                    *map(_cell, (one.here, one.auc, one.sensitivity, one.specificity)),
+                )
+                for model, one in asked.models.items()
+            ),
         )
-        heading = "model | AUC here > | AUC there > | sensitivity > | specificity >"
-        terminal.console().print(terminal.grid(heading, rows))
         print("Sensitivity and specificity at the threshold that Youden's J chose on validation.")
         where = f" --data {shlex.quote(done.data.location)}" if done.data.source == "file" else ""
         where = " --data phantom" if done.data.is_phantom else where
@@ -73,5 +72,5 @@ def run(chosen: argparse.Namespace) -> int:
 
 
 def _cell(found: "Estimate") -> str:
-    low, high = terminal.number(found.low, 3), terminal.number(found.high, 3)
-    return f"{terminal.number(found.value, 3)} ({low}–{high})"
+    value, low, high = (terminal.number(one, 3) for one in (found.value, found.low, found.high))
+    return f"{value} ({low}–{high})"

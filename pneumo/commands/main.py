@@ -34,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = build_parser().parse_args(arguments)
     try:
         with reported():
-            status: int = chosen.command(chosen)
+            status: int = chosen.run(chosen)
+            return status
     except PneumoError as error:
         streams.tell(str(error))
-        return 2 if chosen.compares else 1
     except ModuleNotFoundError as error:
         if str(error.name).startswith("pneumo"):
             raise
@@ -46,11 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "`python -m nox -s study` and use .nox/study/bin/pneumo; elsewhere, run "
             "`python -m pip install 'pneumo[train]'`"
         )
-        return 2 if chosen.compares else 1
     except KeyboardInterrupt:
         streams.tell("stopped; run the same command to resume")
         return 130
-    return status
+    return 2 if chosen.compares else 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,5 +63,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pneumo {__version__}")
     commands = parser.add_subparsers(required=True, title="commands", metavar="COMMAND")
     for name in COMMANDS:
-        import_module(f"pneumo.commands.{name}").add(commands)
+        module = import_module(f"pneumo.commands.{name}")
+        module.COMMAND.add(commands, name, module.run)
     return parser

@@ -1,93 +1,96 @@
-"""How a command is added, and the options that several commands share."""
+"""What a command is, and the options that several commands share."""
 
 import argparse
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 # Arguments of `add_argument`, by option.
 Options = dict[str, dict[str, Any]]
 
+
+def option(words: str, metavar: str | None = None, **more: Any) -> dict[str, Any]:
+    """An option or an argument with a value; `words` is its help."""
+    return {"help": words, "metavar": metavar, **more}
+
+
+def flag(words: str) -> dict[str, Any]:
+    """An option without a value."""
+    return {"help": words, "action": "store_true"}
+
+
 DATASET: Options = {
-    "--dataset": {
-        "metavar": "NAME",
-        "help": "name of the set, such as breastmnist; default: PNEUMO_DATASET, or pneumoniamnist",
-    },
-    "--size": {
-        "type": int,
-        "metavar": "N",
-        "help": "side of the images in pixels: 28, 64, 128 or 224; default: PNEUMO_SIZE, or 28",
-    },
-}
+    "--dataset": option(
+        "name of the set, such as breastmnist; default: PNEUMO_DATASET, or pneumoniamnist", "NAME"
+    ),
+    "--size": option(
+        "side of the images in pixels: 28, 64, 128 or 224; default: PNEUMO_SIZE, or 28", "N", type=int
+    ),
+}  # fmt: skip
 DATA: Options = {
-    "--data": {
-        "default": "auto",
-        "metavar": "PATH",
-        "help": "a .npz file, its folder, or 'phantom' (drawn images); default: PNEUMO_DATA, then MedMNIST's "
-        "cache, then a download",
-    },
+    "--data": option(
+        "a .npz file, its folder, or 'phantom' (drawn images); default: PNEUMO_DATA, then MedMNIST's "
+        "cache, then a download", "PATH", default="auto",
+    ),
     **DATASET,
-}
+}  # fmt: skip
 PROFILE: Options = {
-    "--profile": {
-        "metavar": "NAME",
-        "help": "smoke, standard or paper; default: PNEUMO_PROFILE, or standard",
-    }
+    "--profile": option("smoke, standard or paper; default: PNEUMO_PROFILE, or standard", "NAME")
 }
 WEIGHTS: Options = {
-    "--weights": {
-        "type": Path,
-        "metavar": "FILE",
-        "help": "ImageNet weights of ResNet18, as torchvision publishes them; default: PNEUMO_WEIGHTS, then "
-        "torchvision's cache, then a download",
-    }
-}
-DEVICE: Options = {"--device": {"default": "auto", "help": "auto (default), cpu, cuda, …"}}
+    "--weights": option(
+        "ImageNet weights of ResNet18, as torchvision publishes them; default: PNEUMO_WEIGHTS, then "
+        "torchvision's cache, then a download", "FILE", type=Path,
+    )
+}  # fmt: skip
+DEVICE: Options = {"--device": option("auto (default), cpu, cuda, …", default="auto")}
 TRAINING = DATA | PROFILE | WEIGHTS | DEVICE
+ONE_RUN: Options = {
+    "--seed": option("of the training; default: 0", type=int, default=0),
+    "--epochs": option("with all layers trained; default: the recipe's", "N", type=int),
+}
+JSON: Options = {"--json": flag("print JSON instead of tables")}
 # Of commands that run a finished study's models on images.
 ASKING: Options = {
-    "--json": {"action": "store_true", "help": "print JSON instead of a table"},
-    "--data": {
-        "metavar": "PATH",
-        "help": "the data that the study must be of; default: PNEUMO_DATA, or those that it was made from",
-    },
+    **JSON,
+    "--data": option(
+        "the data that the study must be of; default: PNEUMO_DATA, or those that it was made from", "PATH"
+    ),
     **DATASET,
     **PROFILE,
     **DEVICE,
-}
+}  # fmt: skip
 
 
-def add_command(
-    commands: Any,
-    run: Callable[[argparse.Namespace], int],
-    summary: str,
-    *examples: str,
-    more: str = "",
-    compares: bool = False,
-) -> argparse.ArgumentParser:
-    """Add a command whose help begins with a summary and examples.
+@dataclass(frozen=True)
+class Command:
+    """How a command is called; its module has a function `run`, which gives the exit status.
 
     Args:
-        commands: the subparsers of `pneumo`.
-        run: runs the command, and returns its exit status; its module has the name of the command.
         summary: one line, without a full stop; also listed by ``pneumo --help``.
         examples: what is typed behind `pneumo`, the everyday use first; a comment follows two spaces.
+        options: its options and arguments.
         more: what else a user must know, printed last.
         compares: whether its exit status is 1 for a difference, and 2 for any error.
     """
-    shown = "\n".join(f"  pneumo {example}" for example in examples)
-    parser: argparse.ArgumentParser = commands.add_parser(
-        run.__module__.rpartition(".")[2],
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}.\n\nexamples:\n{shown}",
-        epilog=more,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=run, compares=compares)
-    return parser
 
+    summary: str
+    examples: tuple[str, ...]
+    options: Options = field(default_factory=dict)
+    more: str = ""
+    compares: bool = False
 
-def add_options(parser: argparse.ArgumentParser, shared: Options) -> None:
-    """Add options that a command shares with others."""
-    for option, arguments in shared.items():
-        parser.add_argument(option, **arguments)
+    def add(self, commands: Any, name: str, run: Callable[[argparse.Namespace], int]) -> None:
+        """Add its parser to those of `pneumo`."""
+        shown = "\n".join(f"  pneumo {example}" for example in self.examples)
+        parser = commands.add_parser(
+            name,
+            help=self.summary,
+            description=f"{self.summary[0].upper()}{self.summary[1:]}.\n\nexamples:\n{shown}",
+            epilog=self.more,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.set_defaults(run=run, compares=self.compares)
+        for option, arguments in self.options.items():
+            parser.add_argument(option, **arguments)

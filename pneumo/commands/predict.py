@@ -1,43 +1,35 @@
 """`pneumo predict`: applies a model of a finished study to image files."""
 
-import argparse
+from argparse import Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pneumo.base import streams
 from pneumo.base.errors import printable
 from pneumo.commands import options, terminal
+from pneumo.commands.options import option
 
-if TYPE_CHECKING:
-    from rich.console import Console
+COMMAND = options.Command(
+    "apply a model of a finished study to image files",
+    ("predict radiograph.png other.dcm", "predict radiograph.png --model simple-cnn --json"),
+    {
+        "images": option("PNG, JPEG, TIFF, …, or DICOM", "IMAGE", nargs="+"),
+        "--model": option(
+            "simple-cnn, …; default: the smallest that is not significantly worse on validation", "RECIPE"
+        ),
+        "--rule": option(
+            "how the threshold is chosen: youden (default), half, sensitivity-95 or sensitivity-99",
+            default="youden",
+        ),
+        **options.ASKING,
+    },
+    more="Not a medical device. It neither trains nor downloads: `pneumo study` must have finished.",
+)  # fmt: skip
 
 _RATES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "npv": "NPV"}
 
 
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "apply a model of a finished study to image files",
-        "predict radiograph.png other.dcm",
-        "predict radiograph.png --model simple-cnn --json",
-        more="Not a medical device. It neither trains nor downloads: `pneumo study` must have finished.",
-    )
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="PNG, JPEG, TIFF, …, or DICOM")
-    parser.add_argument(
-        "--model",
-        metavar="RECIPE",
-        help="simple-cnn, …; default: the smallest that is not significantly worse on validation",
-    )
-    parser.add_argument(
-        "--rule",
-        default="youden",
-        help="how the threshold is chosen: youden (default), half, sensitivity-95 or sensitivity-99",
-    )
-    options.add_options(parser, options.ASKING)
-
-
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from pneumo.study import operating_points, predict, study
 
     rule = operating_points.find_rule(chosen.rule)
@@ -45,27 +37,22 @@ def run(chosen: argparse.Namespace) -> int:
     found = predict.report(done, chosen.images, chosen.model, rule, chosen.device)
     if chosen.json:
         print(predict.to_json(found))
-    else:
+    elif found["images"]:
         show(found)
     for line in predict.complaints(found):
         streams.tell(line)
     return 1 if found["unreadable"] else 0
 
 
-def show(found: dict[str, Any], console: "Console | None" = None) -> None:
-    """Print predictions as a table, followed by the test-set performance; nothing if no file was read."""
-    from rich.text import Text
-
-    if not found["images"]:
-        return
-    out = terminal.console(console)
+def show(found: dict[str, Any]) -> None:
+    """Print predictions as a table, followed by the test-set performance."""
     seeds = len(found["model"]["seeds"])
     heading = "image | probability > | threshold > | call"
     if seeds > 1:
         heading += f" | over {seeds} seeds | same call"
-    out.print(terminal.grid(heading, (_cells(image, seeds) for image in found["images"])))
+    terminal.table(heading, (_cells(image, seeds) for image in found["images"]))
     for line in _lines(found):
-        out.print(Text(printable(line)), soft_wrap=True)
+        print(printable(line))
 
 
 def _cells(image: dict[str, Any], seeds: int) -> Iterator[str]:

@@ -1,35 +1,30 @@
 """`pneumo pretrain`: trains ResNet18 on a folder of images by class, and writes its weights."""
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from pneumo.base.errors import printable
 from pneumo.commands import options
+from pneumo.commands.options import option
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "train ResNet18 on any folder of images by class, and write its weights",
+COMMAND = options.Command(
+    "train ResNet18 on any folder of images by class, and write its weights",
+    (
         "pretrain FOLDER --output weights/",
         "study --weights weights/FILE      # then fine-tune from it",
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="with a folder for each class")
-    parser.add_argument("--seed", type=int, default=0, help="of the training; default: 0")
-    parser.add_argument("--epochs", type=int, metavar="N", help="default: the recipe's")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path(),
-        metavar="FOLDER",
-        help="where to write the weights; default: the current folder",
-    )
-    options.add_options(parser, options.DEVICE)
+    ),
+    {
+        "folder": option("with a folder for each class", "FOLDER", type=Path),
+        **options.ONE_RUN,
+        "--output": option(
+            "where to write the weights; default: the current folder", "FOLDER", type=Path, default=Path()
+        ),
+        **options.DEVICE,
+    },
+)  # fmt: skip
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from dataclasses import replace
 
     from pneumo.commands.progress import Display

@@ -5,7 +5,6 @@ A study of several runs also shows the progress of all runs, with the time left.
 
 import sys
 import time
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -26,38 +25,33 @@ from pneumo.training.recipes import Recipe
 from pneumo.training.runs import Run
 
 
-class Display:
+class _Rate(ProgressColumn):
+    """Training images per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
+
+
+_COLUMNS = (
+    TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn(), TextColumn("left"),
+    TimeRemainingColumn(), TextColumn("{task.fields[news]}"),
+)  # fmt: skip
+
+
+class Display(Progress):
     """Show progress while the context is open; :meth:`listener` returns the listener of a run."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stderr)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[news]}"),
-        )
-        live = self.console.is_terminal
-        self.progress = Progress(*columns, console=self.console, disable=not live)
+        console = console or Console(file=sys.stderr)
+        super().__init__(*_COLUMNS, console=console, disable=not console.is_terminal)
         self.runs: dict[str, RunProgress] = {}
         self.done = 0  # finished runs
         self.overall: TaskID | None = None
 
-    def __enter__(self) -> "Display":
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self.progress.disable:  # else older versions of rich print an empty line
-            self.progress.stop()
+    def stop(self) -> None:
+        """End the display; without bars, older versions of rich would print an empty line."""
+        if not self.disable:
+            super().stop()
 
     def say(self, text: str) -> None:
         """Print a line, above the bars."""
@@ -68,41 +62,39 @@ class Display:
         own = RunProgress(self, recipe, seed, images)
         self.runs[own.name] = own
         if len(self.runs) == 2:
-            self.overall = self.progress.add_task("all runs", news="", visible=False)
+            self.overall = self.add_task("all runs", total=0, news="", visible=False)
         return own
 
-    def finished(self, run: Run) -> None:
+    def finish(self, run: Run) -> None:
         """Count a finished run, whether it was trained now or earlier."""
         self.done += 1
         own = self.runs.get(f"{run.recipe.name} s{run.seed}")
         if own is None:
             return
-        self.progress.update(own.task, completed=own.epochs * own.images)
-        self.progress.stop_task(own.task)
-        if sum(task.visible for task in self.progress.tasks) > self.console.height - 2:
-            self.progress.update(own.task, visible=False)
+        self.update(own.task, completed=own.epochs * own.images)
+        self.stop_task(own.task)
+        if sum(task.visible for task in self.tasks) > self.console.height - 2:
+            self.update(own.task, visible=False)
         self.advanced()
-        if own.started and self.overall is not None and not self.console.is_terminal:
+        if own.started and self.overall is not None and self.disable:
             self.say(f"{self.done} of {len(self.runs)} runs finished{self._left()}")
 
     def _left(self) -> str:
         """Time left for all runs, from the images per second so far; empty if no run is left."""
-        listeners = self.runs.values()
-        tasks = {task.id: task for task in self.progress.tasks}
-        left = sum((tasks[one.task].total or 0) - tasks[one.task].completed for one in listeners)
-        trained = sum(one.epochs_done * one.images for one in listeners)
+        left = sum((task.total or 0) - task.completed for task in self.tasks)
+        trained = sum(one.epochs_done * one.images for one in self.runs.values())
         if not left or not trained:
             return ""
-        first = min(one.started for one in listeners if one.started)
+        first = min(one.started for one in self.runs.values() if one.started)
         seconds = (time.monotonic() - first) * left / trained
         return f", about {max(1, round(seconds / 60))} min of training left"
 
     def advanced(self) -> None:
         """Update the bar of all runs, which counts images."""
-        if self.overall is None or not self.console.is_terminal:
+        if self.overall is None or self.disable:
             return
-        others = [task for task in self.progress.tasks if task.id != self.overall]
-        self.progress.update(
+        others = [task for task in self.tasks if task.id != self.overall]
+        self.update(
             self.overall,
             total=sum(task.total or 0 for task in others),
             completed=sum(task.completed for task in others),
@@ -119,7 +111,7 @@ class RunProgress:
         self.epochs, self.images = recipe.frozen_epochs + recipe.epochs, images
         self.started = 0.0  # the time, once its turn has come
         self.epochs_done = 0  # epochs since this process started or resumed the run
-        self.task = display.progress.add_task(
+        self.task = display.add_task(
             self.name, start=False, total=self.epochs * images, news="", visible=False
         )
 
@@ -127,8 +119,8 @@ class RunProgress:
         """Count `images` more training images; 0: the training begins."""
         if not self.started:
             self.started = time.monotonic()
-            self.display.progress.start_task(self.task)
-        self.display.progress.update(self.task, advance=images, visible=True)
+            self.display.start_task(self.task)
+        self.display.update(self.task, advance=images, visible=True)
         self.display.advanced()
 
     def epoch(self, row: dict[str, Any]) -> None:
@@ -137,9 +129,9 @@ class RunProgress:
         self.epochs_done += 1
         done = row["epoch"]
         news = f"epoch {done}/{self.epochs}, validation loss {row['val_loss']:.3f}"
-        self.display.progress.update(self.task, completed=done * self.images, news=news)
+        self.display.update(self.task, completed=done * self.images, news=news)
         self.display.advanced()
-        if self.display.console.is_terminal:
+        if not self.display.disable:
             return
         auc, accuracy = row.get("val_auc"), row.get("val_accuracy", 0)
         score = f"top-1 {accuracy:.1%}" if auc is None else f"AUC {auc:.3f}"
@@ -148,10 +140,3 @@ class RunProgress:
         self.display.say(
             f"{self.name}: {news}, {score}, {rate:,.0f} images/s, at most {left:.0f} s left"
         )
-
-
-class _Rate(ProgressColumn):
-    """Training images per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")

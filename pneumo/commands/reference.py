@@ -1,36 +1,29 @@
 """`pneumo reference`: stores the record of a finished study as the reference record."""
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from pneumo.base.errors import printable
 from pneumo.commands import options
+from pneumo.commands.options import option
 
 PROFILES = ("paper",)  # only these records can become the reference
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "store the record of a finished study as the reference record",
-        "study --profile paper && pneumo reference",
-    )
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        metavar="FOLDER",
-        help="where to; default: report/reference, or report/reference-SET for another set or size",
-    )
-    parser.add_argument(
-        "--profile", default="paper", metavar="NAME", help="of the study; default: paper"
-    )
-    options.add_options(parser, options.DATASET)
+COMMAND = options.Command(
+    "store the record of a finished study as the reference record",
+    ("study --profile paper && pneumo reference",),
+    {
+        "folder": option(
+            "where to; default: report/reference, or report/reference-SET for another set or size",
+            "FOLDER", nargs="?", type=Path,
+        ),
+        "--profile": option("of the study; default: paper", "NAME", default="paper"),
+        **options.DATASET,
+    },
+)  # fmt: skip
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from pneumo import record
     from pneumo.base import paths
     from pneumo.data import descriptions

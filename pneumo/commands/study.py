@@ -1,69 +1,61 @@
 """`pneumo study`: trains what is missing from a profile's study, and writes its record."""
 
-import argparse
+from argparse import Namespace
 from typing import Any
 
 from pneumo.base.errors import printable
 from pneumo.commands import options
+from pneumo.commands.options import flag, option
 
 # Exit statuses of `--check`.
 CURRENT, NO_DATA, LACKING = 0, 3, 4
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "train what is missing, and write the record that the report is drawn from",
+COMMAND = options.Command(
+    "train what is missing, and write the record that the report is drawn from",
+    (
         "study",
         "study --profile paper --data path/to/pneumoniamnist.npz",
         "study --only simple-cnn      # one model; writes no record",
-        more="An interrupted study resumes with the same command. Finished runs are kept in .pneumo/runs.",
-    )
-    parser.add_argument(
-        "--only",
-        nargs="+",
-        default=(),
-        metavar="RECIPE",
-        help="train only these, and write no record",
-    )
-    parser.add_argument(
-        "--executor",
-        default="auto",
-        metavar="WHERE",
-        help="auto (default: one run per core, one thread each), serial, process:N or dask:ADDRESS; "
-        "see docs/cluster.md",
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help=f"train nothing; exit with {CURRENT} if the record is up to date, {NO_DATA} if no data are "
-        f"found, {LACKING} if something must be trained or computed",
-    )
-    options.add_options(parser, options.TRAINING)
+    ),
+    {
+        "--only": option("train only these, and write no record", "RECIPE", nargs="+", default=()),
+        "--executor": option(
+            "auto (default: one run per core, one thread each), serial, process:N or dask:ADDRESS; "
+            "see docs/cluster.md", "WHERE", default="auto",
+        ),
+        "--check": flag(
+            f"train nothing; exit with {CURRENT} if the record is up to date, {NO_DATA} if no data are "
+            f"found, {LACKING} if something must be trained or computed"
+        ),
+        **options.TRAINING,
+    },
+    more="An interrupted study resumes with the same command. Finished runs are kept in .pneumo/runs.",
+)  # fmt: skip
 
 
-def run(chosen: argparse.Namespace) -> int:
-    return _check(chosen) if chosen.check else _study(chosen)
+def run(chosen: Namespace) -> int:
+    asked = {
+        "profile": chosen.profile,
+        "source": chosen.data,
+        "weights": chosen.weights,
+        "dataset": chosen.dataset,
+        "size": chosen.size,
+    }
+    if chosen.check:
+        return _check(asked)
 
-
-def _study(chosen: argparse.Namespace) -> int:
     from pneumo.commands.progress import Display
-    from pneumo.study import study
+    from pneumo.study import leftovers, study
 
     with Display() as display:
         done = study.run(
-            chosen.profile,
-            chosen.data,
-            chosen.weights,
+            **asked,
             device=chosen.device,
             only=chosen.only,
             listener=display.listener,
             notice=display.say,
-            dataset=chosen.dataset,
-            size=chosen.size,
             executor=chosen.executor,
-            finished=display.finished,
+            finished=display.finish,
         )
         if not chosen.only and not _is_current(done, {run.label for run in done.runs}):
             from pneumo.analysis import writing  # whose libraries take seconds
@@ -74,35 +66,21 @@ def _study(chosen: argparse.Namespace) -> int:
         seeds = ", ".join(str(run.seed) for run in model.runs)
         outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")
         print(f"{model.name}: {outcome}")
-    if not chosen.only:
-        _tell_leftovers()
-    return 0
-
-
-def _tell_leftovers() -> None:
-    """Print what the run store holds that no record needs."""
-    from pneumo.study import leftovers
-
-    if found := leftovers.find():
+    if not chosen.only and (found := leftovers.find()):
         size = sum(found.values()) / 1e6
         print(
             f"{len(found)} folders and files ({size:,.1f} MB) belong to no record, or to an older version; "
             "`pneumo clean` lists them"
         )
+    return 0
 
 
-def _check(chosen: argparse.Namespace) -> int:
+def _check(asked: dict[str, Any]) -> int:
     from pneumo.data.sources import UnavailableError
     from pneumo.study import study
 
     try:
-        plan = study.make_plan(
-            chosen.profile,
-            chosen.data,
-            chosen.weights,
-            dataset=chosen.dataset,
-            size=chosen.size,
-        )
+        plan = study.make_plan(**asked)
     except UnavailableError as error:
         print(error)
         return NO_DATA

@@ -1,29 +1,24 @@
 """`pneumo train`: trains one recipe with one seed."""
 
-import argparse
-from typing import Any
+from argparse import Namespace
 
 from pneumo.commands import options
+from pneumo.commands.options import option
+
+COMMAND = options.Command(
+    "train one recipe with one seed",
+    ("train simple-cnn", "train resnet18-scratch --seed 3 --device cuda"),
+    {
+        "recipe": option("simple-cnn, resnet18-scratch, …", "RECIPE"),
+        **options.ONE_RUN,
+        **options.TRAINING,
+    },
+    more="Several GPUs: torchrun --nproc-per-node 2 -m pneumo train resnet18-scratch",
+)
 
 
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "train one recipe with one seed",
-        "train simple-cnn",
-        "train resnet18-scratch --seed 3 --device cuda",
-        more="Several GPUs: torchrun --nproc-per-node 2 -m pneumo train resnet18-scratch",
-    )
-    parser.add_argument("recipe", metavar="RECIPE", help="simple-cnn, resnet18-scratch, …")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
-    parser.add_argument(
-        "--epochs", type=int, metavar="N", help="with all layers trained; default: the recipe's"
-    )
-    options.add_options(parser, options.TRAINING)
-
-
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
+    from contextlib import nullcontext
     from dataclasses import replace
 
     from pneumo import data
@@ -40,24 +35,21 @@ def run(chosen: argparse.Namespace) -> int:
         recipe = replace(recipe, epochs=chosen.epochs)
     dataset = data.load(size, chosen.data, about.name)
     weights = find_weights(recipe, chosen.weights)
-    images = images_an_epoch(recipe, dataset)
-    if distributed.is_wanted():
-        with distributed.group(chosen.device) as group:
-            if not group.is_first:
-                distributed.train(recipe, chosen.seed, dataset, group, weights)
-                return 0
-            with Display() as display:
-                listener = display.listener(recipe, chosen.seed, images)
-                run = distributed.train(
-                    recipe, chosen.seed, dataset, group, weights, None, listener
-                )
-    else:
+    wanted = (recipe, chosen.seed, dataset)
+    joined = distributed.group(chosen.device) if distributed.is_wanted() else nullcontext()
+    with joined as group:
+        if group and not group.is_first:
+            distributed.train(*wanted, group, weights)
+            return 0
         with Display() as display:
-            listener = display.listener(recipe, chosen.seed, images)
-            run = train(recipe, chosen.seed, dataset, weights, None, listener, chosen.device)
-    best = run.manifest["metrics"]
+            listener = display.listener(recipe, chosen.seed, images_an_epoch(recipe, dataset))
+            if group:
+                done = distributed.train(*wanted, group, weights, listener=listener)
+            else:
+                done = train(*wanted, weights, listener=listener, device=chosen.device)
+    best = done.manifest["metrics"]
     print(
-        f"{run.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "
+        f"{done.label}: epoch {best['epoch']} kept, validation loss {best['val_loss']:.3f}, "
         f"AUC {best['val_auc']:.3f}"
     )
     return 0

@@ -1,50 +1,38 @@
 """`pneumo verify`: trains the reference study again, or a part of it, and compares."""
 
-import argparse
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pneumo.commands import options, terminal
+from pneumo.commands.options import flag, option
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pneumo.analysis.verification import Verification
 
-
-def add(commands: Any) -> None:
-    parser = options.add_command(
-        commands,
-        run,
-        "train the reference study again, and compare it with the reference record",
+COMMAND = options.Command(
+    "train the reference study again, and compare it with the reference record",
+    (
         "verify --only simple-cnn --seeds 0 1",
         "verify                               # everything; takes hours",
-        more="Exit status: 0 if every number lies within its tolerance, 1 if one does not, 2 for an error.",
-        compares=True,
-    )
-    parser.add_argument(
-        "--only", nargs="+", default=(), metavar="RECIPE", help="only these recipes"
-    )
-    parser.add_argument(
-        "--seeds", nargs="+", type=int, default=(), metavar="SEED", help="only these seeds"
-    )
-    parser.add_argument(
-        "--fresh",
-        action="store_true",
-        help="also train what the run store has, in a temporary store",
-    )
-    parser.add_argument(
-        "--reference",
-        type=Path,
-        metavar="FOLDER",
-        help="the folder of the reference record; default: report/reference, or that of the set and size",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    options.add_options(parser, options.DATA | options.WEIGHTS | options.DEVICE)
+    ),
+    {
+        "--only": option("only these recipes", "RECIPE", nargs="+", default=()),
+        "--seeds": option("only these seeds", "SEED", nargs="+", type=int, default=()),
+        "--fresh": flag("also train what the run store has, in a temporary store"),
+        "--reference": option(
+            "the folder of the reference record; default: report/reference, or that of the set and size",
+            "FOLDER", type=Path,
+        ),
+        **options.JSON, **options.DATA, **options.WEIGHTS, **options.DEVICE,
+    },
+    more="Exit status: 0 if every number lies within its tolerance, 1 if one does not, 2 for an error.",
+    compares=True,
+)  # fmt: skip
 
 
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Namespace) -> int:
     from pneumo.analysis import verification
     from pneumo.base import paths
     from pneumo.commands.progress import Display
@@ -70,52 +58,45 @@ def run(chosen: argparse.Namespace) -> int:
     return 0 if found.holds else 1
 
 
-def show(found: "Verification", console: "Console | None" = None) -> None:
+def show(found: "Verification") -> None:
     """Print a verification as two tables, runs first, and its result."""
-    from rich.text import Text
-
     from pneumo.analysis.verification import DISTANCE, POWER
 
-    out = terminal.console(console)
-    out.print(
-        terminal.grid(
-            "run | this run | recipe and code | furthest probability > | other calls at 0.5 > "
-            "| threshold, reference > | here >",
-            (
-                [
-                    f"{one.model} s{one.seed}",
-                    "trained now" if one.trained else "found in the run store",
-                    "same as the reference" if one.same_code else "changed since",
-                    f"{one.furthest:.1e}",
-                    str(one.other_calls),
-                    *(terminal.number(value, 3) for value in one.thresholds),
-                ]
-                for one in found.runs
-            ),
-        )
+    terminal.table(
+        "run | this run | recipe and code | furthest probability > | other calls at 0.5 > "
+        "| threshold, reference > | here >",
+        (
+            [
+                f"{one.model} s{one.seed}",
+                "trained now" if one.trained else "found in the run store",
+                "same as the reference" if one.same_code else "changed since",
+                f"{one.furthest:.1e}",
+                str(one.other_calls),
+                *(terminal.number(value, 3) for value in one.thresholds),
+            ]
+            for one in found.runs
+        ),
     )
-    words = {True: "agrees", False: "OUTSIDE"}
-    out.print(
-        terminal.grid(
-            f"model | number | reference > | expected | here > | finds ({100 * POWER:.0f} %) > | verdict",
-            (
-                [
-                    one.model,
-                    one.metric,
-                    terminal.number(one.reference),
-                    f"{one.low:.4f} to {one.high:.4f}" if one.decided else terminal.DASH,
-                    terminal.number(one.here),
-                    terminal.DASH
-                    if not one.decided
-                    else f"{'× ' if one.metric == DISTANCE else '± '}{terminal.number(one.finds)}",
-                    words[one.agrees] if one.decided else "no tolerance",
-                ]
-                for one in found.numbers
-            ),
-        )
+    words, signs = {True: "agrees", False: "OUTSIDE"}, {DISTANCE: "×"}
+    terminal.table(
+        f"model | number | reference > | expected | here > | finds ({100 * POWER:.0f} %) > | verdict",
+        (
+            [
+                one.model,
+                one.metric,
+                terminal.number(one.reference),
+                f"{one.low:.4f} to {one.high:.4f}" if one.decided else terminal.DASH,
+                terminal.number(one.here),
+                f"{signs.get(one.metric, '±')} {terminal.number(one.finds)}"
+                if one.decided
+                else terminal.DASH,
+                words[one.agrees] if one.decided else "no tolerance",
+            ]
+            for one in found.numbers
+        ),
     )
     for line in _lines(found):
-        out.print(Text(line), soft_wrap=True)
+        print(line)
 
 
 def _lines(found: "Verification") -> Iterator[str]:
