@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from itertools import chain
 
 from benchmarks import against, large, medmnist_script, pages, speed, studies
 from pneumo.base import storage, streams
@@ -17,20 +16,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with storage.reported(), ExitStack() as stack:
             if chosen.against:
-                groups = [
-                    against.measurements(stack.enter_context(against.Commits(chosen.against)))
-                ]
+                rows = [*against.measurements(stack.enter_context(against.commits(chosen.against)))]
             else:
-                rebuilds = stack.enter_context(pages.Rebuilds())
-                groups = [
-                    speed.measurements(speed._small(speed._data())),
-                    pages.measurements(rebuilds),
-                    large.measurements(),
-                    studies.measurements(),
+                rows = [
+                    *speed.measurements(speed._small(speed._data())),
+                    *pages.measurements(),
+                    *large.measurements(),
+                    *studies.measurements(),
                 ]
             if chosen.medmnist:
-                groups.append(medmnist_script.measurements(chosen.medmnist))
-            return speed.main(chosen, chain(*groups))
+                rows += medmnist_script.measurements(chosen.medmnist)
+            return speed.main(chosen, rows)
     except PneumoError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

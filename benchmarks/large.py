@@ -2,126 +2,123 @@
 
 Memory is the private memory of a process. Pages of a mapped file do not count, since the system can drop them
 at any time. If the system does not distinguish the two, it is all memory of the process.
+
+``python -m benchmarks.large FILE SIZE`` is that process.
 """
 
 import json
+import resource
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-from benchmarks import many as sets
+from benchmarks import many
 from benchmarks.speed import Measurement, finish
-
-GROWTH = 8  # the ratio of images in the long epoch to those in the short one
-_TRAIN = """
-import json, resource, sys, tempfile, threading, time
-from dataclasses import replace
-from pathlib import Path
-path, size, growth = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-status, peak, done = Path("/proc/self/status"), [0], threading.Event()
-
-def held():
-    if not status.is_file():
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    rows = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(rows["RssAnon"].split()[0]) * 1024
-
-def watch():
-    while not done.wait(0.02):
-        peak[0] = max(peak[0], held())
-
 from pneumo import data
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
-watcher = threading.Thread(target=watch, daemon=True)
-watcher.start()
-started = time.perf_counter()
-dataset = data.load(size, str(path))
-loaded = time.perf_counter() - started
 
-class Ear:
-    def __init__(self):
-        self.heard = []
-    def step(self, images):
-        self.heard.append((time.perf_counter(), images))
-    def epoch(self, row):
-        pass
-    def rate(self):
-        warm = self.heard[min(4, len(self.heard) - 2):]
-        return sum(count for _, count in warm[1:]) / (warm[-1][0] - warm[0][0])
-
-# The network sees 28 by 28 pixels of every image: what is measured is what larger images cost before it.
-recipe, rates = replace(RECIPES["simple-cnn"], epochs=1), []
-images = len(dataset.train.labels)
-for count in (images // growth, images):
-    with tempfile.TemporaryDirectory() as home:
-        ear = Ear()
-        train(replace(recipe, train_images=count), 0, dataset, None, Path(home), ear, "cpu")
-        rates.append(ear.rate())
-done.set()
-watcher.join()
-found = {"load": loaded, "memory": peak[0] / 2**30, "rate": rates[1], "growth": rates[1] / rates[0]}
-print(json.dumps(found))
-"""
-
-
-@dataclass(frozen=True)
-class Many:
-    """A drawn set of many images."""
-
-    size: int
-    counts: tuple[tuple[str, int], ...]
-
-    @property
-    def words(self) -> str:
-        """Their number, their size, and the size that the network sees."""
-        images = sum(count for _, count in self.counts)
-        seen = ", seen at 28×28" if self.size > 28 else ""
-        return f"{images:,} images at {self.size}×{self.size}{seen}"
-
-
-SETS = (
-    Many(28, (("train", 180_000), ("val", 10_000), ("test", 10_000))),
-    Many(224, (("train", 18_000), ("val", 1_000), ("test", 1_000))),
+SETS = ((28, 200_000), (224, 20_000))  # size and number of images
+GROWTH = 8  # the ratio of images in the long epoch to those in the short one
+ROWS = (
+    ("memory", "peak memory of a training on", "GiB", "≤ 1.5"),
+    ("load", "time to find and check", "s", None),
+    ("rate", "speed of an epoch of", "images/s", None),
+    ("growth", f"images/s of an epoch, against that of one {GROWTH} times shorter,", "×", "≥ 0.90"),
 )
 
 
 def measurements() -> Iterator[Measurement]:
     """The benchmarks of large data sets, in the table's order; one training per set gives all its rows."""
-    for many in SETS:
-        rows = (
-            ("memory", "peak memory of a training on", "GiB", "≤ 1.5"),
-            ("load", "time to find and check", "s", None),
-            ("rate", "speed of an epoch of", "images/s", None),
-            ("growth", f"images/s of an epoch, against that of one {GROWTH} times shorter,", "×", "≥ 0.90"),
-        )  # fmt: skip
-        for name, words, unit, goal in rows:
-            what = f"SimpleCNN: {words} {many.words}"
-            yield Measurement(
-                f"many-{name}-{many.size}", what, unit, goal, partial(number, many, name)
-            )
+    for size, images in SETS:
+        seen = ", seen at 28×28" if size > 28 else ""
+        for name, words, unit, goal in ROWS:
+            what = f"SimpleCNN: {words} {images:,} images at {size}×{size}{seen}"
+            measure = partial(_number, size, images, name)
+            yield Measurement(f"many-{name}-{size}", what, unit, goal, measure)
 
 
-def number(many: Many, name: str) -> float:
-    """One of the numbers of :func:`train`."""
-    return train(many)[name]
+def _number(size: int, images: int, name: str) -> float:
+    return measured(size, images)[name]
 
 
 @cache
-def train(many: Many) -> dict[str, float]:
-    """Draw a set, train on a part and on all of it, and return time and memory by name.
+def measured(size: int, images: int) -> dict[str, float]:
+    """Draw a set, train on a part and on all of it, and return time and memory by name of the row.
 
     Raises:
         BenchError: the training failed.
     """
     with tempfile.TemporaryDirectory(prefix="pneumo-bench-") as folder:
         path = Path(folder) / "many.npz"
-        sets.write(path, dict(many.counts), many.size)
-        command = [sys.executable, "-c", _TRAIN, str(path), str(many.size), str(GROWTH)]
+        counts = {"train": images * 9 // 10, "val": images // 20, "test": images // 20}
+        many.write(path, counts, size)
+        command = [sys.executable, "-m", "benchmarks.large", str(path), str(size)]
         _, said = finish(command, PNEUMO_HOME=folder)
     found: dict[str, float] = json.loads(said.splitlines()[-1])
     return found
+
+
+class _Ear:
+    """Hears the time of every step."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[float, int]] = []
+
+    def step(self, images: int) -> None:
+        self.heard.append((time.perf_counter(), images))
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        pass
+
+    def rate(self) -> float:
+        warm = self.heard[min(4, len(self.heard) - 2) :]
+        return sum(count for _, count in warm[1:]) / (warm[-1][0] - warm[0][0])
+
+
+def _held() -> int:
+    """Bytes of private memory, or else the most that were held."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        rows = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(rows["RssAnon"].split()[0]) * 1024
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1 if sys.platform == "darwin" else 1024)
+
+
+def _main(path: str, size: int) -> None:
+    peak, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.02):
+            peak = max(peak, _held())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.perf_counter()
+    dataset = data.load(size, path)
+    loaded = time.perf_counter() - started
+    # The network sees 28 by 28 pixels of every image: what is measured is what larger images cost before it.
+    recipe, rates = replace(RECIPES["simple-cnn"], epochs=1), []
+    images = len(dataset.train.labels)
+    for count in (images // GROWTH, images):
+        ear = _Ear()
+        with tempfile.TemporaryDirectory() as home:
+            train(replace(recipe, train_images=count), 0, dataset, None, Path(home), ear, "cpu")
+        rates.append(ear.rate())
+    done.set()
+    watcher.join()
+    short, long = rates
+    found = {"load": loaded, "memory": peak / 2**30, "rate": long, "growth": long / short}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], int(sys.argv[2]))

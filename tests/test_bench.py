@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import speed
 from benchmarks.__main__ import main
-from benchmarks.against import Commits
+from benchmarks.against import commits
 from benchmarks.speed import Row
 
 
@@ -52,7 +52,7 @@ def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path):
         git("add", ".")
         git("commit", "-m", "a number")
     (tmp_path / "number").write_text("not committed")
-    with Commits("HEAD~1", tmp_path) as commits:
-        assert commits.share(lambda folder: int((folder / "number").read_text())) == 1 / 4
-    with pytest.raises(speed.BenchError, match="HEAD~9"):
-        Commits("HEAD~9", tmp_path)
+    with commits("HEAD~1", tmp_path) as both:
+        assert both.share(lambda folder: int((folder / "number").read_text())) == 1 / 4
+    with pytest.raises(speed.BenchError, match="HEAD~9"), commits("HEAD~9", tmp_path):
+        pass
