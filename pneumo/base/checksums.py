@@ -14,7 +14,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 from pneumo.base import storage
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import PneumoError, first_line
 
 _FIRST_LINES = re.compile(rb'\{\n "digest": "([0-9a-f]{64})",\n')
 _DIGITS = 64  # of a SHA-256 in hexadecimal
@@ -79,7 +79,7 @@ def reading(path: Path, kind: type[PneumoError], again: str) -> Iterator[None]:
         what = f"{path} is damaged or of another version of pneumo (it lacks {error})"
         raise kind(what, again) from None
     except DAMAGE as error:
-        raise kind(f"{path} is damaged ({str(error) or type(error).__name__})", again) from None
+        raise kind(f"{path} is damaged ({first_line(error)})", again) from None
 
 
 def check_version(found: object, schema: int) -> None:

@@ -26,8 +26,8 @@ def find(kind: str, known: Mapping[str, T], name: str) -> T:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error of a library."""
-    return (str(error).strip().splitlines() or ["no message"])[0]
+    """The first line of an error of a library, or else its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def printable(text: object) -> str:

@@ -13,23 +13,27 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.filesize import decimal
 
 from pneumo.base import checksums, paths, storage
-from pneumo.base.errors import PneumoError
+from pneumo.base.errors import PneumoError, first_line
 
 CHUNK = 2**20
 # numpy reads the description of an array before it checks its length; it never writes a longer one.
 HEADER = 2**14
 # Deflate expands at most 1,032:1. No real image compresses 100:1.
 MOST_DEFLATED, BELIEVED = 1032, 100
-# Header of a member: signature, lengths of its name and of its extra field.
-_LOCAL = struct.Struct("<4s22xHH")
+# Header of a member, which ends with the lengths of its name and of its extra field.
+_LOCAL = struct.Struct("<26xHH")
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 class ArchiveError(PneumoError):
@@ -42,7 +46,7 @@ class Member:
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    order: Literal["C", "F"]
+    by_columns: bool
     start: int  # bytes before the first number
     info: ZipInfo
 
@@ -103,7 +107,7 @@ def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
             the compression ratio is impossible for images.
     """
     for member in chosen:
-        if member.order == "F":
+        if member.by_columns:
             raise ArchiveError(
                 f"{member.name} is stored by columns; save numpy.ascontiguousarray of it"
             )
@@ -113,16 +117,19 @@ def mapped(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:
                 f"{decimal(member.info.file_size)}, as no images do"
             )
     found = {}
-    packed = [member for member in chosen if member.info.compress_type != ZIP_STORED]
-    folder = _unpacked(path, packed) if packed else None
+    packed = {
+        f"{member.name}.npy": member for member in chosen if member.info.compress_type != ZIP_STORED
+    }
+    folder = _unpacked(path, packed) if packed else path
     with _opened(path) as archive, path.open("rb") as file:
         for member in chosen:
-            if folder and member in packed:
-                where, start = folder / f"{member.name}.npy", member.start
-            else:
-                with archive.open(member.info) as source:
-                    _pass_through(source, member)
-                where, start = path, _begin(file, member) + member.start
+            where, start = folder / f"{member.name}.npy", member.start
+            if where.name not in packed:
+                _pass_through(archive, member)
+                file.seek(member.info.header_offset)
+                where = path
+                start += member.info.header_offset + _LOCAL.size
+                start += sum(_LOCAL.unpack(file.read(_LOCAL.size)))
             array = np.memmap(where, member.dtype, "r", start, member.shape)
             found[member.name] = array.view(np.ndarray)
     return found
@@ -162,8 +169,6 @@ def read_sealed(path: Path) -> dict[str, NDArray[Any]]:
 def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
     """Describe a member, after checking that its headers are possible."""
     name = info.filename.removesuffix(".npy")
-    if info.flag_bits & 1:
-        raise ArchiveError(f"{name} is encrypted; save it without a password")
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ArchiveError(f"{name} is compressed in a way that numpy does not write")
     most = info.compress_size * (MOST_DEFLATED if info.compress_type == ZIP_DEFLATED else 1)
@@ -174,17 +179,12 @@ def _member(archive: ZipFile, info: ZipInfo, held: int) -> Member:
     with archive.open(info) as source:
         head = io.BytesIO(source.read(HEADER))
     version = np.lib.format.read_magic(head)
-    if version == (1, 0):
-        shape, by_columns, dtype = np.lib.format.read_array_header_1_0(head)
-    elif version == (2, 0):
-        shape, by_columns, dtype = np.lib.format.read_array_header_2_0(head)
-    else:
+    if version not in _HEADERS:
         raise ArchiveError(f"{name} is no array of numbers (version {version} of its format)")
+    shape, by_columns, dtype = _HEADERS[version](head)
     if dtype.hasobject:
         raise ArchiveError(f"{name} holds Python objects, which are never unpickled")
-    if min(shape, default=0) < 0:
-        raise ArchiveError(f"{name} has the shape {shape}")
-    member = Member(shape, dtype, "F" if by_columns else "C", head.tell(), info)
+    member = Member(shape, dtype, by_columns, head.tell(), info)
     if member.start + member.nbytes != info.file_size:
         raise ArchiveError(
             f"{name} claims {decimal(member.nbytes)} in its header, where it has "
@@ -200,34 +200,25 @@ def _read(archive: ZipFile, member: Member) -> NDArray[Any]:
     return found
 
 
-def _pass_through(source: IO[bytes], member: Member, target: IO[bytes] | None = None) -> None:
+def _pass_through(archive: ZipFile, member: Member, target: IO[bytes] | None = None) -> None:
     """Read a member to its end, where its checksum is verified, and write it to the target."""
     count = 0
-    while chunk := source.read(CHUNK):
-        count += len(chunk)
-        if target:
-            target.write(chunk)
+    with archive.open(member.info) as source:
+        while chunk := source.read(CHUNK):
+            count += len(chunk)
+            if target:
+                target.write(chunk)
     if count != member.info.file_size:
         raise ArchiveError(f"{member.name} has not as many bytes as it claims")
 
 
-def _begin(file: IO[bytes], member: Member) -> int:
-    """Return the offset of the bytes of a member in the ``.npz``."""
-    file.seek(member.info.header_offset)
-    signature, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
-    if signature != b"PK\x03\x04":
-        raise BadZipFile(f"bad magic number for {member.name}")
-    return int(member.info.header_offset) + _LOCAL.size + int(name) + int(extra)
-
-
-def _unpacked(path: Path, packed: Collection[Member]) -> Path:
-    """The folder in which the members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
-    by_file = {f"{member.name}.npy": member for member in packed}
-    contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(by_file.items()))
+def _unpacked(path: Path, packed: Mapping[str, Member]) -> Path:
+    """The folder in which members lie unpacked, each as the ``.npy`` that it is in the ``.npz``."""
+    contents = "\n".join(f"{f} {m.info.CRC} {m.info.file_size}" for f, m in sorted(packed.items()))
     folder = paths.home() / "data" / checksums.digest(contents.encode())[:16]
 
     def whole() -> bool:
-        return all(_is_whole(folder / name, member) for name, member in by_file.items())
+        return all(_is_whole(folder / name, member) for name, member in packed.items())
 
     try:
         if not whole():
@@ -235,7 +226,7 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
             with storage.locked(folder):
                 if not whole():
                     with storage.renewed(folder) as new:
-                        _unpack(path, by_file, new)
+                        _unpack(path, packed, new)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ArchiveError(
@@ -244,8 +235,8 @@ def _unpacked(path: Path, packed: Collection[Member]) -> Path:
     return folder
 
 
-def _unpack(path: Path, by_file: Mapping[str, Member], folder: Path) -> None:
-    needed = sum(member.info.file_size for member in by_file.values())
+def _unpack(path: Path, packed: Mapping[str, Member], folder: Path) -> None:
+    needed = sum(member.info.file_size for member in packed.values())
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ArchiveError(
@@ -253,9 +244,9 @@ def _unpack(path: Path, by_file: Mapping[str, Member], folder: Path) -> None:
             "PNEUMO_HOME names another place"
         )
     with _opened(path) as archive:
-        for name, member in by_file.items():
-            with archive.open(member.info) as source, (folder / name).open("wb") as target:
-                _pass_through(source, member, target)
+        for name, member in packed.items():
+            with (folder / name).open("wb") as target:
+                _pass_through(archive, member, target)
 
 
 def _is_whole(path: Path, member: Member) -> bool:
@@ -275,13 +266,7 @@ def _opened(path: Path) -> Iterator[ZipFile]:
     try:
         with ZipFile(path) as archive:
             yield archive
-    except OSError as error:
-        if error.errno is None:
-            raise ArchiveError(str(error)) from None
-        raise
-    except (
-        BadZipFile, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError,
-        NotImplementedError, MemoryError, RecursionError, SyntaxError, struct.error, zlib.error,
-    ) as error:  # fmt: skip
-        lines = str(error).splitlines() or [type(error).__name__]
-        raise ArchiveError(lines[0][:200]) from None
+    except Exception as error:  # exceptions for damaged archives and headers are not documented
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise ArchiveError(first_line(error)[:200]) from None

@@ -25,23 +25,21 @@ try:
 except ImportError:  # not a Unix: no locks, and stale folders are not found
     fcntl = None  # type: ignore[assignment]
 
-# Errors of a disk, grouped by what helps.
-_NO_ROOM = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the quota of the disk is used up",
-    errno.EFBIG: "files may not become that large here",
+_MAKE_ROOM = "make room, and run the same command to resume"
+_OPEN_IT = "it must be readable and writable"
+_MOVE_IT = "move the file away, or choose another folder"
+# Errors of a disk: what cannot be done and why, and what helps.
+_REASONS = {
+    errno.ENOSPC: ("written: the disk is full", _MAKE_ROOM),
+    errno.EDQUOT: ("written: the quota of the disk is used up", _MAKE_ROOM),
+    errno.EFBIG: ("written: files may not become that large here", _MAKE_ROOM),
+    errno.EROFS: ("used: the file system is read-only", _OPEN_IT),
+    errno.EACCES: ("used: permission is denied", _OPEN_IT),
+    errno.EPERM: ("used: permission is denied", _OPEN_IT),
+    errno.ENOTDIR: ("made: a file is where a folder is needed", _MOVE_IT),
+    errno.EEXIST: ("made: a file is where a folder is needed", _MOVE_IT),
+    errno.EISDIR: ("used: a folder is where a file is needed", "move it away"),
 }
-_NO_ENTRY = {
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-}
-_NO_FOLDER = {
-    errno.ENOTDIR: "a file is where a folder is needed",
-    errno.EEXIST: "a file is where a folder is needed",
-}
-_NO_FILE = {errno.EISDIR: "a folder is where a file is needed"}
-_REASONS = _NO_ROOM | _NO_ENTRY | _NO_FOLDER | _NO_FILE
 _OUTPUT = "standard output"
 _UNREAD = 128 + 13  # exit status of a program that ended by SIGPIPE
 _LITTLE = 1 << 20  # bytes: a disk with less is the one that is full
@@ -67,20 +65,17 @@ def write(path: Path, *parts: bytes | memoryview) -> None:
         # Always the same name, so that the remains of a killed process are overwritten.
         own = "" if fcntl else f".{os.getpid()}"
         temporary = path.with_name(f".{path.name}{own}.new")
-        file = _open_alone(temporary)
-        try:
-            file.writelines(parts)
-            file.flush()
-            if fcntl is None:
-                file.close()
-            temporary.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-        finally:
-            with suppress(OSError):  # reported already
-                file.close()
+        with _open_alone(temporary) as file:
+            try:
+                file.writelines(parts)
+                file.flush()
+                if fcntl is None:
+                    file.close()
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
 
 
 @contextmanager
@@ -186,7 +181,7 @@ def refusals(path: Path | str | None = None, needed: int = 0) -> Iterator[None]:
         # An error of a folder names the folder; that of the file would name its temporary file.
         if needed and path and Path(str(refused.filename)) not in Path(path).parents:
             named = path
-        raise StorageError(_sentence(refused, named or _OUTPUT, needed)) from None
+        raise StorageError(*_words(refused, named or _OUTPUT, needed)) from None
 
 
 @contextmanager
@@ -239,23 +234,17 @@ def _refusal(error: BaseException) -> OSError | None:
     return None
 
 
-def _sentence(refused: OSError, path: Path | str, needed: int) -> str:
-    reason = _REASONS[cast(int, refused.errno)]
-    if refused.errno in _NO_FOLDER:
-        return f"{path} can't be made: {reason}; move the file away, or choose another folder"
-    if refused.errno in _NO_FILE:
-        return f"{path} can't be used: {reason}; move it away"
-    if refused.errno in _NO_ENTRY:
-        return f"{path} can't be used: {reason}; it must be readable and writable"
+def _words(refused: OSError, path: Path | str, needed: int) -> list[str]:
+    """The parts of an error: what is refused, the free room if it is short, and what helps."""
     from rich.filesize import decimal  # not imported for the help of a command
 
-    free = _free(path)
-    words = [
-        f"{path} can't be written: {reason}"
-        + (f", and it needs {decimal(needed)}" if needed else "")
-    ]
-    words += [f"{decimal(free)} are free"] if free is not None else []
-    return "; ".join([*words, "make room, and run the same command to resume"])
+    reason, advice = _REASONS[cast(int, refused.errno)]
+    words = [f"{path} can't be {reason}"]
+    if advice == _MAKE_ROOM:
+        words[0] += f", and it needs {decimal(needed)}" if needed else ""
+        free = _free(path)
+        words += [f"{decimal(free)} are free"] if free is not None else []
+    return [*words, advice]
 
 
 def _free(path: Path | str) -> int | None:

@@ -31,6 +31,7 @@ _KNOWN = {
 }
 # Height and width of pixels, or their ratio, in order of preference.
 _SPACINGS = ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
+_UNCOMPRESSED, _AGAIN = "save the image uncompressed", "export the image again"
 # Text in the fields of a frontal film of the chest.
 _CHEST, _FRONTAL = ("CHEST", "THORA", "LUNG"), ("PA", "AP", "ANTER", "FRONTAL")
 _EXPECTED = (
@@ -52,22 +53,19 @@ def show(
     """
     bare = (at for at in (0, 128) if head[at : at + 2] in _FIRST_GROUPS and not any(head[:at]))
     start = 132 if head[128:132] == b"DICM" else next(bare, None)
-    require(start is not None, "expected an image (PNG, JPEG, TIFF, …) or DICOM, found neither")
+    require(start is not None, "an image (PNG, JPEG, TIFF, …) or DICOM", "neither")
     dataset = _read(stream, start or 0)
-    words = "expected a DICOM image, found DICOM without pixels: it is a report, or cut off"
-    require(bool(dataset.get("PixelData")), words)
-    kind = _text(dataset, "PhotometricInterpretation")
-    words = "expected MONOCHROME1 or MONOCHROME2 in PhotometricInterpretation"
-    require(
-        kind in ("MONOCHROME1", "MONOCHROME2"),
-        f"{words}, found {kind or 'nothing'}: export it in grey",
-    )
+    has_pixels, what = bool(dataset.get("PixelData")), "DICOM without pixels"
+    require(has_pixels, "a DICOM image", what, "it is a report, or cut off")
+    kind, known = _text(dataset, "PhotometricInterpretation"), ("MONOCHROME1", "MONOCHROME2")
+    expected = f"{' or '.join(known)} in PhotometricInterpretation"
+    require(kind in known, expected, kind or "nothing", "export it in grey")
     shape = _text(dataset, "PresentationLUTShape")
     if shape and (shape == "INVERSE") != (kind == "MONOCHROME1"):
-        words = (
-            f"its Photometric Interpretation {kind} contradicts its Presentation LUT Shape {shape}"
+        warn(
+            f"its Photometric Interpretation {kind} contradicts its Presentation LUT Shape {shape}: the "
+            "first is followed, and black and white may be exchanged"
         )
-        warn(f"{words}: the first is followed, and black and white may be exchanged")
     if about:
         _compare(dataset, about, warn)
     stored, padded, bits = _pixels(dataset)
@@ -98,8 +96,8 @@ def _read(stream: BinaryIO, start: int) -> Any:
         meta.TransferSyntaxUID = syntax
     # Deflated data could expand without bound, and radiographs are not stored this way.
     known = syntax.is_transfer_syntax and not syntax.is_private and not syntax.is_deflated
-    words = "expected a transfer syntax of the standard that is not deflated"
-    require(known, f"{words}, found {syntax.name}: save the image uncompressed")
+    expected = "a transfer syntax of the standard that is not deflated"
+    require(known, expected, syntax.name, _UNCOMPRESSED)
     dataset = read_dataset(stream, syntax.is_implicit_VR, syntax.is_little_endian)
     dataset.set_original_encoding(syntax.is_implicit_VR, syntax.is_little_endian)
     dataset.file_meta = meta
@@ -118,27 +116,27 @@ def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
     check_size(columns, rows)
     for name, known in _KNOWN.items():
         number = _number(dataset, name, 1 if known == (1,) else None)
-        words = " or ".join(map(str, known))
-        require(number in known, f"expected {words} in {name}, found {number:,}: export it so")
+        expected = f"{' or '.join(map(str, known))} in {name}"
+        require(number in known, expected, f"{number:,}", "export it so")
     dataset.SamplesPerPixel = 1
     allocated, bits = _number(dataset, "BitsAllocated"), _number(dataset, "BitsStored")
     top, is_signed = _number(dataset, "HighBit", bits - 1), _number(dataset, "PixelRepresentation")
-    words = f"expected bits that {allocated} hold, found {bits} of which the highest is bit {top}"
-    require(1 < bits <= top + 1 <= allocated, words)
+    is_held, found = 1 < bits <= top + 1 <= allocated, f"{bits} of which the highest is bit {top}"
+    require(is_held, f"bits that {allocated} hold", found)
     syntax = dataset.file_meta.TransferSyntaxUID
     packed = dataset["PixelData"].is_undefined_length
-    words = f"expected pixels as {syntax.name} has them, found others: export the image again"
-    require(packed == syntax.is_encapsulated and (not packed or top == bits - 1), words)
-    needed, found = rows * columns * allocated // 8, len(dataset.PixelData)
-    words = f"expected {needed:,} bytes of pixels, found {found:,}: the file is cut off"
-    require(packed or found >= needed, words)
+    fits = packed == syntax.is_encapsulated and (not packed or top == bits - 1)
+    require(fits, f"pixels as {syntax.name} has them", "others", _AGAIN)
+    needed, there = rows * columns * allocated // 8, len(dataset.PixelData)
+    is_whole = packed or there >= needed
+    require(is_whole, f"{needed:,} bytes of pixels", f"{there:,}", "the file is cut off")
     try:
         raw = pixel_array(dataset, correct_unused_bits=False)
     except Exception:  # exceptions of decoders are not documented
         package = f"pylibjpeg[{'openjpeg' if '2000' in syntax.name else 'libjpeg'}]"
         hint = f"install {package} or " if "JPEG" in syntax.name else ""
         words = f"expected pixels that can be decoded here, found {bits} bits as {syntax.name}"
-        raise RadiographError(f"{words}: {hint}save the image uncompressed") from None
+        raise RadiographError(f"{words}: {hint}{_UNCOMPRESSED}") from None
     # The values may lie at the upper end of what is allocated.
     stored = raw << (allocated - 1 - top) >> (allocated - bits)
     padded = np.zeros(raw.shape, bool)
@@ -150,8 +148,9 @@ def _pixels(dataset: Any) -> tuple[NDArray[Any], NDArray[np.bool_], int]:
         for values in (stored, raw) if top == bits - 1 else (stored,):
             padded |= (values >= low) & (values <= high)
     beside = raw >> (top + 1)
-    words = f"expected values of {bits} bits (BitsStored), found larger ones or overlays above them"
-    require(not ((beside != 0) & (beside != -is_signed) & ~padded).any(), words)
+    is_free = not ((beside != 0) & (beside != -is_signed) & ~padded).any()
+    found = "larger ones or overlays above them"
+    require(is_free, f"values of {bits} bits (BitsStored)", found)
     return stored, padded, bits
 
 
@@ -161,16 +160,17 @@ def _display(values: NDArray[np.float64], dataset: Any) -> tuple[NDArray[np.floa
     if tables := dataset.get("ModalityLUTSequence"):
         values, low, high = _look_up(values, tables[0], dataset)
     elif rescaling := _pair(dataset, "RescaleSlope", "RescaleIntercept"):
-        require(rescaling[0] != 0, "expected a RescaleSlope, found 0: correct it or remove it")
+        require(rescaling[0] != 0, "a RescaleSlope", "0", "correct it or remove it")
         values = values * rescaling[0] + rescaling[1]
     if tables := dataset.get("VOILUTSequence"):
         values, low, high = _look_up(values, tables[0], dataset)
     elif window := _pair(dataset, "WindowCenter", "WindowWidth"):
         (centre, width), function = window, _text(dataset, "VOILUTFunction") or "LINEAR"
         known = function in ("LINEAR", "LINEAR_EXACT", "SIGMOID")
-        require(known, f"expected LINEAR, LINEAR_EXACT or SIGMOID, found {function}")
-        words = f"expected a WindowWidth of at least 1, found {width:g}: correct the window or remove it"
-        require(width >= 1 or (width > 0 and function != "LINEAR"), words)
+        require(known, "LINEAR, LINEAR_EXACT or SIGMOID", function)
+        is_wide = width >= 1 or (width > 0 and function != "LINEAR")
+        advice = "correct the window or remove it"
+        require(is_wide, "a WindowWidth of at least 1", f"{width:g}", advice)
         if function == "SIGMOID":
             return 1 / (1 + np.exp(np.clip(-4 * (values - centre) / width, -700, 700))), True
         if function == "LINEAR":
@@ -188,7 +188,7 @@ def _look_up(
     descriptor = [int(number) % 2**16 for number in _numbers(table, "LUTDescriptor")]
     data = table.get("LUTData")
     whole = len(descriptor) == 3 and data is not None
-    require(whole, "expected LUTDescriptor and LUTData in each LUT, found one without them")
+    require(whole, "LUTDescriptor and LUTData in each LUT", "one without them")
     count, first, bits = descriptor[0] or 2**16, *descriptor[1:]
     # Files differ in whether the first value is signed: take the one within the range of values.
     away = [max(values.min() - one, one - values.max()) for one in (first, first - 2**16)]
@@ -201,8 +201,9 @@ def _look_up(
     if bits == 8 and len(entries) == (count + 1) // 2 < count:
         # Two to a word, the lower byte first.
         entries = entries.astype("<u2").view(np.uint8)[:count]
-    words = f"expected a LUT of {count:,} entries of {bits} bits, found {len(entries):,}, or larger ones"
-    require(len(entries) == count and 1 < bits <= 16 and int(entries.max()) < 2**bits, words)
+    fits = len(entries) == count and 1 < bits <= 16 and int(entries.max()) < 2**bits
+    expected = f"a LUT of {count:,} entries of {bits} bits"
+    require(fits, expected, f"{len(entries):,}, or larger ones")
     places = np.clip(np.rint(values) - first, 0, count - 1).astype(np.intp)
     return entries[places].astype(np.float64), 0, 2**bits - 1
 
@@ -244,7 +245,7 @@ def _numbers(dataset: Any, name: str) -> list[float]:
         numbers: list[float] = [] if empty else np.atleast_1d(np.array(value, float)).tolist()
     except Exception:  # pydicom converts on reading, by many rules
         numbers = [np.nan]
-    require(bool(np.isfinite(numbers).all()), f"expected numbers in {name}, found other text")
+    require(bool(np.isfinite(numbers).all()), f"numbers in {name}", "other text")
     return numbers
 
 
@@ -252,16 +253,15 @@ def _number(dataset: Any, name: str, default: int | None = None) -> int:
     """The single integer of a field."""
     numbers = _numbers(dataset, name) or ([] if default is None else [float(default)])
     found = ", ".join(f"{number:g}" for number in numbers) or "nothing"
-    words = f"expected a whole number in {name}, found {found}: export the image again"
-    require(len(numbers) == 1 and numbers[0] >= 0 and numbers[0].is_integer(), words)
+    is_whole = len(numbers) == 1 and numbers[0] >= 0 and numbers[0].is_integer()
+    require(is_whole, f"a whole number in {name}", found, _AGAIN)
     return int(numbers[0])
 
 
 def _pair(dataset: Any, first: str, second: str) -> tuple[float, float] | None:
     """First numbers of two fields that belong together; None if both are missing."""
     one, other = _numbers(dataset, first), _numbers(dataset, second)
-    words = f"expected {first} and {second} or neither, found one of them"
-    require(bool(one) == bool(other), words)
+    require(bool(one) == bool(other), f"{first} and {second} or neither", "one of them")
     return (one[0], other[0]) if one else None
 
 

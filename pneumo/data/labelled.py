@@ -65,7 +65,8 @@ def read(path: Path, size: int, about: Description) -> Labelled:
             label = _label(row.cells, about)
             made = radiographs.read(file, size, about)
             met = first.setdefault(file.resolve(), row.place)
-            require(met == row.place, f"the same file as {met}; remove one of them")
+            if met != row.place:
+                raise RadiographError(f"the same file as {met}", "remove one of them")
         except RadiographError as error:
             faults.append(
                 str(error) if str(error).startswith(row.place) else f"{row.place}: {error}"
@@ -149,16 +150,15 @@ def _find(paths: tuple[Path, ...]) -> Path:
 def _label(cells: Mapping[str, str], about: Description) -> int:
     """Check the cells of a row, and return its label."""
     for name in (FILE, LABEL, PATIENT):
-        require(cells.get(name) != "", f"no {name}; fill in the cell")
+        if cells.get(name) == "":
+            raise RadiographError(f"no {name}", "fill in the cell")
     age = cells.get(AGE) or "0"
     try:
-        require(0 <= float(age) <= OLDEST, f"expected an age of 0 to {OLDEST} years, found {age}")
+        require(0 <= float(age) <= OLDEST, f"an age of 0 to {OLDEST} years", age)
     except ValueError:
-        raise RadiographError(
-            f"expected an age in years, found {age!r}; leave unknown ones empty"
-        ) from None
-    given = cells[LABEL]
-    names = [name.casefold() for name in about.classes]
-    known = " or ".join(about.classes)
-    require(given.casefold() in names, f"expected the label {known}, found {given!r}")
+        unknown = "leave unknown ones empty"
+        raise RadiographError(f"expected an age in years, found {age!r}", unknown) from None
+    given, names = cells[LABEL], [name.casefold() for name in about.classes]
+    known = f"the label {' or '.join(about.classes)}"
+    require(given.casefold() in names, known, repr(given))
     return names.index(given.casefold())

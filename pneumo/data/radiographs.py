@@ -33,6 +33,7 @@ SQUARE = 1.01
 # Pillow would have other programs draw these.
 _DRAWINGS = ("EPS", "WMF")
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
+_SAVE = "save it as grey PNG"
 _CLEAR = "transparent pixels: they are taken for black"
 # Tags of TIFF.
 _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
@@ -122,30 +123,30 @@ def stored(square: Image.Image, size: int, about: Description | None) -> NDArray
     return np.array(as_jpeg(small) if about and not is_assumed(about, size) else small)
 
 
-def require(holds: bool, words: str) -> None:
+def require(holds: bool, expected: str, found: str, advice: str = "") -> None:
     """Refuse a file unless a condition holds.
 
     Raises:
-        RadiographError: with the given text.
+        RadiographError: what was expected and found, and what to do.
     """
     if not holds:
-        raise RadiographError(words)
+        raise RadiographError(f"expected {expected}, found {found}" + (advice and f": {advice}"))
 
 
 def check_size(width: int, height: int) -> None:
     """Refuse an image with no or too many pixels before memory is allocated."""
-    found = f"expected at most {MOST_PIXELS:,} pixels, found {width:,}×{height:,}"
-    require(0 < width * height <= MOST_PIXELS, found)
+    at_most = f"at most {MOST_PIXELS:,} pixels"
+    require(0 < width * height <= MOST_PIXELS, at_most, f"{width:,}×{height:,}")
 
 
 def check_depth(low: int, high: int, bits: int, warn: Warn) -> None:
     """Warn if integers from `low` to `high` fit into fewer bits than the file states."""
     needed = max(-low - 1, high).bit_length() + (low < 0)
     if needed < bits:
-        words = (
-            f"its brightest value is {high:,}: {needed} bits hold that, and the file states {bits}"
+        warn(
+            f"its brightest value is {high:,}: {needed} bits hold that, and the file states {bits}, so the "
+            "image is too dark unless it was meant so"
         )
-        warn(f"{words}, so the image is too dark unless it was meant so")
 
 
 def _prepare(
@@ -188,8 +189,8 @@ def as_jpeg(image: Image.Image) -> Image.Image:
 
 def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Image, float]:
     """Return the image in 8-bit grey, upright, and the ratio of height to width of its pixels."""
-    require(file.exists(), "expected an image or a DICOM file, found nothing of that name")
-    require(file.is_file(), "expected an image or a DICOM file, found a folder or a device")
+    require(file.exists(), "an image or a DICOM file", "nothing of that name")
+    require(file.is_file(), "an image or a DICOM file", "a folder or a device")
     # As a stream: given a name, Pillow maps an uncompressed TIFF into memory and turns it wrongly.
     with file.open("rb") as stream:
         head = stream.read(134)
@@ -198,8 +199,8 @@ def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Imag
             try:
                 return _picture(stream, about, warn), 1.0
             except UnidentifiedImageError:
-                words = "expected a usual PNG, JPEG or TIFF, found one of a kind that can't be read here"
-                require(not head.startswith(_MAGIC), f"{words}: save it as grey PNG")
+                odd = "one of a kind that can't be read here"
+                require(not head.startswith(_MAGIC), "a usual PNG, JPEG or TIFF", odd, _SAVE)
             except Image.DecompressionBombError:
                 check_size(MOST_PIXELS, 2)
         from pneumo.data import dicom
@@ -209,8 +210,7 @@ def _open(file: Path, about: Description | None, warn: Warn) -> tuple[Image.Imag
 
 def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.Image:
     image: Image.Image = Image.open(stream)
-    what = f"expected an image made of pixels, found {image.format}"
-    require(image.format not in _DRAWINGS, what)
+    require(image.format not in _DRAWINGS, "an image made of pixels", str(image.format))
     check_size(*image.size)
     if (frames := getattr(image, "n_frames", 1)) > 1:
         warn(f"{frames} images in one file: only the first is read")
@@ -234,10 +234,8 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
             warn(_CLEAR)
             table[clear] = 0
         return Image.fromarray(table[levels])
-    words = (
-        "expected whole numbers of 8 or 16 bits, found floating-point numbers: save it as grey PNG"
-    )
-    require(image.mode != "F", words)
+    is_whole = image.mode != "F"
+    require(is_whole, "whole numbers of 8 or 16 bits", "floating-point numbers", _SAVE)
     if raw in ("L;2", "L;4") and "transparency" in image.info:
         image.info["transparency"] *= 85 if raw == "L;2" else 17  # as Pillow scales the levels
     if image.has_transparency_data:
@@ -258,10 +256,8 @@ def _picture(stream: BinaryIO, about: Description | None, warn: Warn) -> Image.I
 def _table(levels: NDArray[Any], bits: int, warn: Warn) -> NDArray[np.uint8]:
     """Map each level of this many bits, from 0 up, to 8 bits."""
     low, high, white = int(levels.min()), int(levels.max()), 2**bits - 1
-    words = (
-        f"expected levels of 16 bits at most, found {low:,} to {high:,} of {bits}: save it as PNG"
-    )
-    require(bits <= 16 and low >= 0 and high <= white, words)
+    is_whole, found = bits <= 16 and low >= 0 and high <= white, f"{low:,} to {high:,} of {bits}"
+    require(is_whole, "levels of 16 bits at most", found, _SAVE)
     check_depth(low, high, bits, warn)
     table: NDArray[np.uint8] = np.rint(np.arange(white + 1) * (255 / white)).astype(np.uint8)
     return table

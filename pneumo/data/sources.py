@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from pneumo.base.network import NetworkError
 from pneumo.base.storage import StorageError
 from pneumo.data.descriptions import DESCRIPTIONS, DataError, Description, file_name
 
+_md5 = partial(hashlib.md5, usedforsecurity=False)  # the checksum that MedMNIST publishes
 ADDRESS = "https://zenodo.org/records/10519652/files/{}?download=1"  # of MedMNIST's files
 
 
@@ -43,19 +45,14 @@ def find(about: Description, size: int, given: str | None) -> Source:
         return Source(path, "file", _is_published(path, about, size))
     # MedMNIST's own function for this path would import torch.
     path = Path.home() / ".medmnist" / file_name(about, size)
+    if not path.exists():
+        _download(about, size, path)
+        return Source(path, "download", True)
     try:
-        if not path.exists():
-            _download(about, size, path)
-            return Source(path, "download", True)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
-    again = "delete it, and it is downloaded again"
-    try:
-        published = _is_published(path, about, size)
+        if not _is_published(path, about, size):
+            raise DataError(f"{path} is damaged: its MD5 is not the published one")
     except DataError as error:
-        raise DataError(f"{error}; {again}") from None
-    if not published:
-        raise DataError(f"{path} is damaged: its MD5 is not the published one; {again}")
+        raise DataError(error, "delete it, and it is downloaded again") from None
     return Source(path, "cache", True)
 
 
@@ -85,7 +82,8 @@ def _is_published(path: Path, about: Description, size: int) -> bool:
         DataError: it is the file of another set or size; its results would appear under a wrong name.
     """
     try:
-        found = _md5(path)
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, _md5).hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from None
     for other in DESCRIPTIONS.values():
@@ -96,12 +94,6 @@ def _is_published(path: Path, about: Description, size: int) -> bool:
                     f"--dataset {other.name} --size {side}"
                 )
     return found == about.md5[size]
-
-
-def _md5(path: Path) -> str:
-    """MD5 of a file, the checksum that MedMNIST publishes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _download(about: Description, size: int, cached: Path) -> None:
@@ -118,7 +110,7 @@ def _download(about: Description, size: int, cached: Path) -> None:
             raise NetworkError("MedMNIST's host does not answer")
         streams.tell(f"downloading {about.title} from {url}")
         content = network.read(url, most)
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != about.md5[size]:
+        if _md5(content).hexdigest() != about.md5[size]:
             raise NetworkError(f"the MD5 of {url} is not the published one")
         storage.write(cached, content)
     except (NetworkError, StorageError) as error:
