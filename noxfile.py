@@ -24,18 +24,12 @@ LOCK = REFERENCE / "requirements.txt"
 TRAIN = "train"  # the extra that training needs; drawing a record does not need it
 # Exit statuses of `pneumo study --check`.
 CURRENT, NO_DATA, LACKING = 0, 3, 4
+LOCKED = os.environ.get("PNEUMO_LOCKED", "") not in ("", "0")  # as --locked
 LOCKED_FOR = "Python 3.11 on Linux x86_64"
 TELL = """\
 from platform import machine, python_version_tuple, system
 print(f"Python {'.'.join(python_version_tuple()[:2])} on {system()} {machine()}")
 """
-
-
-def unlocked(session: nox.Session) -> tuple[list[str], bool]:
-    """Return the options after `--` without --locked, and whether --locked or PNEUMO_LOCKED was given."""
-    options = [option for option in session.posargs if option != "--locked"]
-    wanted = os.environ.get("PNEUMO_LOCKED", "") not in ("", "0")
-    return options, wanted or len(options) < len(session.posargs)
 
 
 def install(session: nox.Session, *groups: str, locked: bool = False) -> None:
@@ -82,17 +76,13 @@ def preview(session: nox.Session) -> None:
 @nox.session
 def study(session: nox.Session) -> None:
     """Train what is missing and write the record, without pages (options of `pneumo study`, --locked)."""
-    options, locked = unlocked(session)
-    install(session, TRAIN, locked=locked)
-    session.run("pneumo", "study", *options)
+    train(session, "study")
 
 
 @nox.session
 def verify(session: nox.Session) -> None:
     """Train the reference study again and compare all numbers (options of `pneumo verify`, --locked)."""
-    options, locked = unlocked(session)
-    install(session, TRAIN, locked=locked)
-    session.run("pneumo", "verify", *options)
+    train(session, "verify")
 
 
 @nox.session
@@ -221,6 +211,13 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
+def train(session: nox.Session, command: str) -> None:
+    """Run a command of `pneumo` that trains, with the options after `--`."""
+    options = [option for option in session.posargs if option != "--locked"]
+    install(session, TRAIN, locked=LOCKED or "--locked" in session.posargs)
+    session.run("pneumo", command, *options)
+
+
 def run_tests(session: nox.Session, *options: str) -> None:
     """Run pytest with these options and those after `--`; the tests of a file share a worker."""
     # Tests must not depend on the data or the run store of the user.
@@ -238,58 +235,38 @@ def report_options(session: nox.Session) -> argparse.Namespace:
         prog=f"nox -s {session.name} --",
         description=f"Example: python -m nox -s {session.name} -- --data path/to/pneumoniamnist.npz",
     )
-    parser.add_argument("--engine", choices=("auto", "quarto", "portable"), default="auto",
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "quarto", "portable"),
+        default="auto",
         help="what renders the pages; auto takes Quarto where it is installed or can be",
-    )  # fmt: skip
-    parser.add_argument("--profile", help="smoke, standard (default) or paper; else PNEUMO_PROFILE")
-    parser.add_argument(
-        "--dataset",
-        metavar="NAME",
-        help="pneumoniamnist (default), breastmnist, …; else PNEUMO_DATASET",
     )
-    parser.add_argument(
-        "--size", metavar="N", help="28 (default), 64, 128 or 224 pixels; else PNEUMO_SIZE"
-    )
-    parser.add_argument(
-        "--data", metavar="PATH", help="a .npz, its folder, or 'phantom'; else PNEUMO_DATA"
-    )
-    parser.add_argument(
-        "--record",
-        metavar="FOLDER",
-        default=os.environ.get("PNEUMO_RECORD"),
-        help="draw this record, and train nothing; else PNEUMO_RECORD",
-    )
-    parser.add_argument(
-        "--weights", metavar="FILE", help="ImageNet weights of ResNet18; else PNEUMO_WEIGHTS"
-    )
-    parser.add_argument("--device", help="auto, cpu, cuda, …")
-    parser.add_argument(
-        "--executor", metavar="WHERE", help="auto (default), serial, process:N or dask:ADDRESS"
-    )
-    parser.add_argument(
-        "--fresh", action="store_true", help="empty the cache of pages, and run every cell"
-    )
-    parser.add_argument(
-        "--locked",
-        action="store_true",
-        help="install the packages of the reference study; else PNEUMO_LOCKED",
-    )
-    parser.add_argument("--port", default="4200", help="of preview, 4200 by default")
-    given, locked = unlocked(session)
-    options = parser.parse_args(given)
-    options.locked = locked
-    both = [
-        f"--{name}={value}"
-        for name in ("profile", "dataset", "size", "data")
-        if (value := getattr(options, name))
-    ]
-    options.training = both + [
-        f"--{name}={value}"
-        for name in ("weights", "device", "executor")
-        if (value := getattr(options, name))
-    ]
-    options.site = [f"--engine={options.engine}", *(["--fresh"] if options.fresh else []), *both]
-    options.site += [f"--record={options.record}"] if options.record else []
+    for option, metavar, words in (
+        ("--profile", "PROFILE", "smoke, standard (default) or paper; else PNEUMO_PROFILE"),
+        ("--dataset", "NAME", "pneumoniamnist (default), breastmnist, …; else PNEUMO_DATASET"),
+        ("--size", "N", "28 (default), 64, 128 or 224 pixels; else PNEUMO_SIZE"),
+        ("--data", "PATH", "a .npz, its folder, or 'phantom'; else PNEUMO_DATA"),
+        ("--record", "FOLDER", "draw this record, and train nothing; else PNEUMO_RECORD"),
+        ("--weights", "FILE", "ImageNet weights of ResNet18; else PNEUMO_WEIGHTS"),
+        ("--device", "DEVICE", "auto, cpu, cuda, …"),
+        ("--executor", "WHERE", "auto (default), serial, process:N or dask:ADDRESS"),
+        ("--port", "PORT", "of preview, 4200 by default"),
+    ):
+        parser.add_argument(option, metavar=metavar, help=words)
+    for option, preset, words in (
+        ("--fresh", False, "empty the cache of pages, and run every cell"),
+        ("--locked", LOCKED, "install the packages of the reference study; else PNEUMO_LOCKED"),
+    ):
+        parser.add_argument(option, action="store_true", default=preset, help=words)
+    parser.set_defaults(record=os.environ.get("PNEUMO_RECORD"), port="4200")
+    options = parser.parse_args(session.posargs)
+
+    def given(*names: str) -> list[str]:
+        return [f"--{name}={value}" for name in names if (value := getattr(options, name))]
+
+    both = given("profile", "dataset", "size", "data")
+    options.training = both + given("weights", "device", "executor")
+    options.site = [*both, *given("engine", "record"), *(["--fresh"] if options.fresh else [])]
     return options
 
 
