@@ -104,7 +104,7 @@ def text(content: Mapping[str, Any], about: str = "") -> str:
     """
     written = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     rest = written.removeprefix("{\n")
-    return f'{{\n "digest": "{_seal(rest.encode(), about)}",\n{rest}'
+    return f'{{\n "digest": "{seal(rest.encode(), about).decode()}",\n{rest}'
 
 
 def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
@@ -120,7 +120,7 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
         DamageError: a byte has changed, or the file is about something else.
     """
     first = _FIRST_LINES.match(raw)
-    whole = first is not None and first[1].decode() == _seal(raw[first.end() :], about)
+    whole = first is not None and first[1] == seal(raw[first.end() :], about)
     try:
         content = json.loads(raw)
     except ValueError as error:
@@ -137,7 +137,9 @@ def parse(raw: bytes, schema: int, about: str = "") -> dict[str, Any]:
 
 def seal(body: bytes | memoryview, about: str = "") -> bytes:
     """The checksum to append to bytes; readers of archives ignore it."""
-    return _seal(body, about).encode()
+    found = hashlib.sha256(f"{about}\n".encode())
+    found.update(body)  # without a copy of a checkpoint
+    return found.hexdigest().encode()
 
 
 def verify(raw: bytes, about: str = "") -> bytes:
@@ -149,9 +151,3 @@ def verify(raw: bytes, about: str = "") -> bytes:
     if raw[-_DIGITS:] != seal(memoryview(raw)[:-_DIGITS], about):
         raise DamageError("its digest is not that of its content")
     return raw
-
-
-def _seal(content: bytes | memoryview, about: str) -> str:
-    found = hashlib.sha256(f"{about}\n".encode())
-    found.update(content)  # without a copy of a checkpoint
-    return found.hexdigest()

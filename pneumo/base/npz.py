@@ -65,24 +65,17 @@ def members(path: Path, wanted: Collection[str]) -> dict[str, Member]:
     """Find the arrays called `wanted`, by reading only headers.
 
     Raises:
-        ArchiveError: it is not a ``.npz``, or its headers claim more than it can hold.
+        ArchiveError: it is not a ``.npz``, lacks an array, or its headers claim more than it can hold.
     """
     with _opened(path) as archive:
         held = path.stat().st_size
-        found = [
-            info for info in archive.infolist() if info.filename.removesuffix(".npy") in wanted
-        ]
-        return {member.name: member for member in (_member(archive, info, held) for info in found)}
-
-
-def names(path: Path) -> list[str]:
-    """Return the names of all arrays.
-
-    Raises:
-        ArchiveError: it is not a ``.npz``.
-    """
-    with _opened(path) as archive:
-        return [name.removesuffix(".npy") for name in archive.namelist()]
+        infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        found = {name: _member(archive, infos[name], held) for name in wanted if name in infos}
+    if missing := [name for name in wanted if name not in found]:
+        names = [name[:40] for name in infos]
+        there = ", ".join([*names[:12], *(["…"] if len(names) > 12 else [])]) or "nothing"
+        raise ArchiveError(f"it lacks {', '.join(missing)}", f"it holds {there}")
+    return found
 
 
 def read(path: Path, chosen: Collection[Member]) -> dict[str, NDArray[Any]]:

@@ -1,7 +1,4 @@
-"""Training progress: a bar for each running training on a terminal, a line for each epoch elsewhere.
-
-A study of several runs also shows the progress of all runs, with the time left.
-"""
+"""Training progress: a line for each epoch and, on a terminal, a bar of all runs with the time left."""
 
 import sys
 import time
@@ -13,7 +10,6 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
-    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -34,7 +30,7 @@ class _Rate(ProgressColumn):
 
 _COLUMNS = (
     TextColumn("{task.description}"), BarColumn(), _Rate(), TimeElapsedColumn(), TextColumn("left"),
-    TimeRemainingColumn(), TextColumn("{task.fields[news]}"),
+    TimeRemainingColumn(),
 )  # fmt: skip
 
 
@@ -46,23 +42,24 @@ class Display(Progress):
         super().__init__(*_COLUMNS, console=console, disable=not console.is_terminal)
         self.runs: dict[str, RunProgress] = {}
         self.done = 0  # finished runs
-        self.overall: TaskID | None = None
+        self.bar = self.add_task("", start=False, total=0, visible=False)  # of images of all runs
 
     def stop(self) -> None:
-        """End the display; without bars, older versions of rich would print an empty line."""
+        """End the display; without a bar, older versions of rich would print an empty line."""
         if not self.disable:
             super().stop()
 
     def say(self, text: str) -> None:
-        """Print a line, above the bars."""
+        """Print a line, above the bar."""
         self.console.print(Text(printable(text)), highlight=False, soft_wrap=True)
 
     def listener(self, recipe: Recipe, seed: int, images: int) -> "RunProgress":
         """Return the listener of a run with `images` training images per epoch."""
         own = RunProgress(self, recipe, seed, images)
         self.runs[own.name] = own
-        if len(self.runs) == 2:
-            self.overall = self.add_task("all runs", total=0, news="", visible=False)
+        total = sum(one.epochs * one.images for one in self.runs.values())
+        name = own.name if len(self.runs) == 1 else "all runs"
+        self.update(self.bar, total=total, description=name)
         return own
 
     def finish(self, run: Run) -> None:
@@ -71,36 +68,19 @@ class Display(Progress):
         own = self.runs.get(f"{run.recipe.name} s{run.seed}")
         if own is None:
             return
-        self.update(own.task, completed=own.epochs * own.images)
-        self.stop_task(own.task)
-        if sum(task.visible for task in self.tasks) > self.console.height - 2:
-            self.update(own.task, visible=False)
-        self.advanced()
-        if own.started and self.overall is not None and self.disable:
+        own.reach(own.epochs)
+        if own.started and len(self.runs) > 1:
             self.say(f"{self.done} of {len(self.runs)} runs finished{self._left()}")
 
     def _left(self) -> str:
         """Time left for all runs, from the images per second so far; empty if no run is left."""
-        left = sum((task.total or 0) - task.completed for task in self.tasks)
+        left = (self.tasks[0].total or 0) - self.tasks[0].completed
         trained = sum(one.epochs_done * one.images for one in self.runs.values())
         if not left or not trained:
             return ""
         first = min(one.started for one in self.runs.values() if one.started)
         seconds = (time.monotonic() - first) * left / trained
         return f", about {max(1, round(seconds / 60))} min of training left"
-
-    def advanced(self) -> None:
-        """Update the bar of all runs, which counts images."""
-        if self.overall is None or self.disable:
-            return
-        others = [task for task in self.tasks if task.id != self.overall]
-        self.update(
-            self.overall,
-            total=sum(task.total or 0 for task in others),
-            completed=sum(task.completed for task in others),
-            news=f"{self.done} of {len(self.runs)} runs",
-            visible=True,
-        )
 
 
 class RunProgress:
@@ -109,34 +89,33 @@ class RunProgress:
     def __init__(self, display: Display, recipe: Recipe, seed: int, images: int) -> None:
         self.display, self.name = display, f"{recipe.name} s{seed}"
         self.epochs, self.images = recipe.frozen_epochs + recipe.epochs, images
+        self.seen = 0  # images
         self.started = 0.0  # the time, once its turn has come
         self.epochs_done = 0  # epochs since this process started or resumed the run
-        self.task = display.add_task(
-            self.name, start=False, total=self.epochs * images, news="", visible=False
-        )
+
+    def reach(self, epoch: int) -> None:
+        """Move to the end of an epoch."""
+        self.display.advance(self.display.bar, epoch * self.images - self.seen)
+        self.seen = epoch * self.images
 
     def step(self, images: int) -> None:
         """Count `images` more training images; 0: the training begins."""
         if not self.started:
             self.started = time.monotonic()
-            self.display.start_task(self.task)
-        self.display.update(self.task, advance=images, visible=True)
-        self.display.advanced()
+            self.display.start_task(self.display.bar)
+        self.seen += images
+        self.display.update(self.display.bar, advance=images, visible=True)
 
     def epoch(self, row: dict[str, Any]) -> None:
         """Show an epoch that has ended."""
         self.step(0)
         self.epochs_done += 1
         done = row["epoch"]
-        news = f"epoch {done}/{self.epochs}, validation loss {row['val_loss']:.3f}"
-        self.display.update(self.task, completed=done * self.images, news=news)
-        self.display.advanced()
-        if not self.display.disable:
-            return
+        self.reach(done)
         auc, accuracy = row.get("val_auc"), row.get("val_accuracy", 0)
         score = f"top-1 {accuracy:.1%}" if auc is None else f"AUC {auc:.3f}"
-        rate = self.images / row["seconds"]
         left = (time.monotonic() - self.started) / self.epochs_done * (self.epochs - done)
         self.display.say(
-            f"{self.name}: {news}, {score}, {rate:,.0f} images/s, at most {left:.0f} s left"
+            f"{self.name}: epoch {done}/{self.epochs}, validation loss {row['val_loss']:.3f}, {score}, "
+            f"{self.images / row['seconds']:,.0f} images/s, at most {left:.0f} s left"
         )

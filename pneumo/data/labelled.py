@@ -111,27 +111,20 @@ def _in_folder(folder: Path) -> Iterator[_Row]:
 def _in_csv(path: Path) -> Iterator[_Row]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header = [name.strip().lower() for name in next(lines, [])]
+            lines = csv.DictReader(file, restval="")
+            lines.fieldnames = header = [name.strip().lower() for name in lines.fieldnames or ()]
             for name in (FILE, LABEL):
                 if header.count(name) != 1:
                     raise PneumoError(
                         f"{path}: expected a CSV with one column `{name}` in its first line, found "
                         f"{', '.join(header) or 'nothing'}; separate columns by commas"
                     )
-            for cells in lines:
-                if cells:
-                    own = dict(zip(header, map(str.strip, cells), strict=False))
-                    folders = path.parent, path.parent / IMAGES
-                    yield _Row(
-                        f"{path}, line {lines.line_num}",
-                        tuple(folder / own[FILE] for folder in folders),
-                        {
-                            name: own.get(name, "")
-                            for name in (FILE, LABEL, *KNOWN)
-                            if name in header
-                        },
-                    )
+            known = [name for name in (FILE, LABEL, *KNOWN) if name in header]
+            folders = path.parent, path.parent / IMAGES
+            for line in lines:
+                cells = {name: line[name].strip() for name in known}
+                paths = tuple(folder / cells[FILE] for folder in folders)
+                yield _Row(f"{path}, line {lines.line_num}", paths, cells)
     except OSError as error:
         raise PneumoError(
             f"{path}: expected a folder or a CSV, found none that can be read ({error.strerror})"
