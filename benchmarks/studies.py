@@ -4,7 +4,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,13 +24,8 @@ FEW = 8
 RECIPE = replace(RECIPES[speed.CNN], epochs=8, train_images=speed.IMAGES)
 
 
-@dataclass(frozen=True)
-class Span:
-    """The start and end of a run in a worker, by the machine's clock."""
-
-    process: int
-    start: float
-    end: float
+# The process of a run in a worker, and its start and end by the machine's clock.
+Span = tuple[int, float, float]
 
 
 def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> float:
@@ -43,10 +38,7 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
 
     with (
         LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            host="127.0.0.1",
-            dashboard_address=":0",
+            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
         ) as cluster,
         tempfile.TemporaryDirectory() as home,
         executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
@@ -57,12 +49,9 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
         started = time.time()
         spans = _spans(pool, common, dataset, wanted[:runs])
         ended = time.time()
-    last = [
-        max(span.end for span in spans if span.process == process)
-        for process in {span.process for span in spans}
-    ]
+    last = {process: end for process, _, end in sorted(spans, key=lambda span: span[2])}.values()
     there = sum(end - started for end in last) + ended - max(last)
-    return 100 * (there / sum(span.end - span.start for span in spans) - 1)
+    return 100 * (there / sum(end - start for _, start, end in spans) - 1)
 
 
 def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
@@ -106,4 +95,4 @@ def timed(common: Terms, wanted: Training, **given: Any) -> Span | Missing:
     """Train a run in a worker and record its start and end."""
     started = time.time()
     made = jobs.train(common, wanted, **given)
-    return made if isinstance(made, Missing) else Span(os.getpid(), started, time.time())
+    return made if isinstance(made, Missing) else (os.getpid(), started, time.time())

@@ -18,7 +18,7 @@ from pneumo.training.recipes import CONTROLS
 
 
 def test_an_image_that_the_table_does_not_know_is_a_patient_of_its_own():
-    found = origins.look_up({"test": np.zeros((2, 28, 28), np.uint8)})["test"]
+    found = origins.look_up("test", np.zeros((2, 28, 28), np.uint8))
     assert not found.known.any()
     assert np.isnan(found.ratios).all()
     assert len(set(origins.told_apart(found.patients))) == 2
@@ -39,9 +39,9 @@ def test_framing_is_drawn_so_that_it_says_nothing_of_the_film():
 def test_the_published_origins_are_counted_as_the_readme_of_the_data_counts_them():
     """Built from the table itself without images: each row stands for an image."""
     rows = {name: [] for name in data.SPLITS}
-    for by_split in origins._table().values():
-        for name, found in by_split.items():
-            rows[name] += found
+    for found in origins._table().values():
+        for name, facts in found:
+            rows[name].append(facts)
     counted = origins.count(
         {
             name: origins.Origins(*(np.array(column) for column in zip(*own, strict=True)))

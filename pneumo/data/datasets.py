@@ -101,7 +101,7 @@ class Dataset:
             return None
         if self.is_phantom:
             return origins.invented({name: split.labels for name, split in self.splits.items()})
-        found = origins.look_up(self.thumbnails)
+        found = {name: origins.look_up(name, images) for name, images in self.thumbnails.items()}
         return found if any(split.known.any() for split in found.values()) else None
 
     @cached_property

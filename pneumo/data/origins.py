@@ -77,17 +77,22 @@ def told_apart(patients: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.where(patients < 0, -1 - np.arange(len(patients)), patients)
 
 
-def look_up(splits: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
-    """Look up the origins of images by their bytes.
+def look_up(name: str, images: NDArray[np.uint8]) -> Origins:
+    """Look up the origins of a split's images, uint8 (N, 28, 28), by their bytes.
 
-    Args:
-        splits: uint8 (N, 28, 28) by split. If a split has an image several times, its rows are assigned in
-            turn; an image that was moved to another split keeps its row.
-
-    Returns:
-        Origins by split; images that are not in the table are unknown.
+    If the split has an image several times, its rows are assigned in turn. An image that was moved from
+    another split keeps its row. Images that are not in the table are unknown.
     """
-    return {name: _of_split(name, images) for name, images in splits.items()}
+    seen = defaultdict[str, int](int)
+    found = []
+    for image in images:
+        digest = checksums.digest(image.tobytes())
+        rows = _table().get(digest, [(name, (UNKNOWN, -1, float("nan")))])
+        facts = [one for split, one in rows if split == name] or [one for _, one in rows]
+        found.append(facts[seen[digest] % len(facts)])
+        seen[digest] += 1
+    kinds, patients, ratios = zip(*found, strict=True)
+    return Origins(np.array(kinds, np.str_), np.array(patients, np.int64), np.array(ratios))
 
 
 def same_films(images: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
@@ -130,26 +135,11 @@ def invented(labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
 
 
 @cache
-def _table() -> dict[str, dict[str, list[tuple[str, int, float]]]]:
-    """Rows of ``origins.csv`` by the SHA-256 of the image, then by split."""
-    table: dict[str, dict[str, list[tuple[str, int, float]]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
+def _table() -> dict[str, list[tuple[str, tuple[str, int, float]]]]:
+    """Split, kind, patient and ratio of each row of ``origins.csv``, by the SHA-256 of the image."""
+    table = defaultdict(list)
     lines = files("pneumo.data").joinpath("origins.csv").read_text("utf-8").splitlines()
     for row in csv.DictReader(lines):
         facts = row["kind"], int(row["patient"]), float(row["width_to_height"])
-        table[row["sha256"]][row["split"]].append(facts)
+        table[row["sha256"]].append((row["split"], facts))
     return table
-
-
-def _of_split(name: str, images: NDArray[np.uint8]) -> Origins:
-    table, seen = _table(), defaultdict[str, int](int)
-    found: list[tuple[str, int, float]] = []
-    for image in images:
-        digest = checksums.digest(image.tobytes())
-        by_split = table.get(digest, {})
-        rows = by_split.get(name) or next(iter(by_split.values()), [(UNKNOWN, -1, float("nan"))])
-        found.append(rows[seen[digest] % len(rows)])
-        seen[digest] += 1
-    kinds, patients, ratios = zip(*found, strict=True)
-    return Origins(np.array(kinds, np.str_), np.array(patients, np.int64), np.array(ratios))

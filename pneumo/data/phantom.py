@@ -76,14 +76,8 @@ def _chest(size: int, pneumonia: bool, generator: np.random.Generator) -> NDArra
     slope = (y + 0.3 * np.abs(x) ** 1.4 + generator.uniform(0, 0.24)) / 0.24
     image += 0.055 * lungs * np.cos(2 * np.pi * slope)
     for side in (-1, 1):  # the collar bones
-        bone = y + 0.6 + 0.22 * (side * x - 0.1)
-        image += (
-            0.1
-            * np.exp(-((bone / 0.05) ** 2))
-            * _soft(side * x - 0.08, 0.1)
-            * body
-            * (side * x < 0.75)
-        )
+        bone = np.exp(-(((y + 0.6 + 0.22 * (side * x - 0.1)) / 0.05) ** 2))
+        image += 0.1 * bone * _soft(side * x - 0.08, 0.1) * body * (side * x < 0.75)
     # Spine and mediastinum, the abdomen, then the heart, which lies to the right in the picture.
     image += 0.14 * np.exp(-((x / 0.12) ** 2)) * body
     image += 0.13 * _soft(y - 0.5 - 0.5 * (np.abs(x) - 0.35).clip(0) ** 2, 0.2) * body
