@@ -28,7 +28,7 @@ RECIPE = replace(RECIPES[speed.CNN], epochs=8, train_images=speed.IMAGES)
 Span = tuple[int, float, float]
 
 
-def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> float:
+def scheduling(dataset: Dataset) -> float:
     """The waiting time of a Dask cluster's workers in a study of short runs, in percent of their work.
 
     From the study's start to its last run, a worker either works or waits. The time until the caller has the
@@ -38,28 +38,28 @@ def scheduling(dataset: Dataset, runs: int = RUNS, workers: int = WORKERS) -> fl
 
     with (
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
+            n_workers=WORKERS, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0"
         ) as cluster,
         tempfile.TemporaryDirectory() as home,
         executors.make(executors.parse(f"dask:{cluster.scheduler_address}")) as pool,
         jobs.terms(pool, dataset, Path(home), "cpu") as common,
     ):
-        wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs + 2 * workers)]
-        _spans(pool, common, dataset, wanted[runs:])  # warm-up: each worker imports its modules
+        wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(RUNS + 2 * WORKERS)]
+        _spans(pool, common, dataset, wanted[RUNS:])  # warm-up: each worker imports its modules
         started = time.time()
-        spans = _spans(pool, common, dataset, wanted[:runs])
+        spans = _spans(pool, common, dataset, wanted[:RUNS])
         ended = time.time()
     last = {process: end for process, _, end in sorted(spans, key=lambda span: span[2])}.values()
     there = sum(end - started for end in last) + ended - max(last)
     return 100 * (there / sum(end - start for _, start, end in spans) - 1)
 
 
-def side_by_side(dataset: Dataset, runs: int = FEW) -> float:
+def side_by_side(dataset: Dataset) -> float:
     """The speed-up of a study of short runs in two processes over runs in sequence."""
 
     def study(executor: str) -> None:
         with tempfile.TemporaryDirectory() as home:
-            wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(runs)]
+            wanted = [jobs.want(RECIPE, seed, dataset, None) for seed in range(FEW)]
             jobs.complete(executors.parse(executor), dataset, wanted, None, Path(home), "cpu")
 
     return speed.ratio(partial(study, "serial"), partial(study, f"process:{WORKERS}"), turns=1)

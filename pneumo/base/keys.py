@@ -10,15 +10,14 @@ from typing import Any
 from pneumo.base import checksums
 
 
-def key(length: int = 12, **parts: Any) -> str:
-    """Return the first hexadecimal digits of the SHA-256 of named parts.
+def key(**parts: Any) -> str:
+    """Return the first 12 hexadecimal digits of the SHA-256 of named parts.
 
     Args:
-        length: number of digits, at most 64.
         parts: plain JSON values, in any order; keys of mappings are text.
 
     Raises:
         TypeError: a part is not a JSON value.
     """
     text = json.dumps(parts, sort_keys=True)
-    return checksums.digest(text.encode())[:length]
+    return checksums.digest(text.encode())[:12]
