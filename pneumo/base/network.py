@@ -52,14 +52,8 @@ def read(url: str, most: int) -> bytes:
         NetworkError: an address is not one of TLS, or the host fails, sends more or sends nothing for
             :data:`PATIENCE` seconds.
     """
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        _OnlyTLS, urllib.request.ProxyHandler, urllib.request.HTTPSHandler, urllib.request.HTTPErrorProcessor,
-        urllib.request.HTTPRedirectHandler, urllib.request.HTTPDefaultErrorHandler,
-    ):  # fmt: skip
-        opener.add_handler(handler())
     try:
-        with opener.open(url, timeout=PATIENCE) as response:
+        with urllib.request.build_opener(_OnlyTLS).open(url, timeout=PATIENCE) as response:
             found: bytes = response.read(most + 1)
     except (OSError, HTTPException) as error:
         first = error.reason if type(error) is URLError else error

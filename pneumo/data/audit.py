@@ -35,17 +35,19 @@ class Audit:
 
 def audit(dataset: Dataset) -> Audit:
     """Count exact copies within a split, across splits, and with different labels."""
-    digests: dict[str, list[bytes]] = {}
     labels: dict[bytes, set[int]] = {}
     places: dict[bytes, set[str]] = {}
     for name, split in dataset.splits.items():
-        digests[name] = [hashlib.sha256(image.tobytes()).digest() for image in split.images]
-        for digest, label in zip(digests[name], split.labels, strict=True):
+        for image, label in zip(split.images, split.labels, strict=True):
+            digest = hashlib.sha256(image.tobytes()).digest()
             labels.setdefault(digest, set()).add(int(label))
             places.setdefault(digest, set()).add(name)
     across = [found for found in places.values() if len(found) > 1]
     return Audit(
-        splits=tuple(SplitAudit(name, len(all_), len(set(all_))) for name, all_ in digests.items()),
+        splits=tuple(
+            SplitAudit(name, len(split.labels), sum(name in found for found in places.values()))
+            for name, split in dataset.splits.items()
+        ),
         shared={
             pair: sum(found.issuperset(pair) for found in across)
             for pair in combinations(SPLITS, 2)

@@ -12,17 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.base import checksums, npz
+from pneumo.base import checksums, npz, paths
 from pneumo.base.npz import Member
 from pneumo.data import origins, sources
-from pneumo.data.descriptions import (
-    DEFAULT_SIZE,
-    PNEUMONIA,
-    DataError,
-    Description,
-    choose,
-    file_name,
-)
+from pneumo.data.descriptions import PNEUMONIA, DataError, Description, choose, file_name
 from pneumo.data.origins import Origins
 
 SPLITS = ("train", "val", "test")
@@ -107,11 +100,7 @@ class Dataset:
     @cached_property
     def thumbnails(self) -> dict[str, NDArray[np.uint8]]:
         """The same films at 28 pixels, (N, 28, 28) by split; empty if they are not found."""
-        if self.size == DEFAULT_SIZE:
-            films = self.splits
-        else:
-            films = {} if self.is_phantom else self._films_at(DEFAULT_SIZE)
-        return {name: split.images for name, split in films.items()}
+        return {name: split.images for name, split in self._films_at(paths.SIZE).items()}
 
     @cached_property
     def larger(self) -> dict[str, Split] | None:
@@ -120,15 +109,15 @@ class Dataset:
         Read from MedMNIST's file of the next size, beside the data or in its cache. The phantom is drawn
         again at that size.
         """
-        for size in sorted(size for size in self.about.md5 if size > self.size):
-            if self.is_phantom:
-                return phantom(size, self.about).splits
-            if found := self._films_at(size):
-                return found
-        return None
+        sizes = sorted(size for size in self.about.md5 if size > self.size)
+        return next(filter(None, map(self._films_at, sizes)), None)
 
     def _films_at(self, size: int) -> dict[str, Split]:
-        """The same films at another size; empty if they are not found."""
+        """The same films at a size; empty if they are not found."""
+        if size == self.size:
+            return self.splits
+        if self.is_phantom:  # a smaller one is another drawing
+            return phantom(size, self.about).splits if size > self.size else {}
         name = file_name(self.about, size)
         for folder in (Path(self.location).parent, Path.home() / ".medmnist"):
             with suppress(DataError):

@@ -6,15 +6,13 @@ from pneumo.base import paths
 from pneumo.base.description import Description as Description
 from pneumo.base.errors import PneumoError, find
 
-DEFAULT, DEFAULT_SIZE = paths.DATASET, paths.SIZE
-
 
 class DataError(PneumoError):
     """Data are missing, damaged or not those that were requested."""
 
 
 PNEUMONIA = Description(
-    name=DEFAULT,
+    name=paths.DATASET,
     title="PneumoniaMNIST",
     classes=("normal", "pneumonia"),
     swapped=False,
@@ -132,9 +130,9 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
     Raises:
         PneumoError: there is no such set, or MedMNIST does not publish it at this size.
     """
-    name = name or os.environ.get("PNEUMO_DATASET") or DEFAULT
+    name = name or os.environ.get("PNEUMO_DATASET") or paths.DATASET
     about = find("data set", DESCRIPTIONS, name.lower())
-    given = os.environ.get("PNEUMO_SIZE") or str(DEFAULT_SIZE) if size is None else str(size)
+    given = os.environ.get("PNEUMO_SIZE") or str(paths.SIZE) if size is None else str(size)
     if not given.isdecimal():
         raise DataError(f"a size is a number of pixels; found {given!r}; try --size 28")
     if int(given) not in about.md5:
@@ -147,4 +145,4 @@ def choose(name: str | None = None, size: int | None = None) -> tuple[Descriptio
 
 def file_name(about: Description, size: int) -> str:
     """Name of MedMNIST's file of a set and size."""
-    return f"{about.name}.npz" if size == DEFAULT_SIZE else f"{about.name}_{size}.npz"
+    return f"{about.name}.npz" if size == paths.SIZE else f"{about.name}_{size}.npz"

@@ -99,14 +99,11 @@ def same_films(images: NDArray[np.uint8], small: NDArray[np.uint8]) -> bool:
     """Whether larger images (N, S, S) show the films of thumbnails (N, 28, 28), in the same order."""
     from PIL import Image
 
-    if len(images) != len(small):
-        return False
-    side = small.shape[1:]
-    for image, thumbnail in zip(images, small, strict=True):
-        shrunk = Image.fromarray(image).resize(side, Image.Resampling.BILINEAR)
-        if np.abs(np.asarray(shrunk, float) - thumbnail).mean() > SAME_FILM:
-            return False
-    return True
+    def is_same(image: NDArray[np.uint8], thumbnail: NDArray[np.uint8]) -> bool:
+        shrunk = Image.fromarray(image).resize(thumbnail.shape, Image.Resampling.BILINEAR)
+        return bool(np.abs(np.asarray(shrunk, float) - thumbnail).mean() <= SAME_FILM)
+
+    return len(images) == len(small) and all(map(is_same, images, small))
 
 
 def invented(labels: Mapping[str, NDArray[np.uint8]]) -> dict[str, Origins]:
