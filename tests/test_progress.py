@@ -50,7 +50,7 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
         listener.step(0)
         listener.started -= 10  # as if this process had resumed the run ten seconds ago
         listener.epoch(row(3))
-        assert display.tasks[0].completed == 300
+        assert display.tasks[0].remaining == 100
 
     assert "at most 10 s left" in shown(False, resume)
 

@@ -94,9 +94,10 @@ class RunProgress:
         self.epochs_done = 0  # epochs since this process started or resumed the run
 
     def reach(self, epoch: int) -> None:
-        """Move to the end of an epoch."""
-        self.display.advance(self.display.bar, epoch * self.images - self.seen)
-        self.seen = epoch * self.images
+        """Be at the end of an epoch; images that were not seen now are left out of the bar and its rate."""
+        left_out = epoch * self.images - self.seen
+        self.seen += left_out
+        self.display.update(self.display.bar, total=(self.display.tasks[0].total or 0) - left_out)
 
     def step(self, images: int) -> None:
         """Count `images` more training images; 0: the training begins."""
