@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from filelock import FileLock, Timeout
 
@@ -200,20 +200,15 @@ def reported() -> Iterator[None]:
             with refusals(_OUTPUT):
                 sys.stdout.flush()
     except BrokenPipeError:
-        if not _is_unread(sys.stdout):  # it was another pipe
+        asked = select.poll()
+        asked.register(sys.stdout, 0)
+        if not asked.poll(0):  # standard output is open: it was another pipe
             raise
         _let_go()
         raise SystemExit(_UNREAD) from None
     except StorageError:
         _let_go()
         raise
-
-
-def _is_unread(stream: IO[Any]) -> bool:
-    """Whether the other end of a stream is closed."""
-    asked = select.poll()
-    asked.register(stream, 0)
-    return bool(asked.poll(0))
 
 
 def _let_go() -> None:

@@ -86,11 +86,7 @@ def read(path: Path, size: int, about: Description) -> Labelled:
         np.stack(images),
         np.array([label for label, _ in found], np.uint8),
         tuple(cells[FILE] for _, cells in found),
-        {
-            name: tuple(cells[name] for _, cells in found)
-            for name in KNOWN
-            if all(name in cells for _, cells in found)
-        },
+        {name: tuple(cells[name] for _, cells in found) for name in KNOWN if name in found[0][1]},
         tuple(faults),
         tuple(warnings),
     )

@@ -104,9 +104,8 @@ def load(path: str | os.PathLike[str], size: int, about: Description | None) -> 
     except RadiographError as error:
         raise RadiographError(f"{path}: {error}") from None
     except Exception as error:  # exceptions of decoders for damaged files are not documented
-        why = "it is damaged or cut off: fetch it again, or save it as PNG"
-        if isinstance(error, OSError) and error.strerror:
-            why = error.strerror
+        damaged = "it is damaged or cut off: fetch it again, or save it as PNG"
+        why = getattr(error, "strerror", None) or damaged
         words = f"{path}: expected a whole image, found one that can't be read: {why}"
         raise RadiographError(words) from error
     return Radiograph(image, tuple(map(printable, found)))
