@@ -57,7 +57,7 @@ def run(chosen: Namespace) -> int:
             "model | AUC here > | AUC there > | sensitivity > | specificity >",
             (
                 (
-                    record.models[model].title,
+                    record.title(model),
                     *map(_cell, (one.here, one.auc, one.sensitivity, one.specificity)),
                 )
                 for model, one in asked.models.items()
