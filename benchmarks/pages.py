@@ -21,7 +21,7 @@ _PARTS = (
 )  # fmt: skip
 # Edits of a page's text, and of a function that only one page calls: file, old text, new text.
 PROSE = ("report/shift.qmd", "\n## ", "\nOne sentence more.\n\n## ")
-FIGURE = ("pneumo/pages/figures/shift.py", 'set_xlabel("logit"', 'set_xlabel("logits"')
+FIGURE = ("pneumo/pages/topics/shift.py", 'set_xlabel("logit"', 'set_xlabel("logits"')
 
 
 @cache

@@ -10,7 +10,7 @@ from pneumo.analysis import ablation
 from pneumo.analysis.ablation import Row
 from pneumo.analysis.claims import performance
 from pneumo.pages import fragments
-from pneumo.pages.tables import TABLES
+from pneumo.pages.topics import TABLES
 from pneumo.record import Estimate as Interval
 from pneumo.record.plain import to_plain
 from pneumo.statistics import metrics

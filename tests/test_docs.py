@@ -15,7 +15,7 @@ from PIL import Image
 
 from pneumo import record as records
 from pneumo.commands.main import COMMANDS, build_parser, main
-from pneumo.pages.figures import FIGURES, robustness
+from pneumo.pages.topics import FIGURES, robustness
 from pneumo.training import recipes
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import nn
 
-from pneumo.pages.figures import pictures
+from pneumo.pages import pictures
 from pneumo.training import grad_cam
 from pneumo.training.augmentation import to_unit
 from pneumo.training.models import Classifier, build

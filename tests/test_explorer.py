@@ -19,7 +19,7 @@ from pneumo.analysis import evaluation, mistakes
 from pneumo.base import paths
 from pneumo.base.confusion import Confusion
 from pneumo.pages import explorer, fragments, style
-from pneumo.pages.figures.pictures import evidence
+from pneumo.pages.pictures import evidence
 from pneumo.statistics import decision_curves, metrics
 from pneumo.study import ensemble, selection
 from pneumo.study.study import YOUDEN, calls

@@ -20,7 +20,7 @@ from pneumo.commands import main as cli
 from pneumo.commands import predict as command
 from pneumo.commands.progress import Display
 from pneumo.pages import fragments, showing
-from pneumo.pages.tables import TABLES
+from pneumo.pages.topics import TABLES
 from pneumo.record import Record
 from pneumo.study import predict
 from pneumo.training import models

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pneumo.analysis import seeds
 from pneumo.base import paths
 from pneumo.pages import fragments, published
-from pneumo.pages.tables import TABLES
+from pneumo.pages.topics import TABLES
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, evaluate
 

@@ -10,10 +10,10 @@ from records import changed, without
 
 from pneumo.base import paths
 from pneumo.pages import figure, fragments, open_record, say, table
-from pneumo.pages.figures import FIGURES
+from pneumo.pages.topics import FIGURES
 from pneumo.pages.showing import PageError
 from pneumo.pages.style import PHANTOM
-from pneumo.pages.tables import TABLES
+from pneumo.pages.topics import TABLES
 from pneumo.record import RecordError
 
 PAGES = sorted((paths.templates().parent / "report").glob("*.qmd"))

@@ -15,7 +15,7 @@ from pneumo.base import paths
 from pneumo.commands import reference as command
 from pneumo.commands.main import main
 from pneumo.pages import figure, fragments, references, table
-from pneumo.pages.figures import FIGURES
+from pneumo.pages.topics import FIGURES
 from pneumo.record import check
 from pneumo.statistics import metrics
 from pneumo.study import ensemble

@@ -16,7 +16,7 @@ from pneumo.base.errors import PneumoError
 from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.pages import fragments
-from pneumo.pages.tables import TABLES
+from pneumo.pages.topics import TABLES
 from pneumo.study import predict
 from pneumo.study import study as study_module
 from pneumo.study.study import StudyError, load, run

@@ -94,8 +94,7 @@ def write(record: Record, site: Path, repository: str, commit: str) -> None:
 
 def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[str, Any]:
     """The content of a figure's or a table's page: its numbers, runs and code."""
-    from pneumo.pages.figures import FIGURES
-    from pneumo.pages.tables import TABLES
+    from pneumo.pages.topics import FIGURES, TABLES
 
     kind, name = _file(anchor).split("/")[0], _file(anchor)
     header, rows, runs = [], [], []

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import evidence, sheet
+from pneumo.pages.pictures import evidence, sheet
 from pneumo.record import Record
 from pneumo.record.summaries import GROUPS
 

@@ -2,10 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pneumo.base.errors import PneumoError
+
+Cells = tuple[str, ...]
 
 LINE = 100  # characters on a line; a column's margins count as two
 LONGEST = 60  # the most characters that a column asks for
@@ -24,9 +27,9 @@ class TableError(PneumoError):
 class Table:
     """Cells as Markdown; `numeric` says which columns are aligned to the right."""
 
-    columns: tuple[str, ...]
+    columns: Cells
     numeric: tuple[bool, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[Cells, ...]
     caption: str = ""  # Markdown
     runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
 
@@ -67,17 +70,44 @@ class Table:
 
 
 def table(
-    columns: str, rows: Iterable[Iterable[str]], caption: str, runs: Sequence[str] | None = None
+    columns: str | Mapping[str, Callable[[Any], str]],
+    rows: Iterable[Any],
+    caption: str,
+    runs: Sequence[str] | None = None,
+    once: int = 0,
 ) -> Table:
-    """A table from its heading, ``"left | right >"``: a ``>`` after a name aligns to the right."""
-    names = [name.strip() for name in columns.split("|")]
+    """Make a table from the headings of its columns; a ``>`` after a heading aligns to the right.
+
+    Args:
+        columns: headings, ``"left | right >"``, or by heading a function from a row to its cell.
+        rows: each row's cells, or what those functions take.
+        caption: Markdown; line breaks in it are spaces.
+        runs: labels of the runs behind it, if not those of its numbers.
+        once: in so many columns, from the left, a cell is left empty if it repeats the row above.
+    """
+    if isinstance(columns, str):
+        heads, cells = columns.split("|"), [tuple(row) for row in rows]
+    else:
+        heads = list(columns)
+        cells = [tuple(cell(row) for cell in columns.values()) for row in rows]
+    names = [head.strip() for head in heads]
     return Table(
         columns=tuple(name.removesuffix(">").strip() for name in names),
         numeric=tuple(name.endswith(">") for name in names),
-        rows=tuple(tuple(row) for row in rows),
-        caption=caption,
+        rows=tuple(_without_repeats(cells, once)),
+        caption=" ".join(caption.split()),
         runs=runs,
     )
+
+
+def _without_repeats(rows: Iterable[Cells], columns: int) -> Iterator[Cells]:
+    above: Cells = ()
+    for row in rows:
+        same = 0
+        while same < columns and row[: same + 1] == above[: same + 1]:
+            same += 1
+        yield ("",) * same + row[same:]
+        above = row
 
 
 def _room(cell: str) -> int:

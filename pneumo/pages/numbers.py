@@ -7,25 +7,22 @@ from pneumo.record import Estimate
 from pneumo.record.answers import Claim
 from pneumo.record.usefulness import Stretch
 
-DASH = "–"
+DASH, MINUS = "–", "−"
+_NEGATIVE = re.compile(r"(?<![\w.,–-])-(?=\d)")
 _MARKUP = re.compile(r"""([\\`*_{}\[\]<>#|~^$@'"-])""")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed decimals; a dash if there is none."""
+    """A number with fixed decimals, without a sign if it rounds to zero; a dash if there is none."""
     if value is None or math.isnan(value):
         return DASH
-    if math.isinf(value):
-        return "∞" if value > 0 else "-∞"
-    return f"{value:.{digits}f}"
+    return f"{value:z.{digits}f}".replace("-", MINUS).replace("inf", "∞")
 
 
 def signed(value: float, digits: int = 3) -> str:
     """A difference with its sign, without one if it rounds to zero; a dash if there is no number."""
-    if math.isnan(value):
-        return DASH
-    text = f"{value:+.{digits}f}"
-    return text if text.strip("+-0.") else number(0, digits)
+    text = number(value, digits)
+    return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -45,7 +42,7 @@ def rate(hits: float, cases: float) -> str:
 
 def points(share: float, digits: int = 1) -> str:
     """A difference of shares in percentage points, with a sign only if it is negative."""
-    return signed(100 * share, digits).removeprefix("+")
+    return number(100 * share, digits)
 
 
 def count(value: float) -> str:
@@ -53,9 +50,9 @@ def count(value: float) -> str:
     return DASH if math.isnan(value) else f"{value:,.0f}"
 
 
-def p_value(value: float) -> str:
-    """A p-value as a table's cell."""
-    if math.isnan(value):
+def p_value(value: float | None) -> str:
+    """A p-value as a table's cell; a dash if there is none."""
+    if value is None or math.isnan(value):
         return DASH
     return "< 0.001" if value < 0.001 else number(value)
 
@@ -78,8 +75,9 @@ def claim_text(claim: Claim, cite: str = "") -> str:
         claim: of a record.
         cite: references for the evidence, in Markdown.
     """
-    evidence = f"{claim.evidence} {cite}".rstrip()
-    return f"**{claim.finding or claim.text}** {evidence}. Asked: *{claim.text}* {verdict(claim)}"
+    finding, evidence = prose(claim.finding or claim.text), prose(claim.evidence)
+    cited = f"{evidence} {cite}".rstrip()
+    return f"**{finding}** {cited}. Asked: *{claim.text}* {verdict(claim)}"
 
 
 def verdict(claim: Claim) -> str:
@@ -88,7 +86,7 @@ def verdict(claim: Claim) -> str:
 
 
 def interval(found: Estimate, digits: int = 2, scale: float = 1.0, sign: bool = False) -> str:
-    """An interval's ends, as ``0.95–0.98`` or, with signs, ``-0.021 to 0.004``.
+    """An interval's ends, as ``0.95–0.98`` or, with signs, ``−0.021 to 0.004``.
 
     An end that is not exactly 0 or, for a share, 1 gets more digits rather than be written as 0 or 1. A dash
     if there are no ends, or if the number cannot vary.
@@ -126,6 +124,16 @@ def stretch(found: Stretch | None) -> str:
     if found.from_lowest:
         return f"up to a threshold of {number(found.high, 2)}"
     return f"at thresholds from {number(found.low, 2)} to {number(found.high, 2)}"
+
+
+def prose(text: str) -> str:
+    """Text from a record with minus signs before its numbers, where it has hyphens."""
+    return _NEGATIVE.sub(MINUS, text)
+
+
+def corruption(name: str) -> str:
+    """A corruption's name in a sentence, by its key in a record."""
+    return name.replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
 
 
 def plural(n: int, one: str, many: str | None = None) -> str:

@@ -35,6 +35,11 @@ class Shown:
     alt: str  # plain text: what the figure shows, for a reader who can't see it
     runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
 
+    def __post_init__(self) -> None:
+        # Both are written over several lines.
+        object.__setattr__(self, "caption", " ".join(self.caption.split()))
+        object.__setattr__(self, "alt", " ".join(self.alt.split()))
+
 
 def open_record() -> Record:
     """The record of the pages, as found by :func:`pneumo.record.finding.folder`.
@@ -78,7 +83,7 @@ def figure_markdown(record: Record, anchor: str, keep: Callable[[str, str], str]
     """
     shown = drawn(record, anchor)
     light = drawing.draw(shown.canvas)
-    alt = escape(" ".join(shown.alt.split()), quote=True).replace("&#x27;", "'")
+    alt = escape(shown.alt, quote=True).replace("&#x27;", "'")
     paths = [
         keep(f"{anchor}-{hashlib.sha256(svg.encode()).hexdigest()[:8]}-{theme}", svg)
         for theme, svg in (("light", light), ("dark", drawing.darken(light)))
@@ -98,7 +103,7 @@ def drawn(record: Record, anchor: str) -> Shown:
     Raises:
         PageError: as :func:`figure`.
     """
-    from pneumo.pages.figures import FIGURES
+    from pneumo.pages.topics import FIGURES
 
     try:
         return _known(FIGURES, anchor)(record)
@@ -127,7 +132,7 @@ def table_markdown(record: Record, anchor: str) -> str:
     Raises:
         PageError: as :func:`table`.
     """
-    from pneumo.pages.tables import TABLES
+    from pneumo.pages.topics import TABLES
 
     try:
         made = _known(TABLES, anchor)(record)
@@ -161,9 +166,8 @@ def _behind(record: Record, anchor: str, runs: Sequence[str] | None, picture: st
 
 
 def _marked(record: Record, caption: str) -> str:
-    """A caption on one line; for the phantom it says that the data are not medical data."""
-    mark = f" **{PHANTOM.capitalize()}.**" if record.data.is_phantom else ""
-    return " ".join(caption.split()) + mark
+    """A caption; for the phantom it says that the data are not medical data."""
+    return f"{caption} **{PHANTOM.capitalize()}.**" if record.data.is_phantom else caption
 
 
 def _keep(name: str, svg: str) -> str:

@@ -50,16 +50,6 @@ matplotlib.rcParams.update(_DEFAULTS)
 PHANTOM = "synthetic phantom, not medical data"
 
 
-def no_images(record: Record) -> Figure:
-    """A placeholder for missing images: one line that says how to get them."""
-    missing = "A study makes these images" if record.images else "The images are not at hand"
-    return placeholder(
-        f"{missing}. To see them: nox -s report -- --data PATH"
-        if not record.data.is_phantom
-        else "The phantom's images are not at hand. To draw them: nox -s report -- --data phantom"
-    )
-
-
 def placeholder(words: str) -> Figure:
     """One line in place of a figure."""
     canvas = unmarked(height=0.7)

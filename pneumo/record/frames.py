@@ -86,6 +86,10 @@ class Frame:
         """The distinct values of a column, in order of first appearance."""
         return list(dict.fromkeys(self[name].tolist()))
 
+    def by(self, name: str) -> Iterator[tuple[Any, "Frame"]]:
+        """Each distinct value of a column with its rows."""
+        return ((value, self.where(**{name: value})) for value in self.distinct(name))
+
 
 def frame(
     rows: Iterable[Mapping[str, Any]],

@@ -3,19 +3,22 @@
 import numpy as np
 
 from pneumo.pages import style
-from pneumo.pages.numbers import plural, signed
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, interval, number, plural, signed
+from pneumo.pages.pictures import intervals
 from pneumo.pages.references import with_ablations
 from pneumo.pages.showing import Shown
-from pneumo.record import Record
-from pneumo.record.ablation import Row
+from pneumo.record import Estimate, Record
+from pneumo.record.ablation import SPLITS, Row
 
+_HEADS = {"val": "validation", "held": "held out", "test": "test"}
 _LOOKS = {
     "held": ("held-out training images", style.BLUE, "o", -0.16),
     "test": ("test", style.VERMILION, "s", 0.16),
 }
 
 
-def ablations(record: Record) -> Shown:
+def fig_ablations(record: Record) -> Shown:
     """Each change's difference in AUC from its model's baseline, with its interval; one panel per model."""
     source = with_ablations(record)
     rows = [row for row in source.ablations if not row.is_baseline]
@@ -25,10 +28,8 @@ def ablations(record: Record) -> Shown:
     means = (
         f", means over {seeds} seeds with 95 % intervals over cases and seeds" if seeds > 1 else ""
     )
-    caption = (
-        "How far a change moves AUC from that of the model's own recipe, on the held-out images (round) and "
-        f"on test (square){means}. Right of the line is better."
-    )
+    caption = f"""How far a change moves AUC from that of the model's own recipe, on the held-out images
+        (round) and on test (square){means}. Right of the line is better."""
     if not models:
         words = "this profile trains no ablations"
         return Shown(style.placeholder(words), caption, f"{words.capitalize()}.")
@@ -42,21 +43,50 @@ def ablations(record: Record) -> Shown:
         style.plot(axes).set_title(model, loc="left")
         axes.axvline(0, color=style.GREY, linewidth=0.9)
         for split, (title, colour, marker, offset) in _LOOKS.items():
-            found = [row.difference[split] for row in changed]
-            values = np.array([one.value for one in found])
-            reach = np.array([one.high - one.value for one in found])
-            axes.errorbar(
-                values, places + offset, xerr=reach if seeds > 1 else None,
-                fmt=marker, color=colour, markersize=4, linewidth=1.2, label=title,
-            )  # fmt: skip
+            look = {"fmt": marker, "color": colour, "linewidth": 1.2, "label": title}
+            intervals(axes, (row.difference[split] for row in changed), places + offset, **look)
         axes.set_yticks(places, [row.change for row in changed], fontsize=style.TEXT)
         axes.set_ylim(len(changed) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    canvas.legend(handles, labels, loc="outside lower center", ncols=2)
+    canvas.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
     runs = None if source is record else ()
     return Shown(canvas, f"{_counts(rows)} {caption}", _finding(rows), runs)
+
+
+def tbl_ablations(record: Record) -> Table:
+    """Each change with its differences in AUC, intervals below; in bold if they exclude zero.
+
+    A baseline's row has its AUCs instead.
+    """
+    source = with_ablations(record)
+    rows = source.ablations
+    cells = []
+    for row in rows:
+        if row.is_baseline:
+            aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
+            cells.append([f"**{row.model}**, {plural(row.epochs, 'epoch')}", *aucs])
+            continue
+        found = [row.difference[split] for split in SPLITS]
+        cells.append([row.change, *map(_difference, found)])
+        if row.seeds > 1:
+            cells.append(["", *(interval(one, 3, sign=True) for one in found)])
+    seeds = rows[0].seeds if rows else 0
+    below = f""", below them 95 % intervals over {record.units} and seeds (DeLong's variance and the seeds'
+        [@delong1988; @obuchowski1997; @gallas2006]), not corrected for multiple comparisons; bold where they
+        exclude zero"""
+    return table(
+        f"change | {' | '.join(f'{_HEADS[split]} >' for split in SPLITS)}",
+        cells,
+        f"""What one change does to AUC: on validation, on the held-out images, on test. Means over
+        {plural(seeds, "seed")}{below if seeds > 1 else ""}.""",
+        None if source is record else (),
+    )
+
+
+def _difference(found: Estimate) -> str:
+    text = signed(found.value)
+    return f"**{text}**" if text != DASH and found.excludes_zero else text
 
 
 def _counts(rows: list[Row]) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from pneumo.pages import published
-from pneumo.pages.figures.paired import SIZES
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number, plain
+from pneumo.pages.topics.paired import SIZES
 from pneumo.record import Record
 
 
-def results(record: Record) -> Table:
+def tbl_published(record: Record) -> Table:
     """Published results on the same test set beside this report's models."""
     found = published.results(record.data.dataset)
     rows = [
@@ -20,35 +20,34 @@ def results(record: Record) -> Table:
         for one in found
     ]  # fmt: skip
     return table(
-        "model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | "
-        "checked against",
+        """model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code
+        | checked against""",
         [*rows, *_write_up(record), *_own(record)],
-        "Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5; of "
-        "several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a "
-        "source with many models the best at a size is listed, which is itself a choice by the test set. "
-        f"Looked up until {max((one.looked_up for one in found), default=DASH)}.",
+        f"""Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5;
+        of several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a
+        source with many models the best at a size is listed, which is itself a choice by the test set. Looked
+        up until {max((one.looked_up for one in found), default=DASH)}.""",
         [label for model in record.ran for label in model.runs],
     )
 
 
-def hindsight(record: Record) -> Table:
+def tbl_hindsight(record: Record) -> Table:
     """Each model's accuracy as reported, and if the epoch had been chosen on the test set."""
-    numbers = record.table("tbl-hindsight")
     rows = [
         [record.title(row.pop("model")), count(row.pop("seeds")), *map(number, row.values())]
-        for row in numbers.rows()
+        for row in record.table("tbl-hindsight").rows()
     ]
     return table(
-        "model | seeds > | threshold by validation > | at 0.5 > | best seed at 0.5 > | best threshold > | "
-        "best threshold and seed > | AUC > | AUC, best seed >",
+        """model | seeds > | threshold by validation > | at 0.5 > | best seed at 0.5 > | best threshold >
+        | best threshold and seed > | AUC > | AUC, best seed >""",
         rows,
-        "Accuracy and AUC on the test set as they are reported, the mean over the seeds, and what choosing "
-        "the seed, the threshold or both **on the test set** would have made of them. The last are no "
-        "results. The epoch was never chosen, and test metrics were not kept by epoch.",
+        """Accuracy and AUC on the test set as they are reported, the mean over the seeds, and what choosing
+        the seed, the threshold or both **on the test set** would have made of them. The last are no results.
+        The epoch was never chosen, and test metrics were not kept by epoch.""",
     )
 
 
-def goals(record: Record) -> Table:
+def tbl_goals(record: Record) -> Table:
     """The project's goals and results."""
     rows = []
     for goal in published.goals(record.data.dataset):
@@ -62,18 +61,16 @@ def goals(record: Record) -> Table:
     return table(
         "pixels > | model | metric | goal > | reached > | met",
         rows,
-        "The goals that were set before the last trainings, and the mean over the seeds that was reached; "
-        "accuracy is at the threshold of Youden's J on validation.",
+        """The goals that were set before the last trainings, and the mean over the seeds that was reached;
+        accuracy is at the threshold of Youden's J on validation.""",
     )
 
 
-def _shown(record: Record) -> list[str]:
-    """The models shown beside published ones: the one chosen on validation, and the ensemble."""
-    return [name for name in (record.profile.best, "ensemble") if name in record.models]
-
-
 def _own(record: Record) -> Iterator[list[str]]:
-    for name in _shown(record):
+    """The models shown beside published ones: the one chosen on validation, and the ensemble."""
+    for name in (record.profile.best, "ensemble"):
+        if name not in record.models:
+            continue
         model = record.models[name]
         pretraining = plain(model.pretrained["name"]) if model.pretrained else "none"
         yield [

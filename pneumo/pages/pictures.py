@@ -1,6 +1,6 @@
-"""What figures share: images, alone or under a heat map, rows of charts, and titles."""
+"""What figures share: images, alone or under a heat map, rows of charts, curves, and titles."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,31 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.record import Frame, Record
+from pneumo.pages.showing import Shown
+from pneumo.record import Estimate, Frame, Record
 
 
-def show(axes: Axes, image: NDArray[np.uint8]) -> None:
-    """Show an image (H, W) unchanged: as three equal channels, since a colour map would round its values."""
-    style.picture(axes).imshow(np.repeat(image[..., None], 3, axis=-1))
+def without_images(record: Record, caption: str, alt: str = "No images are at hand.") -> Shown:
+    """A figure in place of one of images: a line that says how to get them."""
+    missing = "A study makes these images" if record.images else "The images are not at hand"
+    words = f"{missing}. To see them: nox -s report -- --data PATH"
+    if record.data.is_phantom:
+        words = (
+            "The phantom's images are not at hand. To draw them: nox -s report -- --data phantom"
+        )
+    return Shown(style.placeholder(words), caption, alt)
+
+
+def show(axes: Axes, image: NDArray[np.uint8] | None, title: str = "", **look: Any) -> None:
+    """Show an image (H, W) unchanged, if there is one, under a title.
+
+    It has three equal channels, since a colour map would round its values.
+    """
+    style.picture(axes)
+    if image is not None:
+        axes.imshow(np.repeat(image[..., None], 3, axis=-1))
+    if title:
+        axes.set_title(title, **look)
 
 
 def evidence(signed: NDArray[np.floating], called_positive: bool) -> NDArray[np.float32]:
@@ -44,6 +63,22 @@ def model_charts(record: Record, names: Sequence[str], height: float) -> tuple[F
     return canvas, list(charts)
 
 
+def intervals(axes: Axes, found: Iterable[Estimate], places: Iterable[float], **look: Any) -> None:
+    """Markers at values, each with its interval, from left to right, at vertical places."""
+    values, *ends = zip(*((one.value, one.low, one.high) for one in found), strict=True)
+    axes.errorbar(values, places, xerr=np.abs(np.subtract(ends, values)), markersize=4, **look)
+
+
+def roc(axes: Axes, curve: Frame, **look: Any) -> None:
+    """Sensitivity by false positive rate: a curve, or the mark of an operating point."""
+    axes.plot(curve["false positive rate"], curve["sensitivity"], **look)
+
+
+def chance(axes: Axes, *ends: float) -> None:
+    """The diagonal of a ROC curve without skill, or a part of it."""
+    axes.plot(ends, ends, color=style.PALE, linewidth=1, zorder=0)
+
+
 def pixels(numbers: Frame, column: str) -> NDArray[np.float64]:
     """A column of values, one a pixel or cell in the order of rows, as a picture (H, W)."""
     return np.asarray(numbers[column].reshape(int(numbers["row"].max()) + 1, -1))
@@ -63,11 +98,9 @@ def sheet(pictures: NDArray[Any], columns: int, empty: float = 0) -> NDArray[Any
     return np.asarray(rows.transpose(0, 2, 1, 3).reshape(-1, columns * width))
 
 
-def say_none(axes: Axes) -> None:
-    """Say in an empty row that there are no cases."""
-    axes.text(
-        0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, color=style.GREY
-    )
+def say(axes: Axes, words: str = "none") -> None:
+    """Say in an empty place why nothing is there."""
+    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color=style.GREY)
 
 
 def group_title(group: str) -> str:

@@ -4,16 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.figures.pictures import (
+from pneumo.pages.numbers import number
+from pneumo.pages.pictures import (
     evidence,
     group_title,
     overlay,
-    say_none,
+    say,
     sheet,
     show,
     signed_map,
+    without_images,
 )
-from pneumo.pages.numbers import number
+from pneumo.pages.shared import each
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.answers import Model
@@ -22,7 +24,7 @@ from pneumo.record.summaries import GROUPS
 _EACH = 2  # cases per group
 
 
-def filters(record: Record) -> Shown:
+def fig_filters(record: Record) -> Shown:
     """The first layer's kernels of every network, each scaled to its own range."""
     found = record.explained
     kernels = {name: record.maps[f"filters/{name}"] for name in found}
@@ -35,24 +37,20 @@ def filters(record: Record) -> Shown:
         title = f"{record.title(name)}: {found[name].kernels} kernels of {size}"
         signed_map(axes, one, 1)
         axes.set_title(title, fontsize=style.TEXT)
-    neighbours = "; ".join(
-        f"{record.title(name)} {number(one.neighbours, 2)}" for name, one in found.items()
-    )
+    neighbours = each(record, found, lambda one: number(one.neighbours, 2))
     lead = f"Correlation of neighbouring weights, which is high where kernels are smooth: {neighbours}."
-    caption = (
-        f"{lead} First-layer kernels, each scaled to its own range: red adds, blue subtracts, white is "
-        "zero."
-    )
+    caption = f"""{lead} First-layer kernels, each scaled to its own range: red adds, blue subtracts, white is
+        zero."""
     alt = f"For each network a grid of small square kernels in red and blue. {lead}"
     return Shown(canvas, caption, alt, record.figure("fig-filters").runs)
 
 
-def grad_cam(record: Record) -> Shown:
+def fig_gradcam(record: Record) -> Shown:
     """Grad-CAM of the best model."""
     return _grad_cam(record, record.best, record.figure("fig-gradcam"))
 
 
-def grad_cam_second(record: Record) -> Shown:
+def fig_gradcam_second(record: Record) -> Shown:
     """Grad-CAM of the model shown beside the best one."""
     return _grad_cam(record, record.second, record.figure("fig-gradcam-second"))
 
@@ -61,35 +59,28 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     """Cases of every group: the image, the map at its native size, the smooth overlay."""
     found = record.explained[model.name]
     size = "×".join(map(str, found.cells))
-    caption = (
-        f"Grad-CAM for {model.title}: the two cases of each group that it is surest of, called at the "
-        f"threshold that validation chose. Each is shown as the image, the map at its native {size} cells "
-        "without smoothing, and the map smoothed over the image. Bright cells speak most for the call that "
-        "was made. Rows with fewer cases have no more; a blank map has no cell that speaks for the call."
-    )
+    caption = f"""Grad-CAM for {model.title}: the two cases of each group that it is surest of, called at the
+        threshold that validation chose. Each is shown as the image, the map at its native {size} cells
+        without smoothing, and the map smoothed over the image. Bright cells speak most for the call that was
+        made. Rows with fewer cases have no more; a blank map has no cell that speaks for the call."""
     images = record.images
     if images is None:
-        return Shown(style.no_images(record), caption, "No images are at hand.")
-    surest = {
-        group: number(float(own["probability"][0]), 2)
-        for group in GROUPS
-        if len(own := numbers.where(group=group))
-    }
-    probabilities = ", ".join(f"{group} {value}" for group, value in surest.items())
-    alt = (
-        f"Rows of true and false positives and negatives of {model.title}, each case as "
-        f"{record.about.picture}, map of {size} cells and overlay. Probability of {record.about.finding} in "
-        f"the surest case of each group: {probabilities}. {found.blank} of all {found.images} maps are blank."
+        return without_images(record, caption)
+    groups = {group: list(numbers.where(group=group).rows()) for group in GROUPS}
+    surest = ", ".join(
+        f"{group} {number(cases[0]['probability'], 2)}" for group, cases in groups.items() if cases
     )
+    alt = f"""Rows of true and false positives and negatives of {model.title}, each case as
+        {record.about.picture}, map of {size} cells and overlay. Probability of {record.about.finding} in the
+        surest case of each group: {surest}. {found.blank} of all {found.images} maps are blank."""
     canvas = style.figure(record, height=4.35)
     grid = canvas.subplots(len(GROUPS), 3 * _EACH)
     for axes in grid.flat:
         style.picture(axes)
     for axes, title in zip(grid[0], ("image", f"map, {size}", "overlay") * _EACH, strict=True):
         axes.set_title(title, fontsize=style.TEXT)
-    for row, group in zip(grid, GROUPS, strict=True):
+    for row, (group, cases) in zip(grid, groups.items(), strict=True):
         row[0].set_ylabel(group_title(group))
-        cases = list(numbers.where(group=group).rows())
         for place, case in enumerate(cases):
             image_axes, map_axes, overlay_axes = row[3 * place : 3 * place + 3]
             index = int(case["index"])
@@ -99,7 +90,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
             map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1)
             overlay(overlay_axes, image, heat)
         if not cases:
-            say_none(row[0])
+            say(row[0])
     return Shown(canvas, caption, alt)
 
 

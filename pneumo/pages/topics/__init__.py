@@ -1,0 +1,49 @@
+"""Figures and tables, one module per topic.
+
+A function ``fig_…`` takes a record and returns a drawing, a caption and an alternative text; a function
+``tbl_…`` returns cells of text with a caption. Its name is the anchor of a cross-reference, with underscores.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from pneumo.pages.markdown_table import Table
+from pneumo.pages.showing import Shown
+from pneumo.pages.topics import (
+    ablation,
+    data,
+    duplicates,
+    evaluation,
+    external,
+    framing,
+    mistakes,
+    networks,
+    paired,
+    published,
+    reference,
+    reproducibility,
+    robustness,
+    saliency,
+    shift,
+    training,
+    usefulness,
+)
+from pneumo.record import Record
+
+_TOPICS = (
+    ablation, data, duplicates, evaluation, external, framing, mistakes, networks, paired, published,
+    reference, reproducibility, robustness, saliency, shift, training, usefulness,
+)  # fmt: skip
+
+
+def _by_anchor(prefix: str) -> dict[str, Any]:
+    return {
+        name.replace("_", "-"): function
+        for topic in _TOPICS
+        for name, function in vars(topic).items()
+        if name.startswith(prefix)
+    }
+
+
+FIGURES: dict[str, Callable[[Record], Shown]] = _by_anchor("fig_")
+TABLES: dict[str, Callable[[Record], Table]] = _by_anchor("tbl_")

@@ -1,0 +1,235 @@
+"""Checks of the heat maps: cascading randomisation, removal of pixels, location of the evidence."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from pneumo.pages import style
+from pneumo.pages.markdown_table import Table, table
+from pneumo.pages.numbers import DASH, estimate, number, p_value, percent, signed, stacked
+from pneumo.pages.pictures import model_charts, pixels, say, show, signed_map, two_lines
+from pneumo.pages.shared import each
+from pneumo.pages.showing import Shown
+from pneumo.record import Estimate, Record
+
+_MAPS = {"Grad-CAM": style.VERMILION, "random map": style.GREY, "centre map": style.BLUE}
+_ORDERS: dict[str, Any] = {"most relevant first": "-", "least relevant first": "--"}
+
+
+def fig_cascade(record: Record) -> Shown:
+    """Similarity to the trained maps as stage after stage is randomised; one panel per model."""
+    numbers = record.figure("fig-cascade")
+    checks = record.sanity_checks
+    names = numbers.distinct("model")
+    canvas, panels = model_charts(record, names, height=2.75)
+    looks = style.model_styles(record)
+    for axes, name in zip(panels, names, strict=True):
+        own, colour = numbers.where(model=name), looks[name]["color"]
+        ranks = own["rank correlation"]
+        axes.plot(own["step"], ranks, "o-", color=colour, markersize=3.5, linewidth=1.4)
+        axes.plot(own["step"], own["SSIM"], "s--", color=colour, markersize=3, linewidth=1.1)
+        axes.axhline(checks.chance[name], color=style.INK, linestyle=":", linewidth=1)
+        axes.set_xticks(own["step"], own["drawn anew"].tolist(), rotation=90, fontsize=style.TEXT)
+    panels[0].set_ylim(min(0, numbers["SSIM"].min()) - 0.05, 1.05)
+    panels[0].set_ylabel("similarity")
+    grey, random = style.GREY, "rank correlation, random map"
+    handles = [
+        Line2D([], [], color=grey, marker="o", markersize=3.5, label="rank correlation"),
+        Line2D([], [], color=grey, marker="s", markersize=3, linestyle="--", label="SSIM"),
+        Line2D([], [], color=style.INK, linestyle=":", label=random),
+    ]
+    canvas.legend(handles=handles, loc="outside lower center", ncols=3)
+    best = record.best
+    caption = f"""With all weights drawn anew, maps of {best.title} correlate with the trained ones at
+        {number(checks.left[best.name].value, 2)}, random ones at {number(checks.chance[best.name], 2)}.
+        Similarity of Grad-CAM's maps to the trained network's as its weights are drawn anew from the head
+        down to the stem, each step on top of those before: rank correlation (absolute value) and SSIM, mean
+        over test images and {checks.draws} draws. The dotted line is the rank correlation of random maps."""
+    left = {
+        name: f"{number(found.value, 2)}, random maps {number(checks.chance[name], 2)}"
+        for name, found in checks.left.items()
+    }
+    alt = f"""One chart per model: rank correlation and SSIM start at one for the trained network and change
+        as weights are drawn anew. Rank correlation with all weights drawn anew: {each(record, left, str)}."""
+    return Shown(canvas, caption, alt)
+
+
+def fig_cascade_maps(record: Record) -> Shown:
+    """One image's signed maps through the cascade of the best model."""
+    numbers, about = record.figure("fig-cascade-maps"), record.about
+    checks = record.sanity_checks
+    stages = list(numbers.columns)[list(numbers.columns).index("column") + 1 :]
+    canvas = style.figure(record, height=1.3)
+    grid = canvas.subplots(1, 1 + len(stages))
+    style.picture(grid[0]).set_title("image\n", fontsize=style.TEXT)
+    if record.images is None:
+        say(grid[0], "not at\nhand")
+    else:
+        show(grid[0], record.images.split("test")[int(numbers["index"][0])])
+    for step, (axes, stage) in enumerate(zip(grid[1:], stages, strict=True)):
+        map_ = pixels(numbers, stage)
+        signed_map(axes, map_, np.abs(map_).max() or 1)
+        title = f"{'+ ' if step else ''}{stage}".replace("blocks ", "blocks\n")
+        axes.set_title(title if "\n" in title else f"{title}\n", fontsize=style.TEXT)
+    caption = f"""The signed maps of one test image through the cascade of {record.best.title}, each scaled to
+        its own range: red cells speak for {about.positive}, blue ones for {about.negative}. Of the cascade's
+        images it is the {about.positive} case that the trained network is surest of."""
+    alt = f"""One {about.image}, its coarse signed heat map in red and blue, and the same map after each of
+        {len(stages) - 1} steps of the cascade. Over all images of the cascade, the rank correlation with the
+        trained map ends at {number(checks.left[record.best.name].value, 2)}."""
+    return Shown(canvas, caption, alt)
+
+
+def fig_road(record: Record) -> Shown:
+    """The call's probability as pixels are removed in the order of three maps; one panel per model."""
+    numbers = record.figure("fig-road")
+    checks = record.sanity_checks
+    names = numbers.distinct("model")
+    canvas, panels = model_charts(record, names, height=2.6)
+    for axes, name in zip(panels, names, strict=True):
+        for map_, colour in reversed(_MAPS.items()):
+            for order, dashes in _ORDERS.items():
+                own = numbers.where(model=name, map=map_, order=order)
+                axes.plot(
+                    100 * own["removed"], own["probability"],
+                    color=colour, linestyle=dashes, linewidth=1.3,
+                )  # fmt: skip
+        axes.set_xticks((0, 40, 80))
+        axes.set_xlabel("pixels removed (%)", fontsize=style.TEXT)
+    panels[0].set_ylabel("probability of the call")
+    handles = [Line2D([], [], color=colour, label=map_) for map_, colour in _MAPS.items()]
+    handles += [
+        Line2D([], [], color=style.INK, linestyle=dashes, label=order)
+        for order, dashes in _ORDERS.items()
+    ]
+    canvas.legend(
+        handles=handles, loc="outside lower center", ncols=5, fontsize=style.TEXT, columnspacing=1.2
+    )
+    gap = checks.gaps[record.best.name]
+    caption = f"""For {record.best.title} the two curves lie {signed(gap["Grad-CAM"].value)} apart on average,
+        and {signed(gap["random map"].value)} for a random map. The probability of each network's own call,
+        mean over test images, as pixels are removed in the order of a map and imputed from their neighbours
+        (ROAD): most relevant first (solid) and least relevant first (dashed)."""
+    gaps = {
+        name: f"{signed(one['Grad-CAM'].value)}, random map {signed(one['random map'].value)}"
+        for name, one in checks.gaps.items()
+    }
+    alt = f"""One chart per model: the probability of the call against the share of pixels removed, for three
+        maps and two orders. Mean gap between the two curves of Grad-CAM: {each(record, gaps, str)}."""
+    return Shown(canvas, caption, alt)
+
+
+def fig_attention_masks(record: Record) -> Shown:
+    """The regions on the mean training image, and each model's mean evidence beside it."""
+    numbers = record.figure("fig-attention-masks")
+    found = record.evidence
+    layers = {name: pixels(own, "value") for name, own in numbers.by("layer")}
+    mean, first = layers["mean training image"], next(iter(found.regions))
+    side, asked = len(mean), layers[found.asked]
+    canvas = style.figure(record, height=1.75)
+    grid = canvas.subplots(1, 1 + len(found.shares))
+    style.picture(grid[0]).imshow(mean, cmap="gray")
+    grid[0].contour(layers[first], [0.5], colors=[style.ORANGE], linewidths=1.2)
+    low, high = found.border - 0.5, side - 0.5 - found.border
+    grid[0].plot(
+        (low, high, high, low, low), (low, low, high, high, low),
+        color=style.VERMILION, linewidth=1, linestyle="--",
+    )  # fmt: skip
+    grid[0].set_title("mean image\nand regions", fontsize=style.TEXT)
+    for axes, name in zip(grid[1:], found.shares, strict=True):
+        style.picture(axes).imshow(
+            layers[name], cmap=style.HEAT, vmin=0, extent=(-0.5, side - 0.5, side - 0.5, -0.5)
+        )
+        axes.set_title(two_lines(record.title(name)), fontsize=style.TEXT)
+    for axes in grid if found.asked != first else grid[1:]:
+        if asked.any():
+            axes.contour(asked, [0.5], colors=[style.OVER_PICTURE], linewidths=1.2)
+    title, disc = found.regions[found.asked], found.regions[first]
+    outlined = f"the {disc} (orange)" + (f", the {title} (blue)" if found.asked != first else "")
+    even = percent(float(asked.mean()))
+    share = percent(found.shares[record.best.name][found.asked].mean)
+    caption = f"""Of the evidence of {record.best.title}, {share} lies in the {title}; of an even map, {even}.
+        Left, the mean training image with {outlined} and the border (outside the dashed square). Then, for
+        each model, its mean evidence for the call over the test images, cell by cell, each scaled to its own
+        range, with the {title} outlined in blue."""
+    own = each(record, found.shares, lambda shares: percent(shares[found.asked].mean))
+    alt = f"""The mean training image with outlines of its regions, and for each model a coarse heat map of
+        its mean evidence. Share of the evidence in the {title}, of which an even map has {even}: {own}."""
+    return Shown(canvas, caption, alt)
+
+
+def tbl_saliency_agreement(record: Record) -> Table:
+    """SimpleCNN's maps against those of its other seeds, its control and chance."""
+    seeds = " and seeds" if len(record.profile.seeds) > 1 else ""
+    return table(
+        "SimpleCNN's maps against those of | rank correlation > | SSIM >",
+        (
+            [name, signed(one.rank, 2), signed(one.structure, 2)]
+            for name, one in record.sanity_checks.agreements.items()
+        ),
+        f"""Similarity of SimpleCNN's signed Grad-CAM maps to other maps of the same test images, mean over
+        images{seeds}: rank correlation with its sign, and SSIM.""",
+    )
+
+
+def tbl_road(record: Record) -> Table:
+    """Each model's gap between the curves that remove least and most relevant pixels first, by map."""
+    rows = [
+        [record.title(name), *(stacked(gap, 3, 3, sign=True) for gap in by_map.values())]
+        for name, by_map in record.sanity_checks.gaps.items()
+    ]
+    return table(
+        "model | Grad-CAM > | random map > | centre map >",
+        rows,
+        f"""Mean height between the curves of @fig-road, least relevant first minus most relevant first, with
+        95 % intervals (bootstrap over {record.units}). Above zero the map's order is worth something.""",
+    )
+
+
+def tbl_attention(record: Record) -> Table:
+    """The share of each region in each model's evidence, beside the region's share of the image."""
+    found = record.evidence
+    names, asked = found.regions, found.asked
+    rows = [
+        [
+            record.title(name),
+            *(stacked(Estimate.of(vars(shares[one]), "mean"), 1, 1, scale=100) for one in names),
+            p_value(shares[asked].p_value),
+            str(shares[asked].blank),
+        ]
+        for name, shares in found.shares.items()
+    ]
+    for shares in list(found.shares.values())[:1]:
+        even = (number(100 * shares[region].uniform, 1) for region in names)
+        rows.insert(0, ["even map", *even, DASH, "0"])
+    seeds = ", averaged over seeds" if len(record.profile.seeds) > 1 else ""
+    regions = " | ".join(f"{name} (%) >" for name in names.values())
+    return table(
+        f"model | {regions} | p, {names[asked]} > | blank maps >",
+        rows,
+        f"""Share of Grad-CAM's evidence for the call in each region, mean over test images with its 95 %
+        interval (bootstrap over {record.units}){seeds}; p of Wilcoxon's signed-rank test against the even
+        map, which compares the middle of the {record.units}' shares, not their mean. Blank maps, which show
+        no evidence for the call, have no share.""",
+    )
+
+
+def tbl_lungs(record: Record) -> Table:
+    """The share of the thorax's evidence that lies in the lung fields, by model and call."""
+    found, classes = record.evidence, record.about.classes
+    rows = [
+        [
+            record.title(name),
+            *(estimate(calls.get(call, Estimate(math.nan)), 1, 1, scale=100) for call in classes),
+        ]
+        for name, calls in found.in_lungs.items()
+    ]
+    return table(
+        f"model | {' | '.join(f'calls of {call} (%) >' for call in classes)}",
+        rows,
+        f"""Of Grad-CAM's evidence in the thorax, the share that lies in the lung fields, by the network's
+        call: mean over test images and seeds, with 95 % intervals over {record.units} and seeds. An even map
+        has {number(100 * found.even_in_lungs, 1)} % there.""",
+    )
