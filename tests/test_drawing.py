@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from pneumo.pages import drawing, style
-from pneumo.pages.topics import FIGURES
-from pneumo.pages.topics import TABLES
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record.images import digest
 
 # What a dark page may show as a light one does: it lies over a picture.

@@ -10,8 +10,7 @@ from sklearn.metrics import roc_auc_score
 from pneumo.analysis import evaluation
 from pneumo.base import paths
 from pneumo.pages import fragments, numbers
-from pneumo.pages.topics import FIGURES
-from pneumo.pages.topics import TABLES
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.statistics import metrics
 from pneumo.study.study import HALF, RULES, YOUDEN
 

@@ -20,8 +20,7 @@ from pneumo.commands.main import main
 from pneumo.data import labelled
 from pneumo.data.descriptions import PNEUMONIA
 from pneumo.pages import fragments
-from pneumo.pages.topics import FIGURES
-from pneumo.pages.topics import TABLES
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.statistics import metrics
 from pneumo.study import external, leftovers
 from pneumo.study import study as study_module

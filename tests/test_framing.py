@@ -13,8 +13,7 @@ from sklearn.metrics import roc_auc_score
 from pneumo.analysis import framing
 from pneumo.analysis.claims import framing as framing_claims
 from pneumo.data import datasets
-from pneumo.pages.topics import FIGURES
-from pneumo.pages.topics import TABLES
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.statistics import adjusted_roc, metrics
 from pneumo.study import framing as crops
 from pneumo.study import questions

@@ -16,8 +16,7 @@ from pneumo.analysis.intervals import intervals
 from pneumo.base import paths
 from pneumo.data import Split
 from pneumo.pages import fragments, references
-from pneumo.pages.topics import FIGURES
-from pneumo.pages.topics import TABLES
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record import Part, files, finding, read
 
 

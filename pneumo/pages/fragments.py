@@ -90,7 +90,7 @@ def _environment(name: str) -> SandboxedEnvironment:
         name: getattr(numbers, name)
         for name in (
             "number", "signed", "percent", "points", "count", "duration", "p_equals", "interval", "estimate",
-            "stretch", "plural", "plain", "code", "claim_text", "rate",
+            "stretch", "plural", "plain", "code", "claim_text", "rate", "prose",
         )
     }  # fmt: skip
     return environment

@@ -63,7 +63,9 @@ def model_charts(record: Record, names: Sequence[str], height: float) -> tuple[F
     return canvas, list(charts)
 
 
-def intervals(axes: Axes, found: Iterable[Estimate], places: Iterable[float], **look: Any) -> None:
+def intervals(
+    axes: Axes, found: Iterable[Estimate], places: NDArray[np.floating], **look: Any
+) -> None:
     """Markers at values, each with its interval, from left to right, at vertical places."""
     values, *ends = zip(*((one.value, one.low, one.high) for one in found), strict=True)
     axes.errorbar(values, places, xerr=np.abs(np.subtract(ends, values)), markersize=4, **look)

@@ -10,15 +10,15 @@ T = TypeVar("T")
 Cell = Callable[[Mapping[str, Any]], str]
 
 
-def first_seed(record: Record, before: str = ", ", after: str = "") -> str:
-    """Words for numbers that are the first seed's; none if the study has one seed alone."""
-    return f"{before}first seed{after}" if len(record.profile.seeds) > 1 else ""
+def several(record: Record, words: str) -> str:
+    """Words for a study of several seeds, with their number for ``{}``; none for a study of one."""
+    seeds = len(record.profile.seeds)
+    return words.format(seeds) if seeds > 1 else ""
 
 
 def over_seeds(record: Record) -> str:
     """Words for numbers that are means over the seeds."""
-    seeds = len(record.profile.seeds)
-    return f"means over {seeds} seeds" if seeds > 1 else "one seed"
+    return several(record, "means over {} seeds") or "one seed"
 
 
 def each(record: Record, found: Mapping[str, T], words: Callable[[T], str]) -> str:

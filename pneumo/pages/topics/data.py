@@ -207,13 +207,12 @@ def tbl_audit(record: Record) -> Table:
 
 def tbl_augmentation(record: Record) -> Table:
     """Each augmentation, its range from the recipes, and why it is clinically safe or doubtful."""
-    columns = {
-        "change": lambda row: _CHANGES[row["change"]][0],
-        "range": lambda row: _CHANGES[row["change"]][1](row["range"]),
-        "clinical reading": lambda row: record.about.words[row["change"]],
-    }
     return table(
-        columns,
+        {
+            "change": lambda row: _CHANGES[row["change"]][0],
+            "range": lambda row: _CHANGES[row["change"]][1](row["range"]),
+            "clinical reading": lambda row: record.about.words[row["change"]],
+        },
         record.table("tbl-augmentation").rows(),
         "Augmentations, their ranges, and how a clinician would read them.",
     )

@@ -4,7 +4,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural
 from pneumo.pages.pictures import show, without_images
-from pneumo.pages.shared import first_seed, spread, value
+from pneumo.pages.shared import several, spread, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
@@ -52,19 +52,18 @@ def fig_near_duplicates(record: Record) -> Shown:
 
 def tbl_near_duplicates(record: Record) -> Table:
     """Counts of similar pairs of images, within a split and across splits."""
-    columns = {
-        "where": lambda row: (
-            f"within {row['first']}"
-            if row["first"] == row["second"]
-            else f"{row['first']} and {row['second']}"
-        ),
-        "pairs >": value("pairs", count),
-        "identical >": value("identical", count),
-        "alike by hash >": value("alike_by_hash", count),
-        "near duplicates >": value("near", count),
-    }
     return table(
-        columns,
+        {
+            "where": lambda row: (
+                f"within {row['first']}"
+                if row["first"] == row["second"]
+                else f"{row['first']} and {row['second']}"
+            ),
+            "pairs >": value("pairs", count),
+            "identical >": value("identical", count),
+            "alike by hash >": value("alike_by_hash", count),
+            "near duplicates >": value("near", count),
+        },
         record.table("tbl-near-duplicates").rows(),
         """Pairs of images by how alike they are: identical to the byte; alike by their hashes and not
         identical; and those of them that the grey values confirm as near duplicates.""",
@@ -73,18 +72,16 @@ def tbl_near_duplicates(record: Record) -> Table:
 
 def tbl_planted_copies(record: Record) -> Table:
     """How many changed copies of test images the search would find, by the change."""
-    columns = {
-        "what was done to the copy": value("change"),
-        "bits moved >": value("bits", number, 0),
-        "correlation >": value("correlation", number),
-        "found >": value("found", percent),
-    }
     return table(
-        columns,
+        {
+            "what was done to the copy": value("change"),
+            "bits moved >": value("bits", number, 0),
+            "correlation >": value("correlation", number),
+            "found >": value("found", percent),
+        },
         record.table("tbl-planted-copies").rows(),
-        f"""Changed copies of {record.duplicates.planted} test images: how many bits of the hash moved and
-        how well the copy correlates with its original, both as medians, and how many the search would
-        find.""",
+        f"""Changed copies of {record.duplicates.planted} test images: how many bits of the hash moved and how
+        well the copy correlates with its original, both as medians, and how many the search would find.""",
     )
 
 
@@ -100,7 +97,7 @@ def tbl_without_copies(record: Record) -> Table:
         " | ".join(["model", *titles]),
         spread(numbers, "model", record.title, value("all", number), value("without", number)),
         f"""Results at Youden's threshold with all images, and without those that repeat an earlier
-        one{first_seed(record)}.""",
+        one{several(record, ", first seed")}.""",
     )
 
 
@@ -114,7 +111,7 @@ def tbl_clustering(record: Record) -> Table:
             numbers, "model", record.title, value("by image", number), value("by patient", number)
         ),
         f"""How wide 95 % intervals on the test set are, drawn image by image and patient by patient, at the
-        threshold of Youden's J{_seeds(record)}.""",
+        threshold of Youden's J{several(record, "; means over {} seeds")}.""",
     )
 
 
@@ -134,11 +131,6 @@ def tbl_shared_patients(record: Record) -> Table:
         rows,
         f"""Validation in two halves, by whether the patient has images in training, and test; at the
         threshold of Youden's J, which validation chose, with 95 % intervals drawn by
-        patient{_seeds(record)}.""",
+        patient{several(record, "; means over {} seeds")}.""",
         once=1,
     )
-
-
-def _seeds(record: Record) -> str:
-    seeds = len(record.profile.seeds)
-    return f"; means over {plural(seeds, 'seed')}" if seeds > 1 else ""

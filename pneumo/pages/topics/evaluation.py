@@ -21,7 +21,7 @@ from pneumo.pages.numbers import (
     rate,
     signed,
 )
-from pneumo.pages.shared import Cell, first_seed, found, over_seeds, spread, title, value
+from pneumo.pages.shared import Cell, found, over_seeds, several, spread, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 from pneumo.record.answers import Model
@@ -49,8 +49,8 @@ def fig_confusion(record: Record) -> Shown:
     canvas.supxlabel("call", fontsize=style.HEAD)
     caption = f"""At a threshold of 0.5 {_errors(record, record.best.name)}. Test cases by truth (rows) and
         call (columns), with the share of the true class, at 0.5 and at the threshold chosen on
-        validation{first_seed(record, "; ")}. The upper right cell of each table holds the false alarms, the
-        lower left the missed {about.words["cases"]}."""
+        validation{several(record, "; first seed")}. The upper right cell of each table holds the false
+        alarms, the lower left the missed {about.words["cases"]}."""
     half = "; ".join(_errors(record, name) for name in models)
     return Shown(
         canvas, caption, f"Two-by-two tables of test cases by truth and call. At 0.5, {half}."
@@ -68,8 +68,8 @@ def fig_summary(record: Record) -> Shown:
         *axes.get_legend_handles_labels(), loc="outside lower left", handlelength=2.6,
         labelspacing=0.25, fontsize=style.SMALL,
     )  # fmt: skip
-    caption = f"""{_areas(record, numbers)} ROC curves on the test set{first_seed(record)}{corner}; a diamond
-        at the threshold that validation chose."""
+    caption = f"""{_areas(record, numbers)} ROC curves on the test
+        set{several(record, ", first seed")}{corner}; a diamond at the threshold that validation chose."""
     point = record.best.point("youden").counts
     alt = f"""ROC curves of {plural(len(numbers.distinct("model")), "model")}. {_areas(record, numbers)} At
         the threshold of validation {record.best.title} has a sensitivity of {number(point.sensitivity, 2)}
@@ -99,9 +99,9 @@ def fig_roc_pr(record: Record) -> Shown:
     right.set_ylim(share - 0.04, 1.02)
     canvas.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     caption = f"""{_areas(record, numbers)} ROC curves{corner} and precision–recall curves on the test
-        set{first_seed(record)}. Round marks: threshold of 0.5; diamonds: the one that Youden's J chose on
-        validation; triangles: those with a sensitivity of at least 0.95 (upright) and 0.99 (upside down)
-        there. Pale lines: a model that knows nothing."""
+        set{several(record, ", first seed")}. Round marks: threshold of 0.5; diamonds: the one that Youden's J
+        chose on validation; triangles: those with a sensitivity of at least 0.95 (upright) and 0.99 (upside
+        down) there. Pale lines: a model that knows nothing."""
     alt = f"""ROC curves on the left, precision–recall curves on the right. {_areas(record, numbers)}
         Precision without any skill is {number(share, 2)}; at 0.5 {record.best.title} has a precision of
         {number(counts.precision, 2)} at a recall of {number(counts.sensitivity, 2)}."""
@@ -133,9 +133,8 @@ def tbl_comparison(record: Record) -> Table:
     )
     together = record.models.get("ensemble")
     ensemble = (
-        f"""The ensemble joins {plural(together.members, "run")} of {
-            plural(len(record.ran), "model")
-        }{f", {seeds} seeds each" if seeds > 1 else ""}."""
+        f"""The ensemble joins {plural(together.members, "run")} of
+            {plural(len(record.ran), "model")}{several(record, ", {} seeds each")}."""
         if together
         else ""
     )
@@ -165,23 +164,21 @@ def tbl_summary(record: Record) -> Table:
 
 def tbl_pairs(record: Record) -> Table:
     """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
-    columns: dict[str, Cell] = {
-        "first": lambda row: record.title(row["first"]),
-        "second": lambda row: record.title(row["second"]),
-        "difference of AUC >": value("difference", signed),
-        "95 % interval >": lambda row: interval(Estimate.of(row, "difference"), 3, sign=True),
-        "DeLong >": value("p delong", p_value),
-        "exact at 0.5 >": value("p mcnemar at half", p_value),
-        "exact at Youden >": value("p mcnemar at youden", p_value),
-    }
-    seeds = len(record.profile.seeds)
-    means = f"mean over {seeds} seeds, " if seeds > 1 else ""
     return table(
-        columns,
+        {
+            "first": lambda row: record.title(row["first"]),
+            "second": lambda row: record.title(row["second"]),
+            "difference of AUC >": value("difference", signed),
+            "95 % interval >": lambda row: interval(Estimate.of(row, "difference"), 3, sign=True),
+            "DeLong >": value("p delong", p_value),
+            "exact at 0.5 >": value("p mcnemar at half", p_value),
+            "exact at Youden >": value("p mcnemar at youden", p_value),
+        },
         record.table("tbl-pairs").rows(),
-        f"""Every pair of models on the test set. Difference: first minus second, {means}95 % interval over
-        {record.units}{" and seeds" if means else ""}. P-values of DeLong's test and of the exact test of
-        paired calls: {"first seeds, " if means else ""}over {record.units}, corrected over all pairs.""",
+        f"""Every pair of models on the test set. Difference: first minus second,
+        {several(record, "mean over {} seeds, ")}95 % interval over
+        {record.units}{several(record, " and seeds")}. P-values of DeLong's test and of the exact test of
+        paired calls: {several(record, "first seeds, ")}over {record.units}, corrected over all pairs.""",
     )
 
 
@@ -199,30 +196,28 @@ def tbl_source(record: Record) -> Table:
     return table(
         f"model | numbers | {metrics}",
         rows,
-        f"""Reported by the source write-up, and measured here ({over_seeds(record)}).
-        {_not_run(missing)}""",
+        f"""Reported by the source write-up, and measured here ({over_seeds(record)}). {_not_run(missing)}""",
         once=1,
     )
 
 
 def tbl_operating_points(record: Record) -> Table:
     """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
-    columns: dict[str, Cell] = {
-        "model": title(record),
-        "chosen by": _rule(record),
-        "threshold >": value("threshold", number),
-        "TP >": value("true_positive", count),
-        "FN >": value("false_negative", count),
-        "FP >": value("false_positive", count),
-        "TN >": value("true_negative", count),
-        "sensitivity >": lambda row: estimate(Estimate.of(row, "sensitivity"), 3, 3),
-        "specificity >": lambda row: estimate(Estimate.of(row, "specificity"), 3, 3),
-    }
     return table(
-        columns,
+        {
+            "model": title(record),
+            "chosen by": _rule(record),
+            "threshold >": value("threshold", number),
+            "TP >": value("true_positive", count),
+            "FN >": value("false_negative", count),
+            "FP >": value("false_positive", count),
+            "TN >": value("true_negative", count),
+            "sensitivity >": lambda row: estimate(Estimate.of(row, "sensitivity"), 3, 3),
+            "specificity >": lambda row: estimate(Estimate.of(row, "specificity"), 3, 3),
+        },
         record.table("tbl-operating-points").rows(),
-        f"""Operating points on the test set{first_seed(record)}: counts of true and false positives and
-        negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927] over
+        f"""Operating points on the test set{several(record, ", first seed")}: counts of true and false
+        positives and negatives, sensitivity and specificity with Wilson's 95 % interval [@wilson1927] over
         {record.units}.""",
         once=1,
     )
@@ -230,19 +225,18 @@ def tbl_operating_points(record: Record) -> Table:
 
 def tbl_predictive_values(record: Record) -> Table:
     """Predictive values and likelihood ratios at each operating point, first seed."""
-    columns = {
-        "model": title(record),
-        "chosen by": _rule(record),
-        "PPV >": found("ppv", 3, 3),
-        "NPV >": found("npv", 3, 3),
-        "LR+ >": found("lr_positive", 1, 1),
-        "LR− >": found("lr_negative", 2, 2),
-    }
     return table(
-        columns,
+        {
+            "model": title(record),
+            "chosen by": _rule(record),
+            "PPV >": found("ppv", 3, 3),
+            "NPV >": found("npv", 3, 3),
+            "LR+ >": found("lr_positive", 1, 1),
+            "LR− >": found("lr_negative", 2, 2),
+        },
         record.table("tbl-predictive-values").rows(),
         f"""Predictive values at the test set's prevalence, with Wilson's 95 % interval, and likelihood
-        ratios, with the log method's, over {record.units}{first_seed(record, "; ")}.""",
+        ratios, with the log method's, over {record.units}{several(record, "; first seed")}.""",
         once=1,
     )
 
@@ -253,13 +247,14 @@ def tbl_promise(record: Record) -> Table:
     rows = []
     for name, own in record.table("tbl-promise").by("model"):
         shorts = {point.id: point.short for point in record.models[name].operating_points}
-        rows += [[record.title(name), *row] for row in spread(own, "rule", shorts.get, *cells)]
+        by_rule = spread(own, "rule", shorts.__getitem__, *cells)
+        rows += [[record.title(name), *row] for row in by_rule]
     return table(
         """model | chosen by | sensitivity, validation > | test > | off by >
         | specificity, validation > | test > | off by >""",
         rows,
         f"""What validation promised at the thresholds chosen on it, what the test set kept, and the
-        difference{first_seed(record)}.""",
+        difference{several(record, ", first seed")}.""",
         once=1,
     )
 
@@ -285,7 +280,7 @@ def _areas(record: Record, numbers: Frame) -> str:
     """A sentence with the highest and the lowest AUC of a figure's curves."""
     areas = {name: own["auc"][0] for name, own in numbers.by("model")}
     first, last = max(areas, key=areas.__getitem__), min(areas, key=areas.__getitem__)
-    of = " of the first seeds" if len(record.profile.seeds) > 1 else ""
+    of = several(record, " of the first seeds")
     text = f"{record.title(first)} has the highest AUC{of}, {number(areas[first])}"
     if first != last:
         text += f", {record.title(last)} the lowest, {number(areas[last])}"

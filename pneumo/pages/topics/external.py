@@ -9,7 +9,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number, percent, plain
 from pneumo.pages.pictures import chance, intervals, roc, two_lines
-from pneumo.pages.shared import Cell, each, first_seed, found, title, value
+from pneumo.pages.shared import Cell, each, found, several, title, value
 from pneumo.pages.showing import Shown
 from pneumo.pages.topics.shift import score_grid
 from pneumo.record import Estimate, Record
@@ -35,7 +35,7 @@ def fig_external(record: Record) -> Shown:
     }
     colours = [style.INK, *style.MODELS[3:], *style.MODELS[1:3]]
     for place, (words, (name, where)) in enumerate(shown.items()):
-        own = numbers.where(kind="auc", set=name).where(where=where).rows()
+        own = numbers.where(**{"kind": "auc", "set": name, "where": where}).rows()
         rows = np.arange(len(models)) + (place - len(sets) / 2) * _SHIFT
         look = {"fmt": "o", "color": colours[place % len(colours)], "label": words}
         intervals(areas, (Estimate.of(row, "auc") for row in own), rows, **look)
@@ -48,9 +48,9 @@ def fig_external(record: Record) -> Shown:
     looks = style.model_styles(record)
     curves = numbers.where(kind="roc")
     for axes, name in zip(charts, sets, strict=True):
-        for model, own in curves.where(set=name).by("model"):
+        for model, both in curves.where(set=name).by("model"):
             for where, faded in (("here", 0.35), ("there", 1)):
-                roc(axes, own.where(where=where), **looks[model], linewidth=1.4, alpha=faded)
+                roc(axes, both.where(where=where), **looks[model], linewidth=1.4, alpha=faded)
         chance(axes, 0, 1)
         axes.set(xlabel="1 − specificity", ylabel="sensitivity", aspect="equal")
         axes.set_title(sets[name].title)
@@ -67,7 +67,7 @@ def fig_external(record: Record) -> Shown:
     caption = f"""AUC is {here} on the test set, {there}. Left, AUC of every model on the test set and on
         images from elsewhere, mean over the seeds with 95 % intervals; the pale line is a model that knows
         nothing. Right, ROC curves of images from elsewhere, and pale those of the test
-        set{first_seed(record)}."""
+        set{several(record, ", first seed")}."""
     alt = f"Points with intervals, and ROC curves. AUC on the test set is {here}; {there}."
     return Shown(canvas, caption, alt)
 
@@ -82,24 +82,23 @@ def fig_external_scores(record: Record) -> Shown:
     lead = f"""Share of {about.negative} images of {there.title} that are called {about.positive}, mean over
         the seeds: {alarms}."""
     caption = f"""{lead} Scores (logits) of {about.negative} images, above, and of {about.positive} images,
-        below, for every model{first_seed(record)}: the test set as an outline, {there.title} filled, each
-        with the same area. The dotted line is the threshold that Youden's J chose on validation; what lies to
-        its right is called {about.positive}."""
+        below, for every model{several(record, ", first seed")}: the test set as an outline, {there.title}
+        filled, each with the same area. The dotted line is the threshold that Youden's J chose on validation;
+        what lies to its right is called {about.positive}."""
     return Shown(canvas, caption, f"A grid of histograms, one column per model. {lead}")
 
 
 def tbl_external(record: Record) -> Table:
     """Each model's AUC on the test set and elsewhere, and the influence of the view."""
-    columns = {
-        "model": _with_set(record, title(record)),
-        "AUC, test set >": found("here"),
-        "AUC there >": found("auc"),
-        "change >": found("change", sign=True),
-        "pairs of one view >": found("within_view"),
-        "AP from PA >": found("view_told"),
-    }
     return table(
-        columns,
+        {
+            "model": _with_set(record, title(record)),
+            "AUC, test set >": found("here"),
+            "AUC there >": found("auc"),
+            "change >": found("change", sign=True),
+            "pairs of one view >": found("within_view"),
+            "AP from PA >": found("view_told"),
+        },
         record.table("tbl-external").rows(),
         f"""AUC on the test set and on images from elsewhere, and the change; AUC over pairs of films of one
         view; and how well the same scores tell films taken from the front (AP) from films taken from behind
@@ -110,16 +109,15 @@ def tbl_external(record: Record) -> Table:
 
 def tbl_external_points(record: Record) -> Table:
     """Sensitivity and specificity elsewhere, at the study's thresholds and at thresholds chosen there."""
-    columns: dict[str, Cell] = {
-        "model": _with_set(record, title(record)),
-        "threshold": lambda row: _SHOWN[row["threshold"]],
-        "sensitivity >": found("sensitivity"),
-        "specificity >": found("specificity"),
-        "Youden's index >": found("index", sign=True),
-    }
     rows = record.table("tbl-external-points").rows()
     return table(
-        columns,
+        {
+            "model": _with_set(record, title(record)),
+            "threshold": lambda row: _SHOWN[row["threshold"]],
+            "sensitivity >": found("sensitivity"),
+            "specificity >": found("specificity"),
+            "Youden's index >": found("index", sign=True),
+        },
         (row for row in rows if row["threshold"] in _SHOWN),
         """Sensitivity and specificity elsewhere, at thresholds fixed on validation and at thresholds chosen
         there, where each patient is judged at one that other patients chose; and Youden's index, the sum of
@@ -130,15 +128,14 @@ def tbl_external_points(record: Record) -> Table:
 
 def tbl_external_calibration(record: Record) -> Table:
     """Calibration on external images."""
-    columns = {
-        "model": _with_set(record, title(record)),
-        "mean probability >": value("predicted", number),
-        "share observed >": value("observed", number),
-        "intercept >": value("intercept", number, 2),
-        "slope >": found("slope", 2, sign=True),
-    }
     return table(
-        columns,
+        {
+            "model": _with_set(record, title(record)),
+            "mean probability >": value("predicted", number),
+            "share observed >": value("observed", number),
+            "intercept >": value("intercept", number, 2),
+            "slope >": found("slope", 2, sign=True),
+        },
         record.table("tbl-external-calibration").rows(),
         f"""Probabilities of {record.about.finding} elsewhere, as the networks give them: their mean beside
         the share observed, and the regression of the outcome on the logit. Right are an intercept of 0 and a
@@ -150,17 +147,16 @@ def tbl_external_calibration(record: Record) -> Table:
 def tbl_external_groups(record: Record) -> Table:
     """The best model's AUC and rates by age, sex and view."""
     about, best = record.about, record.best
-    columns = {
-        "by": value("kind"),
-        "group": _with_set(record, lambda row: plain(row["group"])),
-        f"{about.negative} >": value("negative", count),
-        f"{about.positive} >": value("positive", count),
-        "AUC >": found("auc"),
-        "sensitivity >": found("sensitivity"),
-        "specificity >": found("specificity"),
-    }
     return table(
-        columns,
+        {
+            "by": value("kind"),
+            "group": _with_set(record, lambda row: plain(row["group"])),
+            f"{about.negative} >": value("negative", count),
+            f"{about.positive} >": value("positive", count),
+            "AUC >": found("auc"),
+            "sensitivity >": found("sensitivity"),
+            "specificity >": found("specificity"),
+        },
         record.table("tbl-external-groups").where(model=best.name).rows(),
         f"""{best.title} on images from elsewhere by age in years, sex and view, where they are known: images
         of each class, AUC, and sensitivity and specificity at the threshold that Youden's J chose on

@@ -16,7 +16,7 @@ from pneumo.pages.numbers import (
     stacked,
 )
 from pneumo.pages.pictures import model_charts
-from pneumo.pages.shared import Cell, each, found, spread, title, value
+from pneumo.pages.shared import each, found, spread, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
@@ -74,10 +74,9 @@ def fig_framing_dose(record: Record) -> Shown:
         gentle = line.where(factor=framing.gentle)
         now, then = (percent(one["called"][0], 0) for one in (gentle, line))
         called[name] = f"from {then} to {now}"
-        changes[
-            name
-        ] = f"""by {signed(gentle["change"][0], 2)}, with {now} called {about.positive} instead of
-            {then}"""
+        changes[name] = (
+            f"""by {signed(gentle["change"][0], 2)}, with {now} called {about.positive} instead of {then}"""
+        )
     left.axhline(0, color=style.GREY, linewidth=0.9)
     left.set_ylabel("change of the logit")
     right.set_ylabel(f"share called {about.positive}")
@@ -93,8 +92,7 @@ def fig_framing_dose(record: Record) -> Shown:
         against the whole square (left), and that share at Youden's threshold (right). Means over seeds, with
         95 % intervals over patients and seeds. Crops beyond the dotted line change the framing more than
         films differ among themselves."""
-    alt = f"""Two line charts, one line per model. {cropped}, logits change:
-        {each(record, changes, str)}."""
+    alt = f"""Two line charts, one line per model. {cropped}, logits change: {each(record, changes, str)}."""
     return Shown(canvas, caption, alt)
 
 
@@ -195,15 +193,14 @@ def tbl_framing_apart(record: Record) -> Table:
 
 def tbl_framing_dose(record: Record) -> Table:
     """The effect of a crop on films of each class."""
-    columns = {
-        "model": title(record),
-        "class": value("class"),
-        "films >": value("films", count),
-        "logits per 10 % >": found("slope", 2, sign=True),
-        "points more called >": found("called", 1, 1, scale=100, sign=True),
-    }
     return table(
-        columns,
+        {
+            "model": title(record),
+            "class": value("class"),
+            "films >": value("films", count),
+            "logits per 10 % >": found("slope", 2, sign=True),
+            "points more called >": found("called", 1, 1, scale=100, sign=True),
+        },
         record.table("tbl-framing-dose").rows(),
         f"""Test films cropped tighter: change of the logit per 10 % of the side, down to
         {number(record.framing.gentle, 1)} of it, and how many percentage points more are called
@@ -214,15 +211,6 @@ def tbl_framing_dose(record: Record) -> Table:
 
 def tbl_framing_mend(record: Record) -> Table:
     """The effect of framing augmentation in training on AUC and on specificity by framing."""
-    columns: dict[str, Cell] = {
-        "model": value("model"),
-        "change": lambda row: row["change"] or "unchanged",
-        "AUC, validation >": lambda row: stacked(row["val auc"], 3, 3, sign=True),
-        "AUC, held-out >": lambda row: stacked(row["held auc"], 3, 3, sign=True),
-        "narrow >": lambda row: stacked(row["narrow"], 2),
-        "wide >": lambda row: stacked(row["wide"], 2),
-        "narrow minus wide >": lambda row: stacked(row["gap"], 2, sign=True),
-    }
     rows = [
         {"model": model, "change": change} | {row["name"]: Estimate.of(row) for row in own.rows()}
         for model, of_model in record.table("tbl-framing-mend").by("model")
@@ -230,7 +218,15 @@ def tbl_framing_mend(record: Record) -> Table:
     ]
     edges = record.framing.edges or [math.nan]
     return table(
-        columns,
+        {
+            "model": value("model"),
+            "change": lambda row: row["change"] or "unchanged",
+            "AUC, validation >": lambda row: stacked(row["val auc"], 3, 3, sign=True),
+            "AUC, held-out >": lambda row: stacked(row["held auc"], 3, 3, sign=True),
+            "narrow >": lambda row: stacked(row["narrow"], 2),
+            "wide >": lambda row: stacked(row["wide"], 2),
+            "narrow minus wide >": lambda row: stacked(row["gap"], 2, sign=True),
+        },
         rows,
         f"""Changes of framing in training: difference in AUC from the model's own recipe, on validation and
         on the held-out images; and specificity on test at Youden's threshold in narrow films (ratio below

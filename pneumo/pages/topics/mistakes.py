@@ -19,7 +19,7 @@ from pneumo.pages.pictures import (
     two_lines,
     without_images,
 )
-from pneumo.pages.shared import first_seed, spread, value
+from pneumo.pages.shared import several, spread, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.images import Images
@@ -65,8 +65,8 @@ def fig_missed_by_all(record: Record) -> Shown:
         alt = f"""All {found.models} models call {plural(found.missed_by_all, "test case")} wrongly; of the
             {len(titles)} shown {positive} are {about.positive} and {len(titles) - positive}
             {about.negative}."""
-    caption = f"""{alt} Calls are at each model's Youden threshold{first_seed(record, after="s")}; above each
-        case its label; the most confident mistakes first."""
+    caption = f"""{alt} Calls are at each model's Youden threshold{several(record, ", first seeds")}; above
+        each case its label; the most confident mistakes first."""
     return _gallery(record, numbers, titles, caption, alt)
 
 
@@ -119,10 +119,10 @@ def fig_divided(record: Record) -> Shown:
     numbers = record.figure("fig-divided")
     about, images, models = record.about, record.images, numbers.distinct("model")
     indices = numbers.distinct("index")[:COLUMNS]
-    caption = f"""The test cases that the models are most divided over{first_seed(record, after="s")}: on top
-        the image under its label (blue {about.negative}, red {about.positive}), below each model's Grad-CAM
-        map over it, cell by cell, under its probability of {about.finding} and a mark for a right call (✓)
-        or a wrong one (✗, in bold). Bright cells speak most for the call that was made."""
+    caption = f"""The test cases that the models are most divided over{several(record, ", first seeds")}: on
+        top the image under its label (blue {about.negative}, red {about.positive}), below each model's
+        Grad-CAM map over it, cell by cell, under its probability of {about.finding} and a mark for a right
+        call (✓) or a wrong one (✗, in bold). Bright cells speak most for the call that was made."""
     wrong = record.cases.wrong_on_first
     probabilities = numbers.where(index=indices[0])["probability"]
     alt = f"""{len(indices)} test cases, a column each, with the map of each of
@@ -162,7 +162,7 @@ def tbl_shared_mistakes(record: Record) -> Table:
         " | ".join(["models that err >", *heads]),
         spread(numbers, "models", count, value("cases", count), value("expected", number, 1)),
         f"""Test cases by the number of models that call them wrongly at Youden's
-        threshold{first_seed(record, after="s")}, beside the counts that independent mistakes with the same
+        threshold{several(record, ", first seeds")}, beside the counts that independent mistakes with the same
         error rates would give.""",
     )
 

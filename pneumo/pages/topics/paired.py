@@ -10,7 +10,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, plural, signed, stacked
 from pneumo.pages.pictures import intervals, two_lines
-from pneumo.pages.shared import Cell, each, title, value
+from pneumo.pages.shared import each, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 from pneumo.record.summaries import PNEUMONIAS
@@ -101,8 +101,8 @@ def tbl_kinds(record: Record) -> Table:
         rows,
         f"""AUC against the normal films, and sensitivity and missed films at every threshold, for
         {found.images["bacteria"]} bacterial films of {found.patients["bacteria"]} patients and
-        {found.images["virus"]} viral ones of {found.patients["virus"]}: {_means(record)} (the ensemble is
-        one score of them all), with 95 % intervals by patient. The difference is bacterial minus viral; no
+        {found.images["virus"]} viral ones of {found.patients["virus"]}: {_means(record)} (the ensemble is one
+        score of them all), with 95 % intervals by patient. The difference is bacterial minus viral; no
         interval where no call differs.""",
         once=1,
     )
@@ -110,15 +110,14 @@ def tbl_kinds(record: Record) -> Table:
 
 def tbl_size(record: Record) -> Table:
     """Each metric of each model at both sizes, and the difference."""
-    columns: dict[str, Cell] = {
-        "model": title(record),
-        "metric": lambda row: SIZES[row["metric"], row["rule"]],
-        f"{record.data.size} pixels >": value("smaller", number),
-        f"{record.sizes.size} pixels >": value("larger", number),
-        "difference >": lambda row: estimate(Estimate.of(row, "difference"), 3, 3, sign=True),
-    }
     return table(
-        columns,
+        {
+            "model": title(record),
+            "metric": lambda row: SIZES[row["metric"], row["rule"]],
+            f"{record.data.size} pixels >": value("smaller", number),
+            f"{record.sizes.size} pixels >": value("larger", number),
+            "difference >": lambda row: estimate(Estimate.of(row, "difference"), 3, 3, sign=True),
+        },
         record.table("tbl-size").rows(),
         """Every model on the same test films at both sizes: means over the seeds of each, and larger minus
         smaller with its 95 % interval over patients, the same for both, and over seeds; no interval where no

@@ -20,8 +20,8 @@ def tbl_published(record: Record) -> Table:
         for one in found
     ]  # fmt: skip
     return table(
-        """model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code
-        | checked against""",
+        """model | pixels > | pretraining | AUC > | accuracy > | seeds | epoch chosen on | code | checked
+        against""",
         [*rows, *_write_up(record), *_own(record)],
         f"""Published results on the same test images, and this report's. Accuracy is at a threshold of 0.5;
         of several seeds the mean. *Not said*: the source does not say it, or it could not be checked. Of a
@@ -38,8 +38,8 @@ def tbl_hindsight(record: Record) -> Table:
         for row in record.table("tbl-hindsight").rows()
     ]
     return table(
-        """model | seeds > | threshold by validation > | at 0.5 > | best seed at 0.5 > | best threshold >
-        | best threshold and seed > | AUC > | AUC, best seed >""",
+        """model | seeds > | threshold by validation > | at 0.5 > | best seed at 0.5 > | best threshold > |
+        best threshold and seed > | AUC > | AUC, best seed >""",
         rows,
         """Accuracy and AUC on the test set as they are reported, the mean over the seeds, and what choosing
         the seed, the threshold or both **on the test set** would have made of them. The last are no results.

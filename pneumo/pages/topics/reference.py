@@ -71,15 +71,14 @@ def fig_reference(record: Record) -> Shown:
 
 def tbl_reference(record: Record) -> Table:
     """Every model: parameters, seeds, and the metrics without a threshold."""
-    columns = {
-        "model": lambda model: model.title,
-        "parameters >": lambda model: count(model.parameters),
-        "seeds >": lambda model: count(len(model.seeds)) if model.ran else "not run",
-        "AUC >": lambda model: estimate(model.test_at_half["auc"]),
-        "Brier >": lambda model: estimate(model.test_at_half["brier"]),
-    }
     return table(
-        columns,
+        {
+            "model": lambda model: model.title,
+            "parameters >": lambda model: count(model.parameters),
+            "seeds >": lambda model: count(len(model.seeds)) if model.ran else "not run",
+            "AUC >": lambda model: estimate(model.test_at_half["auc"]),
+            "Brier >": lambda model: estimate(model.test_at_half["brier"]),
+        },
         record.models.values(),
         f"""The reference study's models on the test set of {record.about.title}: means over the seeds with 95
         % intervals over test {record.units} and seeds (@sec-intervals). A higher AUC is better, a lower Brier

@@ -8,21 +8,20 @@ from pneumo.pages import fragments, guidelines
 from pneumo.pages.guidelines import Item
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number
-from pneumo.pages.shared import Cell, value
+from pneumo.pages.shared import value
 from pneumo.record import Record, bench, promises
 
 
 def tbl_speed(_: Record) -> Table:
     """Measurements with a goal, and whether it is met."""
     met = {True: "yes", False: "**no**", None: DASH}
-    columns: dict[str, Cell] = {
-        "what": value("what"),
-        "measured >": _measured,
-        "goal >": lambda row: f"{row['goal']} {row['unit']}",
-        "met": lambda row: met[row["ok"]],
-    }
     return table(
-        columns,
+        {
+            "what": value("what"),
+            "measured >": _measured,
+            "goal >": lambda row: f"{row['goal']} {row['unit']}",
+            "met": lambda row: met[row["ok"]],
+        },
         (row for row in _rows() if row["goal"] is not None),
         """Speed and memory, against goals set beforehand. The bare loop knows forward, backward and step
         alone; the usual way loads images one at a time with torch's `DataLoader`, Pillow and torchvision's
@@ -56,16 +55,15 @@ def tbl_promises(_: Record) -> Table:
 def tbl_planted(record: Record) -> Table:
     """The result of `pneumo verify` for each ablation if its baseline were the reference."""
     words = {1: "found", 0: "**not found**"}
-    columns: dict[str, Cell] = {
-        "model": value("model"),
-        "change": value("change"),
-        "seeds >": value("seeds", count),
-        "distance >": lambda row: f"× {number(row['factor'], 2)}",
-        "expected >": lambda row: f"{number(row['low'], 2)} to {number(row['high'], 2)}",
-        "verdict": lambda row: words.get(row["found"], DASH),
-    }
     return table(
-        columns,
+        {
+            "model": value("model"),
+            "change": value("change"),
+            "seeds >": value("seeds", count),
+            "distance >": lambda row: f"× {number(row['factor'], 2)}",
+            "expected >": lambda row: f"{number(row['low'], 2)} to {number(row['high'], 2)}",
+            "verdict": lambda row: words.get(row["found"], DASH),
+        },
         record.table("tbl-planted").rows(),
         """Changes of a training, each an ablation, as `pneumo verify` would judge them were the unchanged
         training the reference: how far the runs lie from the unchanged ones case by case, as a multiple of

@@ -4,7 +4,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import corruption, interval, number, percent
 from pneumo.pages.pictures import show, without_images
-from pneumo.pages.shared import Cell, each, title, value
+from pneumo.pages.shared import each, several, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
@@ -72,10 +72,10 @@ def fig_robustness(record: Record) -> Shown:
         name: f"loses {percent(fall.value)} of its AUC on average, and most under {under[name]}"
         for name, fall in answer.falls.items()
     }
-    over = ", mean over seeds" if len(record.profile.seeds) > 1 else ""
     caption = f"""{record.best.title} loses most under {under[record.best.name]}. AUC on corrupted test
-        images{over}: each line goes from the clean image over severities 1 to 4 (strokes) to severity 5
-        (mark); the corruption with the lowest mean at severity 5 is on top. The dotted line is chance."""
+        images{several(record, ", mean over seeds")}: each line goes from the clean image over severities 1 to
+        4 (strokes) to severity 5 (mark); the corruption with the lowest mean at severity 5 is on top. The
+        dotted line is chance."""
     alt = f"""{len(order)} rows of lines from the clean AUC to that at severity 5. {each(record, lost, str)}.
         Lowest: {number(numbers["auc"].min(), 2)}."""
     return Shown(canvas, caption, alt)
@@ -83,24 +83,22 @@ def fig_robustness(record: Record) -> Shown:
 
 def tbl_robustness(record: Record) -> Table:
     """Each model's AUC and accuracy on clean images, and on average over all corruptions and severities."""
-    columns: dict[str, Cell] = {
-        "model": title(record),
-        "AUC, clean >": value("auc clean", number),
-        "AUC, corrupted >": value("auc corrupted", number),
-        "relative fall >": lambda row: (
-            f"{percent(row['fall'])} ({interval(Estimate.of(row, 'fall'), 1, scale=100)})"
-        ),
-        "accuracy, clean >": value("accuracy clean", number),
-        "accuracy, corrupted >": value("accuracy corrupted", number),
-        "worst corruption": value("worst corruption", corruption),
-    }
-    seeds = len(record.profile.seeds) > 1
     return table(
-        columns,
+        {
+            "model": title(record),
+            "AUC, clean >": value("auc clean", number),
+            "AUC, corrupted >": value("auc corrupted", number),
+            "relative fall >": lambda row: (
+                f"{percent(row['fall'])} ({interval(Estimate.of(row, 'fall'), 1, scale=100)})"
+            ),
+            "accuracy, clean >": value("accuracy clean", number),
+            "accuracy, corrupted >": value("accuracy corrupted", number),
+            "worst corruption": value("worst corruption", corruption),
+        },
         record.table("tbl-robustness").rows(),
         f"""AUC and accuracy at 0.5 as images are and under corruptions; {record.robustness.images} test
-        images, mean over thirteen corruptions and five severities{", and over seeds" if seeds else ""}.
-        Relative fall of AUC with its 95 % interval over {record.units}{" and seeds" if seeds else ""};
+        images, mean over thirteen corruptions and five severities{several(record, ", and over seeds")}.
+        Relative fall of AUC with its 95 % interval over {record.units}{several(record, " and seeds")};
         corruption with the lowest mean AUC.""",
     )
 

@@ -10,7 +10,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, p_value, percent, signed, stacked
 from pneumo.pages.pictures import model_charts, pixels, say, show, signed_map, two_lines
-from pneumo.pages.shared import each
+from pneumo.pages.shared import each, several
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
@@ -162,7 +162,6 @@ def fig_attention_masks(record: Record) -> Shown:
 
 def tbl_saliency_agreement(record: Record) -> Table:
     """SimpleCNN's maps against those of its other seeds, its control and chance."""
-    seeds = " and seeds" if len(record.profile.seeds) > 1 else ""
     return table(
         "SimpleCNN's maps against those of | rank correlation > | SSIM >",
         (
@@ -170,7 +169,7 @@ def tbl_saliency_agreement(record: Record) -> Table:
             for name, one in record.sanity_checks.agreements.items()
         ),
         f"""Similarity of SimpleCNN's signed Grad-CAM maps to other maps of the same test images, mean over
-        images{seeds}: rank correlation with its sign, and SSIM.""",
+        images{several(record, " and seeds")}: rank correlation with its sign, and SSIM.""",
     )
 
 
@@ -204,15 +203,14 @@ def tbl_attention(record: Record) -> Table:
     for shares in list(found.shares.values())[:1]:
         even = (number(100 * shares[region].uniform, 1) for region in names)
         rows.insert(0, ["even map", *even, DASH, "0"])
-    seeds = ", averaged over seeds" if len(record.profile.seeds) > 1 else ""
     regions = " | ".join(f"{name} (%) >" for name in names.values())
     return table(
         f"model | {regions} | p, {names[asked]} > | blank maps >",
         rows,
         f"""Share of Grad-CAM's evidence for the call in each region, mean over test images with its 95 %
-        interval (bootstrap over {record.units}){seeds}; p of Wilcoxon's signed-rank test against the even
-        map, which compares the middle of the {record.units}' shares, not their mean. Blank maps, which show
-        no evidence for the call, have no share.""",
+        interval (bootstrap over {record.units}){several(record, ", averaged over seeds")}; p of Wilcoxon's
+        signed-rank test against the even map, which compares the middle of the {record.units}' shares, not
+        their mean. Blank maps, which show no evidence for the call, have no share.""",
     )
 
 

@@ -11,7 +11,7 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, p_value, points, signed
 from pneumo.pages.pictures import pixels, signed_map, two_lines
-from pneumo.pages.shared import Cell, first_seed, found, spread, title, value
+from pneumo.pages.shared import found, several, spread, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 
@@ -27,9 +27,9 @@ def fig_shift_scores(record: Record) -> Shown:
     of = f"Of {shift.pairs} pairs of distributions,"
     these = f"these differ beyond chance: {differ}."
     caption = f"""{of} {these} Scores (logits) of {about.negative} cases, above, and of {about.positive}
-        cases, below, for every model{first_seed(record)}: validation as an outline, test filled, each with
-        the same area. The dotted line is the threshold that Youden's J chose on validation; what lies to its
-        right is called {about.positive}."""
+        cases, below, for every model{several(record, ", first seed")}: validation as an outline, test filled,
+        each with the same area. The dotted line is the threshold that Youden's J chose on validation; what
+        lies to its right is called {about.positive}."""
     alt = f"A grid of histograms, one column per model. {of} validation against test, {these}"
     return Shown(canvas, caption, alt)
 
@@ -103,45 +103,43 @@ def tbl_shift_changes(record: Record) -> Table:
     return table(
         "model | change in AUC > | in sensitivity > | in specificity >",
         spread(record.table("tbl-shift-changes"), "model", record.title, changes),
-        f"""Test minus validation, at the threshold that Youden's J chose on validation{first_seed(record)}:
-        change in AUC, sensitivity and specificity, each with its 95 % interval.""",
+        f"""Test minus validation, at the threshold that Youden's J chose on
+        validation{several(record, ", first seed")}: change in AUC, sensitivity and specificity, each with its
+        95 % interval.""",
     )
 
 
 def tbl_shift(record: Record) -> Table:
     """Whether a classifier can tell the splits' images apart, by class."""
-    columns: dict[str, Cell] = {
-        "told apart": lambda row: row["comparison"].replace(" and ", " from "),
-        "class": value("class"),
-        "images >": lambda row: f"{count(row['first'])} and {count(row['second'])}",
-        "AUC (95 % interval) >": lambda row: estimate(Estimate.of(row, "auc"), 3, 3),
-        "p >": value("p_value", p_value),
-    }
     return table(
-        columns,
+        {
+            "told apart": lambda row: row["comparison"].replace(" and ", " from "),
+            "class": value("class"),
+            "images >": lambda row: f"{count(row['first'])} and {count(row['second'])}",
+            "AUC (95 % interval) >": lambda row: estimate(Estimate.of(row, "auc"), 3, 3),
+            "p >": value("p_value", p_value),
+        },
         record.table("tbl-shift").rows(),
         f"""How well a classifier on the pixels tells two sets of images apart, class by class: AUC over five
-        turns, its interval [@ledell2015], and the p-value of a permutation test with
-        {record.shift.resamples} permutations of whole {record.units}. Development is training and validation
-        together.""",
+        turns, its interval [@ledell2015], and the p-value of a permutation test with {record.shift.resamples}
+        permutations of whole {record.units}. Development is training and validation together.""",
     )
 
 
 def tbl_shift_scores(record: Record) -> Table:
     """Each model's scores by class: validation against test, first seeds."""
-    columns = {
-        "model": title(record),
-        "class": value("label"),
-        "median logit, validation >": value("val", number, 2),
-        "median logit, test >": value("test", number, 2),
-        "distance >": value("distance", number, 2),
-        "p, adjusted >": value("p_value", p_value),
-    }
     return table(
-        columns,
+        {
+            "model": title(record),
+            "class": value("label"),
+            "median logit, validation >": value("val", number, 2),
+            "median logit, test >": value("test", number, 2),
+            "distance >": value("distance", number, 2),
+            "p, adjusted >": value("p_value", p_value),
+        },
         record.table("tbl-shift-scores").rows(),
-        f"""Scores on validation and on test{first_seed(record)}: medians, the distance of Kolmogorov and
-        Smirnov, and its p-value by exchange of {record.units}, after Holm's adjustment.""",
+        f"""Scores on validation and on test{several(record, ", first seed")}: medians, the distance of
+        Kolmogorov and Smirnov, and its p-value by exchange of {record.units}, after Holm's adjustment.""",
         once=1,
     )
 
@@ -163,6 +161,6 @@ def tbl_shift_threshold(record: Record) -> Table:
         rows,
         f"""Specificity promised on validation, kept on test at the same threshold, and at the threshold
         re-chosen on the test set for the sensitivity of validation (for reading only), with the loss in
-        percentage points and its two parts{first_seed(record)}. A negative part means that this would cost
-        specificity instead of giving it back.""",
+        percentage points and its two parts{several(record, ", first seed")}. A negative part means that this
+        would cost specificity instead of giving it back.""",
     )

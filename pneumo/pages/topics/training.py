@@ -89,21 +89,20 @@ def fig_transfer_curves(record: Record) -> Shown:
 
 def tbl_recipes(record: Record) -> Table:
     """The differences between the models' recipes."""
-    columns = {
-        "model": value("title"),
-        "pretrained on": value("pretrained on"),
-        "input >": lambda row: f"{row['input']:.0f}×{row['input']:.0f}",
-        "epochs, frozen >": lambda row: (
-            count(row["epochs frozen"]) if row["epochs frozen"] else DASH
-        ),
-        "epochs, open >": value("epochs open", count),
-        "peak learning rate >": value("peak learning rate", "{:g}".format),
-        "batch >": value("batch", count),
-        "dropout >": value("dropout", "{:g}".format),
-        "images >": value("images", count),
-    }
     return table(
-        columns,
+        {
+            "model": value("title"),
+            "pretrained on": value("pretrained on"),
+            "input >": lambda row: f"{row['input']:.0f}×{row['input']:.0f}",
+            "epochs, frozen >": lambda row: (
+                count(row["epochs frozen"]) if row["epochs frozen"] else DASH
+            ),
+            "epochs, open >": value("epochs open", count),
+            "peak learning rate >": value("peak learning rate", "{:g}".format),
+            "batch >": value("batch", count),
+            "dropout >": value("dropout", "{:g}".format),
+            "images >": value("images", count),
+        },
         record.table("tbl-recipes").rows(),
         """The recipes: pretraining, input size in pixels, epochs of either stage, peak learning rate of the
         open stage, batch, dropout before the head, and training images.""",
@@ -112,13 +111,12 @@ def tbl_recipes(record: Record) -> Table:
 
 def tbl_weights(record: Record) -> Table:
     """The source of pretrained weights, with the start of their SHA-256."""
-    columns = {
-        "model": value("title"),
-        "weights": value("weights", plain),
-        "SHA-256": lambda row: code(f"{row['sha256'][:16]}…") if row["sha256"] else DASH,
-    }
     return table(
-        columns,
+        {
+            "model": value("title"),
+            "weights": value("weights", plain),
+            "SHA-256": lambda row: code(f"{row['sha256'][:16]}…") if row["sha256"] else DASH,
+        },
         record.table("tbl-weights").rows(),
         """Pretrained weights and the start of their SHA-256. The weights of Tiny ImageNet were learned from
         images of ImageNet, whose terms allow research and education.""",
@@ -139,21 +137,20 @@ def tbl_runs(record: Record) -> Table:
     rows = list(record.table("tbl-runs").rows())
     anchors = {facts.run: facts.anchor for facts in record.provenance.runs}
     places = list(dict.fromkeys((row["hardware"], row["commit"]) for row in rows))
-    columns = {
-        "model": value("title"),
-        "seed >": value("seed", count),
-        "key": lambda row: f"[`{row['key']}`]{{#{anchors[row['run']]}}}",
-        "epochs >": value("epochs", count),
-        "kept >": value("kept epoch", count),
-        "training time >": value("training time", duration),
-        "on >": lambda row: str(1 + places.index((row["hardware"], row["commit"]))),
-    }
     on = " ".join(
         f"On {place}: {plain(hardware)}, {f'commit {code(commit)}' if commit else 'commit not known'}."
         for place, (hardware, commit) in enumerate(places, 1)
     )
     return table(
-        columns,
+        {
+            "model": value("title"),
+            "seed >": value("seed", count),
+            "key": lambda row: f"[`{row['key']}`]{{#{anchors[row['run']]}}}",
+            "epochs >": value("epochs", count),
+            "kept >": value("kept epoch", count),
+            "training time >": value("training time", duration),
+            "on >": lambda row: str(1 + places.index((row["hardware"], row["commit"]))),
+        },
         rows,
         f"""Every run behind this report: its key (a hash of recipe, seed, data and their order, pretrained
         weights, and the version of the training), epochs trained, the epoch kept, training time, machine.
@@ -163,18 +160,17 @@ def tbl_runs(record: Record) -> Table:
 
 def tbl_claims(record: Record) -> Table:
     """Every claim with its verdict and the numbers that decide it."""
-    columns = {
-        "finding, and the claim as asked": lambda claim: (
-            f"**{plain(prose(claim.finding or claim.text))}** Asked: *{plain(claim.text)}*"
-        ),
-        "verdict": verdict,
-        "estimate >": _decided,
-        "margin >": lambda claim: _shown(claim.margin),
-        "seeds >": lambda claim: DASH if claim.seeds is None else str(claim.seeds),
-        "p, corrected >": lambda claim: f"{p_value(claim.p)}, {p_value(claim.p_adjusted)}",
-    }
     return table(
-        columns,
+        {
+            "finding, and the claim as asked": lambda claim: (
+                f"**{plain(prose(claim.finding or claim.text))}** Asked: *{plain(claim.text)}*"
+            ),
+            "verdict": verdict,
+            "estimate >": _decided,
+            "margin >": lambda claim: _shown(claim.margin),
+            "seeds >": lambda claim: DASH if claim.seeds is None else str(claim.seeds),
+            "p, corrected >": lambda claim: f"{p_value(claim.p)}, {p_value(claim.p_adjusted)}",
+        },
         record.claims.values(),
         """Every claim with the number that decides it and its 95 % interval: supported where the interval
         lies above the margin, refuted where it lies below. p is two-sided, of the number being the margin;

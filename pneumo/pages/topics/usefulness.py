@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural, stretch
-from pneumo.pages.shared import Cell, each, first_seed, over_seeds, title, value
+from pneumo.pages.shared import each, over_seeds, several, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 
@@ -52,13 +52,15 @@ def fig_reliability(record: Record) -> Shown:
     answer = record.calibration
     found = f"""{percent(answer.as_given.predicted)} {about.finding} where {percent(answer.observed)} is
         observed"""
-    others = "The first seed is drawn with marks, the others, scaled, as faint lines."
+    others = several(
+        record, "The first seed is drawn with marks, the others, scaled, as faint lines."
+    )
     caption = f"""{record.best.title}, as the network gives it, expects {found}. Reliability on the test set,
         one panel per model: the observed share of {about.finding} against the mean probability in
         {answer.bins} bins of equally many cases, hollow as the network gives it, filled after temperature
         scaling on validation, with Wilson's 95 % intervals over {record.units}. Probabilities of points below
-        the diagonal are too high. {others if len(record.profile.seeds) > 1 else ""} Below: how many cases get
-        each probability, outlined before and filled after scaling."""
+        the diagonal are too high. {others} Below: how many cases get each probability, outlined before and
+        filled after scaling."""
     test = record.table("tbl-calibration").where(split="test")
     errors = {name: " and ".join(map(number, own["ece"])) for name, own in test.by("model")}
     alt = f"""One panel per model of observed share against probability. {record.best.title} expects {found}.
@@ -104,19 +106,14 @@ def fig_decision_curve(record: Record) -> Shown:
     for axes in grid[-1]:
         axes.set_xlabel("threshold probability")
     canvas.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    seeds, answer = len(record.profile.seeds), record.decisions
-    band = f"The band is pointwise, over {record.units}{' and seeds' if seeds > 1 else ''}."
-    caption = f"""After temperature scaling, the curve of {
-        record.best.title
-    } on the test set lies above both
-        defaults {stretch(answer.scaled)}. Net benefit by threshold probability{
-        f", means over {seeds} seeds" if seeds > 1 else ""
-    }: above with the probabilities as the networks give them, below temperature-scaled. Left: the test
-        set as it is. Beside it: the same sensitivities and specificities at lower prevalences, with every
-        probability moved by the difference in log odds. {
-        band if banded else ""
-    } A model is useful where its
-        curve lies above both black lines."""
+    answer = record.decisions
+    band = f"The band is pointwise, over {record.units}{several(record, ' and seeds')}."
+    caption = f"""After temperature scaling, the curve of {record.best.title} on the test set lies above both
+        defaults {stretch(answer.scaled)}. Net benefit by threshold
+        probability{several(record, ", means over {} seeds")}: above with the probabilities as the networks
+        give them, below temperature-scaled. Left: the test set as it is. Beside it: the same sensitivities
+        and specificities at lower prevalences, with every probability moved by the difference in log odds.
+        {band if banded else ""} A model is useful where its curve lies above both black lines."""
     wards = "; ".join(
         f"at a prevalence of {percent(ward.prevalence, 0)} {stretch(ward.better)}"
         for ward in answer.wards
@@ -162,8 +159,8 @@ def fig_predictive_values(record: Record) -> Shown:
         are right at a prevalence of {percent(common["prevalence"], 0)} and {percent(rare["ppv"])} at
         {percent(rare["prevalence"], 0)}"""
     caption = f"""{lead}. Predictive values of {best.title} by prevalence (logarithmic), for each operating
-        point, with 95 % intervals{first_seed(record, "; ")}. The dotted line marks the test set's prevalence.
-        The scale on the right does not begin at zero."""
+        point, with 95 % intervals{several(record, "; first seed")}. The dotted line marks the test set's
+        prevalence. The scale on the right does not begin at zero."""
     alt = f"""Two charts with a curve for each of {plural(len(looks), "operating point")}. {lead}; of the
         {about.negative} calls {percent(common["npv"])} and {percent(rare["npv"])} are right."""
     return Shown(canvas, caption, alt)
@@ -172,22 +169,21 @@ def fig_predictive_values(record: Record) -> Shown:
 def tbl_calibration(record: Record) -> Table:
     """Each model on validation and test, before and after temperature scaling; means over the seeds."""
     numbers = record.table("tbl-calibration")
-    columns: dict[str, Cell] = {
-        "model": title(record),
-        "images": lambda row: SPLITS[row["split"]],
-        "T >": value("temperature", number, 2),
-        "Brier >": value("brier", number),
-        "reliability >": value("reliability", number),
-        "resolution >": value("resolution", number),
-        "ECE >": value("ece", number),
-        "intercept >": value("intercept", number, 2),
-        "slope >": value("slope", number, 2),
-    }
     of_val, of_test = (
         number(numbers.where(split=split)["uncertainty"][0]) for split in ("val", "test")
     )
     return table(
-        columns,
+        {
+            "model": title(record),
+            "images": lambda row: SPLITS[row["split"]],
+            "T >": value("temperature", number, 2),
+            "Brier >": value("brier", number),
+            "reliability >": value("reliability", number),
+            "resolution >": value("resolution", number),
+            "ECE >": value("ece", number),
+            "intercept >": value("intercept", number, 2),
+            "slope >": value("slope", number, 2),
+        },
         numbers.rows(),
         f"""Calibration on validation and test, as given (T = 1) and after division of the logits by the
         temperature T that validation chose; {over_seeds(record)}. The Brier score is reliability less
@@ -203,22 +199,21 @@ def tbl_calibration(record: Record) -> Table:
 def tbl_prevalence(record: Record) -> Table:
     """Predictive values of the best model's operating points by prevalence, and calls per 1,000 people."""
     best, about = record.best, record.about
-    columns: dict[str, Cell] = {
-        "chosen by": lambda row: best.point(row["rule"]).short,
-        "prevalence >": lambda row: f"{100 * row['prevalence']:g} %",
-        "PPV, % >": lambda row: estimate(Estimate.of(row, "ppv"), 1, 1, scale=100),
-        "NPV, % >": lambda row: estimate(Estimate.of(row, "npv"), 1, 1, scale=100),
-        "called >": value("called", count),
-        "alarms >": value("alarms", count),
-        "missed >": value("missed", count),
-    }
     return table(
-        columns,
+        {
+            "chosen by": lambda row: best.point(row["rule"]).short,
+            "prevalence >": lambda row: f"{100 * row['prevalence']:g} %",
+            "PPV, % >": lambda row: estimate(Estimate.of(row, "ppv"), 1, 1, scale=100),
+            "NPV, % >": lambda row: estimate(Estimate.of(row, "npv"), 1, 1, scale=100),
+            "called >": value("called", count),
+            "alarms >": value("alarms", count),
+            "missed >": value("missed", count),
+        },
         record.table("tbl-prevalence").rows(),
         f"""Predictive values of {best.title} by prevalence, from its rates on the test set, with 95 %
-        intervals{first_seed(record)}; and, of {count(record.decisions.example.among)} {about.people}, how
-        many it calls {about.positive}, how many of these calls are false alarms, and how many with
-        {about.condition} it misses, rounded to whole {about.people}.""",
+        intervals{several(record, ", first seed")}; and, of {count(record.decisions.example.among)}
+        {about.people}, how many it calls {about.positive}, how many of these calls are false alarms, and how
+        many with {about.condition} it misses, rounded to whole {about.people}.""",
         once=1,
     )
 
