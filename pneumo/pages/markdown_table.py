@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pneumo.base.errors import PneumoError
-
 Cells = tuple[str, ...]
 
 LINE = 100  # characters on a line; a column's margins count as two
@@ -19,10 +17,6 @@ _INTERVAL = re.compile(r"\[([^]]*)\]\{\.interval\}")  # is not broken
 _CODE = 1.4  # the width of a character of code, in characters of text
 
 
-class TableError(PneumoError):
-    """A table's rows do not fit its columns."""
-
-
 @dataclass(frozen=True)
 class Table:
     """Cells as Markdown; `numeric` says which columns are aligned to the right."""
@@ -32,11 +26,6 @@ class Table:
     rows: tuple[Cells, ...]
     caption: str = ""  # Markdown
     runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
-
-    def __post_init__(self) -> None:
-        widths = {len(self.columns), len(self.numeric), *(len(row) for row in self.rows)}
-        if len(widths) != 1:
-            raise TableError(f"a table of {len(self.columns)} columns has rows of {sorted(widths)}")
 
     def markdown(self) -> str:
         """A pipe table; if cells are long, its dashes set the widths of columns."""

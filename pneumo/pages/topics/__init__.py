@@ -5,35 +5,15 @@ A function ``fig_…`` takes a record and returns a drawing, a caption and an al
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 from pneumo.pages.markdown_table import Table
 from pneumo.pages.showing import Shown
-from pneumo.pages.topics import (
-    ablation,
-    data,
-    duplicates,
-    evaluation,
-    external,
-    framing,
-    mistakes,
-    networks,
-    paired,
-    published,
-    reference,
-    reproducibility,
-    robustness,
-    saliency,
-    shift,
-    training,
-    usefulness,
-)
 from pneumo.record import Record
 
-_TOPICS = (
-    ablation, data, duplicates, evaluation, external, framing, mistakes, networks, paired, published,
-    reference, reproducibility, robustness, saliency, shift, training, usefulness,
-)  # fmt: skip
+_TOPICS = [import_module(f"{__name__}.{topic.name}") for topic in iter_modules(__path__)]
 
 
 def _by_anchor(prefix: str) -> dict[str, Any]:

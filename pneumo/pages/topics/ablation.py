@@ -9,7 +9,7 @@ from pneumo.pages.pictures import intervals
 from pneumo.pages.references import with_ablations
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
-from pneumo.record.ablation import SPLITS, Row
+from pneumo.record.ablation import SPLITS
 
 _HEADS = {"val": "validation", "held": "held out", "test": "test"}
 _LOOKS = {
@@ -50,8 +50,16 @@ def fig_ablations(record: Record) -> Shown:
         axes.grid(visible=False, axis="y")
     canvas.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     grid[-1, 0].set_xlabel("difference in AUC from the model's own recipe")
-    runs = None if source is record else ()
-    return Shown(canvas, f"{_counts(rows)} {caption}", _finding(rows), runs)
+    better, worse = (sum(row.verdict == word for row in rows) for word in ("better", "worse"))
+    lead = f"""Of {plural(len(rows), "change")}, {better} are better on the held-out images and {worse}
+        worse."""
+    extremes = sorted(rows, key=lambda row: row.difference["held"].value)
+    ends = "; ".join(
+        f"{row.model} with {row.change} by {signed(row.difference['held'].value)}"
+        for row in (extremes[0], extremes[-1])
+    )
+    alt = f"{lead} The largest moves in AUC there: {ends}."
+    return Shown(canvas, f"{lead} {caption}", alt, None if source is record else ())
 
 
 def tbl_ablations(record: Record) -> Table:
@@ -87,17 +95,3 @@ def tbl_ablations(record: Record) -> Table:
 def _difference(found: Estimate) -> str:
     text = signed(found.value)
     return f"**{text}**" if text != DASH and found.excludes_zero else text
-
-
-def _counts(rows: list[Row]) -> str:
-    better, worse = (sum(row.verdict == word for row in rows) for word in ("better", "worse"))
-    return f"Of {plural(len(rows), 'change')}, {better} are better on the held-out images and {worse} worse."
-
-
-def _finding(rows: list[Row]) -> str:
-    extremes = sorted(rows, key=lambda row: row.difference["held"].value)
-    ends = "; ".join(
-        f"{row.model} with {row.change} by {signed(row.difference['held'].value)}"
-        for row in (extremes[0], extremes[-1])
-    )
-    return f"{_counts(rows)} The largest moves in AUC there: {ends}."
