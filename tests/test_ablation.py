@@ -73,7 +73,7 @@ def test_the_table_marks_what_leaves_out_zero(record):
     assert first[0] == "**SimpleCNN**, 3 epochs"
     assert first[1:] == ("AUC 0.900", "AUC 0.900", "AUC 0.900")
     assert second == ("this", "0.000", "**+0.050**", "+0.002")
-    assert below == ("", "-0.010 to +0.010", "+0.040 to +0.060", "-0.008 to +0.012")
+    assert below == ("", "−0.010 to +0.010", "+0.040 to +0.060", "−0.008 to +0.012")
 
 
 VALUES = np.linspace(-0.05, 0.05, 10)
@@ -98,6 +98,6 @@ def test_the_page_lists_what_was_better_worse_and_neither(record):
     rows = [BASELINE, row("flips", -0.02), row("zoom", 0.001), row("longer", 0.03)]
     said = fragments.render(holding(record, rows), "ablation-rows", rows=rows)
     assert "than the baseline:** SimpleCNN, longer (+0.030)" in said
-    assert "Worse on the held-out images:** SimpleCNN, flips (-0.020)" in said
+    assert "Worse on the held-out images:** SimpleCNN, flips (−0.020)" in said
     assert "could show:** SimpleCNN, zoom (+0.001)" in said
     assert "synthetic phantom" in said.lower()

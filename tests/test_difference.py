@@ -170,7 +170,7 @@ def test_the_commands_status_and_its_page_say_whether_something_changed(written,
     text = page.read_text(encoding="utf-8")
     assert "What changed from before to after" in text
     assert re.search(
-        r"<td>simple-cnn</td><td>test</td><td>auc</td><td>.*</td><td>-0.0040</td>", text
+        r"<td>simple-cnn</td><td>test</td><td>auc</td><td>.*</td><td>−0.0040</td>", text
     )
 
 
