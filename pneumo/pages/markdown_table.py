@@ -79,7 +79,7 @@ def table(
     else:
         heads = list(columns)
         cells = [tuple(cell(row) for cell in columns.values()) for row in rows]
-    names = [head.strip() for head in heads]
+    names = [" ".join(head.split()) for head in heads]
     return Table(
         columns=tuple(name.removesuffix(">").strip() for name in names),
         numeric=tuple(name.endswith(">") for name in names),

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pneumo.pages.numbers import stacked
 from pneumo.record import Estimate, Frame, Record
 
+SPLITS = {"train": "training", "val": "validation", "held": "held out", "test": "test"}
 T = TypeVar("T")
 Cell = Callable[[Mapping[str, Any]], str]
 

@@ -7,11 +7,10 @@ from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, interval, number, plural, signed
 from pneumo.pages.pictures import intervals
 from pneumo.pages.references import with_ablations
+from pneumo.pages.shared import SPLITS
 from pneumo.pages.showing import Shown
-from pneumo.record import Estimate, Record
-from pneumo.record.ablation import SPLITS
+from pneumo.record import Estimate, Record, ablation
 
-_HEADS = {"val": "validation", "held": "held out", "test": "test"}
 _LOOKS = {
     "held": ("held-out training images", style.BLUE, "o", -0.16),
     "test": ("test", style.VERMILION, "s", 0.16),
@@ -72,10 +71,10 @@ def tbl_ablations(record: Record) -> Table:
     cells = []
     for row in rows:
         if row.is_baseline:
-            aucs = [f"AUC {number(row.auc[split])}" for split in SPLITS]
+            aucs = [f"AUC {number(row.auc[split])}" for split in ablation.SPLITS]
             cells.append([f"**{row.model}**, {plural(row.epochs, 'epoch')}", *aucs])
             continue
-        found = [row.difference[split] for split in SPLITS]
+        found = [row.difference[split] for split in ablation.SPLITS]
         cells.append([row.change, *map(_difference, found)])
         if row.seeds > 1:
             cells.append(["", *(interval(one, 3, sign=True) for one in found)])
@@ -84,7 +83,7 @@ def tbl_ablations(record: Record) -> Table:
         [@delong1988; @obuchowski1997; @gallas2006]), not corrected for multiple comparisons; bold where they
         exclude zero"""
     return table(
-        f"change | {' | '.join(f'{_HEADS[split]} >' for split in SPLITS)}",
+        f"change | {' | '.join(f'{SPLITS[split]} >' for split in ablation.SPLITS)}",
         cells,
         f"""What one change does to AUC: on validation, on the held-out images, on test. Means over
         {plural(seeds, "seed")}{below if seeds > 1 else ""}.""",

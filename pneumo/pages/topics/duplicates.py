@@ -4,11 +4,10 @@ from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural
 from pneumo.pages.pictures import show, without_images
-from pneumo.pages.shared import several, spread, value
+from pneumo.pages.shared import SPLITS, several, spread, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
-_SPLITS = {"val": "validation", "test": "test"}
 _METRICS = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}
 _HALVES = {
     "shared": "validation, patient in training too",
@@ -92,7 +91,7 @@ def tbl_without_copies(record: Record) -> Table:
     """
     numbers = record.table("tbl-without-copies")
     heads = dict.fromkeys((row["metric"], row["split"]) for row in numbers.rows())
-    titles = [f"{_METRICS[metric]}, {_SPLITS[split]} > | without >" for metric, split in heads]
+    titles = [f"{_METRICS[metric]}, {SPLITS[split]} > | without >" for metric, split in heads]
     return table(
         " | ".join(["model", *titles]),
         spread(numbers, "model", record.title, value("all", number), value("without", number)),

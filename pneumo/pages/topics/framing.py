@@ -16,11 +16,10 @@ from pneumo.pages.numbers import (
     stacked,
 )
 from pneumo.pages.pictures import model_charts
-from pneumo.pages.shared import each, found, spread, title, value
+from pneumo.pages.shared import SPLITS, each, found, spread, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
 _SEEDS = "means over seeds, 95 % intervals over patients and seeds"
 
 
@@ -100,7 +99,7 @@ def tbl_framing_ratios(record: Record) -> Table:
     """Mean width to height by split and class, and how well it alone predicts the label."""
     numbers, areas = record.table("tbl-framing-ratios"), record.framing.auc_intervals
     rows = []
-    for split, words in _SPLITS.items():
+    for split, words in SPLITS.items():
         if split in areas:
             means = map(Estimate.of, numbers.where(split=split).rows())
             rows.append([words, *(stacked(one, 3, 3) for one in (*means, areas[split]))])

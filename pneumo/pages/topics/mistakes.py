@@ -7,18 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from pneumo.pages import style
+from pneumo.pages import pictures, style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, number, percent, plural, signed
-from pneumo.pages.pictures import (
-    evidence,
-    group_title,
-    overlay,
-    say,
-    show,
-    two_lines,
-    without_images,
-)
 from pneumo.pages.shared import several, spread, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
@@ -44,13 +35,13 @@ def fig_errors(record: Record) -> Shown:
     alt = f"""Four rows of {about.picture}s, one for each group of calls. {best.title} gives a probability of
         {sure}."""
     if record.images is None:
-        return without_images(record, caption, alt)
+        return pictures.without_images(record, caption, alt)
     canvas = style.figure(record, height=4.7)
     grid = canvas.subplots(len(GROUPS), COLUMNS)
     for row, (group, own) in zip(grid, groups.items(), strict=True):
         titles = [number(probability, 2) for probability in own["probability"]]
         _show(row, record.images, own, titles, [style.INK] * len(own))
-        row[0].set_ylabel(group_title(group))
+        row[0].set_ylabel(pictures.group_title(group))
     return Shown(canvas, caption, alt)
 
 
@@ -100,7 +91,7 @@ def fig_mean_images(record: Record) -> Shown:
     for axes, group in zip(grid, GROUPS, strict=False):
         _grey_levels(axes, numbers[group].reshape(size), cmap="gray", vmin=0, vmax=255)
         cases = getattr(counts, group.replace(" ", "_"))
-        axes.set_title(f"{group_title(group)}\n{cases}", fontsize=style.TEXT)
+        axes.set_title(f"{pictures.group_title(group)}\n{cases}", fontsize=style.TEXT)
     quarter = 255 / 4
     for axes, (short, name) in zip(grid[4:], differences.items(), strict=True):
         difference = numbers[name].reshape(size)
@@ -130,7 +121,7 @@ def fig_divided(record: Record) -> Shown:
         wrong, and probabilities range from {number(probabilities.min(), 2)} to
         {number(probabilities.max(), 2)}."""
     if images is None:
-        return without_images(record, caption, f"No images are at hand. {alt}")
+        return pictures.without_images(record, caption, f"No images are at hand. {alt}")
     rows = 1 + len(models)
     canvas = style.figure(record, height=0.82 * rows + (0.3 if record.data.is_phantom else 0.1))
     grid = canvas.subplots(rows, COLUMNS, squeeze=False)
@@ -138,19 +129,21 @@ def fig_divided(record: Record) -> Shown:
         style.picture(axes)
     _name(grid[0, 0], "image")
     for row, model in zip(grid[1:], models, strict=True):
-        _name(row[0], two_lines(record.title(model)))
+        _name(row[0], pictures.two_lines(record.title(model)))
     for column, index in zip(grid.T, map(int, indices), strict=False):
         image = images.split("test")[index]
         for axes, row in zip(column[1:], numbers.where(index=index).rows(), strict=True):
             heat = record.maps[f"maps/{row['model']}"][index]
-            overlay(axes, image, evidence(heat, bool(row["called"])), smooth=False)
+            pictures.overlay(
+                axes, image, pictures.evidence(heat, bool(row["called"])), smooth=False
+            )
             axes.set_title(
                 f"{number(row['probability'], 2)} {'✗' if row['wrong'] else '✓'}",
                 fontsize=style.SMALL, pad=2, fontweight="bold" if row["wrong"] else "normal",
             )  # fmt: skip
         label = about.classes[int(row["label"])]
         colour = style.class_colours(record)[label]
-        show(column[0], image, label, fontsize=style.SMALL, pad=2, color=colour)
+        pictures.show(column[0], image, label, fontsize=style.SMALL, pad=2, color=colour)
     return Shown(canvas, caption, alt)
 
 
@@ -201,7 +194,7 @@ def _grey_levels(axes: Axes, picture: NDArray[np.float64], **scale: Any) -> None
     """A mean image or a difference; a note if a group has no cases."""
     style.picture(axes)
     if np.isnan(picture).all():
-        say(axes)
+        pictures.say(axes)
     else:
         axes.imshow(picture, **scale)
 
@@ -217,9 +210,11 @@ def _show(
     for axes in places:
         style.picture(axes)
     for axes, digest, title, colour in zip(places, found["sha256"], titles, colours, strict=False):
-        show(axes, images.find(str(digest)), title, fontsize=style.SMALL, pad=2, color=colour)
+        pictures.show(
+            axes, images.find(str(digest)), title, fontsize=style.SMALL, pad=2, color=colour
+        )
     if not len(found):
-        say(places[0])
+        pictures.say(places[0])
 
 
 def _gallery(
@@ -227,7 +222,7 @@ def _gallery(
 ) -> Shown:
     """Test images in rows, a title above each in the colour of the image's label."""
     if record.images is None:
-        return without_images(record, caption, alt)
+        return pictures.without_images(record, caption, alt)
     rows = -(-max(1, len(numbers)) // COLUMNS)
     canvas = style.figure(record, height=1.05 * rows + (0.3 if record.data.is_phantom else 0.1))
     classes = list(style.class_colours(record).values())

@@ -3,18 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.pages import style
+from pneumo.pages import pictures, style
 from pneumo.pages.numbers import number
-from pneumo.pages.pictures import (
-    evidence,
-    group_title,
-    overlay,
-    say,
-    sheet,
-    show,
-    signed_map,
-    without_images,
-)
 from pneumo.pages.shared import each
 from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
@@ -35,7 +25,7 @@ def fig_filters(record: Record) -> Shown:
     for axes, (name, one) in zip(grid[:, 0], sheets.items(), strict=True):
         size = "×".join(map(str, kernels[name].shape[1:]))
         title = f"{record.title(name)}: {found[name].kernels} kernels of {size}"
-        signed_map(axes, one, 1)
+        pictures.signed_map(axes, one, 1)
         axes.set_title(title, fontsize=style.TEXT)
     neighbours = each(record, found, lambda one: number(one.neighbours, 2))
     lead = f"Correlation of neighbouring weights, which is high where kernels are smooth: {neighbours}."
@@ -65,7 +55,7 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
         made. Rows with fewer cases have no more; a blank map has no cell that speaks for the call."""
     images = record.images
     if images is None:
-        return without_images(record, caption)
+        return pictures.without_images(record, caption)
     groups = {group: list(numbers.where(group=group).rows()) for group in GROUPS}
     surest = ", ".join(
         f"{group} {number(cases[0]['probability'], 2)}" for group, cases in groups.items() if cases
@@ -80,17 +70,17 @@ def _grad_cam(record: Record, model: Model, numbers: Frame) -> Shown:
     for axes, title in zip(grid[0], ("image", f"map, {size}", "overlay") * _EACH, strict=True):
         axes.set_title(title, fontsize=style.TEXT)
     for row, (group, cases) in zip(grid, groups.items(), strict=True):
-        row[0].set_ylabel(group_title(group))
+        row[0].set_ylabel(pictures.group_title(group))
         for place, case in enumerate(cases):
             image_axes, map_axes, overlay_axes = row[3 * place : 3 * place + 3]
             index = int(case["index"])
             image, signed = images.split("test")[index], record.maps[f"maps/{model.name}"][index]
-            heat = evidence(signed, called_positive=group.endswith(" positive"))
-            show(image_axes, image)
+            heat = pictures.evidence(signed, called_positive=group.endswith(" positive"))
+            pictures.show(image_axes, image)
             map_axes.imshow(heat, cmap=style.HEAT, vmin=0, vmax=1)
-            overlay(overlay_axes, image, heat)
+            pictures.overlay(overlay_axes, image, heat)
         if not cases:
-            say(row[0])
+            pictures.say(row[0])
     return Shown(canvas, caption, alt)
 
 
@@ -100,4 +90,4 @@ def _contact_sheet(kernels: NDArray[np.floating], columns: int = 16) -> NDArray[
     scaled = kernels / np.where(reach > 0, reach, 1)
     gap = max(1, round(kernels.shape[1] / 4))
     padded = np.pad(scaled, ((0, 0), (gap, gap), (gap, gap)), constant_values=np.nan)
-    return sheet(padded, columns, np.nan).astype(np.float32)
+    return pictures.sheet(padded, columns, np.nan).astype(np.float32)

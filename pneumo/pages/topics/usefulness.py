@@ -9,12 +9,11 @@ from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 from pneumo.pages import style
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural, stretch
-from pneumo.pages.shared import each, over_seeds, several, title, value
+from pneumo.pages.shared import SPLITS, each, over_seeds, several, title, value
 from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 
 COLUMNS = 3
-SPLITS = {"val": "validation", "test": "test"}
 
 
 def fig_reliability(record: Record) -> Shown:
