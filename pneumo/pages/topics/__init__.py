@@ -1,7 +1,8 @@
 """Figures and tables, one module per topic.
 
 A function ``fig_…`` takes a record and returns a drawing, a caption and an alternative text; a function
-``tbl_…`` returns cells of text with a caption. Its name is the anchor of a cross-reference, with underscores.
+``tbl_…`` returns cells of text with a caption. Its name is the anchor of a cross-reference, with underscores;
+its caption says what it shows.
 """
 
 from collections.abc import Callable

@@ -181,7 +181,6 @@ def fig_recipe(record: Record) -> Shown:
 
 
 def tbl_data(record: Record) -> Table:
-    """Cases by split and class."""
     about = record.about
     rows = []
     for split, numbers in record.table("tbl-data").by("split"):
@@ -206,7 +205,6 @@ def tbl_audit(record: Record) -> Table:
 
 
 def tbl_augmentation(record: Record) -> Table:
-    """Each augmentation, its range from the recipes, and why it is clinically safe or doubtful."""
     return table(
         {
             "change": lambda row: _CHANGES[row["change"]][0],
@@ -219,7 +217,6 @@ def tbl_augmentation(record: Record) -> Table:
 
 
 def tbl_origins(record: Record) -> Table:
-    """Kinds and patients by split."""
     titles = {"bacteria": "bacterial", "virus": "viral"}
     names = ("normal", "bacteria", "virus", "unknown", "patients", "most of one patient")
     return table(

@@ -50,7 +50,6 @@ def fig_near_duplicates(record: Record) -> Shown:
 
 
 def tbl_near_duplicates(record: Record) -> Table:
-    """Counts of similar pairs of images, within a split and across splits."""
     return table(
         {
             "where": lambda row: (
@@ -70,7 +69,6 @@ def tbl_near_duplicates(record: Record) -> Table:
 
 
 def tbl_planted_copies(record: Record) -> Table:
-    """How many changed copies of test images the search would find, by the change."""
     return table(
         {
             "what was done to the copy": value("change"),
@@ -101,7 +99,6 @@ def tbl_without_copies(record: Record) -> Table:
 
 
 def tbl_clustering(record: Record) -> Table:
-    """The widths of each model's intervals when resampled by image and by patient."""
     numbers = record.table("tbl-clustering")
     titles = [f"{metric}, by image > | by patient >" for metric in _METRICS.values()]
     return table(
@@ -115,7 +112,6 @@ def tbl_clustering(record: Record) -> Table:
 
 
 def tbl_shared_patients(record: Record) -> Table:
-    """Each model on validation images whose patient is in training, on the others, and on test."""
     rows = [
         [
             record.title(name),

@@ -163,7 +163,6 @@ def tbl_summary(record: Record) -> Table:
 
 
 def tbl_pairs(record: Record) -> Table:
-    """Every pair of models: the difference of AUC with its interval, and corrected p-values."""
     return table(
         {
             "first": lambda row: record.title(row["first"]),
@@ -202,7 +201,6 @@ def tbl_source(record: Record) -> Table:
 
 
 def tbl_operating_points(record: Record) -> Table:
-    """Each model's operating points on the test set, first seed: counts, sensitivity, specificity."""
     return table(
         {
             "model": title(record),
@@ -224,7 +222,6 @@ def tbl_operating_points(record: Record) -> Table:
 
 
 def tbl_predictive_values(record: Record) -> Table:
-    """Predictive values and likelihood ratios at each operating point, first seed."""
     return table(
         {
             "model": title(record),
@@ -242,7 +239,6 @@ def tbl_predictive_values(record: Record) -> Table:
 
 
 def tbl_promise(record: Record) -> Table:
-    """Sensitivity and specificity on validation and test at each threshold chosen on validation."""
     cells = value("validation", number), value("test", number), value("difference", signed)
     rows = []
     for name, own in record.table("tbl-promise").by("model"):

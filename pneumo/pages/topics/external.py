@@ -89,7 +89,6 @@ def fig_external_scores(record: Record) -> Shown:
 
 
 def tbl_external(record: Record) -> Table:
-    """Each model's AUC on the test set and elsewhere, and the influence of the view."""
     return table(
         {
             "model": _with_set(record, title(record)),
@@ -108,7 +107,6 @@ def tbl_external(record: Record) -> Table:
 
 
 def tbl_external_points(record: Record) -> Table:
-    """Sensitivity and specificity elsewhere, at the study's thresholds and at thresholds chosen there."""
     rows = record.table("tbl-external-points").rows()
     return table(
         {
@@ -127,7 +125,6 @@ def tbl_external_points(record: Record) -> Table:
 
 
 def tbl_external_calibration(record: Record) -> Table:
-    """Calibration on external images."""
     return table(
         {
             "model": _with_set(record, title(record)),
@@ -145,7 +142,6 @@ def tbl_external_calibration(record: Record) -> Table:
 
 
 def tbl_external_groups(record: Record) -> Table:
-    """The best model's AUC and rates by age, sex and view."""
     about, best = record.about, record.best
     return table(
         {

@@ -96,7 +96,6 @@ def fig_framing_dose(record: Record) -> Shown:
 
 
 def tbl_framing_ratios(record: Record) -> Table:
-    """Mean width to height by split and class, and how well it alone predicts the label."""
     numbers, areas = record.table("tbl-framing-ratios"), record.framing.auc_intervals
     rows = []
     for split, words in SPLITS.items():
@@ -113,7 +112,6 @@ def tbl_framing_ratios(record: Record) -> Table:
 
 
 def tbl_framing_specificity(record: Record) -> Table:
-    """Specificity in films of four shapes, at two thresholds."""
     numbers = record.table("tbl-framing-specificity")
     edges = [number(edge, 2) for edge in record.framing.edges]
     names = [f"below {edges[0]}", *(f"to {edge}" for edge in edges[1:]), "above"] if edges else []
@@ -137,7 +135,6 @@ def tbl_framing_specificity(record: Record) -> Table:
 
 
 def tbl_framing_auc(record: Record) -> Table:
-    """AUC of all pairs, of pairs with similar framing, and adjusted for framing."""
     numbers = record.table("tbl-framing-auc")
     rows = [
         [record.title(name)]
@@ -176,7 +173,6 @@ def tbl_framing_fall(record: Record) -> Table:
 
 
 def tbl_framing_apart(record: Record) -> Table:
-    """Whether normal test films can be told from those of development once both have similar framing."""
     rows = [
         [name, f"{one.first:,} and {one.second:,}", estimate(Estimate.of(vars(one), "auc"), 3, 3),
          p_value(one.p_value)]
@@ -191,7 +187,6 @@ def tbl_framing_apart(record: Record) -> Table:
 
 
 def tbl_framing_dose(record: Record) -> Table:
-    """The effect of a crop on films of each class."""
     return table(
         {
             "model": title(record),
@@ -209,7 +204,6 @@ def tbl_framing_dose(record: Record) -> Table:
 
 
 def tbl_framing_mend(record: Record) -> Table:
-    """The effect of framing augmentation in training on AUC and on specificity by framing."""
     rows = [
         {"model": model, "change": change} | {row["name"]: Estimate.of(row) for row in own.rows()}
         for model, of_model in record.table("tbl-framing-mend").by("model")

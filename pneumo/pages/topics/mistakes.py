@@ -148,7 +148,6 @@ def fig_divided(record: Record) -> Shown:
 
 
 def tbl_shared_mistakes(record: Record) -> Table:
-    """The number of test cases that k of the models get wrong, by class, beside the number if independent."""
     numbers = record.table("tbl-shared-mistakes")
     heads = [f"{name} > | {name}, if independent >" for name in numbers.distinct("class")]
     return table(
@@ -161,7 +160,6 @@ def tbl_shared_mistakes(record: Record) -> Table:
 
 
 def tbl_flips(record: Record) -> Table:
-    """The number of test cases on which a model's seeds disagree, by class."""
     numbers, about = record.table("tbl-flips"), record.about
     *classes, _ = numbers.distinct("class")
     rows = [

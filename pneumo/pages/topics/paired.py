@@ -82,7 +82,6 @@ def fig_size(record: Record) -> Shown:
 
 
 def tbl_kinds(record: Record) -> Table:
-    """Each model's AUC and, at every operating point, sensitivity and missed films by kind."""
     numbers, found = record.table("tbl-kinds"), record.kinds
     shorts = {point.id: point.short for point in record.best.operating_points}
     rows = []
@@ -109,7 +108,6 @@ def tbl_kinds(record: Record) -> Table:
 
 
 def tbl_size(record: Record) -> Table:
-    """Each metric of each model at both sizes, and the difference."""
     return table(
         {
             "model": title(record),

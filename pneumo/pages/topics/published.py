@@ -10,7 +10,6 @@ from pneumo.record import Record
 
 
 def tbl_published(record: Record) -> Table:
-    """Published results on the same test set beside this report's models."""
     found = published.results(record.data.dataset)
     rows = [
         [
@@ -32,7 +31,6 @@ def tbl_published(record: Record) -> Table:
 
 
 def tbl_hindsight(record: Record) -> Table:
-    """Each model's accuracy as reported, and if the epoch had been chosen on the test set."""
     rows = [
         [record.title(row.pop("model")), count(row.pop("seeds")), *map(number, row.values())]
         for row in record.table("tbl-hindsight").rows()

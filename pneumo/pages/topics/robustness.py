@@ -82,7 +82,6 @@ def fig_robustness(record: Record) -> Shown:
 
 
 def tbl_robustness(record: Record) -> Table:
-    """Each model's AUC and accuracy on clean images, and on average over all corruptions and severities."""
     return table(
         {
             "model": title(record),
@@ -104,7 +103,6 @@ def tbl_robustness(record: Record) -> Table:
 
 
 def tbl_corruptions(record: Record) -> Table:
-    """Each model's mean AUC and accuracy over the severities of each corruption."""
     numbers = record.table("tbl-corruptions")
     titles = [f"{record.title(name)} >" for name in numbers.distinct("model")]
     rows = [

@@ -161,7 +161,6 @@ def fig_attention_masks(record: Record) -> Shown:
 
 
 def tbl_saliency_agreement(record: Record) -> Table:
-    """SimpleCNN's maps against those of its other seeds, its control and chance."""
     return table(
         "SimpleCNN's maps against those of | rank correlation > | SSIM >",
         (
@@ -174,7 +173,6 @@ def tbl_saliency_agreement(record: Record) -> Table:
 
 
 def tbl_road(record: Record) -> Table:
-    """Each model's gap between the curves that remove least and most relevant pixels first, by map."""
     rows = [
         [record.title(name), *(stacked(gap, 3, 3, sign=True) for gap in by_map.values())]
         for name, by_map in record.sanity_checks.gaps.items()
@@ -188,7 +186,6 @@ def tbl_road(record: Record) -> Table:
 
 
 def tbl_attention(record: Record) -> Table:
-    """The share of each region in each model's evidence, beside the region's share of the image."""
     found = record.evidence
     names, asked = found.regions, found.asked
     rows = [
@@ -215,7 +212,6 @@ def tbl_attention(record: Record) -> Table:
 
 
 def tbl_lungs(record: Record) -> Table:
-    """The share of the thorax's evidence that lies in the lung fields, by model and call."""
     found, classes = record.evidence, record.about.classes
     rows = [
         [

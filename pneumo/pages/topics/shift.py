@@ -98,7 +98,6 @@ def fig_shift_images(record: Record) -> Shown:
 
 
 def tbl_shift_changes(record: Record) -> Table:
-    """Each model's AUC, sensitivity and specificity on test minus validation, first seeds."""
     changes = found("value", 3, 3, sign=True)
     return table(
         "model | change in AUC > | in sensitivity > | in specificity >",
@@ -110,7 +109,6 @@ def tbl_shift_changes(record: Record) -> Table:
 
 
 def tbl_shift(record: Record) -> Table:
-    """Whether a classifier can tell the splits' images apart, by class."""
     return table(
         {
             "told apart": lambda row: row["comparison"].replace(" and ", " from "),
@@ -127,7 +125,6 @@ def tbl_shift(record: Record) -> Table:
 
 
 def tbl_shift_scores(record: Record) -> Table:
-    """Each model's scores by class: validation against test, first seeds."""
     return table(
         {
             "model": title(record),
@@ -145,7 +142,6 @@ def tbl_shift_scores(record: Record) -> Table:
 
 
 def tbl_shift_threshold(record: Record) -> Table:
-    """The loss of specificity from validation to test, and the threshold's part in it, first seeds."""
     rows = [
         [
             record.title(name),

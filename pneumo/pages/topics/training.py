@@ -88,7 +88,6 @@ def fig_transfer_curves(record: Record) -> Shown:
 
 
 def tbl_recipes(record: Record) -> Table:
-    """The differences between the models' recipes."""
     return table(
         {
             "model": value("title"),
@@ -110,7 +109,6 @@ def tbl_recipes(record: Record) -> Table:
 
 
 def tbl_weights(record: Record) -> Table:
-    """The source of pretrained weights, with the start of their SHA-256."""
     return table(
         {
             "model": value("title"),
@@ -159,7 +157,6 @@ def tbl_runs(record: Record) -> Table:
 
 
 def tbl_claims(record: Record) -> Table:
-    """Every claim with its verdict and the numbers that decide it."""
     return table(
         {
             "finding, and the claim as asked": lambda claim: (

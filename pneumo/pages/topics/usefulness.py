@@ -166,7 +166,6 @@ def fig_predictive_values(record: Record) -> Shown:
 
 
 def tbl_calibration(record: Record) -> Table:
-    """Each model on validation and test, before and after temperature scaling; means over the seeds."""
     numbers = record.table("tbl-calibration")
     of_val, of_test = (
         number(numbers.where(split=split)["uncertainty"][0]) for split in ("val", "test")
@@ -196,7 +195,6 @@ def tbl_calibration(record: Record) -> Table:
 
 
 def tbl_prevalence(record: Record) -> Table:
-    """Predictive values of the best model's operating points by prevalence, and calls per 1,000 people."""
     best, about = record.best, record.about
     return table(
         {
