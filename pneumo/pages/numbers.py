@@ -153,13 +153,10 @@ def code(text: object) -> str:
 
 def _clear(value: float, digits: int, scale: float, sign: bool) -> str:
     """A number with up to three extra digits, so that it reads as 0 or 1 only if it is exactly that."""
-    value = round(value, 6)
+    value, more = round(value, 6), 0
     edges = (0.0,) if sign else (0.0, 1.0)
-    for more in range(3):
-        near = (round(scale * value, digits + more) == round(scale * edge, 9) for edge in edges)
-        if value in edges or not any(near):
+    while more < 3 and value not in edges:
+        if round(scale * value, digits + more) not in {round(scale * edge, 9) for edge in edges}:
             break
-    else:
-        more = 3
-    write = signed if sign else number
-    return write(scale * value, digits + more)
+        more += 1
+    return (signed if sign else number)(scale * value, digits + more)
