@@ -90,7 +90,7 @@ def test_what_we_learned_is_every_claim_with_its_verdict(record):
     said = fragments.render(record, "learned")
     for claim in record.claims.values():
         mark = f"[claim {claim.verdict}]{{.verdict .verdict-{claim.verdict}}}"
-        assert f"{claim.finding} {mark}" in said
+        assert f"{numbers.prose(claim.finding)} {mark}" in said
 
 
 def test_pages_from_the_reference_record_say_so(record):
