@@ -82,16 +82,16 @@ def test_chance_alone_gives_true_probabilities_about_the_error_that_is_expected_
 def test_intercept_and_slope_are_those_of_an_unpenalised_logistic_regression(intercept, slope):
     labels, logits = drawn(intercept, slope)
     theirs = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
-    ours = recalibrate(labels, logits)
-    assert ours.intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
-    assert ours.slope.value == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
+    intercept, slope = recalibrate(labels, logits)
+    assert intercept == pytest.approx(theirs.intercept_[0], abs=1e-4)
+    assert slope.value == pytest.approx(theirs.coef_[0, 0], abs=1e-4)
 
 
 def test_the_interval_is_that_of_statsmodels():
     labels, logits = drawn(-0.2, 0.9, count=600)
     theirs = sm.Logit(labels, sm.add_constant(logits)).fit(disp=0)
-    ours = recalibrate(labels, logits)
-    assert (ours.slope.low, ours.slope.high) == pytest.approx(theirs.conf_int()[1], rel=1e-4)
+    _, slope = recalibrate(labels, logits)
+    assert (slope.low, slope.high) == pytest.approx(theirs.conf_int()[1], rel=1e-4)
 
 
 @given(st.floats(0.01, 0.99), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
@@ -112,7 +112,7 @@ def test_copies_of_every_case_do_not_narrow_the_interval():
     copied = calibration.read(labels[three], logits[three], three)
     for ours, theirs in (
         (one.mean_error, copied.mean_error),
-        (one.recalibration.slope, copied.recalibration.slope),
+        (one.slope, copied.slope),
     ):
         assert (theirs.low, theirs.high) == pytest.approx((ours.low, ours.high), abs=0.003)
 
@@ -132,10 +132,10 @@ def test_the_parts_of_the_brier_score_are_murphys_and_add_up():
     # Murphy (1973): two forecasts, 0.25 for four cases with one event, 0.75 for four with two.
     labels, logits = [1, 0, 0, 0, 1, 1, 0, 0], logit([0.25] * 4 + [0.75] * 4)
     parts = calibration.brier(labels, logits)
-    found = parts.reliability, parts.resolution, parts.uncertainty
-    assert found == pytest.approx((0.25**2 / 2, 0.125**2, 3 / 8 * 5 / 8))
-    assert parts.score == pytest.approx(brier_score_loss(labels, expit(logits)))
-    assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(parts.score)
+    score, reliable, resolved, uncertain = parts.values()
+    assert (reliable, resolved, uncertain) == pytest.approx((0.25**2 / 2, 0.125**2, 3 / 8 * 5 / 8))
+    assert score == pytest.approx(brier_score_loss(labels, expit(logits)))
+    assert reliable - resolved + uncertain == pytest.approx(score)
     # Where 0.25 is said a quarter has it; where 0.75 is said, half.
     assert calibration.calibration_error(labels, logits) == pytest.approx(0.125)
 
@@ -143,9 +143,9 @@ def test_the_parts_of_the_brier_score_are_murphys_and_add_up():
 @pytest.mark.parametrize(("labels", "sign"), [([0, 0, 1, 1], 1), ([1, 1, 0, 0], -1)])
 def test_separated_classes_have_an_infinite_slope_and_the_last_temperature(labels, sign):
     logits = np.array([-2.0, -1.0, 1.0, 2.0])
-    found = recalibrate(labels, logits)
-    assert found.slope.value == sign * math.inf
-    assert np.isnan([found.intercept, found.slope.low]).all()
+    intercept, slope = recalibrate(labels, logits)
+    assert slope.value == sign * math.inf
+    assert np.isnan([intercept, slope.low]).all()
     bound = calibration.TEMPERATURES[0 if sign > 0 else 1]
     assert calibration.fit_temperature(labels, logits) == pytest.approx(bound, rel=1e-3)
 

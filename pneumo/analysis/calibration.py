@@ -50,9 +50,7 @@ def summary(study: Study, model: Model) -> dict[str, Any]:
         "bins": BINS,
         **{
             split: {
-                when: _mean(
-                    [_flat(reading(study, run, split, when == "after")) for run in model.runs]
-                )
+                when: _mean([reading(study, run, split, when == "after") for run in model.runs])
                 for when in ("before", "after")
             }
             for split in ("val", "test")
@@ -76,12 +74,12 @@ def _answer(study: Study) -> Calibration:
         scaled=_probabilities(scaled),
         at_prevalence=_probabilities(at_prevalence),
         ece_by_chance=calibration.calibration_error_by_chance(logits_of(best.run)),
-        separated=bool(np.isinf(as_given.recalibration.slope.value)),
+        separated=bool(np.isinf(as_given.slope.value)),
         temperature=means["temperature"],
         ece_before=before,
         ece_after=after,
         scaling_mends=mended(before, after),
-        prevalence_explains=mended(scaled.calibration_error, at_prevalence.calibration_error),
+        prevalence_explains=mended(scaled.ece, at_prevalence.ece),
     )
 
 
@@ -95,9 +93,7 @@ def mended(before: float, after: float) -> Mended:
 
 
 def _probabilities(found: Reading) -> Probabilities:
-    return Probabilities(
-        found.predicted, found.mean_error, found.calibration_error, found.recalibration.slope
-    )
+    return Probabilities(found.predicted, found.mean_error, found.ece, found.slope)
 
 
 def _reliability(study: Study) -> Iterator[dict[str, Any]]:
@@ -132,19 +128,8 @@ def _by_split(study: Study) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _flat(one: Reading) -> dict[str, float]:
-    """The numbers of a reading that a table and results.json show."""
-    parts = asdict(one.brier)
-    return {
-        "brier": parts.pop("score"),
-        **parts,
-        "ece": one.calibration_error,
-        "intercept": one.recalibration.intercept,
-        "slope": one.recalibration.slope.value,
-        "predicted": one.predicted,
-        "observed": one.observed,
-    }
-
-
-def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+def _mean(found: list[Reading]) -> dict[str, float]:
+    """The mean of each number that a table and results.json show."""
+    rows = [vars(one) | {"slope": one.slope.value} for one in found]
+    names = [name for name in rows[0] if name != "mean_error"]
+    return {name: float(np.mean([row[name] for row in rows])) for name in names}

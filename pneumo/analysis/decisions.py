@@ -1,7 +1,6 @@
 """What a score is worth where someone must act on it: net benefit, and predictive values by prevalence."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -86,7 +85,7 @@ def _stretch(benefit: NDArray[np.float64], prevalence: float) -> Stretch | None:
 def _answer(study: Study, best: Model) -> Decisions:
     counts = best.confusion(YOUDEN)
     scaled, surely = better(study, best)
-    among = curves.frequencies(counts, EXAMPLE, AMONG)
+    people = curves.frequencies(counts, EXAMPLE, AMONG)
     return Decisions(
         prevalence=_prevalence(study),
         presumed=presumed_prevalence(study),
@@ -94,10 +93,13 @@ def _answer(study: Study, best: Model) -> Decisions:
         scaled=scaled,
         wards=[Ward(share, *better(study, best, share)) for share in WARDS],
         example=Example(
-            **asdict(among),
-            prevalence=EXAMPLE,
-            called=among.called,
-            missed=among.missed,
+            AMONG,
+            EXAMPLE,
+            sick=people.positives,
+            found=people.true_positive,
+            alarms=people.false_positive,
+            called=people.true_positive + people.false_positive,
+            missed=people.false_negative,
             ppv=curves.predictive_values(counts, EXAMPLE, _effects(study, best, YOUDEN))[0],
             ppv_here=counts.precision,
         ),
@@ -132,10 +134,10 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
                         "prevalence": share,
                         "probabilities": name,
                         "strategy": strategy,
-                        "threshold": float(level),
-                        "net benefit": float(value),
-                        "low": float(low),
-                        "high": float(high),
+                        "threshold": level,
+                        "net benefit": value,
+                        "low": low,
+                        "high": high,
                     }
 
 
@@ -146,12 +148,8 @@ def _values(study: Study, model: Model) -> Iterator[dict[str, Any]]:
             counts, effects = model.confusion(rule), _effects(study, model, rule)
             for prevalence in np.geomspace(PREVALENCES[0], PREVALENCES[-1], 61):
                 found = curves.predictive_values(counts, float(prevalence), effects)[place]
-                yield {
-                    "metric": name,
-                    "rule": rule.name,
-                    "prevalence": float(prevalence),
-                    **asdict(found),
-                }
+                row = {"metric": name, "rule": rule.name, "prevalence": prevalence}
+                yield row | vars(found)
 
 
 def _by_prevalence(study: Study, model: Model) -> Iterator[dict[str, Any]]:
@@ -159,13 +157,13 @@ def _by_prevalence(study: Study, model: Model) -> Iterator[dict[str, Any]]:
         counts, effects = model.confusion(rule), _effects(study, model, rule)
         for prevalence in PREVALENCES:
             ppv, npv = curves.predictive_values(counts, prevalence, effects)
-            among = curves.frequencies(counts, prevalence, AMONG)
+            people = curves.frequencies(counts, prevalence, AMONG)
             yield {
                 "rule": rule.name,
                 "prevalence": prevalence,
                 **ppv.cells("ppv"),
                 **npv.cells("npv"),
-                "called": among.called,
-                "alarms": among.alarms,
-                "missed": among.missed,
+                "called": people.true_positive + people.false_positive,
+                "alarms": people.false_positive,
+                "missed": people.false_negative,
             }

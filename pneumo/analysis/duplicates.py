@@ -63,7 +63,8 @@ def part(study: Study) -> Part:
                 bits=BITS,
                 hash_length=HASH_LENGTH,
                 correlation=CORRELATION,
-                alike_by_hash=found.alike_by_hash,
+                alike_by_hash=sum(row["alike_by_hash"] for row in found.counts)
+                / sum(row["pairs"] for row in found.counts),
                 across_classes=found.strangers,
                 planted=min(PLANTED, len(study.data.test.labels)),
                 in_validation=repeats["val"],
@@ -73,7 +74,7 @@ def part(study: Study) -> Part:
         },
         figures={"fig-near-duplicates": frame(closest)},
         tables={
-            "tbl-near-duplicates": frame(map(vars, found.counts)),
+            "tbl-near-duplicates": frame(found.counts),
             "tbl-planted-copies": frame(planted(study.data.test.images[:PLANTED])),
             "tbl-without-copies": frame(
                 compared, runs=[model.run.label for model in study.ran] if compared else []
@@ -93,30 +94,15 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class PairCounts:
-    """Pairs of images of one split, or of two, by how alike they are."""
-
-    first: str  # the split of the one
-    second: str  # and of the other
-    pairs: int
-    identical: int  # to the byte
-    alike_by_hash: int  # the hashes nearly agree, the bytes do not
-    near: int  # and the grey values agree too
-
-
-@dataclass(frozen=True)
 class Search:
     """What the search for near duplicates finds."""
 
-    counts: tuple[PairCounts, ...]
+    # By the splits of a pair, how many pairs there are; of them identical to the byte; whose hashes nearly
+    # agree and whose bytes do not (`alike_by_hash`); and whose grey values agree too (`near`).
+    counts: tuple[dict[str, Any], ...]
     near: tuple[Pair, ...]  # the near duplicates, the most alike first
     closest: tuple[Pair, ...]  # the most alike pairs across splits that are not identical
     strangers: float  # the highest correlation of images of different classes: no copies of one
-
-    @property
-    def alike_by_hash(self) -> float:
-        """The share of all pairs whose hashes nearly agree and whose bytes do not."""
-        return sum(row.alike_by_hash for row in self.counts) / sum(row.pairs for row in self.counts)
 
 
 @once
@@ -133,15 +119,10 @@ def search(study: Study) -> Search:
     names = np.repeat(SPLITS, list(sizes.values()))
     labels = np.concatenate([split.labels for split in splits.values()])
 
+    digests = np.array([digest(image) for split in splits.values() for image in split.images])
+
     first, second, bits, correlation = _look_alikes([*splits.values()])  # (P,), most alike first
-
-    def image(index: int) -> NDArray[np.uint8]:
-        name, place = at[index]
-        return np.asarray(splits[name].images[place])
-
-    same = np.array(
-        [(image(i) == image(j)).all() for i, j in zip(first, second, strict=True)], bool
-    )
+    same = digests[first] == digests[second]
     alike = ~same & (bits <= BITS)
     near = alike & (correlation >= CORRELATION)
     across = ~same & (names[first] != names[second])
@@ -157,8 +138,9 @@ def search(study: Study) -> Search:
     for a, b in combinations_with_replacement(SPLITS, 2):
         between = (names[first] == a) & (names[second] == b)
         pairs = sizes[a] * (sizes[a] - 1) // 2 if a == b else sizes[a] * sizes[b]
-        found = [int((between & which).sum()) for which in (same, alike, near)]
-        counts.append(PairCounts(a, b, pairs, *found))
+        kinds = {"identical": same, "alike_by_hash": alike, "near": near}
+        found = {kind: int((between & which).sum()) for kind, which in kinds.items()}
+        counts.append({"first": a, "second": b, "pairs": pairs} | found)
     highest = max(float(strangers.max(initial=-1)), LOOK_ALIKE)
     return Search(tuple(counts), listed(near), listed(across, CLOSEST), round(highest, 6))
 
@@ -174,13 +156,11 @@ def repeated(study: Study, split: str) -> NDArray[np.bool_]:
         for name in SPLITS[: SPLITS.index(split)]
         for image in study.data.splits[name].images
     }
+    near = {pair.second for pair in search(study).near}
     found = np.zeros(len(images), bool)
     for index, own in enumerate(map(digest, images)):
-        found[index] = own in seen
+        found[index] = own in seen or (split, index) in near
         seen.add(own)
-    for pair in search(study).near:
-        if pair.second[0] == split:
-            found[pair.second[1]] = True
     return found
 
 

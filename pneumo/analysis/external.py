@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo.analysis import intervals
-from pneumo.analysis.rows import cells
+from pneumo.analysis.rows import cells, unfold
 from pneumo.analysis.shift import histograms
 from pneumo.data.labelled import AGE, PATIENT
 from pneumo.record import Estimate, Part, files, frame
@@ -38,6 +38,20 @@ def part(study: Study) -> Part:
     if not sets:
         return Part({"external": {}})
     runs, first = run_labels(study.ran), [model.run.label for model in study.ran]
+    measures = ("here", "auc", "change", "within_view", "view_told")
+    every = {name: found.models for name, found in asked(study).items()}
+    changes = {
+        name: {model: {key: vars(one)[key] for key in measures} for model, one in models.items()}
+        for name, models in every.items()
+    }
+    # Rates at the study's thresholds and at those chosen there.
+    points = {
+        name: {
+            model: {**judged.operating_points, "local": judged.local}
+            for model, judged in models.items()
+        }
+        for name, models in every.items()
+    }
     return Part(
         {"external": asked(study)},
         figures={
@@ -45,9 +59,9 @@ def part(study: Study) -> Part:
             "fig-external-scores": frame(_scores(study, sets), runs=first),
         },
         tables={
-            "tbl-external": frame(_changes(study), runs=runs),
+            "tbl-external": frame(unfold(changes, "set", "model"), runs=runs),
             "tbl-external-calibration": frame(_calibrations(study), runs=runs),
-            "tbl-external-points": frame(_points(study), runs=runs),
+            "tbl-external-points": frame(unfold(points, "set", "model", "threshold"), runs=runs),
             "tbl-external-groups": frame(_groups(study, sets), runs=runs),
         },
     )
@@ -94,17 +108,15 @@ def locally(
     Patients are dealt into :data:`FOLDS` parts by a fixed seed, those with the finding apart from the others;
     each part is judged at the threshold of all other parts. None where a part leaves but one class.
     """
-    generator = np.random.default_rng(0)
-    positive = set(clusters[truth == 1].tolist())
-    part_of: dict[int, int] = {}
-    for group in (sorted(positive), sorted(set(clusters.tolist()) - positive)):
-        dealt = generator.permutation(group).tolist()
-        part_of |= {patient: place % FOLDS for place, patient in enumerate(dealt)}
-    places = np.array([part_of[patient] for patient in clusters.tolist()])
+    generator, places = np.random.default_rng(0), np.empty(len(truth), int)
+    positive = np.isin(clusters, clusters[truth == 1])
+    for members in (positive, ~positive):
+        names, own = np.unique(clusters[members], return_inverse=True)
+        places[members] = np.argsort(generator.permutation(names))[own] % FOLDS
     calls = np.zeros(probabilities.shape, dtype=bool)
     for fold in range(FOLDS):
         judged = places == fold
-        if len(set(truth[~judged].tolist())) < 2:
+        if len(np.unique(truth[~judged])) < 2:
             return None
         for own, found in zip(calls, probabilities, strict=True):
             own[judged] = found[judged] >= metrics.youden_threshold(truth[~judged], found[~judged])
@@ -112,9 +124,13 @@ def locally(
 
 
 def _describe(study: Study, found: answers.External) -> External:
-    numbers = patients(found)
+    numbers, years = patients(found), _years(found)
     both = set(numbers[found.labels == 1]) & set(numbers[found.labels == 0])
-    known = PATIENT in found.known
+    known, aged = PATIENT in found.known, years[np.isfinite(years)]
+    ages = None
+    if len(aged):
+        youngest, median, oldest = np.quantile(aged, (0, 0.5, 1)).tolist()
+        ages = Ages(len(aged), youngest, median, oldest, int((aged < ADULT).sum()))
     return External(
         images=len(found.labels),
         unreadable=found.unreadable,
@@ -125,7 +141,7 @@ def _describe(study: Study, found: answers.External) -> External:
         counts=_by_class(study, found.labels),
         patients=len(set(numbers)) if known else None,
         in_both_classes=len(both) if known else None,
-        ages=_ages(_years(found)),
+        ages=ages,
         views={
             group: _by_class(study, found.labels[members])
             for kind, group, members in _grouped(found)
@@ -137,14 +153,6 @@ def _describe(study: Study, found: answers.External) -> External:
 
 def _by_class(study: Study, labels: NDArray[np.uint8]) -> dict[str, int]:
     return dict(zip(study.about.classes, np.bincount(labels, minlength=2).tolist(), strict=True))
-
-
-def _ages(years: Floats) -> Ages | None:
-    known = years[np.isfinite(years)]
-    if not len(known):
-        return None
-    youngest, median, oldest = np.quantile(known, (0, 0.5, 1)).tolist()
-    return Ages(len(known), youngest, median, oldest, int((known < ADULT).sum()))
 
 
 def _judge(
@@ -165,7 +173,7 @@ def _judge(
     if chosen is not None:
         gain = _index(truth, chosen) - _index(truth, calls[YOUDEN.name])
         regained = gain.estimate(clusters)
-    fits = [calibration.recalibrate(truth, one, clusters) for one in logits]
+    intercepts = [calibration.recalibrate(truth, one, clusters)[0] for one in logits]
     views = _known(found, "view")
     return Asked(
         auc=there.bounded(clusters),
@@ -179,7 +187,7 @@ def _judge(
         local=_rates(truth, chosen, clusters),
         regained=regained,
         predicted=float(probabilities.mean()),
-        intercept=float(np.mean([one.intercept for one in fits])),
+        intercept=float(np.mean(intercepts)),
         slope=influence.slope(truth, logits).estimate(clusters),
     )
 
@@ -289,14 +297,6 @@ def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
                 yield {"set": name} | row
 
 
-def _changes(study: Study) -> Iterator[dict[str, Any]]:
-    for name, found in asked(study).items():
-        for model, judged in found.models.items():
-            names = ("here", "auc", "change", "within_view", "view_told")
-            measures = {measure: getattr(judged, measure) for measure in names}
-            yield {"set": name, "model": model} | cells(measures)
-
-
 def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
     for name, found in asked(study).items():
         observed = found.counts[study.about.positive] / found.images
@@ -305,11 +305,3 @@ def _calibrations(study: Study) -> Iterator[dict[str, Any]]:
                 "set": name, "model": model, "predicted": judged.predicted, "observed": observed,
                 "intercept": judged.intercept, **judged.slope.cells("slope"),
             }  # fmt: skip
-
-
-def _points(study: Study) -> Iterator[dict[str, Any]]:
-    """Rates at the study's thresholds and at those chosen there."""
-    for name, found in asked(study).items():
-        for model, judged in found.models.items():
-            for rule, rates in (*judged.operating_points.items(), ("local", judged.local)):
-                yield {"set": name, "model": model, "threshold": rule} | cells(vars(rates))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pneumo.analysis.rows import cells
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.summaries import Robustness as Answer
 from pneumo.statistics import influence, metrics
@@ -27,20 +28,11 @@ def part(study: Study) -> Part:
     clean = sorted(found, key=lambda name: -found[name].clean_auc)
     corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
     by_severity = [
-        {
-            "model": name,
-            "corruption": corruption,
-            "severity": severity,
-            "auc": auc,
-            "accuracy": accuracy,
-        }
+        {"model": name, "corruption": corruption, "severity": severity, "auc": auc, "accuracy": right}
         for name, one in found.items()
-        for place, corruption in enumerate(CORRUPTIONS)
-        for severity, (auc, accuracy) in enumerate(
-            [
-                (one.clean_auc, one.clean_accuracy),
-                *zip(one.auc[place], one.accuracy[place], strict=True),
-            ]
+        for corruption, areas, rights in zip(CORRUPTIONS, one.auc, one.accuracy, strict=True)
+        for severity, (auc, right) in enumerate(
+            [(one.clean_auc, one.clean_accuracy), *zip(areas, rights, strict=True)]
         )
     ]
     means = [
@@ -48,7 +40,7 @@ def part(study: Study) -> Part:
             "model": name,
             "auc clean": one.clean_auc,
             "auc corrupted": one.auc.mean(),
-            **one.degradation.cells("fall"),
+            "fall": one.degradation,
             "accuracy clean": one.clean_accuracy,
             "accuracy corrupted": one.accuracy.mean(),
             "worst corruption": one.worst,
@@ -79,7 +71,7 @@ def part(study: Study) -> Part:
         },
         figures={"fig-robustness": frame(by_severity, runs=runs)},
         tables={
-            "tbl-robustness": frame(means, runs=runs),
+            "tbl-robustness": frame(map(cells, means), runs=runs),
             "tbl-corruptions": frame(by_corruption, runs=runs),
         },
     )

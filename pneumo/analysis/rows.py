@@ -14,25 +14,24 @@ _BLOCK = 1024  # images that are copied at a time
 
 
 def unfold(results: Mapping[str, Any], *names: str) -> Iterator[dict[str, Any]]:
-    """A row for each result in nested mappings: the keys that lead to it, and its fields.
+    """A row for each result in nested mappings: the keys that lead to it, and its fields as :func:`cells`.
 
     Args:
         results: dataclasses, as deep in mappings as there are names; a dataclass may serve as a mapping.
         names: the columns of the keys, from outside inwards.
     """
     for key, found in results.items():
-        deeper = unfold(_fields(found), *names[1:]) if names[1:] else [_fields(found)]
-        for row in deeper:
+        fields = found if isinstance(found, Mapping) else vars(found)
+        for row in unfold(fields, *names[1:]) if names[1:] else [cells(fields)]:
             yield {names[0]: key} | row
 
 
-def _fields(found: Any) -> dict[str, Any]:
-    return dict(found) if isinstance(found, Mapping) else vars(found)
-
-
-def cells(found: Mapping[str, Estimate]) -> dict[str, Any]:
-    """Columns of one row that hold several estimates, as `Estimate.cells` names them."""
-    return {key: cell for name, one in found.items() for key, cell in one.cells(name).items()}
+def cells(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of one row: of an estimate there are three, as `Estimate.cells` names them."""
+    found: dict[str, Any] = {}
+    for name, one in fields.items():
+        found |= one.cells(name) if isinstance(one, Estimate) else {name: one}
+    return found
 
 
 def image_row(study: Study, split: str, index: int | np.integer) -> dict[str, Any]:

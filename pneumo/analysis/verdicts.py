@@ -1,6 +1,6 @@
 """What claims have in common: a measure held against a margin, and its wording."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,38 +100,43 @@ def decided(
     refuted: str,
     inconclusive: str,
     evidence: str,
-    models: Sequence[Model] = (),
+    *models: Model,
+    facts: str = "",
     seeds: int | None = None,
 ) -> Claim:
-    """A claim with what was found of it.
+    """A claim with what was found of it; sentences are given without their full stops.
 
     Args:
         identifier: as in `results.json`.
         text: what would be true, as it was asked.
         held: what decides it.
         supported, refuted, inconclusive: what is true with that verdict.
-        evidence: what it rests on, without a full stop.
+        evidence: what it rests on.
         models: whose runs it rests on, all their seeds.
+        facts: the numbers behind a colon, whatever the verdict.
         seeds: how many of them; None for all.
     """
     of = seeds if seeds is not None else (len(models[0].runs) if models else None)
-    runs = [run.label for model in models for run in model.runs[:seeds]]
-    findings = {"supported": supported, "refuted": refuted, "inconclusive": inconclusive}
-    found = held.found
+    finding = {"supported": supported, "refuted": refuted, "inconclusive": inconclusive}
     return Claim(
         identifier,
-        text,
+        f"{text}.",
         held.verdict,
         evidence,
-        finding=findings[held.verdict],
-        seeds=of,
-        margin=held.margin,
-        estimate=found.value,
-        low=found.low,
-        high=found.high,
-        p=held.p,
-        runs=runs,
+        f"{finding[held.verdict]}{': ' * bool(facts)}{facts}.",
+        of,
+        held.margin,
+        held.found.value,
+        held.found.low,
+        held.found.high,
+        held.p,
+        runs=[run.label for model in models for run in model.runs[:seeds]],
     )
+
+
+def inside(text: str) -> str:
+    """A sentence or title as it is written inside a sentence, with a small first letter."""
+    return text[0].lower() + text[1:]
 
 
 def in_seeds(count: int) -> str:

@@ -35,34 +35,16 @@ class Bin:
 
 
 @dataclass(frozen=True)
-class Brier:
-    """The Brier score in parts: score = reliability − resolution + uncertainty, exactly."""
-
-    score: float
-    reliability: float  # how far the bins' mean probabilities lie from their observed shares
-    resolution: (
-        float  # how far the observed share varies between bins, and with the scores within bins
-    )
-    uncertainty: float  # the outcome's variance, the same for every model
-
-
-@dataclass(frozen=True)
-class Recalibration:
-    """The logistic regression of the outcome on the logit: intercept 0 and slope 1 need no correction."""
-
-    intercept: float  # NaN where the slope is not finite
-    # Below 1: too extreme; infinite where logits separate the classes; NaN where all logits are equal. The
-    # interval is Wald's, NaN where the slope is not finite.
-    slope: Estimate
-
-
-@dataclass(frozen=True)
 class Reading:
-    """Calibration of one split's probabilities."""
+    """Calibration of one split's probabilities: brier = reliability − resolution + uncertainty, exactly."""
 
-    brier: Brier
-    calibration_error: float  # over BINS bins of equal count
-    recalibration: Recalibration
+    brier: float
+    reliability: float  # how far the bins' mean probabilities lie from their observed shares
+    resolution: float  # how far the observed share varies between bins, and with the scores within
+    uncertainty: float  # the outcome's variance, the same for every model
+    ece: float  # expected calibration error
+    intercept: float
+    slope: Estimate
     predicted: float  # mean probability
     observed: float  # share of positive cases
     mean_error: Estimate  # observed − predicted
@@ -117,8 +99,8 @@ def calibration_error_by_chance(logits: ArrayLike) -> float:
     return float(np.abs(sums).sum(axis=1).mean() / len(chance))
 
 
-def brier(labels: ArrayLike, logits: ArrayLike) -> Brier:
-    """The Brier score with Murphy's (1973) parts over bins of equal count.
+def brier(labels: ArrayLike, logits: ArrayLike) -> dict[str, float]:
+    """The Brier score with Murphy's (1973) parts over bins of equal count, by their names in a reading.
 
     Variation within bins is counted as resolution, as in Stephenson, Coelho & Jolliffe (2008); without their
     two terms the parts would not add up to the score.
@@ -137,20 +119,22 @@ def brier(labels: ArrayLike, logits: ArrayLike) -> Brier:
         resolved += len(y) * (y.mean() - share) ** 2
         # Twice the covariance of outcome and probability in the bin, less the probability's variance.
         within += 2 * ((y - y.mean()) * (p - p.mean())).sum() - ((p - p.mean()) ** 2).sum()
-    return Brier(
-        score=float(((chance - truth) ** 2).mean()),
-        reliability=float(reliable / n),
-        resolution=float((resolved + within) / n),
-        uncertainty=float(share * (1 - share)),
-    )
+    return {
+        "brier": float(((chance - truth) ** 2).mean()),
+        "reliability": float(reliable / n),
+        "resolution": float((resolved + within) / n),
+        "uncertainty": float(share * (1 - share)),
+    }
 
 
-def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Recalibration:
+def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> tuple[float, Estimate]:
     """Calibration intercept and slope (Cox 1958; Miller, Hui & Tierney 1991).
 
-    If all logits are equal, there is no slope. Several images of one patient are not independent, so
-    estimates vary more than with as many patients (Liang & Zeger 1986). The slope's variance is multiplied by
-    that ratio of variances, which is not below 1.
+    They are those of the logistic regression of the outcome on the logit: 0 and 1 need no correction, and a
+    slope below 1 means probabilities that are too extreme. It is infinite where logits separate the classes,
+    NaN where all are equal; the intercept and the slope's interval, which is Wald's, are then NaN. Several
+    images of one patient are not independent, so estimates vary more than with as many patients (Liang &
+    Zeger 1986). The slope's variance is multiplied by that ratio of variances, which is not below 1.
 
     Raises:
         MetricError: no cases, lengths differ, labels outside 0 and 1, logits that are not finite, or only
@@ -158,9 +142,9 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reca
     """
     truth, scores = metrics.checked(labels, logits, "logits")
     if scores.min() == scores.max():
-        return Recalibration(np.nan, Estimate(np.nan))
+        return np.nan, Estimate(np.nan)
     if sign := _separated(truth, scores):
-        return Recalibration(np.nan, Estimate(sign * np.inf))
+        return np.nan, Estimate(sign * np.inf)
 
     # Standardising the logits gives both parameters curvatures of similar size.
     centre, scale = scores.mean(), scores.std()
@@ -183,7 +167,7 @@ def recalibrate(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reca
     )
     error = float(np.sqrt(inverse[1, 1] * max(1.0, clustered[1, 1] / alone[1, 1])) / scale)
     interval = Estimate.around(slope, metrics.NORMAL * error)
-    return Recalibration(float(found.x[0] - slope * centre), interval)
+    return float(found.x[0] - slope * centre), interval
 
 
 def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
@@ -225,10 +209,12 @@ def read(labels: ArrayLike, logits: ArrayLike, groups: ArrayLike) -> Reading:
     """
     truth, scores = metrics.checked(labels, logits, "logits")
     errors = truth - metrics.probabilities(scores)
+    intercept, slope = recalibrate(truth, scores, groups)
     return Reading(
-        brier=brier(truth, scores),
-        calibration_error=calibration_error(truth, scores),
-        recalibration=recalibrate(truth, scores, groups),
+        **brier(truth, scores),
+        ece=calibration_error(truth, scores),
+        intercept=intercept,
+        slope=slope,
         predicted=float((truth - errors).mean()),
         observed=float(truth.mean()),
         mean_error=clusters.mean(errors, groups),

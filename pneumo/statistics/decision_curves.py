@@ -4,8 +4,6 @@ A test set's prevalence is that of a collection, not of a ward, so both are also
 by Bayes' rule and with sensitivity and specificity unchanged.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
@@ -19,26 +17,6 @@ from pneumo.statistics.metrics import MetricError
 # Threshold probabilities at which net benefit is computed.
 THRESHOLDS = np.arange(1, 100) / 100
 _ODDS = THRESHOLDS / (1 - THRESHOLDS)  # the cost of a false alarm, in missed cases
-
-
-@dataclass(frozen=True)
-class Frequencies:
-    """The counts of calls among a round number of people, in whole people."""
-
-    among: int
-    sick: int
-    found: int  # sick and called sick
-    alarms: int  # well and called sick
-
-    @property
-    def missed(self) -> int:
-        """Sick and called well."""
-        return self.sick - self.found
-
-    @property
-    def called(self) -> int:
-        """Called sick, rightly or wrongly."""
-        return self.found + self.alarms
 
 
 def net_benefit(
@@ -136,7 +114,7 @@ def predictive_values(
     return _predictive(*called_sick, odds), _predictive(*called_well, 1 / odds)
 
 
-def frequencies(counts: Confusion, prevalence: float, among: int) -> Frequencies:
+def frequencies(counts: Confusion, prevalence: float, among: int) -> Confusion:
     """What an operating point's rates mean for whole people (Gigerenzer & Hoffrage 1995).
 
     Args:
@@ -145,12 +123,9 @@ def frequencies(counts: Confusion, prevalence: float, among: int) -> Frequencies
         among: how many people.
     """
     sick = round(among * prevalence)
-    return Frequencies(
-        among,
-        sick,
-        found=round(sick * counts.sensitivity),
-        alarms=round((among - sick) * (1 - counts.specificity)),
-    )
+    found = round(sick * counts.sensitivity)
+    alarms = round((among - sick) * (1 - counts.specificity))
+    return Confusion(found, sick - found, alarms, among - sick - alarms)
 
 
 def _checked(prevalence: float) -> float:

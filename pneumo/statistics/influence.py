@@ -224,9 +224,9 @@ def slope(labels: NDArray[np.integer], logits: Floats) -> Measured:
     """
     values, influences = [], []
     for scores in logits:
-        fit = calibration.recalibrate(labels, scores, np.arange(len(labels)))
-        value = fit.slope.value if np.isfinite(fit.slope.value) else np.nan
-        chance = metrics.probabilities(fit.intercept + value * scores)
+        intercept, fitted = calibration.recalibrate(labels, scores, np.arange(len(labels)))
+        value = fitted.value if np.isfinite(fitted.value) else np.nan
+        chance = metrics.probabilities(intercept + value * scores)
         design = np.stack([np.ones(len(scores)), scores])  # (2, N)
         curvature = (design * chance * (1 - chance)) @ design.T
         pull = design * (labels - chance)

@@ -44,7 +44,7 @@ def uses_framing(study: Study) -> Claim | None:
         if cropped
         else "; no larger images were at hand to crop the films"
     )
-    first, found = study.ran[0], held.found
+    found = held.found
     decides = (
         f"; what decides is {found.value:.3f} ({found.low:.3f} to {found.high:.3f}, for all {count} at once)"
         if found.known
@@ -53,16 +53,14 @@ def uses_framing(study: Study) -> Claim | None:
     return decided(
         "uses-framing",
         "The networks use framing beyond what disease explains: what their scores tell of a film's shape and "
-        "what cropping does to them, for every network.",
+        "what cropping does to them, for every network",
         held,
-        supported="Every network uses framing: the same film cropped tighter gets a higher score of "
-        f"{about.positive}.",
-        refuted=f"Not every network uses framing: {least.title} hardly does.",
-        inconclusive=f"It remains unclear whether every network uses framing; {least.title} does "
-        "least.",
-        evidence=f"AUC by which scores tell the wider half of the {about.negative} test films "
-        f"from the narrower (margin {SMALL_EFFECT:g}){crops}, {over(first)}: {each}{decides}",
-        models=study.ran,
+        f"Every network uses framing: the same film cropped tighter gets a higher score of {about.positive}",
+        f"Not every network uses framing: {least.title} hardly does",
+        f"It remains unclear whether every network uses framing; {least.title} does least",
+        f"AUC by which scores tell the wider half of the {about.negative} test films from the narrower "
+        f"(margin {SMALL_EFFECT:g}){crops}, {over(study.ran[0])}: {each}{decides}",
+        *study.ran,
     )
 
 
@@ -82,14 +80,13 @@ def explains_fall(study: Study) -> Claim | None:
     )
     return decided(
         "framing-explains-fall",
-        "Framing explains most of the fall in specificity.",
+        "Framing explains most of the fall in specificity",
         held,
-        supported=f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %.",
-        refuted="Most of the fall in specificity does not go with framing; "
-        f"{100 * share.value:.0f} % does.",
-        inconclusive="It remains unclear how much of the fall in specificity goes with framing.",
-        evidence=f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, "
+        f"Most of the fall in specificity goes with framing: {100 * share.value:.0f} %",
+        f"Most of the fall in specificity does not go with framing; {100 * share.value:.0f} % does",
+        "It remains unclear how much of the fall in specificity goes with framing",
+        f"{model.title}, {over(model)}: specificity {found.promised:.3f} on validation, "
         f"{found.kept:.3f} on test, {found.standardised:.3f} on test weighted to the ratios of "
         f"validation; of the fall {100 * share.value:.0f} % ({interval})",
-        models=[model],
+        model,
     )

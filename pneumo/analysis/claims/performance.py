@@ -8,7 +8,6 @@ from pneumo.analysis import ablation, baselines, intervals, kinds, mistakes
 from pneumo.analysis.verdicts import (
     AUC_MARGIN,
     RATE_MARGIN,
-    Held,
     decided,
     ends,
     hold,
@@ -17,17 +16,17 @@ from pneumo.analysis.verdicts import (
     hold_size,
     in_points,
     in_seeds,
+    inside,
     over,
     percent,
     points,
     signed,
-    weakest,
 )
 from pneumo.record.ablation import JUDGE
 from pneumo.record.answers import Claim
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble, selection
-from pneumo.study.study import HALF, SCREENING, YOUDEN, Study
+from pneumo.study.study import HALF, SCREENING, YOUDEN, Model, Study, run_labels
 
 RULE_OUT_RECALL = 0.98  # what the rule promises on validation, less a film in a hundred
 # A correlation that is called medium (Cohen 1988).
@@ -42,22 +41,18 @@ def accuracy_misleads(study: Study) -> Claim | None:
     found = intervals.measured(model, HALF)
     recall, specificity = found["recall"], found["specificity"]
     held = hold_size(recall - specificity, study.groups("test"), RATE_MARGIN)
-    missed, alarms = 1 - recall.value, 1 - specificity.value
-    both = (
-        f"at a threshold of 0.5, {percent(missed)} of {about.positive} cases are missed, "
-        f"{percent(alarms)} of {about.negative} cases are called {about.positive}"
-    )
     return decided(
         "accuracy-misleads",
-        "Accuracy alone misleads: the two kinds of mistake differ by more than "
-        f"{in_points(RATE_MARGIN)}.",
+        f"Accuracy alone misleads: the two kinds of mistake differ by more than {in_points(RATE_MARGIN)}",
         held,
-        supported=f"One accuracy hides two error rates: {both}.",
-        refuted=f"Both kinds of mistake are about equally frequent: {both}.",
-        inconclusive=f"It remains unclear how far the two kinds of mistake differ: {both}.",
-        evidence=f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two "
-        f"rates differ by {points(held.found)}",
-        models=[model],
+        "One accuracy hides two error rates",
+        "Both kinds of mistake are about equally frequent",
+        "It remains unclear how far the two kinds of mistake differ",
+        f"{model.title}, {over(model)}, accuracy {found['accuracy'].value:.3f}: the two rates differ by "
+        f"{points(held.found)}",
+        model,
+        facts=f"at a threshold of 0.5, {percent(1 - recall.value)} of {about.positive} cases are missed, "
+        f"{percent(1 - specificity.value)} of {about.negative} cases are called {about.positive}",
     )
 
 
@@ -67,16 +62,13 @@ def pretraining_helps(study: Study, name: str) -> Claim | None:
     scratch, tuned = found.get("resnet18-scratch"), found.get(name)
     if scratch is None or tuned is None:
         return None
-    difference = intervals.area(tuned).apart(intervals.area(scratch))
-    held = hold(difference, study.groups("test"), AUC_MARGIN)
-    return decided(
+    return _beats(
+        study,
         f"{name}-beats-scratch",
-        f"{tuned.title} beats ResNet18 trained from scratch by more than {AUC_MARGIN:g} of AUC.",
-        held,
-        *_ranks(tuned.title, "ResNet18 from random weights", held),
-        evidence=f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each: "
-        f"{ends(held.found)}",
-        models=[tuned, scratch],
+        f"{tuned.title} beats ResNet18 trained from scratch",
+        (tuned, scratch),
+        "ResNet18 from random weights",
+        f"Test AUC of {tuned.title} minus {scratch.title}, {over(tuned)} each",
     )
 
 
@@ -84,17 +76,14 @@ def beats_baselines(study: Study) -> Claim | None:
     """The best model against the strongest of the trivial baselines, both named by validation."""
     model = selection.best(study)
     rival = max(baselines.models(study), key=lambda one: one.mean(HALF, "val")["auc"])
-    difference = intervals.area(model).apart(intervals.area(rival))
-    held = hold(difference, study.groups("test"), AUC_MARGIN)
-    rival_title = rival.title[0].lower() + rival.title[1:]
-    return decided(
+    title = f"the {inside(rival.title)}"
+    return _beats(
+        study,
         "beats-trivial-baselines",
-        f"The best network beats every trivial baseline by more than {AUC_MARGIN:g} of AUC.",
-        held,
-        *_ranks(model.title, f"the {rival_title}", held),
-        evidence=f"Test AUC of {model.title}, {over(model)}, minus that of the {rival_title}: "
-        f"{ends(held.found)}",
-        models=[model],
+        "The best network beats every trivial baseline",
+        (model, rival),
+        title,
+        f"Test AUC of {model.title}, {over(model)}, minus that of {title}",
     )
 
 
@@ -105,30 +94,28 @@ def ensemble_beats_each(study: Study) -> Claim | None:
         return None
     groups, ours = study.groups("test"), intervals.area(together)
     parts = {
-        model.name: hold(ours.apart(intervals.area(model)), groups, AUC_MARGIN, len(study.ran))
+        model.title: hold(ours.apart(intervals.area(model)), groups, AUC_MARGIN, len(study.ran))
         for model in study.ran
     }
-    held = weakest(parts.values())
-    rival = next(model for model in study.ran if parts[model.name] is held)
-    each = "; ".join(f"{model.title} {ends(parts[model.name].found)}" for model in study.ran)
+    rival, held = min(parts.items(), key=lambda part: part[1].distance)
+    change = signed(held.found.value)
+    each = "; ".join(f"{title} {ends(part.found)}" for title, part in parts.items())
     return decided(
         "ensemble-beats-best",
-        f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC.",
+        f"All runs together beat every single model by more than {AUC_MARGIN:g} of AUC",
         held,
-        supported=f"The ensemble beats every model, {rival.title} by {signed(held.found.value)}.",
-        refuted=f"The ensemble does not beat {rival.title}: AUC differs by "
-        f"{signed(held.found.value)}.",
-        inconclusive=f"It remains unclear whether the ensemble beats {rival.title} by "
-        f"{AUC_MARGIN:g}: AUC differs by {signed(held.found.value)}.",
-        evidence=f"Test AUC of the ensemble of {sum(len(model.runs) for model in study.ran)} runs minus the "
-        f"mean of each model, intervals for all of them at once: {each}",
-        models=study.ran,
+        f"The ensemble beats every model, {rival} by {change}",
+        f"The ensemble does not beat {rival}: AUC differs by {change}",
+        f"It remains unclear whether the ensemble beats {rival} by {AUC_MARGIN:g}: AUC differs by {change}",
+        f"Test AUC of the ensemble of {len(run_labels(study.ran))} runs minus the mean of each model, "
+        f"intervals for all of them at once: {each}",
+        *study.ran,
     )
 
 
 def rule_out_recall(study: Study) -> Claim | None:
     """Sensitivity at the rule-out point, with its cost in specificity."""
-    model, about = selection.best(study), study.about
+    model = selection.best(study)
     kept, promised = (intervals.measured(model, SCREENING, split) for split in ("test", "val"))
     held = hold_share(kept["recall"], study.groups("test"), RULE_OUT_RECALL)
     cost = (
@@ -140,15 +127,15 @@ def rule_out_recall(study: Study) -> Claim | None:
     missed = " ".join(map(str, (~model.calls(SCREENING))[:, positive].sum(axis=1)))
     return decided(
         "screening-recall",
-        f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}.",
+        f"Sensitivity at the rule-out point is above {RULE_OUT_RECALL:.2f}",
         held,
-        supported=f"{found}, {cost}.",
-        refuted=f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}.",
-        inconclusive=f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}.",
-        evidence=f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
-        f"{ends(held.found, sign=False)}; of {positive.sum()} {about.positive} cases missed, by "
+        f"{found}, {cost}",
+        f"{found}, below {RULE_OUT_RECALL:.2f}, {cost}",
+        f"{found}, which may lie on either side of {RULE_OUT_RECALL:.2f}, {cost}",
+        f"{model.title} at the threshold of {SCREENING.title}, {over(model)}: "
+        f"{ends(held.found, sign=False)}; of {positive.sum()} {study.about.positive} cases missed, by "
         f"seed: {missed}",
-        models=[model],
+        model,
     )
 
 
@@ -161,15 +148,14 @@ def flip_is_safe(study: Study) -> Claim | None:
     change = signed(held.found.value)
     return decided(
         "flip-is-safe",
-        f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC.",
+        f"Flipping images in training costs less than {AUC_MARGIN:g} of test AUC",
         held,
-        supported=f"Mirrored training images cost next to nothing: AUC changes by {change}.",
-        refuted=f"Mirrored training images cost AUC: it changes by {change}.",
-        inconclusive="It remains unclear whether mirrored training images cost "
-        f"{AUC_MARGIN:g} of AUC or more: AUC changes by {change}.",
-        evidence="Test AUC of SimpleCNN with flips minus without, "
-        f"{in_seeds(row.seeds)} each: {ends(held.found)}",
-        models=[model for model in study.ablations if model.name == row.name],
+        f"Mirrored training images cost next to nothing: AUC changes by {change}",
+        f"Mirrored training images cost AUC: it changes by {change}",
+        f"It remains unclear whether mirrored training images cost {AUC_MARGIN:g} of AUC or more: AUC "
+        f"changes by {change}",
+        f"Test AUC of SimpleCNN with flips minus without, {in_seeds(row.seeds)} each: {ends(held.found)}",
+        study.model(row.name),
     )
 
 
@@ -179,25 +165,22 @@ def held_out_foretells_test(study: Study) -> Claim | None:
     found = ablation.agreement(changes, JUDGE)
     if found is None:
         return None
-    held = ablation.hold_agreement(found, sum(not row.is_baseline for row in changes), RANK_MARGIN)
+    count, seeds = sum(not row.is_baseline for row in changes), min(row.seeds for row in changes)
+    held = ablation.hold_agreement(found, count, RANK_MARGIN)
     plain = ablation.agreement(changes, "val")
     beside = f"; of validation and test {signed(plain.rank_correlation, 2)}" if plain else ""
-    rho = signed(found.rank_correlation, 2)
     return decided(
         "held-out-foretells-test",
         "What helps on the held-out training images helps on the test set: rank correlation above "
-        f"{RANK_MARGIN:g}.",
+        f"{RANK_MARGIN:g}",
         held,
-        supported=f"Changes of a recipe that help on held-out images tend to help on test: rank "
-        f"correlation {rho}.",
-        refuted=f"Whether a change of a recipe helps on held-out images says little of test: "
-        f"rank correlation {rho}.",
-        inconclusive="It remains unclear whether changes of a recipe that help on held-out images "
-        f"help on test: rank correlation {rho}.",
-        evidence=f"Rank correlation of the differences in AUC on both, over "
-        f"{sum(not row.is_baseline for row in changes)} ablations of "
-        f"{min(row.seeds for row in changes)} or more seeds: {ends(held.found, 2)}{beside}",
-        seeds=min(row.seeds for row in changes),
+        "Changes of a recipe that help on held-out images tend to help on test",
+        "Whether a change of a recipe helps on held-out images says little of test",
+        "It remains unclear whether changes of a recipe that help on held-out images help on test",
+        f"Rank correlation of the differences in AUC on both, over {count} ablations of {seeds} or more "
+        f"seeds: {ends(held.found, 2)}{beside}",
+        facts=f"rank correlation {signed(found.rank_correlation, 2)}",
+        seeds=seeds,
     )
 
 
@@ -208,22 +191,20 @@ def mistakes_are_shared(study: Study) -> Claim | None:
     excess, shared, expected = _shared(study)
     p_value = mistakes.chance_of_sharing(study)
     held = hold(excess, study.groups("test"), SHARED_MARGIN)
-    counts = (
-        f"{shared:.1f} test cases are called wrongly by all {len(study.ran)} models, {expected:.1f} "
-        "expected by chance"
-    )
     return decided(
         "mistakes-are-shared",
         "The models share mistakes: beyond chance, they all err on more than "
-        f"{percent(SHARED_MARGIN)} of the cases.",
+        f"{percent(SHARED_MARGIN)} of the cases",
         held,
-        supported=f"The models err on the same cases: {counts}.",
-        refuted=f"The models hardly share mistakes beyond chance: {counts}.",
-        inconclusive=f"It remains unclear whether the models share mistakes: {counts}.",
-        evidence="Share of the test cases that all models call wrongly, minus that of independent mistakes "
+        "The models err on the same cases",
+        "The models hardly share mistakes beyond chance",
+        "It remains unclear whether the models share mistakes",
+        "Share of the test cases that all models call wrongly, minus that of independent mistakes "
         f"within a class, mean over {in_seeds(len(excess.values[0]))}: {points(held.found)}; "
         f"permutation test on the first seeds, p {'< 0.001' if p_value < 0.001 else f'= {p_value:.3f}'}",
-        models=study.ran,
+        *study.ran,
+        facts=f"{shared:.1f} test cases are called wrongly by all {len(study.ran)} models, {expected:.1f} "
+        "expected by chance",
     )
 
 
@@ -232,37 +213,40 @@ def kinds_differ(study: Study) -> Claim | None:
     if not kinds.known(study):
         return None
     model = selection.best(study)
-    shares = kinds.sensitivities(study, model, YOUDEN)
-    held = hold_size(shares[0] - shares[1], study.groups("test"), RATE_MARGIN)
-    more, less = ("bacterial", "viral")[:: 1 if shares[0].value > shares[1].value else -1]
-    rates = (
-        f"{percent(shares[0].value)} of bacterial films, {percent(shares[1].value)} of viral ones"
-    )
+    bacteria, virus = kinds.sensitivities(study, model, YOUDEN)
+    held = hold_size(bacteria - virus, study.groups("test"), RATE_MARGIN)
+    more, less = ("bacterial", "viral")[:: 1 if bacteria.value > virus.value else -1]
     return decided(
         "kinds-differ",
-        "Sensitivity for bacterial and for viral films differs by more than "
-        f"{in_points(RATE_MARGIN)}.",
+        f"Sensitivity for bacterial and for viral films differs by more than {in_points(RATE_MARGIN)}",
         held,
-        supported=f"More {more} than {less} films are found: {rates}.",
-        refuted="Bacterial and viral films are found about equally often, within "
-        f"{in_points(RATE_MARGIN)}: {rates}.",
-        inconclusive="It remains unclear whether bacterial and viral films are found equally "
-        f"often: {rates}.",
-        evidence=f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
+        f"More {more} than {less} films are found",
+        f"Bacterial and viral films are found about equally often, within {in_points(RATE_MARGIN)}",
+        "It remains unclear whether bacterial and viral films are found equally often",
+        f"{model.title} at the threshold of {YOUDEN.title}, {over(model)}: the two rates differ by "
         f"{points(held.found)}",
-        models=[model],
+        model,
+        facts=f"{percent(bacteria.value)} of bacterial films, {percent(virus.value)} of viral ones",
     )
 
 
-def _ranks(ours: str, theirs: str, held: Held) -> tuple[str, str, str]:
-    """What an AUC less another says, in words: supported, refuted, inconclusive."""
-    change = f"AUC differs by {signed(held.found.value)}"
-    ranks = f"{ours} ranks the test cases"
-    not_better = "worse" if held.found.high < 0 else "no better"
-    return (
-        f"{ranks} better than {theirs}: {change}.",
-        f"{ranks} {not_better} than {theirs}: {change}.",
-        f"It remains unclear whether {ranks} better than {theirs} by {held.margin:g}: {change}.",
+def _beats(
+    study: Study, identifier: str, text: str, pair: tuple[Model, Model], other: str, evidence: str
+) -> Claim:
+    """Whether the first model's AUC is higher than the second's, which is called `other` in a sentence."""
+    ours, theirs = map(intervals.area, pair)
+    held = hold(ours.apart(theirs), study.groups("test"), AUC_MARGIN)
+    ranks = f"{pair[0].title} ranks the test cases"
+    return decided(
+        identifier,
+        f"{text} by more than {AUC_MARGIN:g} of AUC",
+        held,
+        f"{ranks} better than {other}",
+        f"{ranks} {'worse' if held.found.high < 0 else 'no better'} than {other}",
+        f"It remains unclear whether {ranks} better than {other} by {AUC_MARGIN:g}",
+        f"{evidence}: {ends(held.found)}",
+        *(model for model in pair if model in study.models),
+        facts=f"AUC differs by {signed(held.found.value)}",
     )
 
 

@@ -29,7 +29,6 @@ def calibrated(study: Study) -> Claim | None:
         held = Held(Estimate(np.nan), SLOPE, 1.0)  # the mean error alone can only refute
     spread = stretch.found if stretch else None
     expected, observed = float(probabilities.mean()), float(labels.mean())
-    both = f"{percent(expected)} {about.finding} expected, {percent(observed)} observed"
     parts = (
         f"mean error {-100 * on_average.found.value:.1f} points (95 % interval up to "
         f"{-100 * on_average.found.low:.1f}; {100 * RATE_MARGIN:g} allowed), "
@@ -44,16 +43,14 @@ def calibrated(study: Study) -> Claim | None:
     return decided(
         "calibrated-after-temperature",
         "After temperature scaling on validation the probabilities can be taken at face value on the "
-        f"test set: right within {100 * RATE_MARGIN:g} points on average, and a slope of at least "
-        f"{SLOPE:g}.",
+        f"test set: right within {100 * RATE_MARGIN:g} points on average, and a slope of at least {SLOPE:g}",
         held,
-        supported=f"Scaled probabilities are right on the test set: {both}.",
-        refuted=f"Scaled probabilities cannot be taken at face value on the test set: {both}.",
-        inconclusive="It remains unclear whether scaled probabilities are right on the test set: "
-        f"{both}.",
-        evidence=f"{model.title}, {over(model)}, temperature {chosen:.2f}: {parts}; intervals for "
-        "both at once",
-        models=[model],
+        "Scaled probabilities are right on the test set",
+        "Scaled probabilities cannot be taken at face value on the test set",
+        "It remains unclear whether scaled probabilities are right on the test set",
+        f"{model.title}, {over(model)}, temperature {chosen:.2f}: {parts}; intervals for both at once",
+        model,
+        facts=f"{percent(expected)} {about.finding} expected, {percent(observed)} observed",
     )
 
 

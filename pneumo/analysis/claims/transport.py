@@ -11,6 +11,7 @@ from pneumo.analysis.verdicts import (
     hold_interval,
     hold_values,
     in_points,
+    inside,
     over,
     percent,
     points,
@@ -32,19 +33,18 @@ def specificity_is_kept(study: Study) -> Claim | None:
         intervals.measured(model, YOUDEN, split)["specificity"] for split in ("test", "val")
     )
     held = hold(test.less(promised), study.groups("test", "val"), -RATE_MARGIN)
-    both = f"{promised.value:.2f} on validation, {test.value:.2f} on test"
+    specificity = "Specificity at the threshold of Youden's J"
     return decided(
         "validation-predicts-specificity",
         "The threshold chosen on validation keeps its specificity on the test set, within "
-        f"{in_points(RATE_MARGIN)}.",
+        f"{in_points(RATE_MARGIN)}",
         held,
-        supported=f"Specificity at the threshold of Youden's J holds: {both}.",
-        refuted=f"Specificity at the threshold of Youden's J does not hold: {both}.",
-        inconclusive="It remains unclear whether specificity at the threshold of Youden's J holds: "
-        f"{both}.",
-        evidence=f"{model.title} at Youden's threshold, {over(model)}: specificity changes by "
-        f"{points(held.found)}",
-        models=[model],
+        f"{specificity} holds",
+        f"{specificity} does not hold",
+        f"It remains unclear whether {inside(specificity)} holds",
+        f"{model.title} at Youden's threshold, {over(model)}: specificity changes by {points(held.found)}",
+        model,
+        facts=f"{promised.value:.2f} on validation, {test.value:.2f} on test",
     )
 
 
@@ -55,24 +55,21 @@ def test_is_shifted(study: Study) -> Claim | None:
     if shifted is None:
         return None
     held = hold_interval(Estimate(shifted.auc, shifted.low, shifted.high), SMALL_EFFECT)
-    control = (
-        f"; as a control, validation from training: {dealt.auc:.3f} "
-        f"({dealt.low:.3f} to {dealt.high:.3f})"
-        if dealt is not None
-        else ""
-    )
+    control = ""
+    if dealt is not None:
+        control = (
+            f"; as a control, validation from training: {dealt.auc:.3f} "
+            f"({dealt.low:.3f} to {dealt.high:.3f})"
+        )
+    differ = f"The test set's {negative} images differ from those of development"
     return decided(
         "test-is-shifted",
-        f"The test set's {negative} images differ from those of development: a classifier tells them "
-        f"apart with an AUC above {SMALL_EFFECT:g}.",
+        f"{differ}: a classifier tells them apart with an AUC above {SMALL_EFFECT:g}",
         held,
-        supported=f"The test set's {negative} images differ from those of development: a simple "
-        f"classifier tells them apart with an AUC of {shifted.auc:.2f}.",
-        refuted=f"A simple classifier hardly tells the test set's {negative} images from those of "
-        "development.",
-        inconclusive=f"It remains unclear whether the test set's {negative} images differ from those "
-        "of development.",
-        evidence=f"AUC of a linear classifier between {shifted.second:,} {negative} test images "
+        f"{differ}: a simple classifier tells them apart with an AUC of {shifted.auc:.2f}",
+        f"A simple classifier hardly tells the test set's {negative} images from those of development",
+        f"It remains unclear whether {inside(differ)}",
+        f"AUC of a linear classifier between {shifted.second:,} {negative} test images "
         f"and {shifted.first:,} of development, cross-validated: {ends(held.found, sign=False)}{control}",
     )
 
@@ -86,18 +83,17 @@ def threshold_mends_shift(study: Study) -> Claim | None:
         return None
     held = hold_values(mended, -RATE_MARGIN)
     of = f"of {100 * fall:.1f} points lost, {-100 * held.found.value:.1f} would stay lost"
+    back = "give the promised specificity back"
     return decided(
         "threshold-mends-shift",
-        "A threshold chosen anew could give the promised specificity back, within "
-        f"{in_points(RATE_MARGIN)}.",
+        f"A threshold chosen anew could {back}, within {in_points(RATE_MARGIN)}",
         held,
-        supported="Another threshold would give the promised specificity back.",
-        refuted=f"Another threshold would not give the promised specificity back: {of}.",
-        inconclusive="It remains unclear whether another threshold would give the promised "
-        f"specificity back: {of}.",
-        evidence=f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, "
-        f"with thresholds read off the test set, minus that promised on validation: {points(held.found)}",
-        models=[model],
+        f"Another threshold would {back}",
+        f"Another threshold would not {back}: {of}",
+        f"It remains unclear whether another threshold would {back}: {of}",
+        f"{model.title}, {over(model)}: specificity on test at the promised sensitivity, with thresholds "
+        f"read off the test set, minus that promised on validation: {points(held.found)}",
+        model,
     )
 
 
@@ -116,14 +112,13 @@ def external_holds(study: Study) -> Claim | None:
     )
     return decided(
         "external-holds",
-        f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}.",
+        f"What is learned here holds in another hospital: AUC falls by less than {EXTERNAL_MARGIN:g}",
         held,
-        supported=f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}.",
-        refuted=f"AUC falls {both}.",
-        inconclusive=f"AUC goes {both}; it remains unclear whether it falls by "
-        f"{EXTERNAL_MARGIN:g}.",
-        evidence=f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
-        models=[model],
+        f"AUC goes {both}, a fall of less than {EXTERNAL_MARGIN:g}",
+        f"AUC falls {both}",
+        f"AUC goes {both}; it remains unclear whether it falls by {EXTERNAL_MARGIN:g}",
+        f"{model.title}, {over(model)}: change in AUC {ends(held.found)}",
+        model,
     )
 
 
@@ -139,16 +134,15 @@ def pretraining_is_more_robust(study: Study) -> Claim | None:
     change = f"{signed(100 * less.value, 1)} points"
     return decided(
         "pretraining-is-more-robust",
-        f"Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
-        f"{in_points(AUC_MARGIN)}.",
+        "Pretraining makes ResNet18 more robust: corruptions cost it less AUC, by more than "
+        f"{in_points(AUC_MARGIN)}",
         held,
-        supported=f"With pretraining, corruptions cost ResNet18 less AUC: {change}.",
-        refuted="Pretraining does not make ResNet18 more robust: the fall of AUC differs by "
-        f"{change}.",
-        inconclusive="It remains unclear whether pretraining makes ResNet18 more robust: the fall "
-        f"of AUC differs by {change}.",
-        evidence=f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random "
-        f"weights, {percent(falls[first].fall.value)} from {tuned.title}; difference "
-        f"{points(held.found)}",
-        models=[tuned, scratch],
+        f"With pretraining, corruptions cost ResNet18 less AUC: {change}",
+        f"Pretraining does not make ResNet18 more robust: the fall of AUC differs by {change}",
+        "It remains unclear whether pretraining makes ResNet18 more robust: the fall of AUC differs by "
+        f"{change}",
+        f"Relative fall of AUC, {over(tuned)}: {percent(falls[second].fall.value)} from random weights, "
+        f"{percent(falls[first].fall.value)} from {tuned.title}; difference {points(held.found)}",
+        tuned,
+        scratch,
     )
