@@ -12,7 +12,7 @@ from scipy.special import logit
 from statsmodels.stats.multitest import multipletests
 
 from pneumo.analysis import claims, shift
-from pneumo.analysis.claims import performance, probabilities, transport
+from pneumo.analysis.claims import networks, performance, transport
 from pneumo.statistics import metrics
 from pneumo.statistics.adjusted_roc import over_cases_and_seeds
 from pneumo.study import selection
@@ -231,7 +231,7 @@ def bent(intercept, slope, count, seed):
 def test_probabilities_are_taken_at_face_value_where_the_test_set_bears_them_out(
     val, test, expected, study_of
 ):
-    assert verdict(probabilities.calibrated, study_of(simple_cnn=[(val, test)])) == expected
+    assert verdict(networks.calibrated, study_of(simple_cnn=[(val, test)])) == expected
 
 
 def test_of_models_that_validation_cannot_tell_apart_the_smallest_is_shown(study_of):

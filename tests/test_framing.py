@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import framing
-from pneumo.analysis.claims import framing as framing_claims
+from pneumo.analysis.claims import networks
 from pneumo.data import datasets
 from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.statistics import adjusted_roc, metrics
@@ -168,7 +168,7 @@ def taught(study, monkeypatch):
 
 
 def _decided(study):
-    found = (framing_claims.uses_framing(study), framing_claims.explains_fall(study))
+    found = (networks.uses_framing(study), networks.explains_fall(study))
     return {claim.id: claim for claim in found}
 
 
@@ -192,7 +192,7 @@ def test_a_fall_that_has_nothing_to_do_with_framing_is_not_explained_by_it(taugh
 
 def test_a_set_whose_films_have_no_known_shape_claims_nothing_of_it(study):
     unknown = replace(study, data=replace(study.data, source="file", location="/nowhere/a.npz"))
-    assert framing_claims.uses_framing(unknown) is framing_claims.explains_fall(unknown) is None
+    assert networks.uses_framing(unknown) is networks.explains_fall(unknown) is None
     answer = framing.part(unknown).answers["framing"]
     assert not answer.known
     assert sum(answer.films.values()) == study.profile.probed_images

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from pneumo.analysis import kinds
+from pneumo.analysis import origins
 from pneumo.analysis.claims import performance
 from pneumo.data.origins import Origins
 from pneumo.record.summaries import PNEUMONIAS
@@ -38,7 +38,7 @@ def claim_of(study):
 
 
 def test_each_kind_is_counted_as_by_hand(study):
-    numbers = kinds.part(study).tables["tbl-kinds"]
+    numbers = origins.kinds(study).tables["tbl-kinds"]
     test = study.data.origins["test"]
     for model in study.ran:
         for kind in PNEUMONIAS:
@@ -84,5 +84,5 @@ def test_several_films_of_a_patient_widen_the_interval(study_of):
 def test_where_kinds_are_unknown_nothing_is_said_of_them(study_of):
     study = study_of(20, 20, 1, 1)
     vars(study.data)["origins"] = None
-    assert kinds.part(study).answers == {"kinds": None}
+    assert origins.kinds(study).answers == {"kinds": None}
     assert performance.kinds_differ(study) is None

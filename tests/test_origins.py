@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from pneumo import data
-from pneumo.analysis import patients
-from pneumo.analysis.origins import steps
+from pneumo.analysis import origins as analysis
 from pneumo.commands import main as cli
 from pneumo.data import held_out, origins, radiographs
 from pneumo.data.thumbnails import SIDE, thumbnails
@@ -84,7 +83,7 @@ def test_the_record_and_the_command_tell_the_same_origins(record, capsys):
 
 
 def test_the_steps_that_are_drawn_are_those_that_a_film_goes_through(tmp_path):
-    drawn = steps()
+    drawn = analysis.steps()
     drawn["film"].save(tmp_path / "film.png")
     assert np.array_equal(radiographs.read(tmp_path / "film.png").image, drawn["stored"])
     assert not np.array_equal(drawn["resized"], drawn["stored"])
@@ -116,16 +115,16 @@ def test_where_nobody_knows_the_patients_every_image_is_one(real_study):
     assert len(np.unique(groups)) == len(groups)
     assert len(groups) == sum(len(split.labels) for split in real_study.data.splits.values())
     assert real_study.units == "cases"
-    assert patients.part(real_study).answers == {"patients": None}
-    assert not patients.part(real_study).tables
+    assert analysis.patients(real_study).answers == {"patients": None}
+    assert not analysis.patients(real_study).tables
 
 
 def test_both_halves_of_validation_make_the_whole(study):
-    shared = patients.sharing(study)
+    shared = analysis.sharing(study)
     assert 0 < shared.sum() < len(shared)
     labels = study.data.val.labels
     for model in study.ran:
-        found = patients.falls(study, model)
+        found = analysis.falls(study, model)
         assert found["auc"].validation.value == pytest.approx(model.mean(YOUDEN, "val")["auc"])
         assert found["auc"].test.value == pytest.approx(model.mean(YOUDEN)["auc"])
         for name, label in (("recall", 1), ("specificity", 0)):
@@ -141,10 +140,10 @@ def test_both_halves_of_validation_make_the_whole(study):
 
 
 def test_the_control_stands_beside_simple_cnn(study):
-    assert patients.control(replace(study, controls=())) is None
+    assert analysis.control(replace(study, controls=())) is None
     own = study.model("simple-cnn")
     double = Model(CONTROLS["simple-cnn-unshared-patients"], own.runs[::-1])
-    found = patients.control(replace(study, controls=(double,)))
+    found = analysis.control(replace(study, controls=(double,)))
     train, val = study.groups("train"), study.groups("val")
     assert found.images - found.fewer == sum(patient not in val for patient in train)
     assert found.thresholds == pytest.approx([np.mean(own.thresholds(YOUDEN))] * 2)

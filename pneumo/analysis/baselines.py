@@ -4,7 +4,6 @@ All are cheap enough to be fitted when a page is built, and none needs torch.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +56,10 @@ def mirror_aucs(study: Study) -> tuple[float, float]:
 @once
 def _fitted(study: Study) -> dict[str, dict[str, NDArray[np.float64]]]:
     """The logits of every baseline: for validation, for test, and for the mirrored test images."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     train, test = study.data.train, study.data.test
     mirrored = Split(test.images[:, :, ::-1], test.labels)
     sets = {"val": study.data.val, "test": test, "mirrored": mirrored}
@@ -66,20 +69,13 @@ def _fitted(study: Study) -> dict[str, dict[str, NDArray[np.float64]]]:
     # One coefficient and thousands of images: the library's own penalty is as good as none.
     fitted = {"pixel-deviation": (_deviations, 1.0), "logistic-regression": (_pixels, PENALTY)}
     for baseline, (features, penalty) in fitted.items():
-        model = _regression(penalty).fit(features(train), train.labels)
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=2000))
+        model.fit(features(train), train.labels)
         found[baseline] = {
             name: np.asarray(model.decision_function(features(one)).round(DECIMALS))
             for name, one in sets.items()
         }
     return found
-
-
-def _regression(penalty: float) -> Any:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    return make_pipeline(StandardScaler(), LogisticRegression(C=penalty, max_iter=2000))
 
 
 def _deviations(split: Split) -> NDArray[np.float64]:

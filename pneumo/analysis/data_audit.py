@@ -12,6 +12,10 @@ from pneumo.record.summaries import DataAudit
 from pneumo.study.study import Study
 
 EXAMPLES = 8  # training images of each class that the figure shows
+UNITS = {  # of the ranges of augmentation
+    "flip": "probability", "rotation": "degrees", "translation": "side", "brightness": "grey scale",
+    "contrast": "contrast",
+}  # fmt: skip
 
 
 def part(study: Study) -> Part:
@@ -30,13 +34,10 @@ def part(study: Study) -> Part:
         ]
     )
     found = [
-        {"finding": "repeats", "where": s.name, "images": s.duplicates} for s in repeats.splits
+        *(("repeats", split.name, split.duplicates) for split in repeats.splits),
+        *(("shared", " and ".join(pair), number) for pair, number in repeats.shared.items()),
+        ("conflicts", "all", repeats.label_conflicts),
     ]
-    found += [
-        {"finding": "shared", "where": " and ".join(pair), "images": number}
-        for pair, number in repeats.shared.items()
-    ]
-    found.append({"finding": "conflicts", "where": "all", "images": repeats.label_conflicts})
     return Part(
         {
             "data_audit": DataAudit(
@@ -59,7 +60,9 @@ def part(study: Study) -> Part:
         },
         tables={
             "tbl-data": by_class,
-            "tbl-audit": frame(found),
+            "tbl-audit": frame(
+                dict(zip(("finding", "where", "images"), row, strict=True)) for row in found
+            ),
             "tbl-augmentation": _ranges(study),
         },
     )
@@ -85,13 +88,6 @@ def _augmented(study: Study) -> Frame:
 
 def _ranges(study: Study) -> Frame:
     ranges = study.models[0].recipe.augmentation
-    units = {
-        "flip": "probability",
-        "rotation": "degrees",
-        "translation": "side",
-        "brightness": "grey scale",
-        "contrast": "contrast",
-    }
     return frame(
-        {"change": name, "range": getattr(ranges, name), "of": unit} for name, unit in units.items()
+        {"change": name, "range": getattr(ranges, name), "of": unit} for name, unit in UNITS.items()
     )

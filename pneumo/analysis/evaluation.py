@@ -6,7 +6,9 @@ from itertools import combinations
 from typing import Any
 
 from pneumo.analysis import baselines, intervals
+from pneumo.analysis.rows import cells
 from pneumo.base import paths
+from pneumo.base.confusion import Confusion
 from pneumo.record import Frame, Part, frame
 from pneumo.record.answers import OperatingPoint, Pair
 from pneumo.statistics import clusters, influence, metrics
@@ -29,7 +31,6 @@ WRITE_UP: dict[str, dict[str, float]] = {
         "accuracy": 0.888, "auc": 0.970, "precision": 0.849, "recall": 0.997, "f1": 0.917,
     },
 }  # fmt: skip
-_COUNTS = ("true_positive", "false_negative", "false_positive", "true_negative")
 
 
 def part(study: Study) -> Part:
@@ -39,7 +40,7 @@ def part(study: Study) -> Part:
     curves = list(_curves(study))
     on_front = [row for row in curves if row["kind"] in ("roc", YOUDEN.name)]
     rates = {
-        "tbl-operating-points": (*_COUNTS, "sensitivity", "specificity"),
+        "tbl-operating-points": (*Confusion.__match_args__, "sensitivity", "specificity"),
         "tbl-predictive-values": ("ppv", "npv", "lr_positive", "lr_negative"),
     }
     tables = {
@@ -135,12 +136,8 @@ def _confusion(study: Study) -> Iterator[dict[str, Any]]:
     names = study.about.classes
     for model in study.ran:
         for rule in (HALF, YOUDEN):
-            counts = model.confusion(rule)
-            rows = (
-                (counts.true_negative, counts.false_positive),
-                (counts.false_negative, counts.true_positive),
-            )
-            for truth, row in zip(names, rows, strict=True):
+            positive, missed, alarms, negative = vars(model.confusion(rule)).values()
+            for truth, row in zip(names, ((negative, alarms), (missed, positive)), strict=True):
                 for call, cases in zip(names, row, strict=True):
                     yield {
                         "model": model.name, "rule": rule.name, "truth": truth, "call": call,
@@ -153,16 +150,10 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
     for model in study.ran:
         test = model.run.predictions["test"]
         area = metrics.auc(test.labels, test.probabilities)
-        places = [
-            ("roc", x, y, math.nan)
-            for x, y in zip(*metrics.roc(test.labels, test.probabilities), strict=True)
-        ]
-        places += [
-            ("precision-recall", math.nan, recall, precision)
-            for recall, precision in zip(
-                *metrics.precision_recall(test.labels, test.probabilities), strict=True
-            )
-        ]
+        roc = metrics.roc(test.labels, test.probabilities)
+        recalls = metrics.precision_recall(test.labels, test.probabilities)
+        places = [("roc", x, y, math.nan) for x, y in zip(*roc, strict=True)]
+        places += [("precision-recall", math.nan, x, y) for x, y in zip(*recalls, strict=True)]
         for rule in RULES:
             counts = model.confusion(rule)
             places.append((rule.name, 1 - counts.specificity, counts.sensitivity, counts.precision))
@@ -194,28 +185,18 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        **pair.auc_difference.named("difference"),
-        "p delong": pair.p_delong,
-        "p mcnemar at half": pair.p_mcnemar_at_half,
-        "p mcnemar at youden": pair.p_mcnemar_at_youden,
-    }
+    p_values = {name.replace("_", " "): p for name, p in vars(pair).items() if name[:2] == "p_"}
+    difference = pair.auc_difference.named("difference")
+    return {"first": pair.first, "second": pair.second} | difference | p_values
 
 
 def _rates(study: Study, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A row an operating point, first seeds, with these counts and rates, and the rates' intervals."""
     for model, own in points(study).items():
         for point in own:
-            row: dict[str, Any] = {"model": model, "rule": point.id}
-            row["threshold"] = point.thresholds[0]
-            for name in names:
-                counted = name in _COUNTS
-                row |= (
-                    {name: getattr(point.counts, name)} if counted else point.test[name].cells(name)
-                )
-            yield row
+            row = {"model": model, "rule": point.id, "threshold": point.thresholds[0]}
+            numbers: Mapping[str, Any] = vars(point.counts) | point.test
+            yield row | cells({name: numbers[name] for name in names})
 
 
 def _promises(study: Study) -> Iterator[dict[str, Any]]:
@@ -233,14 +214,15 @@ def _promises(study: Study) -> Iterator[dict[str, Any]]:
 def _beside_write_up(study: Study) -> Frame:
     """What the write-up reported and what was measured here, at 0.5; means over the seeds."""
     models = [model for model in study.models if model.name in WRITE_UP]
-    rows = []
-    for model in models:
-        ours: Mapping[str, float] = model.mean(HALF) if model.ran else {}
-        rows += [
-            {
-                "model": model.name, "metric": metric, "reported": reported,
-                "measured": ours.get(metric, math.nan),
-            }
-            for metric, reported in WRITE_UP[model.name].items()
-        ]  # fmt: skip
+    ours = {model.name: model.mean(HALF) if model.ran else {} for model in models}
+    rows = (
+        {
+            "model": name,
+            "metric": metric,
+            "reported": reported,
+            "measured": own.get(metric, math.nan),
+        }
+        for name, own in ours.items()
+        for metric, reported in WRITE_UP[name].items()
+    )
     return frame(rows, runs=run_labels(models))

@@ -1,4 +1,4 @@
-"""Where in the image a network's evidence lies: in the thorax, in the lung fields, at the border.
+"""What can be seen of trained networks: first-layer filters, Grad-CAM maps, and where their evidence lies.
 
 The regions are drawn by rule from the mean training image, the same for every model and never fitted to a
 result. No torch here.
@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
+from pneumo.analysis import mistakes
 from pneumo.analysis.rows import pixel_rows, unfold
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
-from pneumo.record.interpretability import Evidence, Share
+from pneumo.record.interpretability import Evidence, Explained, Share
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.influence import Measured
-from pneumo.study.study import YOUDEN, Model, Study, calls, run_labels
+from pneumo.study import selection
+from pneumo.study.study import YOUDEN, Model, Study, run_labels
 
 # The thorax is a disc in the middle, as films are centred and cropped to it: a radius in shares of the side.
 RADIUS = 0.42
 BORDER = 2  # pixels at each side
+EACH = 2  # cases of each group that a figure shows
 # The regions of images with and without lungs, and their titles; the first is the disc.
 CHEST = {"thorax": "thorax", "lungs": "lung fields", "border": "border"}
 ELSEWHERE = {"centre": "centre", "border": "border"}
@@ -102,17 +105,14 @@ def shares(evidence: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[n
         float64 (N,), in [0, 1]; NaN for a map without evidence.
     """
     total = evidence.sum(axis=(1, 2), dtype=np.float64)
-    inside = _inside(evidence, mask)
-    return np.where(total > 0, inside / np.where(total > 0, total, 1), np.nan)
+    return _inside(evidence, mask) / np.where(total > 0, total, np.nan)
 
 
 def evidence(model: Model) -> list[NDArray[np.floating]]:
     """Each run's maps (N, h, w) of what speaks for the call it made, at Youden's threshold: their ReLU."""
-    found = []
-    for run in model.runs:
-        signed = run.explanation.maps * np.where(calls(run, YOUDEN), 1, -1)[:, None, None]
-        found.append(np.maximum(signed, 0))
-    return found
+    signs = np.where(model.calls(YOUDEN), 1, -1)[:, :, None, None]
+    maps = (run.explanation.maps * sign for run, sign in zip(model.runs, signs, strict=True))
+    return [np.maximum(signed, 0) for signed in maps]
 
 
 def mean_evidence(model: Model) -> NDArray[np.float64]:
@@ -167,17 +167,14 @@ def in_lungs(study: Study, model: Model) -> dict[str, Measured]:
 
     Without calls for which no map has evidence.
     """
-    masks, classes = regions(study), study.about.classes
-    inside, whole = [], []
-    for maps in evidence(model):
-        lungs, thorax = (_inside(maps, masks[name]) for name in ("lungs", "thorax"))
-        whole.append(thorax > 0)
-        inside.append(lungs / np.where(thorax > 0, thorax, 1))
-    called, found = model.calls(YOUDEN), {}
-    for label, name in enumerate(classes):
-        own = np.array(whole) & (called == bool(label))  # (S, N)
+    maps, masks, found = evidence(model), regions(study), {}
+    lungs, thorax = (
+        np.array([_inside(each, masks[name]) for each in maps]) for name in ("lungs", "thorax")
+    )  # (S, N)
+    for label, name in enumerate(study.about.classes):
+        own = (thorax > 0) & (model.calls(YOUDEN) == bool(label))
         if own.any(axis=1).all():
-            found[name] = influence.ratio(np.array(inside) * own, own)
+            found[name] = influence.ratio(lungs / np.where(thorax > 0, thorax, 1) * own, own)
     return found
 
 
@@ -193,3 +190,56 @@ def _overlap(cells: int, pixels: int) -> NDArray[np.float64]:
     start = np.maximum(edges[:-1, None], ticks[None, :-1])
     end = np.minimum(edges[1:, None], ticks[None, 1:])
     return np.asarray(np.maximum(end - start, 0) * cells)
+
+
+def grad_cam(study: Study) -> Part:
+    """Maps and filters of every model's first seed, and the cases that the Grad-CAM figures show."""
+    shown = {"fig-gradcam": selection.best(study), "fig-gradcam-second": selection.second(study)}
+    found = {model.name: explained(model) for model in study.ran}
+    kernels = [
+        {"model": name, "kernels": one.kernels, "neighbour correlation": one.neighbours}
+        for name, one in found.items()
+    ]
+    return Part(
+        {"explained": found},
+        figures={"fig-filters": frame(kernels, runs=[model.run.label for model in study.ran])}
+        | {
+            anchor: frame(
+                ({"model": model.name} | row for row in mistakes.surest(study, model, EACH)),
+                runs=[model.run.label],
+            )
+            for anchor, model in shown.items()
+        },
+        arrays={
+            f"maps/{model.name}": model.run.explanation.maps.astype(np.float16)
+            for model in study.ran
+        }
+        | {f"filters/{model.name}": model.run.explanation.filters for model in study.ran},
+    )
+
+
+def explained(model: Model) -> Explained:
+    """What the maps and filters of a model's first seed amount to."""
+    maps, filters = model.run.explanation.maps, model.run.explanation.filters
+    blank = ~evidence(model)[0].any(axis=(1, 2))
+    return Explained(
+        images=len(maps),
+        cells=(maps.shape[1], maps.shape[2]),
+        blank=int(blank.sum()),
+        kernels=len(filters),
+        neighbours=neighbour_correlation(filters),
+    )
+
+
+def neighbour_correlation(filters: NDArray[np.floating]) -> float:
+    """The correlation of weights that lie side by side in a kernel, over all kernels (F, h, w).
+
+    Near zero for independent random weights; high for smooth kernels. NaN where all weights are equal.
+    """
+    pairs = [(filters[:, 1:], filters[:, :-1]), (filters[:, :, 1:], filters[:, :, :-1])]
+    first, second = (
+        np.concatenate([side.ravel() for side in sides]) for sides in zip(*pairs, strict=True)
+    )
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])

@@ -4,8 +4,8 @@ Measured on the test set, provoked by cropping the same films tighter, and, in t
 framing in training, mended or not. All seeds; intervals draw patients and, of means, seeds.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,16 +56,29 @@ class Films:
         return Films(*(column[..., own] for column in vars(self).values()))
 
 
+@dataclass(frozen=True)
+class Crops:
+    """What the S runs of a model say of n films, cropped by each of the F factors, for one class."""
+
+    model: Model
+    title: str  # of the class
+    count: int  # of its films
+    logits: Floats  # (S, F, n)
+    called: Floats  # (S, F, n), at Youden's threshold
+    weights: (
+        Floats  # (1 + B, n): the sample, and resamples by patient; 0 for films of the other class
+    )
+
+
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on framing."""
-    known = bool(films(study))
-    runs = run_labels(study.ran)
+    known, runs = bool(films(study)), run_labels(study.ran)
 
-    def where_known(rows: Callable[[Study], Iterator[dict[str, Any]]]) -> list[dict[str, Any]]:
-        return list(rows(study)) if known else []
+    def where_known(rows: Callable[[Study], Iterable[dict[str, Any]]]) -> Iterable[dict[str, Any]]:
+        return rows(study) if known else ()
 
     return Part(
-        {"framing": replace(_answer(study) if known else Framing(), **_crops(study))},
+        {"framing": Framing(**(_of_films(study) if known else {}), **_of_crops(study))},
         figures={
             "fig-framing-specificity": frame(where_known(_curves), runs=runs),
             "fig-framing-dose": frame(_doses(study), runs=runs),
@@ -75,7 +88,7 @@ def part(study: Study) -> Part:
             "tbl-framing-specificity": frame(where_known(_bins), runs=runs),
             "tbl-framing-auc": frame(where_known(_adjusted), runs=runs),
             "tbl-framing-fall": frame(where_known(_falls), runs=runs),
-            "tbl-framing-apart": frame(where_known(_apart)),
+            "tbl-framing-apart": frame(unfold(apart(study), "films") if known else ()),
             "tbl-framing-dose": frame(_slopes(study), runs=runs),
             "tbl-framing-mend": frame(where_known(_mended), runs=run_labels(_mends(study))),
         },
@@ -108,12 +121,28 @@ def told_wide(study: Study) -> dict[str, Floats]:
 
 
 @once
-def falls(study: Study) -> dict[str, Fall]:
-    """How much of each model's fall of specificity from validation to test goes with framing."""
+def falls(study: Study) -> dict[str, tuple[Fall, Floats, Floats]]:
+    """By model, how much of its fall of specificity from validation to test goes with framing.
+
+    Beside it, the part of the fall that does, and the fall, (S, 1 + B). Each normal film of validation is
+    stood for by the test films of like ratio (direct standardisation).
+    """
+    val, test = (films(study)[split].normal for split in ("val", "test"))
     found = {}
     for model in study.ran:
-        explained, lost, rates = fall(study, model)
-        found[model.name] = Fall(*rates, adjusted_roc.ratio(explained, lost))
+        ours, theirs = (
+            (~model.calls(YOUDEN, split)[:, one.places]).astype(np.float64)
+            for split, one in (("val", val), ("test", test))
+        )
+        at_validations = adjusted_roc.smooth_share(
+            theirs, test.ratios, val.ratios, adjusted_roc.bandwidth(test.ratios), test.weights
+        )  # (S, 1 + B, V)
+        standardised = (at_validations * val.weights).sum(axis=2) / val.weights.sum(axis=1)
+        promised, kept = _mean(ours, val.weights), _mean(theirs, test.weights)
+        explained, lost = standardised - kept, promised - kept
+        rates = [float(values[:, 0].mean()) for values in (promised, kept, standardised)]
+        share = adjusted_roc.ratio(explained, lost)
+        found[model.name] = Fall(rates[0], rates[1], rates[2], share), explained, lost
     return found
 
 
@@ -163,12 +192,10 @@ def slopes(study: Study) -> dict[str, dict[str, Floats]]:
     steps = (1 - np.array([factor for factor in FACTORS if factor >= GENTLE])) / 0.1
     centred = steps - steps.mean()
     found: dict[str, dict[str, Floats]] = {}
-    for model, logits, _, truth, weights in _cropped(study):
-        own = np.tensordot(centred / (centred**2).sum(), logits[:, : len(steps)], (0, 1))  # (S, n)
-        found[model.name] = {
-            name: _mean(own, weights * (truth == label))
-            for label, name in enumerate(study.about.classes)
-        }
+    for crops in _cropped(study):
+        # (S, n)
+        own = np.tensordot(centred / (centred**2).sum(), crops.logits[:, : len(steps)], (0, 1))
+        found.setdefault(crops.model.name, {})[crops.title] = _mean(own, crops.weights)
     return found
 
 
@@ -177,37 +204,33 @@ def cut(found: Estimate) -> Estimate:
     return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
-def _answer(study: Study) -> Framing:
+def _of_films(study: Study) -> dict[str, Any]:
+    """The answer's fields that need known ratios."""
     areas = {
         name: influence.auc(one.labels, one.ratios[None]).bounded(one.groups)
         for name, one in films(study).items()
     }
-    return Framing(
-        auc={name: area.value for name, area in areas.items()},
-        auc_intervals=areas,
-        normal_means={
-            row["split"]: Estimate.of(row)
-            for row in _ratios(study)
-            if row["class"] == study.about.negative
+    negative = (row for row in _ratios(study) if row["class"] == study.about.negative)
+    return {
+        "auc": {name: area.value for name, area in areas.items()},
+        "auc_intervals": areas,
+        "normal_means": {row["split"]: Estimate.of(row) for row in negative},
+        "edges": list(EDGES),
+        "caliper": CALIPER,
+        "told_wide": {
+            name: cut(over_cases_and_seeds(own)) for name, own in told_wide(study).items()
         },
-        edges=list(EDGES),
-        caliper=CALIPER,
-        told_wide={name: cut(over_cases_and_seeds(own)) for name, own in told_wide(study).items()},
-        falls=falls(study),
-        apart=apart(study),
-    )
+        "falls": {name: fall for name, (fall, _, _) in falls(study).items()},
+        "apart": apart(study),
+    }
 
 
-def _crops(study: Study) -> dict[str, Any]:
+def _of_crops(study: Study) -> dict[str, Any]:
     """The answer's fields on crops, which need no known ratios."""
     return {
         "factors": list(FACTORS),
         "gentle": GENTLE,
-        "films": {
-            name: int((truth == label).sum())
-            for _, _, _, truth, _ in _cropped(study)[:1]
-            for label, name in enumerate(study.about.classes)
-        },
+        "films": {crops.title: crops.count for crops in _cropped(study)[:2]},
         "slopes": {
             name: over_cases_and_seeds(found[study.about.negative])
             for name, found in slopes(study).items()
@@ -271,39 +294,12 @@ def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _falls(study: Study) -> Iterator[dict[str, Any]]:
-    for name, found in falls(study).items():
-        rates = {rate: value for rate, value in vars(found).items() if rate != "explained"}
-        yield {"model": name, **rates, **found.explained.cells("explained")}
-
-
-def _apart(study: Study) -> Iterator[dict[str, Any]]:
-    return unfold(apart(study), "films")
-
-
-def fall(study: Study, model: Model) -> tuple[Floats, Floats, tuple[float, float, float]]:
-    """The part of the fall that goes with framing, and the fall, (S, 1 + B); and the three specificities.
-
-    Each normal film of validation is stood for by the test films of like ratio (direct standardisation).
-    """
-    val, test = (films(study)[split].normal for split in ("val", "test"))
-    ours, theirs = (
-        (~model.calls(YOUDEN, split)[:, one.places]).astype(np.float64)
-        for split, one in (("val", val), ("test", test))
-    )
-    at_validations = adjusted_roc.smooth_share(
-        theirs, test.ratios, val.ratios, adjusted_roc.bandwidth(test.ratios), test.weights
-    )  # (S, 1 + B, V)
-    standardised = (at_validations * val.weights).sum(axis=2) / val.weights.sum(axis=1)
-    promised, kept = _mean(ours, val.weights), _mean(theirs, test.weights)
-    rates = [float(values[:, 0].mean()) for values in (promised, kept, standardised)]
-    return standardised - kept, promised - kept, (rates[0], rates[1], rates[2])
+    return unfold({name: fall for name, (fall, _, _) in falls(study).items()}, "model")
 
 
 @once
-def _cropped(study: Study) -> list[tuple[Model, Floats, Floats, NDArray[np.uint8], Floats]]:
-    """Of each model that was asked, of the cropped films: logits, and calls at Youden's threshold, (S, F, n);
-    labels (n,), weights (1 + B, n).
-    """
+def _cropped(study: Study) -> list[Crops]:
+    """Of each model that was asked, class by class."""
     found = []
     for model in study.ran:
         if any("framing" in questions.missing(run, study.profile) for run in model.runs):
@@ -313,39 +309,40 @@ def _cropped(study: Study) -> list[tuple[Model, Floats, Floats, NDArray[np.uint8
             continue
         indices = answers[0]["indices"]
         truth = study.data.test.labels[indices]
-        groups = study.groups("test")[indices]
         logits = np.array([answer["logits"] for answer in answers])
         thresholds = np.array(model.thresholds(YOUDEN))[:, None, None]
         called = (metrics.probabilities(logits) >= thresholds).astype(np.float64)
-        weights = adjusted_roc.resample(truth, groups, RESAMPLES)
-        found.append((model, logits, called, truth, weights))
+        weights = adjusted_roc.resample(truth, study.groups("test")[indices], RESAMPLES)
+        for label, title in enumerate(study.about.classes):
+            own = truth == label
+            found.append(Crops(model, title, int(own.sum()), logits, called, weights * own))
     return found
 
 
 def _doses(study: Study) -> Iterator[dict[str, Any]]:
     """By model, class and crop: mean change of the logit, and the share called positive, with intervals."""
-    for model, logits, called, truth, weights in _cropped(study):
-        for label, name in enumerate(study.about.classes):
-            own = weights * (truth == label)
-            for place, factor in enumerate(FACTORS):
-                moved = over_cases_and_seeds(_mean(logits[:, place] - logits[:, 0], own))
-                share = cut(over_cases_and_seeds(_mean(called[:, place], own)))
-                yield {
-                    "model": model.name, "class": name, "factor": factor,
-                    **moved.named("change"), **share.cells("called"),
-                }  # fmt: skip
+    for crops in _cropped(study):
+        for place, factor in enumerate(FACTORS):
+            moved, share = (
+                over_cases_and_seeds(_mean(values, crops.weights))
+                for values in (crops.logits[:, place] - crops.logits[:, 0], crops.called[:, place])
+            )
+            yield {
+                "model": crops.model.name, "class": crops.title, "factor": factor,
+                **moved.named("change"), **cut(share).cells("called"),
+            }  # fmt: skip
 
 
 def _slopes(study: Study) -> Iterator[dict[str, Any]]:
     tightest = FACTORS.index(GENTLE)
-    for model, _, called, truth, weights in _cropped(study):
-        for label, name in enumerate(study.about.classes):
-            slope = over_cases_and_seeds(slopes(study)[model.name][name])
-            more = _mean(called[:, tightest] - called[:, 0], weights * (truth == label))
-            yield {
-                "model": model.name, "class": name, "films": int((truth == label).sum()),
-                **slope.cells("slope"), **over_cases_and_seeds(more).cells("called"),
-            }  # fmt: skip
+    for crops in _cropped(study):
+        name, called = crops.model.name, crops.called
+        slope = over_cases_and_seeds(slopes(study)[name][crops.title])
+        more = over_cases_and_seeds(_mean(called[:, tightest] - called[:, 0], crops.weights))
+        yield {
+            "model": name, "class": crops.title, "films": crops.count,
+            **slope.cells("slope"), **more.cells("called"),
+        }  # fmt: skip
 
 
 def _mends(study: Study) -> list[Model]:

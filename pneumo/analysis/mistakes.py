@@ -27,11 +27,12 @@ def part(study: Study) -> Part:
     best = selection.best(study)
     first, every = [model.run.label for model in study.ran], run_labels(study.ran)
     shared, split, positive = missed_by_all(study), contested(study.ran), votes(study.ran)
-    divided = [
+    all_wrong = (image_row(study, "test", index) for index in shared[:SHOWN])
+    divided = (
         image_row(study, "test", index)
         | {"runs": len(every), "called positive": int(positive[index])}
         for index in split[:SHOWN]
-    ]
+    )
     tables = {"tbl-shared-mistakes": frame(_shared(study), runs=first)}
     if len(every) > len(first):
         tables["tbl-flips"] = frame(_flips(study), runs=every)
@@ -47,9 +48,7 @@ def part(study: Study) -> Part:
         },
         figures={
             "fig-errors": _of_test(surest(study, best, SHOWN_BY_GROUP), [best.run.label]),
-            "fig-missed-by-all": _of_test(
-                (image_row(study, "test", i) for i in shared[:SHOWN]), first
-            ),
+            "fig-missed-by-all": _of_test(all_wrong, first),
             "fig-contested": _of_test(divided, every),
             "fig-mean-images": _mean_images(study, best),
         },
@@ -63,14 +62,14 @@ def cases(study: Study) -> Part:
         {
             **image_row(study, "test", index),
             "model": model.name,
-            "probability": float(model.run.predictions["test"].probabilities[index]),
-            "called": int(calls(model.run, YOUDEN)[index]),
-            "wrong": int(wrong(model.run)[index]),
+            "probability": model.run.predictions["test"].probabilities[index],
+            "called": calls(model.run, YOUDEN)[index],
+            "wrong": wrong(model.run)[index],
         }
         for index in divided(study)
         for model in study.ran
     ]
-    first = sum(row["wrong"] for row in rows[: len(study.ran)])
+    first = sum(int(row["wrong"]) for row in rows[: len(study.ran)])
     return Part(
         {"cases": Cases(len(study.ran), first)},
         figures={"fig-divided": frame(rows, runs=[model.run.label for model in study.ran])},
@@ -93,7 +92,7 @@ def surest(study: Study, model: Model, count: int) -> Iterator[dict[str, Any]]:
     for group, indices in groups(model).items():
         for index in indices[:count]:
             row = {"group": group, **image_row(study, "test", index)}
-            yield row | {"probability": float(probabilities[index])}
+            yield row | {"probability": probabilities[index]}
 
 
 def wrong(run: Run) -> NDArray[np.bool_]:
@@ -135,14 +134,10 @@ def missed_by_all(study: Study) -> NDArray[np.int64]:
     """Indices of the test cases that every model calls wrongly, the most confident mistakes first."""
     members = np.flatnonzero(errors(study).all(axis=0))
     signs = np.where(study.data.test.labels[members] == 1, 1, -1)
-    margins = np.mean(
-        [
-            model.run.predictions["test"].probabilities[members] - threshold(model.run, YOUDEN)
-            for model in study.ran
-        ],
-        axis=0,
-    )
-    return np.asarray(members[np.argsort(signs * margins, kind="stable")])
+    runs = [model.run for model in study.ran]
+    margins = [run.predictions["test"].probabilities - threshold(run, YOUDEN) for run in runs]
+    order = np.argsort(signs * np.mean(margins, axis=0)[members], kind="stable")
+    return np.asarray(members[order])
 
 
 def votes(models: Sequence[Model]) -> NDArray[np.int64]:

@@ -28,7 +28,13 @@ def part(study: Study) -> Part:
     clean = sorted(found, key=lambda name: -found[name].clean_auc)
     corrupted = sorted(found, key=lambda name: -float(found[name].auc.mean()))
     by_severity = [
-        {"model": name, "corruption": corruption, "severity": severity, "auc": auc, "accuracy": right}
+        {
+            "model": name,
+            "corruption": corruption,
+            "severity": severity,
+            "auc": auc,
+            "accuracy": right,
+        }
         for name, one in found.items()
         for corruption, areas, rights in zip(CORRUPTIONS, one.auc, one.accuracy, strict=True)
         for severity, (auc, right) in enumerate(

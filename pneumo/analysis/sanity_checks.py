@@ -6,7 +6,7 @@ from shuffled ones). No torch here.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.interpretability import Agreement, SanityChecks
 from pneumo.statistics import clusters
 from pneumo.study import questions, selection
-from pneumo.study.study import Model, Study, run_labels
+from pneumo.study.cache import once
+from pneumo.study.study import Study, run_labels
 from pneumo.training.removal import MAPS, ORDERS, REMOVAL_IMAGES, some
 from pneumo.training.similarity import WINDOW, random_maps, rank_correlation, structural_similarity
 
@@ -30,45 +31,58 @@ _RESAMPLES = 2000
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the cascade, the removal of pixels and the comparisons of maps."""
-    cascades = {model.name: cascade(study, model) for model in study.ran}
-    removals = {model.name: removal(study, model) for model in study.ran}
-    gaps = {name: one.gaps for name, one in removals.items()}
-    alike = agreements(study)
+    found, probes = checks(study), _probes(study)
     first = [model.run.label for model in study.ran]
+    compared = run_labels(model for model in study.all if model.name in COMPARED)
+    gaps = (
+        {"model": name, "map": map_, **gap.named("gap")}
+        for name, by_map in found.gaps.items()
+        for map_, gap in by_map.items()
+    )
     return Part(
-        {
-            "sanity_checks": SanityChecks(
-                window=WINDOW,
-                alike=ALIKE,
-                cascade_images=max(one.images for one in cascades.values()),
-                draws=max(one.draws for one in cascades.values()),
-                left={name: one.left for name, one in cascades.items()},
-                chance={name: one.chance for name, one in cascades.items()},
-                agreements=alike,
-                removal_images=max(one.images for one in removals.values()),
-                gaps=gaps,
-                beyond={name: one.beyond for name, one in removals.items()},
-            )
-        },
+        {"sanity_checks": found},
         figures={
-            "fig-cascade": frame(_by_stage(cascades), runs=first),
-            "fig-road": frame(_by_share(removals), runs=first),
+            "fig-cascade": frame(_by_stage(probes), runs=first),
+            "fig-road": frame(_by_share(probes), runs=first),
             "fig-cascade-maps": _one_image(study),
         },
         tables={
-            "tbl-saliency-agreement": frame(
-                unfold(alike, "maps of"),
-                runs=run_labels(m for m in study.all if m.name in COMPARED),
-            ),
-            "tbl-road": frame(
-                (
-                    {"model": name, "map": map_, **gap.named("gap")}
-                    for name, by_map in gaps.items()
-                    for map_, gap in by_map.items()
-                ),
-                runs=first,
-            ),
+            "tbl-saliency-agreement": frame(unfold(found.agreements, "maps of"), runs=compared),
+            "tbl-road": frame(gaps, runs=first),
         },
+    )
+
+
+@once
+def checks(study: Study) -> SanityChecks:
+    """What is left of each model's maps as its first seed's weights are drawn anew, and what they are worth.
+
+    The rank correlation's size counts and not its sign, since a random head may turn a whole map over.
+    """
+    probes, groups = _probes(study), study.groups("test")
+    left, chance, gaps, beyond = {}, {}, {}, {}
+    for name, probe in probes.items():
+        sizes = np.abs(probe["rank"])[:, -1].mean(axis=0)  # with all weights drawn anew, (N,)
+        left[name] = mean_interval(sizes, groups[probe["images"]])
+        chance[name] = float(np.abs(probe["random_rank"]).mean())
+        patients = groups[some(study.data.test.labels, probe["indices"], *REMOVAL_IMAGES)]
+        each = dict(zip(MAPS, (gap(probe["removed"], own) for own in probe["curves"]), strict=True))
+        gaps[name] = {map_: mean_interval(own, patients) for map_, own in each.items()}
+        # Of the first map less another, image by image.
+        beyond[name] = {
+            map_: mean_interval(each[MAPS[0]] - each[map_], patients) for map_ in MAPS[1:]
+        }
+    return SanityChecks(
+        window=WINDOW,
+        alike=ALIKE,
+        cascade_images=max(probe["rank"].shape[2] for probe in probes.values()),
+        draws=max(len(probe["rank"]) for probe in probes.values()),
+        left=left,
+        chance=chance,
+        agreements=agreements(study),
+        removal_images=max(probe["curves"].shape[-1] for probe in probes.values()),
+        gaps=gaps,
+        beyond=beyond,
     )
 
 
@@ -115,59 +129,6 @@ def agreements(study: Study) -> dict[str, Agreement]:
     }
 
 
-class Cascade(NamedTuple):
-    """A model's maps against its trained ones, stage after stage of the cascade."""
-
-    stages: list[str]  # S + 1 names, "trained" first
-    rank: NDArray[np.float64]  # (S + 1,), size of the rank correlation, mean over draws and images
-    structure: NDArray[np.float64]  # (S + 1,), SSIM, mean over draws and images
-    left: Estimate  # `rank` with all weights drawn anew, over images
-    chance: float  # `rank` of random maps
-    images: int
-    draws: int
-
-
-class Removal(NamedTuple):
-    """A model's probability of its call as pixels are removed in a map's order."""
-
-    removed: NDArray[np.float64]  # (K + 1,), shares of the pixels
-    # (maps, orders, K + 1), mean over images; as :mod:`pneumo.training.saliency` orders
-    curves: NDArray[np.float64]
-    gaps: dict[str, Estimate]  # by map: least minus most relevant first, see `gap`
-    beyond: dict[str, Estimate]  # by other map: the first map's gap less its own, image by image
-    images: int
-
-
-def cascade(study: Study, model: Model) -> Cascade:
-    """What is left of a model's maps as its first seed's weights are drawn anew.
-
-    The rank correlation's size counts and not its sign, since a random head may turn a whole map over.
-    """
-    found = questions.read(model.run, "saliency", study.profile)
-    sizes = np.abs(found["rank"])  # (D, S + 1, N)
-    return Cascade(
-        stages=found["stages"].tolist(),
-        rank=sizes.mean(axis=(0, 2)),
-        structure=found["structure"].mean(axis=(0, 2)),
-        left=mean_interval(sizes[:, -1].mean(axis=0), study.groups("test")[found["images"]]),
-        chance=float(np.abs(found["random_rank"]).mean()),
-        images=sizes.shape[2],
-        draws=sizes.shape[0],
-    )
-
-
-def removal(study: Study, model: Model) -> Removal:
-    """What removing pixels does to the calls of a model's first seed."""
-    found = questions.read(model.run, "saliency", study.profile)
-    removed, curves = found["removed"], found["curves"]
-    removed_from = some(study.data.test.labels, found["indices"], *REMOVAL_IMAGES)
-    groups = study.groups("test")[removed_from]
-    each = {name: gap(removed, own) for name, own in zip(MAPS, curves, strict=True)}
-    gaps = {name: mean_interval(own, groups) for name, own in each.items()}
-    beyond = {name: mean_interval(each[MAPS[0]] - each[name], groups) for name in MAPS[1:]}
-    return Removal(removed, curves.mean(axis=-1), gaps, beyond, curves.shape[-1])
-
-
 def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean height between an image's two curves: least relevant first minus most relevant first.
 
@@ -184,24 +145,35 @@ def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np
     return np.asarray(between / (removed[-1] - removed[0]), dtype=np.float64)
 
 
-def _by_stage(cascades: dict[str, Cascade]) -> Iterator[dict[str, Any]]:
-    for name, found in cascades.items():
-        for step, stage in enumerate(found.stages):
+def _probes(study: Study) -> dict[str, dict[str, NDArray[Any]]]:
+    """Each first seed's answer, as `training.saliency` gives it: D draws, S stages, N images, K shares."""
+    return {model.name: questions.read(model.run, "saliency", study.profile) for model in study.ran}
+
+
+def _by_stage(probes: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
+    """The maps' likeness to the trained network's, means over draws and images, (D, S + 1, N)."""
+    for name, found in probes.items():
+        rank, structure = (
+            np.abs(found["rank"]).mean(axis=(0, 2)),
+            found["structure"].mean(axis=(0, 2)),
+        )
+        for step, stage in enumerate(found["stages"].tolist()):
             yield {
                 "model": name,
                 "step": step,
                 "drawn anew": stage,
-                "rank correlation": float(found.rank[step]),
-                "SSIM": float(found.structure[step]),
-                "rank correlation of random maps": found.chance,
+                "rank correlation": float(rank[step]),
+                "SSIM": float(structure[step]),
+                "rank correlation of random maps": float(np.abs(found["random_rank"]).mean()),
             }
 
 
-def _by_share(removals: dict[str, Removal]) -> Iterator[dict[str, Any]]:
-    for name, found in removals.items():
-        for map_, curves in zip(MAPS, found.curves, strict=True):
+def _by_share(probes: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
+    """A model's probability of its call as pixels are removed, mean over images, (maps, orders, K + 1)."""
+    for name, found in probes.items():
+        for map_, curves in zip(MAPS, found["curves"].mean(axis=-1), strict=True):
             for order, curve in zip(ORDERS, curves, strict=True):
-                for share, probability in zip(found.removed, curve, strict=True):
+                for share, probability in zip(found["removed"], curve, strict=True):
                     own = {"model": name, "map": map_, "order": order}
                     yield own | {"removed": float(share), "probability": float(probability)}
 
@@ -212,7 +184,7 @@ def _one_image(study: Study) -> Frame:
     The image is the one of the cascade's positive cases that the trained network is surest of.
     """
     model = selection.best(study)
-    found = questions.read(model.run, "saliency", study.profile)
+    found = _probes(study)[model.name]
     test, shown = model.run.predictions["test"], found["images"]
     place = int(np.argmax(np.where(test.labels[shown] == 1, test.logits[shown], -np.inf)))
     index, maps = int(shown[place]), found["maps"][:, place]  # (S + 1, h, w)

@@ -6,6 +6,7 @@ And what the best seed would have been, had the test set chosen it.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -69,15 +70,20 @@ def frames(models: Sequence[Model]) -> Part:
         {"model": model.name, "seed": run.seed, "false positive rate": x, "sensitivity": y}
         for model in models
         for run in model.runs
-        for x, y in zip(
-            *metrics.roc(run.predictions["test"].labels, run.predictions["test"].probabilities),
-            strict=True,
-        )
+        for test in [run.predictions["test"]]
+        for x, y in zip(*metrics.roc(test.labels, test.probabilities), strict=True)
+    )
+    values = (
+        {"model": model.name, "rule": rule.name, "metric": metric, "seed": run.seed, "value": value}
+        for model in models
+        for run in model.runs
+        for rule in RULES
+        for metric, value in evaluate(run, rule).items()
     )
     return Part(
         figures={"fig-reference-curves": frame(curves, runs=runs)},
         tables={
-            "tbl-reference-seeds": frame(_values(models), runs=runs),
+            "tbl-reference-seeds": frame(values, runs=runs),
             "tbl-reference-expected": frame(_expected(models), runs=runs),
         },
     )
@@ -147,22 +153,11 @@ def _logits(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(logit(np.clip(probabilities, _EDGE, 1 - _EDGE)))
 
 
-def _values(models: Sequence[Model]) -> Iterator[dict[str, Any]]:
-    for model in models:
-        for run in model.runs:
-            for rule in RULES:
-                for metric, value in evaluate(run, rule).items():
-                    row = {"model": model.name, "rule": rule.name, "metric": metric}
-                    yield row | {"seed": run.seed, "value": value}
-
-
 def _expected(models: Sequence[Model]) -> Iterator[dict[str, Any]]:
     """95 % prediction intervals for the mean of as many new runs as there are, and of fewer."""
-    for model in models:
-        for rule in RULES:
-            for metric in metrics.NAMES:
-                sample = [evaluate(run, rule)[metric] for run in model.runs]
-                for count in range(1, len(sample) + 1):
-                    low, high = expected(sample, count)
-                    row = {"model": model.name, "rule": rule.name, "metric": metric}
-                    yield row | {"runs": count, "low": low, "high": high}
+    for model, rule, metric in product(models, RULES, metrics.NAMES):
+        sample = [evaluate(run, rule)[metric] for run in model.runs]
+        for count in range(1, len(sample) + 1):
+            low, high = expected(sample, count)
+            row = {"model": model.name, "rule": rule.name, "metric": metric}
+            yield row | {"runs": count, "low": low, "high": high}

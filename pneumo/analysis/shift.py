@@ -2,6 +2,7 @@
 a threshold is worth.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -42,27 +43,29 @@ def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on the shift."""
     runs = [model.run.label for model in study.ran]
     losses = {model.name: loss(model) for model in study.ran}
+    scored = (
+        row
+        for model in study.ran
+        for sets in [{split: model.run.predictions[split] for split in ("val", "test")}]
+        for row in histograms(model, study.about.classes, sets)
+    )
     compared, samples = scores(study), two_samples(study)
     apart, control = (samples[comparison] for comparison in COMPARISONS)
+    differ = Counter(row["label"] for row in compared if row["p_value"] < SIGNIFICANCE)
     return Part(
         {
             "shift": Shift(
                 losses=losses,
                 significance=SIGNIFICANCE,
                 pairs=len(compared),
-                differ={
-                    name: sum(
-                        row["label"] == name and row["p_value"] < SIGNIFICANCE for row in compared
-                    )
-                    for name in study.about.classes
-                },
+                differ={name: differ[name] for name in study.about.classes},
                 resamples=RESAMPLES,
                 apart=apart,
                 control=control,
             )
         },
         figures={
-            "fig-shift-scores": frame(_histograms(study), runs=runs),
+            "fig-shift-scores": frame(scored, runs=runs),
             "fig-shift-images": _mean_images(study),
         },
         tables={
@@ -260,12 +263,6 @@ def histograms(
                     "model": model.name, "class": name, "split": split, "low": low, "high": high,
                     "cases": int(count), "share": count / max(1, len(own)), "threshold": chosen,
                 }  # fmt: skip
-
-
-def _histograms(study: Study) -> Iterator[dict[str, Any]]:
-    for model in study.ran:
-        sets = {split: model.run.predictions[split] for split in ("val", "test")}
-        yield from histograms(model, study.about.classes, sets)
 
 
 def _rates(run: Run, split: str, label: int, weights: Floats) -> Floats:

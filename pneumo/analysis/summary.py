@@ -77,14 +77,10 @@ def _provenance(study: Study) -> answers.Provenance:
 
 
 def _profile(study: Study) -> answers.Profile:
-    profile = study.profile
+    names = ("name", "purpose", "epochs_share", "train_images", "probed_images")
     return answers.Profile(
-        name=profile.name,
-        purpose=profile.purpose,
-        seeds=list(profile.seeds),
-        epochs_share=profile.epochs_share,
-        train_images=profile.train_images,
-        probed_images=profile.probed_images,
+        **{name: getattr(study.profile, name) for name in names},
+        seeds=list(study.profile.seeds),
         best=selection.best(study).name,
         second=selection.second(study).name,
         tied=[model.name for model in selection.tied(study)],

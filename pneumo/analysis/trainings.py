@@ -59,13 +59,12 @@ def _blocks(models: list[Model]) -> Frame:
     rows: list[dict[str, Any]] = []
     for layer in models[0].run.manifest["layers"] if models else ():
         kind, shape = _KINDS[layer["kind"]], " × ".join(map(str, layer["output"]))
-        if layer["kind"] in _FIRST:
-            rows.append({"layers": kind, "output": shape, "parameters": layer["parameters"]})
-        else:
-            last = rows[-1]
-            last["layers"] += f" + {kind}"
-            last["output"] = shape
-            last["parameters"] += layer["parameters"]
+        block = {"layers": kind, "output": shape, "parameters": layer["parameters"]}
+        if layer["kind"] not in _FIRST:
+            last = rows.pop()
+            block["layers"] = f"{last['layers']} + {kind}"
+            block["parameters"] += last["parameters"]
+        rows.append(block)
     units = {"output": "channels × height × width"}
     return frame(rows, units, [model.run.label for model in models])
 

@@ -13,8 +13,8 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -137,26 +137,29 @@ def verify(
     from pneumo.training.recipes import images_an_epoch
     from pneumo.training.train import train
 
-    kept = _reference(folder)
+    folder = folder or paths.reference()
+    if not folder.is_dir():
+        raise VerificationError(f"no reference record in {folder}: there is nothing to verify")
+    check(folder)
+    kept = read(folder)
     profile = part(kept, only, seeds)
     dataset = _same_data(kept, source)
     pretrained = {name: _weights(profile.recipe(name), weights) for name in profile.recipes}
-    models, found = [], set()
-    with ExitStack() as stack:
-        if fresh:
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pneumo-verify-")))
-        for name in profile.recipes:
-            recipe, start, finished = profile.recipe(name), pretrained[name], []
-            for seed in profile.seeds:
-                key = runs.find_key(recipe, seed, dataset, start.sha256 if start else None, home)
-                if runs.folder(recipe, seed, key, home).is_dir():
-                    found.add(key)
-                own = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
-                run = train(recipe, seed, dataset, start, home, own, device, key)
-                _ = run.predictions  # read while it is there
-                finished.append(run)
-            models.append(Model(recipe, tuple(finished)))
-    return compare(kept, Study(profile, dataset, tuple(models)), frozenset(found))
+    finished: dict[str, list[Run]] = {name: [] for name in profile.recipes}
+    found = set()
+    with tempfile.TemporaryDirectory(prefix="pneumo-verify-") as passing:
+        home = Path(passing) if fresh else home
+        for name, seed in product(profile.recipes, profile.seeds):
+            recipe, start = profile.recipe(name), pretrained[name]
+            key = runs.find_key(recipe, seed, dataset, start.sha256 if start else None, home)
+            if runs.folder(recipe, seed, key, home).is_dir():
+                found.add(key)
+            own = listener(recipe, seed, images_an_epoch(recipe, dataset)) if listener else None
+            run = train(recipe, seed, dataset, start, home, own, device, key)
+            _ = run.predictions  # read while it is there
+            finished[name].append(run)
+    models = tuple(Model(profile.recipe(name), tuple(own)) for name, own in finished.items())
+    return compare(kept, Study(profile, dataset, models), frozenset(found))
 
 
 def part(kept: Record, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> Profile:
@@ -165,13 +168,9 @@ def part(kept: Record, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> P
     Raises:
         VerificationError: the reference has no runs of one of them.
     """
-    trained = [model.name for model in kept.ran]
-    recipes = _chosen("recipe", only, trained, kept)
-    everywhere = [
-        seed
-        for seed in kept.profile.seeds
-        if all(seed in kept.models[name].seeds for name in recipes)
-    ]
+    recipes = _chosen("recipe", only, [model.name for model in kept.ran], kept)
+    finished = [kept.models[name].seeds for name in recipes]
+    everywhere = [seed for seed in kept.profile.seeds if all(seed in own for own in finished)]
     return replace(
         find_profile(kept.profile.name).at(kept.data.size),
         recipes=recipes,
@@ -190,15 +189,11 @@ def compare(kept: Record, study: Study, found: frozenset[str] = frozenset()) -> 
         found: the keys of those runs that were not trained for this.
     """
     confidence = 1 - ERROR / (len(ASKED) * len(study.ran))
+    numbers = (_number(kept, model, name, confidence) for model in study.ran for name in ASKED)
+    runs = ((model.name, run) for model in study.ran for run in model.runs)
     return Verification(
-        numbers=tuple(
-            _number(kept, model, metric, confidence) for model in study.ran for metric in ASKED
-        ),
-        runs=tuple(
-            _nearness(kept, model.name, run, run.key not in found)
-            for model in study.ran
-            for run in model.runs
-        ),
+        tuple(numbers),
+        tuple(_nearness(kept, name, run, run.key not in found) for name, run in runs),
     )
 
 
@@ -216,14 +211,13 @@ def planted(study: Study) -> Part:
             continue
         reference = {run.seed: run.predictions["test"].probabilities for run in baseline.runs}
         found = _distance(model, reference, 1 - ERROR / len(ASKED))
+        factors = {"factor": found.here, "low": found.low, "high": found.high}
         rows.append(
             {
                 "model": study.model(ablation.model).title,
                 "change": ablation.change,
                 "seeds": len(model.runs),
-                "factor": found.here / found.reference,
-                "low": found.low / found.reference,
-                "high": found.high / found.reference,
+                **{name: value / found.reference for name, value in factors.items()},
                 "found": not found.agrees if found.decided else None,
             }
         )
@@ -237,14 +231,6 @@ def to_json(found: Verification) -> str:
     ]
     content = {"holds": found.holds, "numbers": numbers, "runs": to_plain(found.runs)}
     return json.dumps(content, indent=1, allow_nan=False)
-
-
-def _reference(folder: Path | None) -> Record:
-    folder = folder or paths.reference()
-    if not folder.is_dir():
-        raise VerificationError(f"no reference record in {folder}: there is nothing to verify")
-    check(folder)
-    return read(folder)
 
 
 def _chosen(kind: str, asked: Sequence[T], there: Sequence[T], kept: Record) -> tuple[T, ...]:
@@ -263,8 +249,7 @@ def _same_data(kept: Record, source: str) -> Dataset:
     dataset = data.load(wanted.size, source, wanted.dataset)
     if dataset.is_phantom:
         raise VerificationError(
-            "the reference record is of real data, and here is only the phantom; "
-            "give the data with --data"
+            "the reference record is of real data, and here is only the phantom; give the data with --data"
         )
     if dataset.fingerprint != wanted.fingerprint or not np.array_equal(
         dataset.test.labels, kept.test_labels()

@@ -17,11 +17,8 @@ from pneumo.analysis import (
     evidence,
     external,
     framing,
-    grad_cam,
-    kinds,
     mistakes,
     origins,
-    patients,
     robustness,
     sanity_checks,
     seeds,
@@ -47,15 +44,15 @@ QUESTIONS: tuple[Callable[[Study], Part], ...] = (
     calibration.part,
     decisions.part,
     mistakes.cases,
-    grad_cam.part,
+    evidence.grad_cam,
     sanity_checks.part,
     evidence.part,
     evaluation.part,
-    kinds.part,
+    origins.kinds,
     sizes.part,
     mistakes.part,
     shift.part,
-    patients.part,
+    origins.patients,
     framing.part,
     data_audit.part,
     origins.part,
@@ -110,7 +107,7 @@ def _contents(study: Study) -> Iterator[tuple[str, bytes]]:
                 [cell if isinstance(cell, str) else f"{cell:.6g}" for cell in row.values()]
                 for row in run.history
             )
-            table = files.table_bytes([list(run.history[0]), *rows])
+            table = files.table_bytes([run.history[0], *rows])
             yield f"histories/{model.name}-s{run.seed}.csv", table
 
 

@@ -125,23 +125,22 @@ def compare(before: Compared, after: Compared, tolerance: float = ROUNDING) -> D
         place for place in dict.fromkeys([*after.means, *before.means]) if place[0] in ran_twice
     ]
     moves = (Move(*place, before.means.get(place), after.means.get(place)) for place in places)
+    moved = (move for move in moves if not abs(move.by) <= tolerance)  # as where one is not defined
     return Difference(
         made_from=_changes(before.made_from, after.made_from),
         claims=_changes(before.claims, after.claims),
         models=_changes(before.models, after.models),
-        metrics=tuple(move for move in moves if _moved(move, tolerance)),
+        metrics=tuple(move for move in moved if move.before is not move.after),
         texts={**before.texts, **after.texts},
     )
 
 
 def to_json(found: Difference) -> str:
     """Write a difference as one strict JSON object in ASCII; missing values are null."""
-    content = {
-        "made_from": [asdict(one) for one in found.made_from],
-        "claims": [asdict(one) | {"text": found.texts[one.name]} for one in found.claims],
-        "models": [asdict(one) for one in found.models],
-        "metrics": [asdict(one) for one in found.metrics],
-    }
+    content = asdict(found)
+    texts = content.pop("texts")
+    for claim in content["claims"]:
+        claim["text"] = texts[claim["name"]]
     return json.dumps(content, indent=1, allow_nan=False)
 
 
@@ -149,12 +148,6 @@ def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Chang
     names = dict.fromkeys([*after, *before])
     changes = (Change(name, before.get(name), after.get(name)) for name in names)
     return tuple(change for change in changes if change.before != change.after)
-
-
-def _moved(move: Move, tolerance: float) -> bool:
-    if move.before is None or move.after is None:
-        return move.before is not move.after
-    return abs(move.by) > tolerance
 
 
 def _mean(value: Mapping[str, Any]) -> float | None:

@@ -60,7 +60,7 @@ class LackingError(RecordError):
 
 
 class Answer(Generic[T]):
-    """An attribute of a record: a part of `results.json`, read and checked on first use.
+    """An attribute of a record: a part of `results.json`, read and checked on first use, and then kept.
 
     Args:
         kind: the dataclass, or container of dataclasses, to read it as.
@@ -75,22 +75,18 @@ class Answer(Generic[T]):
         self.kind, self.key = kind, key
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.key = self.key or name
+        self.name, self.key = name, self.key or name
 
     def __get__(self, record: "Record", owner: type) -> T:
-        known: dict[str, Any] = vars(record).setdefault("_answers", {})
-        if self.key not in known:
-            if not record.has(self.key):
-                raise LackingError(
-                    f"{record.path / RESULTS} has no {self.key}; {MAKE_AGAIN}", self.key
-                )
-            try:
-                known[self.key] = plain.from_plain(self.kind, record.results[self.key])
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise RecordError(
-                    f"{record.path / RESULTS} is damaged: {self.key} cannot be read ({error})"
-                ) from None
-        return known[self.key]  # type: ignore[no-any-return]
+        path = record.path / RESULTS
+        if not record.has(self.key):
+            raise LackingError(f"{path} has no {self.key}; {MAKE_AGAIN}", self.key)
+        try:
+            found: T = plain.from_plain(self.kind, record.results[self.key])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"{path} is damaged: {self.key} cannot be read ({error})") from None
+        vars(record)[self.name] = found  # found first from now on
+        return found
 
 
 @dataclass(frozen=True)
@@ -330,11 +326,10 @@ def check(folder: Path) -> None:
     found = read(folder)
     for name in found.sums:
         found.read(name)
-    unknown = sorted(set(_names(folder)) - set(found.sums))
-    if unknown:
-        raise RecordError(
-            f"{folder / unknown[0]} has no checksum in {SUMS}; remove it from the record"
-        )
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and path.name not in (SUMS, *BESIDE) and name not in found.sums:
+            raise RecordError(f"{path} has no checksum in {SUMS}; remove it from the record")
 
 
 def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) -> Record:
@@ -349,23 +344,14 @@ def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) ->
         RecordError: two parts answer the same question, or the folder holds something else.
         StorageError: the disk refuses.
     """
-    merged = _merged(parts)
-    made = dict(contents) | {
-        f"{kind}/{anchor}.csv": frames.to_csv(content).encode()
-        for kind, found in (("figures", merged.figures), ("tables", merged.tables))
-        for anchor, content in found.items()
-    }
-    results = {
-        "schema": SCHEMA,
-        **plain.to_plain(merged.answers),
-        **{
-            kind: {anchor: {"runs": list(content.runs)} for anchor, content in found.items()}
-            for kind, found in (("figures", merged.figures), ("tables", merged.tables))
-        },
-    }
-    made[RESULTS] = (
-        json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    ).encode()
+    merged, made = _merged(parts), dict(contents)
+    results = {"schema": SCHEMA, **plain.to_plain(merged.answers)}
+    for kind, found in (("figures", merged.figures), ("tables", merged.tables)):
+        results[kind] = {anchor: {"runs": list(frame.runs)} for anchor, frame in found.items()}
+        for anchor, frame in found.items():
+            made[f"{kind}/{anchor}.csv"] = frames.to_csv(frame).encode()
+    text = json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False)
+    made[RESULTS] = f"{text}\n".encode()
     made[MAPS] = npz.archive(**dict(sorted(merged.arrays.items())))
     made[crate.FILE] = crate.describe(results, made)
     return _replace(folder, made)
@@ -408,25 +394,16 @@ def table_bytes(rows: Iterable[Iterable[object]]) -> bytes:
 def _merged(parts: Iterable[Part]) -> Part:
     found: dict[str, dict[str, Any]] = {name: {} for name in vars(Part())}
     for part in parts:
-        for name, own in found.items():
-            twice = set(own) & set(getattr(part, name))
-            if twice:
+        for name, own in vars(part).items():
+            if twice := found[name].keys() & own.keys():
                 raise RecordError(f"two parts of a record have {name} called {min(twice)}")
-            own.update(getattr(part, name))
+            found[name] |= own
     return Part(**found)
 
 
 def _sums(sums: Mapping[str, str]) -> Iterator[str]:
     """Write checksums in the format of `sha256sum --check`."""
     return (f"{digest}  {name}\n" for name, digest in sums.items())
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in (SUMS, *BESIDE)
-    )
 
 
 def _refuse(constant: str) -> None:

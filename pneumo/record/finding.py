@@ -22,8 +22,7 @@ def folder() -> Path:
     Raises:
         RecordError: there is none.
     """
-    given = os.environ.get("PNEUMO_RECORD")
-    if given:
+    if given := os.environ.get("PNEUMO_RECORD"):
         return Path(given).expanduser()
     profile, dataset, size = (
         os.environ.get(f"PNEUMO_{name}") for name in ("PROFILE", "DATASET", "SIZE")
@@ -35,11 +34,8 @@ def folder() -> Path:
     reference = paths.reference(label)
     if not profile and reference.is_dir():
         return reference
-    options = "".join(
-        f" --{name} {value}"
-        for name, value in (("profile", profile), ("dataset", dataset), ("size", size))
-        if value
-    )
+    given_options = {"profile": profile, "dataset": dataset, "size": size}
+    options = "".join(f" --{name} {value}" for name, value in given_options.items() if value)
     raise RecordError(f"no finished study in {found}; run `pneumo study{options}`")
 
 

@@ -45,10 +45,6 @@ class Images:
         path = self.path.with_name(f"{self.path.stem}_{size}.npz")
         return Images(path) if path.is_file() else None
 
-    def holds_test(self, digests: Sequence[str]) -> bool:
-        """Whether the test images are these, in this order."""
-        return [digest(image) for image in self.split("test")] == list(digests)
-
     @cached_property
     def _places(self) -> Mapping[str, tuple[str, int]]:
         return {
@@ -77,7 +73,7 @@ def find(record: Path, dataset: str, size: int, test: Sequence[str]) -> Images |
     for path in _candidates(noted, name):
         try:
             found = Images(path, examples)
-            if path.is_file() and found.holds_test(test):
+            if path.is_file() and [digest(image) for image in found.split("test")] == list(test):
                 return found
         except (OSError, KeyError, ValueError, npz.ArchiveError):
             continue

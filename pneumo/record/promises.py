@@ -4,8 +4,9 @@ This module defines the guarantees; ``nox -s promises`` counts the scenarios, an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pneumo.base import checksums, paths
 from pneumo.base.errors import PneumoError
@@ -116,13 +117,10 @@ def read(path: Path | None = None) -> tuple[Promise, ...]:
     again = "run `nox -s promises`"
     with checksums.reading(path, PromisesError, again):
         content = checksums.parse(path.read_bytes(), SCHEMA, FILE)
-        counts: Mapping[str, Mapping[str, int]] = content["promises"]
+        counts: Mapping[str, Mapping[str, Any]] = content["promises"]
         if set(counts) != {promise.name for promise in PROMISES}:
             raise PromisesError(f"{path} speaks of other promises than this version; {again}")
-        return tuple(
-            Promise(one.name, one.title, one.text, *(counts[one.name][name] for name in COUNTED))
-            for one in PROMISES
-        )
+        return tuple(replace(one, **counts[one.name]) for one in PROMISES)
 
 
 def to_json(counts: Mapping[str, Mapping[str, int]]) -> str:

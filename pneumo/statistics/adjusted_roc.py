@@ -1,7 +1,9 @@
 """Skill and shares adjusted for a covariate, with intervals over clustered cases and over seeds.
 
 Every statistic takes `weights` (B, N), the number of times each case is in a resample, and gives one value
-for each run and resample, (S, B). The first row of weights is the sample itself: all ones.
+for each run and resample, (S, B). The first row of weights is the sample itself: all ones. Of the N cases,
+`labels` are (N,), `scores` (S, N), and the `covariate` (N,). What is made of such values has them as
+(S, 1 + B), the sample's in the first column.
 """
 
 import numpy as np
@@ -30,15 +32,7 @@ def weighted_auc(
     covariate: Floats | None = None,
     caliper: float = np.inf,
 ) -> Floats:
-    """The AUC, (S, B); with a caliper, only over pairs whose covariates differ by at most that.
-
-    Args:
-        labels: (N,).
-        scores: (S, N).
-        weights: (B, N).
-        covariate: (N,); None for all pairs.
-        caliper: in the covariate's units.
-    """
+    """The AUC, (S, B); with a covariate, only over pairs that differ by at most the caliper, in its units."""
     positive, negative = labels == 1, labels == 0
     like = np.ones((positive.sum(), negative.sum()))
     if covariate is not None:
@@ -62,13 +56,7 @@ def adjusted_auc(
     It is the mean over cases of the share of controls with the same covariate that a case outscores. The
     controls' scores follow a location-scale model (Heagerty & Pepe 1999): mean and scale are linear in the
     covariate, and the standardised residuals have their empirical distribution. The model is refitted in
-    each resample.
-
-    Args:
-        labels: (N,).
-        scores: (S, N), on a scale where a linear model makes sense, such as logits.
-        covariate: (N,).
-        weights: (B, N).
+    each resample. Scores are on a scale where a linear model makes sense, such as logits.
     """
     case, control = labels == 1, labels == 0
     found = np.empty((len(scores), len(weights)))
@@ -106,10 +94,10 @@ def smooth_share(
 
     Args:
         hits: (S, N), in [0, 1].
-        covariate: (N,).
+        covariate: of each case.
         at: the covariate's values at which to estimate, (X,).
         width: of the Gaussian kernel.
-        weights: (B, N).
+        weights: of resamples.
     """
     squares = ((covariate[:, None] - at) / width) ** 2  # (N, X)
     kernel = np.exp(-(squares - squares.min(axis=0)) / 2)  # the nearest case has weight 1
@@ -123,10 +111,6 @@ def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
     The variance is the bootstrap's plus that of a mean over the seeds (Gallas 2006). The second includes part
     of the first, so the interval is too wide rather than too narrow. Seeds are few, so the interval uses
     Student's t with the degrees of freedom of Satterthwaite (1946).
-
-    Args:
-        values: (S, 1 + B), the sample's in the first column.
-        confidence: 0.95 for a 95 % interval.
     """
     mean, variance, freedom = _moments(values)
     reach = float(stats.t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance))
@@ -134,12 +118,7 @@ def over_cases_and_seeds(values: Floats, confidence: float = 0.95) -> Estimate:
 
 
 def p_value(values: Floats, margin: float) -> float:
-    """The two-sided p-value of the mean over runs being equal to the margin.
-
-    Args:
-        values: (S, 1 + B), as in :func:`over_cases_and_seeds`.
-        margin: in the units of the values.
-    """
+    """The two-sided p-value of the mean over runs being equal to the margin, in their units."""
     mean, variance, freedom = _moments(values)
     if not variance:
         return float(mean == margin)
@@ -150,11 +129,8 @@ def ratio(part: Floats, whole: Floats) -> Estimate:
     """One mean over runs as a share of another, with the interval of Fieller (1954).
 
     The interval contains every share r for which `part − r · whole` may be 0. So it excludes a margin exactly
-    if the interval of that contrast excludes 0. Both ends are NaN where the whole may be 0.
-
-    Args:
-        part: (S, 1 + B), the sample's in the first column.
-        whole: likewise, from the same resamples.
+    if the interval of that contrast excludes 0. Both ends are NaN where the whole may be 0. Both come from
+    the same resamples.
     """
     (a, v, _), (b, w, _) = _moments(part), _moments(whole)
     covariance = (_moments(part + whole)[1] - v - w) / 2

@@ -1,7 +1,7 @@
 """Statistics of clustered cases: several images of one patient are not independent.
 
-Throughout, `groups` are integers (N,), one number for each patient. If every patient has one image, each
-function equals its textbook form for independent cases.
+Throughout, `groups` are integers (N,), one number for each patient, and `hits` booleans (N,). If every
+patient has one image, each function equals its textbook form for independent cases.
 """
 
 import numpy as np
@@ -17,10 +17,6 @@ def design_effect(hits: ArrayLike, groups: ArrayLike) -> float:
     The variance of the proportion as a ratio of patients' sums, over its variance with independent images
     (Rao & Scott 1992), and not below 1 (Korn & Graubard 1998). If all hits are equal, or all images are of
     one patient, the correlation within patients can't be estimated; it then counts as 1.
-
-    Args:
-        hits: whether each image is a hit, booleans (N,).
-        groups: (N,).
     """
     found, patients = np.asarray(hits, dtype=np.float64), _numbered(groups)
     n, sizes = len(found), np.bincount(patients)
@@ -33,12 +29,9 @@ def design_effect(hits: ArrayLike, groups: ArrayLike) -> float:
 
 
 def design_effects(labels: ArrayLike, called: ArrayLike, groups: ArrayLike) -> tuple[float, float]:
-    """The :func:`design_effect` of sensitivity and of specificity.
+    """The :func:`design_effect` of sensitivity and of specificity, of labels (N,) and booleans (N,).
 
-    Args:
-        labels: (N,), both classes among them.
-        called: whether each image is called positive, booleans (N,).
-        groups: (N,).
+    Both classes are among the labels.
     """
     truth, calls, patients = map(np.asarray, (labels, called, groups))
     positive, negative = (
@@ -51,10 +44,6 @@ def proportion(hits: ArrayLike, groups: ArrayLike) -> Estimate:
     """The share of clustered cases that are hits, with Wilson's (1927) 95 % interval.
 
     The interval is that of hits and cases divided by the design effect (Rao & Scott 1992). NaN without cases.
-
-    Args:
-        hits: booleans (N,).
-        groups: (N,).
     """
     found = np.asarray(hits, dtype=bool)
     if not found.size:
@@ -76,13 +65,8 @@ def change(
 ) -> Estimate:
     """The difference of two proportions, after minus before, of clustered cases of different patients.
 
-    The interval is that of Newcombe (1998), method 10, from the interval of each :func:`proportion`.
-
-    Args:
-        before: hits of the first sample, booleans (N,).
-        before_groups: (N,).
-        after: hits of the second sample, booleans (M,).
-        after_groups: (M,).
+    The interval is that of Newcombe (1998), method 10, from the interval of each :func:`proportion`. The two
+    samples are hits and groups, (N,) and (M,).
     """
     first, second = proportion(after, after_groups), proportion(before, before_groups)
     value = first.value - second.value
@@ -96,11 +80,6 @@ def exchange_test(first: ArrayLike, second: ArrayLike, groups: ArrayLike) -> flo
 
     If the models do not differ, the sign of each patient's difference in hits is random (Fisher 1935). With
     one image per patient it is McNemar's exact test.
-
-    Args:
-        first: hits of the first model, booleans (N,).
-        second: hits of the second, booleans (N,).
-        groups: (N,).
     """
     sums = np.bincount(_numbered(groups), np.asarray(first, int) - np.asarray(second, int))
     differences = sums.round().astype(int)

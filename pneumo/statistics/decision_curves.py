@@ -117,10 +117,7 @@ def predictive_values(
 def frequencies(counts: Confusion, prevalence: float, among: int) -> Confusion:
     """What an operating point's rates mean for whole people (Gigerenzer & Hoffrage 1995).
 
-    Args:
-        counts: of calls at the operating point.
-        prevalence: of the people, in [0, 1].
-        among: how many people.
+    Of `among` people with that prevalence, in [0, 1].
     """
     sick = round(among * prevalence)
     found = round(sick * counts.sensitivity)

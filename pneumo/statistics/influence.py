@@ -8,6 +8,8 @@ intervals are too wide rather than too narrow.
 
 Networks are few, so quantiles are those of Student's t, with the degrees of freedom of Satterthwaite (1946).
 The makers of a test set choose its class counts, so these count as fixed.
+
+Throughout, `labels` are (N,), and calls, `scores`, `probabilities` and `logits` (S, N), one row per seed.
 """
 
 from dataclasses import dataclass
@@ -58,11 +60,7 @@ class Measured:
         return Measured(self.values + (-other).values, self.influence - other.influence)
 
     def variance(self, groups: ArrayLike) -> float:
-        """The variance over clusters and networks; NaN if all cases are of one cluster.
-
-        Args:
-            groups: the number of each case's cluster, (N,).
-        """
+        """The variance over clusters, (N,), and networks; NaN if all cases are of one cluster."""
         return sum(variance for variance, _ in self._variances(groups))
 
     def quantile(self, groups: ArrayLike, confidence: float = CONFIDENCE) -> float:
@@ -127,12 +125,7 @@ class Measured:
 
 
 def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> Measured:
-    """The AUC; with strata, the share of pairs within strata that are ranked right.
-
-    Args:
-        labels: (N,).
-        scores: (S, N), one row per seed.
-        strata: (N,); only cases of the same stratum are compared.
+    """The AUC; with strata (N,), the share of pairs within strata that are ranked right.
 
     Raises:
         MetricError: no stratum holds both classes.
@@ -161,12 +154,9 @@ def auc(labels: NDArray[np.integer], scores: Floats, strata: ArrayLike = 0) -> M
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic], labels: ArrayLike = 0) -> Measured:
-    """The ratio of two sums over cases; NaN where the denominator is 0.
+    """The ratio of two sums over cases, numbers or booleans (S, N); NaN where the denominator is 0.
 
-    Args:
-        part: (S, N), numbers or booleans, one row per seed.
-        whole: likewise.
-        labels: (N,), if the class counts are fixed.
+    Labels are given if the class counts are fixed.
     """
     tops, bottoms = part.astype(np.float64), whole.astype(np.float64)
     with np.errstate(invalid="ignore"):
@@ -180,24 +170,16 @@ def ratio(part: NDArray[np.generic], whole: NDArray[np.generic], labels: ArrayLi
 
 
 def share(called: Bools, among: Bools) -> Measured:
-    """The share of cases called positive: sensitivity among positives, the false alarm rate among negatives.
-
-    Args:
-        called: (S, N).
-        among: (N,), the cases in the denominator.
-    """
+    """The share of cases among (N,) called positive: sensitivity, or the rate of false alarms."""
     return ratio(called & among, np.broadcast_to(among, called.shape))
 
 
 def evaluate(
     labels: NDArray[np.integer], probabilities: Floats, thresholds: ArrayLike
 ) -> dict[str, Measured]:
-    """Each metric of `metrics.NAMES`, mean over the seeds.
+    """Each metric of `metrics.NAMES`, mean over the seeds; both classes are among the labels.
 
-    Args:
-        labels: (N,), both classes among them.
-        probabilities: (S, N), one row per seed, in [0, 1].
-        thresholds: (S,); a case is called positive at or above its seed's threshold.
+    A case is called positive at or above its seed's threshold, (S,).
     """
     positive = labels == 1
     called = probabilities >= np.asarray(thresholds)[:, None]  # (S, N)
@@ -216,12 +198,7 @@ def evaluate(
 
 
 def slope(labels: NDArray[np.integer], logits: Floats) -> Measured:
-    """The slope of the logistic regression of the outcome on the logit; NaN where it is not finite.
-
-    Args:
-        labels: (N,).
-        logits: (S, N), one row per seed.
-    """
+    """The slope of the logistic regression of the outcome on the logit; NaN where it is not finite."""
     values, influences = [], []
     for scores in logits:
         intercept, fitted = calibration.recalibrate(labels, scores, np.arange(len(labels)))

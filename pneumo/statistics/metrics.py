@@ -35,14 +35,11 @@ def confusion(labels: ArrayLike, probabilities: ArrayLike, threshold: float) -> 
     """
     truth, scores = checked(labels, probabilities, both=False)
     called = scores >= threshold
-    true_positive, false_positive = (int((called & (truth == label)).sum()) for label in (1, 0))
-    positives = int(truth.sum())
-    return Confusion(
-        true_positive,
-        positives - true_positive,
-        false_positive,
-        len(truth) - positives - false_positive,
+    # True and false positives have that call, false and true negatives the other.
+    found = (
+        (called == call) & (truth == label) for call, label in ((1, 1), (0, 1), (1, 0), (0, 0))
     )
+    return Confusion(*(int(cases.sum()) for cases in found))
 
 
 def auc(labels: ArrayLike, probabilities: ArrayLike) -> float:
@@ -160,13 +157,8 @@ def likelihood_ratio_intervals(
     Raises:
         MetricError: a class has no cases.
     """
-    cells = np.array(
-        [
-            [counts.true_positive, counts.false_positive],
-            [counts.false_negative, counts.true_negative],
-        ],
-        dtype=float,
-    )  # called pneumonia, called normal × sick, well
+    # Called pneumonia, called normal × sick, well.
+    cells = np.array([*vars(counts).values()], dtype=float).reshape(2, 2).T
     if not cells.sum(axis=0).all():
         positives, negatives = cells.sum(axis=0).astype(int)
         raise MetricError(f"both classes are needed; found {positives} and {negatives} cases")
@@ -187,9 +179,8 @@ def _counts_by_threshold(
 ) -> tuple[NDArray[np.float64], ...]:
     """Falling thresholds, infinity and then every distinct score, with their true and false positives."""
     order = np.argsort(-scores, kind="stable")
-    last = np.r_[
-        np.flatnonzero(np.diff(scores[order])), len(scores) - 1
-    ]  # of each run of equal scores
+    # Of each run of equal scores:
+    last = np.r_[np.flatnonzero(np.diff(scores[order])), len(scores) - 1]
     true_positives = np.cumsum(truth[order])[last]
     counts = (true_positives, last + 1 - true_positives)
     return np.r_[np.inf, scores[order][last]], *(np.r_[0.0, found] for found in counts)

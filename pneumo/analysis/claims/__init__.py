@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from pneumo.analysis.claims import explanations, framing, performance, probabilities, transport
+from pneumo.analysis.claims import networks, performance, transport
 from pneumo.record.answers import Claim
 from pneumo.statistics.comparison import holm
 from pneumo.study.study import Study
@@ -28,15 +28,15 @@ _TESTS: tuple[Callable[[Study], Claim | None], ...] = (
     transport.specificity_is_kept,
     transport.test_is_shifted,
     transport.threshold_mends_shift,
-    framing.uses_framing,
-    framing.explains_fall,
+    networks.uses_framing,
+    networks.explains_fall,
     transport.external_holds,
     transport.pretraining_is_more_robust,
     performance.flip_is_safe,
     performance.held_out_foretells_test,
-    probabilities.calibrated,
-    explanations.attends_to_lungs,
-    explanations.depends_on_weights,
+    networks.calibrated,
+    networks.attends_to_lungs,
+    networks.depends_on_weights,
 )
 
 

@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from pneumo.analysis import ablation, baselines, intervals, kinds, mistakes
+from pneumo.analysis import ablation, baselines, intervals, mistakes, origins
 from pneumo.analysis.verdicts import (
     AUC_MARGIN,
     RATE_MARGIN,
@@ -210,10 +210,10 @@ def mistakes_are_shared(study: Study) -> Claim | None:
 
 def kinds_differ(study: Study) -> Claim | None:
     """Sensitivity for bacterial films against that for viral ones, to either side."""
-    if not kinds.known(study):
+    if not origins.kinds_known(study):
         return None
     model = selection.best(study)
-    bacteria, virus = kinds.sensitivities(study, model, YOUDEN)
+    bacteria, virus = origins.sensitivities(study, model, YOUDEN)
     held = hold_size(bacteria - virus, study.groups("test"), RATE_MARGIN)
     more, less = ("bacterial", "viral")[:: 1 if bacteria.value > virus.value else -1]
     return decided(
