@@ -1,7 +1,7 @@
 """Whether a model's probabilities can be taken at face value, before and after temperature scaling."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -99,33 +99,31 @@ def _probabilities(found: Reading) -> Probabilities:
 def _reliability(study: Study) -> Iterator[dict[str, Any]]:
     """The bins of every run and, of first seeds, how often each probability is given."""
     truth = study.data.test.labels
-    for model in study.ran:
-        for run in model.runs:
-            for name, scaled in SCALED.items():
-                logits = logits_of(run, "test", scaled)
-                own = {"model": model.name, "seed": run.seed, "probabilities": name}
-                for one in calibration.reliability(truth, logits, study.groups("test")):
-                    yield own | {"chart": "reliability", "from": np.nan, "to": np.nan} | asdict(one)
-                if run is model.run:
-                    counts, _ = np.histogram(metrics.probabilities(logits), EDGES)
-                    for low, high, count in zip(EDGES, EDGES[1:], counts, strict=False):
-                        missing = dict.fromkeys(("predicted", "observed", "low", "high"), np.nan)
-                        place = {"chart": "histogram", "from": low, "to": high, "count": count}
-                        yield own | place | missing
+    missing = dict.fromkeys(("predicted", "observed", "low", "high"), np.nan)
+    runs = [(model, run) for model in study.ran for run in model.runs]
+    for (model, run), (name, scaled) in product(runs, SCALED.items()):
+        logits = logits_of(run, "test", scaled)
+        own = {"model": model.name, "seed": run.seed, "probabilities": name}
+        for one in calibration.reliability(truth, logits, study.groups("test")):
+            yield own | {"chart": "reliability", "from": np.nan, "to": np.nan} | vars(one)
+        if run is model.run:
+            counts, _ = np.histogram(metrics.probabilities(logits), EDGES)
+            for low, high, count in zip(EDGES, EDGES[1:], counts, strict=False):
+                place = {"chart": "histogram", "from": low, "to": high, "count": count}
+                yield own | place | missing
 
 
 def _by_split(study: Study) -> Iterator[dict[str, Any]]:
     for model in study.ran:
         found = summary(study, model)
-        for split in ("val", "test"):
-            for name, scaled in SCALED.items():
-                yield {
-                    "model": model.name,
-                    "split": split,
-                    "probabilities": name,
-                    "temperature": found["temperature"] if scaled else 1.0,
-                    **found[split]["after" if scaled else "before"],
-                }
+        for split, (name, scaled) in product(("val", "test"), SCALED.items()):
+            yield {
+                "model": model.name,
+                "split": split,
+                "probabilities": name,
+                "temperature": found["temperature"] if scaled else 1.0,
+                **found[split]["after" if scaled else "before"],
+            }
 
 
 def _mean(found: list[Reading]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """What a score is worth where someone must act on it: net benefit, and predictive values by prevalence."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -70,16 +71,13 @@ def better(
         study, model, prevalence, scaled: as for :func:`decision_curve`.
     """
     value, low, _ = decision_curve(study, model, prevalence, scaled)
-    first, second = (_stretch(one, prevalence or _prevalence(study)) for one in (value, low))
-    return first, second
-
-
-def _stretch(benefit: NDArray[np.float64], prevalence: float) -> Stretch | None:
-    found = curves.better_range(benefit, prevalence)
-    if found is None:
-        return None
-    first, last = found
-    return Stretch(first, last, bool(first <= THRESHOLDS[0]), bool(last >= THRESHOLDS[-1]))
+    share = prevalence or _prevalence(study)
+    ranges = (curves.better_range(benefit, share) for benefit in (value, low))
+    better, surely = (
+        found and Stretch(*found, found[0] <= THRESHOLDS[0], found[1] >= THRESHOLDS[-1])
+        for found in ranges
+    )
+    return better, surely
 
 
 def _answer(study: Study, best: Model) -> Decisions:
@@ -119,26 +117,25 @@ def _prevalence(study: Study) -> float:
 
 def _curves(study: Study) -> Iterator[dict[str, Any]]:
     """Net benefit by population, kind of probabilities, strategy and threshold."""
-    for prevalence in (None, *WARDS):
+    for prevalence, (name, scaled) in product((None, *WARDS), SCALED.items()):
         share = prevalence or _prevalence(study)
-        for name, scaled in SCALED.items():
-            everybody = curves.treat_all(share)
-            fixed = np.full_like(everybody, np.nan)
-            strategies = {"treat all": np.stack([everybody, fixed, fixed])} | {
-                model.name: decision_curve(study, model, prevalence, scaled) for model in study.ran
-            }
-            for strategy, benefit in strategies.items():
-                for level, (value, low, high) in zip(THRESHOLDS, benefit.T, strict=True):
-                    yield {
-                        "population": "shifted" if prevalence else "test set",
-                        "prevalence": share,
-                        "probabilities": name,
-                        "strategy": strategy,
-                        "threshold": level,
-                        "net benefit": value,
-                        "low": low,
-                        "high": high,
-                    }
+        everybody = curves.treat_all(share)
+        fixed = np.full_like(everybody, np.nan)
+        strategies = {"treat all": np.stack([everybody, fixed, fixed])} | {
+            model.name: decision_curve(study, model, prevalence, scaled) for model in study.ran
+        }
+        for strategy, benefit in strategies.items():
+            for level, value, low, high in zip(THRESHOLDS, *benefit, strict=True):
+                yield {
+                    "population": "shifted" if prevalence else "test set",
+                    "prevalence": share,
+                    "probabilities": name,
+                    "strategy": strategy,
+                    "threshold": level,
+                    "net benefit": value,
+                    "low": low,
+                    "high": high,
+                }
 
 
 def _values(study: Study, model: Model) -> Iterator[dict[str, Any]]:

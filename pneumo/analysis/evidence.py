@@ -12,7 +12,7 @@ from pneumo.analysis import mistakes
 from pneumo.analysis.rows import pixel_rows, unfold
 from pneumo.analysis.sanity_checks import mean_interval
 from pneumo.record import Part, frame
-from pneumo.record.interpretability import Evidence, Explained, Share
+from pneumo.record.summaries import Evidence, Explained, Share
 from pneumo.statistics import clusters, influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import selection

@@ -15,7 +15,7 @@ from pneumo.analysis.rows import cells, unfold
 from pneumo.analysis.shift import histograms
 from pneumo.data.labelled import AGE, PATIENT
 from pneumo.record import Estimate, Part, files, frame
-from pneumo.record.external import Ages, Asked, External, Rates
+from pneumo.record.shift import Ages, Asked, External, Rates
 from pneumo.statistics import calibration, influence, metrics
 from pneumo.statistics.influence import Bools, Floats
 from pneumo.study import ensemble

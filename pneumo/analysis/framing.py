@@ -6,6 +6,7 @@ framing in training, mended or not. All seeds; intervals draw patients and, of m
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ from pneumo.analysis.rows import unfold
 from pneumo.data.thumbnails import thumbnails
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.ablation import SPLITS
-from pneumo.record.framing import Fall, Framing
-from pneumo.record.shift import TwoSample
+from pneumo.record.shift import Fall, Framing, TwoSample
 from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats, over_cases_and_seeds
 from pneumo.study import questions
@@ -253,28 +253,23 @@ def _curves(study: Study) -> Iterator[dict[str, Any]]:
     first, last = np.quantile(test.ratios, [0.03, 0.97])
     at = np.linspace(first, last, GRID)
     width = adjusted_roc.bandwidth(test.ratios)
-    for model in study.ran:
-        for rule in RULES:
-            spared = (~model.calls(rule)[:, test.places]).mean(axis=0, keepdims=True)
-            curves = adjusted_roc.smooth_share(spared, test.ratios, at, width, test.weights)[
-                0
-            ]  # (1 + B, X)
-            low, high = np.percentile(curves[1:], [2.5, 97.5], axis=0)
-            for row in zip(at, curves[0], low, high, strict=True):
-                names = ("ratio", "value", "low", "high")
-                yield {"model": model.name, "rule": rule.name, **dict(zip(names, row, strict=True))}
+    for model, rule in product(study.ran, RULES):
+        spared = (~model.calls(rule)[:, test.places]).mean(axis=0, keepdims=True)
+        (curves,) = adjusted_roc.smooth_share(spared, test.ratios, at, width, test.weights)
+        ends = np.percentile(curves[1:], [2.5, 97.5], axis=0)
+        for ratio, value, low, high in zip(at, curves[0], *ends, strict=True):
+            row = {"model": model.name, "rule": rule.name, "ratio": ratio}
+            yield row | {"value": value, "low": low, "high": high}
 
 
 def _bins(study: Study) -> Iterator[dict[str, Any]]:
     test = films(study)["test"].normal
-    for model in study.ran:
-        for rule in RULES:
-            for number in range(len(EDGES) + 1):
-                own = np.digitize(test.ratios, EDGES) == number
-                yield {
-                    "model": model.name, "rule": rule.name, "bin": number, "films": int(own.sum()),
-                    **vars(_specificity(model, rule, test, own)),
-                }  # fmt: skip
+    for model, rule, number in product(study.ran, RULES, range(len(EDGES) + 1)):
+        own = np.digitize(test.ratios, EDGES) == number
+        yield {
+            "model": model.name, "rule": rule.name, "bin": number, "films": int(own.sum()),
+            **vars(_specificity(model, rule, test, own)),
+        }  # fmt: skip
 
 
 def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
@@ -285,12 +280,11 @@ def _adjusted(study: Study) -> Iterator[dict[str, Any]]:
         raw = adjusted_roc.weighted_auc(test.labels, scores, test.weights)
         like = adjusted_roc.weighted_auc(test.labels, scores, test.weights, test.ratios, CALIPER)
         adjusted = adjusted_roc.adjusted_auc(test.labels, scores, test.ratios, test.weights)
-        found = {"raw": raw, "like ratio": like, "adjusted": adjusted,
-                 "like ratio less raw": like - raw, "adjusted less raw": adjusted - raw}  # fmt: skip
-        for name, values in found.items():
-            estimated = over_cases_and_seeds(values)
-            shown = estimated if "less" in name else cut(estimated)
-            yield {"model": model.name, "auc": name, **vars(shown)}
+        areas = {"raw": raw, "like ratio": like, "adjusted": adjusted}
+        changes = {"like ratio less raw": like - raw, "adjusted less raw": adjusted - raw}
+        found = {name: cut(over_cases_and_seeds(own)) for name, own in areas.items()}
+        found |= {name: over_cases_and_seeds(own) for name, own in changes.items()}
+        yield from unfold({model.name: found}, "model", "auc")
 
 
 def _falls(study: Study) -> Iterator[dict[str, Any]]:
@@ -375,8 +369,7 @@ def _mended(study: Study) -> Iterator[dict[str, Any]]:
             "gap": over_cases_and_seeds(gap),
             "told wide": cut(over_cases_and_seeds(_wide_auc(study, model))),
         }
-        for name, value in found.items():
-            yield {"model": row.model, "change": row.change, "name": name, **vars(value)}
+        yield from unfold({row.model: {row.change: found}}, "model", "change", "name")
 
 
 def _wide_auc(study: Study, model: Model) -> Floats:

@@ -16,8 +16,7 @@ from pneumo.analysis import intervals
 from pneumo.analysis.rows import pixel_rows, unfold
 from pneumo.data import SPLITS, origins, phantom, radiographs
 from pneumo.record import Estimate, Part, frame
-from pneumo.record.patients import Control, Fall, Patients
-from pneumo.record.summaries import PNEUMONIAS, Kinds, Origins
+from pneumo.record.summaries import PNEUMONIAS, Control, Kinds, MetricFall, Origins, Patients
 from pneumo.statistics import influence
 from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
@@ -169,13 +168,14 @@ def sharing(study: Study) -> NDArray[np.bool_]:
     return np.isin(study.groups("val"), study.groups("train"))
 
 
-def falls(study: Study, model: Model) -> dict[str, Fall]:
+def falls(study: Study, model: Model) -> dict[str, MetricFall]:
     """Each of :data:`METRICS` on both halves of validation, on all of it, and on test."""
     own = sharing(study)
     shared, unshared = (_of(study, model, "val", members) for members in (own, ~own))
     validation, test = (_of(study, model, split) for split in ("val", "test"))
     return {
-        name: Fall(shared[name], unshared[name], validation[name], test[name]) for name in METRICS
+        name: MetricFall(shared[name], unshared[name], validation[name], test[name])
+        for name in METRICS
     }
 
 

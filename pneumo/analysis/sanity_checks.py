@@ -14,7 +14,7 @@ from scipy.integrate import trapezoid
 
 from pneumo.analysis.rows import image_row, pixels, unfold
 from pneumo.record import Estimate, Frame, Part, frame
-from pneumo.record.interpretability import Agreement, SanityChecks
+from pneumo.record.summaries import Agreement, SanityChecks
 from pneumo.statistics import clusters
 from pneumo.study import questions, selection
 from pneumo.study.cache import once

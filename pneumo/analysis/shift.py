@@ -43,6 +43,19 @@ def part(study: Study) -> Part:
     """The answers, and the numbers behind the figures and tables of the page on the shift."""
     runs = [model.run.label for model in study.ran]
     losses = {model.name: loss(model) for model in study.ran}
+    lost = (
+        {
+            "model": name,
+            "sensitivity, validation": found.promised.sensitivity,
+            "specificity, validation": found.promised.specificity,
+            "specificity, test": found.kept.specificity,
+            "specificity, test, re-chosen": found.rechosen.specificity,
+            "lost": found.total,
+            "lost to the threshold": found.of_threshold,
+            "lost to the ranking": found.of_ranking,
+        }
+        for name, found in losses.items()
+    )
     scored = (
         row
         for model in study.ran
@@ -72,7 +85,7 @@ def part(study: Study) -> Part:
             "tbl-shift-changes": frame(unfold(changes(study), "model", "metric"), runs=runs),
             "tbl-shift": frame(unfold(samples, "comparison", "class")),
             "tbl-shift-scores": frame(compared, runs=runs),
-            "tbl-shift-threshold": frame(_losses(losses), runs=runs),
+            "tbl-shift-threshold": frame(lost, runs=runs),
         },
     )
 
@@ -226,25 +239,22 @@ def mending_over_seeds(study: Study, model: Model) -> tuple[Floats, Floats]:
         )
         for seed, split in enumerate(("val", "test"))
     }
-    lost, left = [], []
-    for run in model.runs:
-        found, promised, kept = (
-            _rates(run, split, label, weights[split])
-            for split, label in (("val", 1), ("val", 0), ("test", 0))
-        )
-        test, drawn = run.predictions["test"], weights["test"]
-        falling = np.argsort(-test.probabilities, kind="stable")
-        falling = falling[test.labels[falling] == 1]
+    found, promised, kept = (
+        _rates(model, split, label, weights[split])
+        for split, label in (("val", 1), ("val", 0), ("test", 0))
+    )
+    labels, drawn, mended = model.run.predictions["test"].labels, weights["test"], []
+    for probabilities, rate in zip(model.probabilities(), found, strict=True):
+        falling = np.argsort(-probabilities, kind="stable")
+        falling = falling[labels[falling] == 1]
         reached = np.cumsum(drawn[:, falling], axis=1)
         share = reached / reached[:, -1:]
-        last = (share < found[:, None] - 1e-9).sum(axis=1).clip(max=len(falling) - 1)
-        limits = test.probabilities[falling[last]]  # (1 + B,)
-        negative = drawn * (test.labels == 0)
-        mended = (negative * (test.probabilities < limits[:, None])).sum(axis=1)
-        mended /= negative.sum(axis=1)
-        lost.append(promised - kept)
-        left.append(mended - promised)
-    return np.array(lost), np.array(left)
+        last = (share < rate[:, None] - 1e-9).sum(axis=1).clip(max=len(falling) - 1)
+        limits = probabilities[falling[last]]  # (1 + B,)
+        negative = drawn * (labels == 0)
+        spared = (negative * (probabilities < limits[:, None])).sum(axis=1)
+        mended.append(spared / negative.sum(axis=1))
+    return promised - kept, np.array(mended) - promised
 
 
 def histograms(
@@ -265,25 +275,20 @@ def histograms(
                 }  # fmt: skip
 
 
-def _rates(run: Run, split: str, label: int, weights: Floats) -> Floats:
-    """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, (B,), of weights (B, N)."""
-    own, hits = _hits(run, split, label)
-    return np.asarray(weights[:, own] @ hits / weights[:, own].sum(axis=1))
+def _rates(model: Model, split: str, label: int, weights: Floats) -> Floats:
+    """Sensitivity (label 1) or specificity (label 0) at Youden's threshold, (S, B), of weights (B, N)."""
+    own = model.run.predictions[split].labels == label
+    hits = (model.calls(YOUDEN, split)[:, own] == bool(label)).astype(np.float64)
+    return np.asarray(hits @ weights[:, own].T / weights[:, own].sum(axis=1))
 
 
 def _rate_change(study: Study, run: Run, label: int) -> Estimate:
     """Sensitivity (label 1) or specificity (label 0)."""
     samples: list[NDArray[Any]] = []
     for split in ("val", "test"):
-        own, hits = _hits(run, split, label)
-        samples += [hits, study.groups(split)[own]]
+        own = run.predictions[split].labels == label
+        samples += [calls(run, YOUDEN, split)[own] == bool(label), study.groups(split)[own]]
     return clusters.change(*samples)
-
-
-def _hits(run: Run, split: str, label: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which cases of a split are of a class, (N,), and whether each of these is called so."""
-    own = run.predictions[split].labels == label
-    return own, calls(run, YOUDEN, split)[own] == bool(label)
 
 
 def _mean_images(study: Study) -> Frame:
@@ -299,20 +304,6 @@ def _mean_images(study: Study) -> Frame:
         pictures[f"{name}, test"] = tested
         pictures[f"{name}, difference"] = tested - development
     return Frame(pixels({name: picture.round(5) for name, picture in pictures.items()}))
-
-
-def _losses(losses: Mapping[str, Loss]) -> Iterator[dict[str, Any]]:
-    for name, found in losses.items():
-        yield {
-            "model": name,
-            "sensitivity, validation": found.promised.sensitivity,
-            "specificity, validation": found.promised.specificity,
-            "specificity, test": found.kept.specificity,
-            "specificity, test, re-chosen": found.rechosen.specificity,
-            "lost": found.total,
-            "lost to the threshold": found.of_threshold,
-            "lost to the ranking": found.of_ranking,
-        }
 
 
 def _coarse(images: NDArray[np.uint8]) -> NDArray[np.float64]:

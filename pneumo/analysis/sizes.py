@@ -11,9 +11,8 @@ from pneumo.record import Part, Record, files, finding, frame
 from pneumo.record.images import digest
 from pneumo.record.summaries import Sizes
 from pneumo.statistics import influence
-from pneumo.statistics.influence import Measured
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, run_labels
+from pneumo.study.study import HALF, YOUDEN, Model, Study, run_labels
 
 METRICS = (
     ("auc", HALF),
@@ -25,28 +24,19 @@ METRICS = (
 
 
 def part(study: Study) -> Part:
-    """The answer, and the numbers behind `fig-size` and `tbl-size`; nothing without a larger study."""
-    data = study.data
-    if data.size != files.SIDE or data.is_phantom:
-        return Part({"sizes": None})
-    films = [digest(image) for image in data.test.images]
-    larger = finding.larger(study.profile.name, study.about.name, films)
-    return compare(study, larger) if larger else Part({"sizes": None})
+    """The answer, and the numbers behind `fig-size` and `tbl-size`; nothing without a larger study.
 
-
-def compare(study: Study, larger: Record) -> Part:
-    """The share of the record that tells what a record of the same test films at a larger size reaches.
-
-    Args:
-        study: of thumbnails.
-        larger: its test films are the study's, in the same order.
+    The larger study's test films are the thumbnails', in the same order.
     """
-    groups = study.groups("test")
-    compared = [
-        model
-        for model in ensemble.compared(study)
-        if model.name in larger.models and larger.models[model.name].ran
-    ]
+    data, groups = study.data, study.groups("test")
+    larger = None
+    if data.size == files.SIDE and not data.is_phantom:
+        films = [digest(image) for image in data.test.images]
+        larger = finding.larger(study.profile.name, study.about.name, films)
+    if larger is None:
+        return Part({"sizes": None})
+    ran = {name for name, model in larger.models.items() if model.ran}
+    compared = [model for model in ensemble.compared(study) if model.name in ran]
     rows = list(_differences(compared, larger, groups))
     numbers = frame(rows, runs=run_labels(study.ran))
     areas = [row for row in rows if row["metric"] == "auc"]
@@ -69,9 +59,15 @@ def _differences(
 
     Cases are the same, networks are others. Where no case is judged otherwise there is no interval.
     """
+    truth = larger.test_labels()
     for model in models:
+        there = larger.models[model.name]
+        scores = np.array([larger.probabilities(model.name, seed) for seed in there.seeds])
         at = {
-            rule: (measured(model, rule), _measured(larger, model.name, rule))
+            rule: (
+                measured(model, rule),
+                influence.evaluate(truth, scores, there.point(rule.name).thresholds),
+            )
             for rule in (HALF, YOUDEN)
         }
         for metric, rule in METRICS:
@@ -81,12 +77,3 @@ def _differences(
                 "smaller": small.value, "larger": large.value,
                 **difference(large.apart(small), groups).named("difference"),
             }  # fmt: skip
-
-
-def _measured(larger: Record, name: str, rule: Rule) -> dict[str, Measured]:
-    """A model's metrics as a record's predictions and thresholds give them."""
-    model = larger.models[name]
-    probabilities = np.array([larger.probabilities(name, seed) for seed in model.seeds])
-    return influence.evaluate(
-        larger.test_labels(), probabilities, model.point(rule.name).thresholds
-    )

@@ -1,6 +1,5 @@
 """What every model reaches: its metrics with intervals, its operating points, and which one is best."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,37 +89,25 @@ def _profile(study: Study) -> answers.Profile:
 def _model(study: Study, model: Model) -> answers.Model:
     """A model's results; of one that was not run every number is missing."""
     none = {name: Estimate(float("nan")) for name in metrics.NAMES}
-    missing = answers.Model(
-        status="not run",
+    bounds = intervals.intervals(study).get(model.name, {})
+    thresholds, together = model.thresholds(YOUDEN), model.name == "ensemble"
+    threshold = sum(thresholds) / len(thresholds) if thresholds else float("nan")
+    return answers.Model(
+        status="ok" if model.ran else "not run",
         reason=model.reason,
         parameters=model.parameters,
         pretrained=model.pretrained,
-        seeds=[],
-        threshold=answers.Threshold(float("nan"), YOUDEN.chosen_on, YOUDEN.title),
-        test=none,
-        test_at_half=none,
-        operating_points=[],
-        calibration=None,
-        robustness=None,
+        seeds=[run.seed for run in model.runs],
+        threshold=answers.Threshold(threshold, YOUDEN.chosen_on, YOUDEN.title),
+        test=bounds.get(YOUDEN.name, none),
+        test_at_half=bounds.get(HALF.name, none),
+        operating_points=evaluation.points(study).get(model.name, []),
+        calibration=calibration.summary(study, model) if model.ran else None,
+        robustness=_robustness(study, model),
         name=model.name,
         title=model.title,
+        validation_at_half=model.mean(HALF, "val") if model.ran else {},
         recipe=model.recipe.to_dict(),
-    )
-    if not model.ran:
-        return missing
-    thresholds, bounds = model.thresholds(YOUDEN), intervals.intervals(study)[model.name]
-    together = model.name == "ensemble"
-    return replace(
-        missing,
-        status="ok",
-        seeds=[run.seed for run in model.runs],
-        threshold=replace(missing.threshold, value=sum(thresholds) / len(thresholds)),
-        test=bounds[YOUDEN.name],
-        test_at_half=bounds[HALF.name],
-        operating_points=evaluation.points(study)[model.name],
-        calibration=calibration.summary(study, model),
-        robustness=_robustness(study, model),
-        validation_at_half=model.mean(HALF, "val"),
         runs=run_labels(study.all if together else [model]),
         members=len(run_labels(study.ran)) if together else 0,
     )

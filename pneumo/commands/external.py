@@ -35,7 +35,7 @@ COMMAND = options.Command(
 def run(chosen: Namespace) -> int:
     from pneumo.data import labelled
     from pneumo.record import plain
-    from pneumo.record.external import External
+    from pneumo.record.shift import External
     from pneumo.study import external, study
 
     done = study.load(chosen.profile, chosen.data, dataset=chosen.dataset, size=chosen.size)

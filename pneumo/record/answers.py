@@ -77,15 +77,8 @@ class Model:
         return self.status == "ok"
 
     def point(self, rule: str) -> OperatingPoint:
-        """The operating point of the rule with this id.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for found in self.operating_points:
-            if found.id == rule:
-                return found
-        raise KeyError(f"{self.name} has no operating point {rule!r}")
+        """The operating point of the rule with this id; a KeyError if there is none."""
+        return {point.id: point for point in self.operating_points}[rule]
 
 
 @dataclass(frozen=True)

@@ -21,16 +21,12 @@ from pneumo.record import (
     crate,
     frames,
     images,
-    interpretability,
     plain,
     summaries,
 )
 from pneumo.record.answers import Part
-from pneumo.record.external import External
 from pneumo.record.frames import Frame
-from pneumo.record.framing import Framing
-from pneumo.record.patients import Patients
-from pneumo.record.shift import Shift
+from pneumo.record.shift import External, Framing, Shift
 from pneumo.record.usefulness import Calibration, Decisions
 
 T = TypeVar("T")
@@ -110,14 +106,14 @@ class Record:
     calibration = Answer(Calibration)
     decisions = Answer(Decisions)
     cases = Answer(summaries.Cases)
-    explained = Answer(dict[str, interpretability.Explained])
-    sanity_checks = Answer(interpretability.SanityChecks)
-    evidence = Answer(interpretability.Evidence)
+    explained = Answer(dict[str, summaries.Explained])
+    sanity_checks = Answer(summaries.SanityChecks)
+    evidence = Answer(summaries.Evidence)
     kinds = Answer(summaries.Kinds)
     sizes = Answer(summaries.Sizes)
     mistakes = Answer(summaries.Mistakes)
     shift = Answer(Shift)
-    patients = Answer(Patients)
+    patients = Answer(summaries.Patients)
     framing = Answer(Framing)
     data_audit = Answer(summaries.DataAudit)
     origins = Answer(summaries.Origins)

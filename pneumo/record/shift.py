@@ -1,8 +1,10 @@
-"""Shift from the images of development to the test set, as stored in a record."""
+"""What changes between sets of images, as stored in a record: shift, framing of films, other hospitals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pneumo.base.confusion import Confusion
+from pneumo.base.estimate import Estimate
+from pneumo.record.answers import Mean
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,97 @@ class Shift:
     resamples: int  # dealings of the permutation test
     control: dict[str, TwoSample]  # training against validation, by class
     apart: dict[str, TwoSample]  # development against test, by class
+
+
+@dataclass(frozen=True)
+class Fall:
+    """A model's specificity at Youden's threshold, means over its seeds."""
+
+    promised: float  # on validation
+    kept: float  # on test
+    standardised: float  # on test, its films weighted until they are framed as validation's are
+    explained: Estimate  # share of the fall that framing explains
+
+
+@dataclass(frozen=True)
+class Framing:
+    """Width to height of the films, against labels and predictions; empty if unknown."""
+
+    auc: dict[str, float] = field(default_factory=dict)  # of the ratio alone, by split
+    auc_intervals: dict[str, Estimate] = field(default_factory=dict)
+    normal_means: dict[str, Estimate] = field(default_factory=dict)  # of the ratio, by split
+    edges: list[float] = field(default_factory=list)  # of the bins of the ratio
+    caliper: float = 0.0  # films whose ratios differ by less are framed alike
+    # By model: how well its score tells the wider half of the normal test films from the narrower.
+    told_wide: dict[str, Estimate] = field(default_factory=dict)
+    falls: dict[str, Fall] = field(default_factory=dict)  # by model
+    # A classifier tells normal films of development from those of test: of all, of some, of like ratio.
+    apart: dict[str, TwoSample] = field(default_factory=dict)
+    factors: list[float] = field(default_factory=list)  # shares of the side that crops keep
+    gentle: float = 0.0  # the tightest crop that films differ by of themselves
+    films: dict[str, int] = field(
+        default_factory=dict
+    )  # cropped, by class; empty: none were at hand
+    slopes: dict[str, Estimate] = field(
+        default_factory=dict
+    )  # by model: logits per 10 %, normal films
+
+    @property
+    def known(self) -> bool:
+        """Whether shapes of films are known."""
+        return bool(self.auc)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates at thresholds that were chosen in one way."""
+
+    sensitivity: Mean
+    specificity: Mean
+    index: Mean  # Youden's: sensitivity + specificity - 1; 0 is no better than chance
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One model, mean over its seeds, with intervals over patients and seeds."""
+
+    auc: Mean
+    sensitivity: Mean  # at the threshold that Youden's J chose on validation
+    specificity: Mean
+    here: Mean  # AUC on the study's own test set
+    change: Estimate  # AUC there less here
+    within_view: Estimate  # AUC over pairs of films of one view; NaN where no view is known
+    view_told: Estimate  # AUC of the scores for AP against PA films of one class
+    operating_points: dict[str, Rates]  # by the rule's id, at the study's thresholds
+    local: Rates  # at thresholds chosen there, evaluated on other patients
+    regained: Estimate  # Youden's index: local less that at the threshold of validation
+    predicted: float  # mean probability
+    intercept: float  # of the outcome on the logit: 0 is right
+    slope: Estimate  # 1 is right
+
+
+@dataclass(frozen=True)
+class Ages:
+    """In years, of the images whose patient's age is known."""
+
+    images: int
+    youngest: float
+    median: float
+    oldest: float
+    children: int  # images of patients under 18
+
+
+@dataclass(frozen=True)
+class External:
+    """A set of labelled images from elsewhere."""
+
+    images: int
+    unreadable: int  # rows that were left out
+    models: dict[str, Asked]
+    key: str  # of the runs that were used
+    counts: dict[str, int]  # by class
+    patients: int | None  # None: not known, so that each image counts as one
+    in_both_classes: int | None  # patients
+    ages: Ages | None
+    views: dict[str, dict[str, int]]  # images by view and class; of those whose view is known
+    title: str = ""  # as in prose
