@@ -5,6 +5,7 @@ Numbers are means over a model's seeds. Their intervals take patients and seeds 
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -269,32 +270,33 @@ def _groups(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict
 
 def _curves(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
     """ROC curves here and there, first seeds, and every AUC with its interval."""
-    for name, found in sets.items():
-        for model in ensemble.compared(study):
-            own: dict[str, Any] = {"set": name, "model": model.name}
-            there = Predictions(found.of(model)[0], found.labels)
-            for where, one in (("here", model.run.predictions["test"]), ("there", there)):
-                curve = zip(*metrics.roc(one.labels, one.probabilities), strict=True)
-                row = own | {"where": where, "kind": "roc"}
-                for place in curve if model in study.ran else ():
-                    x, y = (round(float(value), 6) for value in place)
-                    row |= {"false positive rate": x, "sensitivity": y}
-                    yield row | Estimate(np.nan).cells("auc")
-            judged = asked(study)[name].models[model.name]
-            for where, area in (("here", judged.here), ("there", judged.auc)):
-                row = own | {"where": where, "kind": "auc"}
-                row |= {"false positive rate": np.nan, "sensitivity": np.nan}
-                yield row | area.cells("auc")
+    nowhere = {"false positive rate": np.nan, "sensitivity": np.nan}
+    for (name, found), model in product(sets.items(), ensemble.compared(study)):
+        own: dict[str, Any] = {"set": name, "model": model.name}
+        there = Predictions(found.of(model)[0], found.labels)
+        for where, one in (("here", model.run.predictions["test"]), ("there", there)):
+            curve = zip(*metrics.roc(one.labels, one.probabilities), strict=True)
+            for place in curve if model in study.ran else ():
+                x, y = (round(float(value), 6) for value in place)
+                row = own | {
+                    "where": where,
+                    "kind": "roc",
+                    "false positive rate": x,
+                    "sensitivity": y,
+                }
+                yield row | Estimate(np.nan).cells("auc")
+        judged = asked(study)[name].models[model.name]
+        for where, area in (("here", judged.here), ("there", judged.auc)):
+            yield own | {"where": where, "kind": "auc"} | nowhere | area.cells("auc")
 
 
 def _scores(study: Study, sets: Mapping[str, answers.External]) -> Iterator[dict[str, Any]]:
     """Scores of test and of each set, first seeds, as a histogram by model and class."""
-    for name, found in sets.items():
-        for model in study.ran:
-            there = Predictions(found.of(model)[0], found.labels)
-            both = {"here": model.run.predictions["test"], "there": there}
-            for row in histograms(model, study.about.classes, both):
-                yield {"set": name} | row
+    for (name, found), model in product(sets.items(), study.ran):
+        there = Predictions(found.of(model)[0], found.labels)
+        both = {"here": model.run.predictions["test"], "there": there}
+        for row in histograms(model, study.about.classes, both):
+            yield {"set": name} | row
 
 
 def _calibrations(study: Study) -> Iterator[dict[str, Any]]:

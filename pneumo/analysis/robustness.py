@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pneumo.analysis.rows import cells
+from pneumo.analysis.rows import unfold
 from pneumo.record import Estimate, Part, frame
 from pneumo.record.summaries import Robustness as Answer
 from pneumo.statistics import influence, metrics
@@ -41,9 +41,8 @@ def part(study: Study) -> Part:
             [(one.clean_auc, one.clean_accuracy), *zip(areas, rights, strict=True)]
         )
     ]
-    means = [
-        {
-            "model": name,
+    means = {
+        name: {
             "auc clean": one.clean_auc,
             "auc corrupted": one.auc.mean(),
             "fall": one.degradation,
@@ -52,17 +51,14 @@ def part(study: Study) -> Part:
             "worst corruption": one.worst,
         }
         for name, one in found.items()
-    ]
-    by_corruption = [
-        {
-            "corruption": corruption,
-            "model": name,
-            "auc": one.auc[place].mean(),
-            "accuracy": one.accuracy[place].mean(),
+    }
+    by_corruption = {
+        corruption: {
+            name: {"auc": one.auc[place].mean(), "accuracy": one.accuracy[place].mean()}
+            for name, one in found.items()
         }
         for place, corruption in enumerate(CORRUPTIONS)
-        for name, one in found.items()
-    ]
+    }
     return Part(
         {
             "robustness": Answer(
@@ -77,8 +73,8 @@ def part(study: Study) -> Part:
         },
         figures={"fig-robustness": frame(by_severity, runs=runs)},
         tables={
-            "tbl-robustness": frame(map(cells, means), runs=runs),
-            "tbl-corruptions": frame(by_corruption, runs=runs),
+            "tbl-robustness": frame(unfold(means, "model"), runs=runs),
+            "tbl-corruptions": frame(unfold(by_corruption, "corruption", "model"), runs=runs),
         },
     )
 

@@ -117,13 +117,14 @@ def decided(
         seeds: how many of them; None for all.
     """
     of = seeds if seeds is not None else (len(models[0].runs) if models else None)
-    finding = {"supported": supported, "refuted": refuted, "inconclusive": inconclusive}
+    found = {"supported": supported, "refuted": refuted, "inconclusive": inconclusive}
+    finding = found[held.verdict]
     return Claim(
         identifier,
         f"{text}.",
         held.verdict,
         evidence,
-        f"{finding[held.verdict]}{': ' * bool(facts)}{facts}.",
+        f"{finding}: {facts}." if facts else f"{finding}.",
         of,
         held.margin,
         held.found.value,

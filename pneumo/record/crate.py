@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 FILE = "ro-crate-metadata.json"
@@ -25,6 +26,7 @@ _HOLDS = {
     "tables": "The numbers that a table shows.",
     "external": "Labels of images from elsewhere, or a run's probabilities for them.",
 }
+# Media types, the same on every machine.
 _FORMATS = {".csv": "text/csv", ".json": "application/json", ".npz": "application/zip"}
 
 
@@ -84,7 +86,7 @@ def describe(results: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes
         *(
             {
                 "@id": name, "@type": "File", "name": name, "contentSize": str(len(contents[name])),
-                "encodingFormat": _format(name),
+                "encodingFormat": _FORMATS.get(PurePath(name).suffix, "application/octet-stream"),
                 "description": _HOLDS.get(name.partition("/")[0], "A file of the record."),
             }
             for name in names
@@ -92,8 +94,3 @@ def describe(results: Mapping[str, Any], contents: Mapping[str, bytes]) -> bytes
     ]  # fmt: skip
     crate = {"@context": _CONTEXT, "@graph": graph}
     return (json.dumps(crate, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _format(name: str) -> str:
-    """A file's media type, the same on every machine."""
-    return _FORMATS.get(f".{name.rpartition('.')[2]}", "application/octet-stream")

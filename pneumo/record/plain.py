@@ -4,16 +4,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -82,7 +73,14 @@ def from_plain(kind: Any, value: Any) -> Any:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return {key: from_plain(arguments[1], item) for key, item in value.items()}
     if origin in (list, tuple):
-        return _sequence(origin, arguments, value)
+        if not isinstance(value, list):
+            raise TypeError(f"expected a list, found {type(value).__name__}")
+        kinds = (
+            arguments
+            if origin is tuple and arguments[-1] is not ...
+            else arguments[:1] * len(value)
+        )
+        return origin(from_plain(inner, item) for inner, item in zip(kinds, value, strict=True))
     if kind is float:
         return math.nan if value is None else float(value)
     if isinstance(kind, type) and not isinstance(value, kind):
@@ -100,11 +98,3 @@ def _build(kind: type[T], value: Any) -> T:
         if field.name in value
     }
     return kind(**fields)
-
-
-def _sequence(origin: type, arguments: tuple[Any, ...], value: Any) -> Any:
-    if not isinstance(value, list):
-        raise TypeError(f"expected a list, found {type(value).__name__}")
-    if origin is tuple and arguments[-1] is not ...:
-        return tuple(from_plain(kind, item) for kind, item in zip(arguments, value, strict=True))
-    return origin(from_plain(arguments[0], item) for item in value)
