@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from pneumo.analysis import baselines, intervals
@@ -134,15 +134,14 @@ def differing(study: Study) -> dict[tuple[str, str], bool]:
 def _confusion(study: Study) -> Iterator[dict[str, Any]]:
     """Test cases by truth and call, first seeds; `share` is of the true class."""
     names = study.about.classes
-    for model in study.ran:
-        for rule in (HALF, YOUDEN):
-            positive, missed, alarms, negative = vars(model.confusion(rule)).values()
-            for truth, row in zip(names, ((negative, alarms), (missed, positive)), strict=True):
-                for call, cases in zip(names, row, strict=True):
-                    yield {
-                        "model": model.name, "rule": rule.name, "truth": truth, "call": call,
-                        "cases": cases, "share": cases / sum(row) if sum(row) else math.nan,
-                    }  # fmt: skip
+    for model, rule in product(study.ran, (HALF, YOUDEN)):
+        positive, missed, alarms, negative = vars(model.confusion(rule)).values()
+        for truth, row in zip(names, ((negative, alarms), (missed, positive)), strict=True):
+            for call, cases in zip(names, row, strict=True):
+                yield {
+                    "model": model.name, "rule": rule.name, "truth": truth, "call": call,
+                    "cases": cases, "share": cases / sum(row) if sum(row) else math.nan,
+                }  # fmt: skip
 
 
 def _curves(study: Study) -> Iterator[dict[str, Any]]:
@@ -201,14 +200,15 @@ def _rates(study: Study, names: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _promises(study: Study) -> Iterator[dict[str, Any]]:
     """What validation promised at each threshold chosen on it, and what the test set kept, first seeds."""
-    for model in study.ran:
-        for point in points(study)[model.name]:
-            for name in ("sensitivity", "specificity") if point.chosen_on else ():
-                promised, kept = (found[name].value for found in (point.promised, point.test))
-                yield {
-                    "model": model.name, "rule": point.id, "rate": name,
-                    "validation": promised, "test": kept, "difference": kept - promised,
-                }  # fmt: skip
+    chosen = (
+        (m.name, point) for m in study.ran for point in points(study)[m.name] if point.chosen_on
+    )
+    for (model, point), rate in product(chosen, ("sensitivity", "specificity")):
+        promised, kept = (found[rate].value for found in (point.promised, point.test))
+        yield {
+            "model": model, "rule": point.id, "rate": rate,
+            "validation": promised, "test": kept, "difference": kept - promised,
+        }  # fmt: skip
 
 
 def _beside_write_up(study: Study) -> Frame:

@@ -6,6 +6,7 @@ of one patient: what that costs in certainty, and whether validation flatters fo
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -96,21 +97,18 @@ def kinds_known(study: Study) -> bool:
 def sensitivities(study: Study, model: Model, rule: Rule) -> tuple[Measured, Measured]:
     """A model's sensitivity for bacterial films, and that for viral ones."""
     assert study.data.origins  # asked only where kinds are known
-    bacteria, virus = (
-        influence.share(model.calls(rule), study.data.origins["test"].kinds == kind)
-        for kind in PNEUMONIAS
-    )
+    named = study.data.origins["test"].kinds
+    bacteria, virus = (influence.share(model.calls(rule), named == kind) for kind in PNEUMONIAS)
     return bacteria, virus
 
 
 def differences(study: Study, model: Model) -> dict[str, Estimate]:
     """A model's sensitivity for bacterial films less that for viral ones, by rule."""
-    groups = study.groups("test")
-    shares = {rule.name: sensitivities(study, model, rule) for rule in RULES}
-    return {
-        rule: intervals.difference(bacteria - virus, groups)
-        for rule, (bacteria, virus) in shares.items()
-    }
+    found = {}
+    for rule in RULES:
+        bacteria, virus = sensitivities(study, model, rule)
+        found[rule.name] = intervals.difference(bacteria - virus, study.groups("test"))
+    return found
 
 
 def _of_kinds(study: Study, images: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -120,18 +118,16 @@ def _of_kinds(study: Study, images: dict[str, int]) -> Iterator[dict[str, Any]]:
     """
     assert study.data.origins
     truth, named = study.data.test.labels, study.data.origins["test"].kinds
-    for model in ensemble.compared(study):
-        for kind in PNEUMONIAS:
-            own = (truth == 0) | (named == kind)
-            groups = study.groups("test")[own]
-            row = {"model": model.name, "kind": kind}
-            area = influence.auc(truth[own], model.logits()[:, own]).bounded(groups)
-            yield row | {"rule": "auc", **vars(area), "missed": None}
-            for rule in RULES:
-                called = model.calls(rule)[:, own]
-                recall = influence.share(called, truth[own] == 1).bounded(groups)
-                missed = (1 - recall.value) * images[kind]
-                yield row | {"rule": rule.name, **vars(recall), "missed": missed}
+    for model, kind in product(ensemble.compared(study), PNEUMONIAS):
+        own = (truth == 0) | (named == kind)
+        groups = study.groups("test")[own]
+        row = {"model": model.name, "kind": kind}
+        area = influence.auc(truth[own], model.logits()[:, own]).bounded(groups)
+        yield row | {"rule": "auc", **vars(area), "missed": None}
+        for rule in RULES:
+            recall = influence.share(model.calls(rule)[:, own], truth[own] == 1).bounded(groups)
+            missed = (1 - recall.value) * images[kind]
+            yield row | {"rule": rule.name, **vars(recall), "missed": missed}
 
 
 def patients(study: Study) -> Part:
@@ -210,12 +206,11 @@ def _of(
 
 def _costs(study: Study) -> Iterator[dict[str, Any]]:
     """The width of each interval on test, of images drawn one by one and of patients."""
-    for model in study.ran:
-        found, groups = intervals.measured(model), study.groups("test")
-        for name in METRICS:
-            image = found[name].bounded(np.arange(len(groups)))
-            patient = found[name].bounded(groups)
-            yield {
-                "model": model.name, "metric": name, "value": patient.value,
-                "by image": image.high - image.low, "by patient": patient.high - patient.low,
-            }  # fmt: skip
+    groups = study.groups("test")
+    for model, name in product(study.ran, METRICS):
+        found = intervals.measured(model)[name]
+        image, patient = found.bounded(np.arange(len(groups))), found.bounded(groups)
+        yield {
+            "model": model.name, "metric": name, "value": patient.value,
+            "by image": image.high - image.low, "by patient": patient.high - patient.low,
+        }  # fmt: skip
