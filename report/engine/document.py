@@ -19,17 +19,24 @@ _REFERENCE = re.compile(rf"^({'|'.join(LABELS)})-")
 _LABEL = re.compile(r"^\{#(eq-[\w-]+)\}(.*)$")
 _AROUND_TABLES = re.compile(r"<style.*?</style>|<!--.*?-->|</?div[^>]*>", re.DOTALL)
 _HTML_TABLE = re.compile(r"<table.*</table>\s*(<p>[^<]*</p>)?", re.DOTALL)
-_ANNOTATION = re.compile(r"(#|//|--|%|;)\s*<\d+>\s*$", re.MULTILINE)
-# TeX commands that pandoc renders differently in Typst and MathML.
-_UNEVEN = re.compile(
-    r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))"
-)
-# Markup that pandoc shows as text because it is not valid.
-_MEANT = {
-    r":{3,}": "this ::: would be shown as text; put it at the left margin, with an empty line above",
-    r".*\[\^[^\]\s]+\]": "this note has no text; define it",
-    r".*\]\[[^\]\s]*\]": "this link has no address; define it",
-}
+# What a kind of node may not contain, and why.
+_REFUSED = {
+    # Markup that pandoc shows as text because it is not valid.
+    "Str": {
+        r"^:{3,}.*": "this ::: would be shown as text; put it at the left margin, with an empty line above",
+        r".*\[\^[^\]\s]+\].*": "this note has no text; define it",
+        r".*\]\[[^\]\s]*\].*": "this link has no address; define it",
+    },
+    # Commands that pandoc renders differently in Typst and MathML.
+    "Math": {
+        r"\\(!|operatorname\*|(left|right)\s*\.|(color|tag|stackrel|colorbox)(?![a-zA-Z]))":
+            "{} looks different on paper and on the web; write the formula without it",
+    },
+    "tex": {r".*": "LaTeX works only in formulas, between dollar signs; found {}"},
+    "listing": {
+        r"(?m)(#|//|--|%|;)\s*<\d+>\s*$": "annotations of code are not supported; write a comment",
+    },
+}  # fmt: skip
 NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
@@ -106,9 +113,9 @@ class Chapter:
             return title
         return f"Appendix {self.number} — {title}" if self.is_appendix else f"{self.number} {title}"
 
-    def error(self, text: str, message: str) -> RenderError:
+    def error(self, text: str, problem: str) -> RenderError:
         """An error at the file and line that contain or printed `text`."""
-        return at(*self.executed.where(text), message)
+        return self.executed.error(text, problem)
 
 
 @dataclass(frozen=True)
@@ -140,10 +147,8 @@ def assemble(executed: list[Executed], book: Book) -> Document:
                 count = counts[chapter.is_appendix]
                 counts[chapter.is_appendix] += 1
                 if chapter.is_appendix and count == len(ascii_uppercase):
-                    problem = (
-                        f"a book can have at most {count} appendices; make some {{.unnumbered}}"
-                    )
-                    raise at(path, None, problem)
+                    problem = f"a book can have at most {count} appendices"
+                    raise at(path, None, f"{problem}; make some {{.unnumbered}}")
                 chapter.place = ascii_uppercase[count] if chapter.is_appendix else str(count + 1)
                 chapter.number = chapter.place if chapter.number is not None else None
             _Numbering(chapter, targets).run()
@@ -162,7 +167,7 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
     page = executed.page
     front_matter = page.front_matter
     is_index = page.path == book.chapters[0]
-    blocks = tree.rewrite(tree.read_markdown(executed.markdown), _read_further)
+    blocks = tree.rewrite(tree.read(executed.markdown), _read_further)
     _refuse_unknown(blocks, executed)
     heads = [block for block in blocks if block["t"] == "Header" and block["c"][0] == 1]
     identifier = ""
@@ -175,12 +180,11 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
         if not is_index:  # the front page's title is the book's; its own heading stays below
             blocks.remove(heads[0])
     else:
-        problem = "this page has no title; begin it with a # heading"
-        raise at(page.path, None, problem)
+        raise at(page.path, None, "this page has no title; begin it with a # heading")
     if len(heads) > 1:
         second = tree.text_of(heads[1]["c"][2]).strip()
         problem = f"a page can have only one # heading; make {second!r} a ## heading"
-        raise at(*executed.where(f"# {second}"), problem)
+        raise executed.error(f"# {second}", problem)
     counted = "unnumbered" not in classes
     options = {**book.html, **front_matter}
     return Chapter(
@@ -198,37 +202,26 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
 def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
     """Refuse markup that Quarto supports but this engine does not, and markup that pandoc would drop."""
 
-    def error(text: str, problem: str) -> RenderError:
-        return at(*executed.where(text), problem)
-
     for node in tree.every(blocks):
         kind, (_, classes, pairs) = node["t"], tree.attributes(node)
         for name, problem in unknown(kind, classes, pairs):
-            name = next(
-                (f"{sign}{name}" for sign in (".", "") if executed.has(f"{sign}{name}")), name
-            )
-            raise error(name, f"unknown {problem}")
+            named = (f"{sign}{name}" for sign in (".", "") if executed.has(f"{sign}{name}"))
+            raise executed.error(next(named, name), f"unknown {problem}")
+        text = node["c"][1] if kind in ("Math", "CodeBlock", "RawBlock", "RawInline") else ""
         if kind == "Str":
-            for pattern, problem in _MEANT.items():
-                if re.match(pattern, node["c"]):
-                    raise error(node["c"], problem)
-        elif kind in ("RawBlock", "RawInline") and node["c"][0] in ("tex", "latex"):
-            text = node["c"][1].partition("\n")[0]
-            problem = "LaTeX works only in formulas, between dollar signs"
-            raise error(text, f"{problem}; found {text}")
-        elif kind == "Math" and (found := _UNEVEN.search(node["c"][1])):
-            raise error(
-                found[0],
-                f"{found[0]} looks different on paper and on the web; write the formula without it",
-            )
-        elif kind == "CodeBlock" and classes and (found := _ANNOTATION.search(node["c"][1])):
-            raise error(found[0], "annotations of code are not supported; write a comment")
-        elif kind == "Image":
-            for name in ("width", "height"):
-                length = tree.LENGTH.fullmatch(pairs.get(name, "1px"))
-                if not length or (name == "height" and length[2] == "%"):
-                    problem = f"{name} must be like 300, 50%, 3in or 8cm; found {pairs[name]!r}"
-                    raise error(pairs[name], problem)
+            text = node["c"]
+        elif kind == "CodeBlock" and classes:
+            kind = "listing"
+        elif text and node["c"][0] in ("tex", "latex"):
+            kind = "tex"
+        for pattern, problem in _REFUSED.get(kind, {}).items():
+            if found := re.search(pattern, text):
+                raise executed.error(found[0], problem.format(found[0]))
+        for name in ("width", "height") if kind == "Image" else ():
+            length = tree.LENGTH.fullmatch(pairs.get(name, "1px"))
+            if not length or (name == "height" and length[2] == "%"):
+                problem = f"{name} must be like 300, 50%, 3in or 8cm; found {pairs[name]!r}"
+                raise executed.error(pairs[name], problem)
 
 
 def _read_further(node: Node) -> list[Node] | None:
@@ -236,7 +229,7 @@ def _read_further(node: Node) -> list[Node] | None:
     if node["t"] == "RawBlock" and node["c"][0] == "html":
         text = _AROUND_TABLES.sub("", node["c"][1]).strip()
         if _HTML_TABLE.fullmatch(text):
-            return tree.read_html(text)
+            return tree.read(text, "html")
     if node["t"] == "Para" and [part["t"] for part in node["c"]] == ["Link"]:
         (link,) = node["c"]
         if [part["t"] for part in link["c"][1]] == ["Image"] and link["c"][1][0]["c"][1]:
@@ -306,13 +299,11 @@ class _Numbering:
     def _div(self, node: Node, kind: str) -> Node:
         identifier, classes, pairs = tree.attributes(node)
         if "panel-tabset" in classes and not (node["c"][1] and node["c"][1][0]["t"] == "Header"):
-            raise self.chapter.error(
-                "panel-tabset", "a tabset must begin with the heading of its first tab"
-            )
+            problem = "a tabset must begin with the heading of its first tab"
+            raise self.chapter.error("panel-tabset", problem)
         if "title" in pairs and node["c"][1] and node["c"][1][0]["t"] == "Header":
-            raise self.chapter.error(
-                pairs["title"], "two titles, an attribute and a heading; remove one"
-            )
+            problem = "two titles, an attribute and a heading; remove one"
+            raise self.chapter.error(pairs["title"], problem)
         blocks = list(node["c"][1])
         if kind in ("fig", "tbl"):
             caption = tree.read_inlines(pairs.get(f"{kind}-cap", ""))

@@ -15,50 +15,36 @@ from report.engine.plain import read_text
 from report.engine.tree import Node
 
 _PAGE = re.compile(r"""(\shref=["'][^"':]+)\.qmd(["'#])""")
-WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
+_WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
 
 def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     """The chapter's content as HTML, without its first heading."""
     with about(chapter.page.path, chapter.executed.where):
-        writer = _Writer(chapter, document)
-        blocks = writer.blocks(chapter.blocks)
+        blocks = _Writer(chapter, document).blocks(chapter.blocks)
         lists = any(div["c"][0][0] == "refs" for div in tree.every(chapter.blocks, "Div"))
-        return tree.write(blocks, arguments(book), metadata(book, document if lists else None))
+        options = ["-t", "html5", *_WEB, "--wrap=none", *citeproc(book)]
+        return tree.write(blocks, options, _nocite(document) if lists else {})
 
 
 def write_inlines(inlines: list[Node], book: Book) -> str:
     """A heading's inlines as HTML."""
-    cites = any(tree.every(inlines, "Cite"))  # only then is the bibliography read
-    options = arguments(book) if cites else ["-t", "html5", "--mathml"]
-    meta = metadata(book, None) | {"suppress-bibliography": {"t": "MetaBool", "c": True}}
-    return tree.write([{"t": "Plain", "c": inlines}], options, meta).strip()
-
-
-def arguments(book: Book) -> list[str]:
-    """Pandoc's options for every page."""
-    return ["-t", "html5", *WEB, "--wrap=none", *citeproc(book)]
+    options = ["-t", "html5", "--mathml"]
+    if any(tree.every(inlines, "Cite")):  # only then is the bibliography read
+        options += ["--metadata=suppress-bibliography", *citeproc(book)]
+    return tree.write([{"t": "Plain", "c": inlines}], options, {}).strip()
 
 
 def citeproc(book: Book) -> list[str]:
-    """Pandoc's options for citations."""
-    return ["--citeproc", *(f"--bibliography={path}" for path in book.bibliography)]
+    """Pandoc's options for citations, and for the language that they are in."""
+    files = [f"--bibliography={path}" for path in book.bibliography]
+    return [f"--metadata=lang:{book.lang}", "--metadata=link-citations", "--citeproc", *files]
 
 
-def metadata(book: Book, cites_all_of: Document | None) -> dict[str, Any]:
-    """Metadata for citeproc: language, links and, for the list of references, all citations."""
-    meta: dict[str, Any] = {
-        "lang": {"t": "MetaString", "c": book.lang},
-        "link-citations": {"t": "MetaBool", "c": True},
-    }
-    if cites_all_of is not None:
-        cites = [
-            cite
-            for chapter in cites_all_of.chapters
-            for cite in tree.every([chapter.title, chapter.blocks], "Cite")
-        ]
-        meta["nocite"] = {"t": "MetaInlines", "c": cites}
-    return meta
+def _nocite(document: Document) -> dict[str, Any]:
+    """Metadata for a list of references that has all citations of a book."""
+    trees = [[chapter.title, chapter.blocks] for chapter in document.chapters]
+    return {"nocite": {"t": "MetaInlines", "c": [*tree.every(trees, "Cite")]}}
 
 
 def document_title(chapter: Chapter, book: Book) -> str:
@@ -96,20 +82,19 @@ class _Writer(tree.Writer):
     def block_div(self, node: Node) -> list[Node] | None:
         identifier, classes, pairs = tree.attributes(node)
         content = node["c"][1]
-        callout = tree.callout(node)
-        if callout:
-            return self._callout(callout, identifier, classes, pairs)
+        if callout := tree.callout(node):
+            return [self._callout(node, *callout)]
         if "panel-tabset" in classes:
-            return self._tabset(content, identifier)
+            return [self._tabset(content, identifier)]
         if "cell-fold" in classes:
             summary = escaping.escape(pairs.get("summary", "Code"), quote=False)
             opening = f'<details class="code-fold">\n<summary>{summary}</summary>'
             return [_raw(opening), *self.blocks(content), _raw("</details>")]
         if "content-visible" in classes or "content-hidden" in classes:
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
-            return [{"t": "Div", "c": [[identifier, [], []], visible]}] if identifier else visible
+            return [tree.div(visible, identifier=identifier)] if identifier else visible
         if "layout-ncol" in pairs:
-            return self._panel(content, int(pairs["layout-ncol"]), identifier)
+            return [self._panel(content, int(pairs["layout-ncol"]), identifier)]
         if {"light-content", "dark-content"} & set(classes):
             # Lazy images: the browser fetches only the rendering that the reader sees.
             lazy = tree.rewrite(content, self._put_off)
@@ -127,46 +112,38 @@ class _Writer(tree.Writer):
             known |= size_of(read_text(drawing))
         return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
 
-    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> list[Node]:
+    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> Node:
         """Blocks side by side."""
         cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
-        opening = f'<div{_id(identifier)} class="quarto-layout-panel" style="--columns: {columns}">'
-        return [_raw(opening), *cells, _raw("</div>")]
+        return tree.div(cells, "quarto-layout-panel", identifier, style=f"--columns: {columns}")
 
     def _callout(
-        self, callout: tree.Callout, identifier: str, classes: list[str], pairs: dict[str, str]
-    ) -> list[Node]:
-        kind, title, content, heading = callout
-        simple = pairs.get("appearance") in ("simple", "minimal")
-        more = escaping.escape(" ".join(c for c in classes if not c.startswith("callout-")))
-        style = escaping.escape(pairs.get("appearance", "default"))
-        outer = f"callout callout-style-{style} callout-{kind}"
-        outer += "" if simple and not title else " callout-titled"
-        parts = [_raw(f'<div{_id(identifier)} class="{outer} {more}">'.replace(' ">', '">'))]
-        collapsible = "collapse" in pairs
+        self, node: Node, kind: str, title: list[Node], content: list[Node], heading: str
+    ) -> Node:
+        identifier, classes, pairs = tree.attributes(node)
+        look, folds = pairs.get("appearance", "default"), "collapse" in pairs
+        more = " ".join(name for name in classes if not name.startswith("callout-"))
         self.callouts += 1
-        body_id = f"callout-{self.callouts}"
-        if title or not simple:
+        name = f"callout-{self.callouts}"
+        parts = [tree.div(self.blocks(content), "callout-body-container callout-body")]
+        if folds:
+            parts = [tree.div(parts, "callout-collapse", name)]
+        if title or look == "default":
+            more = f"callout-titled {more}"
+            toggle = {"aria-controls": name, "aria-expanded": str(pairs["collapse"] == "false").lower(),
+                      "role": "button", "tabindex": "0"} if folds else {}  # fmt: skip
             # Screen readers read the kind, which others see by its colour; without a title the kind
             # is the title.
-            name = f'<span class="screen-reader-only">{kind.capitalize()}</span>' if title else ""
-            toggle = ""
-            if collapsible:
-                expanded = str(pairs["collapse"] == "false").lower()
-                toggle = f' role="button" tabindex="0" aria-controls="{body_id}" aria-expanded="{expanded}"'
-            opening = (
-                f'<div class="callout-header"{toggle}><div class="callout-icon-container">'
-                f'<i class="callout-icon"></i></div><div class="callout-title-container">{name}'
-            )
-            text = self.words(title or tree.words(kind.capitalize()))
-            named = f"<span{_id(heading)}>" if heading else ""
-            parts.append(_line(opening, named, text, "</span>" if named else "", "</div></div>"))
-        wrap = f'<div id="{body_id}" class="callout-collapse">' if collapsible else ""
-        parts.append(_raw(f'{wrap}<div class="callout-body-container callout-body">'))
-        closing = "</div></div>" + ("</div>" if collapsible else "")
-        return [*parts, *self.blocks(content), _raw(closing)]
+            kinds = tree.words(kind.capitalize())
+            words = self.words(title or kinds)
+            words = [_span(words, identifier=heading)] if heading else words
+            words = [_span(kinds, "screen-reader-only"), *words] if title else words
+            icon = tree.div([_raw('<i class="callout-icon"></i>')], "callout-icon-container")
+            named = tree.div([{"t": "Plain", "c": words}], "callout-title-container")
+            parts = [tree.div([icon, named], "callout-header", **toggle), *parts]
+        return tree.div(parts, f"callout callout-style-{look} callout-{kind} {more}", identifier)
 
-    def _tabset(self, blocks: list[Node], identifier: str) -> list[Node]:
+    def _tabset(self, blocks: list[Node], identifier: str) -> Node:
         tabs: list[tuple[Node, list[Node]]] = []
         for block in blocks:
             if tree.is_title(block, blocks):
@@ -174,7 +151,7 @@ class _Writer(tree.Writer):
             else:
                 tabs[-1][1].append(block)
         self.tabsets += 1
-        bar: list[str | list[Node]] = []
+        bar: list[str | list[Node]] = ['<ul class="nav nav-tabs" role="tablist">']
         panes: list[Node] = []
         for place, (head, content) in enumerate(tabs, start=1):
             name = f"tabset-{self.tabsets}-{place}"
@@ -186,17 +163,13 @@ class _Writer(tree.Writer):
                 self.words(head["c"][2]),
                 "</a></li>",
             ]
-            opening = (
-                f'<div id="{name}" class="tab-pane{active}" role="tabpanel" '
-                f'aria-labelledby="{name}-tab">'
+            named = tree.div([], identifier=head["c"][1][0])
+            roles = {"role": "tabpanel", "aria-labelledby": f"{name}-tab"}
+            panes.append(
+                tree.div([named, *self.blocks(content)], f"tab-pane{active}", name, **roles)
             )
-            named = [_raw(f"<div{_id(head['c'][1][0])}></div>")]
-            panes += [_raw(opening), *named, *self.blocks(content), _raw("</div>")]
-        opening = (
-            f'<div{_id(identifier)} class="panel-tabset"><ul class="nav nav-tabs" role="tablist">'
-        )
-        line = _line(opening, *bar, '</ul><div class="tab-content">')
-        return [line, *panes, _raw("</div></div>")]
+        parts = [_line(*bar, "</ul>"), tree.div(panes, "tab-content")]
+        return tree.div(parts, "panel-tabset", identifier)
 
     def block_float(self, node: Node) -> list[Node]:
         identifier, kind, number = node["id"], node["kind"], node["number"]
@@ -211,27 +184,19 @@ class _Writer(tree.Writer):
         caption = _line(opening, self.words(node["caption"]), "</figcaption>")
         columns = node["columns"]
         body = tree.rewrite(node["c"], _without_words)
-        content = [
-            _raw(f'<div aria-describedby="{identifier}-caption-text">'),
-            *(self._panel(body, columns) if columns else self.blocks(body)),
-            _raw("</div>"),
-        ]
-        start = (
-            f'<div id="{identifier}" class="quarto-float quarto-figure quarto-figure-center anchored">\n'
-            f'<figure class="quarto-float quarto-float-{kind} figure">'
-        )
-        parts = [caption, *content] if kind == "tbl" else [*content, caption]
-        return [_raw(start), *parts, _raw("</figure>\n</div>")]
+        content = [self._panel(body, columns)] if columns else self.blocks(body)
+        described = tree.div(content, **{"aria-describedby": f"{identifier}-caption-text"})
+        start = _raw(f'<figure class="quarto-float quarto-float-{kind} figure">')
+        parts = [caption, described] if kind == "tbl" else [described, caption]
+        frame = "quarto-float quarto-figure quarto-figure-center anchored"
+        return [tree.div([start, *parts, _raw("</figure>")], frame, identifier)]
 
     def block_figure(self, node: Node) -> list[Node]:
         """A captioned picture without a label: no number."""
-        caption = self.words(tree.caption(node))
-        return [
-            _raw('<div class="quarto-figure"><figure class="figure">'),
-            *self.blocks(tree.rewrite(node["c"][2], _without_words)),
-            _line("<figcaption>", caption, "</figcaption>"),
-            _raw("</figure></div>"),
-        ]
+        parts = self.blocks(tree.rewrite(node["c"][2], _without_words))
+        caption = _line("<figcaption>", self.words(tree.caption(node)), "</figcaption>")
+        parts = [_raw('<figure class="figure">'), *parts, caption, _raw("</figure>")]
+        return [tree.div(parts, "quarto-figure")]
 
     def block_header(self, node: Node) -> list[Node]:
         level, (identifier, classes, pairs), title = node["c"]
@@ -243,10 +208,9 @@ class _Writer(tree.Writer):
         # The page's title is its only h1; the front page's other headings are sections.
         return [{"t": "Header", "c": [max(level, 2), [identifier, classes, []], inlines]}]
 
-    def inline_equation(self, node: Node) -> list[Node]:
-        number = f'<span class="equation-number">({node["number"]})</span></span>'
-        opening = tree.raw_inline("html", f'<span id="{node["id"]}" class="equation">')
-        return [opening, *node["c"], tree.raw_inline("html", number)]
+    def inline_equation(self, node: Node) -> Node:
+        number = tree.words(f"({node['number']})")
+        return _span([*node["c"], _span(number, "equation-number")], "equation", node["id"])
 
     def inline_rawinline(self, node: Node) -> Node:
         """Raw text, in which links to a page's source become links to the page."""
@@ -275,28 +239,16 @@ class _Writer(tree.Writer):
 
     def inline_image(self, node: Node) -> Node:
         """An image, with alternative text from `fig-alt` or its caption."""
-        (identifier, classes, pairs), text, (source, title) = node["c"]
+        (identifier, classes, pairs), text, target = node["c"]
         given = dict(pairs)
-        alt = given.get("fig-alt", given.get("alt")) or tree.text_of(text)
-        sizes = {name: given[name] for name in ("width", "height") if given.get(name)}
-        styles = [f"{name}: {value}" for name, value in sizes.items() if not value.isdecimal()]
-        values = {
-            "src": source,
-            "class": " ".join(["img-fluid", "figure-img", *classes]),
-            "id": identifier or None,
-            "alt": alt if alt or "fig-alt" in given or "alt" in given else None,
-            "title": title or None,
-            "loading": given.get("loading"),
-            **{name: value for name, value in sizes.items() if value.isdecimal()},
-            "style": "; ".join(styles) or None,
-        }
-        parts = [f'{k}="{escaping.escape(v)}"' for k, v in values.items() if v is not None]
-        return tree.raw_inline("html", f"<img {' '.join(parts)}>")
+        if "fig-alt" in given:
+            given["alt"] = given.pop("fig-alt")
+        attributes = [identifier, ["img-fluid", "figure-img", *classes], [*given.items()]]
+        return {"t": "Image", "c": [attributes, text, target]}
 
 
-def _id(identifier: str) -> str:
-    """An id as an attribute; "" if there is none."""
-    return f' id="{escaping.escape(identifier)}"' if identifier else ""
+def _span(inlines: list[Node], name: str = "", identifier: str = "") -> Node:
+    return {"t": "Span", "c": [[identifier, name.split(), []], inlines]}
 
 
 def _without_words(node: Node) -> Node | None:

@@ -24,11 +24,8 @@ _STYLED = re.compile(r"#T_\w+[^{}<]*\{|\sstyle=\"(?!text-align: \w+;?\")|\s(bgco
 # The start of a table's caption that Quarto reads as a list or a heading, and loses.
 _MARKED = re.compile(r"(\(?(\d+|[a-zA-Z]|[ivxlcdm]+|#|@\w*)[.)]|[-+*]|#{1,6}|>)\s")
 _PIXELS_A_POINT = 4 / 3
-_LABELLED = {
-    "tbl-cap": "tbl",
-    "fig-subcap": "fig",
-    "layout-ncol": "fig",
-}  # options that only a float has
+# Options that only a float has.
+_LABELLED = {"tbl-cap": "tbl", "fig-subcap": "fig", "layout-ncol": "fig"}
 Outputs = list[list[dict[str, Any]]]  # one list per piece of code
 _REPR = re.compile(r"[\[({]*(<[\w.]+|Text\(|array\()")  # as in Quarto, for matplotlib's objects
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # not newlines and tabs
@@ -53,6 +50,10 @@ class Executed:
             if text in output and not self.page.where(text):
                 return cell.path, cell.line
         return self.page.where(text) or (self.page.path, None)
+
+    def error(self, text: str, problem: str) -> RenderError:
+        """An error at the file and line that contain or printed `text`."""
+        return at(*self.where(text), problem)
 
 
 def write(page: Page, outputs: Outputs) -> Executed:
@@ -99,9 +100,8 @@ class _Cell:
             raise self.fault("fig-cap with a label that begins with tbl-; use tbl-cap or fig-")
         caption = str(self.options.get("tbl-cap") or "")
         if _MARKED.match(caption) or "\n" in caption:
-            raise self.fault(
-                "Quarto loses a tbl-cap of several lines, or one that begins like a list or a heading"
-            )
+            problem = "of several lines, or one that begins like a list or a heading"
+            raise self.fault(f"Quarto loses a tbl-cap {problem}")
 
     def fault(self, problem: str) -> RenderError:
         """An error at this cell's line."""
@@ -232,12 +232,10 @@ class _Cell:
             # The PDF shows only tables of HTML; for all else it shows the plain text.
             html = _text(data["text/html"])
             if "<table" in html and _STYLED.search(html):
-                raise self.fault(
-                    "the cell shows a table with colours or styles, which the PDF would lose; remove them"
-                )
-            html = _fenced(html, "{=html}")
-            text = _fenced(plain, "{.cell-plain}")
-            return _shown(f"{html}\n\n{text}", ".cell-html")
+                problem = "a table with colours or styles, which the PDF would lose; remove them"
+                raise self.fault(f"the cell shows {problem}")
+            both = f"{_fenced(html, '{=html}')}\n\n{_fenced(plain, '{.cell-plain}')}"
+            return _shown(both, ".cell-html")
         return plain if self.as_is else _verbatim(plain, "display")
 
     def _refuse_kinds(self, data: Mapping[str, Any]) -> None:
@@ -276,8 +274,7 @@ def _words(data: Mapping[str, Any], inline: Inline) -> str:
 
 
 def _is_picture(output: Any) -> bool:
-    data = output.get("data", {})
-    return not _PICTURES.keys().isdisjoint(data)
+    return not _PICTURES.keys().isdisjoint(output.get("data", ()))
 
 
 def _is_repr(output: Any) -> bool:

@@ -17,14 +17,14 @@ from report.engine.cache import Cache, key_of
 from report.engine.config import Book
 from report.engine.document import NO_WORDS, Chapter, Document
 from report.engine.errors import RenderError, about
-from report.engine.html import WEB, arguments, citeproc, metadata
+from report.engine.html import citeproc
 from report.engine.known import LABELS
-from report.engine.plain import templates
+from report.engine.plain import frames, templates
 from report.engine.tree import Node
 
 _POINTS = 0.75  # per CSS pixel
-# Divs for which the template has a function.
-_CLASSES = ("headline-item", "headline", "citation-box", "structured-abstract")
+# Divs for which the layout has a function; `typst.lua` calls it, for both engines.
+_CLASSES = {"headline-item", "headline", "citation-box", "structured-abstract"}
 _TEXT_WIDTH = 440.0  # points; a picture of at least this width takes the whole line
 TIME_LIMIT = 600  # seconds that Typst may take
 # A separate process can be stopped, and its crash does not end the build.
@@ -71,12 +71,12 @@ def write_pdf(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     source = folder / "report.typ"
-    chapters = write_chapters(document, book, files, folder)
+    chapters = _cited(write_chapters(document, book, files, folder), document, book)
     source.write_text(write_typst(chapters, book), encoding="utf-8")
     numbered = book.typst.get("number-sections", True)
     expected = [
-        losses.on_paper(chapter, document, numbered or chapter.is_appendix) + words
-        for chapter, words in zip(document.chapters, _cited(chapters, book), strict=True)
+        losses.on_paper(chapter, document, numbered or chapter.is_appendix) + _citations(blocks)
+        for chapter, blocks in zip(document.chapters, chapters, strict=True)
     ]
     expected[-1] += f" {book.footer}"
     digests = {
@@ -172,34 +172,37 @@ def write_chapters(
     return [writer.chapter(chapter) for chapter in document.chapters]
 
 
-def _cited(chapters: list[list[Node]], book: Book) -> list[str]:
-    """The words of each chapter's citations and list of references, as citeproc writes them."""
-    divs = []
-    for blocks in chapters:
-        cites = [{"t": "Para", "c": [cite]} for cite in tree.every(blocks, "Cite")]
-        lists = [div for div in tree.every(blocks, "Div") if div["c"][0][0] == "refs"]
-        divs.append(tree.div([*cites, *lists]))
-    options = ["-t", "json", *citeproc(book)]
-    written = json.loads(tree.write(divs, options, metadata(book, None)))["blocks"]
-    texts = [
-        tree.text_of([div, [cite["c"][1] for cite in tree.every(div, "Cite")]]) for div in written
-    ]
-    # Without a place for it, the list of references stands at the end.
-    return [*texts[: len(chapters) - 1], " ".join(texts[len(chapters) - 1 :])]
+def _cited(chapters: list[list[Node]], document: Document, book: Book) -> list[list[Node]]:
+    """Each chapter's nodes with its citations and the list of references filled in."""
+    if not any(div["c"][0][0] == "refs" for div in tree.every(chapters, "Div")):
+        # Without a place for the list of references, a heading at the end becomes its title.
+        chapters[-1].append(tree.div([], identifier="refs"))
+
+    def where(text: str) -> tuple[Path, int | None]:
+        has = (chapter.executed for chapter in document.chapters if chapter.executed.has(text))
+        return next(has, document.chapters[0].executed).where(text)
+
+    with about(book.folder / "_quarto.yml", where):
+        divs = [tree.div(blocks) for blocks in chapters]
+        written = tree.write(divs, ["-t", "json", *citeproc(book)], {})
+    return [div["c"][1] for div in json.loads(written)["blocks"]]
+
+
+def _citations(blocks: list[Node]) -> str:
+    """The words of a chapter's citations and list of references."""
+    cites = [cite["c"][1] for cite in tree.every(blocks, "Cite")]
+    return tree.text_of(
+        [cites, [div for div in tree.every(blocks, "Div") if div["c"][0][0] == "refs"]]
+    )
 
 
 def write_typst(chapters: list[list[Node]], book: Book) -> str:
     """The book's source in Typst."""
     blocks = [block for chapter in chapters for block in chapter]
-    if not any(div["c"][0][0] == "refs" for div in tree.every(blocks, "Div")):
-        # Without a place for the list of references, a heading at the end becomes its title.
-        blocks.append({"t": "Div", "c": [["refs", [], []], []]})
-    # Typst's smart quotes would turn an apostrophe after a digit into a prime.
-    options = ["typst-smart" if part == "html5" else part for part in arguments(book)]
-    options = [part for part in options if part not in WEB]
-    options.append("--syntax-highlighting=idiomatic")  # Typst colours code itself
+    # Typst's smart quotes would turn an apostrophe after a digit into a prime; it colours code itself.
+    options = ["-t", "typst-smart-citations", "--wrap=none", "--syntax-highlighting=idiomatic"]
     with about(book.folder / "_quarto.yml"):
-        body = tree.write(blocks, options, metadata(book, None))
+        body = tree.write(blocks, [*options, f"--lua-filter={frames() / 'typst.lua'}"], {})
     # Delimiters that do not collide with Typst's syntax.
     environment = templates(
         block_start_string="<%", block_end_string="%>", variable_start_string="<<",
@@ -298,9 +301,8 @@ class _Writer(tree.Writer):
             return []  # the PDF has light colours
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]))
-        for name in _CLASSES:
-            if name in classes:
-                return self._wrapped(f"#{name}[", self.blocks(content), "]")
+        if _CLASSES.intersection(classes):
+            return [{"t": "Div", "c": [node["c"][0], self.blocks(content)]}]
         if node["c"][0][0] == "refs":
             return [node]
         return self.blocks(content)
@@ -361,33 +363,14 @@ class _Writer(tree.Writer):
         words = self.document.targets[node["id"]].text(node["name"], None)
         return _link(node["id"], tree.words(words))
 
-    def inline_math(self, node: Node) -> list[Node]:
-        """A formula with its TeX as alternative text."""
-        kind, tex = node["c"]
-        block = "block: true, " if kind["t"] == "DisplayMath" else ""
-        opening = f"#math.equation({block}alt: {string(tex.strip())}, "
-        return [_inline(opening), {"t": "Math", "c": [{"t": "InlineMath"}, tex]}, _inline(".body)")]
-
     def inline_equation(self, node: Node) -> list[Node]:
-        opening, maths, closing = node["c"]  # the converted formula
-        numbered = f'{opening["c"][1]}numbering: _ => "({node["number"]})", '
-        return [_inline(numbered), maths, _inline(f"{closing['c'][1]} <{node['id']}>")]
+        numbered = f'#[#set math.equation(numbering: _ => "({node["number"]})");'
+        return [_inline(numbered), *node["c"], _inline(f" <{node['id']}>]")]
 
     def inline_str(self, node: Node) -> list[Node] | None:
         if not _FIELD.match(node["c"]):
             return None
         return [_inline("\\."), {"t": "Str", "c": node["c"][1:]}]
-
-    def inline_span(self, node: Node) -> list[Node] | None:
-        for name in node["c"][0][1]:
-            if name.startswith("verdict-"):
-                function = f"verdict({string(name.removeprefix('verdict-'))})"
-            elif name in ("headline-value", "headline-label", "interval", "smallcaps"):
-                function = name
-            else:
-                continue
-            return [_inline(f"#{function}["), *node["c"][1], _inline("]")]
-        return None
 
     def inline_link(self, node: Node) -> list[Node] | None:
         text, (url, _) = node["c"][1], node["c"][2]

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ _MARKS = {
     "span": r"`+",
     "shortcode": r"\{?\{\{<",
 }
+_INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
+# Marks that are refused.
+_REFUSED = {
+    "within": _INDENTED,
+    "heading": "a heading with a shortcode needs an id, since Quarto's changes with each build",
+}
 _MARK = re.compile("|".join(f"(?P<{name}>{mark})" for name, mark in _MARKS.items()), re.MULTILINE)
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^[ \t]*(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
 _END_OF_TABLE = re.compile(r"</table>[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -33,7 +40,6 @@ _INLINE = re.compile(r"`\{python\}\s+([^`]+)`")
 # Quarto also runs expressions in longer code spans, and in other languages if it can.
 _OTHER_INLINE = re.compile(r"`+\s*(`\{python\}\s|\{(?!python\})\w+\}\s)")
 _SHOWN_INLINE = re.compile(r"(`+)\{(\{\w+\})\}")
-_INDENTED = "a cell must begin at the left margin, outside lists, quotations and definitions"
 MOST_INCLUSIONS = 1000  # in one page
 _BREAK = '```{=html}\n<div style="page-break-after: always;"></div>\n```\n\n```{=typst}\n#pagebreak()\n```'
 
@@ -115,11 +121,9 @@ def read_page(path: Path, metadata: Mapping[str, Any]) -> Page:
     reader = _Reader(path, text, metadata, options, (path.resolve(),))
     reader.read(front.end() + 1 if front else 0)
     pieces: list[Piece] = []
-    for piece in reader.pieces:
-        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
-            pieces[-1] += piece
-        else:
-            pieces.append(piece)
+    for kind, group in groupby(reader.pieces, type):
+        some = list(group)
+        pieces += ["".join(map(str, some))] if kind is str else some
     return Page(path, front_matter, tuple(pieces), reader.files)
 
 
@@ -143,6 +147,8 @@ class _Reader:
         self.text += "\n"
         while found := _MARK.search(self.text, place):
             self.pieces.append(self.text[place : found.start()])
+            if found.lastgroup in _REFUSED:
+                raise self._fault(found.start(), _REFUSED[found.lastgroup])
             # Each method adds pieces, and gives the place behind them.
             place = getattr(self, f"_{found.lastgroup}")(found)
         self.pieces.append(self.text[place:])
@@ -197,13 +203,6 @@ class _Reader:
                 problem = "Quarto replaces shortcodes in code; to show one, write {{{< … >}}}"
                 raise self._fault(found.start(), problem)
 
-    def _within(self, found: re.Match[str]) -> int:
-        raise self._fault(found.start(), _INDENTED)
-
-    def _heading(self, found: re.Match[str]) -> int:
-        problem = "a heading with a shortcode needs an id, since Quarto's changes with each build"
-        raise self._fault(found.start(), problem)
-
     def _table(self, found: re.Match[str]) -> int:
         """An HTML table, as plain HTML."""
         end = _END_OF_TABLE.search(self.text, found.end())
@@ -219,13 +218,9 @@ class _Reader:
 
     def _rule(self, found: re.Match[str]) -> int:
         """A rule; metadata within a page is refused, since pandoc would hide it."""
-        above = self.text[: found.start()].split("\n")[-2:-1]
-        below = self.text[found.end() + 1 :].split("\n")
-        if (
-            not "".join(above).strip()
-            and below[0].strip()
-            and any(map(_END_OF_BLOCK.fullmatch, below))
-        ):
+        above = "".join(self.text[: found.start()].split("\n")[-2:-1])
+        first, *below = self.text[found.end() + 1 :].split("\n")
+        if first.strip() and not above.strip() and any(map(_END_OF_BLOCK.fullmatch, below)):
             problem = "front matter must be at the top of a page; put an empty line below a rule"
             raise self._fault(found.start(), problem)
         self.pieces.append(found[0])
@@ -321,17 +316,7 @@ class _Reader:
         self.inclusions.append(path)
         if len(self.inclusions) > MOST_INCLUSIONS:
             raise self._fault(place, f"a page can include at most {MOST_INCLUSIONS:,} files")
-        reader = _Reader(
-            path,
-            read_text(path),
-            self.metadata,
-            self.options,
-            including,
-            self.pieces,
-            self.files,
-            self.inclusions,
-        )
-        reader.read()
+        replace(self, path=path, text=read_text(path), including=including, divs=[]).read()
 
 
 def _is_shown(shortcode: re.Match[str]) -> bool:

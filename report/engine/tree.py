@@ -46,8 +46,8 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
         problem = f"did not end within {TIME_LIMIT} seconds; look for brackets within brackets"
         raise ToolError(f"pandoc: {problem}") from None
     if result.returncode:
-        words = " ".join(result.stderr.split())
-        raise ToolError(f"pandoc: {words or f'ended with {result.returncode}'}")
+        words = " ".join(result.stderr.split()) or f"ended with {result.returncode}"
+        raise ToolError(f"pandoc: {words}")
     for warning in result.stderr.split("[WARNING] ")[1:]:
         raise _warned(" ".join(warning.split()), text)
     cache.put("pandoc", key, result.stdout.encode())
@@ -56,19 +56,15 @@ def pandoc(arguments: Sequence[str], text: str) -> str:
 
 def _warned(warning: str, text: str) -> ToolError:
     """An error for a warning of pandoc: unknown citations, undefined or duplicate notes, lost formulas."""
-    citation = re.match(r"Citeproc: citation (\S+) not found", warning)
-    if citation:
+    if citation := re.match(r"Citeproc: citation (\S+) not found", warning):
         key = f"@{citation[1]}"
-        return ToolError(
-            f"citation {key} is not in the bibliography; add it or correct the key", key
-        )
-    maths = re.match(r"Could not convert TeX math (.+?), rendering", warning)
-    if maths:
+        problem = f"citation {key} is not in the bibliography; add it or correct the key"
+        return ToolError(problem, key)
+    if maths := re.match(r"Could not convert TeX math (.+?), rendering", warning):
         words = max(re.split(r"\s+|&|\\\\", maths[1]), key=len)
         why = re.search(r"unexpected .*?(?= expecting|$)", warning)
-        return ToolError(
-            f"the formula {maths[1]} can't be read: {why[0] if why else warning}", words
-        )
+        problem = f"the formula {maths[1]} can't be read: {why[0] if why else warning}"
+        return ToolError(problem, words)
     # The line in pandoc's warning is where it noticed, not where the mistake is.
     warning = re.sub(r" at(?: \S+)? line \d+ column \d+", "", warning)
     name = re.search(r"'\[?(.+?)\]?'", warning)
@@ -79,11 +75,8 @@ def _warned(warning: str, text: str) -> ToolError:
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Apply a function that calls pandoc to each item, a few in parallel; raises the first item's error."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(function, items))
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _key(arguments: Sequence[str], text: str) -> str:
@@ -93,15 +86,15 @@ def _key(arguments: Sequence[str], text: str) -> str:
     return key_of(version("pypandoc_binary"), list(arguments), contents, text)
 
 
-def read_markdown(text: str) -> list[Node]:
-    """The blocks of a Markdown text, in the dialect that Quarto reads."""
-    return list(json.loads(pandoc(["-f", MARKDOWN, "-t", "json"], text))["blocks"])
+def read(text: str, format_: str = MARKDOWN) -> list[Node]:
+    """The blocks of a text, by default of Markdown in the dialect that Quarto reads."""
+    return list(json.loads(pandoc(["-f", format_, "-t", "json"], text))["blocks"])
 
 
 def read_inlines(text: str) -> list[Node]:
     """The inlines of a Markdown text, read as one paragraph even if it begins with "(a)", "#" or "-"."""
     line = " ".join(text.split())
-    return inlines(read_markdown(f"x {line}"))[2:] if line else []
+    return inlines(read(f"x {line}"))[2:] if line else []
 
 
 def inlines(blocks: list[Node]) -> list[Node]:
@@ -116,11 +109,6 @@ def inlines(blocks: list[Node]) -> list[Node]:
 def caption(node: Node) -> list[Node]:
     """The inlines of a figure's or a table's caption."""
     return inlines(node["c"][1][1])
-
-
-def read_html(text: str) -> list[Node]:
-    """The blocks of a piece of HTML."""
-    return list(json.loads(pandoc(["-f", "html", "-t", "json"], text))["blocks"])
 
 
 def write(blocks: list[Node], arguments: Sequence[str], metadata: dict[str, Any]) -> str:
@@ -139,9 +127,9 @@ def attributes(node: Node) -> Attributes:
     return identifier, classes, dict(pairs)
 
 
-def div(blocks: list[Node], *classes: str) -> Node:
-    """A div with classes."""
-    return {"t": "Div", "c": [["", list(classes), []], blocks]}
+def div(blocks: list[Node], classes: str = "", identifier: str = "", **pairs: str) -> Node:
+    """A div with classes, an id and other attributes."""
+    return {"t": "Div", "c": [[identifier, classes.split(), [*pairs.items()]], blocks]}
 
 
 def raw_block(format_: str, text: str) -> Node:
