@@ -123,37 +123,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not (site / "index.html").is_file():
         print(f"{site} has no site; build one with `nox -s report`", file=sys.stderr)
         return 1
-    looks: list[Iterator[str]] = []
-    if java := shutil.which("java"):
-        looks.append(invalid(site, java))
-    else:
-        print("HTML is not validated: java is not on the path; install it", file=sys.stderr)
+    java, verapdf = shutil.which("java"), shutil.which("verapdf")
+    looks: list[tuple[Callable[..., Iterator[str]], Path, object, str]] = [
+        (invalid, site, java, "HTML is not validated: java is not on the path; install it"),
+        (problems, site, find_browser(),
+         f"Not checked in a browser: install one of {', '.join(BROWSERS)}, or set CHROMIUM"),
+    ]  # fmt: skip
     for pdf in sorted(site.glob("*.pdf")):
-        if verapdf := shutil.which("verapdf"):
-            looks.append(nonconforming(pdf, verapdf))
-        else:
-            print(
-                f"{pdf.name} is not checked: verapdf is not on the path; install it",
-                file=sys.stderr,
-            )
-    if browser := find_browser():
-        looks.append(problems(site, browser))
-    else:
-        missing = f"install one of {', '.join(BROWSERS)}, or set CHROMIUM"
-        print(f"Not checked in a browser: {missing}", file=sys.stderr)
+        missing = f"{pdf.name} is not checked: verapdf is not on the path; install it"
+        looks.insert(1, (nonconforming, pdf, verapdf, missing))
     status = 0
-    for problem in chain.from_iterable(looks):  # takes minutes, so print each at once
-        print(printable(f"{site}: {problem}"), file=sys.stderr)
-        status = 1
+    for look, what, program, missing in looks:
+        if not program:
+            print(missing, file=sys.stderr)
+            continue
+        for problem in look(what, program):  # takes minutes, so print each at once
+            print(printable(f"{site}: {problem}"), file=sys.stderr)
+            status = 1
     return status
 
 
 def _pages(site: Path) -> list[Path]:
     """The pages at the top of a site, and one of the pages behind figures and one of those behind tables."""
-    behind = (
-        next(iter(sorted(site.glob(f"behind/{kind}-*.html"))), None) for kind in ("fig", "tbl")
-    )
-    return [*sorted(site.glob("*.html")), *filter(None, behind)]
+    behind = (sorted(site.glob(f"behind/{kind}-*.html"))[:1] for kind in ("fig", "tbl"))
+    return [*sorted(site.glob("*.html")), *chain(*behind)]
 
 
 def _listen(page: Any, address: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Checks a built site: its pages, whether its PDF has the same numbers, and whether it may be published.
+"""Checks the pages of a built site, and whether it may be published.
 
 `python -m report.engine.check _site` prints one line per problem and exits with 1 if there is any.
 `--publish` also requires real data, claims, and a commit for everything that the site was made from.
@@ -33,16 +33,6 @@ _UNSEEN = ".dark-content, [hidden], template"
 _NEIGHBOURS = {"prev", "next", "canonical", "alternate"}
 # Attributes that name a file of the site or another page.
 _ADDRESSES = (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("source", "src"))
-
-# A number that is not part of a word or a version. A sign belongs to it, a dash between two numbers does not.
-_NUMBER = re.compile(r"(?<![\w.,/])−?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?![\w/]|[.,]\d)")
-_HYPHEN = re.compile(r"(?<![\w.)])-(?=[\d.])")  # Typst sets it as a minus
-_URL = re.compile(r"https?://\S+")  # of a cited work
-# Content only for the web or for screen readers.
-_WEB_ONLY = ", ".join((
-    "[hidden]", "script", "style", "noscript", "math annotation", "#refs",
-    ".screen-reader-only", ".web-only", ".column-margin", ".behind", "header .description",
-))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -152,35 +142,6 @@ def _commit_problems(what: str, commit: str | None) -> Iterator[str]:
         yield f"{what} outside a checkout: no commit names its code"
     elif commit.endswith("-dirty"):
         yield f"{what} from changes that no commit has, on {commit[:12]}"
-
-
-def numbers(text: str) -> Counter[str]:
-    """How often each number occurs in a text."""
-    return Counter(_NUMBER.findall(_HYPHEN.sub("−", _URL.sub("", text))))
-
-
-def disagreements(site: Path, text: str) -> Iterator[str]:
-    """The numbers that differ between the pages and the PDF, one line each.
-
-    Numbers with at least two decimals must occur equally often in both. Whole numbers and numbers with one
-    decimal are not compared, since they may be page or section numbers.
-
-    Args:
-        site: the folder of the pages.
-        text: the text extracted from the PDF.
-    """
-    pages = {}
-    for name, page in read_pages(site).items():
-        for element in page.main.select(_WEB_ONLY):
-            element.extract()
-        pages[name] = numbers(page.text)
-    on_pages, in_pdf = sum(pages.values(), Counter[str]()), numbers(text)
-    for number in sorted(on_pages | in_pdf):
-        here, there = on_pages[number], in_pdf[number]
-        exact = len(number.partition(".")[2]) > 1
-        if there < here or (exact and there > here):
-            where = ", ".join(name for name, found in pages.items() if number in found)
-            yield f"{number} occurs {here} times on pages ({where or 'none'}), {there} times in the PDF"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -201,7 +201,6 @@ def _open_chapter(executed: Executed, book: Book) -> Chapter:
 
 def _refuse_unknown(blocks: list[Node], executed: Executed) -> None:
     """Refuse markup that Quarto supports but this engine does not, and markup that pandoc would drop."""
-
     for node in tree.every(blocks):
         kind, (_, classes, pairs) = node["t"], tree.attributes(node)
         for name, problem in unknown(kind, classes, pairs):

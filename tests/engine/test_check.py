@@ -93,18 +93,6 @@ def test_a_whole_site_has_no_problems_and_one_without_a_front_page_or_a_language
     assert list(check.problems(tmp_path / "none")) == ["index.html is missing"]
 
 
-def test_numbers_that_pages_and_pdf_do_not_share_are_told(site):
-    folder = site("<p>AUC 0.913 (0.88 to 0.94), in 7 of 12.5 runs</p><p class='web-only'>0.111</p>")
-    paper = "1 AUC 0.913 (0.88 to 0.94), in 7 of 12.5 runs 2"
-    assert list(check.disagreements(folder, paper)) == []
-    assert [one.split()[0] for one in check.disagreements(folder, paper.replace("0.913", "0.931"))] == [
-        "0.913", "0.931",
-    ]  # fmt: skip
-    assert [one.split()[0] for one in check.disagreements(folder, paper.replace("12.5", ""))] == [
-        "12.5"
-    ]
-
-
 @pytest.fixture
 def fit(site):
     """A publishable site, and a function that changes its record and commit."""
