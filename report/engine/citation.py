@@ -109,11 +109,10 @@ def outdated(project: Path) -> list[str]:
     Raises:
         CitationError, RenderError, RecordError: as :func:`write`.
     """
-    texts = {project / name: (name, text) for name, text in _texts(project)}
     return [
         name
-        for path, (name, text) in texts.items()
-        if not path.is_file() or read_text(path) != text
+        for name, text in _texts(project)
+        if not (project / name).is_file() or read_text(project / name) != text
     ]
 
 

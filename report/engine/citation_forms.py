@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from report.engine.config import Author, Book
+from report.engine.plain import templates
 
 # BibTeX counts braces, even after a backslash, and ends a value at a quotation mark outside braces.
 _TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"} | {
@@ -42,9 +43,15 @@ class Citation:
         return date.fromisoformat(self.book.date)
 
     @property
-    def site_url(self) -> str:
-        """The site's address with a slash at the end; "" if there is none."""
-        return f"{self.book.site_url.rstrip('/')}/" if self.book.site_url else ""
+    def doi_url(self) -> str:
+        """The address of its DOI; "" without one."""
+        return f"https://doi.org/{self.book.doi}" if self.book.doi else ""
+
+    @property
+    def pdf_url(self) -> str:
+        """The address of its PDF; "" if the site has no address, or no PDF."""
+        site, pdf = self.book.site_url, self.book.pdf
+        return f"{site}{pdf}" if site and pdf else ""
 
     @property
     def licenses(self) -> list[str]:
@@ -67,7 +74,7 @@ def cff(citation: Citation) -> str:
         "license": _one_or_more(citation.licenses),
         "keywords": list(citation.keywords),
         "doi": citation.book.doi,
-        "url": citation.site_url,
+        "url": citation.book.site_url,
         "repository-code": citation.book.repo_url,
         "references": [_cff_reference(source) for source in citation.sources],
     })  # fmt: skip
@@ -78,7 +85,7 @@ def cff(citation: Citation) -> str:
 def zenodo(citation: Citation) -> str:
     """`.zenodo.json`, which Zenodo reads when it archives a release."""
     related = [(source.get("DOI"), "references", "doi") for source in citation.sources]
-    related += [(citation.site_url, "isDocumentedBy", "url")]
+    related += [(citation.book.site_url, "isDocumentedBy", "url")]
     related += [(citation.book.repo_url, "isSupplementTo", "url")]
     content = {
         "upload_type": "software",
@@ -86,9 +93,7 @@ def zenodo(citation: Citation) -> str:
         "description": f"<p>{escape(citation.book.description, quote=False)}</p>",
         "creators": [
             kept(
-                name=_inverted(author),
-                affiliation="; ".join(author.affiliations),
-                orcid=author.orcid,
+                name=author.inverted, affiliation="; ".join(author.affiliations), orcid=author.orcid
             )
             for author in citation.book.authors
         ],
@@ -114,14 +119,14 @@ def bibtex(citation: Citation) -> str:
         "author": " and ".join(
             f"{{{author.name.translate(_TEX)}}}"
             if not author.family
-            else _inverted(author).translate(_TEX)
+            else author.inverted.translate(_TEX)
             for author in citation.book.authors
         ),
         "year": str(citation.date.year),
         "month": str(citation.date.month),
         "note": f"Reproducible report, software version {citation.version}".translate(_TEX),
         "doi": citation.book.doi,
-        "url": citation.site_url or citation.book.repo_url,
+        "url": citation.book.site_url or citation.book.repo_url,
     }
     # Quotation marks, since two braces in a row look like an unfilled template on a page.
     lines = [
@@ -132,48 +137,36 @@ def bibtex(citation: Citation) -> str:
 
 def header(citation: Citation) -> str:
     """Highwire tags and a schema.org description for the head of every page."""
-    tags: list[tuple[str, str]] = [("citation_title", citation.title)]
-    for author in citation.book.authors:
-        tags.append(("citation_author", author.name))
-        tags += [("citation_author_institution", place) for place in author.affiliations]
-        tags += [("citation_author_orcid", orcid_url(author))] if author.orcid else []
-    tags += [
-        ("citation_publication_date", f"{citation.date:%Y/%m/%d}"),
-        ("citation_language", citation.book.lang),
-        ("citation_abstract", citation.book.description),
-        *(("citation_keywords", keyword) for keyword in citation.keywords),
-        ("citation_doi", citation.book.doi),
-    ]
-    if citation.site_url:  # these must be absolute addresses
-        tags.append(("citation_fulltext_html_url", citation.site_url))
-        if citation.book.pdf:
-            tags.append(("citation_pdf_url", citation.site_url + citation.book.pdf))
-    lines = [f'<meta name="{name}" content="{escape(value)}">' for name, value in tags if value]
-    described = json.dumps(_schema_org(citation), ensure_ascii=False, indent=1)
-    # A script ends at the first `</`, even within a string.
-    script = described.replace("<", r"\u003c")
-    return "\n".join([*lines, f'<script type="application/ld+json">\n{script}\n</script>', ""])
-
-
-def _schema_org(citation: Citation) -> dict[str, Any]:
-    doi = f"https://doi.org/{citation.book.doi}" if citation.book.doi else ""
-    pdf = citation.site_url + citation.book.pdf if citation.site_url and citation.book.pdf else ""
-    return kept(
-        **{"@context": "https://schema.org", "@type": "Report", "@id": doi},
-        name=citation.title,
+    pdf = {
+        "@type": "MediaObject",
+        "contentUrl": citation.pdf_url,
+        "encodingFormat": "application/pdf",
+    }
+    described = kept(
+        **{"@context": "https://schema.org", "@id": citation.doi_url},
+        **schema_org(citation, "Report"),
         abstract=citation.book.description,
-        author=[schema_org_author(author) for author in citation.book.authors],
-        datePublished=citation.book.date,
-        version=citation.version,
-        license=license_urls(citation),
-        keywords=list(citation.keywords),
         inLanguage=citation.book.lang,
         isAccessibleForFree=True,
-        url=citation.site_url,
-        encoding=pdf
-        and {"@type": "MediaObject", "contentUrl": pdf, "encodingFormat": "application/pdf"},
+        encoding=pdf if citation.pdf_url else "",
         isBasedOn=schema_org_sources(citation),
     )
+    template = templates(autoescape=True).get_template("citation.html.j2")
+    return template.render(citation=citation, described=described) + "\n"
+
+
+def schema_org(citation: Citation, kind: str) -> dict[str, Any]:
+    """What both a report and a software are described by, for schema.org and CodeMeta."""
+    return {
+        "@type": kind,
+        "name": citation.title,
+        "author": [_schema_org_author(author) for author in citation.book.authors],
+        "datePublished": citation.book.date,
+        "version": citation.version,
+        "license": license_urls(citation),
+        "keywords": list(citation.keywords),
+        "url": citation.book.site_url,
+    }
 
 
 def schema_org_sources(citation: Citation) -> list[dict[str, Any]]:
@@ -188,11 +181,10 @@ def schema_org_sources(citation: Citation) -> list[dict[str, Any]]:
     ]
 
 
-def schema_org_author(author: Author) -> dict[str, Any]:
-    """A person or an organisation, for schema.org."""
+def _schema_org_author(author: Author) -> dict[str, Any]:
     places = [{"@type": "Organization", "name": place} for place in author.affiliations]
     return kept(
-        **{"@type": "Person" if author.family else "Organization", "@id": orcid_url(author)},
+        **{"@type": "Person" if author.family else "Organization", "@id": author.orcid_url},
         name=author.name,
         givenName=author.given,
         familyName=author.family,
@@ -206,7 +198,7 @@ def _cff_author(author: Author) -> dict[str, Any]:
     return kept(
         **(names if author.family else {"name": author.name}),
         affiliation="; ".join(author.affiliations) if author.family else "",
-        orcid=orcid_url(author),
+        orcid=author.orcid_url,
         email=author.email,
         website=author.url,
     )
@@ -243,13 +235,3 @@ def _one_or_more(values: list[str]) -> str | list[str]:
 def kept(**fields: Any) -> dict[str, Any]:
     """The fields that have a value."""
     return {name: value for name, value in fields.items() if value}
-
-
-def _inverted(author: Author) -> str:
-    """A name with the family name first; an organisation's name unchanged."""
-    return f"{author.family}, {author.given}" if author.given else author.family or author.name
-
-
-def orcid_url(author: Author) -> str:
-    """The address of an author's ORCID; "" without one."""
-    return f"https://orcid.org/{author.orcid}" if author.orcid else ""

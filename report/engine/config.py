@@ -29,6 +29,16 @@ class Author:
     family: str | None = None
     is_one_text: bool = False  # whether the file does not say which part is the family name
 
+    @property
+    def orcid_url(self) -> str:
+        """The address of the ORCID; "" without one."""
+        return f"https://orcid.org/{self.orcid}" if self.orcid else ""
+
+    @property
+    def inverted(self) -> str:
+        """The name with the family name first; an organisation's name unchanged."""
+        return f"{self.family}, {self.given}" if self.given else self.family or self.name
+
 
 @dataclass(frozen=True)
 class Book:
@@ -43,7 +53,7 @@ class Book:
     lang: str
     footer: str
     repo_url: str
-    site_url: str
+    site_url: str  # with a slash at the end, or empty
     doi: str  # without an address
     open_graph: bool  # whether pages have Open Graph tags
     twitter_card: bool
@@ -116,7 +126,7 @@ def read_book(folder: Path) -> Book:
         lang=str(raw.get("lang") or "en"),
         footer=str((described.get("page-footer") or {}).get("center") or ""),
         repo_url=str(described.get("repo-url") or ""),
-        site_url=str(described.get("site-url") or ""),
+        site_url=re.sub("/*$", "/", str(described.get("site-url") or ""), count=1).lstrip("/"),
         doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(described.get("doi") or "")),
         open_graph=bool(described.get("open-graph")),
         twitter_card=bool(described.get("twitter-card")),

@@ -5,7 +5,6 @@ The words come from the report's fragments, the numbers from the record.
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -17,55 +16,30 @@ from report.engine.citation_forms import (
     Citation,
     bibtex,
     kept,
-    license_urls,
-    schema_org_author,
+    schema_org,
     schema_org_sources,
 )
+from report.engine.plain import templates
 
-_DATA_LICENCE = "https://creativecommons.org/licenses/by/4.0/"
-_FILES = "https://zenodo.org/records/10519652"  # MedMNIST's files
 _CITED = re.compile(r" ?\[@[^\]]*\]|[*`]")
 _POINTS = re.compile(r"@(sec|tbl|fig)-")  # marks sentences that make no sense outside the report
 # Hugging Face's names of the record's metrics.
 _METRICS = {"auc": "roc_auc", "accuracy": "accuracy", "recall": "recall", "specificity": "specificity",
             "precision": "precision", "f1": "f1", "brier": "brier_score"}  # fmt: skip
-# The context that Croissant 1.1 requires.
-_CROISSANT: Mapping[str, Any] = {
-    "@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
-    "cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
-    "dct": "http://purl.org/dc/terms/", "conformsTo": "dct:conformsTo",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "description": {"@container": "@language"}, "name": {"@container": "@language"},
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    **{name: f"cr:{name}" for name in (
-        "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "extract", "field",
-        "fileProperty", "fileObject", "fileSet", "format", "includes", "isArray", "isLiveDataset",
-        "jsonPath", "key", "md5",
-        "parentField", "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate",
-        "separator", "source", "subField", "transform",
-    )},
-}  # fmt: skip
 
 
 def codemeta(citation: Citation) -> str:
     """`codemeta.json`, version 3, about the software."""
     content = kept(
-        **{"@context": "https://w3id.org/codemeta/3.0", "@type": "SoftwareSourceCode"},
-        identifier=f"https://doi.org/{citation.book.doi}" if citation.book.doi else citation.name,
-        name=citation.title,
+        **{"@context": "https://w3id.org/codemeta/3.0"},
+        **schema_org(citation, "SoftwareSourceCode"),
+        identifier=citation.doi_url or citation.name,
         alternateName=citation.name,
         description=citation.book.description,
-        author=[schema_org_author(author) for author in citation.book.authors],
-        version=citation.version,
-        datePublished=citation.book.date,
-        license=license_urls(citation),
-        keywords=list(citation.keywords),
         programmingLanguage="Python",
         runtimePlatform=f"Python {citation.python}" if citation.python else "",
         softwareRequirements=list(citation.requires),
         codeRepository=citation.book.repo_url,
-        url=citation.site_url,
         referencePublication=schema_org_sources(citation),
     )
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
@@ -74,18 +48,15 @@ def codemeta(citation: Citation) -> str:
 def croissant(citation: Citation, record: Record) -> str:
     """Croissant 1.1, with its responsible-AI part: the file of images and the list of cases."""
     about, data = record.about, record.data
-    sheet = {name: text for name, text in _sheet(record).items() if text}
+    sheet = _sheet(record)
     source = citation.sources[0]
-    audit = record.data_audit
-    framing = record.framing
-    limits = fragments.render(record, "data-limits", audit=audit)
-    content = kept(
-        **{"@context": dict(_CROISSANT), "@type": "sc:Dataset"},
-        conformsTo=["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
+    limits = fragments.render(record, "data-limits", audit=record.data_audit)
+    md5 = record.results["about"]["md5"][str(data.size)]
+    template = templates().get_template("croissant.json.j2")
+    fixed = template.render(about=about, md5=md5, sha256=record.sums["labels.csv"])
+    content = json.loads(fixed) | kept(
         name=about.title,
         description=f"{sheet['Motivation']} {data.total()} images of {data.size}×{data.size} pixels.",
-        license=_DATA_LICENCE,
-        url="https://medmnist.com/",
         citeAs=f"https://doi.org/{source['DOI']}" if "DOI" in source else source["title"],
         creator=[
             {"@type": "sc:Person", "name": f"{person.get('given', '')} {person['family']}".strip()}
@@ -93,48 +64,18 @@ def croissant(citation: Citation, record: Record) -> str:
             if "family" in person
         ],
         datePublished=str(source["issued"]["date-parts"][0][0]),
-        version="2.0.0",
         keywords=list(citation.keywords),
-        distribution=[
-            _file(
-                "images", f"{about.name}.npz", f"{_FILES}/files/{about.name}.npz", "application/zip",
-                md5=record.results["about"]["md5"][str(data.size)],
-            ),
-            _file(
-                "cases", "labels.csv", "../record/labels.csv", "text/csv", sha256=record.sums["labels.csv"]
-            ),
-        ],
-        recordSet=[
-            {
-                "@type": "cr:RecordSet", "@id": "case", "name": "case",
-                "description": "Label and SHA-256 of every validation and test image.",
-                "field": [
-                    {
-                        "@type": "cr:Field", "@id": f"case/{name}", "name": name, "description": meaning,
-                        "dataType": kind,
-                        "source": {"fileObject": {"@id": "cases"}, "extract": {"column": name}},
-                    }
-                    for name, meaning, kind in (
-                        ("split", "val or test", "sc:Text"),
-                        ("index", "its number in the split's array, from 0", "sc:Integer"),
-                        ("label", f"0 for {about.negative}, 1 for {about.positive}", "sc:Integer"),
-                        ("sha256", "of the image's bytes, row by row", "sc:Text"),
-                    )
-                ],
-            }
-        ],
         **{
             "rai:dataCollection": sheet["Collection"],
-            "rai:dataCollectionType": "Secondary Data Analysis",
             "rai:dataPreprocessingProtocol": sheet["Preprocessing and labels"],
             "rai:dataAnnotationProtocol": _plain(fragments.render(record, "labels")),
             "rai:dataUseCases": sheet["Uses"],
             "rai:dataLimitations": list(filter(None, map(_plain, re.split(r"\n+\* ", limits)))),
-            "rai:dataBiases": _plain(fragments.render(record, "framing", framing=framing)),
+            "rai:dataBiases": _plain(fragments.render(record, "framing", framing=record.framing)),
             "rai:personalSensitiveInformation": _plain(fragments.render(record, "ethics")),
             "rai:dataReleaseMaintenancePlan": sheet["Maintenance"],
         },
-    )  # fmt: skip
+    )
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -187,13 +128,6 @@ def _results(record: Record, model: Model) -> dict[str, Any]:
             }
         ],
     }
-
-
-def _file(identifier: str, name: str, url: str, kind: str, **digest: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject", "@id": identifier, "name": name, "contentUrl": url,
-        "encodingFormat": kind, **digest,
-    }  # fmt: skip
 
 
 def _sheet(record: Record) -> dict[str, str]:
