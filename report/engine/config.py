@@ -84,10 +84,8 @@ def read_book(folder: Path) -> Book:
         RenderError: `_quarto.yml` is missing, is not YAML, or has options that this engine does not know.
     """
     for name in filter(lambda name: (folder / name).exists(), NOT_READ):
-        problem = (
-            "Quarto reads this file, but the portable engine does not; put it into _quarto.yml"
-        )
-        raise at(folder / name, None, problem)
+        problem = "Quarto reads this file, but the portable engine does not"
+        raise at(folder / name, None, f"{problem}; put it into _quarto.yml")
     path = folder / "_quarto.yml"
     if not path.is_file():
         raise RenderError(f"{path} is missing: {folder} is not a Quarto project")
@@ -99,6 +97,10 @@ def read_book(folder: Path) -> Book:
         if is_file(path):
             raw = _merged(raw, read_yaml(read_text(path), path, 1, PROJECT, places=places))
     project, described = raw.get("project") or {}, raw.get("book") or {}
+    texts: dict[str, Any] = {
+        name.replace("-", "_"): str(described.get(name) or "")
+        for name in ("subtitle", "date", "description", "repo-url", "site-url", "doi")
+    }
     formats = raw.get("format") or {"html": {}}
     # `typst: default` has no options.
     html, typst = (
@@ -116,18 +118,14 @@ def read_book(folder: Path) -> Book:
             [entry["file"] for entry in _list(html.get("include-in-header")) if entry],
         )
     )
+    texts["site_url"] = f"{texts['site_url'].rstrip('/')}/" if texts["site_url"] else ""
+    texts["doi"] = re.sub(r"^https?://(dx\.)?doi\.org/", "", texts["doi"])
     book = Book(
         folder=folder,
         title=str(described.get("title") or folder.resolve().name),
-        subtitle=str(described.get("subtitle") or ""),
         authors=tuple(map(_author, _list(described.get("author")))),
-        date=str(described.get("date") or ""),
-        description=str(described.get("description") or ""),
         lang=str(raw.get("lang") or "en"),
         footer=str((described.get("page-footer") or {}).get("center") or ""),
-        repo_url=str(described.get("repo-url") or ""),
-        site_url=re.sub("/*$", "/", str(described.get("site-url") or ""), count=1).lstrip("/"),
-        doi=re.sub(r"^https?://(dx\.)?doi\.org/", "", str(described.get("doi") or "")),
         open_graph=bool(described.get("open-graph")),
         twitter_card=bool(described.get("twitter-card")),
         output=(folder / str(project.get("output-dir") or "_book")).resolve(),
@@ -142,6 +140,7 @@ def read_book(folder: Path) -> Book:
         typst=typst,
         metadata=raw,
         places=places,
+        **texts,
     )
     for problem, *keys in _faults(book, project.get("type")):
         raise book.fault(problem, *keys)
@@ -155,10 +154,8 @@ def _faults(book: Book, kind: str | None) -> Iterator[tuple[Any, ...]]:
     if not book.chapters or book.chapters[0].name != "index.qmd":
         yield "the first chapter of a book must be index.qmd", "book", "chapters"
     if book.folder.resolve().is_relative_to(book.output):
-        problem = (
-            f"the site would replace the project, which is in {book.output}; choose another folder"
-        )
-        yield problem, "project", "output-dir"
+        problem = f"the site would replace the project, which is in {book.output}"
+        yield f"{problem}; choose another folder", "project", "output-dir"
     for place, pattern in enumerate(book.resources):
         if not PurePosixPath(pattern).parts:
             problem = f"{pattern!r} is the project's folder; name files, with * for any name"

@@ -5,7 +5,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -177,44 +177,34 @@ def written(value: object) -> str:
 
 def table() -> str:
     """All supported features, as a Markdown table."""
-    rows = [("where", "what"), ("---", "---")]
-    rows += [(f"`{key}`", _listed(value)) for key, value in _sections("", PROJECT)]
-    rows += [("front matter", _listed(FRONT_MATTER)), ("cell option", _listed(CELL))]
+    rows = [("where", "what"), ("---", "---"), *_rows("_quarto.yml", PROJECT)]
+    rows += [*_rows("front matter", FRONT_MATTER), *_rows("cell option", CELL)]
     rows += [("shortcode", _codes(SHORTCODES)), ("label", _codes(f"{kind}-…" for kind in LABELS))]
-    names = {"Div": "div", "Span": "span", "Header": "heading", "Image": "image"}
-    for kind, name in names.items():
-        marks = [f".{one}" for one in CLASSES.get(kind, ())]
-        marks += ATTRIBUTES.get(kind, ())
-        rows.append((name, _codes(marks)))
+    for kind, name in {"Div": "div", "Span": "span", "Header": "heading", "Image": "image"}.items():
+        classes = [f".{one}" for one in CLASSES.get(kind, ())]
+        rows.append((name, _codes([*classes, *ATTRIBUTES.get(kind, ())])))
     return "".join(f"| {where} | {what} |\n" for where, what in rows)
 
 
-def _sections(above: str, known: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Nested mappings, each with the path of its keys."""
-    plain = {key: value for key, value in known.items() if key and not _below(value)}
-    if plain:
-        yield above or "_quarto.yml", plain
-    for key, value in known.items():
-        if below := _below(value):
-            yield from _sections(f"{above}.{key}".lstrip("."), below)
-
-
-def _below(wanted: object) -> Mapping[str, Any] | None:
-    one = wanted[0] if isinstance(wanted, list) else wanted
-    return one if isinstance(one, Mapping) else None
-
-
-def _listed(known: Mapping[str, Any]) -> str:
-    """Keys, with their values if there are few."""
-    shown = []
+def _rows(where: str, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """A mapping's keys, with their values if there are few, then the mappings in it."""
+    shown, nested = [], []
     for key, wanted in known.items():
         one = wanted[0] if isinstance(wanted, list) else wanted
-        note = " (only for Quarto)" if one == IGNORED else ""
-        shown.append(f"`{key}: {in_words(one)}`" if isinstance(one, tuple) else f"`{key}`{note}")
-    return ", ".join(shown)
+        if isinstance(one, Mapping):
+            nested.append((f"{where}.{key}".removeprefix("_quarto.yml."), one))
+        elif key:
+            note = " (only for Quarto)" if one == IGNORED else ""
+            shown.append(
+                f"`{key}: {in_words(one)}`" if isinstance(one, tuple) else f"`{key}`{note}"
+            )
+    if shown:
+        yield f"`{where}`", ", ".join(shown)
+    for name, mapping in nested:
+        yield from _rows(name, mapping)
 
 
-def _codes(names: Any) -> str:
+def _codes(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
