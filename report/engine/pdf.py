@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from urllib.parse import unquote
 
+from pneumo.base import storage
 from report.engine import losses, tree
 from report.engine.cache import Cache, key_of
 from report.engine.config import Book
@@ -47,11 +48,7 @@ _FIELD = re.compile(r"\.\w")  # which Typst would read as a field access
 
 
 def write_pdf(
-    document: Document,
-    book: Book,
-    files: Mapping[str, bytes],
-    folder: Path,
-    cache: Cache,
+    document: Document, book: Book, files: Mapping[str, bytes], folder: Path, cache: Cache
 ) -> bytes:
     """The book as a PDF.
 
@@ -67,11 +64,9 @@ def write_pdf(
             page if it is known.
     """
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        storage.write(folder / name, content)
     source = folder / "report.typ"
-    chapters = _cited(write_chapters(document, book, files, folder), document, book)
+    chapters = write_chapters(document, book, files, folder)
     source.write_text(write_typst(chapters, book), encoding="utf-8")
     numbered = book.typst.get("number-sections", True)
     expected = [
@@ -117,13 +112,13 @@ def standards() -> list[str]:
 def _set(source: Path, document: Document, standards: list[str]) -> bytes:
     """Compile a Typst source to PDF."""
     target = source.with_suffix(".pdf")
-    command = [
+    command: list[str | Path] = [
         sys.executable,
         "-c",
         _SETTER,
-        str(source),
-        str(source.parent),
-        str(target),
+        source,
+        source.parent,
+        target,
         *standards,
     ]
     try:
@@ -145,9 +140,8 @@ def _set(source: Path, document: Document, standards: list[str]) -> bytes:
 
 def _refusal(words: str, source: Path, document: Document) -> RenderError:
     """Typst's error, and the page of the line that it names."""
-    message = " ".join(
-        (re.findall(r"^(?:error|warning): (.*)", words, re.MULTILINE) or words.split("\n"))[:1]
-    )
+    said = re.search(r"^(?:error|warning): (.*)", words, re.MULTILINE)
+    message = said[1] if said else words.partition("\n")[0]
     message = message or "it crashed; look for deeply nested lists, quotations or divs"
     lines = source.read_text(encoding="utf-8").split("\n")
     # An error in the template's functions was caused by the page that called them.
@@ -167,13 +161,9 @@ def _refusal(words: str, source: Path, document: Document) -> RenderError:
 def write_chapters(
     document: Document, book: Book, files: Mapping[str, bytes], folder: Path
 ) -> list[list[Node]]:
-    """Each chapter's nodes for pandoc, its pictures copied to a folder."""
-    writer = _Writer(document, book, files, folder)
-    return [writer.chapter(chapter) for chapter in document.chapters]
-
-
-def _cited(chapters: list[list[Node]], document: Document, book: Book) -> list[list[Node]]:
-    """Each chapter's nodes with its citations and the list of references filled in."""
+    """Each chapter's nodes for pandoc, with citations filled in; its pictures are copied to a folder."""
+    writer = _Writer(document, files, folder)
+    chapters = [writer.chapter(chapter) for chapter in document.chapters]
     if not any(div["c"][0][0] == "refs" for div in tree.every(chapters, "Div")):
         # Without a place for the list of references, a heading at the end becomes its title.
         chapters[-1].append(tree.div([], identifier="refs"))
@@ -191,9 +181,8 @@ def _cited(chapters: list[list[Node]], document: Document, book: Book) -> list[l
 def _citations(blocks: list[Node]) -> str:
     """The words of a chapter's citations and list of references."""
     cites = [cite["c"][1] for cite in tree.every(blocks, "Cite")]
-    return tree.text_of(
-        [cites, [div for div in tree.every(blocks, "Div") if div["c"][0][0] == "refs"]]
-    )
+    lists = [div for div in tree.every(blocks, "Div") if div["c"][0][0] == "refs"]
+    return tree.text_of([*cites, *lists])
 
 
 def write_typst(chapters: list[list[Node]], book: Book) -> str:
@@ -228,29 +217,17 @@ def _inline(text: str) -> Node:
 
 
 class _Writer(tree.Writer):
-    """Turns our nodes and Quarto's divs into pandoc's nodes and raw Typst."""
+    """Turns our nodes and Quarto's divs into pandoc's nodes and raw Typst; copies pictures to a folder."""
 
-    def __init__(
-        self, document: Document, book: Book, files: Mapping[str, bytes], folder: Path
-    ) -> None:
-        self.document, self.book, self.files, self.folder = document, book, files, folder
+    def __init__(self, document: Document, files: Mapping[str, bytes], folder: Path) -> None:
+        self.document, self.files, self.folder = document, files, folder
         self.here = document.chapters[0]
         self.in_panel = False
         self.in_sentence = False
-        self.labels = {
-            chapter.slug: chapter.id or f"page-{chapter.slug}" for chapter in document.chapters
-        }
-        self.headings = {
-            chapter.slug: {entry["id"] for entry in chapter.toc} for chapter in document.chapters
-        }
 
     def chapter(self, chapter: Chapter) -> list[Node]:
         """A chapter under its heading, with the same number as on the website."""
         self.here = chapter
-        with about(chapter.page.path):
-            return self._chapter(chapter)
-
-    def _chapter(self, chapter: Chapter) -> list[Node]:
         result = [_raw(f"{_PAGE}{chapter.slug}")]
         if chapter.place and chapter.number:
             place = chapter.place
@@ -261,9 +238,10 @@ class _Writer(tree.Writer):
             result.append(_raw('#set heading(numbering: "A.1")'))
         if not chapter.is_index:
             classes = [] if chapter.number else ["unnumbered"]
-            attributes = [self.labels[chapter.slug], classes, []]
+            attributes = [_label(chapter), classes, []]
             result.append({"t": "Header", "c": [1, attributes, self.words(chapter.title)]})
-        return result + self.blocks(chapter.blocks)
+        with about(chapter.page.path):
+            return result + self.blocks(chapter.blocks)
 
     def block_figure(self, node: Node) -> list[Node]:
         return self._figure(self.blocks(node["c"][2]), tree.caption(node), "plain", "", None)
@@ -286,8 +264,7 @@ class _Writer(tree.Writer):
     def block_div(self, node: Node) -> list[Node]:
         _, classes, pairs = tree.attributes(node)
         content = list(node["c"][1])
-        callout = tree.callout(node)
-        if callout:
+        if callout := tree.callout(node):
             kind, title, body, _ = callout
             words = self.words(title or tree.words(kind.capitalize()))
             opening = _inline(f'#callout(kind: "{kind}", title: [')
@@ -331,13 +308,12 @@ class _Writer(tree.Writer):
         columns = node["columns"]
         body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
         name = None if node["is_panel"] else LABELS[node["kind"]]
-        figure = self._figure(body, node["caption"], kind, node["number"], name)
-        figure[-1]["c"].append(_inline(f" <{node['id']}>"))
+        start, *rest = self._figure(body, node["caption"], kind, node["number"], name)
+        rest[-1]["c"].append(_inline(f" <{node['id']}>"))
         if any(part["t"] in ("Table", "CodeBlock") for part in tree.every(node["c"])):
-            figure[0] = _raw(
-                "#figure(placement: none, ["
-            )  # a floating figure can't break across pages
-        return figure
+            # A floating figure can't break across pages.
+            start = _raw("#figure(placement: none, [")
+        return [start, *rest]
 
     def _figure(
         self, body: list[Node], caption: list[Node], kind: str, number: str, name: str | None
@@ -351,13 +327,12 @@ class _Writer(tree.Writer):
     def block_header(self, node: Node) -> list[Node]:
         level, (identifier, classes, pairs), title = node["c"]
         # Two chapters may each have an "Introduction", so other ids begin with the chapter's name.
-        own = (
-            identifier if identifier in self.document.targets else f"{self.here.slug}--{identifier}"
-        )
+        prefix = "" if identifier in self.document.targets else f"{self.here.slug}--"
         # Equations without a number on the website have none here, so that numbers agree.
         numbered = "number" in dict(pairs)
         classes = classes if numbered or "unnumbered" in classes else [*classes, "unnumbered"]
-        return [{"t": "Header", "c": [level, [own, classes, []], self.words(title)]}]
+        attributes = [f"{prefix}{identifier}", classes, []]
+        return [{"t": "Header", "c": [level, attributes, self.words(title)]}]
 
     def inline_reference(self, node: Node) -> list[Node]:
         words = self.document.targets[node["id"]].text(node["name"], None)
@@ -377,13 +352,14 @@ class _Writer(tree.Writer):
         path, _, anchor = url.partition("#")
         if re.match(r"[a-z][a-z0-9+.-]*:", url):
             return None
-        slug = PurePosixPath(path).stem if path else self.here.slug
         if anchor in self.document.targets:
             return _link(anchor, text)
-        if anchor in self.headings.get(slug, ()):
-            return _link(f"{slug}--{anchor}", text)
-        if path.endswith(".qmd") and slug != self.document.chapters[0].slug:
-            return _link(self.labels[slug], text)
+        slug = PurePosixPath(path).stem if path else self.here.slug
+        for chapter in self.document.chapters:
+            if chapter.slug == slug and any(entry["id"] == anchor for entry in chapter.toc):
+                return _link(f"{slug}--{anchor}", text)
+            if chapter.slug == slug and path.endswith(".qmd") and not chapter.is_index:
+                return _link(_label(chapter), text)
         return list(text)  # a file of the website, which the PDF can't link to
 
     def inline_image(self, node: Node) -> Node:
@@ -394,8 +370,7 @@ class _Writer(tree.Writer):
         if chosen not in self.files:
             chosen = unquote(source)
             original = self.here.page.path.parent / chosen
-            (self.folder / chosen).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / chosen).write_bytes(original.read_bytes())
+            storage.write(self.folder / chosen, original.read_bytes())
         alt = given.get("fig-alt") or tree.text_of(text)
         sizes = self._sizes(given, chosen)
         if len(sizes) == 2:
@@ -418,6 +393,10 @@ class _Writer(tree.Writer):
                 wide = wide and (points >= _TEXT_WIDTH or self.in_panel)
                 sizes[name] = "100%" if wide else f"{points:.1f}pt"
         return sizes
+
+
+def _label(chapter: Chapter) -> str:
+    return chapter.id or f"page-{chapter.slug}"
 
 
 def _link(label: str, text: list[Node]) -> list[Node]:
