@@ -30,13 +30,13 @@ _TEXT_WIDTH = 440.0  # points; a picture of at least this width takes the whole 
 TIME_LIMIT = 600  # seconds that Typst may take
 # A separate process can be stopped, and its crash does not end the build.
 _SETTER = """
-import sys, typst
-source, root, target, *standards = sys.argv[1:]
+import pathlib, sys, typst
+source, standards = pathlib.Path(sys.argv[1]), sys.argv[2:]
 try:
     pdf, warnings = typst.compile_with_warnings(
-        source, root=root, format="pdf", pdf_standards=standards
+        source, root=source.parent, format="pdf", pdf_standards=standards
     )
-    open(target, "wb").write(pdf)
+    source.with_suffix(".pdf").write_bytes(pdf)
     sys.stderr.write("".join(warning.diagnostic for warning in warnings))
 except (RuntimeError, typst.TypstError) as error:
     sys.exit(str(getattr(error, "diagnostic", None) or error))
@@ -111,16 +111,7 @@ def standards() -> list[str]:
 
 def _set(source: Path, document: Document, standards: list[str]) -> bytes:
     """Compile a Typst source to PDF."""
-    target = source.with_suffix(".pdf")
-    command: list[str | Path] = [
-        sys.executable,
-        "-c",
-        _SETTER,
-        source,
-        source.parent,
-        target,
-        *standards,
-    ]
+    command = [sys.executable, "-c", _SETTER, str(source), *standards]
     try:
         result = subprocess.run(
             command, capture_output=True, check=False, timeout=TIME_LIMIT, encoding="utf-8",
@@ -135,7 +126,7 @@ def _set(source: Path, document: Document, standards: list[str]) -> bytes:
     for warning in re.split(r"^(?=warning: )", result.stderr, flags=re.MULTILINE):
         if warning.startswith("warning: ") and not _HARMLESS.match(warning):
             raise _refusal(warning, source, document)
-    return target.read_bytes()
+    return source.with_suffix(".pdf").read_bytes()
 
 
 def _refusal(words: str, source: Path, document: Document) -> RenderError:
