@@ -11,15 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, product
 from pathlib import Path
-from threading import Thread
 from typing import Any, Literal
 
 from pneumo.base import streams
 from pneumo.base.errors import printable
-from report.engine.serve import HOST, serve
+from report.engine.serve import serve
 
 WIDTHS = (1280, 390)  # of a window, in pixels
 PATIENCE = 180  # seconds that a page may take to load, on a busy machine
@@ -54,7 +52,7 @@ def problems(site: Path, browser: Path) -> Iterator[str]:
     from playwright.sync_api import sync_playwright
 
     names = [path.relative_to(site).as_posix() for path in _pages(site)]
-    with _served(site) as address, sync_playwright() as player:
+    with serve(site, 0) as address, sync_playwright() as player:
         started = player.chromium.launch(executable_path=browser, args=list(OPTIONS))
         for scheme, width in product(SCHEMES, WIDTHS):
             window = {"width": width, "height": 900}
@@ -162,17 +160,6 @@ def _listen(page: Any, address: str) -> list[str]:
     on("request", lambda request: not request.url.startswith(own), "asks another host: {0.url}")
     on("response", lambda response: bool(response.status >= 400), "{0.status}: {0.url}")
     return noticed
-
-
-@contextmanager
-def _served(site: Path) -> Iterator[str]:
-    """The site's address on loopback."""
-    with serve(site, 0) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://{HOST}:{server.server_port}"
-        finally:
-            server.shutdown()
 
 
 if __name__ == "__main__":

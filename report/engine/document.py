@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from string import ascii_lowercase, ascii_uppercase
@@ -10,7 +11,7 @@ from typing import Any
 from report.engine import tree
 from report.engine.config import Book
 from report.engine.errors import RenderError, about, at
-from report.engine.known import FOREIGN, LABELS, unknown
+from report.engine.known import FOREIGN, LABELS, UNKNOWN_LABEL, unknown
 from report.engine.outputs import Executed
 from report.engine.source import Page
 from report.engine.tree import Node
@@ -40,7 +41,6 @@ _REFUSED = {
 NO_WORDS = ("Image", "Space", "SoftBreak", "LineBreak")
 _DEEPEST = 6  # a heading's lowest level
 _IDENTIFIER = re.compile(r"[\w:.-]+")
-_UNKNOWN = f"unknown kind of label {{!r}}; known: {', '.join(LABELS)}"
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,10 @@ class _Numbering:
         """Number the chapter, in place."""
         chapter = self.chapter
         if chapter.id.startswith("sec-"):
+            uncounted = chapter.place is None
             self._define(
-                chapter.id, "sec", chapter.number, chapter.title, is_chapter=True,
-                is_uncounted=chapter.place is None,
-            )  # fmt: skip
+                chapter.id, "sec", chapter.number, chapter.title, uncounted, is_chapter=True
+            )
         chapter.blocks = self._blocks(chapter.blocks)
         for node in tree.every(chapter.blocks):
             label, _, _ = tree.attributes(node)
@@ -281,7 +281,7 @@ class _Numbering:
         kind, hyphen, _ = identifier.partition("-")
         kind = kind if hyphen else ""
         if FOREIGN.match(identifier):
-            raise self.chapter.error(identifier, _UNKNOWN.format(identifier))
+            raise self.chapter.error(identifier, UNKNOWN_LABEL.format(identifier))
         if node["t"] == "Header":
             return self._heading(node)
         if node["t"] == "Div":
@@ -331,7 +331,7 @@ class _Numbering:
         # The front page keeps its own heading, whose id is the chapter's.
         if identifier.startswith("sec-") and identifier != self.chapter.id:
             uncounted = "unnumbered" in classes or bool(self.chapter.number)
-            self._define(identifier, "sec", number, title, is_uncounted=uncounted)
+            self._define(identifier, "sec", number, title, uncounted)
         if "unlisted" not in classes:
             self.chapter.toc.append(
                 {"id": identifier, "level": level, "number": number, "title": title}
@@ -389,8 +389,8 @@ class _Numbering:
         return ".".join(filter(None, [self.chapter.place, str(self.counts[kind])]))
 
     def _define(
-        self, identifier: str, kind: str, number: str | None, title: list[Node] | None = None,
-        is_chapter: bool = False, is_uncounted: bool = False,
+        self, identifier: str, kind: str, number: str | None, title: Sequence[Node] = (),
+        is_uncounted: bool = False, is_chapter: bool = False,
     ) -> None:  # fmt: skip
         if identifier in self.targets:
             first = self.targets[identifier].page
@@ -400,7 +400,7 @@ class _Numbering:
             problem = f"a label can have only letters, digits, - _ . and :; found {identifier!r}"
             raise self.chapter.error(identifier, problem)
         self.targets[identifier] = Target(
-            identifier, kind, number, tree.text_of(title).strip(), self.chapter.slug, is_chapter,
+            identifier, kind, number, tree.text_of([*title]).strip(), self.chapter.slug, is_chapter,
             self.chapter.is_appendix, is_uncounted,
         )  # fmt: skip
 
@@ -411,22 +411,19 @@ def _refer(node: Node, chapter: Chapter, document: Document) -> Any:
         return None
     cited = [citation["citationId"] for citation in node["c"][0]]
     for name in filter(FOREIGN.match, cited):
-        raise chapter.error(f"@{name}", _UNKNOWN.format(name))
+        raise chapter.error(f"@{name}", UNKNOWN_LABEL.format(name))
     if not any(_REFERENCE.match(name) for name in cited):
         return None
     inlines: list[Node] = []
     for place, citation in enumerate(node["c"][0]):
         name = citation["citationId"]
         if not _REFERENCE.match(name):
-            problem = (
-                f"references and citations can't share one bracket; separate {', '.join(cited)}"
-            )
-            raise chapter.error(f"@{name}", problem)
+            problem = "references and citations can't share one bracket; separate"
+            raise chapter.error(f"@{name}", f"{problem} {', '.join(cited)}")
         target = document.targets.get(name)
         if target is None:
-            raise chapter.error(
-                f"@{name}", f"cross-reference to @{name}, but nothing has this label"
-            )
+            problem = f"cross-reference to @{name}, but nothing has this label"
+            raise chapter.error(f"@{name}", problem)
         if target.number is None and target.is_uncounted:
             problem = f"{name} has no number; link to it as [words](#{name})"
             raise chapter.error(f"@{name}", problem)

@@ -243,6 +243,12 @@ class _Writer(tree.Writer):
         given = dict(pairs)
         if "fig-alt" in given:
             given["alt"] = given.pop("fig-alt")
+        # A length with a unit is no attribute of HTML.
+        lengths = {name: given[name] for name in ("width", "height") if name in given}
+        units = {name: value for name, value in lengths.items() if not value.isdecimal()}
+        if units:
+            given = {name: value for name, value in given.items() if name not in units}
+            given["style"] = "; ".join(f"{name}: {value}" for name, value in units.items())
         attributes = [identifier, ["img-fluid", "figure-img", *classes], [*given.items()]]
         return {"t": "Image", "c": [attributes, text, target]}
 

@@ -78,6 +78,7 @@ LABELS = {"fig": "Figure", "tbl": "Table", "sec": "Section", "eq": "Equation"}
 FOREIGN = re.compile(
     r"^(lst|thm|lem|cor|prp|cnj|def|exm|exr|sol|rem|alg|nte|tip|wrn|imp|cau|vid|dia)-|^(Fig|Tbl|Sec|Eq)-"
 )
+UNKNOWN_LABEL = f"unknown kind of label {{!r}}; known: {', '.join(LABELS)}"
 CALLOUTS = ("note", "tip", "important", "warning", "caution")
 # Formats of conditional divs; `pdf` means LaTeX, so with Typst it is never true.
 FORMATS = ("html", "typst", "pdf", "latex")

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from pneumo.base import paths
 from report.engine.errors import RenderError, at
-from report.engine.known import FOREIGN, LABELS
+from report.engine.known import FOREIGN, UNKNOWN_LABEL
 from report.engine.source import Cell, Inline, Page
 
 # Terminal control sequences: colours, the cursor, links, character sets.
@@ -92,7 +92,7 @@ class _Cell:
         self.kind = self.label.partition("-")[0]
         self.as_is = self.options.get("output") == "asis"
         if FOREIGN.match(self.label):
-            raise self.fault(f"unknown kind of label {self.label!r}; known: {', '.join(LABELS)}")
+            raise self.fault(UNKNOWN_LABEL.format(self.label))
         for name, kind in _LABELLED.items():
             if name in self.options and self.kind != kind:
                 raise self.fault(f"{name} takes a label that begins with {kind}-")

@@ -18,7 +18,7 @@ from pneumo.base.storage import reported
 from report.engine import __main__ as command
 from report.engine.cache import ROOT
 from report.engine.config import read_book
-from report.engine.serve import HOST, serve
+from report.engine.serve import serve
 
 # Files that builds and editors write beside the sources.
 _GENERATED = re.compile(
@@ -60,38 +60,32 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     stop = stop or threading.Event()
     project = options.project.resolve()
     folders = {project} | {ROOT / name for name in ("pneumo", "templates", "report")}
-    server = None
     try:
         site = (options.output or read_book(project).output).resolve()
         # Before the build, so that a taken port fails at once and changes during the build are seen.
-        server = serve(site, chosen.port)
-        changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
-        next(changing)
-        with reported():
-            command.build(options)
+        with serve(site, chosen.port) as address:
+            changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
+            next(changing)
+            with reported():
+                command.build(options)
+            print(f"{address}/ (Ctrl-C ends it)", flush=True)
+            with suppress(KeyboardInterrupt):
+                _follow(changing, rest)
     except PneumoError as error:
         print(f"report.engine.preview: {error}", file=sys.stderr)
-        if server:
-            server.server_close()
         return 1
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(f"http://{HOST}:{server.server_port}/ (Ctrl-C ends it)", flush=True)
-    with suppress(KeyboardInterrupt):
-        for changed in filter(None, changing):
-            started = time.monotonic()
-            # A new process, so that changed Python modules are loaded.
-            failed = _rebuild(rest)
-            seconds = time.monotonic() - started
-            outcome = "failed, keeping the old site" if failed else "rebuilt"
-            print(f"{printable(changed[0].name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
-    server.shutdown()
-    server.server_close()
     return 0
 
 
-def _rebuild(options: Sequence[str]) -> bool:
-    command_line = [sys.executable, "-m", "report.engine", *options]
-    return bool(subprocess.run(command_line, cwd=ROOT, check=False).returncode)
+def _follow(changing: Iterator[list[Path]], options: Sequence[str]) -> None:
+    """Rebuild after each change, in a new process, so that changed Python modules are loaded."""
+    for changed in filter(None, changing):
+        started = time.monotonic()
+        again = [sys.executable, "-m", "report.engine", *options]
+        failed = subprocess.run(again, cwd=ROOT, check=False).returncode
+        seconds = time.monotonic() - started
+        outcome = "failed, keeping the old site" if failed else "rebuilt"
+        print(f"{printable(changed[0].name)} changed: {outcome} ({seconds:.1f} s)", flush=True)
 
 
 if __name__ == "__main__":

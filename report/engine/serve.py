@@ -2,14 +2,17 @@
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from report.engine.errors import RenderError
 
-HOST = "127.0.0.1"
+_HOST = "127.0.0.1"
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 
 
@@ -57,16 +60,22 @@ class _Handler(SimpleHTTPRequestHandler):
         """Log nothing: the terminal is for rebuilds."""
 
 
-def serve(site: Path, port: int) -> ThreadingHTTPServer:
-    """A server of the site on loopback, not yet running; port 0 means any free port.
+@contextmanager
+def serve(site: Path, port: int) -> Iterator[str]:
+    """Serve a site on loopback; gives its address. Port 0 means any free port.
 
     Raises:
         RenderError: the port is taken.
     """
     try:
-        return _Server((HOST, port), partial(_Handler, directory=str(site)))
+        server = _Server((_HOST, port), partial(_Handler, directory=str(site)))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise RenderError(
-            f"port {port} can't be used ({reason}); choose another with --port"
-        ) from None
+        problem = f"port {port} can't be used ({reason}); choose another with --port"
+        raise RenderError(problem) from None
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://{_HOST}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -20,11 +20,8 @@ def site(tmp_path):
     (folder / "index.html").write_text("front")
     (folder / "empty").mkdir()
     (tmp_path / "secret.txt").write_text("outside")
-    server = serve.serve(folder, 0)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield folder, f"http://{serve.HOST}:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve.serve(folder, 0) as address:
+        yield folder, address
 
 
 def _ask(address, method, path, **headers):
@@ -81,8 +78,9 @@ def test_a_page_of_another_host_can_not_read_the_site_by_a_name_of_its_own(site,
 def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(RenderError, match=f"port {port} can't be used .*--port"):
-            serve.serve(tmp_path, port)
+        words = f"port {port} can't be used .*--port"
+        with pytest.raises(RenderError, match=words), serve.serve(tmp_path, port):
+            pass
         arguments = ["--port", str(port), "--no-study", str(write())]
         assert preview.main([*arguments, "--output", str(tmp_path / "new")]) == 1
     assert f"port {port}" in capsys.readouterr().err
