@@ -244,11 +244,9 @@ class _Writer(tree.Writer):
         if "fig-alt" in given:
             given["alt"] = given.pop("fig-alt")
         # A length with a unit is no attribute of HTML.
-        lengths = {name: given[name] for name in ("width", "height") if name in given}
-        units = {name: value for name, value in lengths.items() if not value.isdecimal()}
+        units = [name for name in ("width", "height") if not given.get(name, "1").isdecimal()]
         if units:
-            given = {name: value for name, value in given.items() if name not in units}
-            given["style"] = "; ".join(f"{name}: {value}" for name, value in units.items())
+            given["style"] = "; ".join(f"{name}: {given.pop(name)}" for name in units)
         attributes = [identifier, ["img-fluid", "figure-img", *classes], [*given.items()]]
         return {"t": "Image", "c": [attributes, text, target]}
 
