@@ -2,6 +2,7 @@
 
 import html as escaping
 import re
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,6 +15,7 @@ from report.engine.outputs import size_of
 from report.engine.plain import read_text
 from report.engine.tree import Node
 
+_raw = partial(tree.raw_block, "html")
 _PAGE = re.compile(r"""(\shref=["'][^"':]+)\.qmd(["'#])""")
 _WEB = ("--section-divs", "--mathml", "--syntax-highlighting=pygments")
 
@@ -52,10 +54,6 @@ def document_title(chapter: Chapter, book: Book) -> str:
     if chapter.is_index:
         return book.title
     return f"{chapter.heading} – {book.title}"
-
-
-def _raw(text: str) -> Node:
-    return tree.raw_block("html", text)
 
 
 def _line(*parts: str | list[Node]) -> Node:

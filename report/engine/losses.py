@@ -158,10 +158,8 @@ def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> 
     if not isinstance(node, dict) or node.get("t") in (None, "Cite"):
         return
     kind, content, web = node["t"], node.get("c"), format_ == "html"
-    identifier, classes, pairs = tree.attributes(node)
-    if {"content-visible", "content-hidden"} & {*classes} and not tree.is_visible(node, format_):
-        return
-    if "dark-content" in classes and not web:
+    identifier, _, pairs = tree.attributes(node)
+    if not tree.is_visible(node, format_):
         return
     if identifier := node["id"] if kind in ("Float", "Equation") else identifier:
         yield f'<a id="{escape(identifier)}"></a>'
@@ -181,15 +179,11 @@ def _expected(node: Any, chapter: Chapter, document: Document, format_: str) -> 
         yield document.targets[node["id"]].text(node["name"], chapter if web else None)
     else:
         yield f" {_added(node, pairs, web)} "
-        callout = tree.callout(node) if kind == "Div" else None
-        if callout:
+        if kind == "Div" and (callout := tree.callout(node)):
+            name, title, body, _ = callout
             simple = web and pairs.get("appearance") in ("simple", "minimal")
-            yield (
-                callout[0].capitalize()
-                if (web or not callout[1]) and (not simple or callout[1])
-                else ""
-            )
-            content = [callout[1], {"t": "Space"}, callout[2]]
+            yield name.capitalize() if (title or not simple) and (web or not title) else ""
+            content = [title, {"t": "Space"}, body]
         yield from _expected(node.get("caption"), chapter, document, format_)
         yield " "
         yield from _expected(content, chapter, document, format_)

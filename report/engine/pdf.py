@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -44,6 +45,7 @@ except (RuntimeError, typst.TypstError) as error:
 # The template lists several fonts and uses the first that is installed.
 _HARMLESS = re.compile("warning: unknown font family")
 _PAGE = "// page "  # marks the start of the named page in the source
+_raw, _inline = partial(tree.raw_block, "typst"), partial(tree.raw_inline, "typst")
 _FIELD = re.compile(r"\.\w")  # which Typst would read as a field access
 
 
@@ -199,14 +201,6 @@ def string(text: object) -> str:
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _raw(text: str) -> Node:
-    return tree.raw_block("typst", text)
-
-
-def _inline(text: str) -> Node:
-    return tree.raw_inline("typst", text)
-
-
 class _Writer(tree.Writer):
     """Turns our nodes and Quarto's divs into pandoc's nodes and raw Typst; copies pictures to a folder."""
 
@@ -261,12 +255,10 @@ class _Writer(tree.Writer):
             opening = _inline(f'#callout(kind: "{kind}", title: [')
             head = {"t": "Para", "c": [opening, *words, _inline("], body: [")]}
             return [head, *self.blocks(body), _raw("])")]
-        if "content-visible" in classes or "content-hidden" in classes:
-            return self.blocks(content) if tree.is_visible(node, "typst") else []
+        if not tree.is_visible(node, "typst"):
+            return []
         if "column-margin" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
-        if "dark-content" in classes:
-            return []  # the PDF has light colours
         if "layout-ncol" in pairs:
             return self._panel(content, int(pairs["layout-ncol"]))
         if _CLASSES.intersection(classes):

@@ -251,9 +251,11 @@ def is_title(block: Node, blocks: list[Node]) -> bool:
     return block["t"] == blocks[0]["t"] == "Header" and bool(block["c"][0] == blocks[0]["c"][0])
 
 
-def is_visible(div: Node, format_: str) -> bool:
-    """Whether a conditional div is shown in a format, html or typst."""
-    _, classes, pairs = attributes(div)
+def is_visible(node: Node, format_: str) -> bool:
+    """Whether a format, html or typst, shows a node: paper shows no dark drawings."""
+    _, classes, pairs = attributes(node)
+    if not {"content-visible", "content-hidden"} & {*classes}:
+        return format_ == "html" or "dark-content" not in classes
     return (pairs.get("when-format", format_) == format_) == ("content-visible" in classes)
 
 
