@@ -114,14 +114,13 @@ def zenodo(citation: Citation) -> str:
 
 def bibtex(citation: Citation) -> str:
     """An entry for BibTeX."""
+    authors = [
+        one.inverted.translate(_TEX) if one.family else f"{{{one.name.translate(_TEX)}}}"
+        for one in citation.book.authors
+    ]
     fields = {
         "title": f"{{{citation.title.translate(_TEX)}}}",  # unchanged in any style
-        "author": " and ".join(
-            f"{{{author.name.translate(_TEX)}}}"
-            if not author.family
-            else author.inverted.translate(_TEX)
-            for author in citation.book.authors
-        ),
+        "author": " and ".join(authors),
         "year": str(citation.date.year),
         "month": str(citation.date.month),
         "note": f"Reproducible report, software version {citation.version}".translate(_TEX),

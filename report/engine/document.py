@@ -362,9 +362,11 @@ class _Numbering:
             self.panels += 1
             self._define(identifier, kind, f"{self.around} {number}")
             parts, is_panel = self._blocks(blocks), True
+        if "layout-ncol" in pairs:
+            parts = [tree.div(parts, **{"layout-ncol": pairs["layout-ncol"]})]
         return {
             "t": "Float", "id": identifier, "kind": kind, "number": number, "caption": caption, "c": parts,
-            "is_panel": is_panel, "columns": int(pairs.get("layout-ncol", 0)),
+            "is_panel": is_panel,
         }  # fmt: skip
 
     def _equations(self, inlines: list[Node]) -> list[Node]:

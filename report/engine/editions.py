@@ -49,13 +49,10 @@ def publish(site: Path, published: Path) -> list[str]:
     if not (site / "results.json").is_file():
         raise RenderError(f"{site} has no site with a record; build one with `nox -s report`")
     kept = published / KEPT
-    others = (
-        [path for path in published.glob("*") if path.name != ".git"] if published.is_dir() else []
-    )
+    others = [path for path in published.glob("*") if path.name != ".git"]
     if others and not (published / "results.json").is_file():
-        raise RenderError(
-            f"{published} has files that are not a published report; choose another folder"
-        )
+        problem = "has files that are not a published report; choose another folder"
+        raise RenderError(f"{published} {problem}")
     if others and not kept.is_dir():  # published before editions existed
         _copy(published, kept / _facts(published)["version"])
     for path in others:

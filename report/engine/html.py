@@ -92,7 +92,9 @@ class _Writer(tree.Writer):
             visible = self.blocks(content) if tree.is_visible(node, "html") else []
             return [tree.div(visible, identifier=identifier)] if identifier else visible
         if "layout-ncol" in pairs:
-            return [self._panel(content, int(pairs["layout-ncol"]), identifier)]
+            cells = [tree.div(self.block(block), "quarto-layout-cell") for block in content]
+            style = f"--columns: {pairs['layout-ncol']}"
+            return [tree.div(cells, "quarto-layout-panel", identifier, style=style)]
         if {"light-content", "dark-content"} & set(classes):
             # Lazy images: the browser fetches only the rendering that the reader sees.
             lazy = tree.rewrite(content, self._put_off)
@@ -109,11 +111,6 @@ class _Writer(tree.Writer):
         if drawing.suffix == ".svg" and "width" not in known and drawing.is_file():
             known |= size_of(read_text(drawing))
         return {"t": "Image", "c": [[identifier, classes, [*known.items()]], text, target]}
-
-    def _panel(self, blocks: list[Node], columns: int, identifier: str = "") -> Node:
-        """Blocks side by side."""
-        cells = [tree.div(self.block(block), "quarto-layout-cell") for block in blocks]
-        return tree.div(cells, "quarto-layout-panel", identifier, style=f"--columns: {columns}")
 
     def _callout(
         self, node: Node, kind: str, title: list[Node], content: list[Node], heading: str
@@ -162,10 +159,9 @@ class _Writer(tree.Writer):
                 "</a></li>",
             ]
             named = tree.div([], identifier=head["c"][1][0])
+            pane = [named, *self.blocks(content)]
             roles = {"role": "tabpanel", "aria-labelledby": f"{name}-tab"}
-            panes.append(
-                tree.div([named, *self.blocks(content)], f"tab-pane{active}", name, **roles)
-            )
+            panes.append(tree.div(pane, f"tab-pane{active}", name, **roles))
         parts = [_line(*bar, "</ul>"), tree.div(panes, "tab-content")]
         return tree.div(parts, "panel-tabset", identifier)
 
@@ -175,14 +171,10 @@ class _Writer(tree.Writer):
         if node["caption"]:
             label += " " if node["is_panel"] else ": "
         place = "top" if kind == "tbl" else "bottom"
-        opening = (
-            f'<figcaption id="{identifier}-caption-text" class="quarto-float-caption-{place} '
-            f'quarto-float-caption quarto-float-{kind}">{label}'
-        )
+        names = f"quarto-float-caption-{place} quarto-float-caption quarto-float-{kind}"
+        opening = f'<figcaption id="{identifier}-caption-text" class="{names}">{label}'
         caption = _line(opening, self.words(node["caption"]), "</figcaption>")
-        columns = node["columns"]
-        body = tree.rewrite(node["c"], _without_words)
-        content = [self._panel(body, columns)] if columns else self.blocks(body)
+        content = self.blocks(tree.rewrite(node["c"], _without_words))
         described = tree.div(content, **{"aria-describedby": f"{identifier}-caption-text"})
         start = _raw(f'<figure class="quarto-float quarto-float-{kind} figure">')
         parts = [caption, described] if kind == "tbl" else [described, caption]

@@ -107,27 +107,17 @@ def model_card(citation: Citation, record: Record) -> str:
 def _results(record: Record, model: Model) -> dict[str, Any]:
     """A model's entry in Hugging Face's model index."""
     data = record.data
-    return {
-        "name": model.title,
-        "results": [
-            {
-                "task": {"type": "image-classification"},
-                "dataset": {
-                    "name": f"{record.about.title}, {data.size}×{data.size}",
-                    "type": data.dataset,
-                    "split": "test",
-                },
-                "metrics": [
-                    {
-                        "type": _METRICS[name],
-                        "value": round(found.value, 4),
-                        "name": f"{name} at 0.5",
-                    }
-                    for name, found in model.test_at_half.items()
-                ],
-            }
-        ],
+    title = f"{record.about.title}, {data.size}×{data.size}"
+    metrics = [
+        {"type": _METRICS[name], "value": round(found.value, 4), "name": f"{name} at 0.5"}
+        for name, found in model.test_at_half.items()
+    ]
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"name": title, "type": data.dataset, "split": "test"},
+        "metrics": metrics,
     }
+    return {"name": model.title, "results": [result]}
 
 
 def _sheet(record: Record) -> dict[str, str]:

@@ -260,7 +260,7 @@ class _Writer(tree.Writer):
         if "column-margin" in classes:
             return self._wrapped("#margin-note[", self.blocks(content), "]")
         if "layout-ncol" in pairs:
-            return self._panel(content, int(pairs["layout-ncol"]))
+            return self._panel(content, pairs["layout-ncol"])
         if _CLASSES.intersection(classes):
             return [{"t": "Div", "c": [node["c"][0], self.blocks(content)]}]
         if node["c"][0][0] == "refs":
@@ -270,7 +270,7 @@ class _Writer(tree.Writer):
     def _wrapped(self, opening: str, blocks: list[Node], closing: str) -> list[Node]:
         return [_raw(opening), *blocks, _raw(closing)]
 
-    def _panel(self, blocks: list[Node], columns: int) -> list[Node]:
+    def _panel(self, blocks: list[Node], columns: str) -> list[Node]:
         """Blocks side by side."""
         result = [_raw(f"#grid(columns: (1fr,) * {columns}, gutter: 1em,")]
         self.in_panel = True
@@ -288,10 +288,10 @@ class _Writer(tree.Writer):
 
     def block_float(self, node: Node) -> list[Node]:
         kind = f"{'sub' if node['is_panel'] else ''}float-{node['kind']}"
-        columns = node["columns"]
-        body = self._panel(node["c"], columns) if columns else self.blocks(node["c"])
         name = None if node["is_panel"] else LABELS[node["kind"]]
-        start, *rest = self._figure(body, node["caption"], kind, node["number"], name)
+        start, *rest = self._figure(
+            self.blocks(node["c"]), node["caption"], kind, node["number"], name
+        )
         rest[-1]["c"].append(_inline(f" <{node['id']}>"))
         if any(part["t"] in ("Table", "CodeBlock") for part in tree.every(node["c"])):
             # A floating figure can't break across pages.

@@ -84,11 +84,8 @@ class Page:
     @property
     def code(self) -> Code:
         """The code to run, in order."""
-        return [
-            piece
-            for piece in self.pieces
-            if isinstance(piece, Inline) or (isinstance(piece, Cell) and piece.is_run)
-        ]
+        pieces = (piece for piece in self.pieces if not isinstance(piece, str))
+        return [piece for piece in pieces if isinstance(piece, Inline) or piece.is_run]
 
     def where(self, text: str) -> tuple[Path, int] | None:
         """The first file and line that contain `text`."""
