@@ -7,7 +7,6 @@ pixelation, JPEG's blocks) are more severe.
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,6 @@ from PIL import Image, ImageEnhance
 from scipy.ndimage import gaussian_filter
 
 from pneumo.data import Dataset
-from pneumo.training.runs import Run
-
-if TYPE_CHECKING:
-    from pneumo.training.models import Classifier
 
 SEVERITIES = 5
 Images = NDArray[np.uint8]
@@ -140,22 +135,15 @@ def corrupt(images: Images, name: str, severity: int, seed: int = 0) -> Images:
     return change(images, parameters[severity - 1], generator)
 
 
-def probe(
-    model: "Classifier", run: Run, dataset: Dataset, indices: NDArray[np.int64]
-) -> dict[str, NDArray[Any]]:
-    """Predict the test images under every corruption.
-
-    Returns:
-        `logits` float (C, 5, n), in the order of :data:`CORRUPTIONS`.
-    """
-    from pneumo.training.loop import predict
-
+def variants(dataset: Dataset, indices: NDArray[np.int64]) -> Images:
+    """Test images under every corruption, uint8 (C, 5, n, S, S), in the order of :data:`CORRUPTIONS`."""
     images = dataset.test.images[indices]
-    logits = [
-        [predict(model, run.recipe, corrupt(images, name, severity)) for severity in range(1, 6)]
-        for name in CORRUPTIONS
-    ]
-    return {"logits": np.array(logits)}
+    return np.array(
+        [
+            [corrupt(images, name, severity) for severity in range(1, SEVERITIES + 1)]
+            for name in CORRUPTIONS
+        ]
+    )
 
 
 def _each(images: Images, change: Callable[[Image.Image], Image.Image]) -> Images:

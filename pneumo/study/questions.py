@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
 SCHEMA = 2
 PROBES_VERSION = 1  # raise it by hand when the results of a probe change
-# Each is a module that holds `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are
-# the test images to use.
+# Each is a module that holds `variants(dataset, indices)`, which gives images to predict, (..., n, S, S), or
+# `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are the n test images to use.
 PROBES = {
     "corruptions": "pneumo.study.corruptions",
     "saliency": "pneumo.training.saliency",
     "framing": "pneumo.study.framing",
 }
+PASS = 64  # images that a network predicts at once: more do not fit a processor's cache, and take longer
 OF_EVERY_SEED = ("corruptions", "framing")  # the other takes too long for that
 OPTIONAL = ("framing",)  # crops of the films need larger images of them
 
@@ -100,10 +101,28 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
     with storage.locked(file):
         if file.is_file():
             return
-        indices = _asked(dataset, profile)
-        module = import_module(PROBES[name])
-        answer = module.probe(load_network(run, device), run, dataset, indices)
+        module, indices = import_module(PROBES[name]), _asked(dataset, profile)
+        model = load_network(run, device)
+        if hasattr(module, "probe"):
+            answer = module.probe(model, run, dataset, indices)
+        else:
+            # All networks predict the same variants, so the data remember them.
+            known: dict[Any, NDArray[np.uint8]] = vars(dataset).setdefault("_variants", {})
+            made = name, profile.probed_images
+            if made not in known:
+                known[made] = module.variants(dataset, indices)
+            answer = {"logits": predict_all(model, run, known[made])}
         npz.write_sealed(file, indices=indices, **answer)
+
+
+def predict_all(model: "Classifier", run: Run, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Predict images (..., S, S); logits (...)."""
+    from pneumo.training.loop import predict
+
+    flat = images.reshape(-1, *images.shape[-2:])
+    parts = (flat[start : start + PASS] for start in range(0, len(flat), PASS))
+    logits = np.concatenate([predict(model, run.recipe, part) for part in parts])
+    return logits.reshape(images.shape[:-2])
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
