@@ -1,23 +1,26 @@
-"""Computes what several questions ask of a study once."""
+"""Remembers what was computed from a study, a run or data, as long as that object exists."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from pneumo.study.study import Study
-
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def once(compute: Callable[[Study], T]) -> Callable[[Study], T]:
-    """Compute once for each study object; its later calls get the same answer."""
-    name = f"{compute.__module__}.{compute.__name__}"
+def remember(owner: object, name: object, compute: Callable[[], T]) -> T:
+    """Return what was computed from `owner` under this name; compute it the first time."""
+    known: dict[Any, T] = vars(owner).setdefault("_remembered", {})
+    if name not in known:
+        known[name] = compute()
+    return known[name]
+
+
+def once(compute: Callable[[S], T]) -> Callable[[S], T]:
+    """Compute once for each study; its later calls get the same answer."""
 
     @wraps(compute)
-    def look_up(study: Study) -> T:
-        known: dict[str, Any] = vars(study).setdefault("_answers", {})
-        if name not in known:
-            known[name] = compute(study)
-        return known[name]  # type: ignore[no-any-return]
+    def look_up(study: S) -> T:
+        return remember(study, compute, lambda: compute(study))
 
     return look_up

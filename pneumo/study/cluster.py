@@ -191,15 +191,15 @@ def _connect(address: str) -> Any:
     # The errors raised here say what Dask would log.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        if address.endswith(".json"):
-            if not Path(address).is_file():
-                raise ExecutorError(
-                    f"no file of a Dask scheduler at {address}; start one: `dask scheduler`"
-                )
-            return Client(scheduler_file=address, timeout=CONNECT_TIMEOUT, set_as_default=False)
-        return Client(address, timeout=CONNECT_TIMEOUT, set_as_default=False)
+        is_file = address.endswith(".json")
+        if is_file and not Path(address).is_file():
+            raise ExecutorError(
+                f"no file of a Dask scheduler at {address}; start one: `dask scheduler`"
+            )
+        there = {"scheduler_file" if is_file else "address": address}
+        return Client(**there, timeout=CONNECT_TIMEOUT, set_as_default=False)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error) if str(error) else type(error).__name__
         raise ExecutorError(
             f"no Dask scheduler answers at {address} ({reason}); start one: dask scheduler"
         ) from None

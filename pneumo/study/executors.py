@@ -27,9 +27,7 @@ from pneumo.base.errors import PneumoError, first_line
 from pneumo.training.runs import Listener
 
 AUTO, SERIAL, PROCESS, DASK = "auto", "serial", "process", "dask"
-KNOWN = (
-    f"{AUTO}, {SERIAL}, {PROCESS}:N (N ≥ 1), {DASK}:ADDRESS (as {DASK}:tcp://host:8786, or a file)"
-)
+KNOWN = "auto, serial, process:N (N ≥ 1), dask:ADDRESS (as dask:tcp://host:8786, or a file)"
 RETRIES = 3  # of a job whose worker died
 STEP_INTERVAL = 0.5  # seconds between two step events of a worker; epochs are sent at once
 BYTES_A_RUN = 2 * 2**30  # memory that the largest training takes, rounded up
@@ -123,13 +121,13 @@ def parse(text: str) -> Choice:
     Raises:
         ExecutorError: it is none of these.
     """
-    found = re.fullmatch(
-        rf"({AUTO}|{SERIAL})|({PROCESS}):0*([1-9]\d*)|({DASK}):(.+)", text, re.ASCII
-    )
-    if found is None:
-        raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
-    plain, process, count, dask, address = found.groups()
-    return Choice(plain or process or dask, int(count or 1), address or "")
+    if text in (AUTO, SERIAL):
+        return Choice(text)
+    if found := re.fullmatch(r"process:(0*[1-9]\d*)", text, re.ASCII):
+        return Choice(PROCESS, count=int(found[1]))
+    if found := re.fullmatch(r"dask:(.+)", text):
+        return Choice(DASK, address=found[1])
+    raise ExecutorError(f"no executor is called {text!r}; there are: {KNOWN}")
 
 
 def make(choice: Choice, device: str = "cpu") -> Pool:
@@ -145,7 +143,7 @@ def make(choice: Choice, device: str = "cpu") -> Pool:
     if choice.kind == DASK:
         if find_spec("distributed") is None:
             raise ExecutorError(
-                f"{DASK}:ADDRESS needs Dask, which is not installed: "
+                "dask:ADDRESS needs Dask, which is not installed: "
                 "python -m pip install 'pneumo[dask]', or in a checkout '.[dask]'"
             )
         from pneumo.study.cluster import Cluster

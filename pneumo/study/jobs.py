@@ -151,8 +151,10 @@ def complete(
             asked += keep(place, runs.load(path))
         else:
             missing.append(place)
-    # Recipes are listed from the quickest to the longest: begun first, the longest leaves no worker waiting.
+    # Recipes are listed from the quickest to the longest, and probes from the longest to the quickest: begun
+    # first, the longest leaves no worker waiting.
     missing.reverse()
+    asked = [one for name in questions.PROBES for one in reversed(asked) if one[1] == name]
     if not missing and not asked:
         return [found[place] for place in range(len(wanted))]
     with make(executor, device) as pool, terms(pool, dataset, home, device) as common:
@@ -207,7 +209,6 @@ def train(
     """
     from pneumo.training import train as training
 
-    _check_code(common)
     home, shared = _store(common)
     destination = runs.folder(wanted.recipe, wanted.seed, wanted.key, home)
     if runs.find_fault(destination) is not None:
@@ -245,7 +246,6 @@ def probe(
     Raises:
         PneumoError: the worker has another version.
     """
-    _check_code(common)
     home, shared = _store(common)
     if not shared and run is None:
         return Missing("run")
@@ -276,16 +276,17 @@ def _code() -> str:
     )  # fmt: skip
 
 
-def _check_code(common: Terms) -> None:
+def _store(common: Terms) -> tuple[Path, bool]:
+    """The run store that a worker uses, and whether it is the one of the process that submits.
+
+    Raises:
+        PneumoError: the worker has another version.
+    """
     if _code() != common.code:
         raise PneumoError(
             "the worker has another version than this process; install the same pneumo where workers run, "
             "and restart them"
         )
-
-
-def _store(common: Terms) -> tuple[Path, bool]:
-    """The run store that a worker uses, and whether it is the one of the process that submits."""
     if common.token is None:
         return common.home, True
     own = paths.home()

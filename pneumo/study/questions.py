@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pneumo.base import checksums, keys, npz, storage, streams
 from pneumo.base.errors import PneumoError
 from pneumo.data import Dataset, stratified
+from pneumo.study.cache import remember
 from pneumo.training import runs
 from pneumo.training.recipes import Profile
 from pneumo.training.runs import Run
@@ -50,12 +51,17 @@ def path(run: Run, name: str, profile: Profile) -> Path:
 
 def missing(run: Run, profile: Profile) -> list[str]:
     """Probes that this run needs and does not have yet."""
-    return [name for name in _asked_of(run, profile) if not path(run, name, profile).is_file()]
+    return [
+        name
+        for name in PROBES
+        if (run.seed == profile.seeds[0] or name in OF_EVERY_SEED)
+        and not path(run, name, profile).is_file()
+    ]
 
 
 def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
     """Missing probes of a run that its data allow; damaged results are deleted before, with a message."""
-    for name in _asked_of(run, profile):
+    for name in PROBES:
         file = path(run, name, profile)
         try:
             with storage.refusals(file):
@@ -106,12 +112,11 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         if hasattr(module, "probe"):
             answer = module.probe(model, run, dataset, indices)
         else:
-            # All networks predict the same variants, so the data remember them.
-            known: dict[Any, NDArray[np.uint8]] = vars(dataset).setdefault("_variants", {})
-            made = name, profile.probed_images
-            if made not in known:
-                known[made] = module.variants(dataset, indices)
-            answer = {"logits": predict_all(model, run, known[made])}
+            # All networks predict the same variants.
+            variants = remember(
+                dataset, (name, profile.probed_images), lambda: module.variants(dataset, indices)
+            )
+            answer = {"logits": predict_all(model, run, variants)}
         npz.write_sealed(file, indices=indices, **answer)
 
 
@@ -160,10 +165,6 @@ def load_network(run: Run, device: str = "auto") -> "Classifier":
     model = build(run.recipe)
     model.load_state_dict(load(run.read(runs.WEIGHTS)))
     return model.to(find_device(device)).eval()
-
-
-def _asked_of(run: Run, profile: Profile) -> list[str]:
-    return [name for name in PROBES if run.seed == profile.seeds[0] or name in OF_EVERY_SEED]
 
 
 def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:

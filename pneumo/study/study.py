@@ -23,6 +23,7 @@ from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.descriptions import Description
 from pneumo.data.origins import told_apart
 from pneumo.study import executors, jobs, questions
+from pneumo.study.cache import remember
 from pneumo.training import runs
 from pneumo.training.recipes import (
     NO_ORIGINS,
@@ -241,14 +242,11 @@ def evaluate(run: Run, rule: Rule, split: str = "test") -> dict[str, float]:
     """Each of :data:`pneumo.statistics.metrics.NAMES` for one run at the rule's operating point."""
     from pneumo.statistics import metrics
 
-    # Cached with the run, since the same numbers are needed many times.
-    known: dict[tuple[str, str], dict[str, float]] = vars(run).setdefault("_evaluated", {})
-    if (rule.name, split) not in known:
-        predictions = run.predictions[split]
-        known[rule.name, split] = metrics.evaluate(
-            predictions.labels, predictions.probabilities, threshold(run, rule)
-        )
-    return known[rule.name, split]
+    def compute() -> dict[str, float]:
+        found = run.predictions[split]
+        return metrics.evaluate(found.labels, found.probabilities, threshold(run, rule))
+
+    return remember(run, (rule.name, split), compute)  # the same numbers are needed many times
 
 
 def run(
@@ -419,11 +417,8 @@ def load(
 
 def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
     """Make the study of a profile from its models, controls and ablations."""
-    parts = (
-        tuple(model for model in models if model.name in names)
-        for names in (profile.recipes, profile.controls, profile.ablations)
-    )
-    return Study(profile, dataset, *parts)
+    kinds = profile.recipes, profile.controls, profile.ablations
+    return Study(profile, dataset, *(tuple(m for m in models if m.name in kind) for kind in kinds))
 
 
 def _names(profile: Profile) -> tuple[str, ...]:
