@@ -31,7 +31,7 @@ from pneumo.training.runs import Listener
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
-EVALUATION_BATCH = 256
+EVALUATION_BATCH = 64
 # SWA averages the last share of the open stage.
 SWA_SHARE = 0.25
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -47,9 +48,39 @@ class SimpleCNN(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Float (N, 1, 28, 28) to logits, (N, 1) or one per output."""
-        pooled: Tensor = self.pool(self.features(images)).flatten(1)  # (N, 128)
+        features = self.features(images)
+        if features.requires_grad:
+            # The pooling's gradient has torch's usual layout, in which the layers below are slow.
+            features.register_hook(partial(Tensor.contiguous, memory_format=torch.channels_last))
+        pooled: Tensor = self.pool(features).flatten(1)  # (N, 128)
         logits: Tensor = self.fc(self.dropout(pooled))
         return logits
+
+
+class ReLU6(nn.ReLU6):
+    """ReLU6 in place that keeps its output for the backward pass, where torch's keeps a copy of its input.
+
+    The convolution after it mostly keeps the same output.
+    """
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Clamp numbers to [0, 6]."""
+        clamped: Tensor = _Clamp.apply(inputs)
+        return clamped
+
+
+class _Clamp(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, inputs: Tensor) -> Tensor:
+        output = inputs.clamp_(0, 6)
+        context.mark_dirty(output)
+        context.save_for_backward(output)
+        return output
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        passed: Tensor = torch.ops.aten.hardtanh_backward(gradient, *context.saved_tensors, 0, 6)
+        return passed
 
 
 class Classifier(nn.Module):
@@ -189,6 +220,8 @@ def _efficientnet_lite0(recipe: Recipe, outputs: int) -> Classifier:
         dropout_rate=recipe.dropout,
         num_classes=outputs,
     )
+    for module in (network, *network._blocks):
+        module._swish = ReLU6()
     # Its sixteen blocks by the size of their maps: a new group where the side is halved.
     starts = (0, 1, 3, 5, 11, 16)
     blocks = [[f"_blocks.{number}" for number in range(*bounds)] for bounds in pairwise(starts)]
