@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -171,7 +171,7 @@ class Loop:
         self.device = next(model.parameters()).device
         self.precision = precision(recipe, self.device)
         self.history: list[dict[str, Any]] = []
-        self.weights: dict[str, Tensor] = _copy(model)  # of the epoch that is kept
+        self.weights: dict[str, Tensor] = model.state_dict()  # of the epoch that is kept
         self.averaged: AveragedModel | None = None
         # Width to height of each training film, (N,), where the recipe draws their framing anew.
         self.ratios: Tensor | None = None
@@ -269,7 +269,9 @@ class Loop:
         row["seconds"] = round(time.perf_counter() - started, 3)
         self.history.append(row)
         if self.kept is row:
-            self.weights = _copy(judged)
+            self.weights = judged.state_dict()
+            if self.recipe.patience is not None:  # others keep the last epoch
+                self.weights = {name: value.clone() for name, value in self.weights.items()}
         if listener:
             listener.epoch(row)
 
@@ -409,7 +411,3 @@ def _stopped(done: list[dict[str, Any]], patience: int | None) -> bool:
         return False
     losses = [row["val_loss"] for row in done]
     return len(losses) > patience and min(losses[-patience:]) >= min(losses[:-patience])
-
-
-def _copy(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}

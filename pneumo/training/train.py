@@ -101,11 +101,10 @@ def find_device(name: str) -> torch.device:
 
 
 def _keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step, which needs as much; page faults cost a tenth of a step."""
+    """Let glibc keep freed memory for the next step: page faults would cost a tenth of its time."""
     with suppress(AttributeError, TypeError):  # another C library has no such function
-        c = ctypes.CDLL(None)
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            c.mallopt(parameter, 2**30)
+            ctypes.CDLL(None).mallopt(parameter, 2**30)
 
 
 def use_threads(count: int) -> None:
