@@ -88,7 +88,9 @@ def find_device(name: str) -> torch.device:
     Raises:
         PneumoError: there is no such device here.
     """
-    _keep_freed_memory()
+    # Freed memory is kept for the next step; page faults would cost a tenth of its time.
+    for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+        _glibc("mallopt", parameter, 2**30)
     # Otherwise a GPU's convolutions round their inputs to 10 bits (TF32).
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
@@ -100,11 +102,10 @@ def find_device(name: str) -> torch.device:
         raise PneumoError(f"no device {name!r} here ({reason}); try auto or cpu") from None
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step: page faults would cost a tenth of its time."""
-    with suppress(AttributeError, TypeError):  # another C library has no such function
-        for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            ctypes.CDLL(None).mallopt(parameter, 2**30)
+def _glibc(name: str, *arguments: int) -> None:
+    """Call a function of glibc's allocator; other C libraries have none."""
+    with suppress(AttributeError, TypeError):
+        getattr(ctypes.CDLL(None), name)(*arguments)
 
 
 def use_threads(count: int) -> None:
@@ -147,6 +148,7 @@ def fill(
         ratios = torch.from_numpy(_origins(dataset)["train"].ratios).float()
         loop.ratios = ratios[places]
     loop.run(listener)
+    _glibc("malloc_trim", 0)
     return loop
 
 
