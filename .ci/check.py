@@ -46,6 +46,7 @@ ANCHORS = {
     "model-card": ["sec-data-sheet"],
     "how": ["sec-how"],
     "runs": ["tbl-runs", "tbl-versions", "tbl-weights"],
+    "references": ["refs"],
 }  # fmt: skip
 # What is made of images; a site that has none says how to get them.
 OF_IMAGES = {"case-explorer", "case-data", "fig-augmentation"}

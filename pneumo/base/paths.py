@@ -16,9 +16,13 @@ def checkout() -> Path | None:
     return folder if (folder / "report" / "_quarto.yml").is_file() else None
 
 
-def git_commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` behind it where files differ; None outside one."""
-    folder = checkout()
+def git_commit(folder: Path | None = None) -> str | None:
+    """The commit of a folder's checkout, with ``-dirty`` behind it if files differ; None outside one.
+
+    Args:
+        folder: by default this package's checkout.
+    """
+    folder = folder or checkout()
     if folder is None:  # the working folder's repository, if there is one, is another project's
         return None
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]

@@ -333,8 +333,12 @@ def write(folder: Path, parts: Iterable[Part], contents: Mapping[str, bytes]) ->
         RecordError: two parts answer the same question, or the folder holds something else.
         StorageError: the disk refuses.
     """
+    parts = list(parts)
     merged, made = _merged(parts), dict(contents)
     results = {"schema": SCHEMA, **plain.to_plain(merged.answers)}
+    results["made_from"] = {
+        name: runs for part in parts if (runs := _runs(part)) for name in part.answers
+    }
     for kind, found in (("figures", merged.figures), ("tables", merged.tables)):
         results[kind] = {anchor: {"runs": list(frame.runs)} for anchor, frame in found.items()}
         for anchor, frame in found.items():
@@ -388,6 +392,12 @@ def _merged(parts: Iterable[Part]) -> Part:
                 raise RecordError(f"two parts of a record have {name} called {min(twice)}")
             found[name] |= own
     return Part(**found)
+
+
+def _runs(part: Part) -> list[str]:
+    """The labels of the runs behind a part: those of its figures and tables, in order."""
+    shown = [*part.figures.values(), *part.tables.values()]
+    return list(dict.fromkeys(label for frame in shown for label in frame.runs))
 
 
 def _sums(sums: Mapping[str, str]) -> Iterator[str]:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
-from pneumo.base import streams
+from pneumo.base import paths, streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import reported
 from pneumo.record import finding, read
 from report.engine import quarto
 from report.engine.cache import RECORD, ROOT, Cache, inputs, key_of, stamps
-from report.engine.config import commit, read_book
+from report.engine.config import read_book
 from report.engine.errors import RenderError
 
 Engine = Literal["quarto", "portable"]
@@ -58,7 +58,7 @@ def build(chosen: argparse.Namespace) -> tuple[Path, Engine]:
     output = (chosen.output or book.output).resolve()
     cache = Cache(fresh=chosen.fresh)
     program = quarto.find() if engine == "quarto" else ""
-    built_at = commit(chosen.project)
+    built_at = paths.git_commit(chosen.project) or ""
     made_from = inputs(chosen.project, output, ())
     key = key_of(made_from, built_at, engine, program, book.date)
     if _is_up_to_date(output, key, cache):

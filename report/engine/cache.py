@@ -34,6 +34,7 @@ _LEFT_OUT = ("_", ".")  # prefixes of folders that hold caches and build outputs
 DRAWINGS = re.compile(r"figures/[\w-]+-[0-9a-f]{8}-(?:light|dark)\.svg")
 # Files that no cell reads: pages, and files for the browser.
 _NOT_FOR_CELLS = (".qmd", ".css", ".scss", ".js")
+FILES = (".zenodo.json", "pyproject.toml")  # of the root
 
 
 class Cache:
@@ -131,8 +132,10 @@ def has_pictures(project: Path, outputs: str) -> bool:
 
 def _files(project: Path, site: Path, endings: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """The files of the package, its templates and the project by name, except those with certain endings."""
-    for name in (".zenodo.json", "pyproject.toml"):
-        yield name, ROOT / name
+    # Cells read these two; docs are only included in pages.
+    docs = [] if endings else (ROOT / "docs").glob("*.md")
+    for path in (*(ROOT / name for name in FILES), *docs):
+        yield path.relative_to(ROOT).as_posix(), path
     for folder in (ROOT / "pneumo", ROOT / "report" / "engine"):
         yield from (named for named in _below(folder) if named[1].suffix == ".py")
     built = site.resolve()  # during a build there is also a folder whose name begins like this

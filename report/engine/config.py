@@ -1,7 +1,6 @@
 """Reads `_quarto.yml` and its profiles."""
 
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -219,17 +218,3 @@ def _author(entry: Any) -> Author:
 def _list(value: Any) -> list[Any]:
     """One value or a list of values as a list."""
     return value if isinstance(value, list) else [] if value is None else [value]
-
-
-def commit(folder: Path) -> str:
-    """The commit of a folder's checkout, with "-dirty" if it has changes; "" without a checkout."""
-    try:
-        head, changes = (
-            subprocess.run(
-                ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for arguments in (("rev-parse", "HEAD"), ("status", "--porcelain"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return f"{head}-dirty" if changes else head

@@ -11,11 +11,12 @@ from typing import cast
 
 import typst
 
+from pneumo.base import paths
 from pneumo.pages import behind
 from pneumo.record import check, read
 from report.engine import notebooks, twins
 from report.engine.cache import DRAWINGS, Cache, key_of
-from report.engine.config import BUILD, Book, commit, read_book
+from report.engine.config import BUILD, Book, read_book
 from report.engine.plain import read_text
 
 PNG = 200  # dots per inch
@@ -33,7 +34,7 @@ def add(record: Path, project: Path, site: Path, cache: Cache) -> None:
     copy_record(record, site)
     draw_pngs(site, cache)
     book = read_book(project)
-    behind.write(read(site / "record"), site, repository(book), commit(project))
+    behind.write(read(site / "record"), site, repository(book), paths.git_commit(project) or "")
     twins.write(book, site)
     notebooks.write(book, site, cache)
     for chapter in book.chapters:

@@ -16,7 +16,7 @@ from pneumo.base import streams
 from pneumo.base.errors import PneumoError, printable
 from pneumo.base.storage import reported
 from report.engine import __main__ as command
-from report.engine.cache import ROOT
+from report.engine.cache import FILES, ROOT
 from report.engine.config import read_book
 from report.engine.serve import serve
 
@@ -29,22 +29,23 @@ _GENERATED = re.compile(
 _TICK = 200  # milliseconds after which the watcher answers, with or without changes
 
 
-def changes(folders: Sequence[Path], site: Path, stop: threading.Event) -> Iterator[list[Path]]:
+def changes(sources: Sequence[Path], site: Path, stop: threading.Event) -> Iterator[list[Path]]:
     """Changed sources since the last answer, sorted; the first answer comes at once.
 
     Args:
-        folders: the folders to watch, with all below.
+        sources: the files to watch, and the folders with all below.
         site: the built site, which may lie in one of them.
         stop: ends the iteration when it is set.
     """
 
     def is_source(_: object, name: str) -> bool:
         path = Path(name)
-        relative = next(path.relative_to(one.parent) for one in folders if one in path.parents)
+        own = next(one for one in sources if one in (path, *path.parents))
+        relative = path.relative_to(own.parent)
         return not path.is_relative_to(site) and not _GENERATED.search(relative.as_posix())
 
     watching = watch(
-        *folders, watch_filter=is_source, stop_event=stop, rust_timeout=_TICK, yield_on_timeout=True
+        *sources, watch_filter=is_source, stop_event=stop, rust_timeout=_TICK, yield_on_timeout=True
     )
     for found in watching:
         yield sorted({Path(name) for _, name in found})
@@ -59,12 +60,14 @@ def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = 
     options = command.build_parser().parse_args(rest)
     stop = stop or threading.Event()
     project = options.project.resolve()
-    folders = {project} | {ROOT / name for name in ("pneumo", "templates", "report")}
+    sources = {project} | {
+        ROOT / name for name in ("pneumo", "templates", "report", "docs", *FILES)
+    }
     try:
         site = (options.output or read_book(project).output).resolve()
         # Before the build, so that a taken port fails at once and changes during the build are seen.
         with serve(site, chosen.port) as address:
-            changing = changes(sorted(filter(Path.is_dir, folders)), site, stop)
+            changing = changes(sorted(filter(Path.exists, sources)), site, stop)
             next(changing)
             with reported():
                 command.build(options)

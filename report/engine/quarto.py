@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pneumo.base import storage
-from report.engine.cache import has_pictures, inputs, key_of
+from report.engine.cache import ROOT, has_pictures, inputs, key_of
 from report.engine.config import read_book
 from report.engine.errors import RenderError
 from report.engine.plain import read_text
@@ -72,7 +72,8 @@ def render(
     book = read_book(project)
     output = (output or book.output).resolve()
     # Quarto checks a page's own file, not its included files.
-    included = [path.read_bytes() for path in sorted(project.rglob("_*.qmd"))]
+    files = sorted([*project.rglob("_*.qmd"), *(ROOT / "docs").glob("*.md")])
+    included = [path.read_bytes() for path in files]
     _thaw(project, key_of(inputs(project, output), included, version), fresh)
     with storage.renewed(output) as building:
         command = [str(program), "render", str(project), "--output-dir", str(building)]

@@ -19,6 +19,7 @@ from report.engine import check, notebooks, site
 from report.engine.__main__ import main
 from report.engine.cache import Cache
 from report.engine.config import read_book
+from report.engine.source import read_page
 
 # Every run of a page appends a line to a file.
 PAGE = """\
@@ -297,3 +298,11 @@ def test_a_site_carries_the_commit_that_it_was_built_at(project, build, git):
     edit(project / "one.qmd", "Words.", "Other words.")
     build()
     assert json.loads((built / "build.json").read_text())["commit"] == f"{head}-dirty"
+
+
+def test_a_site_depends_on_every_file_that_its_pages_include():
+    project = module.ROOT / "report"
+    book = read_book(project)
+    files = {path.resolve() for _, path in module._files(project, book.output, ())}
+    for chapter in book.chapters:
+        assert {path.resolve() for path in read_page(chapter, book.metadata).files} <= files

@@ -88,13 +88,13 @@ def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, t
 
 
 SOURCES = [
-    "pneumo/figures/roc.py", "pneumo/tables/audit.py", "templates/fragments/captions/roc.md.j2",
+    "pneumo/pages/topics/shift.py", "templates/fragments/recipe.md.j2", "docs/rendering.md", "pyproject.toml",
     "templates/site/page.typ", "templates/site/site.css", "report/index.qmd", "report/_quarto.yml",
     "report/styles.css", "report/theme.scss", "report/references.bib", "report/guidelines/tripod.toml",
 ]  # fmt: skip
 GENERATED = [
     "_site/index.html", "report/index.html", "report/index_files/figure-html/a.svg", "report/_freeze/key.txt",
-    "pneumo/figures/__pycache__/roc.pyc", "report/.quarto/x", "report/index.qmd~", "report/.index.qmd.swp",
+    "pneumo/pages/__pycache__/style.pyc", "report/.quarto/x", "report/index.qmd~", "report/.index.qmd.swp",
 ]  # fmt: skip
 
 
@@ -105,7 +105,10 @@ def watching(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     stop = threading.Event()
-    folders = [tmp_path / name for name in ("pneumo", "report", "templates", "_site")]
+    folders = [
+        tmp_path / name
+        for name in ("pneumo", "report", "templates", "docs", "pyproject.toml", "_site")
+    ]
     seen = preview.changes(folders, tmp_path / "_site", stop)
     next(seen)
     yield tmp_path, seen
