@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
+import ears
 import forks
 import numpy as np
 import pytest
 import trustme
+from ears import PROFILE
 from filelock import FileLock
 from hypothesis import settings
 from numpy.typing import NDArray
-from profiles import PROFILE
 from scipy.special import logit
 
 from pneumo.analysis import writing
@@ -46,11 +47,17 @@ settings.load_profile("tests")
 # study; the next ones do not need it, or only in their last tests.
 LONGEST = (
     "engine/test_report.py",
-    "test_cluster.py",
+    "engine/test_cache.py",
     "test_same.py",
-    "engine/test_faults.py",
-    "engine/test_fuzz.py",
+    "test_cluster.py",
     "test_killed.py",
+    "engine/test_faults.py",
+    "test_together.py",
+    "test_executors.py",
+    "engine/test_refusals.py",
+    "test_pretrained.py",
+    "test_golden.py",
+    "test_package.py",
 )
 Cases = tuple[Sequence[int], Sequence[float]]
 CLOSED = "http://127.0.0.1:9"  # the discard port, which nothing listens on
@@ -162,7 +169,7 @@ def unseen(shared: Path, record: Record) -> Record:
 
 @pytest.fixture(scope="session")
 def apart() -> Iterator[Callable[..., list[forks.End]]]:
-    """Runs jobs in separate processes, which have imported what the tiny study needs."""
+    """Runs jobs in separate processes, which have imported what a study and a site need."""
     with forks.nursery("tiny") as run:
         yield run
 
@@ -201,10 +208,7 @@ def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PNEUMO_PROFILE", study.profile.name)
-    for name in ("runs", "probes", "studies"):
-        # Skip files that another worker is writing.
-        hidden = shutil.ignore_patterns(".*")
-        shutil.copytree(home / name, tmp_path / "home" / name, ignore=hidden, copy_function=os.link)
+    ears.link_store(home, tmp_path / "home")
     return tmp_path / "home"
 
 

@@ -1,10 +1,33 @@
-"""Shared helpers for tests of training: listeners, and a comparison of runs."""
+"""Shared by tests of training: profiles shortened to seconds, listeners, comparisons, links, and waiting."""
 
 import os
+import shutil
 import signal
+import time
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
+
+from pneumo.training.recipes import RECIPES, Profile
+
+# Torchvision's weights are not available.
+PROFILE = Profile(
+    "tests",
+    ("simple-cnn", "resnet18-scratch", "resnet18-imagenet", "resnet18-tiny-imagenet"),
+    seeds=(0, 1),
+    controls=("simple-cnn-shuffled-labels",),
+    ablations=("simple-cnn-held-out", "simple-cnn-held-out-flips"),
+    epochs_share=0.01,
+    train_images=64,
+    probed_images=12,
+    purpose="the tests' own",
+)
+SMALL = replace(
+    PROFILE, name="small", recipes=("simple-cnn",), controls=(), ablations=(), probed_images=8
+)
+# Long enough to kill in the middle.
+LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
 
 
 class Ear:
@@ -52,3 +75,18 @@ def assert_same_bits(run, other):
     assert run.predictions.keys() == other.predictions.keys()
     for split, predictions in run.predictions.items():
         np.testing.assert_array_equal(predictions.logits, other.predictions[split].logits)
+
+
+def wait_until(condition, seconds=120):
+    """Wait until a condition holds, and fail if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def link_store(home, to, *left_out, names=("runs", "probes", "studies")):
+    """Copy a run store by hard links: replace its files, never write into them."""
+    hidden = shutil.ignore_patterns(".*", *left_out)  # another worker may be writing them
+    for name in names:
+        shutil.copytree(home / name, to / name, ignore=hidden, copy_function=os.link)

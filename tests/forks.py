@@ -6,6 +6,7 @@ A fault in a separate process then takes no time to start Python and import torc
 import ctypes
 import os
 import pickle
+import re
 import resource
 import shutil
 import signal
@@ -25,6 +26,7 @@ import pytest
 
 # Audit events of changed folders and opened files.
 _ON_DISK = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree")
+_ERROR = re.compile("(pneumo|report.engine|report.engine.preview): ")
 TIME_LIMIT = 300  # seconds, on a machine that is busy
 
 
@@ -58,6 +60,15 @@ class End:
     def killed(self) -> bool:
         """Whether it was killed as planned."""
         return self.status in (-signal.SIGKILL, -signal.SIGXFSZ)
+
+
+def assert_a_line(end: End, *words: object) -> None:
+    """Assert that a command ended with one line that has the words, after its progress."""
+    lines = [line for line in end.err.splitlines() if _ERROR.match(line)]
+    assert (end.status, len(lines)) == (1, 1), end
+    assert end.err.endswith(f"{lines[0]}\n"), end.err
+    assert "Traceback" not in end.err
+    assert [word for word in words if str(word) not in lines[0]] == [], lines[0]
 
 
 @contextmanager

@@ -1,6 +1,8 @@
-"""Changed copies of a record, which are fast to make."""
+"""Changed copies of a record, which are fast to make, and what a command prints."""
 
+import io
 import json
+from contextlib import redirect_stdout
 
 from pneumo.record import Part, files
 from pneumo.record.frames import to_csv
@@ -27,3 +29,10 @@ def changed(record, folder, part=None, contents=None, **data):
             made[f"{kind}/{anchor}.csv"] = to_csv(numbers).encode()
     made[files.RESULTS] = json.dumps(results).encode()
     return files._replace(folder, made)
+
+
+def printed(show, found):
+    """What a command's function prints of what it found."""
+    with redirect_stdout(io.StringIO()) as out:
+        show(found)
+    return out.getvalue()

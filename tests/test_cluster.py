@@ -3,15 +3,15 @@
 import os
 import signal
 import threading
-import time
 from dataclasses import replace
+from functools import partial
 
 import distributed
 import numpy as np
 import pytest
 from dask import config
-from ears import Ear, Killer, assert_same_bits
-from profiles import LONGER, SMALL
+from distributed.utils import get_mp_context
+from ears import LONGER, SMALL, Ear, Killer, assert_same_bits, wait_until
 
 from pneumo.study import cluster, executors, jobs, questions
 from pneumo.study import study as study_module
@@ -43,15 +43,17 @@ def dask():
     """A scheduler without workers at first; tests that need none run first."""
     # LocalCluster closes for good a worker that its nanny has not restarted within 15 s, and on a busy
     # machine the imports alone take longer.
-    patient = config.set({"distributed.deploy.lost-worker-timeout": "1h"})
-    with patient, started() as dask:
-        yield dask
+    chosen = {"deploy.lost-worker-timeout": "1h", "worker.multiprocessing-method": "forkserver"}
+    with config.set({f"distributed.{name}": value for name, value in chosen.items()}):
+        # Workers fork from a process that has imported what they need.
+        get_mp_context().set_forkserver_preload(["distributed", "pneumo.study.preload"])
+        with started() as dask:
+            yield dask
 
 
 def scaled_to(dask, count):
     dask.scale(count)
-    while len(dask.scheduler_info["workers"]) != count:
-        time.sleep(0.05)
+    wait_until(lambda: len(dask.scheduler_info["workers"]) == count, 300)
     return dask
 
 
@@ -74,9 +76,7 @@ def double(number, listener=None):
 DOUBLES = [Call(str(number), double, (number,)) for number in range(6)]
 
 
-def test_without_a_worker_a_study_says_what_it_waits_for_and_gives_up_after_a_set_time(
-    dask, monkeypatch
-):
+def test_without_a_worker_a_study_says_what_it_waits_for_and_gives_up_in_time(dask, monkeypatch):
     for name in ("NOTICE_INTERVAL", "POLL_INTERVAL"):
         monkeypatch.setattr(cluster, name, 0.2)
     monkeypatch.setenv("PNEUMO_WORKER_TIMEOUT", "1")
@@ -163,10 +163,8 @@ def test_an_interrupted_study_ends_its_runs_in_workers_and_leaves_their_checkpoi
     wanted = [jobs.want(replace(LONGER, epochs=500), 0, phantom, None)]
     with pytest.raises(KeyboardInterrupt):
         jobs.complete(chosen(two), phantom, wanted, None, tmp_path, "cpu", [Interrupter()])
-    deadline = time.monotonic() + 300
-    while any(client.run(lambda dask_worker: dask_worker.state.executing_count).values()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    busy = partial(client.run, lambda dask_worker: dask_worker.state.executing_count)
+    wait_until(lambda: not any(busy().values()), 300)
     assert len(list(tmp_path.glob("runs/.*.partial/checkpoint.pt"))) == 1
 
 

@@ -184,9 +184,7 @@ def test_speeds_and_promises_beside_a_record_that_are_damaged_are_named(kind, nu
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_training_with_a_damaged_checkpoint_starts_anew_and_says_so(
-    phantom, tmp_path, capfd, storm
-):
+def test_a_training_with_a_damaged_checkpoint_starts_again_aloud(phantom, tmp_path, capfd, storm):
     undisturbed = train(CNN, 0, phantom, home=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))

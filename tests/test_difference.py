@@ -1,19 +1,19 @@
 """Differences between two results: complete, ordered, and with an exit status for scripts."""
 
 import copy
-import io
 import json
 import math
 import re
-from contextlib import redirect_stdout
 
 import pytest
+from records import printed
 
 from pneumo.commands import diff
 from pneumo.commands.main import main
-from pneumo.record import difference
+from pneumo.record import difference, files
 from pneumo.record.difference import Change, Compared, Move
-from pneumo.record.files import SCHEMA
+
+SCHEMA = f'"schema": {files.SCHEMA}'
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,6 @@ def scores(told, block="test"):
     return told["models"]["simple-cnn"][block]
 
 
-def shown(found):
-    with redirect_stdout(io.StringIO()) as out:
-        diff.show(found)
-    return out.getvalue()
-
-
 def test_a_metric_that_moves_is_told_and_no_other(compared, content):
     was = scores(content, "test_at_half")["f1"]["mean"]
     found = compared(lambda told: scores(told, "test_at_half")["f1"].update(mean=was - 0.01))
@@ -70,7 +64,7 @@ def test_a_metric_that_moves_is_told_and_no_other(compared, content):
     assert moved == Move("simple-cnn", "test_at_half", "f1", was, was - 0.01)
     assert moved.by == pytest.approx(-0.01)
     assert (found.claims, found.models, found.made_from) == ((), (), ())
-    (line,) = [line for line in shown(found).splitlines() if "simple-cnn" in line]
+    (line,) = [line for line in printed(diff.show, found).splitlines() if "simple-cnn" in line]
     assert line.split()[-3:] == [f"{was:.4f}", f"{was - 0.01:.4f}", "-0.01"]
 
 
@@ -90,14 +84,8 @@ def test_numbers_added_up_in_another_order_have_not_moved_and_undefined_ones_hav
         (lambda text: text[:-20], "is damaged"),
         (lambda text: text.replace('"mean": 0', '"mean": NaN, "was": 0', 1), "NaN is no JSON"),
         (lambda text: text.replace('"mean": 0', '"mean": "much", "was": 0', 1), "is damaged"),
-        (
-            lambda text: text.replace(f'"schema": {SCHEMA}', '"schema": 0'),
-            "an older version of pneumo .*; make the record again",
-        ),
-        (
-            lambda text: text.replace(f'"schema": {SCHEMA}', '"schema": 99'),
-            "a newer .*; update pneumo",
-        ),
+        (lambda text: text.replace(SCHEMA, '"schema": 0'), "an older .*; make the record again"),
+        (lambda text: text.replace(SCHEMA, '"schema": 99'), "a newer .*; update pneumo"),
         (None, "no results.json at "),
     ],
 )
@@ -153,7 +141,7 @@ def test_claims_models_and_data_that_change_are_told_once(compared, content):
         Change("profile", content["profile"], "paper"),
         Change("fingerprint of the data", content["data"]["fingerprint"], "f"),
     )
-    text = shown(found)
+    text = printed(diff.show, found)
     assert all(words in text for words in ("The moon is round.", gone["text"], turned["text"]))
 
 
@@ -178,7 +166,7 @@ def test_words_of_a_file_cannot_steer_the_terminal(compared):
     def paint(told):
         told["claims"][0] |= {"verdict": "\x1b[31m[red]refuted", "text": "[bold]\x07"}
 
-    text = shown(compared(paint))
+    text = printed(diff.show, compared(paint))
     assert "\x1b" not in text
     assert "\x07" not in text
     assert "[bold]\\x07" in text

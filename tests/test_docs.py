@@ -1,10 +1,13 @@
-"""What README, CONTRIBUTING and docs/ tell a reader to type: it is valid, and runs on the phantom."""
+"""What README, CONTRIBUTING and docs/ tell a reader to type runs; promises are counted, speed measured."""
 
 import ast
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import textwrap
 from itertools import groupby
 from pathlib import Path
@@ -13,9 +16,16 @@ import pytest
 from films import dicom
 from PIL import Image
 
+from benchmarks import speed
+from benchmarks.__main__ import main as bench
+from benchmarks.against import commits
+from benchmarks.speed import Row
 from pneumo import record as records
+from pneumo.base import checksums
 from pneumo.commands.main import COMMANDS, build_parser, main
 from pneumo.pages.topics import FIGURES, robustness
+from pneumo.record import promises
+from pneumo.record.promises import PromisesError
 from pneumo.training import recipes
 
 ROOT = Path(__file__).parents[1]
@@ -158,3 +168,121 @@ def test_the_model_of_the_walk_is_trained(monkeypatch, tmp_path, capsys):
     assert words[1] not in recipes.ABLATIONS
     assert main([*words, "--data", "phantom"]) == 0
     assert f"{words[1]}-s0" in capsys.readouterr().out
+
+
+SUITE = """
+import pytest
+
+@pytest.mark.promise("data", "found")
+@pytest.mark.parametrize("n", range(3))
+def test_three_scenarios(n):
+    pass
+
+@pytest.mark.promise("killed", "survived")
+@pytest.mark.promise("pages", "found")
+def test_a_storm_in_one_scenario(storm):
+    assert len(storm(range(30), 3)) == 30
+
+@pytest.mark.promise("data", "found")
+def test_a_fault_that_is_not_found():
+    assert False
+
+@pytest.mark.promise("data", "found")
+def test_skipped():
+    pytest.skip("not here")"""
+
+
+@pytest.mark.slow
+def test_scenarios_are_counted_by_what_became_of_them(tmp_path):
+    (tmp_path / "test_suite.py").write_text(SUITE)
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["promises"]\n')
+    path = tmp_path / "promises.json"
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "-n", "1",
+        "-p", "no:cacheprovider", "--promises", str(path), "test_suite.py",
+    ]  # fmt: skip
+    environment = {"PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[1]}"}
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | environment, capture_output=True)
+    assert done.returncode == 1, done.stdout
+    found = {kept.name: kept for kept in promises.read(path)}
+    assert (found["data"].tried, found["data"].found, found["data"].broken) == (4, 3, 1)
+    assert (found["killed"].tried, found["killed"].survived) == (1, 1)
+    assert (found["pages"].tried, found["old"].tried) == (1, 0)
+
+
+def test_every_promise_has_been_tried_and_nothing_broke_it(tmp_path):
+    for kept in promises.read():
+        assert kept.tried > 0, kept.name
+        assert kept.broken == 0, kept.name
+    assert promises.read(tmp_path / "promises.json") == ()
+
+
+NEWER = json.dumps({"schema": 99, "promises": {}})
+OLDER = json.dumps({"schema": promises.SCHEMA - 1, "promises": {}})
+OTHERS = checksums.text({"schema": promises.SCHEMA, "promises": {}}, promises.FILE)
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.promise("old", "found")
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "damaged"),
+        (f'{{"schema": {promises.SCHEMA}}}', "damaged"),
+        (OTHERS, "other promises"),
+        (OLDER, "an older version of pneumo .*; run `nox -s promises`"),
+        (NEWER, "a newer .*; update pneumo"),
+    ],
+)
+def test_counts_that_cannot_be_read_are_refused_with_the_reason(tmp_path, content, told):
+    path = tmp_path / "promises.json"
+    path.write_text(content)
+    with pytest.raises(PromisesError, match=told):
+        promises.read(path)
+
+
+@pytest.fixture
+def small(phantom, monkeypatch):
+    """Few images and turns, so that a measurement takes a second; its value is meaningless."""
+    monkeypatch.setattr(speed, "IMAGES", 48)
+    monkeypatch.setattr(speed, "VALIDATION_IMAGES", 16)
+    monkeypatch.setattr(speed, "TURNS", 1)
+    monkeypatch.setenv("PNEUMO_DATA", "phantom")
+    return speed._small(phantom)
+
+
+def test_later_rows_join_the_file_and_take_the_place_of_their_own(tmp_path):
+    path = tmp_path / "bench.json"
+    speed.write([Row("a", "A", 1.0, "×", "≥ 2"), Row("b", "B", 3.0, "ms")], path)
+    speed.write([Row("a", "A", 2.5, "×", "≥ 2"), Row("c", "C", 4.0, "min")], path)
+    content = json.loads(path.read_text())
+    told = [(row["id"], row["value"], row["ok"]) for row in content["rows"]]
+    assert told == [("a", 2.5, True), ("b", 3.0, None), ("c", 4.0, None)]
+    assert [Row("x", "X", value, "×", "≤ 1.5").ok for value in (1.5, 1.6)] == [True, False]
+
+
+def test_the_command_measures_and_writes_and_knows_no_other_name(small, tmp_path, capsys):
+    output = tmp_path / "bench.json"
+    goal = next(one.goal for one in speed.measurements(small) if one.id == "prediction")
+    status = bench(["--only", "prediction", "--output", str(output)])
+    (row,) = json.loads(output.read_text())["rows"]
+    assert (row["id"], row["goal"], row["ok"]) == ("prediction", goal, status == 0)
+    assert bench(["--only", "warp", "--output", str(output)]) == 1
+    assert "nothing is called 'warp'; there are: throughput" in capsys.readouterr().err
+
+
+def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path):
+    def git(*arguments):
+        who = ("-c", "user.name=n", "-c", "user.email=e")
+        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
+
+    git("init")
+    for number in (4, 1):
+        (tmp_path / "number").write_text(str(number))
+        git("add", ".")
+        git("commit", "-m", "a number")
+    (tmp_path / "number").write_text("not committed")
+    with commits("HEAD~1", tmp_path) as both:
+        assert both.share(lambda folder: int((folder / "number").read_text())) == 1 / 4
+    with pytest.raises(speed.BenchError, match="HEAD~9"), commits("HEAD~9", tmp_path):
+        pass

@@ -1,18 +1,22 @@
-"""Executors: parsing, answers and progress from processes, retries after a kill, stopping."""
+"""Executors and their jobs: answers and progress from processes, retries after a kill, inputs and results."""
 
 import errno
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ears import Ear
+from ears import LONGER, PROFILE, SMALL, Ear, Killer, assert_same_bits, wait_until
 
-from pneumo.study import executors
+from pneumo.base.errors import PneumoError
+from pneumo.data import Split
+from pneumo.study import executors, jobs
 from pneumo.study.executors import (
     Call,
     Choice,
@@ -23,6 +27,8 @@ from pneumo.study.executors import (
     answers,
     parse,
 )
+from pneumo.training import runs, weights
+from pneumo.training.train import train
 
 # Jobs; worker processes import them from this module.
 
@@ -70,23 +76,16 @@ def everything(pool, calls, say=lambda _: None):
     return [answer for _, answer in sorted(answers(pool, calls, say))]
 
 
-def pid_in(marker, seconds=120):
-    deadline = time.monotonic() + seconds
-    while not (marker.exists() and marker.read_text()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def pid_in(marker):
+    wait_until(lambda: marker.exists() and marker.read_text())
     return int(marker.read_text())
 
 
-def assert_ends(pid, seconds=60):
+def assert_ends(pid):
     """Wait for its last thread: after the first one it is a zombie, but its pipes are still open."""
-    deadline, process = time.monotonic() + seconds, Path(f"/proc/{pid}")
+    tasks, stat = Path(f"/proc/{pid}/task"), Path(f"/proc/{pid}/stat")
     with suppress(FileNotFoundError, ProcessLookupError):  # it is gone
-        while (
-            len([*(process / "task").iterdir()]) > 1 or " Z " not in (process / "stat").read_text()
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: len([*tasks.iterdir()]) == 1 and " Z " in stat.read_text())
 
 
 def test_an_executor_is_chosen_by_its_name_and_another_text_refused():
@@ -131,10 +130,7 @@ def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool)
 
 @pytest.mark.parametrize(
     ("job", "said"),
-    [
-        (fail, "RuntimeError: no memory"),
-        (fill, "/disk/run can't be written: the disk is full"),
-    ],
+    [(fail, "RuntimeError: no memory"), (fill, "/disk/run can't be written: the disk is full")],
 )
 def test_an_error_in_a_process_is_one_line_with_the_jobs_label_and_no_other_job_starts(job, said):
     calls = [Call("0", double, (0,)), Call("simple-cnn s1", job, ()), Call("2", double, (2,))]
@@ -193,6 +189,120 @@ def test_no_process_outlives_a_killed_parent(tmp_path):
     parent.kill()
     parent.wait()
     assert_ends(pid)
+
+
+TINY = PROFILE.recipe("simple-cnn")
+
+
+@pytest.fixture(scope="module")
+def finished(phantom, home):
+    """The first seed's run, made by this process."""
+    return train(TINY, 0, phantom, home=home)
+
+
+@pytest.fixture
+def common(phantom, tmp_path):
+    """A study's terms, in a process that has loaded no data yet."""
+    with jobs.terms(Serial(), phantom, tmp_path / "home", "cpu") as common:
+        jobs._loaded.clear()
+        yield common
+    jobs._loaded.clear()
+
+
+@pytest.fixture
+def made(finished, phantom):
+    """A training, and its run as a worker sends it."""
+    return jobs.want(TINY, 0, phantom, None), jobs._packed(finished)
+
+
+@pytest.mark.promise("same", "found")
+def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
+    wanted = jobs.want(TINY, 0, phantom, None)
+    for refuse in (
+        lambda other: jobs.train(other, wanted),
+        lambda other: jobs.probe(other, "simple-cnn-s0-x", "saliency", SMALL),
+    ):
+        with pytest.raises(
+            PneumoError, match=r"\A.*another version .* install the same pneumo.*\Z"
+        ):
+            refuse(replace(common, code="other"))
+
+
+@pytest.mark.promise("damage", "found")
+def test_data_that_changed_on_their_way_are_refused(common, phantom):
+    images = phantom.test.images.copy()
+    images[0, 0, 0] ^= 1
+    changed = replace(phantom, test=Split(images, phantom.test.labels))
+    with pytest.raises(PneumoError, match="data that were sent are not those of the study"):
+        jobs._found(common, changed)
+
+
+def test_weights_that_are_elsewhere_are_asked_for_and_then_kept(common, phantom, tmp_path):
+    recipe = PROFILE.recipe("resnet18-tiny-imagenet")
+    here = weights.find_weights(recipe)
+    wanted = jobs.want(recipe, 0, phantom, replace(here, path=tmp_path / here.path.name))
+    assert jobs.train(common, wanted, data=phantom).name == "weights"
+    with pytest.raises(PneumoError, match="weights that were sent are not those of the recipe"):
+        jobs._found_weights(wanted, b"others", tmp_path)
+    sent = jobs._found_weights(wanted, here.path.read_bytes(), tmp_path)
+    assert sent.sha256 == here.sha256
+    assert jobs._found_weights(wanted, None, tmp_path) == sent
+    sent.path.write_bytes(b"damaged")
+    assert jobs._found_weights(wanted, None, tmp_path) is None
+
+
+def test_a_worker_recognises_the_shared_store_by_a_file_in_it(common, tmp_path, monkeypatch):
+    token = replace(common, token=".study-x")
+    common.home.mkdir()
+    (common.home / ".study-x").touch()
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "own"))
+    assert jobs._store(token) == (tmp_path / "own", False)
+    monkeypatch.delenv("PNEUMO_HOME")
+    assert jobs._store(token) == (common.home, True)
+    assert jobs._store(replace(token, token=".study-y"))[1] is False
+
+
+@pytest.mark.promise("damage", "found")
+@pytest.mark.parametrize("name", runs.FILES)
+def test_a_byte_that_changed_on_its_way_is_found(made, name, tmp_path):
+    wanted, sent = made
+    content = bytearray(sent[name])
+    content[len(content) // 2] ^= 1
+    changed = {**sent, name: bytes(content)}
+    with pytest.raises(PneumoError, match=f"{name} of the run .* was damaged on its way"):
+        jobs._published(wanted, changed, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.promise("hostile", "found")
+def test_another_run_than_the_wanted_one_is_not_published(made, phantom, tmp_path):
+    wanted, sent = made
+    other = jobs.want(TINY, 5, phantom, None)
+    less = {n: c for n, c in sent.items() if n != "history.csv"}
+    more = {**sent, "../../outside": b"x"}
+    for asked, answer in ((other, sent), (wanted, less), (wanted, more)):
+        with pytest.raises(PneumoError, match=r"belongs to another run|are not those of the run"):
+            jobs._published(asked, answer, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.promise("killed", "survived")
+def test_a_process_killed_in_a_run_loses_its_current_epoch_alone(phantom, home, tmp_path):
+    expected = train(LONGER, 0, phantom, home=home)
+    killer = Killer(lambda: [one.pid for one in multiprocessing.active_children()])
+    said = []
+    wanted = [jobs.want(LONGER, 0, phantom, None)]
+    (run,) = jobs.complete(
+        executors.parse("process:1"), phantom, wanted, None, tmp_path, "cpu", [killer],
+        say=said.append,
+    )  # fmt: skip
+    assert killer.killed
+    assert said == ["simple-cnn s0: a worker process died; it resumes from its last epoch"]
+    assert killer[1] == 1
+    assert killer.total() <= LONGER.epochs + 1
+    assert_same_bits(run, expected)
+    assert not list((tmp_path / "runs").glob(".*.partial"))
 
 
 if __name__ == "__main__":

@@ -1,28 +1,34 @@
-"""The explorers: their numbers are those of the tables, in Python and in the script that shows them."""
+"""What a record holds for programs, such as MedMNIST's evaluator, and the explorers in Python and script."""
 
 import base64
 import io
 import json
+import math
 import shutil
 import subprocess
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from medmnist import Evaluator
 from PIL import Image
 from scipy.integrate import trapezoid
-from test_operating import counted
+from test_usefulness import counted
 
-from pneumo.analysis import evaluation, mistakes
+from pneumo.analysis import baselines, evaluation, intervals, mistakes, writing
 from pneumo.base import paths
 from pneumo.base.confusion import Confusion
+from pneumo.data import descriptions
 from pneumo.pages import explorer, fragments, style
 from pneumo.pages.pictures import evidence
+from pneumo.record.plain import to_plain
 from pneumo.statistics import decision_curves, metrics
 from pneumo.study import ensemble, selection
-from pneumo.study.study import YOUDEN, calls
+from pneumo.study.study import HALF, YOUDEN, calls, evaluate
 
 SCRIPT = paths.root() / "report" / "explorer.js"
 NODE = shutil.which("node")
@@ -61,12 +67,8 @@ def emitted(record):
 
 def plain(counts):
     """A confusion matrix with the script's names of cells."""
-    return {
-        "truePositive": counts.true_positive,
-        "falseNegative": counts.false_negative,
-        "falsePositive": counts.false_positive,
-        "trueNegative": counts.true_negative,
-    }
+    names = ("truePositive", "falseNegative", "falsePositive", "trueNegative")
+    return dict(zip(names, vars(counts).values(), strict=True))
 
 
 def test_the_counts_at_every_operating_point_are_those_of_the_tables(study, emitted):
@@ -232,3 +234,111 @@ def test_what_is_embedded_can_neither_end_its_element_nor_open_a_shortcode():
     inner = text.removeprefix(opening).removesuffix(closing)
     assert not set(inner) & set("<>&\n\u2028")
     assert json.loads(inner) == content
+
+
+CALIBRATION = {
+    "brier", "reliability", "resolution", "uncertainty", "ece", "intercept", "slope", "predicted",
+    "observed",
+}  # fmt: skip
+METRICS = {"accuracy", "auc", "precision", "recall", "specificity", "f1", "brier"}
+
+
+@pytest.fixture
+def written(record):
+    return record.results
+
+
+def test_the_file_has_the_names_of_the_first_schema(written):
+    assert written["schema"] == 2
+    assert written.keys() >= {
+        "schema", "profile", "engine", "data", "models", "baselines", "comparisons", "ablations",
+        "claims", "provenance",
+    }  # fmt: skip
+    assert written["data"].keys() >= {"source", "fingerprint", "size", "counts"}
+    assert all(one.keys() >= {"id", "text", "verdict", "evidence"} for one in written["claims"])
+    for model in written["models"].values():
+        assert model.keys() >= {
+            "status", "reason", "parameters", "pretrained", "seeds", "threshold", "test",
+            "test_at_half", "operating_points", "calibration", "robustness",
+        }  # fmt: skip
+        assert model["threshold"].keys() == {"value", "chosen_on", "rule"}
+        for point in (model["test"], model["test_at_half"]):
+            assert point.keys() == METRICS
+            assert all(values.keys() == {"mean", "low", "high"} for values in point.values())
+        assert (model["pretrained"] or {"name": "", "sha256": ""}).keys() == {"name", "sha256"}
+        if model["status"] == "ok":
+            assert model["calibration"].keys() == {"temperature", "bins", "val", "test"}
+            for split in (model["calibration"]["val"], model["calibration"]["test"]):
+                assert split.keys() == {"before", "after"}
+                assert all(one.keys() == CALIBRATION for one in split.values())
+
+
+def test_it_says_what_was_studied_on_what_and_by_which_runs(written, study):
+    assert (written["profile"], written["engine"]) == ("tests", None)
+    told = written["data"]
+    assert (told["source"], told["size"]) == ("phantom", 28)
+    assert told["fingerprint"] == study.data.fingerprint
+    assert list(told["counts"]["test"].values()) == np.bincount(study.data.test.labels).tolist()
+    runs = written["provenance"]["runs"]
+    assert [run["run"] for run in runs] == [run.label for run in study.runs]
+    assert all(run["versions"]["torch"] for run in runs)
+    pairs = written["comparisons"]
+    assert len(pairs) == len(study.ran) * (len(study.ran) - 1) // 2
+    assert {pair["correction"] for pair in pairs} == {"Holm"}
+    assert all(0 <= pair["p_delong"] <= 1 for pair in pairs)
+    trivial = written["baselines"]
+    assert list(trivial) == [baseline.name for baseline in baselines.models(study)]
+    assert trivial["majority"]["test_at_half"]["auc"]["mean"] == 0.5
+
+
+def test_its_numbers_are_those_of_the_metrics(written, study):
+    for model in study.ran:
+        told = written["models"][model.name]
+        assert (told["seeds"], told["parameters"]) == ([0, 1], model.parameters)
+        for point, rule in (("test", YOUDEN), ("test_at_half", HALF)):
+            found = [evaluate(run, rule) for run in model.runs]
+            for name in METRICS:
+                mean, own = np.mean([one[name] for one in found]), told[point][name]
+                expected = None if math.isnan(mean) else pytest.approx(mean)
+                assert own["mean"] == expected, (model.name, point, name)
+                # A value that class counts alone fix has no interval.
+                assert own["low"] is None or own["low"] - 1e-9 <= mean <= own["high"] + 1e-9
+
+
+def test_what_is_undefined_is_null_and_not_nan(made_study):
+    nothing_called = ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
+    study = made_study({"simple-cnn": [(nothing_called, nothing_called)]})
+    told = to_plain(intervals.intervals(study)["simple-cnn"]["half"])
+    assert told["precision"]["value"] is None
+    assert told["auc"]["value"] == 1
+
+
+def test_medmnists_evaluator_scores_predictions_to_the_same(record, written, study, phantom_file):
+    evaluator = Evaluator("pneumoniamnist", "test", root=str(phantom_file.parent))
+    for model in ensemble.compared(study):
+        scores = []
+        for run in model.runs:
+            path = record.path / "predictions" / f"{model.name}-s{run.seed}.csv"
+            # As Evaluator.parse_and_evaluate reads such a file.
+            frame = pd.read_csv(path, index_col=0, header=None)
+            scores.append(evaluator.evaluate(frame.sort_index().values))
+        told = written["models"][model.name]["test_at_half"]
+        assert np.mean([score.AUC for score in scores]) == pytest.approx(told["auc"]["mean"])
+        assert np.mean([score.ACC for score in scores]) == pytest.approx(told["accuracy"]["mean"])
+
+
+def test_another_set_or_size_is_named_and_its_predictions_are_medmnists(study, tmp_path):
+    data = replace(study.data, about=descriptions.BREAST)
+    other = replace(study, data=data, models=study.ran[:1], controls=(), ablations=())
+    made = writing.write(other, tmp_path / "breast")
+    written = made.results["data"]
+    assert (written["dataset"], written["size"]) == ("breastmnist", 28)
+    assert set(written["counts"]["test"]) == {"normal or benign", "malignant"}
+    run = study.ran[0].run
+    lines = made.read(f"predictions/{run.recipe.name}-s{run.seed}.csv").decode().split()
+    found = np.array([float(line.split(",")[1]) for line in lines])
+    # There 1 is what is normal or benign.
+    np.testing.assert_allclose(found, 1 - run.predictions["test"].probabilities, atol=1e-12)
+    np.testing.assert_allclose(
+        made.probabilities(run.recipe.name, run.seed), run.predictions["test"].probabilities
+    )

@@ -3,14 +3,13 @@
 import csv
 import io
 import json
-import os
-import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ears import link_store
 from films import dicom, encoded
 
 from pneumo import record as records
@@ -137,9 +136,7 @@ def test_an_invalid_set_is_refused_in_one_sentence(content, said, hospital):
 def told(study, home, phantom, tmp_path_factory):
     """`pneumo external` on a CSV with one bad line: exit status, output, errors; and the record."""
     folder = tmp_path_factory.mktemp("told")
-    for name in ("runs", "probes", "studies"):
-        hidden = shutil.ignore_patterns(".*")
-        shutil.copytree(home / name, folder / "home" / name, ignore=hidden, copy_function=os.link)
+    link_store(home, folder / "home")
     path = make_hospital(phantom, folder / "Second Hospital")
     with path.open("a") as file:
         file.write("gone.png,normal,p1,1,AP,x\n")

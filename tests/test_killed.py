@@ -89,7 +89,7 @@ def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.promise("killed", "survived")
-def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bits(
+def test_a_study_killed_again_and_again_ends_with_the_same_bits(
     apart, undisturbed, tmp_path, storm
 ):
     expected, end = undisturbed
@@ -126,28 +126,14 @@ def closed(tmp_path):
     folder.chmod(0o755)
 
 
-def said_in_a_line(end: forks.End, *words: object) -> bool:
-    """Whether the command ended with one line that has the words, after its progress."""
-    lines = [line for line in end.err.splitlines() if line.startswith("pneumo: ")]
-    assert end.status == 1, end
-    assert len(lines) == 1, end.err
-    assert end.err.endswith(f"{lines[0]}\n"), end.err
-    assert "Traceback" not in end.err
-    missing = [word for word in words if str(word) not in lines[0]]
-    assert not missing, lines[0]
-    return True
-
-
 @pytest.mark.promise("full", "found")
-def test_a_study_on_a_disk_that_is_full_goes_on_as_soon_as_there_is_room(
-    apart, finished, tmp_path, storm
-):
+def test_a_study_on_a_full_disk_goes_on_as_soon_as_there_is_room(apart, finished, tmp_path, storm):
     with forks.disk(tmp_path / "disk") as change:
         home = tmp_path / "disk" / "home"
         for room in storm(ROOMS, 2):
             change(f"size={room}")
             (end,) = apart(Job(tiny.command, (home, *STUDY)))
-            said_in_a_line(end, home, "the disk is full", "free; make room")
+            forks.assert_a_line(end, home, "the disk is full", "free; make room")
             assert_nothing_is_half_there(home)
         change("size=64m")
         (end,) = apart(Job(tiny.command, (home, *STUDY)))
@@ -159,7 +145,9 @@ def test_a_study_on_a_disk_that_is_full_goes_on_as_soon_as_there_is_room(
 def test_a_store_that_may_not_be_written_is_named(apart, closed):
     command = Job(tiny.command, (closed / "home", *STUDY), powerless=True)
     (end,) = apart(command)
-    said_in_a_line(end, closed / "home", "permission is denied; it must be readable and writable")
+    forks.assert_a_line(
+        end, closed / "home", "permission is denied; it must be readable and writable"
+    )
     closed.chmod(0o755)
     (end,) = apart(command)
     assert end.status == 0
@@ -167,15 +155,13 @@ def test_a_store_that_may_not_be_written_is_named(apart, closed):
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("name", [runs.MANIFEST, "predictions.npz"])
-def test_a_file_that_may_not_be_read_is_named_and_not_taken_for_damaged(
-    name, apart, finished, tmp_path
-):
+def test_a_file_that_may_not_be_read_is_not_taken_for_damaged(name, apart, finished, tmp_path):
     home = Path(shutil.copytree(finished, tmp_path / "home"))
     (file,) = home.glob(f"runs/*/{name}")
     file.chmod(0)
     command = Job(tiny.command, (home, *STUDY), powerless=True)
     (end,) = apart(command)
-    said_in_a_line(end, f"{file} can't be used: permission is denied; it must be readable")
+    forks.assert_a_line(end, f"{file} can't be used: permission is denied; it must be readable")
     file.chmod(0o644)
     (end,) = apart(command)
     assert end.status == 0
@@ -208,7 +194,7 @@ def test_what_can_not_be_printed_is_said(apart, finished, tmp_path):
     Image.fromarray(np.full((64, 64), 128, np.uint8)).save(picture)
     ask = ("predict", *[str(picture)] * 300, "--profile", "tiny", "--data", "phantom", "--json")
     (end,) = apart(Job(tiny.command, (finished, *ask), output="/dev/full"))
-    said_in_a_line(end, "standard output can't be written: the disk is full")
+    forks.assert_a_line(end, "standard output can't be written: the disk is full")
 
 
 @pytest.mark.promise("full", "found")
@@ -223,6 +209,6 @@ def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, record, tmp_
         Job(tiny.keep, (record, folder / "reference"), largest=1_500),
     )
     folder.chmod(0o755)
-    said_in_a_line(closed, folder, "permission is denied")
-    said_in_a_line(full, folder, "files may not become that large")
+    forks.assert_a_line(closed, folder, "permission is denied")
+    forks.assert_a_line(full, folder, "files may not become that large")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -1,4 +1,4 @@
-"""The loop's parts: what each way of training does to a batch, to rates and to weights."""
+"""The networks, and the loop's parts: what each way of training does to a batch, to rates and to weights."""
 
 import math
 import tracemalloc
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from pneumo.training import loop as module
+from pneumo.training import models
 from pneumo.training.loop import Loop, ManyClasses, Stage, TwoClasses
-from pneumo.training.models import build
+from pneumo.training.models import build, standardise
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
 
@@ -36,9 +37,7 @@ def loop(recipe, dataset, folder, task=None):
 
 
 @pytest.mark.parametrize("averaging", ["ema", "swa"])
-def test_with_everything_asked_for_a_stopped_training_ends_with_the_same_bits(
-    averaging, phantom, tmp_path
-):
+def test_with_everything_asked_for_a_stopped_training_ends_the_same(averaging, phantom, tmp_path):
     recipe = replace(CNN, **{**EVERYTHING, "averaging": averaging})
     expected = train(recipe, 0, phantom, home=tmp_path / "one")
     with pytest.raises(KeyboardInterrupt):
@@ -98,9 +97,7 @@ def test_rates_fall_from_the_head_to_the_input(phantom, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
-def test_every_parameter_learns_in_the_open_stage_and_the_heads_alone_in_the_frozen(
-    recipe, phantom, tmp_path
-):
+def test_all_parameters_learn_in_the_open_stage_the_heads_in_the_frozen(recipe, phantom, tmp_path):
     training = loop(recipe, phantom, tmp_path)
     everything, head = training.model.parameters(), training.model.head.parameters()
     for name, learning in (("frozen", head), ("open", everything)):
@@ -146,9 +143,8 @@ def test_mixed_images_have_a_mixed_loss(phantom, tmp_path):
     expected = training.model(share * images + (1 - share) * images[partner])
     torch.testing.assert_close(output, expected)
     mixed = share * labels + (1 - share) * labels[partner]
-    assert loss.item() == pytest.approx(
-        float(F.binary_cross_entropy_with_logits(expected, mixed)), rel=1e-5
-    )
+    wanted = F.binary_cross_entropy_with_logits(expected.detach(), mixed)
+    assert loss.item() == pytest.approx(float(wanted), rel=1e-5)
 
 
 def test_in_half_the_bits_a_network_learns_and_is_judged_in_all(phantom, tmp_path, monkeypatch):
@@ -172,11 +168,9 @@ def test_predictions_are_the_mean_over_views(phantom):
     with torch.inference_mode():
         views = [model.eval()(view) for view in module.views(module.to_unit(images), recipe)]
     assert len(views) == 4
-    np.testing.assert_allclose(
-        module.predict(model, recipe, images), torch.stack(views).mean(dim=0), atol=1e-5
-    )
-    alone = module.predict(model, recipe, images[3:4])
-    np.testing.assert_allclose(module.predict(model, recipe, images)[3:4], alone, atol=1e-5)
+    found, alone = (module.predict(model, recipe, some) for some in (images, images[3:4]))
+    np.testing.assert_allclose(found, torch.stack(views).mean(dim=0), atol=1e-5)
+    np.testing.assert_allclose(found[3:4], alone, atol=1e-5)
 
 
 @given(st.integers(2, 200), st.integers(2, 64), st.integers(0, 1000))
@@ -186,3 +180,48 @@ def test_an_epoch_shows_every_image_once_but_for_a_last_single_one(count, size, 
     assert len(seen) == len(set(seen)) == count - (count % size == 1)
     assert all(1 < len(batch) <= size for batch in drawn)
     assert len(drawn) == math.ceil(len(seen) / size)
+
+
+TINY = RECIPES["resnet18-tiny-imagenet"]
+
+
+def test_an_image_is_normalised_with_the_mean_that_the_network_knows():
+    model = build(replace(TINY, dropout=0)).eval()
+    images = torch.rand(2, 1, 56, 56)
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    by_hand = model.network((images.expand(-1, 3, -1, -1) - mean) / deviation).squeeze(1)
+    torch.testing.assert_close(model(images), by_hand, atol=1e-5, rtol=1e-4)
+
+
+def test_layers_are_listed_as_an_image_passes_them():
+    model = build(RECIPES["simple-cnn"])
+    rows = models.layers(model, 28)
+    assert sum(row["parameters"] for row in rows) == 93_249
+    assert [row["output"] for row in rows if row["kind"] == "Conv2d"] == [
+        [32, 28, 28], [64, 14, 14], [128, 7, 7]
+    ]  # fmt: skip
+    assert rows[-1]["output"] == [1]
+    assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_standardised_images_and_their_logits_have_lost_their_exposure():
+    images = torch.rand(4, 1, 28, 28)
+    found = standardise(images)
+    torch.testing.assert_close(found.mean(dim=(1, 2, 3)), torch.full((4,), 0.5))
+    torch.testing.assert_close(found.std(dim=(1, 2, 3)), torch.full((4,), 0.2))
+    torch.testing.assert_close(standardise(0.4 * images + 0.3), found, atol=1e-4, rtol=1e-4)
+    empty = torch.full((1, 1, 28, 28), 0.7)
+    torch.testing.assert_close(standardise(empty), torch.full_like(empty, 0.5))
+    model = build(replace(RECIPES["simple-cnn"], standardised=True)).eval()
+    torch.testing.assert_close(model(0.5 * images + 0.2), model(images), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_network_has_the_outputs_asked_for_and_depths_that_hold_every_parameter_once(name):
+    recipe = RECIPES[name]
+    model = build(recipe, outputs=7).eval()
+    assert model(torch.rand(2, 1, recipe.input_size, recipe.input_size)).shape == (2, 7)
+    found = [p for group in model.depths() for module in group for p in module.parameters()]
+    assert len(found) == len(list(model.parameters()))
+    assert model.depths()[-1] == [model.head]

@@ -8,9 +8,8 @@ from pneumo.training.runs import recipe_from
 
 
 def test_the_pretrained_resnets_differ_from_each_other_in_their_weights_alone():
-    imagenet, tiny = (
-        RECIPES[name].to_dict() for name in ("resnet18-imagenet", "resnet18-tiny-imagenet")
-    )
+    names = "resnet18-imagenet", "resnet18-tiny-imagenet"
+    imagenet, tiny = (RECIPES[name].to_dict() for name in names)
     differing = {name for name in imagenet if imagenet[name] != tiny[name]}
     assert differing == {"name", "title", "pretraining"}
 

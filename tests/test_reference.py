@@ -1,4 +1,4 @@
-"""The reference record: what the seed alone changes, and a page that compares a site with it."""
+"""Prose that verdicts choose, a site beside the reference record, results of others, and guidelines."""
 
 import itertools
 import math
@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from records import changed
 from scipy import stats
 
@@ -14,9 +16,10 @@ from pneumo.analysis import seeds
 from pneumo.base import paths
 from pneumo.commands import reference as command
 from pneumo.commands.main import main
-from pneumo.pages import figure, fragments, references, table
-from pneumo.pages.topics import FIGURES
-from pneumo.record import check
+from pneumo.pages import figure, fragments, guidelines, published, references, table
+from pneumo.pages.guidelines import JUDGEMENTS, NAMES, REPORTING, GuidelineError
+from pneumo.pages.topics import FIGURES, TABLES
+from pneumo.record import check, read
 from pneumo.statistics import metrics
 from pneumo.study import ensemble
 from pneumo.study.study import HALF, YOUDEN, evaluate
@@ -67,15 +70,6 @@ def test_the_prediction_interval_is_the_textbooks():
     assert seeds.expected(sample) == pytest.approx(of_the_mean)
 
 
-def test_new_runs_fall_into_the_interval_as_often_as_it_says():
-    draw = np.random.default_rng(0)
-    inside = 0
-    for _ in range(2000):
-        low, high = seeds.expected(draw.normal(0.9, 0.02, 5), runs=3)
-        inside += low <= draw.normal(0.9, 0.02, 3).mean() <= high
-    assert inside / 2000 == pytest.approx(0.95, abs=0.015)
-
-
 def test_a_record_agrees_with_the_reference_that_it_became(real):
     found = references.compare(real, real)
     assert len(found) == len(real.ran) * len(metrics.NAMES)
@@ -94,9 +88,7 @@ def test_a_run_under_an_earlier_key_is_the_references_too(real):
     assert not replace(before, key="0" * 12).is_run(run.key, run.earlier_keys)
 
 
-def test_the_figure_and_the_tables_carry_no_mark_of_the_phantom(
-    kept, capsys, tmp_path, monkeypatch
-):
+def test_figure_and_tables_carry_no_mark_of_the_phantom(kept, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     figure(kept, "fig-reference")
     for anchor in ("tbl-reference", "tbl-reference-claims", "tbl-reference-origin"):
@@ -150,3 +142,130 @@ def test_what_is_no_reference_is_refused(record, real, tmp_path, monkeypatch, ca
     assert keep(tmp_path, real, monkeypatch) == 1
     assert "holds something else" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.fixture(scope="module")
+def ours():
+    return read(paths.reference())
+
+
+def decided(record, **verdicts):
+    """A copy of the record with these verdicts, in another place, so that it is not the reference."""
+    claims = [
+        claim | {"verdict": verdicts.get(claim["id"].replace("-", "_"), claim["verdict"])}
+        for claim in record.results["claims"]
+    ]
+    results = record.results | {"claims": claims}
+    return replace(record, path=record.path.parent, results=results, sums={})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        ("supported", "promised is kept there."),
+        ("refuted", "promised is not kept there."),
+        ("inconclusive", "; it remains unclear whether the specificity that validation promised"),
+    ],
+)
+def test_the_finding_says_what_the_verdict_is(ours, verdict, told):
+    record = decided(ours, validation_predicts_specificity=verdict)
+    words = fragments.render(record, "finding")
+    assert told in words
+    assert words.count(".**") == 1
+    assert f"{record.best.test_at_half['auc'].value:.2f}" in words
+
+
+def test_a_build_that_finds_the_opposite_says_so_on_the_front_page(ours):
+    before = ours.claims["accuracy-misleads"]
+    assert before.verdict != "refuted"
+    record = decided(ours, accuracy_misleads="refuted")
+    changes = references.otherwise(record, ours)
+    assert [change.name for change in changes] == ["accuracy-misleads"]
+    words = fragments.render(record, "front", kept=ours, otherwise=changes)
+    assert f"{before.text}* (refuted here, {before.verdict} there)" in words
+
+
+def test_published_results_name_a_source_in_the_bibliography_and_what_was_checked():
+    library = (paths.root() / "report" / "references.bib").read_text(encoding="utf-8")
+    found = published.results("pneumoniamnist")
+    assert {one.selected_on for one in found} == {"validation", "test", "not said"}
+    for one in found:
+        assert f"{{{one.source}," in library
+        assert one.checked
+        assert 0.5 < one.accuracy < 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=40))
+def test_no_threshold_is_better_than_the_best(cases):
+    labels = np.array([0, 1, *(label for label, _ in cases)], dtype=np.uint8)
+    probabilities = np.array([5, 5, *(score for _, score in cases)]) / 10
+    every = [np.mean((probabilities >= threshold) == labels) for threshold in np.arange(12) / 10]
+    assert seeds.best_accuracy(labels, probabilities) == pytest.approx(max(every))
+
+
+def test_choosing_on_the_test_set_never_reports_less(study, record):
+    rows = {row["model"]: row for row in record.table("tbl-hindsight").rows()}
+    for model in ensemble.compared(study):
+        row = rows[model.name]
+        accuracies = [evaluate(run, HALF)["accuracy"] for run in model.runs]
+        assert row["accuracy at 0.5"] == pytest.approx(np.mean(accuracies))
+        assert row["accuracy at 0.5, best seed"] == pytest.approx(max(accuracies))
+        assert row["accuracy, best threshold and seed"] >= row["accuracy, best threshold"]
+        assert row["accuracy, best threshold"] >= row["accuracy at 0.5"]
+    answer = record.hindsight
+    assert answer.accuracy == max(row["accuracy, best threshold and seed"] for row in rows.values())
+    words = fragments.render(record, "hindsight", hindsight=answer, found=[])
+    assert f"{answer.accuracy:.3f}" in words
+    assert len(TABLES["tbl-hindsight"](record).rows) == len(rows)
+
+
+# Items as published, with their parts.
+PUBLISHED = {
+    "tripod-ai-abstracts": 13, "stard-ai": 48, "probast-ai": 34, "tripod-ai": 52, "claim-2024": 44
+}  # fmt: skip
+REFERENCE = re.compile(r"@((?:sec|fig|tbl)-[\w-]+)")
+
+
+def anchors():
+    """All anchors of pages, figures and tables, and all pages."""
+    pages = [*paths.root().glob("report/*.qmd")]
+    files = [*pages, *(paths.root() / "templates" / "fragments").rglob("*.j2")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return set(re.findall(r"""(?:\{#|")((?:sec|fig|tbl)-[\w-]+)""", text)), {p.name for p in pages}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_item_has_an_answer_that_points_somewhere_or_a_reason_and_no_number(name):
+    found, (named, pages) = guidelines.load(name), anchors()
+    assert len(found.items) == PUBLISHED[name]
+    judged = {*JUDGEMENTS.values(), "not applicable"}
+    statuses = judged if name == "probast-ai" else set(REPORTING.values())
+    assert {item.status for item in found.items} <= statuses
+    for item in found.items:
+        assert set(REFERENCE.findall(item.words)) <= named, item.number
+        assert set(re.findall(r"\]\(([\w.-]+)\)", item.words)) <= pages, item.number
+        gap = item.status in ("not reported", "not applicable")
+        assert not gap or len(item.words.split()) > 3, item.number
+        assert not re.search(r"\d", REFERENCE.sub("", item.words)), item.number
+
+
+ITEM = '[[item]]\nnumber = "1"\ntopic = "t"\nasks = "a."\n'
+ONE = 'name = "M"\nitems = "1"\n' + ITEM
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "M"\nitems = "1 2"\n' + ITEM + 'answer = "x"\n', r"names: \['2'\]"),
+        (ONE + 'answer = "x"\n' + ITEM + 'answer = "x"\n', "their order or number"),
+        (ONE + 'answer = " "\n', "item 1 needs exactly one of .* it has none"),
+        (ONE + 'answer = "x"\nmissing = "y"\n', "it has answer, missing"),
+        ("name =", "is damaged"),
+        (None, r"made\.toml"),
+    ],
+)
+def test_a_guideline_that_is_not_whole_is_refused(text, said, tmp_path):
+    if text is not None:
+        (tmp_path / "made.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(GuidelineError, match=said):
+        guidelines.load("made", tmp_path)

@@ -1,4 +1,4 @@
-"""Saliency: randomised weights, removed pixels, similarity of maps, and the sanity checks of a study."""
+"""What is seen of a network: filters, Grad-CAM and its place, and checks that maps show what was learned."""
 
 from collections import OrderedDict
 from copy import deepcopy
@@ -9,15 +9,23 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from scipy import stats
+from scipy.stats import wilcoxon
 from torch import nn
 
-from pneumo.analysis import sanity_checks
-from pneumo.training import saliency
+from pneumo.analysis import evidence, sanity_checks
+from pneumo.pages import pictures
+from pneumo.study.study import YOUDEN, Model, Study, threshold
+from pneumo.training import grad_cam, saliency
+from pneumo.training.augmentation import to_unit
 from pneumo.training.models import Classifier, build
 from pneumo.training.recipes import RECIPES
 from pneumo.training.removal import impute, order
+from pneumo.training.runs import Explanation
 from pneumo.training.similarity import random_maps, rank_correlation, structural_similarity
+from pneumo.training.train import train
+from pneumo.training.weights import find_weights
 
 SIMPLE = RECIPES["simple-cnn"]
 OF_EACH = {recipe.architecture: recipe for recipe in RECIPES.values()}
@@ -161,3 +169,118 @@ def test_maps_are_held_against_seeds_the_control_and_chance(study):
     one, other = (run.explanation.maps for run in model.runs)
     assert found["another seed"].rank == pytest.approx(rank_correlation(one, other).mean())
     assert abs(found["random map"].rank) < 0.05
+
+
+def test_the_regions_of_the_phantom_are_its_chest(study):
+    masks = evidence.regions(study)
+    assert masks["border"].sum() == 28 * 28 - 24 * 24
+    assert masks["thorax"].mean() == pytest.approx(np.pi * evidence.RADIUS**2, abs=0.02)
+    assert not (masks["lungs"] & ~masks["thorax"]).any()
+    assert masks["lungs"][14, 8]
+    assert masks["lungs"][14, 20]
+    assert not masks["lungs"][14, 14]  # the mediastinum lies between
+    assert not (masks["border"] & masks["lungs"]).any()
+
+
+def test_an_even_map_has_the_regions_own_share_and_an_empty_one_none(study):
+    for mask in evidence.regions(study).values():
+        np.testing.assert_allclose(evidence.shares(np.ones((2, 8, 8)), mask), mask.mean())
+        assert np.isnan(evidence.shares(np.zeros((1, 7, 7)), mask)).all()
+
+
+def test_the_p_value_is_the_librarys_on_the_patients_mean_shares(study):
+    model = study.model("simple-cnn")
+    found = evidence.attention(study, model)
+    for region, mask in evidence.regions(study).items():
+        values = evidence.mean_shares(evidence.evidence(model), mask)
+        finite = np.isfinite(values)
+        known, groups = values[finite], study.groups("test")[finite]
+        patients = [known[groups == one].mean() for one in np.unique(groups)]
+        expected = wilcoxon(np.array(patients) - mask.mean()).pvalue
+        assert found[region].p_value == pytest.approx(expected)
+        assert found[region].low <= found[region].mean == known.mean() <= found[region].high
+        assert found[region].blank == np.isnan(values).sum()
+
+
+def _marking(study, cells):
+    """The study, with its first model's maps changed to mark only these cells for any call."""
+    model = study.model("simple-cnn")
+    run = replace(model.run)
+    called = run.predictions["test"].probabilities >= threshold(run, YOUDEN)
+    noise = np.random.default_rng(0).random((len(called), 7, 7)) * 0.01
+    maps = (noise + cells) * np.where(called, 1, -1)[:, None, None]
+    run.__dict__["explanation"] = Explanation(*(np.zeros(0),), maps, np.zeros(0))
+    alone = Model(model.recipe, (run,))
+    return Study(study.profile, study.data, (alone,)), alone
+
+
+def test_maps_that_mark_the_lungs_are_told_from_maps_that_mark_the_edge(study):
+    lungs = evidence.coverage(evidence.regions(study)["lungs"], (7, 7))
+    found = evidence.attention(*_marking(study, lungs > 0.9))["lungs"]
+    assert found.low > found.uniform
+    edge = evidence.coverage(evidence.regions(study)["border"], (7, 7))
+    found = evidence.attention(*_marking(study, edge > 0.4))
+    assert found["lungs"].high < found["lungs"].uniform
+    assert found["border"].low > found["border"].uniform
+
+
+@pytest.fixture
+def toy():
+    """Three convolution channels, averaged, then weighed: Grad-CAM can be said by hand."""
+    torch.manual_seed(5)
+    network = nn.Sequential(
+        OrderedDict(
+            layer=nn.Conv2d(1, 3, 4, stride=4),
+            pool=nn.AdaptiveAvgPool2d(1),
+            flat=nn.Flatten(),
+            fc=nn.Linear(3, 1),
+        )
+    )
+    return Classifier(network, "fc", mean=(0.0,), deviation=(1.0,))
+
+
+@pytest.fixture
+def toy_recipe():
+    return replace(RECIPES["simple-cnn"], explained_layer="layer")
+
+
+@pytest.mark.parametrize(
+    "name", ["simple-cnn", "resnet18-tiny-imagenet", "efficientnet-lite0-imagenet"]
+)
+def test_no_grad_cam_map_is_coarse_or_constant(name, study, phantom, home):
+    recipe = study.profile.recipe(name)
+    maps = train(recipe, 0, phantom, find_weights(recipe), home).explanation.maps
+    assert len(maps) == len(phantom.test.images)
+    assert min(maps.shape[1:]) >= 7
+    spread = np.ptp(maps, axis=(1, 2))
+    assert (spread > 0.05 * np.abs(maps).max(axis=(1, 2))).all()
+    assert len(np.unique(maps.reshape(len(maps), -1), axis=0)) == len(maps)
+
+
+def test_a_filter_is_what_grey_input_meets():
+    recipe = RECIPES["resnet18-tiny-imagenet"]
+    model = build(recipe, find_weights(recipe))
+    filters = torch.from_numpy(grad_cam.first_filters(model))
+    grey = torch.rand(1, 1, 16, 16)
+    kernels = model.network.conv1.weight.detach()
+    of_colour = nn.functional.conv2d(grey.expand(-1, 3, -1, -1), kernels)
+    of_grey = nn.functional.conv2d(grey, filters.unsqueeze(1))
+    torch.testing.assert_close(of_grey, of_colour, atol=1e-5, rtol=1e-4)
+
+
+def test_the_signed_map_of_a_linear_head_is_the_one_worked_out_by_hand(toy, toy_recipe, phantom):
+    images = phantom.test.images[:5]
+    found = grad_cam.grad_cam(toy, toy_recipe, images)
+    activations = toy.network.layer(to_unit(images)).detach()  # (5, 3, 7, 7)
+    weights = toy.network.fc.weight.detach().view(1, 3, 1, 1) / 49  # the gradient of each cell
+    np.testing.assert_allclose(found, (weights * activations).sum(1).numpy(), atol=1e-6)
+    assert np.ptp(found) > 0
+
+
+@given(arrays.arrays(np.float32, (3, 3), elements=st.floats(-1, 1, width=32)), st.booleans())
+def test_evidence_is_what_speaks_for_the_call_that_was_made(signed, positive):
+    shown = pictures.evidence(signed, positive)
+    assert shown.min() >= 0
+    for_call = signed if positive else -signed
+    assert ((shown > 0) <= (for_call > 0)).all()
+    assert shown.max() == (pytest.approx(1) if (for_call > 0).any() else 0)

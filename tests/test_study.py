@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ears import Ear
-from PIL import Image
 
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
@@ -17,7 +16,6 @@ from pneumo.commands.main import main
 from pneumo.data import descriptions
 from pneumo.pages import fragments
 from pneumo.pages.topics import TABLES
-from pneumo.study import predict
 from pneumo.study import study as study_module
 from pneumo.study.study import StudyError, load, run
 from pneumo.training import recipes
@@ -122,9 +120,7 @@ def test_without_data_and_network_a_check_says_so(tmp_path, monkeypatch, capsys)
         ({"seeds": (0, 5)}, r"simple-cnn-s5-.* is missing"),
     ],
 )
-def test_a_profile_that_has_grown_since_asks_for_the_study_again(
-    change, told, small, tmp_path, monkeypatch
-):
+def test_a_profile_that_has_grown_asks_for_it_again(change, told, small, tmp_path, monkeypatch):
     monkeypatch.setitem(recipes.PROFILES, ALONE.name, replace(ALONE, **change))
     with pytest.raises(StudyError, match=told):
         load(ALONE.name, home=tmp_path)
@@ -142,9 +138,7 @@ def test_a_study_of_a_version_without_the_order_of_images_asks_for_itself_again(
         load(ALONE.name, home=tmp_path)
 
 
-def test_the_same_images_in_another_order_are_not_reported_as_the_studys(
-    small, tmp_path, saved, arrays
-):
+def test_the_same_images_in_another_order_are_not_the_studys(small, tmp_path, saved, arrays):
     # With the same label, so that only the images show the order.
     same = np.flatnonzero(arrays["test_labels"][:, 0] == 1)
     order = np.arange(len(arrays["test_labels"]))
@@ -215,11 +209,3 @@ def test_a_study_of_another_set_and_size_is_kept_beside_the_default_and_never_ta
         StudyError, match=r"no finished study of BreastMNIST at 28 pixels .*--dataset"
     ):
         study_module.load(tiny.name, home=tmp_path, dataset="breastmnist", size=28)
-
-    # Images to predict are prepared like the model's own.
-    picture = tmp_path / "scan.png"
-    Image.fromarray(done.data.test.images[0].repeat(4, axis=0).repeat(4, axis=1)).save(picture)
-    said = predict.report(loaded, [str(picture)])
-    assert said["model"]["data"]["size"] == 64
-    assert said["images"][0]["call"] in descriptions.BREAST.classes
-    assert not said["images"][0]["warnings"]

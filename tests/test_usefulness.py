@@ -1,4 +1,4 @@
-"""Net benefit and predictive values, against published examples and as properties that hold for any."""
+"""Net benefit, predictive values and operating points: published examples, and properties of any."""
 
 import math
 
@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats.contingency import relative_risk
 
-from pneumo.analysis import decisions
+from pneumo.analysis import decisions, evaluation
 from pneumo.analysis.calibration import presumed_prevalence
 from pneumo.base.confusion import Confusion
 from pneumo.statistics import decision_curves, metrics
 from pneumo.statistics.metrics import MetricError
-from pneumo.study import selection
-from pneumo.study.study import YOUDEN
+from pneumo.study import operating_points, selection
+from pneumo.study.study import HALF, RULES, SENSITIVITY_95, SENSITIVITY_99, YOUDEN
 from pneumo.study.temperature import temperature
 
 # The example of Vickers's tutorial on decision curves: cancer by family history in 750 men.
-FAMILY_HISTORY = Confusion(
-    true_positive=24, false_negative=81, false_positive=91, true_negative=554
-)
+HISTORY = Confusion(true_positive=24, false_negative=81, false_positive=91, true_negative=554)
 # Mercaldo, Lau & Zhou (2007), table VIII: Alzheimer's disease by the ApoE ε4 allele.
 APOE = Confusion(true_positive=240, false_negative=178, false_positive=87, true_negative=288)
 RATES = st.builds(Confusion, *(st.integers(1, 60) for _ in range(4)))
@@ -28,9 +27,9 @@ LABELS = st.lists(st.integers(0, 1), min_size=2, max_size=40).filter(lambda x: 0
 
 def predictions(counts):
     """Labels and probabilities, 0 or 1, whose confusion has these counts."""
-    cells = (
-        counts.true_positive, counts.false_negative, counts.false_positive, counts.true_negative
-    )  # fmt: skip
+    cells = list(
+        vars(counts).values()
+    )  # true positive, false negative, false positive, true negative
     return np.repeat([1, 1, 0, 0], cells), np.repeat([1.0, 0.0, 1.0, 0.0], cells)
 
 
@@ -42,13 +41,13 @@ def net_benefit(labels, scores, prevalence=None):
 
 
 def test_net_benefit_and_its_range_are_those_of_a_published_example():
-    benefit = net_benefit(*predictions(FAMILY_HISTORY))
+    benefit = net_benefit(*predictions(HISTORY))
     # Threshold 0.2: a false alarm weighs a quarter of a man found.
     assert benefit[19] == pytest.approx(24 / 750 - 91 / 750 / 4)
     # "The negative predictive value is 87%": below 13 % biopsy all, above the PPV biopsy nobody.
     first, last = decision_curves.better_range(benefit, 105 / 750)
     assert first == pytest.approx(1 - 554 / (554 + 81), abs=0.01)
-    assert last == pytest.approx(FAMILY_HISTORY.precision, abs=0.01)
+    assert last == pytest.approx(HISTORY.precision, abs=0.01)
 
 
 @settings(max_examples=25)
@@ -82,18 +81,13 @@ def test_the_interval_of_net_benefit_is_a_bootstraps_within_classes():
     scores = metrics.probabilities(generator.normal(size=200) + 1.5 * labels - 0.7)
     found = decision_curves.net_benefit(labels, scores[None], 0.25)[59]
     interval = found.estimate(np.arange(200))
-    drawn = [
-        np.r_[generator.integers(0, 120, 120), generator.integers(120, 200, 80)]
-        for _ in range(2000)
-    ]
     called = scores >= 0.6
-    again = [
-        0.25 * called[rows[:120]].mean() - 0.75 * 0.6 / 0.4 * called[rows[120:]].mean()
-        for rows in drawn
-    ]
-    assert (interval.low, interval.high) == pytest.approx(
-        np.percentile(again, [2.5, 97.5]), abs=0.01
+    sick, well = (
+        generator.choice(called[labels == one], (2000, n)) for one, n in ((1, 120), (0, 80))
     )
+    again = 0.25 * sick.mean(axis=1) - 0.75 * 0.6 / 0.4 * well.mean(axis=1)
+    ends = np.percentile(again, [2.5, 97.5])
+    assert (interval.low, interval.high) == pytest.approx(ends, abs=0.01)
 
 
 def test_the_longest_stretch_is_found():
@@ -173,3 +167,52 @@ def test_the_example_counts_people_at_validations_threshold(study, record):
     assert example.found == round(example.sick * counts.sensitivity)
     assert example.called + example.missed == example.alarms + example.sick
     assert example.ppv_here == pytest.approx(counts.precision, nan_ok=True)
+
+
+# Liver scans against pathology, Altman & Bland, Diagnostic tests 1 and 2 (BMJ 308, 1994): 231 of 258 abnormal
+# livers and 32 of 86 normal ones have an abnormal scan.
+LIVER = Confusion(true_positive=231, false_negative=27, false_positive=32, true_negative=54)
+COUNTS = st.integers(0, 60)
+
+
+def counted(counts):
+    """The rates of calls with these counts, with every case its own patient."""
+    labels, scores = predictions(counts)
+    return operating_points.rates(labels, scores == 1, np.arange(len(labels)))
+
+
+def test_the_rates_of_a_published_example():
+    found = {name: rate.value for name, rate in counted(LIVER).items()}
+    published = {"sensitivity": 0.90, "specificity": 0.63, "ppv": 0.88, "npv": 0.67}
+    assert {name: found[name] for name in published} == pytest.approx(published, abs=0.005)
+    # Deeks & Altman, Diagnostic tests 4 (BMJ 329, 2004), for the same scans.
+    ratios = {"lr_positive": 2.4, "lr_negative": 0.2}
+    assert {name: found[name] for name in ratios} == pytest.approx(ratios, abs=0.05)
+
+
+@given(*[st.integers(1, 60)] * 4)
+def test_the_intervals_of_likelihood_ratios_are_those_of_relative_risks(tp, fn, fp, tn):
+    found = metrics.likelihood_ratio_intervals(Confusion(tp, fn, fp, tn))
+    for (sick, well), interval in zip(((tp, fp), (fn, tn)), found, strict=True):
+        expected = relative_risk(sick, tp + fn, well, fp + tn).confidence_interval()
+        assert interval == pytest.approx((expected.low, expected.high))
+
+
+def test_an_empty_cell_leaves_finite_bounds():
+    for counts in (Confusion(30, 0, 5, 20), Confusion(30, 5, 0, 20), Confusion(0, 9, 0, 9)):
+        for low, high in metrics.likelihood_ratio_intervals(counts):
+            assert 0 < low < high < math.inf
+    assert Confusion(30, 5, 0, 20).likelihood_ratio_positive == math.inf
+    assert math.isnan(Confusion(0, 9, 0, 9).likelihood_ratio_positive)
+
+
+def test_points_are_promised_by_validation_and_kept_on_test(study):
+    for model in study.ran:
+        points = dict(zip(RULES, evaluation.points(study)[model.name], strict=True))
+        for rule, point in points.items():
+            assert point.id == rule.name
+            assert point.counts == model.confusion(rule)
+            assert point.promised_counts == model.confusion(rule, "val")
+        assert points[HALF].thresholds == [0.5] * len(model.runs)
+        for rule in (SENSITIVITY_95, SENSITIVITY_99):
+            assert points[rule].promised_counts.sensitivity >= rule.sensitivity

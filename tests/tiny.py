@@ -1,8 +1,9 @@
-"""The smallest complete study, for processes that tests kill."""
+"""The smallest complete study, and builds of a small book, for processes that tests kill."""
 
 import json
 import os
 import sys
+import tempfile
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from pneumo.record import Record
 from pneumo.study import study
 from pneumo.training import recipes
 from pneumo.training.recipes import Profile
+from report.engine import preview
+from report.engine.__main__ import main as engine
 
 PROFILE = Profile(
     "tiny",
@@ -84,3 +87,19 @@ def keep(record: Record, folder: Path) -> int:
         print(f"pneumo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def build(project: Path, output: Path, home: Path, temporary: Path | None = None) -> int:
+    """Build the site with the given run store and temporary folder."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    if temporary:
+        os.environ["TMPDIR"] = str(temporary)
+        tempfile.tempdir = None
+    return engine([str(project), "--engine", "portable", "--no-study", "--output", str(output)])
+
+
+def watch(project: Path, output: Path, home: Path) -> int:
+    """Start the preview of a book that can't be built."""
+    os.environ["PNEUMO_HOME"] = str(home)
+    options = [str(project), "--engine", "portable", "--no-study", "--output", str(output)]
+    return preview.main(["--port", "0", *options])

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,22 @@ def built(shared: Path) -> Path:
     return folder / "built"
 
 
+def write_book(folder: Path, more: str = "", /, **pages: str) -> Path:
+    """Write a book: pages by name, the front page among them or made up; gives its folder."""
+    folder.mkdir(exist_ok=True)
+    pages = {"index": "# Front {.unnumbered}\n", **pages}
+    for name, text in pages.items():
+        (folder / f"{name}.qmd").write_text(text, encoding="utf-8")
+    chapters = ", ".join(f"{name}.qmd" for name in pages if not name.startswith("_"))
+    text = CONFIG.format(chapters=chapters, more=more)
+    (folder / "_quarto.yml").write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes a book: pages by name, the front page among them or made up; gives its folder."""
-
-    def book(more: str = "", /, **pages: str) -> Path:
-        folder = tmp_path / "project"
-        folder.mkdir(exist_ok=True)
-        pages = {"index": "# Front {.unnumbered}\n", **pages}
-        for name, text in pages.items():
-            (folder / f"{name}.qmd").write_text(text, encoding="utf-8")
-        chapters = ", ".join(f"{name}.qmd" for name in pages if not name.startswith("_"))
-        text = CONFIG.format(chapters=chapters, more=more)
-        (folder / "_quarto.yml").write_text(text, encoding="utf-8")
-        return folder
-
-    return book
+    """:func:`write_book` for the test's own project."""
+    return partial(write_book, tmp_path / "project")
 
 
 @pytest.fixture

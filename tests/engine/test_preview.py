@@ -3,10 +3,10 @@
 import http.client
 import socket
 import threading
-import time
 import urllib.request
 
 import pytest
+from ears import wait_until
 
 from report.engine import preview, serve
 from report.engine.errors import RenderError
@@ -142,7 +142,7 @@ def start(tmp_path, monkeypatch):
 
         def wait_for(words):
             printed.clear()
-            _wait(lambda: printed.append(capfd.readouterr().out) or words in "".join(printed))
+            wait_until(lambda: printed.append(capfd.readouterr().out) or words in "".join(printed))
 
         return tmp_path / "out" / "index.html", wait_for
 
@@ -164,7 +164,7 @@ def test_the_preview_builds_what_was_saved_meanwhile_and_keeps_the_old_site_when
     front = "# Front {.unnumbered}\n\n"
     project = write(index=f"{front}first words\n", one=f"# One\n\n```{{python}}\n{waiting}\n```\n")
     page, wait_for = start(project, capfd)
-    _wait((tmp_path / "there").exists)
+    wait_until((tmp_path / "there").exists)
     (project / "index.qmd").write_text(f"{front}second words\n")
     (tmp_path / "go").touch()
     wait_for("index.qmd changed: rebuilt")
@@ -172,10 +172,3 @@ def test_the_preview_builds_what_was_saved_meanwhile_and_keeps_the_old_site_when
     (project / "index.qmd").write_text(f"{front}::: {{.callout-note}}\nthird words\n")
     wait_for("changed: failed, keeping the old site")
     assert "second words" in page.read_text()
-
-
-def _wait(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.3)

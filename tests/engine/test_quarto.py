@@ -68,9 +68,7 @@ def test_an_old_quarto_or_one_that_only_bears_the_name_is_not_chosen(play, answe
         quarto.find()
 
 
-def test_asking_for_quarto_where_there_is_none_says_what_to_do(
-    tmp_path, write, capsys, monkeypatch
-):
+def test_asking_for_quarto_without_one_says_what_to_do(tmp_path, write, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert main([str(write()), "--no-study", "--engine", "quarto"]) == 1

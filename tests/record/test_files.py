@@ -1,6 +1,7 @@
-"""A record on disk: whole or not there, each file known by its checksum, and no image in it."""
+"""A record on disk: whole or not there, each file known by its checksum; its frames and its images."""
 
 import json
+import math
 import subprocess
 from dataclasses import dataclass
 
@@ -9,9 +10,21 @@ import pytest
 
 from pneumo.base import checksums, storage
 from pneumo.base.storage import StorageError
-from pneumo.record import Estimate, Part, RecordError, check, copy, frame, read, write
+from pneumo.record import (
+    Estimate,
+    Frame,
+    Part,
+    RecordError,
+    check,
+    copy,
+    frame,
+    images,
+    read,
+    write,
+)
 from pneumo.record.answers import Mean, Metrics
 from pneumo.record.files import BESIDE, SCHEMA, SUMS
+from pneumo.record.frames import FrameError, from_csv, to_csv
 from pneumo.record.plain import from_plain
 
 ANSWERS = {
@@ -163,3 +176,76 @@ def test_dataclasses_come_back_as_they_were_with_numbers_that_are_not_defined(tm
     assert told["inner"]["a"]["metrics"]["f1"] == {"mean": None, "low": None, "high": None}
     assert told["lowest"] is None
     assert repr(from_plain(Outer, found.results["asked"])) == repr(asked)
+
+
+def test_a_frame_comes_back_from_its_csv():
+    rows = [
+        {"model": "a", "auc": 0.1 + 0.2, "count": 3, "low": math.nan, "key": "0123", "commit": ""},
+        {"model": "b, c", "auc": 1e-17, "count": 12, "low": -math.inf, "key": "45", "commit": ""},
+    ]
+    written = to_csv(frame(rows, {"auc": "share"}, ["run"]))
+    assert written.splitlines()[0] == "model,auc [share],count,low,key [text],commit [text]"
+    found = from_csv(written, ["run"])
+    assert found["model"].tolist() == ["a", "b, c"]
+    assert found["auc"].tolist() == [0.1 + 0.2, 1e-17]
+    assert found["count"].tolist() == [3.0, 12.0]
+    assert math.isnan(found["low"][0])
+    assert found["low"][1] == -math.inf
+    assert found["key"].tolist() == ["0123", "45"]  # text stays text
+    assert found["commit"].tolist() == ["", ""]
+    assert found.units == {"auc": "share", "key": "text", "commit": "text"}
+    assert found.runs == ("run",)
+    assert to_csv(found) == written
+
+
+def test_rows_are_chosen_by_their_values():
+    found = Frame({"model": ["a", "b", "a"], "seed": np.array([0, 0, 1])})
+    assert found.where(model="a", seed=1)["seed"].tolist() == [1.0]
+    assert found.distinct("model") == ["a", "b"]
+    assert [row["seed"] for row in found.where(model="a").rows()] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("make", [lambda: Frame({"a": [1], "b": []}), lambda: from_csv("a,b\n1\n")])
+def test_columns_of_different_lengths_are_refused(make):
+    with pytest.raises(FrameError):
+        make()
+
+
+@pytest.fixture
+def elsewhere(record, unseen, tmp_path, monkeypatch):
+    """Reads the record on a machine that has these images, by split."""
+
+    def put(**splits):
+        arrays = {f"{name}_images": record.images.split(name) for name in images.SPLITS}
+        np.savez(tmp_path / "images.npz", **(arrays | splits))
+        monkeypatch.setenv("PNEUMO_DATA", str(tmp_path / "images.npz"))
+        return read(unseen.path)
+
+    return put
+
+
+def test_an_image_is_found_by_its_bytes_wherever_it_lies(record, elsewhere, study):
+    train = study.data.train.images
+    found = elsewhere(train_images=train[::-1]).images
+    for image in (train[3], study.data.val.images[0], study.data.test.images[5]):
+        np.testing.assert_array_equal(found.find(images.digest(image)), image)
+    assert found.find("0" * 64) is None
+
+
+def test_other_test_images_are_refused(study, elsewhere):
+    test = study.data.test.images
+    assert elsewhere().images is not None
+    for others in (test[::-1], test[:-1], test ^ (np.arange(len(test)) == 7)[:, None, None]):
+        assert elsewhere(test_images=others.astype(np.uint8)).images is None
+
+
+def test_without_images_there_are_none(unseen, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for place in ("", str(tmp_path), str(tmp_path / "nowhere.npz")):
+        monkeypatch.setenv("PNEUMO_DATA", place)
+        assert read(unseen.path).images is None
+
+
+def test_a_record_beside_its_study_finds_the_images_and_examples_of_it(record, study):
+    np.testing.assert_array_equal(record.images.split("test"), study.data.test.images)
+    assert {"augmented", "corrupted"} <= set(record.images.examples)
