@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.torch import load_file
-from torch.nn import functional as F
 
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
@@ -81,22 +80,6 @@ def test_a_frozen_stage_moves_the_head_and_leaves_the_backbone(phantom, tmp_path
     moved = {name for name, value in before.items() if not torch.equal(value, trained[name])}
     assert moved == {"network.fc.1.weight", "network.fc.1.bias"}
     assert any("running_var" in name for name in before)
-
-
-def test_early_stopping_stops_and_keeps_the_best_epoch(phantom, tmp_path):
-    # A rate this high soon makes things worse.
-    recipe = replace(CNN, epochs=12, patience=2, learning_rate=0.3)
-    run = train(recipe, 0, phantom, home=tmp_path)
-    losses = [row["val_loss"] for row in run.history]
-    best = min(range(len(losses)), key=losses.__getitem__)
-    assert len(losses) < recipe.epochs
-    assert len(losses) == best + 1 + recipe.patience
-    assert run.manifest["metrics"]["epoch"] == best + 1
-    validation = run.predictions["val"]
-    kept = F.binary_cross_entropy_with_logits(
-        torch.from_numpy(validation.logits), torch.from_numpy(validation.labels).double()
-    )
-    assert float(kept) == pytest.approx(losses[best])
 
 
 @pytest.mark.promise("same", "survived")

@@ -150,7 +150,7 @@ class Loop:
         model: the network, on its device, with its initial weights.
         task: interprets its outputs.
         training: the training images.
-        validation: the images that early stopping uses, if the recipe has a patience.
+        validation: the images that each epoch is evaluated on.
         folder: of checkpoint and history; an interrupted training resumes from it.
     """
 
@@ -171,7 +171,7 @@ class Loop:
         self.device = next(model.parameters()).device
         self.precision = precision(recipe, self.device)
         self.history: list[dict[str, Any]] = []
-        self.weights: dict[str, Tensor] = model.state_dict()  # of the epoch that is kept
+        self.weights: dict[str, Tensor] = model.state_dict()  # of the last epoch
         self.averaged: AveragedModel | None = None
         # Width to height of each training film, (N,), where the recipe draws their framing anew.
         self.ratios: Tensor | None = None
@@ -179,13 +179,13 @@ class Loop:
         self.git_commit = paths.git_commit()
 
     def run(self, listener: Listener | None = None) -> None:
-        """Run all stages from the last finished epoch; the network ends with the kept epoch's weights."""
+        """Run all stages from the last finished epoch; the network ends with the last epoch's weights."""
         labels = torch.tensor(self.training.labels).float()
         steps = sum(1 for _ in batches(len(labels), self.recipe.batch_size, torch.Generator()))
         saved = self._restore()
         for stage in stages(self.recipe):
             done = [row for row in self.history if row["stage"] == stage.name]
-            if len(done) == stage.epochs or _stopped(done, self.recipe.patience):
+            if len(done) == stage.epochs:
                 continue
             if not done and self.history:
                 # The open stage begins with the head trained in the frozen stage.
@@ -199,18 +199,8 @@ class Loop:
                     self.averaged.load_state_dict(saved["averaged"])
             for _ in range(len(done), stage.epochs):
                 self._epoch(stage, labels, optimizer, schedule, listener)
-                done.append(self.history[-1])
                 self._save(optimizer, schedule)
-                if _stopped(done, self.recipe.patience):
-                    break
         self.model.load_state_dict(self.weights)
-
-    @property
-    def kept(self) -> dict[str, Any]:
-        """History row of the kept epoch: the last, or the best if the recipe has a patience."""
-        if self.recipe.patience is None:
-            return self.history[-1]
-        return min(self.history, key=lambda row: float(row["val_loss"]))
 
     def _epoch(
         self,
@@ -268,10 +258,7 @@ class Loop:
         row |= self._validate(judged)
         row["seconds"] = round(time.perf_counter() - started, 3)
         self.history.append(row)
-        if self.kept is row:
-            self.weights = judged.state_dict()
-            if self.recipe.patience is not None:  # others keep the last epoch
-                self.weights = {name: value.clone() for name, value in self.weights.items()}
+        self.weights = judged.state_dict()
         if listener:
             listener.epoch(row)
 
@@ -403,11 +390,3 @@ def precision(recipe: Recipe, device: torch.device) -> torch.dtype:
         found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         native = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return torch.bfloat16 if native and recipe.half_precision else torch.float32
-
-
-def _stopped(done: list[dict[str, Any]], patience: int | None) -> bool:
-    """Whether the validation loss did not improve in the last `patience` epochs of a stage."""
-    if patience is None:
-        return False
-    losses = [row["val_loss"] for row in done]
-    return len(losses) > patience and min(losses[-patience:]) >= min(losses[:-patience])

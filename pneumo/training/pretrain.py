@@ -160,7 +160,7 @@ def _finish(loop: Loop, folder: Folder, key: str) -> None:
         loop.folder / runs.WEIGHTS,
         safetensors({name: value.contiguous().cpu() for name, value in state.items()}),
     )
-    kept = loop.kept
+    kept = loop.history[-1]
     about = {
         "key": key,
         "recipe": loop.recipe.to_dict(),

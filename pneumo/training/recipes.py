@@ -22,6 +22,7 @@ Averaging = Literal["none", "ema", "swa"]
 
 # Fields that were added later. A false one is left out of a run's key, so that earlier runs are still found.
 _ADDED = (("augmentation", "framing"), ("unshared_patients",))
+REMOVED = {"patience": None}  # a field of earlier versions, for the same reason
 
 # The side of the images that the recipes were made for, in pixels.
 SIDE = 28
@@ -80,9 +81,6 @@ class Recipe:
     averaging: Averaging = "none"  # of the weights over steps; the mean is kept
     ema_decay: float = 0.99  # of the exponential average, per step
     dropout: float = 0.0  # before the head
-    # Epochs without a lower validation loss until training stops and the best epoch is kept; None: training
-    # runs to the end of its learning-rate cycle, and the last epoch is kept.
-    patience: int | None = None
     train_images: int | None = None  # train on a stratified sample of this size; None: on all
     held_out: bool = False  # some training images are held out, to evaluate the recipe
     shuffled_labels: bool = False  # a control: shuffled labels, so nothing can be learned
@@ -99,7 +97,7 @@ class Recipe:
             place = fields[nested[0]] if nested else fields
             if not place[name]:
                 del place[name]
-        return fields
+        return fields | REMOVED
 
     @property
     def needs_origins(self) -> bool:

@@ -338,9 +338,10 @@ def of_other_versions(home: Path | None = None) -> dict[Path, int]:
 
 def recipe_from(fields: Mapping[str, Any]) -> Recipe:
     """Read the recipe in a manifest."""
-    from pneumo.training.recipes import Augmentation
+    from pneumo.training.recipes import REMOVED, Augmentation
 
-    return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
+    known = {name: value for name, value in fields.items() if name not in REMOVED}
+    return Recipe(**known | {"augmentation": Augmentation(**fields["augmentation"])})
 
 
 def write_history(path: Path, rows: list[dict[str, Any]]) -> None:

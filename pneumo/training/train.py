@@ -49,7 +49,7 @@ def train(
 
     Args:
         seed: of the initial weights, the order of images and augmentation.
-        dataset: its validation split is used for early stopping; test is predicted once, at the end.
+        dataset: each epoch is evaluated on its validation split; test is predicted once, at the end.
         weights: the pretrained weights that the recipe needs.
         home: the run store's folder; None for the project's.
         listener: receives every step and epoch.
@@ -208,7 +208,7 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
         },
         **provenance(loop),
         "metrics": {
-            name: loop.kept[name] for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
+            name: loop.history[-1][name] for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
         },
     }
     runs.write_manifest(folder, manifest)
