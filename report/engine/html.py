@@ -25,14 +25,16 @@ def write_body(chapter: Chapter, document: Document, book: Book) -> str:
     with about(chapter.page.path, chapter.executed.where):
         blocks = _Writer(chapter, document).blocks(chapter.blocks)
         lists = any(div["c"][0][0] == "refs" for div in tree.every(chapter.blocks, "Div"))
-        options = ["-t", "html5", *_WEB, "--wrap=none", *citeproc(book)]
+        options = ["-t", "html5", *_WEB, "--wrap=none"]
+        if lists or any(tree.every(blocks, "Cite")):  # only then is the bibliography read
+            options += citeproc(book)
         return tree.write(blocks, options, _nocite(document) if lists else {})
 
 
 def write_inlines(inlines: list[Node], book: Book) -> str:
     """A heading's inlines as HTML."""
     options = ["-t", "html5", "--mathml"]
-    if any(tree.every(inlines, "Cite")):  # only then is the bibliography read
+    if any(tree.every(inlines, "Cite")):
         options += ["--metadata=suppress-bibliography", *citeproc(book)]
     return tree.write([{"t": "Plain", "c": inlines}], options, {}).strip()
 
