@@ -18,7 +18,7 @@ from pneumo.analysis.claims import performance
 from pneumo.analysis.intervals import intervals
 from pneumo.base import paths
 from pneumo.data import Split
-from pneumo.pages import fragments, references
+from pneumo.pages import fragments, references, showing
 from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record import Estimate as Interval
 from pneumo.record import Part, files, finding, read
@@ -106,7 +106,7 @@ def test_the_claim_follows_the_agreement(test, verdict, study, monkeypatch):
 
 def test_the_page_lists_what_was_better_worse_and_neither(record):
     rows = [BASELINE, row("flips", -0.02), row("zoom", 0.001), row("longer", 0.03)]
-    said = fragments.render(holding(record, rows), "ablation-rows", rows=rows)
+    said = showing.fragment_markdown(holding(record, rows), "ablation-rows", rows=rows)
     assert "than the baseline:** SimpleCNN, longer (+0.030)" in said
     assert "Worse on the held-out images:** SimpleCNN, flips (−0.020)" in said
     assert "could show:** SimpleCNN, zoom (+0.001)" in said

@@ -16,7 +16,7 @@ from pneumo.analysis import seeds
 from pneumo.base import paths
 from pneumo.commands import reference as command
 from pneumo.commands.main import main
-from pneumo.pages import figure, fragments, guidelines, published, references, table
+from pneumo.pages import figure, fragments, guidelines, published, references, showing, table
 from pneumo.pages.guidelines import JUDGEMENTS, NAMES, REPORTING, GuidelineError
 from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record import check, read
@@ -45,7 +45,7 @@ def said(record, name, kept):
     compared = references.compare(record, kept) if kept else []
     shared = references.shared_runs(record, kept) if kept else 0
     values = {"kept": kept, "same": same, "compared": compared, "shared": shared}
-    return fragments.render(record, name, **values)
+    return showing.fragment_markdown(record, name, **values)
 
 
 def test_every_run_has_its_metrics_at_both_thresholds_and_a_curve_of_its_area(study, record):
@@ -181,7 +181,7 @@ def test_a_build_that_finds_the_opposite_says_so_on_the_front_page(ours):
     record = decided(ours, accuracy_misleads="refuted")
     changes = references.otherwise(record, ours)
     assert [change.name for change in changes] == ["accuracy-misleads"]
-    words = fragments.render(record, "front", kept=ours, otherwise=changes)
+    words = showing.fragment_markdown(record, "front", kept=ours, otherwise=changes)
     assert f"{before.text}* (refuted here, {before.verdict} there)" in words
 
 

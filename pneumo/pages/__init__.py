@@ -1,6 +1,5 @@
 """Makes figures, tables and prose from a record. Computes no statistics."""
 
-from pneumo.pages.fragments import phrase, say
 from pneumo.pages.numbers import (
     code,
     count,
@@ -14,7 +13,7 @@ from pneumo.pages.numbers import (
     signed,
     stretch,
 )
-from pneumo.pages.showing import claim, figure, md, open_record, table
+from pneumo.pages.showing import claim, figure, md, open_record, phrase, say, table
 
 __all__ = [
     "claim",

@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from pneumo import __version__
 from pneumo.pages import beside
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record import Record
 from pneumo.record.answers import RunFacts
 
@@ -94,8 +95,6 @@ def write(record: Record, site: Path, repository: str, commit: str) -> None:
 
 def _content(record: Record, anchor: str, repository: str, commit: str) -> dict[str, Any]:
     """The content of a figure's or a table's page: its numbers, runs and code."""
-    from pneumo.pages.topics import FIGURES, TABLES
-
     kind, name = _file(anchor).split("/")[0], _file(anchor)
     header, rows, runs = [], [], []
     if name in record.sums:

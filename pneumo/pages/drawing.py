@@ -7,6 +7,8 @@ from one figure: only the colours of :mod:`pneumo.pages.style` change, never tho
 import io
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -22,6 +24,21 @@ _INDENT = re.compile(r">\s+<")
 # Coordinates in points need only two decimals; a scale may need more.
 _PLACES = re.compile(r'(?<= d=")[^"]+|(?<= [xy]=")[^"]+')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure with its caption and alternative text."""
+
+    canvas: Figure
+    caption: str  # Markdown, in one paragraph: what the figure shows
+    alt: str  # plain text: what the figure shows, for a reader who can't see it
+    runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
+
+    def __post_init__(self) -> None:
+        # Both are written over several lines.
+        object.__setattr__(self, "caption", " ".join(self.caption.split()))
+        object.__setattr__(self, "alt", " ".join(self.alt.split()))
 
 
 def draw(figure: Figure) -> str:

@@ -1,16 +1,15 @@
 """Jinja fragments: sentences that depend on a verdict or a data set. All other prose is in the pages."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
-from IPython.display import Markdown
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 from pneumo import __version__
 from pneumo.base import paths
 from pneumo.base.errors import PneumoError
-from pneumo.pages import numbers, showing
+from pneumo.pages import numbers
 from pneumo.record import Record
 
 
@@ -18,8 +17,8 @@ class FragmentError(PneumoError):
     """A fragment is missing or cannot be filled."""
 
 
-def say(record: Record, fragment: str, **values: object) -> None:
-    """Print a fragment's Markdown, for a cell with ``output: asis``.
+def render(record: Record, fragment: str, **values: object) -> str:
+    """A fragment's Markdown.
 
     Args:
         record: the record that the words are about.
@@ -29,24 +28,6 @@ def say(record: Record, fragment: str, **values: object) -> None:
 
     Raises:
         FragmentError: there is no such fragment, or it uses a name that does not exist.
-    """
-    print(render(record, fragment, **values))
-
-
-def phrase(record: Record, fragment: str, **values: object) -> Markdown:
-    """A fragment as part of a sentence, for an inline expression.
-
-    Raises:
-        FragmentError: as :func:`say`.
-    """
-    return showing.md(" ".join(render(record, fragment, **values).split()))
-
-
-def render(record: Record, fragment: str, **values: object) -> str:
-    """A fragment's Markdown.
-
-    Raises:
-        FragmentError: as :func:`say`.
     """
     try:
         template = _environment(record.about.name).get_template(f"{fragment}.md.j2")
@@ -71,6 +52,11 @@ def fill(record: Record, text: str) -> str:
         return _environment(record.about.name).from_string(text).render(_names(record))
     except TemplateError as error:
         raise FragmentError(f"{text!r}: {error}") from None
+
+
+def missing(record: Record, part: str) -> str:
+    """A sentence for a part that a record does not have, in Markdown."""
+    return f"This record does not have `{part}`; `{record.command}` makes it."
 
 
 @cache
@@ -112,6 +98,5 @@ def _names(record: Record) -> dict[str, Any]:
         "best": record.best,
         "claims": record.claims,
         "version": __version__,
-        "table": lambda anchor: showing.table_markdown(record, anchor),
-        "missing": lambda part: showing.missing(record, part),
+        "missing": partial(missing, record),
     }

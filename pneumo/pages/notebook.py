@@ -15,7 +15,7 @@ from IPython.display import display
 from pneumo import pages
 from pneumo.base import network
 from pneumo.base.errors import printable
-from pneumo.pages import fragments, showing
+from pneumo.pages import showing
 from pneumo.record import Record, RecordError, finding, read
 from pneumo.record.files import SUMS
 
@@ -80,7 +80,7 @@ def table(record: Record, anchor: str) -> None:
 
 def say(record: Record, fragment: str, **values: object) -> None:
     """Show a fragment."""
-    _show(fragments.render(record, fragment, **values))
+    _show(showing.fragment_markdown(record, fragment, **values))
 
 
 def _show(text: str, drawing: Callable[[str], str] = str) -> None:

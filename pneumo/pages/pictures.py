@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pneumo.pages import style
-from pneumo.pages.showing import Shown
+from pneumo.pages.drawing import Shown
 from pneumo.record import Estimate, Frame, Record
 
 

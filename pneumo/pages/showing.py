@@ -1,20 +1,21 @@
-"""The functions that a page's cells call: open the record, show a figure or a table, quote a claim."""
+"""Functions that a page's cells call: open the record, show figures, tables and fragments, quote a claim."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TypeVar
 
 from IPython.display import Markdown
-from matplotlib.figure import Figure
 
 from pneumo.base.errors import PneumoError
-from pneumo.pages import behind, drawing, style
+from pneumo.pages import behind, drawing, fragments, style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table
 from pneumo.pages.numbers import claim_text
 from pneumo.pages.style import PHANTOM
+from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.record import LackingError, Record, finding, read
 
 T = TypeVar("T")
@@ -24,21 +25,6 @@ PICTURES = Path("figures")  # beside the pages; each file is named by its conten
 
 class PageError(PneumoError):
     """A page asks for a figure or a table that does not exist, or its record does not fit the book."""
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure with its caption and alternative text."""
-
-    canvas: Figure
-    caption: str  # Markdown, in one paragraph: what the figure shows
-    alt: str  # plain text: what the figure shows, for a reader who can't see it
-    runs: Sequence[str] | None = None  # labels of the runs behind it; None: those of its numbers
-
-    def __post_init__(self) -> None:
-        # Both are written over several lines.
-        object.__setattr__(self, "caption", " ".join(self.caption.split()))
-        object.__setattr__(self, "alt", " ".join(self.alt.split()))
 
 
 def open_record() -> Record:
@@ -103,18 +89,11 @@ def drawn(record: Record, anchor: str) -> Shown:
     Raises:
         PageError: as :func:`figure`.
     """
-    from pneumo.pages.topics import FIGURES
-
     try:
         return _known(FIGURES, anchor)(record)
     except LackingError as lacking:
         words = f"not in this record: {lacking.part}"
-        return Shown(style.placeholder(words), missing(record, lacking.part), words)
-
-
-def missing(record: Record, part: str) -> str:
-    """A sentence for a part that a record does not have, in Markdown."""
-    return f"This record does not have `{part}`; `{record.command}` makes it."
+        return Shown(style.placeholder(words), fragments.missing(record, lacking.part), words)
 
 
 def table(record: Record, anchor: str) -> None:
@@ -132,16 +111,50 @@ def table_markdown(record: Record, anchor: str) -> str:
     Raises:
         PageError: as :func:`table`.
     """
-    from pneumo.pages.topics import TABLES
-
     try:
         made = _known(TABLES, anchor)(record)
     except LackingError as lacking:
         made = Table(
-            ("numbers",), (False,), (("not in this record",),), missing(record, lacking.part)
+            ("numbers",),
+            (False,),
+            (("not in this record",),),
+            fragments.missing(record, lacking.part),
         )
     caption = _marked(record, made.caption) + _behind(record, anchor, made.runs)
     return f"{made.markdown()}\n\n: {caption} {{#{anchor}}}"
+
+
+def say(record: Record, fragment: str, **values: object) -> None:
+    """Print a fragment's Markdown, for a cell with ``output: asis``.
+
+    Args:
+        record: the record that the words are about.
+        fragment: the name of a template in ``templates/fragments``, as for
+            :func:`pneumo.pages.fragments.render`.
+        values: more names for the template.
+
+    Raises:
+        FragmentError: there is no such fragment, or it uses a name that does not exist.
+    """
+    print(fragment_markdown(record, fragment, **values))
+
+
+def fragment_markdown(record: Record, fragment: str, **values: object) -> str:
+    """A fragment's Markdown; the fragment may show tables.
+
+    Raises:
+        FragmentError: as :func:`say`.
+    """
+    return fragments.render(record, fragment, table=partial(table_markdown, record), **values)
+
+
+def phrase(record: Record, fragment: str, **values: object) -> Markdown:
+    """A fragment as part of a sentence, for an inline expression.
+
+    Raises:
+        FragmentError: as :func:`say`.
+    """
+    return md(" ".join(fragments.render(record, fragment, **values).split()))
 
 
 def claim(record: Record, identifier: str) -> Markdown:

@@ -10,8 +10,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table
-from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 _TOPICS = [import_module(f"{__name__}.{topic.name}") for topic in iter_modules(__path__)]

@@ -3,12 +3,12 @@
 import numpy as np
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, interval, number, plural, signed
 from pneumo.pages.pictures import intervals
 from pneumo.pages.references import with_ablations
 from pneumo.pages.shared import SPLITS
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record, ablation
 
 _LOOKS = {

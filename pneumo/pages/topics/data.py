@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.fragments import render
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, percent
 from pneumo.pages.pictures import pixels, show, signed_map, without_images
 from pneumo.pages.shared import value
-from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.images import Images
 

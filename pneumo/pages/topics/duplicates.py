@@ -1,11 +1,11 @@
 """Images that are not independent: duplicates and their search, and several images of one patient."""
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural
 from pneumo.pages.pictures import show, without_images
 from pneumo.pages.shared import SPLITS, several, spread, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Record
 
 _METRICS = {"auc": "AUC", "recall": "sensitivity", "specificity": "specificity"}

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from pneumo.pages import pictures, style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import (
     DASH,
@@ -22,7 +23,6 @@ from pneumo.pages.numbers import (
     signed,
 )
 from pneumo.pages.shared import Cell, found, over_seeds, several, spread, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 from pneumo.record.answers import Model
 

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, count, number, percent, plain
 from pneumo.pages.pictures import chance, intervals, roc, two_lines
 from pneumo.pages.shared import Cell, each, found, several, title, value
-from pneumo.pages.showing import Shown
 from pneumo.pages.topics.shift import score_grid
 from pneumo.record import Estimate, Record
 

@@ -3,6 +3,7 @@
 import math
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import (
     count,
@@ -17,7 +18,6 @@ from pneumo.pages.numbers import (
 )
 from pneumo.pages.pictures import model_charts
 from pneumo.pages.shared import SPLITS, each, found, spread, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
 _SEEDS = "means over seeds, 95 % intervals over patients and seeds"

@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from pneumo.pages import pictures, style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, p_value, percent, signed, stacked
 from pneumo.pages.shared import each, several
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 from pneumo.record.answers import Model
 from pneumo.record.summaries import GROUPS

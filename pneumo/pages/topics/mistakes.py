@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pneumo.pages import pictures, style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, number, percent, plural, signed
 from pneumo.pages.shared import several, spread, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.images import Images
 from pneumo.record.summaries import GROUPS

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import DASH, estimate, number, plural, signed, stacked
 from pneumo.pages.pictures import intervals, two_lines
 from pneumo.pages.shared import each, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 from pneumo.record.summaries import PNEUMONIAS
 

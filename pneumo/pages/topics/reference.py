@@ -7,6 +7,7 @@ from dataclasses import replace
 from matplotlib.ticker import MultipleLocator
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import (
     DASH,
@@ -21,7 +22,6 @@ from pneumo.pages.numbers import (
 )
 from pneumo.pages.pictures import roc, two_lines
 from pneumo.pages.references import Compared, compare, reference
-from pneumo.pages.showing import Shown
 from pneumo.pages.topics import training
 from pneumo.pages.topics.evaluation import METRICS
 from pneumo.record import Record

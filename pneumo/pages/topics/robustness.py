@@ -1,11 +1,11 @@
 """The effect of corruptions on an image and on a model's results."""
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import corruption, interval, number, percent
 from pneumo.pages.pictures import show, without_images
 from pneumo.pages.shared import each, several, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Record
 
 _SHORT = {"jpeg compression": "JPEG", "brightness up": "brighter", "brightness down": "darker"}

@@ -8,11 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, p_value, points, signed
 from pneumo.pages.pictures import pixels, signed_map, two_lines
 from pneumo.pages.shared import found, several, spread, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 
 _REACH = 0.15  # of the grey scale: full colour in a difference image

@@ -7,6 +7,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import (
     DASH,
@@ -23,7 +24,6 @@ from pneumo.pages.numbers import (
 )
 from pneumo.pages.pictures import two_lines
 from pneumo.pages.shared import value
-from pneumo.pages.showing import Shown
 from pneumo.record import Frame, Record
 from pneumo.record.answers import Claim
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from pneumo.pages import style
+from pneumo.pages.drawing import Shown
 from pneumo.pages.markdown_table import Table, table
 from pneumo.pages.numbers import count, estimate, number, percent, plural, stretch
 from pneumo.pages.shared import SPLITS, each, over_seeds, several, title, value
-from pneumo.pages.showing import Shown
 from pneumo.record import Estimate, Frame, Record
 
 COLUMNS = 3
