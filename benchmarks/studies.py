@@ -15,8 +15,8 @@ from benchmarks.speed import Measurement
 from pneumo.data import Dataset
 from pneumo.data.datasets import phantom
 from pneumo.study import executors, jobs
-from pneumo.study.executors import Call, Missing, Pool
 from pneumo.study.jobs import Terms, Training
+from pneumo.study.pools import Call, Missing, Pool, answers
 from pneumo.training.recipes import RECIPES
 
 RUNS, WORKERS = 20, 2
@@ -88,7 +88,7 @@ def measurements() -> Iterator[Measurement]:
 def _spans(pool: Pool, common: Terms, dataset: Dataset, wanted: list[Training]) -> list[Span]:
     data = {"data": (dataset.order, lambda: dataset)}
     calls = [Call(one.label, timed, (common, one), None, data) for one in wanted]
-    return [span for _, span in executors.answers(pool, calls)]
+    return [span for _, span in answers(pool, calls)]
 
 
 def timed(common: Terms, wanted: Training, **given: Any) -> Span | Missing:

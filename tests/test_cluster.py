@@ -15,7 +15,7 @@ from ears import LONGER, SMALL, Ear, Killer, assert_same_bits, wait_until
 
 from pneumo.study import cluster, executors, jobs, questions
 from pneumo.study import study as study_module
-from pneumo.study.executors import Call, ExecutorError, answers
+from pneumo.study.pools import Call, ExecutorError, answers
 from pneumo.training import recipes
 from pneumo.training.train import train
 

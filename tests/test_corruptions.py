@@ -17,6 +17,7 @@ from pneumo.statistics import influence, metrics
 from pneumo.study import questions
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.training.loop import predict
+from pneumo.training.train import load_network
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,6 @@ def test_crops_are_asked_for_as_soon_as_there_are_larger_films(own, study):
 
 def test_the_network_that_is_loaded_is_the_one_that_was_trained(study):
     for model in study.ran:
-        network = questions.load_network(model.run, "cpu")
+        network = load_network(model.run, "cpu")
         logits = predict(network, model.recipe, study.data.test.images)
         np.testing.assert_allclose(logits, model.run.predictions["test"].logits, atol=1e-4)

@@ -21,7 +21,7 @@ from pneumo.study.study import StudyError
 from pneumo.training import models, runs, weights
 from pneumo.training.recipes import RECIPES
 from pneumo.training.runs import RunError
-from pneumo.training.train import train
+from pneumo.training.train import load_network, train
 from pneumo.training.weights import WeightsError
 from report.engine.cache import Cache
 
@@ -72,7 +72,7 @@ def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp
     def look():
         found = runs.load(folder)
         _ = found.history, found.predictions, found.explanation
-        questions.load_network(found, "cpu")
+        load_network(found, "cpu")
 
     told = f"; delete {folder} and run `pneumo study`$"
     assert_it_is_named(storm, folder / name, [(other.path / name).read_bytes()], look, told)

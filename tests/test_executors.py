@@ -16,17 +16,9 @@ from ears import LONGER, PROFILE, SMALL, Ear, Killer, assert_same_bits, wait_unt
 
 from pneumo.base.errors import PneumoError
 from pneumo.data import Split
-from pneumo.study import executors, jobs
-from pneumo.study.executors import (
-    Call,
-    Choice,
-    ExecutorError,
-    Missing,
-    Processes,
-    Serial,
-    answers,
-    parse,
-)
+from pneumo.study import executors, jobs, pools
+from pneumo.study.executors import Choice, parse
+from pneumo.study.pools import Call, ExecutorError, Missing, Processes, Serial, answers
 from pneumo.training import runs, weights
 from pneumo.training.train import train
 
@@ -155,13 +147,13 @@ def test_jobs_of_a_killed_process_are_retried_in_another(pool, tmp_path):
 
 @pytest.mark.promise("killed", "found")
 def test_a_job_whose_processes_always_die_is_abandoned(pool, monkeypatch):
-    monkeypatch.setattr(executors, "RETRIES", 1)
+    monkeypatch.setattr(pools, "RETRIES", 1)
     with pytest.raises(ExecutorError, match="x failed in a worker: a worker process died"):
         everything(pool, [Call("x", die, (Path("/proc/nowhere"),))])
 
 
 def test_an_idle_process_that_dies_costs_no_job_a_try(monkeypatch, tmp_path):
-    monkeypatch.setattr(executors, "RETRIES", 0)
+    monkeypatch.setattr(pools, "RETRIES", 0)
     (marker := tmp_path / "marker").touch()
     calls = [Call("x", die, (marker,), Ear())]
     with Processes(1) as pool:

@@ -215,7 +215,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
     def refuse(*_):
         raise AssertionError("the networks were asked again")
 
-    monkeypatch.setattr("pneumo.study.questions.load_network", refuse)
+    monkeypatch.setattr("pneumo.training.train.load_network", refuse)
     first = external.kept(done)
     assert list(first) == list(external.kept(study_of(study))) == ["a", "b"]
     again = external.ask(done, "b", replace(found, labels=1 - found.labels))

@@ -26,8 +26,8 @@ from pydicom.uid import (
 )
 
 from pneumo.data import radiographs
+from pneumo.data.checks import RadiographError
 from pneumo.data.descriptions import BREAST
-from pneumo.data.radiographs import RadiographError
 
 SYNTAXES = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 NEGATIVE = {"PhotometricInterpretation": "MONOCHROME1"}

@@ -17,8 +17,8 @@ from pydicom.filereader import read_dataset
 from pydicom.pixels import pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from pneumo.data.checks import SQUARE, RadiographError, Warn, check_depth, check_size, require
 from pneumo.data.descriptions import PNEUMONIA, Description
-from pneumo.data.radiographs import SQUARE, RadiographError, Warn, check_depth, check_size, require
 
 # The start of a data set: its meta information, or the identifiers of the image in either byte order.
 _FIRST_GROUPS = (b"\2\0", b"\x08\0", b"\0\x08")

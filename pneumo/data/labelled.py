@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pneumo.base.errors import PneumoError
 from pneumo.data import radiographs
+from pneumo.data.checks import RadiographError, require
 from pneumo.data.descriptions import Description
-from pneumo.data.radiographs import RadiographError, require
 
 FILE, LABEL, PATIENT, AGE = "file", "label", "patient", "age"
 KNOWN = (PATIENT, AGE, "sex", "view")  # optional columns of a CSV

@@ -8,7 +8,6 @@ import io
 import os
 import struct
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,19 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
-from pneumo.base.errors import PneumoError, printable
+from pneumo.base.errors import printable
+from pneumo.data.checks import (
+    MOST_PIXELS,
+    SQUARE,
+    RadiographError,
+    Warn,
+    check_depth,
+    check_size,
+    require,
+)
 from pneumo.data.descriptions import PNEUMONIA, Description
 
-# More than twice the pixels of the finest detectors; larger images could fill the memory.
-MOST_PIXELS = 2**26
 # The centre crop of a longer image drops more than half of it.
 LONGEST = 2.0
 # Grey levels that an image must span, of 255; the published set's flattest image spans 44.
 LEAST_SPAN = 32
 # Levels of 255 by which a region's colours may differ and still be called grey.
 MOST_COLOUR = 16
-# Pixels whose sides differ by less count as square.
-SQUARE = 1.01
 # Pillow would have other programs draw these.
 _DRAWINGS = ("EPS", "WMF")
 _MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
@@ -48,12 +52,6 @@ for _order, _end in ((b"II", ""), (b"MM", "B")):
         for _white in (0, 1):
             _key = (_order, _white, (_sign,), 1, (_bits,), ())
             TiffImagePlugin.OPEN_INFO.setdefault(_key, (_mode, _raw))
-
-Warn = Callable[[str], None]
-
-
-class RadiographError(PneumoError):
-    """A file has no usable image, or a row of a CSV no usable label."""
 
 
 @dataclass(frozen=True)
@@ -120,32 +118,6 @@ def stored(square: Image.Image, size: int, about: Description | None) -> NDArray
     """Prepare a square of a film as :func:`read` does, uint8 (size, size)."""
     small = shrink(square, size)
     return np.array(as_jpeg(small) if about and not is_assumed(about, size) else small)
-
-
-def require(holds: bool, expected: str, found: str, advice: str = "") -> None:
-    """Refuse a file unless a condition holds.
-
-    Raises:
-        RadiographError: what was expected and found, and what to do.
-    """
-    if not holds:
-        raise RadiographError(f"expected {expected}, found {found}" + (advice and f": {advice}"))
-
-
-def check_size(width: int, height: int) -> None:
-    """Refuse an image with no or too many pixels before memory is allocated."""
-    at_most = f"at most {MOST_PIXELS:,} pixels"
-    require(0 < width * height <= MOST_PIXELS, at_most, f"{width:,}×{height:,}")
-
-
-def check_depth(low: int, high: int, bits: int, warn: Warn) -> None:
-    """Warn if integers from `low` to `high` fit into fewer bits than the file states."""
-    needed = max(-low - 1, high).bit_length() + (low < 0)
-    if needed < bits:
-        warn(
-            f"its brightest value is {high:,}: {needed} bits hold that, and the file states {bits}, so the "
-            "image is too dark unless it was meant so"
-        )
 
 
 def _prepare(

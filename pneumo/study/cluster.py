@@ -21,7 +21,7 @@ from uuid import uuid4
 from distributed import Client, KilledWorker, get_worker
 
 from pneumo.base.errors import first_line
-from pneumo.study.executors import (
+from pneumo.study.pools import (
     ANSWER,
     ERROR,
     LOST,

@@ -17,7 +17,7 @@ from pneumo.base import checksums, keys, npz
 from pneumo.base.errors import PneumoError
 from pneumo.data import labelled
 from pneumo.data.labelled import Labelled
-from pneumo.study import ensemble, questions
+from pneumo.study import ensemble
 from pneumo.study.study import Model, Study
 from pneumo.study.temperature import temperature
 from pneumo.training import runs
@@ -89,12 +89,10 @@ def ask(
         logits = kept["logits"]
     else:
         from pneumo.training.loop import predict
+        from pneumo.training.train import load_network
 
         logits = np.array(
-            [
-                predict(questions.load_network(run, device), run.recipe, found.images)
-                for run in asked
-            ]
+            [predict(load_network(run, device), run.recipe, found.images) for run in asked]
         )
     npz.write_sealed(
         file,

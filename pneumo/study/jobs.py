@@ -20,7 +20,8 @@ from pneumo.base.errors import PneumoError
 from pneumo.data import DataError, Dataset, load
 from pneumo.data.datasets import order
 from pneumo.study import questions
-from pneumo.study.executors import Call, Choice, Missing, Pool, answers, make
+from pneumo.study.executors import Choice, make
+from pneumo.study.pools import Call, Missing, Pool, answers
 from pneumo.training import runs
 from pneumo.training.recipes import Profile, Recipe
 from pneumo.training.runs import Listener, Run

@@ -14,9 +14,9 @@ import numpy as np
 from pneumo.base.errors import PneumoError, find, printable
 from pneumo.base.estimate import Estimate
 from pneumo.data import radiographs
-from pneumo.data.radiographs import RadiographError
+from pneumo.data.checks import RadiographError
 from pneumo.statistics import metrics
-from pneumo.study import operating_points, questions, selection
+from pneumo.study import operating_points, selection
 from pneumo.study.study import YOUDEN, Model, Rule, Study, threshold
 
 SCHEMA = 1
@@ -90,8 +90,10 @@ def report(
     Raises:
         PneumoError: the model cannot be used. An unreadable file is not an error.
     """
+    from pneumo.training.train import load_network
+
     model = find_model(study, name)
-    networks = [questions.load_network(run, device) for run in model.runs]
+    networks = [load_network(run, device) for run in model.runs]
     read, unreadable = [], []
     for file in files:
         try:

@@ -107,6 +107,8 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
     with storage.locked(file):
         if file.is_file():
             return
+        from pneumo.training.train import load_network
+
         module, indices = import_module(PROBES[name]), _asked(dataset, profile)
         model = load_network(run, device)
         if hasattr(module, "probe"):
@@ -149,22 +151,6 @@ def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
         raise PneumoError(f"{problem}; run the same command again") from None
     if not file.is_file():
         storage.write(file, content)
-
-
-def load_network(run: Run, device: str = "auto") -> "Classifier":
-    """Load the trained network of a run, in evaluation mode.
-
-    Raises:
-        RunError: its weights are damaged.
-    """
-    from safetensors.torch import load
-
-    from pneumo.training.models import build
-    from pneumo.training.train import find_device
-
-    model = build(run.recipe)
-    model.load_state_dict(load(run.read(runs.WEIGHTS)))
-    return model.to(find_device(device)).eval()
 
 
 def _asked(dataset: Dataset, profile: Profile) -> NDArray[np.int64]:

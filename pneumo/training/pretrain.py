@@ -19,6 +19,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from pneumo.base import checksums, storage
 from pneumo.data import DataError, Split, radiographs
+from pneumo.data.checks import RadiographError
 from pneumo.data.datasets import order
 from pneumo.training import runs
 from pneumo.training.loop import Loop, ManyClasses, seed_everything
@@ -239,7 +240,7 @@ def _split(root: Path, classes: Sequence[str], size: int) -> tuple[Split, Counte
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
             for own in pool.map(fill, range(len(paths)), chunksize=64):
                 warned.update(own)
-    except radiographs.RadiographError as error:
+    except RadiographError as error:
         raise DataError(str(error)) from None
     return Split(images, np.array(labels)), warned
 

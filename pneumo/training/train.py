@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save as safetensors
+from safetensors.torch import load, save
 from torch import nn
 
 from pneumo.base import npz, storage
@@ -24,7 +24,7 @@ from pneumo.data.held_out import divide
 from pneumo.data.origins import Origins
 from pneumo.training import runs
 from pneumo.training.loop import Loop, TwoClasses, predict, seed_everything
-from pneumo.training.models import build, count_parameters, layers
+from pneumo.training.models import Classifier, build, count_parameters, layers
 from pneumo.training.recipes import NO_ORIGINS, Recipe
 from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import Weights
@@ -208,7 +208,8 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
         },
         **provenance(loop),
         "metrics": {
-            name: loop.history[-1][name] for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
+            name: loop.history[-1][name]
+            for name in ("epoch", "val_loss", "val_accuracy", "val_auc")
         },
     }
     runs.write_manifest(folder, manifest)
@@ -217,7 +218,18 @@ def finish(loop: Loop, dataset: Dataset, weights: Weights | None, key: str) -> N
 def write_weights(model: nn.Module, path: Path) -> None:
     """Convert the weights of a network to safetensors."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    storage.write(path, safetensors(state))
+    storage.write(path, save(state))
+
+
+def load_network(run: Run, device: str = "auto") -> Classifier:
+    """Load the trained network of a run, in evaluation mode.
+
+    Raises:
+        RunError: its weights are damaged.
+    """
+    model = build(run.recipe)
+    model.load_state_dict(load(run.read(runs.WEIGHTS)))
+    return model.to(find_device(device)).eval()
 
 
 def provenance(loop: Loop) -> dict[str, Any]:
