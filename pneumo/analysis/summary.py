@@ -97,7 +97,7 @@ def _model(study: Study, model: Model) -> answers.Model:
         reason=model.reason,
         parameters=model.parameters,
         pretrained=model.pretrained,
-        seeds=list(study.profile.seeds) if together else [run.seed for run in model.runs],
+        seeds=[run.seed for run in model.runs],
         threshold=answers.Threshold(threshold, YOUDEN.chosen_on, YOUDEN.title),
         test=bounds.get(YOUDEN.name, none),
         test_at_half=bounds.get(HALF.name, none),
@@ -110,6 +110,7 @@ def _model(study: Study, model: Model) -> answers.Model:
         recipe=model.recipe.to_dict(),
         runs=run_labels(study.ran if together else [model]),
         members=len(run_labels(study.ran)) if together else 0,
+        member_seeds=list(study.profile.seeds) if together else [],
     )
 
 

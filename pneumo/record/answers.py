@@ -70,6 +70,7 @@ class Model:
     recipe: dict[str, Any] = field(default_factory=dict)  # as in a run's manifest
     runs: list[str] = field(default_factory=list)  # labels
     members: int = 0  # of an ensemble: how many runs are in it
+    member_seeds: list[int] = field(default_factory=list)  # their seeds
 
     @property
     def ran(self) -> bool:

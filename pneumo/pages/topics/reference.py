@@ -75,7 +75,9 @@ def tbl_reference(record: Record) -> Table:
         {
             "model": lambda model: model.title,
             "parameters >": lambda model: count(model.parameters),
-            "seeds >": lambda model: count(len(model.seeds)) if model.ran else "not run",
+            "seeds >": lambda model: (
+                count(len(model.member_seeds or model.seeds)) if model.ran else "not run"
+            ),
             "AUC >": lambda model: estimate(model.test_at_half["auc"]),
             "Brier >": lambda model: estimate(model.test_at_half["brier"]),
         },
