@@ -85,7 +85,7 @@ def wait_until(condition, seconds=120):
         time.sleep(0.02)
 
 
-def link_store(home, to, *left_out, names=("runs", "probes", "studies")):
+def link_store(home, to, *left_out, names=("runs", "outputs", "studies")):
     """Copy a run store by hard links: replace its files, never write into them."""
     hidden = shutil.ignore_patterns(".*", *left_out)  # another worker may be writing them
     for name in names:

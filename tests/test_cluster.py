@@ -13,7 +13,7 @@ from dask import config
 from distributed.utils import get_mp_context
 from ears import LONGER, SMALL, Ear, Killer, assert_same_bits, wait_until
 
-from pneumo.study import cluster, executors, jobs, questions
+from pneumo.study import cluster, executors, jobs, outputs
 from pneumo.study import study as study_module
 from pneumo.study.pools import Call, ExecutorError, answers
 from pneumo.training import recipes
@@ -126,7 +126,7 @@ def test_a_cluster_without_a_shared_store_gives_the_bits_of_a_single_process(
         assert run.path.parent == store / "runs"
         assert run.manifest["data"]["source"] == "file"
     assert len(list(own.glob("runs/simple-*"))) == len(done.runs)
-    assert questions.read(done.runs[0], "corruptions", SMALL)["indices"].shape == (8,)
+    assert outputs.read(done.runs[0], "corruptions", SMALL)["indices"].shape == (8,)
     assert not list(store.glob(".study-*"))
 
 

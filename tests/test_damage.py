@@ -15,7 +15,7 @@ from pneumo.analysis import writing
 from pneumo.base import checksums, paths
 from pneumo.base.errors import PneumoError
 from pneumo.record import RecordError, bench, check, promises, read
-from pneumo.study import questions
+from pneumo.study import outputs
 from pneumo.study import study as studies
 from pneumo.study.study import StudyError
 from pneumo.training import models, runs, weights
@@ -79,12 +79,12 @@ def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_probe_and_a_finished_study_that_are_damaged_are_named(study, store, storm):
+def test_network_outputs_and_a_finished_study_that_are_damaged_are_named(study, store, storm):
     first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
     run, asked = runs.load(where(first, store)), ("corruptions", study.profile)
-    file, others = questions.path(run, *asked), [questions.path(other, *asked).read_bytes()]
+    file, others = outputs.path(run, *asked), [outputs.path(other, *asked).read_bytes()]
     told = "delete it and run `pneumo study`"
-    assert_it_is_named(storm, file, others, lambda: questions.read(run, *asked), told)
+    assert_it_is_named(storm, file, others, lambda: outputs.read(run, *asked), told)
 
     file = store / "studies" / f"{study.profile.name}.json"
     others = [checksums.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()]
@@ -96,7 +96,7 @@ def test_a_probe_and_a_finished_study_that_are_damaged_are_named(study, store, s
 def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd):
     first, second = study.model("simple-cnn").runs
     spoilt = {where(first, store): runs.WEIGHTS, where(second, store): runs.MANIFEST}
-    answer = store / "probes" / questions.path(first, "corruptions", study.profile).name
+    answer = store / "outputs" / outputs.path(first, "corruptions", study.profile).name
     record = store / "studies" / f"{study.profile.name}.json"
     for file in (*(folder / name for folder, name in spoilt.items()), answer, record):
         put(file, file.read_bytes()[::-1])
@@ -120,7 +120,7 @@ def test_a_study_trains_damaged_runs_anew_and_says_which(study, store, capfd):
         assert runs.find_fault(run.path) is None
         assert (run.path.stat().st_ino != first_made[run.path]) == (run.path in spoilt)
     loaded = studies.load(home=store)
-    assert questions.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
+    assert outputs.read(loaded.model("simple-cnn").run, "corruptions", study.profile)
 
 
 @pytest.mark.promise("damage", "found")

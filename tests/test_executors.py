@@ -212,7 +212,7 @@ def test_a_worker_of_another_version_refuses_in_one_line(common, phantom):
     wanted = jobs.want(TINY, 0, phantom, None)
     for refuse in (
         lambda other: jobs.train(other, wanted),
-        lambda other: jobs.probe(other, "simple-cnn-s0-x", "saliency", SMALL),
+        lambda other: jobs.compute(other, "simple-cnn-s0-x", "saliency", SMALL),
     ):
         with pytest.raises(
             PneumoError, match=r"\A.*another version .* install the same pneumo.*\Z"

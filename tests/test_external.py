@@ -221,7 +221,7 @@ def test_a_set_is_asked_about_once_and_stays_known(study, store, hospital, monke
     again = external.ask(done, "b", replace(found, labels=1 - found.labels))
     assert (again.labels == 1 - first["b"].labels).all()
     assert all((again.logits[run] == said).all() for run, said in first["b"].logits.items())
-    # Other images are another probe, and other runs have none.
+    # Other images are another set, and other runs have none.
     with pytest.raises(AssertionError, match="asked again"):
         external.ask(done, "b", replace(found, images=255 - found.images))
     assert external.kept(replace(done, models=done.models[1:])) == {}

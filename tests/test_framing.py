@@ -13,7 +13,7 @@ from pneumo.analysis.claims import networks
 from pneumo.data import datasets
 from pneumo.statistics import adjusted_roc
 from pneumo.study import framing as crops
-from pneumo.study import questions
+from pneumo.study import outputs
 
 
 def cases(seed, count=400, skill=1.0, by_covariate=2.0, spread=0.0, apart=0.5):
@@ -134,7 +134,7 @@ def taught(study, monkeypatch):
                     logits = weight * (ratios - 1.35) / 0.18 + 2 * found.labels - 1
                     logits = logits + noise.normal(size=len(logits)) + fall * (name == "test")
                     monkeypatch.setitem(run.predictions, name, replace(found, logits=logits))
-        answers = questions.read
+        answers = outputs.read
 
         def read(run, name, profile):
             answer = answers(run, name, profile)
@@ -142,7 +142,7 @@ def taught(study, monkeypatch):
             noise = np.random.default_rng(run.seed).normal(size=len(answer["indices"]))
             return {**answer, "logits": dose * steps + noise}
 
-        monkeypatch.setattr(framing.questions, "read", read)
+        monkeypatch.setattr(framing.outputs, "read", read)
         return replace(study)  # without cached properties
 
     return make

@@ -37,9 +37,9 @@ def undisturbed(apart, tmp_path_factory):
 
 
 def content(home: Path) -> dict[str, np.ndarray]:
-    """Every number in a store's runs and probes."""
+    """Every number in a store's runs and outputs."""
     found = {}
-    for path in (*home.glob("runs/[!.]*/*"), *home.glob("probes/[!.]*")):
+    for path in (*home.glob("runs/[!.]*/*"), *home.glob("outputs/[!.]*")):
         if path.suffix == ".npz":
             with np.load(path) as arrays:
                 found |= {f"{path.name}/{name}": array for name, array in arrays.items()}
@@ -55,7 +55,7 @@ def assert_nothing_is_half_there(home: Path) -> None:
         assert len(found.predictions["test"].logits) == len(found.explanation.maps)
         assert len(found.history) == 2
         assert {file.name for file in path.iterdir()} == set(runs.FILES)
-    for path in home.glob("probes/[!.]*"):
+    for path in home.glob("outputs/[!.]*"):
         with np.load(path) as arrays:
             assert all(arrays[name].size for name in arrays)
     for path in home.glob("studies/[!.]*"):
@@ -63,8 +63,8 @@ def assert_nothing_is_half_there(home: Path) -> None:
 
 
 def assert_it_is_as_if_nothing_had_been(home: Path, undisturbed: Path) -> None:
-    """The same runs and probes, with the same bits."""
-    folders = "runs", "probes"
+    """The same runs and outputs, with the same bits."""
+    folders = "runs", "outputs"
     places = [
         {path.relative_to(home) for name in folders for path in (home / name).rglob("*")}
         for home in (home, undisturbed)

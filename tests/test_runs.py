@@ -9,13 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ears import assert_same_bits
+from ears import SMALL, Ear, assert_same_bits
 
-from pneumo.base import checksums, keys, paths
+from pneumo.base import checksums, keys, paths, storage
 from pneumo.commands.main import main
+from pneumo.study import leftovers, outputs
 from pneumo.study import study as studies
 from pneumo.study.study import StudyError
-from pneumo.training import runs
+from pneumo.training import recipes, runs
 from pneumo.training.recipes import RECIPES, find_profile
 from pneumo.training.runs import RunError, run_key
 from pneumo.training.train import train
@@ -203,21 +204,20 @@ def test_a_study_beside_old_runs_leaves_them_until_somebody_cleans(study, record
     shutil.copytree(record.path, folder)
     needed = [store / "runs" / run.label for run in study.runs]
     for run in study.runs:
-        needed += (store / "probes").glob(f"{run.label}*")
+        needed += (store / "outputs").glob(f"{run.label}*")
     old = store / "runs" / f"{needed[0].name[:-12]}0123456789ab"
     shutil.copytree(needed[0], old, copy_function=os.link)
     first_schema(old / runs.MANIFEST)
-    answer = store / "probes" / f"{old.name}-corruptions.npz"
-    unfinished = store / "runs" / ".simple-cnn-s8-0123456789ab.partial"
-    answer.touch(), unfinished.mkdir()
+    answer = store / "outputs" / f"{old.name}-corruptions.npz"
+    answer.touch()
 
     def pneumo(*words, status=0):
         assert main(words) == status
-        assert all(path.exists() for path in (*needed, unfinished))
+        assert all(path.exists() for path in needed)
         return "".join(capsys.readouterr())
 
     said = pneumo("study", "--profile", "tests", "--data", "phantom")
-    assert "belong to no record, or to an older version; `pneumo clean` lists them" in said
+    assert "are needed by no study; `pneumo clean` lists them" in said
     said = pneumo("clean")
     assert f" MB  {old}" in said
     assert str(answer) in said
@@ -227,6 +227,48 @@ def test_a_study_beside_old_runs_leaves_them_until_somebody_cleans(study, record
     assert not old.exists()
     assert not answer.exists()
     assert pneumo("clean").startswith("nothing to delete")
+    assert_only_what_nobody_needs_is_found(store, study)
     (folder / "results.json").unlink()
     (folder / "results.json").write_text("{")
     assert "results.json is damaged" in pneumo("clean", "--yes", status=1)
+
+
+def assert_only_what_nobody_needs_is_found(store, study):
+    run, here = study.model("simple-cnn").run, store / "runs"
+    answer = outputs.path(run, "corruptions", study.profile).name
+    superseded = answer.replace(answer[-16:-4], "0123456789ab")
+    making = here / "simple-cnn-s8-0123456789ab"
+    unfinished = making.with_name(f".{making.name}.partial")
+    unneeded = {
+        here / f"{run.label}.damaged-1",
+        here / ".simple-cnn-s9-0123456789ab.partial",
+        store / "outputs" / superseded,
+        store / "outputs" / f".{superseded}.new",
+        store / "probes",
+    }
+    needed = {here / f".{run.label}.partial", store / "outputs" / f".{answer}.new"}
+    for path in unneeded | needed | {unfinished}:
+        path.mkdir()
+    with storage.locked(making):
+        assert leftovers.find().keys() == unneeded
+    assert leftovers.find().keys() == unneeded | {unfinished}
+    leftovers.remove(leftovers.find())
+    assert not leftovers.find()
+    for path in needed:
+        path.rmdir()
+
+
+def test_an_interrupted_study_keeps_what_it_has_made(tmp_path, monkeypatch):
+    profile = replace(SMALL, name="interrupted", seeds=(0, 1))
+    monkeypatch.setitem(recipes.PROFILES, profile.name, profile)
+    with pytest.raises(KeyboardInterrupt):
+        studies.run(
+            profile.name,
+            "phantom",
+            home=tmp_path,
+            listener=lambda _recipe, seed, _images: Ear(stop_in_epoch=1) if seed == 0 else None,
+        )
+    assert not leftovers.find(tmp_path)
+    (tmp_path / studies.WANTED / "interrupted.json").unlink()
+    found = {path.name[:14] for path in leftovers.find(tmp_path)}
+    assert found == {".simple-cnn-s0", "simple-cnn-s1-"}

@@ -20,7 +20,7 @@ from pneumo.record.ablation import SPLITS
 from pneumo.record.shift import Fall, Framing, TwoSample
 from pneumo.statistics import adjusted_roc, clusters, influence, metrics
 from pneumo.statistics.adjusted_roc import Floats, over_cases_and_seeds
-from pneumo.study import questions
+from pneumo.study import outputs
 from pneumo.study.cache import once
 from pneumo.study.framing import FACTORS
 from pneumo.study.study import HALF, YOUDEN, Model, Rule, Study, run_labels
@@ -296,9 +296,9 @@ def _cropped(study: Study) -> list[Crops]:
     """Of each model that was asked, class by class."""
     found = []
     for model in study.ran:
-        if any("framing" in questions.missing(run, study.profile) for run in model.runs):
+        if any("framing" in outputs.missing(run, study.profile) for run in model.runs):
             continue  # no larger images were at hand
-        answers = [questions.read(run, "framing", study.profile) for run in model.runs]
+        answers = [outputs.read(run, "framing", study.profile) for run in model.runs]
         if any(not len(answer["logits"]) for answer in answers):
             continue
         indices = answers[0]["indices"]

@@ -1,6 +1,6 @@
 """How much of a model's skill corrupted images leave: AUC and accuracy by corruption and severity.
 
-Numbers are means over the seeds, of the test images that the profile's probes ask about.
+Numbers are means over the seeds, of the test images that the profile chooses for it.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from pneumo.record import Estimate, Part, frame
 from pneumo.record.summaries import Robustness as Answer
 from pneumo.statistics import influence, metrics
 from pneumo.statistics.influence import Measured
-from pneumo.study import questions
+from pneumo.study import outputs
 from pneumo.study.cache import once
 from pneumo.study.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from pneumo.study.study import Study, run_labels
@@ -118,7 +118,7 @@ def robustness(study: Study) -> dict[str, Robustness]:
     """
     found = {}
     for model in study.ran:
-        answers = [questions.read(run, "corruptions", study.profile) for run in model.runs]
+        answers = [outputs.read(run, "corruptions", study.profile) for run in model.runs]
         asked = answers[0]["indices"]  # the same for all
         truth = study.data.test.labels[asked]
         clean = model.logits("test")[:, asked]

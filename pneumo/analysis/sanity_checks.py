@@ -16,7 +16,7 @@ from pneumo.analysis.rows import image_row, pixels, unfold
 from pneumo.record import Estimate, Frame, Part, frame
 from pneumo.record.summaries import Agreement, SanityChecks
 from pneumo.statistics import clusters
-from pneumo.study import questions, selection
+from pneumo.study import outputs, selection
 from pneumo.study.cache import once
 from pneumo.study.study import Study, run_labels
 from pneumo.training.removal import MAPS, ORDERS, REMOVAL_IMAGES, some
@@ -31,7 +31,7 @@ _RESAMPLES = 2000
 
 def part(study: Study) -> Part:
     """The answers, and the numbers behind the cascade, the removal of pixels and the comparisons of maps."""
-    found, probes = checks(study), _probes(study)
+    found, answers = checks(study), _outputs(study)
     first = [model.run.label for model in study.ran]
     compared = run_labels(model for model in study.all if model.name in COMPARED)
     gaps = (
@@ -42,8 +42,8 @@ def part(study: Study) -> Part:
     return Part(
         {"sanity_checks": found},
         figures={
-            "fig-cascade": frame(_by_stage(probes), runs=first),
-            "fig-road": frame(_by_share(probes), runs=first),
+            "fig-cascade": frame(_by_stage(answers), runs=first),
+            "fig-road": frame(_by_share(answers), runs=first),
             "fig-cascade-maps": _one_image(study),
         },
         tables={
@@ -59,14 +59,16 @@ def checks(study: Study) -> SanityChecks:
 
     The rank correlation's size counts and not its sign, since a random head may turn a whole map over.
     """
-    probes, groups = _probes(study), study.groups("test")
+    answers, groups = _outputs(study), study.groups("test")
     left, chance, gaps, beyond = {}, {}, {}, {}
-    for name, probe in probes.items():
-        sizes = np.abs(probe["rank"])[:, -1].mean(axis=0)  # with all weights drawn anew, (N,)
-        left[name] = mean_interval(sizes, groups[probe["images"]])
-        chance[name] = float(np.abs(probe["random_rank"]).mean())
-        patients = groups[some(study.data.test.labels, probe["indices"], *REMOVAL_IMAGES)]
-        each = dict(zip(MAPS, (gap(probe["removed"], own) for own in probe["curves"]), strict=True))
+    for name, answer in answers.items():
+        sizes = np.abs(answer["rank"])[:, -1].mean(axis=0)  # with all weights drawn anew, (N,)
+        left[name] = mean_interval(sizes, groups[answer["images"]])
+        chance[name] = float(np.abs(answer["random_rank"]).mean())
+        patients = groups[some(study.data.test.labels, answer["indices"], *REMOVAL_IMAGES)]
+        each = dict(
+            zip(MAPS, (gap(answer["removed"], own) for own in answer["curves"]), strict=True)
+        )
         gaps[name] = {map_: mean_interval(own, patients) for map_, own in each.items()}
         # Of the first map less another, image by image.
         beyond[name] = {
@@ -75,12 +77,12 @@ def checks(study: Study) -> SanityChecks:
     return SanityChecks(
         window=WINDOW,
         alike=ALIKE,
-        cascade_images=max(probe["rank"].shape[2] for probe in probes.values()),
-        draws=max(len(probe["rank"]) for probe in probes.values()),
+        cascade_images=max(answer["rank"].shape[2] for answer in answers.values()),
+        draws=max(len(answer["rank"]) for answer in answers.values()),
         left=left,
         chance=chance,
         agreements=agreements(study),
-        removal_images=max(probe["curves"].shape[-1] for probe in probes.values()),
+        removal_images=max(answer["curves"].shape[-1] for answer in answers.values()),
         gaps=gaps,
         beyond=beyond,
     )
@@ -145,14 +147,14 @@ def gap(removed: NDArray[np.float64], curves: NDArray[np.float64]) -> NDArray[np
     return np.asarray(between / (removed[-1] - removed[0]), dtype=np.float64)
 
 
-def _probes(study: Study) -> dict[str, dict[str, NDArray[Any]]]:
+def _outputs(study: Study) -> dict[str, dict[str, NDArray[Any]]]:
     """Each first seed's answer, as `training.saliency` gives it: D draws, S stages, N images, K shares."""
-    return {model.name: questions.read(model.run, "saliency", study.profile) for model in study.ran}
+    return {model.name: outputs.read(model.run, "saliency", study.profile) for model in study.ran}
 
 
-def _by_stage(probes: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
+def _by_stage(answers: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
     """The maps' likeness to the trained network's, means over draws and images, (D, S + 1, N)."""
-    for name, found in probes.items():
+    for name, found in answers.items():
         rank, structure = (
             np.abs(found["rank"]).mean(axis=(0, 2)),
             found["structure"].mean(axis=(0, 2)),
@@ -168,9 +170,9 @@ def _by_stage(probes: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, 
             }
 
 
-def _by_share(probes: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
+def _by_share(answers: dict[str, dict[str, NDArray[Any]]]) -> Iterator[dict[str, Any]]:
     """A model's probability of its call as pixels are removed, mean over images, (maps, orders, K + 1)."""
-    for name, found in probes.items():
+    for name, found in answers.items():
         for map_, curves in zip(MAPS, found["curves"].mean(axis=-1), strict=True):
             for order, curve in zip(ORDERS, curves, strict=True):
                 for share, probability in zip(found["removed"], curve, strict=True):
@@ -184,7 +186,7 @@ def _one_image(study: Study) -> Frame:
     The image is the one of the cascade's positive cases that the trained network is surest of.
     """
     model = selection.best(study)
-    found = _probes(study)[model.name]
+    found = _outputs(study)[model.name]
     test, shown = model.run.predictions["test"], found["images"]
     place = int(np.argmax(np.where(test.labels[shown] == 1, test.logits[shown], -np.inf)))
     index, maps = int(shown[place]), found["maps"][:, place]  # (S + 1, h, w)

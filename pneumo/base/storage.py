@@ -125,6 +125,18 @@ def locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process makes what is to be at a path, by :func:`locked`; True if nobody can tell."""
+    lock = path.with_name(f".{path.name}.lock")
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock).acquire(timeout=0):
+            return False
+    except OSError:  # also Timeout
+        return True
+
+
 @contextmanager
 def scratch(purpose: str) -> Iterator[Path]:
     """Yield a temporary folder, and delete it at the end; those of killed processes are deleted first.

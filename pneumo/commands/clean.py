@@ -1,11 +1,11 @@
-"""`pneumo clean`: deletes runs and cached results that no record uses."""
+"""`pneumo clean`: deletes runs and cached results that neither a record nor an unfinished study needs."""
 
 from argparse import Namespace
 
 from pneumo.commands.options import Command, flag
 
 COMMAND = Command(
-    "list what no finished study needs any more, or delete it",
+    "list what no study needs any more, or delete it",
     ("clean          # list", "clean --yes    # delete what is listed"),
     {"--yes": flag("delete what is listed")},
 )
@@ -19,7 +19,7 @@ def run(chosen: Namespace) -> int:
         print(f"{size / 1e6:9,.1f} MB  {path}")
     total = sum(found.values()) / 1e6
     if not found:
-        print("nothing to delete: every run and cached result belongs to a record")
+        print("nothing to delete: every run and cached result is needed")
     elif chosen.yes:
         leftovers.remove(found)
         print(f"deleted {len(found)} folders and files, {total:,.1f} MB")

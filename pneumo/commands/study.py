@@ -62,6 +62,8 @@ def run(chosen: Namespace) -> int:
 
             display.say(f"writing the record to {printable(study.record_folder(done))}")
             writing.write(done)
+        if not chosen.only:
+            study.unprotect(done)
     for model in done.models:
         seeds = ", ".join(str(run.seed) for run in model.runs)
         outcome = f"seeds {seeds}" if model.ran else printable(f"not run: {model.reason}")
@@ -69,7 +71,7 @@ def run(chosen: Namespace) -> int:
     if not chosen.only and (found := leftovers.find()):
         size = sum(found.values()) / 1e6
         print(
-            f"{len(found)} folders and files ({size:,.1f} MB) belong to no record, or to an older version; "
+            f"{len(found)} folders and files ({size:,.1f} MB) are needed by no study; "
             "`pneumo clean` lists them"
         )
     return 0

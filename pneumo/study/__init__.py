@@ -1,1 +1,1 @@
-"""From a profile to runs: recipes and seeds, executors, operating points, probes of trained networks."""
+"""From a profile to runs: recipes and seeds, executors, operating points, outputs of trained networks."""

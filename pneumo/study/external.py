@@ -5,7 +5,7 @@ be corrected later without predicting again. No image is stored.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pneumo.study import ensemble
 from pneumo.study.study import Model, Study
 from pneumo.study.temperature import temperature
 from pneumo.training import runs
+from pneumo.training.runs import Run
 
 VERSION = 1  # raise it by hand when the content or the way of predicting changes
 FOLDER = "external"
@@ -81,9 +82,9 @@ def ask(
         raise PneumoError(
             f"no model of profile {study.profile.name} was run; run `pneumo study` with its weights"
         )
-    file = _folder(study) / f"{name}-{_key(study)}.npz"
-    images = checksums.digest(repr(found.images.shape).encode() + found.images.tobytes())
     asked = [run for model in study.ran for run in model.runs]
+    file = _folder(study) / f"{name}-{key(asked)}.npz"
+    images = checksums.digest(repr(found.images.shape).encode() + found.images.tobytes())
     kept = _arrays(file) if file.is_file() else {}
     if str(kept.get("images")) == images:
         logits = kept["logits"]
@@ -116,26 +117,24 @@ def kept(study: Study) -> dict[str, External]:
     """
     if not study.ran:
         return {}
-    ending = f"-{_key(study)}.npz"
+    ending = f"-{key(run for model in study.ran for run in model.runs)}.npz"
     files = sorted(_folder(study).glob(f"[!.]*{ending}"))
     return {file.name.removesuffix(ending): _read(file) for file in files}
+
+
+def key(asked: Iterable[Run]) -> str:
+    """Key of the runs that predict; on another machine the same run has other weights."""
+    weights = {run.label: run.manifest["files"][runs.WEIGHTS] for run in asked}
+    return keys.key(version=VERSION, runs=weights)
 
 
 def _folder(study: Study) -> Path:
     return study.ran[0].run.path.parent.parent / FOLDER
 
 
-def _key(study: Study) -> str:
-    """Key of the runs that predict; on another machine the same run has other weights."""
-    asked = {
-        run.label: run.manifest["files"][runs.WEIGHTS] for model in study.ran for run in model.runs
-    }
-    return keys.key(version=VERSION, runs=asked)
-
-
 def _read(file: Path) -> External:
     found = _arrays(file)
-    name, _, key = file.stem.rpartition("-")
+    name, _, made_by = file.stem.rpartition("-")
     return External(
         labels=found["labels"],
         files=tuple(found["files"].tolist()),
@@ -146,7 +145,7 @@ def _read(file: Path) -> External:
         },
         unreadable=int(found["unreadable"]),
         logits=dict(zip(found["runs"].tolist(), found["logits"], strict=True)),
-        key=key,
+        key=made_by,
         title=str(found.get("title", name)),
     )
 

@@ -1,4 +1,4 @@
-"""Trainings, and probes of trained networks, as jobs for any worker, and the return of their results.
+"""Trainings, and outputs of trained networks, as jobs for any worker, and the return of their results.
 
 A worker reads data and weights from their paths if the checksum matches, and requests them otherwise. A
 worker that uses the same run store writes its results there. Otherwise they are sent back, verified by
@@ -19,7 +19,7 @@ from pneumo.base import checksums, keys, paths, storage
 from pneumo.base.errors import PneumoError
 from pneumo.data import DataError, Dataset, load
 from pneumo.data.datasets import order
-from pneumo.study import questions
+from pneumo.study import outputs
 from pneumo.study.executors import Choice, make
 from pneumo.study.pools import Call, Missing, Pool, answers
 from pneumo.training import runs
@@ -119,11 +119,11 @@ def complete(
     finished: Callable[[Run], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[Run]:
-    """Return the wanted runs, in order; train missing runs, and make their missing probes.
+    """Return the wanted runs, in order; train missing runs, and compute their missing outputs.
 
     Args:
         executor: where. Nothing is started if nothing is missing.
-        profile: its models are probed; None: no probes.
+        profile: its models' outputs are computed; None: of none.
         home: the run store's folder; None for the project's.
         device: what to compute on.
         listeners: receive the progress, one for each run; may be empty.
@@ -136,15 +136,13 @@ def complete(
     store = (home or paths.home()).resolve()
     found: dict[int, Run] = {}
     missing: list[int] = []  # indices of wanted runs
-    asked: list[tuple[Run, str]] = []  # runs and names of probes
+    asked: list[tuple[Run, str]] = []  # runs and names of outputs
 
     def keep(place: int, run: Run) -> list[tuple[Run, str]]:
-        """Return the probes that the run still needs."""
+        """Return the outputs that the run still needs."""
         found[place] = run
         finished(run)
-        if not profile or run.recipe.name not in profile.recipes:
-            return []
-        return [(run, name) for name in questions.wanted(run, profile, dataset)]
+        return [(run, name) for name in outputs.wanted(run, profile, dataset)] if profile else []
 
     for place, one in enumerate(wanted):
         path = runs.folder(one.recipe, one.seed, one.key, store)
@@ -152,10 +150,10 @@ def complete(
             asked += keep(place, runs.load(path))
         else:
             missing.append(place)
-    # Recipes are listed from the quickest to the longest, and probes from the longest to the quickest: begun
+    # Recipes are listed from the quickest to the longest, and outputs from the longest to the quickest: begun
     # first, the longest leaves no worker waiting.
     missing.reverse()
-    asked = [one for name in questions.PROBES for one in reversed(asked) if one[1] == name]
+    asked = [one for name in outputs.OUTPUTS for one in reversed(asked) if one[1] == name]
     if not missing and not asked:
         return [found[place] for place in range(len(wanted))]
     with make(executor, device) as pool, terms(pool, dataset, home, device) as common:
@@ -170,23 +168,23 @@ def complete(
                 one.label, train, (common, one), dict(enumerate(listeners)).get(place), inputs
             )
 
-        def probing(run: Run, name: str) -> Call:
+        def computing(run: Run, name: str) -> Call:
             inputs = {"data": data, "run": (run.label, lambda: _packed(run))}
-            label = f"{run.recipe.name} s{run.seed}: probe {name}"
-            return Call(label, probe, (common, run.label, name, profile), None, inputs)
+            label = f"{run.recipe.name} s{run.seed}: outputs for {name}"
+            return Call(label, compute, (common, run.label, name, profile), None, inputs)
 
-        calls = [training(place) for place in missing] + [probing(*one) for one in asked]
+        calls = [training(place) for place in missing] + [computing(*one) for one in asked]
         for number, made in answers(pool, calls, say):
             if number < len(missing):
                 place = missing[number]
                 more = keep(place, _published(wanted[place], made, store))
                 asked += more
-                calls += [probing(*one) for one in more]
+                calls += [computing(*one) for one in more]
             else:
                 run, name = asked[number - len(missing)]
                 say(calls[number].label)
                 if made is not None and profile:
-                    questions.keep(run, name, profile, made)
+                    outputs.keep(run, name, profile, made)
     return [found[place] for place in range(len(wanted))]
 
 
@@ -225,7 +223,7 @@ def train(
     return None if shared else _packed(runs.load(destination))
 
 
-def probe(
+def compute(
     common: Terms,
     label: str,
     name: str,
@@ -234,7 +232,7 @@ def probe(
     run: Files | None = None,
     listener: Listener | None = None,  # noqa: ARG001
 ) -> bytes | Missing | None:
-    """Make a probe of a run, in a worker; its file, or None if it is in the shared store.
+    """Compute outputs of a run's network, in a worker; their file, or None if it is in the shared store.
 
     Args:
         common: the study's terms.
@@ -251,12 +249,12 @@ def probe(
     if not shared and run is None:
         return Missing("run")
     dataset = _found(common, data)
-    # The process that submits has the larger images that this probe needs, and sends them with its data.
-    lacks_larger = name in questions.OPTIONAL and dataset is not None and dataset.larger is None
+    # The process that submits has the larger images that these outputs need, and sends them with its data.
+    lacks_larger = name in outputs.OPTIONAL and dataset is not None and dataset.larger is None
     if dataset is None or (lacks_larger and data is None):
         return Missing("data")
     if run is None:
-        questions.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
+        outputs.make(runs.load(home / "runs" / label), name, dataset, profile, common.device)
         return None
     _check(run, label)
     with tempfile.TemporaryDirectory() as folder:
@@ -265,15 +263,15 @@ def probe(
         for file, content in run.items():
             (path / file).write_bytes(content)
         asked = runs.load(path)
-        questions.make(asked, name, dataset, profile, common.device)
-        return questions.path(asked, name, profile).read_bytes()
+        outputs.make(asked, name, dataset, profile, common.device)
+        return outputs.path(asked, name, profile).read_bytes()
 
 
 def _code() -> str:
     """Key of the versions that a worker must share with the submitting process."""
     return keys.key(
-        package=__version__, training=runs.TRAINING_VERSION, probes=questions.PROBES_VERSION,
-        schemas=[runs.SCHEMA, questions.SCHEMA],
+        package=__version__, training=runs.TRAINING_VERSION, outputs=outputs.OUTPUTS_VERSION,
+        schemas=[runs.SCHEMA, outputs.SCHEMA],
     )  # fmt: skip
 
 

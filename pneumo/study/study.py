@@ -5,6 +5,7 @@ imports torch. Metrics are imported where they are computed: importing their lib
 not needed to find that nothing is missing.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pneumo import data
-from pneumo.base import checksums, paths
+from pneumo.base import checksums, paths, storage
 from pneumo.base.confusion import Confusion
 from pneumo.base.errors import PneumoError, find
 from pneumo.data import Dataset, descriptions, held_out
 from pneumo.data.descriptions import Description
 from pneumo.data.origins import told_apart
-from pneumo.study import executors, jobs, questions
+from pneumo.study import executors, jobs, outputs
 from pneumo.study.cache import remember
 from pneumo.training import runs
 from pneumo.training.recipes import (
@@ -37,6 +38,7 @@ from pneumo.training.runs import Listener, Run
 from pneumo.training.weights import WeightsUnavailableError, find_weights
 
 SCHEMA = 2
+WANTED = "wanted"  # folder of the store that names the runs of studies without a record
 
 
 class StudyError(PneumoError):
@@ -273,7 +275,7 @@ def run(
         device: to train on, "auto" for a GPU if there is one.
         only: names of recipes to train; the study is then not recorded.
         listener: makes the listener of a run, from recipe, seed and images per epoch.
-        notice: receives messages of one line: finished probes, and workers that fail or die.
+        notice: receives messages of one line: finished outputs of networks, and workers that fail or die.
         dataset: name of the set, as for :func:`pneumo.data.load`.
         size: side of the images, likewise.
         executor: where runs are trained, as :func:`pneumo.study.executors.parse` reads it.
@@ -286,6 +288,7 @@ def run(
     place = executors.parse(executor)
     plan = make_plan(profile, source, weights, home, dataset, size, only)
     chosen, found, wanted = plan.profile, plan.data, plan.wanted
+    _protect(plan, bool(only), home)
     listeners = [
         listener(one.recipe, one.seed, images_an_epoch(one.recipe, found)) if listener else None
         for one in wanted
@@ -415,6 +418,36 @@ def load(
     return _study(chosen, found, models)
 
 
+def _protect(plan: Plan, partly: bool, home: Path | None) -> None:
+    """Write which runs a study wants, for :mod:`pneumo.study.leftovers`, unless all are there.
+
+    Args:
+        plan: of the study.
+        partly: whether its profile has more; then what it wanted before is added.
+        home: the run store's folder; None for the project's.
+    """
+    if all(runs.folder(one.recipe, one.seed, one.key, home).is_dir() for one in plan.wanted):
+        return
+    path, wanted = _wanted_path(plan, home), {}
+    if partly and path.is_file():
+        with checksums.reading(path, StudyError, "delete it, and run the same command again"):
+            wanted = json.loads(path.read_bytes())["runs"]
+    for one in plan.wanted:
+        wanted[f"{one.recipe.name}-s{one.seed}"] = one.key
+    text = json.dumps({"profile": plan.profile.name, "runs": wanted}, indent=1)
+    storage.write(path, f"{text}\n".encode())
+
+
+def unprotect(study: Study) -> None:
+    """Delete what :func:`run` wrote to protect the runs of a study: now its record names them."""
+    _wanted_path(study).unlink(missing_ok=True)
+
+
+def _wanted_path(asked: Study | Plan, home: Path | None = None) -> Path:
+    path = _record_path(asked.profile.name, asked.data.about, asked.data.size, home)
+    return path.parents[1] / WANTED / path.name
+
+
 def _study(profile: Profile, dataset: Dataset, models: Sequence[Model]) -> Study:
     """Make the study of a profile from its models, controls and ablations."""
     kinds = profile.recipes, profile.controls, profile.ablations
@@ -444,10 +477,10 @@ def _load_model(
         if not path.is_dir():
             raise StudyError(_missing(path, again))
         found.append(runs.load(path))
-    for run in found if recipe.name in profile.recipes else ():
-        for lacking in questions.missing(run, profile):
-            if lacking not in questions.OPTIONAL:
-                raise StudyError(f"{run.label} lacks its probe {lacking}; {again}")
+    for run in found:
+        for lacking in outputs.missing(run, profile):
+            if lacking not in outputs.OPTIONAL:
+                raise StudyError(f"{run.label} lacks its outputs for {lacking}; {again}")
     return Model(recipe, tuple(found))
 
 

@@ -153,7 +153,7 @@ class Profile:
     ablations: tuple[str, ...] = ()
     epochs_share: float = 1.0  # of the epochs of each stage, which keeps one at least
     train_images: int | None = None
-    probed_images: int | None = None  # test images that probes ask about; None: all
+    probed_images: int | None = None  # test images that outputs are computed for; None: all
     size: int = SIDE  # side of the images, in pixels
     purpose: str = ""
 
@@ -376,7 +376,7 @@ PROFILES: dict[str, Profile] = {
             (0,),
             _CONTROLS[:1],
             epochs_share=0.5,
-            probed_images=208,  # a third of the test set, since probes need many passes
+            probed_images=208,  # a third of the test set, since these outputs need many passes
             purpose="every model from one seed, for half of its epochs",
         ),
         Profile(

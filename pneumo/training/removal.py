@@ -18,9 +18,9 @@ from pneumo.data import stratified
 # Of the imputation, as published: neighbours over an edge weigh twice those over a corner, and the noise's
 # standard deviation is a hundredth of the grey range.
 EDGE, CORNER, NOISE = 1 / 6, 1 / 12, 0.01
-# Most test images whose pixels are removed, and their share of the probed images.
+# Most test images whose pixels are removed, and their share of the images to use.
 REMOVAL_IMAGES = (64, 0.5)
-# Whose pixels are removed, and in which order, as a probe's curves list them.
+# Whose pixels are removed, and in which order, as the curves list them.
 MAPS = ("Grad-CAM", "random map", "centre map")
 ORDERS = ("most relevant first", "least relevant first")
 

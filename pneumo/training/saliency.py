@@ -23,7 +23,7 @@ from pneumo.training.similarity import random_maps, rank_correlation, structural
 
 SEED = 0
 DRAWS = 3  # of random weights: a single one could be similar by chance
-# Most test images, and their largest share of the probed images.
+# Most test images, and their largest share of the images to use.
 CASCADE_IMAGES = (32, 0.25)
 REMOVED = (0.1, 0.2, 0.4, 0.6, 0.8)  # shares of the pixels
 _PASS = 256  # images per pass
@@ -55,10 +55,10 @@ STAGES: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def probe(
+def compute(
     model: Classifier, run: Run, dataset: Dataset, indices: NDArray[np.int64]
 ) -> dict[str, NDArray[Any]]:
-    """Compute the cascade and the removal curves of a finished run, on a few of the probed test images.
+    """Compute the cascade and the removal curves of a finished run, on a few of the test images to use.
 
     Returns:
         `stages` (S + 1,) names, "trained" first; `images` (N,) indices of the cascade's test images; `maps`

@@ -95,7 +95,7 @@ def _built(
         patch.setitem(recipes.PROFILES, "smoke", SMOKE)
         if not folder.exists():
             study.run("smoke", "phantom", home=home, dataset=dataset, only=only)
-            link_store(home, store, "simple-cnn-s*", names=("runs", "probes"))
+            link_store(home, store, "simple-cnn-s*", names=("runs", "outputs"))
             for name, value in SECRETS.items():
                 patch.setenv(name, value)
             done = study.run("smoke", "phantom", home=store, dataset=dataset, only=only)

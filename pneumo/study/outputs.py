@@ -1,7 +1,7 @@
-"""Probes: predictions of a trained network that pages need, cached so that no page needs the network.
+"""Outputs of trained networks that analyses need, cached so that no page needs a network.
 
-A probe needs too many passes through a network for a page. It is not part of a run, so new probes can be
-added for finished runs. Each is made for the first seed of a model, some for every seed.
+They take too many passes through a network for a page. They are not part of a run, so that more can be added
+for finished runs. Each kind is computed for the first seed of a model, some for every seed.
 """
 
 from importlib import import_module
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from pneumo.training.models import Classifier
 
 SCHEMA = 2
-PROBES_VERSION = 1  # raise it by hand when the results of a probe change
+FOLDER = "outputs"  # of the run store
+OUTPUTS_VERSION = 1  # raise it by hand when the outputs change
 # Each is a module that holds `variants(dataset, indices)`, which gives images to predict, (..., n, S, S), or
-# `probe(model, run, dataset, indices)`, which gives arrays by name; `indices` are the n test images to use.
-PROBES = {
+# `compute(model, run, dataset, indices)`, which gives arrays by name; `indices` are the n test images to use.
+OUTPUTS = {
     "corruptions": "pneumo.study.corruptions",
     "saliency": "pneumo.training.saliency",
     "framing": "pneumo.study.framing",
@@ -37,32 +38,37 @@ OPTIONAL = ("framing",)  # crops of the films need larger images of them
 
 
 def path(run: Run, name: str, profile: Profile) -> Path:
-    """File of the result, beside the runs, named by run, probe and key; it may not exist yet."""
+    """File of the outputs, beside the runs, named by run, kind and key; it may not exist yet."""
     key = keys.key(
         schema=SCHEMA,
-        version=PROBES_VERSION,
+        version=OUTPUTS_VERSION,
         run=run.key,
         weights=run.manifest["files"][runs.WEIGHTS],  # on another machine the same run has others
-        probe=name,
+        probe=name,  # as in earlier versions, whose files stay valid
         images=profile.probed_images,
     )
-    return run.path.parent.parent / "probes" / f"{run.label}-{name}-{key}.npz"
+    return run.path.parent.parent / FOLDER / f"{run.label}-{name}-{key}.npz"
+
+
+def needed(run: Run, profile: Profile) -> dict[str, Path]:
+    """Files of all outputs that a profile needs of a run, by kind."""
+    if run.recipe.name not in profile.recipes:  # a control or an ablation
+        return {}
+    return {
+        name: path(run, name, profile)
+        for name in OUTPUTS
+        if run.seed == profile.seeds[0] or name in OF_EVERY_SEED
+    }
 
 
 def missing(run: Run, profile: Profile) -> list[str]:
-    """Probes that this run needs and does not have yet."""
-    return [
-        name
-        for name in PROBES
-        if (run.seed == profile.seeds[0] or name in OF_EVERY_SEED)
-        and not path(run, name, profile).is_file()
-    ]
+    """Outputs that this run needs and does not have yet."""
+    return [name for name, file in needed(run, profile).items() if not file.is_file()]
 
 
 def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
-    """Missing probes of a run that its data allow; damaged results are deleted before, with a message."""
-    for name in PROBES:
-        file = path(run, name, profile)
+    """Missing outputs of a run that its data allow; damaged ones are deleted before, with a message."""
+    for name, file in needed(run, profile).items():
         try:
             with storage.refusals(file):
                 if file.is_file():
@@ -79,24 +85,24 @@ def wanted(run: Run, profile: Profile, dataset: Dataset) -> list[str]:
 
 
 def read(run: Run, name: str, profile: Profile) -> dict[str, NDArray[Any]]:
-    """Read the result of a probe: its arrays, and `indices` of the test images.
+    """Read outputs of a run's network: their arrays, and `indices` of the test images.
 
     Raises:
-        PneumoError: it is missing or damaged.
+        PneumoError: they are missing or damaged.
     """
     file = path(run, name, profile)
     if not file.is_file():
-        raise PneumoError(f"no probe {name} of {run.label}; run `pneumo study`")
+        raise PneumoError(f"no outputs for {name} of {run.label}; run `pneumo study`")
     with checksums.reading(file, PneumoError, "delete it and run `pneumo study`"):
         return npz.read_sealed(file)
 
 
 def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = "auto") -> None:
-    """Make a probe of a run, unless it exists already.
+    """Compute outputs of a run's network, unless they exist already.
 
     Args:
         run: a finished run on `dataset`.
-        name: one of :data:`PROBES`.
+        name: one of :data:`OUTPUTS`.
         dataset: its test images are used, all or a stratified sample.
         profile: sets the number of images.
     """
@@ -109,10 +115,10 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
             return
         from pneumo.training.train import load_network
 
-        module, indices = import_module(PROBES[name]), _asked(dataset, profile)
+        module, indices = import_module(OUTPUTS[name]), _asked(dataset, profile)
         model = load_network(run, device)
-        if hasattr(module, "probe"):
-            answer = module.probe(model, run, dataset, indices)
+        if hasattr(module, "compute"):
+            answer = module.compute(model, run, dataset, indices)
         else:
             # All networks predict the same variants.
             variants = remember(
@@ -133,10 +139,10 @@ def predict_all(model: "Classifier", run: Run, images: NDArray[np.uint8]) -> NDA
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:
-    """Store the result of a probe that was made elsewhere, unless it exists already.
+    """Store outputs that were computed elsewhere, unless they exist already.
 
     Args:
-        name: one of :data:`PROBES`.
+        name: one of :data:`OUTPUTS`.
         profile: sets the number of images.
         content: the file that :func:`make` wrote there.
 
