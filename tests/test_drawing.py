@@ -130,7 +130,7 @@ def test_words_upon_bars_and_pictures_can_be_read():
     assert contrast(style.OVER_DARK, style.OVER_BRIGHT) > 12
 
 
-PAGES = sorted((paths.templates().parent / "report").glob("*.qmd"))
+PAGES = sorted((paths.templates().parent / "report").glob("[!_]*.qmd"))  # _…: included
 TEXT = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 TEMPLATES = {
     path: path.read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ def open_record() -> Record:
     if record.data.dataset != finding.titled():
         raise PageError(
             f"{record.path} is of {record.data.dataset}, the book's title of {finding.titled()}: "
-            f"set QUARTO_PROFILE={record.data.dataset}"
+            f"set QUARTO_PROFILE={record.data.dataset}, or PNEUMO_DATASET={finding.titled()} for its record"
         )
     return record
 
