@@ -38,7 +38,7 @@ ANCHORS = {
                    "threshold-data"],
     "robustness": ["tbl-robustness", "fig-robustness"],
     "ablation": ["fig-ablations", "sec-ablation-agreement"],
-    "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-attention"],
+    "interpretability": ["fig-filters", "fig-gradcam", "fig-cascade", "fig-road", "tbl-evidence"],
     "cases": ["fig-divided", "case-explorer", "case-data", "case-sheets"],
     "reproducibility": ["tbl-claims", "tbl-promises"],
     "reference": ["fig-reference", "sec-reference-difference"],

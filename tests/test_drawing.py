@@ -144,7 +144,7 @@ OPTIONAL = (
     "kinds", "patients", "origins", "hindsight", "write_up",
 )  # fmt: skip
 OPTIONAL_NUMBERS = re.compile(
-    "robustness|corruptions|ablations|cascade|road|attention|lungs|saliency|framing|external|size|kinds"
+    "robustness|corruptions|ablations|cascade|road|evidence|regions|lungs|saliency|framing|external|size|kinds"
     "|clustering|shared-patients|origins|hindsight|source|planted.csv"
 )
 EVERYTHING = "\n".join((*TEXT.values(), *TEMPLATES.values()))

@@ -190,7 +190,7 @@ def test_an_even_map_has_the_regions_own_share_and_an_empty_one_none(study):
 
 def test_the_p_value_is_the_librarys_on_the_patients_mean_shares(study):
     model = study.model("simple-cnn")
-    found = evidence.attention(study, model)
+    found = evidence.by_region(study, model)
     for region, mask in evidence.regions(study).items():
         values = evidence.mean_shares(evidence.evidence(model), mask)
         finite = np.isfinite(values)
@@ -216,10 +216,10 @@ def _marking(study, cells):
 
 def test_maps_that_mark_the_lungs_are_told_from_maps_that_mark_the_edge(study):
     lungs = evidence.coverage(evidence.regions(study)["lungs"], (7, 7))
-    found = evidence.attention(*_marking(study, lungs > 0.9))["lungs"]
+    found = evidence.by_region(*_marking(study, lungs > 0.9))["lungs"]
     assert found.low > found.uniform
     edge = evidence.coverage(evidence.regions(study)["border"], (7, 7))
-    found = evidence.attention(*_marking(study, edge > 0.4))
+    found = evidence.by_region(*_marking(study, edge > 0.4))
     assert found["lungs"].high < found["lungs"].uniform
     assert found["border"].low > found["border"].uniform
 

@@ -28,8 +28,8 @@ ELSEWHERE = {"centre": "centre", "border": "border"}
 
 
 def part(study: Study) -> Part:
-    """The answers, and the numbers behind `fig-attention-masks` and `tbl-attention`."""
-    found = {model.name: attention(study, model) for model in study.ran}
+    """The answers, and the numbers behind `fig-regions` and `tbl-evidence`."""
+    found = {model.name: by_region(study, model) for model in study.ran}
     runs = run_labels(study.ran)
     layers = {"mean training image": study.data.train.images.mean(axis=0), **regions(study)}
     pictures = layers | {model.name: mean_evidence(model) for model in study.ran}
@@ -49,9 +49,9 @@ def part(study: Study) -> Part:
     names, asked = (CHEST, "lungs") if study.about.has_lungs else (ELSEWHERE, "centre")
     return Part(
         {"evidence": Evidence(names, asked, RADIUS, BORDER, found, even, inside)},
-        figures={"fig-attention-masks": frame(pixel_rows(rounded, "layer", "value"), runs=runs)},
+        figures={"fig-regions": frame(pixel_rows(rounded, "layer", "value"), runs=runs)},
         tables={
-            "tbl-attention": frame(unfold(found, "model", "region"), runs=runs),
+            "tbl-evidence": frame(unfold(found, "model", "region"), runs=runs),
             "tbl-lungs": frame(by_call, runs=runs),
         },
     )
@@ -136,7 +136,7 @@ def mean_shares(maps: list[NDArray[np.floating]], mask: NDArray[np.bool_]) -> ND
     return np.asarray(found.mean(axis=0).filled(np.nan))
 
 
-def attention(study: Study, model: Model) -> dict[str, Share]:
+def by_region(study: Study, model: Model) -> dict[str, Share]:
     """A model's :class:`Share` of each region, over all test images.
 
     Means are compared with the even map by Wilcoxon's signed-rank test, of patients' means.

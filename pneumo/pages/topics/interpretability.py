@@ -197,9 +197,9 @@ def fig_road(record: Record) -> Shown:
     return Shown(canvas, caption, alt)
 
 
-def fig_attention_masks(record: Record) -> Shown:
+def fig_regions(record: Record) -> Shown:
     """The regions on the mean training image, and each model's mean evidence beside it."""
-    numbers = record.figure("fig-attention-masks")
+    numbers = record.figure("fig-regions")
     found = record.evidence
     layers = {name: pictures.pixels(own, "value") for name, own in numbers.by("layer")}
     mean, first = layers["mean training image"], next(iter(found.regions))
@@ -261,7 +261,7 @@ def tbl_road(record: Record) -> Table:
     )
 
 
-def tbl_attention(record: Record) -> Table:
+def tbl_evidence(record: Record) -> Table:
     found = record.evidence
     names, asked = found.regions, found.asked
     rows = [
