@@ -16,6 +16,7 @@ _UNREAD = re.compile(r"<(script|style|noscript|button)\b.*?</\1>", re.DOTALL)
 # For a program, the links behind a figure are replaced by its numbers.
 _BEHIND = re.compile(r'<details class="behind".*?</details>', re.DOTALL)
 _NUMBERS = re.compile(r'<a href="record/[^"]+">CSV</a>')
+_NOTE = re.compile(r'((?:id="|href="#))(?=fn(?:ref)?\d+")')
 _MARK = "\ue000"  # between two pages
 _BETWEEN = f"\n<p>{_MARK}</p>\n"
 _FILES = """
@@ -31,9 +32,17 @@ def write(book: Book, site: Path) -> None:
     listed = []
     paths = [site / f"{chapter.stem}.html" for chapter in book.chapters]
     rules = f"--lua-filter={frames() / 'twin.lua'}"
-    options = ["-f", "html", "-t", "gfm-raw_html", "--wrap=none", rules]
+    options = [
+        "-f",
+        "html",
+        "-t",
+        "gfm-raw_html",
+        "--wrap=none",
+        "--reference-location=block",
+        rules,
+    ]
     # One call, since to start pandoc takes longer than to convert a page.
-    pages = _BETWEEN.join(map(_main, map(read_text, paths)))
+    pages = _BETWEEN.join(_main(read_text(path), path.stem) for path in paths)
     twins = tree.pandoc(options, pages).split(f"\n{_MARK}\n\n")
     for path, text in zip(paths, twins, strict=True):
         twin = path.with_suffix(ENDING)
@@ -46,7 +55,8 @@ def write(book: Book, site: Path) -> None:
     (site / "llms.txt").write_text(head + pdf, encoding="utf-8")
 
 
-def _main(page: str) -> str:
-    """A page's main content, as HTML."""
+def _main(page: str, name: str) -> str:
+    """A page's main content, as HTML; the ids of its notes are its own."""
     main = _UNREAD.sub("", found[1] if (found := _MAIN.search(page)) else "")
+    main = _NOTE.sub(rf"\1{name}-", main)
     return _BEHIND.sub(lambda one: " ".join(_NUMBERS.findall(one[0])), main)

@@ -13,7 +13,8 @@ from conftest import cell, read, shown, write_book
 from pypdf import PdfReader
 
 from report.engine import execute as module
-from report.engine import kernels, pdf, site
+from report.engine import kernels, pdf, site, twins
+from report.engine.config import read_book
 
 STRINGS = ["http://127.0.0.1:9/x", "one.qmd", "--locked", "R&amp;D", "*a* _b_ `c` $d$ @e", "a 'b' \"c\"",
            "1. x..."]  # fmt: skip
@@ -211,3 +212,12 @@ def test_words_signs_and_sizes_are_on_paper_what_they_are_on_the_web(write):
     source = pdf.write_typst(pdf.write_chapters(document, book, {}, folder), book)
     assert 'alt: "x", width: 3in, height: 30.0pt, fit: "stretch")' in source
     assert 'alt: "x", height: 1.5em)' in source
+
+
+def test_each_twin_in_markdown_has_the_notes_of_its_own_page(write):
+    folder = write(one="# One\n\nA[^a].\n\n[^a]: Apple.\n", two="# Two\n\nB[^b].\n\n[^b]: Bread.\n")
+    made = site.render(folder)
+    twins.write(read_book(folder), made)
+    texts = [(made / f"{name}.llms.md").read_text(encoding="utf-8") for name in ("one", "two")]
+    notes = [re.findall(r"^\[\^\d+\]: (\w+)", text, re.MULTILINE) for text in texts]
+    assert notes == [["Apple"], ["Bread"]]
