@@ -158,7 +158,6 @@ def _outputs(client: _Client, group: Code) -> Outputs:
     cell = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
     client.nb.cells.append(cell)
     client.taken = 0
-    piece = group[0]
     try:
         client.execute_cell(cell, len(client.nb.cells) - 1)
     except CellExecutionError as error:
@@ -168,22 +167,35 @@ def _outputs(client: _Client, group: Code) -> Outputs:
         raise at(piece.path, number, problem) from None
     except nbformat.ValidationError as error:
         problem = f"the cell's output is not valid ({str(error).partition(chr(10))[0]})"
-        raise at(piece.path, piece.line, problem) from None
     except CellTimeoutError:
         problem = f"the cell did not end within {TIME_LIMIT} seconds"
-        raise at(piece.path, piece.line, problem) from None
     except DeadKernelError:
         problem = "the cell's Python process died; it crashed or ran out of memory"
         if client.taken > OUTPUT_LIMIT:
             problem = f"the cell outputs more than {OUTPUT_LIMIT:,} bytes; print or show less"
-        raise at(piece.path, piece.line, problem) from None
-    made: Outputs = [[]]
-    for output in cell.outputs:
-        made[-1].append(output)
-        # An expression's value ends its outputs.
-        if isinstance(piece, Inline) and output.get("metadata", {}).pop("of_expression", False):
-            made.append([])
+    else:
+        problem = ""
+    made = _split(cell.outputs) if isinstance(group[0], Inline) else [cell.outputs, []]
+    if not problem and len(made) <= len(
+        group
+    ):  # an object that shows itself, or output that was cleared
+        problem = (
+            "an expression in a sentence must give text; this one or one above it shows nothing"
+        )
+    if problem:
+        piece = group[min(len(made), len(group)) - 1]
+        raise at(piece.path, piece.line, problem)
     return [_joined(some) for some in made[: len(group)]]
+
+
+def _split(outputs: Sequence[Any]) -> Outputs:
+    """The outputs of each expression that has run, and what came after: an expression's value is its last."""
+    made: Outputs = [[]]
+    for output in outputs:
+        made[-1].append(output)
+        if output.get("metadata", {}).pop("of_expression", False):
+            made.append([])
+    return made
 
 
 def _joined(outputs: Sequence[Any]) -> list[Any]:

@@ -151,6 +151,10 @@ RUN = [
     (cell("try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('x') from error"), 7,
      "the cell raises ValueError: x"),
     (cell("import os; os._exit(3)"), 4, "the cell's Python process died"),
+    ("A `{python} 5`.\n\nB `{python} __import__('time').sleep(60)`.\n", 5,
+     "the cell did not end within 2 seconds"),
+    ("A `{python} 5`.\n\nB `{python} __import__('IPython').display.clear_output()`.\n", 5,
+     "an expression in a sentence must give text; this one or one above it shows nothing"),
     (cell("import time; time.sleep(60)"), 4, "the cell did not end within 2 seconds"),
     (cell("while True:\n    print('x' * 1000)"), 4, "the cell outputs more than 200,000 bytes; print"),
 ]  # fmt: skip
