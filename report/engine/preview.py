@@ -40,15 +40,21 @@ def changes(sources: Sequence[Path], site: Path, stop: threading.Event) -> Itera
 
     def is_source(_: object, name: str) -> bool:
         path = Path(name)
-        own = next(one for one in sources if one in (path, *path.parents))
+        own = next(one for one in folders if one in (path, *path.parents))
         relative = path.relative_to(own.parent)
         return not path.is_relative_to(site) and not _GENERATED.search(relative.as_posix())
 
+    # The watcher loses a file that an editor replaces, so named files are compared by their time.
+    files = {path: path.stat().st_mtime_ns for path in sources if path.is_file()}
+    folders = [path for path in sources if path not in files]
     watching = watch(
-        *sources, watch_filter=is_source, stop_event=stop, rust_timeout=_TICK, yield_on_timeout=True
+        *folders, watch_filter=is_source, stop_event=stop, rust_timeout=_TICK, yield_on_timeout=True
     )
     for found in watching:
-        yield sorted({Path(name) for _, name in found})
+        now = {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+        saved = {path for path in now if now[path] != files[path]}
+        files |= now
+        yield sorted({Path(name) for _, name in found} | saved)
 
 
 def main(arguments: Sequence[str] | None = None, stop: threading.Event | None = None) -> int:

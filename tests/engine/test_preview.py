@@ -89,6 +89,7 @@ def test_a_port_that_is_taken_is_named_before_anything_is_built(write, capsys, t
 
 SOURCES = [
     "pneumo/pages/topics/shift.py", "templates/fragments/recipe.md.j2", "docs/rendering.md", "pyproject.toml",
+    ".zenodo.json",
     "templates/site/page.typ", "templates/site/site.css", "report/index.qmd", "report/_quarto.yml",
     "report/styles.css", "report/theme.scss", "report/references.bib", "report/guidelines/tripod.toml",
 ]  # fmt: skip
@@ -107,7 +108,15 @@ def watching(tmp_path):
     stop = threading.Event()
     folders = [
         tmp_path / name
-        for name in ("pneumo", "report", "templates", "docs", "pyproject.toml", "_site")
+        for name in (
+            "pneumo",
+            "report",
+            "templates",
+            "docs",
+            "pyproject.toml",
+            ".zenodo.json",
+            "_site",
+        )
     ]
     seen = preview.changes(folders, tmp_path / "_site", stop)
     next(seen)
@@ -124,6 +133,14 @@ def test_every_kind_of_source_is_watched_and_nothing_that_is_built(watching):
     while len(found) < len(SOURCES):
         found |= set(next(seen))
     assert found == {root / name for name in SOURCES}
+
+
+def test_a_named_file_is_watched_after_an_editor_has_replaced_it(watching):
+    root, seen = watching
+    for text in ("first", "second"):
+        (root / "new").write_text(text)
+        (root / "new").replace(root / "pyproject.toml")
+        assert next(filter(None, seen)) == [root / "pyproject.toml"]
 
 
 @pytest.fixture
