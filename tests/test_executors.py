@@ -73,6 +73,12 @@ def pid_in(marker):
     return int(marker.read_text())
 
 
+def test_a_worker_reports_all_images_of_an_epoch_before_its_end():
+    sent = []
+    pools.run(double, [3], {}, lambda *event: sent.append(event))
+    assert sent == [(pools.STEP, 0), (pools.STEP, 3), (pools.EPOCH, {"epoch": 1})]
+
+
 def assert_ends(pid):
     """Wait for its last thread: after the first one it is a zombie, but its pipes are still open."""
     tasks, stat = Path(f"/proc/{pid}/task"), Path(f"/proc/{pid}/stat")

@@ -303,12 +303,15 @@ class _Sender:
     def step(self, images: int) -> None:
         self._images += images
         if time.monotonic() - self._sent >= STEP_INTERVAL:
-            self._send(STEP, self._images)
-            self._images, self._sent = 0, time.monotonic()
+            self._send_steps()
 
     def epoch(self, row: dict[str, Any]) -> None:
+        self._send_steps()  # otherwise the display would take these images for an earlier process's
         plain = {k: v if isinstance(v, (int, str)) else float(v) for k, v in row.items()}
-        self._send(EPOCH, plain)  # the display counts the epoch's images by itself
+        self._send(EPOCH, plain)
+
+    def _send_steps(self) -> None:
+        self._send(STEP, self._images)
         self._images, self._sent = 0, time.monotonic()
 
 
