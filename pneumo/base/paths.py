@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 DATASET, SIZE, PROFILE = "pneumoniamnist", 28, "standard"  # of a study that names none
@@ -17,7 +18,7 @@ def checkout() -> Path | None:
 
 
 def git_commit(folder: Path | None = None) -> str | None:
-    """The commit of a folder's checkout, with ``-dirty`` behind it if files differ; None outside one.
+    """A checkout's commit, with ``-dirty`` behind it if files differ or are new; None outside one.
 
     Args:
         folder: by default this package's checkout.
@@ -25,14 +26,15 @@ def git_commit(folder: Path | None = None) -> str | None:
     folder = folder or checkout()
     if folder is None:  # the working folder's repository, if there is one, is another project's
         return None
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    git = partial(
+        subprocess.run, cwd=folder, capture_output=True, text=True, check=True, timeout=10
+    )
     try:
-        result = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=True, timeout=10
-        )
+        head = git(["git", "rev-parse", "HEAD"]).stdout.strip()
+        changes = git(["git", "status", "--porcelain"]).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    return result.stdout.strip()
+    return f"{head}-dirty" if changes else head
 
 
 def root() -> Path:

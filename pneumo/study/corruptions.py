@@ -5,7 +5,7 @@ Kinds and severities are those that MedMNIST-C defines for PneumoniaMNIST. They 
 pixelation, JPEG's blocks) are more severe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
 import numpy as np
@@ -135,15 +135,11 @@ def corrupt(images: Images, name: str, severity: int, seed: int = 0) -> Images:
     return change(images, parameters[severity - 1], generator)
 
 
-def variants(dataset: Dataset, indices: NDArray[np.int64]) -> Images:
-    """Test images under every corruption, uint8 (C, 5, n, S, S), in the order of :data:`CORRUPTIONS`."""
+def variants(dataset: Dataset, indices: NDArray[np.int64]) -> Iterator[Images]:
+    """Test images under each of :data:`CORRUPTIONS` at all severities, uint8 (5, n, S, S)."""
     images = dataset.test.images[indices]
-    return np.array(
-        [
-            [corrupt(images, name, severity) for severity in range(1, SEVERITIES + 1)]
-            for name in CORRUPTIONS
-        ]
-    )
+    for name in CORRUPTIONS:
+        yield np.array([corrupt(images, name, level) for level in range(1, SEVERITIES + 1)])
 
 
 def _each(images: Images, change: Callable[[Image.Image], Image.Image]) -> Images:

@@ -4,6 +4,8 @@ The centred square of a wide film shows less of the chest, as a tighter crop doe
 the pixels outside the square were not stored.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -36,8 +38,9 @@ def crop(
     return np.stack([stored(Image.fromarray(each).crop(box), size, about) for each in images])
 
 
-def variants(dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Test films in crops of each of :data:`FACTORS`, uint8 (F, n, S, S)."""
+def variants(dataset: Dataset, indices: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
+    """Test films in crops of each of :data:`FACTORS`, uint8 (n, S, S)."""
     assert dataset.larger is not None  # else it is not asked
     films = dataset.larger["test"].images[indices]
-    return np.stack([crop(films, factor, dataset.size, dataset.about) for factor in FACTORS])
+    for factor in FACTORS:
+        yield crop(films, factor, dataset.size, dataset.about)

@@ -4,6 +4,8 @@ They take too many passes through a network for a page. They are not part of a r
 for finished runs. Each kind is computed for the first seed of a model, some for every seed.
 """
 
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 SCHEMA = 2
 FOLDER = "outputs"  # of the run store
 OUTPUTS_VERSION = 1  # raise it by hand when the outputs change
-# Each is a module that holds `variants(dataset, indices)`, which gives images to predict, (..., n, S, S), or
+# Each is a module that holds `variants(dataset, indices)`, which yields images to predict, (..., n, S, S), or
 # `compute(model, run, dataset, indices)`, which gives arrays by name; `indices` are the n test images to use.
 OUTPUTS = {
     "corruptions": "pneumo.study.corruptions",
@@ -33,6 +35,9 @@ OUTPUTS = {
     "framing": "pneumo.study.framing",
 }
 PASS = 64  # images that a network predicts at once: more do not fit a processor's cache, and take longer
+LARGEST_KEPT = (
+    64  # side of images whose variants are kept for the next network; larger ones would fill memory
+)
 OF_EVERY_SEED = ("corruptions", "framing")  # the other takes too long for that
 OPTIONAL = ("framing",)  # crops of the films need larger images of them
 
@@ -120,11 +125,15 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
         if hasattr(module, "compute"):
             answer = module.compute(model, run, dataset, indices)
         else:
-            # All networks predict the same variants.
-            variants = remember(
-                dataset, (name, profile.probed_images), lambda: module.variants(dataset, indices)
-            )
-            answer = {"logits": predict_all(model, run, variants)}
+            variants = partial(module.variants, dataset, indices)
+            if dataset.size <= LARGEST_KEPT:  # all networks predict the same ones
+                what = name, profile.probed_images
+                parts: Iterable[NDArray[np.uint8]] = remember(
+                    dataset, what, lambda: list(variants())
+                )
+            else:
+                parts = variants()
+            answer = {"logits": np.stack([predict_all(model, run, part) for part in parts])}
         npz.write_sealed(file, indices=indices, **answer)
 
 

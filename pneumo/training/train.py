@@ -85,6 +85,8 @@ def check_weights(recipe: Recipe, weights: Weights | None) -> None:
 def find_device(name: str) -> torch.device:
     """Find the device called `name`; "auto" is the GPU if there is one, else the CPU.
 
+    It also sets how this process keeps memory and how a GPU rounds.
+
     Raises:
         PneumoError: there is no such device here.
     """

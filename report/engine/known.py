@@ -200,7 +200,8 @@ def _rows(where: str, known: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 f"`{key}: {in_words(one)}`" if isinstance(one, tuple) else f"`{key}`{note}"
             )
     if shown:
-        yield f"`{where}`", ", ".join(shown)
+        place, _, keys = where.partition(".") if " " in where else ("", "", where)
+        yield ", ".join(filter(None, (place, keys and f"`{keys}`"))), ", ".join(shown)
     for name, mapping in nested:
         yield from _rows(name, mapping)
 
