@@ -4,25 +4,27 @@ import http.server
 import os
 import shutil
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
-import ears
-import forks
+import faults
 import numpy as np
 import pytest
+import trainings
 import trustme
-from ears import PROFILE
 from filelock import FileLock
 from hypothesis import settings
 from numpy.typing import NDArray
 from scipy.special import logit
+from trainings import PROFILE
 
 from pneumo.analysis import writing
-from pneumo.base import checksums, npz
+from pneumo.base import checksums, npz, paths
 from pneumo.data import Dataset, datasets
 from pneumo.record import Record, read
 from pneumo.study import study as study_module
@@ -167,10 +169,24 @@ def unseen(shared: Path, record: Record) -> Record:
     return read(folder)
 
 
+@pytest.fixture
+def run_in_copy(tmp_path: Path) -> Callable[[str], object]:
+    """Runs a script in the test's folder, with a copy of the package there that it may change."""
+    for name in ("pneumo", "templates", "report/engine"):
+        shutil.copytree(paths.root() / name, tmp_path / name)
+    for name in ("__init__.py", "_quarto.yml"):
+        (tmp_path / "report" / name).touch()
+    folders = os.pathsep.join([str(tmp_path), str(Path(__file__).parent)])
+    environment = os.environ | {"PYTHONPATH": folders}
+    return lambda script: subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True
+    )
+
+
 @pytest.fixture(scope="session")
-def apart() -> Iterator[Callable[..., list[forks.End]]]:
+def fork() -> Iterator[Callable[..., list[faults.End]]]:
     """Runs jobs in separate processes, which have imported what a study and a site need."""
-    with forks.nursery("tiny") as run:
+    with faults.fork_server("tiny") as run:
         yield run
 
 
@@ -208,7 +224,7 @@ def store(study: Study, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """
     monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PNEUMO_PROFILE", study.profile.name)
-    ears.link_store(home, tmp_path / "home")
+    trainings.link_store(home, tmp_path / "home")
     return tmp_path / "home"
 
 

@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def storm(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
+def sample(request: pytest.FixtureRequest) -> Callable[..., list[Any]]:
     """The faults that a test tries: all with `--promises all`, otherwise a few, spread evenly."""
 
     def drawn(cases: Iterable[Any], few: int = 4) -> list[Any]:

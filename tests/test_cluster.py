@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from dask import config
 from distributed.utils import get_mp_context
-from ears import LONGER, SMALL, Ear, Killer, assert_same_bits, wait_until
+from trainings import LONGER, SMALL, Killer, Listener, assert_same_bits, wait_until
 
 from pneumo.study import cluster, executors, jobs, outputs
 from pneumo.study import study as study_module
@@ -148,7 +148,7 @@ def test_a_worker_killed_in_the_middle_of_a_run_loses_its_current_epoch_alone(
     assert_same_bits(run, undisturbed)
 
 
-class Interrupter(Ear):
+class Interrupter(Listener):
     """As Ctrl-C, after an epoch."""
 
     def epoch(self, row):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ears import Ear, assert_same_bits
+from trainings import Listener, assert_same_bits
 
 from pneumo.analysis import writing
 from pneumo.base import checksums, paths
@@ -47,10 +47,10 @@ def put(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def assert_it_is_named(storm, file, others, look, told):
+def assert_it_is_named(sample, file, others, look, told):
     """Every damaged version gives an error with its path and what to do; the intact file is read."""
     content = file.read_bytes()
-    for case in storm([*spoils(content, file.name), *others]):
+    for case in sample([*spoils(content, file.name), *others]):
         put(file, case)
         with pytest.raises(PneumoError, match=f"^{re.escape(str(file))} is damaged .*{told}"):
             look()
@@ -65,7 +65,7 @@ def where(run, store: Path) -> Path:
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("name", runs.FILES)
-def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp_path, storm):
+def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp_path, sample):
     run, other = study.model("simple-cnn").runs
     folder = Path(shutil.copytree(run.path, tmp_path / run.label))
 
@@ -75,21 +75,21 @@ def test_a_file_of_a_run_that_is_not_as_it_was_written_is_named(name, study, tmp
         load_network(found, "cpu")
 
     told = f"; delete {folder} and run `pneumo study`$"
-    assert_it_is_named(storm, folder / name, [(other.path / name).read_bytes()], look, told)
+    assert_it_is_named(sample, folder / name, [(other.path / name).read_bytes()], look, told)
 
 
 @pytest.mark.promise("damage", "found")
-def test_network_outputs_and_a_finished_study_that_are_damaged_are_named(study, store, storm):
+def test_network_outputs_and_a_finished_study_that_are_damaged_are_named(study, store, sample):
     first, other = (study.model(name).run for name in ("simple-cnn", "resnet18-scratch"))
     run, asked = runs.load(where(first, store)), ("corruptions", study.profile)
     file, others = outputs.path(run, *asked), [outputs.path(other, *asked).read_bytes()]
     told = "delete it and run `pneumo study`"
-    assert_it_is_named(storm, file, others, lambda: outputs.read(run, *asked), told)
+    assert_it_is_named(sample, file, others, lambda: outputs.read(run, *asked), told)
 
     file = store / "studies" / f"{study.profile.name}.json"
     others = [checksums.text({"schema": studies.SCHEMA, "models": []}, "other.json").encode()]
     told = f"run `pneumo study --profile {study.profile.name}`"
-    assert_it_is_named(storm, file, others, lambda: studies.load(home=store), told)
+    assert_it_is_named(sample, file, others, lambda: studies.load(home=store), told)
 
 
 @pytest.mark.promise("damage", "found")
@@ -164,10 +164,10 @@ def numbers(record, tmp_path):
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_damaged_file_of_a_record_is_named(numbers, storm):
-    for name in storm([*read(numbers).sums, "SHA256SUMS"], 4):
+def test_a_damaged_file_of_a_record_is_named(numbers, sample):
+    for name in sample([*read(numbers).sums, "SHA256SUMS"], 4):
         content = (numbers / name).read_bytes()
-        for case in storm(spoils(content, name, 3), 2):
+        for case in sample(spoils(content, name, 3), 2):
             (numbers / name).write_bytes(case)
             told = numbers if name == "SHA256SUMS" else f"{numbers / name} is damaged"
             with pytest.raises(RecordError, match=re.escape(str(told))):
@@ -178,45 +178,45 @@ def test_a_damaged_file_of_a_record_is_named(numbers, storm):
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("kind", [bench, promises], ids=["bench", "promises"])
-def test_speeds_and_promises_beside_a_record_that_are_damaged_are_named(kind, numbers, storm):
+def test_speeds_and_promises_beside_a_record_that_are_damaged_are_named(kind, numbers, sample):
     file = numbers / kind.FILE
-    assert_it_is_named(storm, file, [], lambda: kind.read(file), f"nox -s {file.stem}")
+    assert_it_is_named(sample, file, [], lambda: kind.read(file), f"nox -s {file.stem}")
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_training_with_a_damaged_checkpoint_starts_again_aloud(phantom, tmp_path, capfd, storm):
+def test_a_training_with_a_damaged_checkpoint_starts_again_aloud(phantom, tmp_path, capfd, sample):
     undisturbed = train(CNN, 0, phantom, home=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))
+        train(CNN, 0, phantom, home=tmp_path, listener=Listener(stop_in_epoch=2))
     (partial,) = (tmp_path / "runs").glob(".*.partial")
     stopped = {path.name: path.read_bytes() for path in partial.iterdir()}
-    cases = storm(spoils(stopped["checkpoint.pt"], "checkpoint", 0), 2)
+    cases = sample(spoils(stopped["checkpoint.pt"], "checkpoint", 0), 2)
     for case in (*cases, stopped["checkpoint.pt"]):
         partial.mkdir(exist_ok=True)
         for name, content in (stopped | {"checkpoint.pt": case}).items():
             (partial / name).write_bytes(content)
-        ear = Ear()
+        listener = Listener()
         capfd.readouterr()
-        run = train(CNN, 0, phantom, home=tmp_path, listener=ear)
+        run = train(CNN, 0, phantom, home=tmp_path, listener=listener)
         said = capfd.readouterr().err
         assert_same_bits(run, undisturbed)
         shutil.rmtree(run.path)
         if case is stopped["checkpoint.pt"]:
-            assert (ear.epochs, said) == ([2, 3], "")
+            assert (listener.epochs, said) == ([2, 3], "")
             continue
-        assert ear.epochs == [1, 2, 3]
+        assert listener.epochs == [1, 2, 3]
         (line,) = said.splitlines()
         assert line.startswith(f"pneumo: {partial / 'checkpoint.pt'} is damaged (")
         assert line.endswith("; the training starts again")
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_changed_byte_in_pretrained_weights_is_found(tmp_path, monkeypatch, storm):
+def test_a_changed_byte_in_pretrained_weights_is_found(tmp_path, monkeypatch, sample):
     recipe = RECIPES["resnet18-tiny-imagenet"]
     file = Path(shutil.copy(weights.TINY_IMAGENET, tmp_path))
     monkeypatch.setattr(weights, "TINY_IMAGENET", file)
     whole = weights.find_weights(recipe)
-    for case in storm(spoils(file.read_bytes(), file.name, 1), 2):
+    for case in sample(spoils(file.read_bytes(), file.name, 1), 2):
         file.write_bytes(case)
         with pytest.raises(WeightsError) as raised:
             weights.find_weights(recipe)
@@ -227,7 +227,7 @@ def test_a_changed_byte_in_pretrained_weights_is_found(tmp_path, monkeypatch, st
 
 
 @pytest.mark.promise("damage", "survived")
-def test_a_damaged_entry_of_the_builds_cache_counts_as_none(tmp_path, storm):
+def test_a_damaged_entry_of_the_builds_cache_counts_as_none(tmp_path, sample):
     cache = Cache(tmp_path)
     for kind, key, content in (
         ("pandoc", "key", b"<p>0.913</p>"),
@@ -237,7 +237,7 @@ def test_a_damaged_entry_of_the_builds_cache_counts_as_none(tmp_path, storm):
         cache.put(kind, key, content)
     file = tmp_path / "pandoc" / "key.gz"
     others = [(tmp_path / name).read_bytes() for name in ("pandoc/other.gz", "typst/key.gz")]
-    for case in storm([*others, *spoils(file.read_bytes(), "entry", 300)], 40):
+    for case in sample([*others, *spoils(file.read_bytes(), "entry", 300)], 40):
         file.write_bytes(case)
         assert cache.get("pandoc", "key") in (None, b"<p>0.913</p>")
         assert (case in others) <= (cache.get("pandoc", "key") is None)

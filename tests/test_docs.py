@@ -180,8 +180,8 @@ def test_three_scenarios(n):
 
 @pytest.mark.promise("killed", "survived")
 @pytest.mark.promise("pages", "found")
-def test_a_storm_in_one_scenario(storm):
-    assert len(storm(range(30), 3)) == 30
+def test_several_faults_in_one_scenario(sample):
+    assert len(sample(range(30), 3)) == 30
 
 @pytest.mark.promise("data", "found")
 def test_a_fault_that_is_not_found():

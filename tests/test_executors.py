@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ears import LONGER, PROFILE, SMALL, Ear, Killer, assert_same_bits, wait_until
+from trainings import LONGER, PROFILE, SMALL, Killer, Listener, assert_same_bits, wait_until
 
 from pneumo.base.errors import PneumoError
 from pneumo.data import Split
@@ -110,19 +110,19 @@ def test_a_missing_input_is_sent_and_one_that_never_arrives_is_an_error():
 
 
 def test_calls_may_be_added_while_answers_are_read():
-    calls = [Call("0", double, (0,), Ear())]
+    calls = [Call("0", double, (0,), Listener())]
     for number, answer in answers(Serial(), calls):
         assert answer == 2 * number
         if number < 3:
-            calls.append(Call("more", double, (number + 1,), Ear()))
+            calls.append(Call("more", double, (number + 1,), Listener()))
     assert len(calls) == 4
 
 
 def test_answers_and_progress_come_from_processes_which_divide_the_threads(pool):
-    ears = [Ear() for _ in range(5)]
-    calls = [Call(str(number), double, (number,), ear) for number, ear in enumerate(ears)]
+    listeners = [Listener() for _ in range(5)]
+    calls = [Call(str(number), double, (number,), each) for number, each in enumerate(listeners)]
     assert everything(pool, calls) == [0, 2, 4, 6, 8]
-    assert [len(ear.rows) for ear in ears] == [1] * 5
+    assert [len(listener.rows) for listener in listeners] == [1] * 5
     assert pool.threads == 1
 
 
@@ -142,7 +142,7 @@ def test_an_error_in_a_process_is_one_line_with_the_jobs_label_and_no_other_job_
 
 @pytest.mark.promise("killed", "survived")
 def test_jobs_of_a_killed_process_are_retried_in_another(pool, tmp_path):
-    heard, said = Ear(), []
+    heard, said = Listener(), []
     calls = [Call("s0", die, (tmp_path / "marker",), heard), Call("other", double, (4,))]
     pid, other = everything(pool, calls, said.append)
     assert other == 8
@@ -161,7 +161,7 @@ def test_a_job_whose_processes_always_die_is_abandoned(pool, monkeypatch):
 def test_an_idle_process_that_dies_costs_no_job_a_try(monkeypatch, tmp_path):
     monkeypatch.setattr(pools, "RETRIES", 0)
     (marker := tmp_path / "marker").touch()
-    calls = [Call("x", die, (marker,), Ear())]
+    calls = [Call("x", die, (marker,), Listener())]
     with Processes(1) as pool:
         (first,) = everything(pool, calls)
         os.kill(first, signal.SIGKILL)

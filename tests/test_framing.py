@@ -10,10 +10,12 @@ from sklearn.metrics import roc_auc_score
 
 from pneumo.analysis import framing
 from pneumo.analysis.claims import networks
+from pneumo.base import npz
 from pneumo.data import datasets
 from pneumo.statistics import adjusted_roc
 from pneumo.study import framing as crops
 from pneumo.study import outputs
+from pneumo.study.study import load
 
 
 def cases(seed, count=400, skill=1.0, by_covariate=2.0, spread=0.0, apart=0.5):
@@ -120,10 +122,11 @@ def test_the_same_films_at_another_size_are_found_beside_the_data_others_not(arr
 
 
 @pytest.fixture
-def taught(study, monkeypatch):
+def taught(store):
     """The study, as if its networks used only the films' ratios, in predictions and crops."""
 
     def make(weight, dose, fall=0.0):
+        study = load(home=store)
         origin = study.data.origins
         for model in study.ran:
             for run in model.runs:
@@ -133,17 +136,13 @@ def taught(study, monkeypatch):
                     ratios = origin[name].ratios
                     logits = weight * (ratios - 1.35) / 0.18 + 2 * found.labels - 1
                     logits = logits + noise.normal(size=len(logits)) + fall * (name == "test")
-                    monkeypatch.setitem(run.predictions, name, replace(found, logits=logits))
-        answers = outputs.read
-
-        def read(run, name, profile):
-            answer = answers(run, name, profile)
-            steps = (1 - np.array(crops.FACTORS))[:, None] / 0.1
-            noise = np.random.default_rng(run.seed).normal(size=len(answer["indices"]))
-            return {**answer, "logits": dose * steps + noise}
-
-        monkeypatch.setattr(framing.outputs, "read", read)
-        return replace(study)  # without cached properties
+                    run.predictions[name] = replace(found, logits=logits)
+                answer = outputs.read(run, "framing", study.profile)
+                steps = (1 - np.array(crops.FACTORS))[:, None] / 0.1
+                noise = np.random.default_rng(run.seed).normal(size=len(answer["indices"]))
+                answer["logits"] = dose * steps + noise
+                npz.write_sealed(outputs.path(run, "framing", study.profile), **answer)
+        return study
 
     return make
 

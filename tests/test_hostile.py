@@ -133,14 +133,14 @@ def hostile(record):
 
 
 @pytest.mark.promise("hostile", "survived")
-def test_nothing_that_a_manifest_says_becomes_markup(hostile, storm):
+def test_nothing_that_a_manifest_says_becomes_markup(hostile, sample):
     from report.engine import tree
 
     tables = ["tbl-runs", "tbl-comparison", "tbl-versions", "tbl-weights"]
     texts = [fragments.render(hostile, name) for name in ("models-not-run", "data-source")]
     texts += [showing.table_markdown(hostile, name) for name in tables if name in TABLES]
     assert any("onerror" in text for text in texts)  # as text
-    for text in storm(texts, len(texts)):
+    for text in sample(texts, len(texts)):
         html = tree.write(tree.read(text), ["-t", "html5", "--mathml"], {})
         assert [tag for tag in MARKUP.findall(html) if tag.lower() != "a"] == []
         assert "<strong>b</strong>" not in html

@@ -8,11 +8,11 @@ import shutil
 import stat
 from pathlib import Path
 
-import forks
+import faults
 import numpy as np
 import pytest
 import tiny
-from forks import Job
+from faults import Job
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -28,10 +28,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def undisturbed(apart, tmp_path_factory):
+def undisturbed(fork, tmp_path_factory):
     """A study that was not killed, and its result."""
     home = tmp_path_factory.mktemp("undisturbed")
-    (end,) = apart(Job(tiny.make, (home,)))
+    (end,) = fork(Job(tiny.make, (home,)))
     assert (end.status, end.err) == (0, "")
     return home, end
 
@@ -76,11 +76,11 @@ def assert_it_is_as_if_nothing_had_been(home: Path, undisturbed: Path) -> None:
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
-def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
+def moments(end: faults.End, home: Path) -> list[dict[str, float]]:
     """Moments to kill a study, in random order: at a disk access, within a file, while it computes."""
     chance = random.Random(SEED)
     sizes = [path.stat().st_size for path in home.rglob("*") if path.is_file()]
-    found = [{"at": chance.randint(1, end.looks)} for _ in range(16)]
+    found = [{"at": chance.randint(1, end.accesses)} for _ in range(16)]
     found += [{"renaming": chance.randint(1, 4)} for _ in range(12)]
     found += [{"within": chance.randint(1, max(sizes))} for _ in range(6)]
     found += [{"after": chance.uniform(0, end.seconds)} for _ in range(8)]
@@ -90,13 +90,13 @@ def moments(end: forks.End, home: Path) -> list[dict[str, float]]:
 
 @pytest.mark.promise("killed", "survived")
 def test_a_study_killed_again_and_again_ends_with_the_same_bits(
-    apart, undisturbed, tmp_path, storm
+    fork, undisturbed, tmp_path, sample
 ):
     expected, end = undisturbed
     deaths, finished = 0, 0
     home = tmp_path / "0"
-    for how in storm(moments(end, expected), 5):
-        (found,) = apart(Job(tiny.make, (home,), **how))
+    for how in sample(moments(end, expected), 5):
+        (found,) = fork(Job(tiny.make, (home,), **how))
         assert found.killed or (found.status, found.err) == (0, ""), found
         assert_nothing_is_half_there(home)
         deaths += found.killed
@@ -104,7 +104,7 @@ def test_a_study_killed_again_and_again_ends_with_the_same_bits(
             assert_it_is_as_if_nothing_had_been(home, expected)
             finished += 1
             home = tmp_path / str(finished)
-    (found,) = apart(Job(tiny.make, (home,)))
+    (found,) = fork(Job(tiny.make, (home,)))
     assert (found.status, found.err) == (0, "")
     assert_it_is_as_if_nothing_had_been(home, expected)
     assert deaths > 0
@@ -127,49 +127,49 @@ def closed(tmp_path):
 
 
 @pytest.mark.promise("full", "found")
-def test_a_study_on_a_full_disk_goes_on_as_soon_as_there_is_room(apart, finished, tmp_path, storm):
-    with forks.disk(tmp_path / "disk") as change:
+def test_a_study_on_a_full_disk_goes_on_as_soon_as_there_is_room(fork, finished, tmp_path, sample):
+    with faults.disk(tmp_path / "disk") as change:
         home = tmp_path / "disk" / "home"
-        for room in storm(ROOMS, 2):
+        for room in sample(ROOMS, 2):
             change(f"size={room}")
-            (end,) = apart(Job(tiny.command, (home, *STUDY)))
-            forks.assert_a_line(end, home, "the disk is full", "free; make room")
+            (end,) = fork(Job(tiny.command, (home, *STUDY)))
+            faults.assert_a_line(end, home, "the disk is full", "free; make room")
             assert_nothing_is_half_there(home)
         change("size=64m")
-        (end,) = apart(Job(tiny.command, (home, *STUDY)))
+        (end,) = fork(Job(tiny.command, (home, *STUDY)))
         assert (end.status, end.out) == (0, "simple-cnn: seeds 0\n")
         assert_it_is_as_if_nothing_had_been(home, finished)
 
 
 @pytest.mark.promise("full", "found")
-def test_a_store_that_may_not_be_written_is_named(apart, closed):
-    command = Job(tiny.command, (closed / "home", *STUDY), powerless=True)
-    (end,) = apart(command)
-    forks.assert_a_line(
+def test_a_store_that_may_not_be_written_is_named(fork, closed):
+    command = Job(tiny.command, (closed / "home", *STUDY), rootless=True)
+    (end,) = fork(command)
+    faults.assert_a_line(
         end, closed / "home", "permission is denied; it must be readable and writable"
     )
     closed.chmod(0o755)
-    (end,) = apart(command)
+    (end,) = fork(command)
     assert end.status == 0
 
 
 @pytest.mark.promise("damage", "found")
 @pytest.mark.parametrize("name", [runs.MANIFEST, "predictions.npz"])
-def test_a_file_that_may_not_be_read_is_not_taken_for_damaged(name, apart, finished, tmp_path):
+def test_a_file_that_may_not_be_read_is_not_taken_for_damaged(name, fork, finished, tmp_path):
     home = Path(shutil.copytree(finished, tmp_path / "home"))
     (file,) = home.glob(f"runs/*/{name}")
     file.chmod(0)
-    command = Job(tiny.command, (home, *STUDY), powerless=True)
-    (end,) = apart(command)
-    forks.assert_a_line(end, f"{file} can't be used: permission is denied; it must be readable")
+    command = Job(tiny.command, (home, *STUDY), rootless=True)
+    (end,) = fork(command)
+    faults.assert_a_line(end, f"{file} can't be used: permission is denied; it must be readable")
     file.chmod(0o644)
-    (end,) = apart(command)
+    (end,) = fork(command)
     assert end.status == 0
     assert_it_is_as_if_nothing_had_been(home, finished)
 
 
 @pytest.mark.promise("full", "survived")
-def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(apart, finished, tmp_path):
+def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(fork, finished, tmp_path):
     home = Path(shutil.copytree(finished, tmp_path / "home"))
     picture = tmp_path / "picture.png"
     Image.fromarray(np.full((64, 64), 128, np.uint8)).save(picture)
@@ -177,9 +177,9 @@ def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(apart, 
     for path in paths:
         path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH))
     ask = ("predict", str(picture), "--profile", "tiny", "--data", "phantom")
-    ends = apart(
-        Job(tiny.command, (home, *STUDY), powerless=True),
-        Job(tiny.command, (home, *ask), powerless=True),
+    ends = fork(
+        Job(tiny.command, (home, *STUDY), rootless=True),
+        Job(tiny.command, (home, *ask), rootless=True),
     )
     for path in paths:
         path.chmod(path.stat().st_mode | stat.S_IWUSR)
@@ -189,26 +189,26 @@ def test_a_finished_study_is_read_and_asked_where_nothing_can_be_written(apart, 
 
 @pytest.mark.promise("full", "found")
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_what_can_not_be_printed_is_said(apart, finished, tmp_path):
+def test_what_can_not_be_printed_is_said(fork, finished, tmp_path):
     picture = tmp_path / "picture.png"
     Image.fromarray(np.full((64, 64), 128, np.uint8)).save(picture)
     ask = ("predict", *[str(picture)] * 300, "--profile", "tiny", "--data", "phantom", "--json")
-    (end,) = apart(Job(tiny.command, (finished, *ask), output="/dev/full"))
-    forks.assert_a_line(end, "standard output can't be written: the disk is full")
+    (end,) = fork(Job(tiny.command, (finished, *ask), output="/dev/full"))
+    faults.assert_a_line(end, "standard output can't be written: the disk is full")
 
 
 @pytest.mark.promise("full", "found")
-def test_a_record_that_may_not_be_written_leaves_the_old_one(apart, record, tmp_path):
+def test_a_record_that_may_not_be_written_leaves_the_old_one(fork, record, tmp_path):
     folder = tmp_path / "there"
-    (end,) = apart(Job(tiny.keep, (record, folder / "reference")))
+    (end,) = fork(Job(tiny.keep, (record, folder / "reference")))
     assert (end.status, end.err) == (0, "")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     folder.chmod(0o555)
-    closed, full = apart(
-        Job(tiny.keep, (record, folder / "reference"), powerless=True),
+    closed, full = fork(
+        Job(tiny.keep, (record, folder / "reference"), rootless=True),
         Job(tiny.keep, (record, folder / "reference"), largest=1_500),
     )
     folder.chmod(0o755)
-    forks.assert_a_line(closed, folder, "permission is denied")
-    forks.assert_a_line(full, folder, "files may not become that large")
+    faults.assert_a_line(closed, folder, "permission is denied")
+    faults.assert_a_line(full, folder, "files may not become that large")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ears import Ear, assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
+from trainings import Listener, assert_same_bits
 
 from pneumo.training import loop as module
 from pneumo.training import models
@@ -41,7 +41,7 @@ def test_with_everything_asked_for_a_stopped_training_ends_the_same(averaging, p
     recipe = replace(CNN, **{**EVERYTHING, "averaging": averaging})
     expected = train(recipe, 0, phantom, home=tmp_path / "one")
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, 0, phantom, home=tmp_path / "two", listener=Ear(stop_in_epoch=3))
+        train(recipe, 0, phantom, home=tmp_path / "two", listener=Listener(stop_in_epoch=3))
     resumed = train(recipe, 0, phantom, home=tmp_path / "two")
     assert_same_bits(resumed, expected)
 

@@ -268,13 +268,13 @@ def test_a_resumed_run_counts_the_epochs_of_before_but_not_their_time():
 
 def test_several_runs_are_counted_as_they_finish():
     def two_of_three(display):
-        ears = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
+        listeners = [display.listener(RECIPE, seed, images=100) for seed in range(3)]
         display.finish(Run(Path(), RECIPE, 0, "key", {}))  # it existed already
-        ears[1].step(100)
+        listeners[1].step(100)
         for epoch in range(1, 5):
-            ears[1].epoch(row(epoch))
+            listeners[1].epoch(row(epoch))
         display.finish(Run(Path(), RECIPE, 1, "key", {}))
-        ears[2].step(50)
+        listeners[2].step(50)
 
     assert "all runs" in shown(True, two_of_three)
     lines = shown(False, two_of_three).splitlines()

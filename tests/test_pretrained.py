@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ears import Ear
 from PIL import Image
 from safetensors.torch import load_file
 from torchvision.models import resnet18
+from trainings import Listener
 
 from pneumo.base import checksums
 from pneumo.commands.main import main
@@ -274,7 +274,9 @@ def test_the_network_learns_what_the_folder_shows(written):
 def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_path):
     folder = read(pictures, 32)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(folder, tmp_path, SMALL, home=tmp_path / "home", listener=Ear(stop_in_epoch=2))
+        pretrain(
+            folder, tmp_path, SMALL, home=tmp_path / "home", listener=Listener(stop_in_epoch=2)
+        )
     assert not list(tmp_path.glob("*.safetensors"))
     again = pretrain(folder, tmp_path, SMALL, home=tmp_path / "home")
     assert again.read_bytes() == written.read_bytes()

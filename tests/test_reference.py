@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,6 @@ from scipy import stats
 
 from pneumo.analysis import seeds
 from pneumo.base import paths
-from pneumo.commands import reference as command
 from pneumo.commands.main import main
 from pneumo.pages import figure, fragments, guidelines, published, references, showing, table
 from pneumo.pages.guidelines import JUDGEMENTS, NAMES, REPORTING, GuidelineError
@@ -34,10 +34,9 @@ def real(record, tmp_path_factory):
 
 
 @pytest.fixture
-def kept(real, monkeypatch):
-    """The same record as the project's reference."""
-    monkeypatch.setattr(paths, "reference", lambda label="": real.path)
-    return real
+def kept():
+    """The project's reference."""
+    return read(paths.reference())
 
 
 def said(record, name, kept):
@@ -116,32 +115,41 @@ def test_every_page_of_a_phantoms_site_bears_its_mark(record, kept):
         assert marks[:1] == ["reference" if page.stem == "reference" else "notice"], page.name
 
 
-def keep(folder, record, monkeypatch, profiles=("tests",)):
-    monkeypatch.setattr(command, "PROFILES", profiles)
-    monkeypatch.setattr(paths, "record", lambda profile, label="": record.path)
-    return main(["reference", "--profile", "tests", str(folder)])
+@pytest.fixture
+def keep(tmp_path, monkeypatch):
+    """Stores a finished study's record as the reference in a folder."""
+    monkeypatch.setenv("PNEUMO_HOME", str(tmp_path / "home"))
+
+    def command(folder, record):
+        finished = paths.record(record.profile.name)
+        shutil.copytree(record.path, finished, dirs_exist_ok=True)
+        return main(["reference", "--profile", record.profile.name, str(folder)])
+
+    return command
 
 
-def test_a_record_becomes_the_reference_and_keeps_what_lies_beside_it(real, tmp_path, monkeypatch):
+def test_a_record_becomes_the_reference_and_keeps_what_lies_beside_it(kept, keep, tmp_path):
     folder = tmp_path / "reference"
-    assert keep(folder, real, monkeypatch) == 0
+    assert keep(folder, kept) == 0
     (folder / "predictions" / "simple-cnn-s9.csv").touch()
     (folder / "bench.json").write_text("{}")
-    assert keep(folder, real, monkeypatch) == 0
+    assert keep(folder, kept) == 0
     check(folder)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {*real.sums, "SHA256SUMS", "bench.json"}
+    assert names == {*kept.sums, "SHA256SUMS", "bench.json"}
 
 
-def test_what_is_no_reference_is_refused(record, real, tmp_path, monkeypatch, capsys):
-    assert keep(tmp_path / "kept", record, monkeypatch) == 1
+def test_what_is_no_reference_is_refused(record, real, kept, keep, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    assert keep(folder, record) == 1
     assert "this one is of the phantom" in capsys.readouterr().err
-    assert keep(tmp_path / "kept", real, monkeypatch, ("paper",)) == 1
+    assert keep(folder, real) == 1
     assert "must have the profile paper, not tests" in capsys.readouterr().err
-    (tmp_path / "thesis.txt").write_text("years of work")
-    assert keep(tmp_path, real, monkeypatch) == 1
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("years of work")
+    assert keep(folder, kept) == 1
     assert "holds something else" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
 
 
 @pytest.fixture(scope="module")

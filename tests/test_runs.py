@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ears import SMALL, Ear, assert_same_bits
+from trainings import SMALL, Listener, assert_same_bits
 
 from pneumo.base import checksums, keys, paths, storage
 from pneumo.commands.main import main
@@ -266,7 +266,9 @@ def test_an_interrupted_study_keeps_what_it_has_made(tmp_path, monkeypatch):
             profile.name,
             "phantom",
             home=tmp_path,
-            listener=lambda _recipe, seed, _images: Ear(stop_in_epoch=1) if seed == 0 else None,
+            listener=lambda _recipe, seed, _images: (
+                Listener(stop_in_epoch=1) if seed == 0 else None
+            ),
         )
     assert not leftovers.find(tmp_path)
     (tmp_path / studies.WANTED / "interrupted.json").unlink()

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ears import Ear
+from trainings import Listener
 
 from pneumo.base import checksums
 from pneumo.base.errors import PneumoError
@@ -70,7 +70,9 @@ def test_a_study_is_loaded_as_it_was_run_also_by_the_environment(study, home, mo
 
 
 def test_a_second_call_trains_nothing(study, home):
-    again = run(study.profile.name, "phantom", home=home, listener=lambda *_: Ear(stop_in_epoch=1))
+    again = run(
+        study.profile.name, "phantom", home=home, listener=lambda *_: Listener(stop_in_epoch=1)
+    )
     assert_same(again, study)
 
 

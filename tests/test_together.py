@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 import tiny
 import torch
-from ears import assert_same_bits
-from forks import Job
+from faults import Job
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from trainings import assert_same_bits
 
 from pneumo.base import storage
 from pneumo.base.errors import PneumoError
@@ -32,9 +32,9 @@ def unexpected(err):
 
 @pytest.mark.slow
 @pytest.mark.promise("together", "survived")
-def test_several_that_ask_for_one_study_train_each_run_once(apart, tmp_path):
+def test_several_that_ask_for_one_study_train_each_run_once(fork, tmp_path):
     home, heard = tmp_path / "home", tmp_path / "heard"
-    ends = apart(*[Job(tiny.make, (home, tiny.TWO, heard)) for _ in range(MANY)])
+    ends = fork(*[Job(tiny.make, (home, tiny.TWO, heard)) for _ in range(MANY)])
     assert [(end.status, unexpected(end.err)) for end in ends] == [(0, [])] * MANY
     epochs = Counter((name, epoch) for name, epoch, _ in map(json.loads, heard.open()))
     assert set(epochs.values()) == {1}
@@ -43,10 +43,10 @@ def test_several_that_ask_for_one_study_train_each_run_once(apart, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.promise("together", "survived")
-def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(apart, tmp_path):
+def test_of_several_the_one_that_trains_is_killed_and_another_goes_on(fork, tmp_path):
     home, heard = tmp_path / "home", tmp_path / "heard"
     arguments = (home, tiny.PROFILE, heard)
-    ends = apart(
+    ends = fork(
         Job(tiny.make, arguments, renaming=3), Job(tiny.make, arguments), Job(tiny.make, arguments)
     )
     assert [(end.status, unexpected(end.err)) for end in ends[1:]] == [(0, [])] * 2
@@ -146,7 +146,7 @@ def launched(home):
 
 
 @pytest.fixture
-def in_two(apart):
+def in_two(fork):
     """Makes a call in two processes; `first` says how the first one dies."""
 
     def run(call, *arguments, **first):
@@ -154,7 +154,7 @@ def in_two(apart):
             one.bind(("127.0.0.1", 0))
             port = one.getsockname()[1]
         ways = first, {}
-        return apart(
+        return fork(
             *[Job(member, (rank, port, call, arguments), **way) for rank, way in enumerate(ways)]
         )
 
@@ -175,7 +175,7 @@ def test_two_processes_have_the_gradients_of_one(in_two, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.promise("killed", "survived")
-def test_a_shared_run_that_was_killed_ends_with_the_bits_of_torchruns(in_two, apart, tmp_path):
+def test_a_shared_run_that_was_killed_ends_with_the_bits_of_torchruns(in_two, fork, tmp_path):
     home, other = tmp_path / "home", tmp_path / "other"
     killed, lonely = in_two(tiny.command, home, *TRAIN, renaming=3)
     assert killed.killed
@@ -185,7 +185,7 @@ def test_a_shared_run_that_was_killed_ends_with_the_bits_of_torchruns(in_two, ap
     ends = in_two(tiny.command, home, *TRAIN)
     assert [end.status for end in ends] == [0, 0], ends
 
-    (end,) = apart(Job(launched, (other,)))
+    (end,) = fork(Job(launched, (other,)))
     assert (end.status, end.out.count("kept, validation loss")) == (0, 1), end
     assert_same_bits(trained(home), trained(other))
     assert trained(home).manifest["hardware"]["processes"] == 2

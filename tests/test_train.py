@@ -6,16 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from ears import Ear, assert_same_bits
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.torch import load_file
+from trainings import Listener, assert_same_bits
 
-from pneumo.base import paths
 from pneumo.base.errors import PneumoError
 from pneumo.data import Split, held_out, part, stratified
-from pneumo.training.loop import Loop
 from pneumo.training.models import build
 from pneumo.training.recipes import RECIPES
 from pneumo.training.train import train
@@ -56,11 +54,11 @@ def test_the_same_seed_ends_with_the_same_bits(reference, phantom, tmp_path):
 def test_a_training_stopped_in_its_second_stage_goes_on_from_there(epoch, phantom, tmp_path, tuned):
     weights = find_weights(TUNED)
     with pytest.raises(KeyboardInterrupt):
-        train(TUNED, 0, phantom, weights, tmp_path, Ear(stop_in_epoch=epoch))
+        train(TUNED, 0, phantom, weights, tmp_path, Listener(stop_in_epoch=epoch))
     assert not [path for path in (tmp_path / "runs").iterdir() if path.name[0] != "."]
-    ear = Ear()
-    resumed = train(TUNED, 0, phantom, weights, tmp_path, ear)
-    assert ear.epochs == list(range(epoch, 4))
+    listener = Listener()
+    resumed = train(TUNED, 0, phantom, weights, tmp_path, listener)
+    assert listener.epochs == list(range(epoch, 4))
     assert_same_bits(resumed, tuned)
 
 
@@ -120,21 +118,39 @@ def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share
     np.testing.assert_array_equal(kept, stratified(labels, count, seed))
 
 
-def test_a_run_is_of_the_commit_at_which_it_began(phantom, tmp_path, monkeypatch):
-    def at(commit):
-        monkeypatch.setattr(paths, "git_commit", lambda: commit)
+COMMITTING = """
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from subprocess import run
 
-    class Committing(Ear):
-        def epoch(self, row):
-            at("third")
+from pneumo.base import paths
+from pneumo.data import datasets
+from pneumo.training.recipes import RECIPES
+from pneumo.training.train import train
+from trainings import Listener
 
-    at("first")
-    with pytest.raises(KeyboardInterrupt):
-        train(CNN, 0, phantom, home=tmp_path, listener=Ear(stop_in_epoch=2))
-    for seed, began in ((0, "first"), (1, "second")):
-        at("second")
-        run = train(CNN, seed, phantom, home=tmp_path, listener=Committing())
-        assert run.manifest["git_commit"] == began
+CNN = replace(RECIPES["simple-cnn"], epochs=2, train_images=32)
+
+def commit():
+    author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    run(["git", *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    return paths.git_commit()
+
+run(["git", "init", "-q"], check=True)
+began = commit()
+with suppress(KeyboardInterrupt):
+    train(CNN, 0, datasets.phantom(), home=Path("home"), listener=Listener(stop_in_epoch=2))
+commit()
+committing = Listener()
+committing.epoch = lambda row: commit()
+done = train(CNN, 0, datasets.phantom(), home=Path("home"), listener=committing)
+assert done.manifest["git_commit"] == began != paths.git_commit()
+"""
+
+
+def test_a_run_is_of_the_commit_at_which_it_began(run_in_copy):
+    run_in_copy(COMMITTING)
 
 
 def test_a_training_that_diverges_names_recipe_seed_and_epoch(phantom, tmp_path):
@@ -185,19 +201,12 @@ def test_pixels_become_floats_fold_by_fold():
 
 
 def test_a_recipe_that_holds_out_neither_learns_from_nor_stops_by_those_images(
-    phantom, halves, tmp_path, monkeypatch
+    phantom, halves, tmp_path
 ):
-    seen = {}
-    start = Loop.__init__
-
-    def watched(self, recipe, seed, model, task, training, validation, folder):
-        seen.update(training=training, validation=validation)
-        start(self, recipe, seed, model, task, training, validation, folder)
-
-    monkeypatch.setattr(Loop, "__init__", watched)
-    recipe = replace(RECIPES["simple-cnn"], epochs=1, held_out=True)
-    run = train(recipe, 0, phantom, home=tmp_path)
-    assert set(bytes_of(seen["training"])).isdisjoint(bytes_of(halves[1]))
-    assert len(seen["training"].labels) == len(halves[0].labels)
-    assert seen["validation"] is phantom.val
-    np.testing.assert_array_equal(run.predictions["held"].labels, halves[1].labels)
+    learned, held = (Split(half.images[:], half.labels) for half in halves)
+    recipe = replace(RECIPES["simple-cnn"], epochs=1)
+    run = train(replace(recipe, held_out=True), 0, phantom, home=tmp_path / "held out")
+    without = train(recipe, 0, replace(phantom, train=learned), home=tmp_path / "without")
+    for split in ("val", "test"):
+        np.testing.assert_array_equal(logits(run)[split], logits(without)[split])
+    np.testing.assert_array_equal(run.predictions["held"].labels, held.labels)

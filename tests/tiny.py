@@ -48,7 +48,7 @@ import_module("skimage.metrics")
 datasets.phantom()
 
 
-class Ear:
+class Listener:
     """Appends a line per epoch to a file, from any training process."""
 
     def __init__(self, file: Path, name: str) -> None:
@@ -68,8 +68,8 @@ class Ear:
 def make(home: Path, profile: Profile = PROFILE, heard: Path | None = None) -> None:
     """Run the study in its own run store."""
     recipes.PROFILES[profile.name] = profile
-    ear = (lambda recipe, seed, _: Ear(heard, f"{recipe.name}-s{seed}")) if heard else None
-    study.run(profile.name, "phantom", home=home, listener=ear)
+    listener = heard and (lambda recipe, seed, _: Listener(heard, f"{recipe.name}-s{seed}"))
+    study.run(profile.name, "phantom", home=home, listener=listener)
 
 
 def command(home: Path, *arguments: str) -> int:

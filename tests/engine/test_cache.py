@@ -109,22 +109,31 @@ def test_cells_run_again_where_what_they_depend_on_changed_alone(build, project,
     assert build() == ["one"]  # a source changed while it ran, so nothing was cached
 
 
-def test_package_templates_and_what_is_installed_are_parts_of_a_key(project, tmp_path, monkeypatch):
-    root = tmp_path / "checkout"
-    for name in ("pneumo/figures/one.py", "templates/fragments/a.md.j2", "report/engine/b.py"):
-        (root / name).parent.mkdir(parents=True)
-        (root / name).write_text("1")
-    monkeypatch.setattr(module, "ROOT", root)
-    monkeypatch.setattr(paths, "templates", lambda: root / "templates")
-    keys = [module.inputs(project, project / "_book")]
-    for path in (p for p in root.rglob("*") if p.is_file()):
-        path.write_text("2")
-        keys.append(module.inputs(project, project / "_book"))
-    monkeypatch.setattr(module, "installed", lambda: ("matplotlib-0.0.1.dist-info",))
-    keys.append(module.inputs(project, project / "_book"))
-    (project / "one.qmd").write_text("# Other\n")  # the key does not include prose
-    assert module.inputs(project, project / "_book") == keys[-1]
-    assert len(set(keys)) == len(keys) == 5
+CHANGING = """
+import sysconfig
+from pathlib import Path
+from report.engine import cache
+
+def key():
+    cache.installed.cache_clear()
+    return cache.inputs(Path("project"), Path("project/_book"))
+
+keys = [key()]
+for name in ("pneumo/pages/style.py", "templates/fragments/cite.md.j2", "report/engine/pdf.py"):
+    Path(name).write_text("changed")
+    keys.append(key())
+Path("packages/matplotlib-0.0.1.dist-info").mkdir(parents=True)
+sysconfig.get_path = lambda name: "packages"
+keys.append(key())
+assert len(set(keys)) == len(keys) == 5
+Path("project/one.qmd").write_text("# Other")  # the key does not include prose
+assert key() == keys[-1]
+"""
+
+
+@pytest.mark.usefixtures("project")
+def test_package_templates_and_what_is_installed_are_parts_of_a_key(run_in_copy):
+    run_in_copy(CHANGING)
 
 
 def test_an_edited_sentence_runs_no_cell_of_a_notebook(write, tmp_path):

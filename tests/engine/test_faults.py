@@ -5,11 +5,11 @@ import tempfile
 from math import ceil
 from pathlib import Path
 
-import forks
+import faults
 import pytest
 import tiny
-from ears import wait_until
-from forks import Job
+from faults import Job
+from trainings import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +33,13 @@ def temporary():
 
 
 @pytest.fixture
-def build(apart, write, tmp_path, temporary):
+def build(fork, write, tmp_path, temporary):
     """Builds the book in `site` or elsewhere, in processes that are killed as given."""
     home = tmp_path / "home"
 
     def start(*ways, output=tmp_path / "place" / "site"):
         arguments = (tmp_path / "project", output, home, temporary)
-        return apart(*[Job(tiny.build, arguments, **way) for way in ways or ({},)])
+        return fork(*[Job(tiny.build, arguments, **way) for way in ways or ({},)])
 
     write(one=CELL.format(words="Old words.", code="print(6 * 7)"), two=PROSE)
     (end,) = start()
@@ -65,7 +65,7 @@ def assert_no_litter(tmp_path: Path, temporary: Path) -> None:
 
 @pytest.mark.promise("killed", "survived")
 def test_a_build_killed_again_and_again_leaves_a_whole_site(
-    build, write, tmp_path, temporary, storm
+    build, write, tmp_path, temporary, sample
 ):
     site, chance = tmp_path / "place" / "site", random.Random(SEED)
     old = content(site)
@@ -74,8 +74,8 @@ def test_a_build_killed_again_and_again_leaves_a_whole_site(
     new = content(tmp_path / "undisturbed")
     assert old.keys() == new.keys()
     assert old != new
-    latest = {"at": end.looks, "renaming": 12, "after": end.seconds}
-    for way in storm(WAYS, 3):
+    latest = {"at": end.accesses, "renaming": 12, "after": end.seconds}
+    for way in sample(WAYS, 3):
         end = None
         while end is None or not end.killed:
             moment = chance.uniform(0, latest[way])
@@ -135,30 +135,30 @@ def test_two_builds_of_one_site_at_once_give_one_whole_site(build, write, tmp_pa
 
 
 @pytest.mark.promise("full", "found")
-def test_a_site_on_a_disk_that_is_full_stays_the_old_one(apart, write, tmp_path):
+def test_a_site_on_a_disk_that_is_full_stays_the_old_one(fork, write, tmp_path):
     rooms, tried = (4_096, 12_288, 24_576, 36_864), 0
     disk = tmp_path / "disk"
     project = write(two=PROSE)
     arguments = (project, disk / "site", tmp_path / "home")
-    with forks.disk(disk) as change:
-        (end,) = apart(Job(tiny.build, arguments))
+    with faults.disk(disk) as change:
+        (end,) = fork(Job(tiny.build, arguments))
         assert end.status == 0, end.err
         old = content(disk / "site")
         write(two=PROSE + "New words.\n")
         for room in rooms:
             used = sum(-(-len(file) // 4096) * 4096 for file in old.values())
             change(f"size={used + room}")
-            (end,) = apart(Job(tiny.build, arguments))
+            (end,) = fork(Job(tiny.build, arguments))
             if end.status == 0:
                 break
-            forks.assert_a_line(
+            faults.assert_a_line(
                 end, disk / "site", "can't be written: the disk is full", "make room"
             )
             assert content(disk / "site") == old
             assert [path.name for path in disk.iterdir()] == ["site"]
             tried += 1
         change("size=64m")
-        (end,) = apart(Job(tiny.build, arguments))
+        (end,) = fork(Job(tiny.build, arguments))
         assert end.status == 0, end.err
         assert "New words." in (disk / "site" / "two.html").read_text(encoding="utf-8")
     assert tried > 1
@@ -166,25 +166,25 @@ def test_a_site_on_a_disk_that_is_full_stays_the_old_one(apart, write, tmp_path)
 
 @pytest.mark.promise("full", "found")
 @pytest.mark.parametrize("command", [tiny.build, tiny.watch])
-def test_a_place_that_may_not_be_written_is_named_before_cells_run(apart, write, tmp_path, command):
+def test_a_place_that_may_not_be_written_is_named_before_cells_run(fork, write, tmp_path, command):
     closed, ran = tmp_path / "closed", tmp_path / "ran"
     closed.mkdir()
     closed.chmod(0o555)
     project = write(one=CELL.format(words="", code=f"open({str(ran)!r}, 'w')"))
-    job = Job(command, (project, closed / "site", tmp_path / "home"), powerless=True)
-    (end,) = apart(job)
+    job = Job(command, (project, closed / "site", tmp_path / "home"), rootless=True)
+    (end,) = fork(job)
     closed.chmod(0o755)
-    forks.assert_a_line(end, closed, "permission is denied; it must be readable and writable")
+    faults.assert_a_line(end, closed, "permission is denied; it must be readable and writable")
     assert not ran.exists()
 
 
 @pytest.mark.promise("full", "survived")
-def test_a_store_that_may_not_be_written_costs_a_build_time_alone(apart, write, tmp_path):
+def test_a_store_that_may_not_be_written_costs_a_build_time_alone(fork, write, tmp_path):
     home, project = tmp_path / "home", write(two=PROSE)
     for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.mkdir()
         folder.chmod(0o555)
-    (end,) = apart(Job(tiny.build, (project, tmp_path / "site", home), powerless=True))
+    (end,) = fork(Job(tiny.build, (project, tmp_path / "site", home), rootless=True))
     for folder in (home, home / "pages", home / "pages" / "cells"):
         folder.chmod(0o755)
     assert end.status == 0, end.err
@@ -192,13 +192,13 @@ def test_a_store_that_may_not_be_written_costs_a_build_time_alone(apart, write, 
 
 
 @pytest.mark.promise("full", "found")
-def test_a_full_disk_for_temporary_files_is_named(apart, write, temporary, tmp_path):
+def test_a_full_disk_for_temporary_files_is_named(fork, write, temporary, tmp_path):
     project = write(one=CELL.format(words="", code="print(6 * 7)"))
-    with forks.disk(temporary / "disk") as change:
+    with faults.disk(temporary / "disk") as change:
         change("size=4096")
         arguments = (project, tmp_path / "site", tmp_path / "home", temporary / "disk")
-        (end,) = apart(Job(tiny.build, arguments))
-        forks.assert_a_line(end, temporary / "disk", "the disk is full")
+        (end,) = fork(Job(tiny.build, arguments))
+        faults.assert_a_line(end, temporary / "disk", "the disk is full")
         change("size=64m")
-        (end,) = apart(Job(tiny.build, arguments))
+        (end,) = fork(Job(tiny.build, arguments))
         assert end.status == 0, end.err

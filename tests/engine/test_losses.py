@@ -155,18 +155,17 @@ def test_what_a_page_loses_or_doubles_ends_the_build_by_its_line(document, befor
     ],
 )
 def test_what_pandoc_or_the_layout_loses_or_doubles_on_paper_ends_the_build(
-    document, monkeypatch, before, after, message
+    document, tmp_path, before, after, message
 ):
-    write_typst = pdf.write_typst
-
-    def losing(*given):
-        source = write_typst(*given)
-        assert before in source
-        return source.replace(before, after, 1)
-
-    monkeypatch.setattr(pdf, "write_typst", losing)
+    pages, book = document
+    expected = [losses.on_paper(chapter, pages, True) for chapter in pages.chapters]
+    expected[-1] += f" {book.footer}"
+    source = pdf.write_typst(pdf.write_chapters(pages, book, {}, tmp_path), book)
+    assert before in source
+    path = tmp_path / "report.typ"
+    path.write_text(source.replace(before, after, 1), encoding="utf-8")
     with pytest.raises(RenderError, match=rf"^one.qmd.*{message} on paper"):
-        on_paper(*document)
+        losses.check_paper(pages, expected, typst.compile(path, root=tmp_path))
 
 
 HOSTILE = (

@@ -6,7 +6,7 @@ import threading
 import urllib.request
 
 import pytest
-from ears import wait_until
+from trainings import wait_until
 
 from report.engine import preview, serve
 from report.engine.errors import RenderError

@@ -23,10 +23,10 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from ears import PROFILE, link_store
 from filelock import FileLock
 from PIL import Image
 from pypdf import PdfReader
+from trainings import PROFILE, link_store
 
 from pneumo import __version__
 from pneumo.analysis import writing

@@ -30,7 +30,7 @@ SMALL = replace(
 LONGER = replace(RECIPES["simple-cnn"], epochs=6, train_images=512)
 
 
-class Ear:
+class Listener:
     """Listens to a training, and can stop it in a given epoch."""
 
     def __init__(self, stop_in_epoch=None):

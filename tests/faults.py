@@ -34,7 +34,7 @@ TIME_LIMIT = 300  # seconds, on a machine that is busy
 class Job:
     """A call in a separate process, and how that process dies."""
 
-    call: Callable[..., object]  # of a module that the nursery has imported; gives a status
+    call: Callable[..., object]  # of a module that the fork server has imported; gives a status
     arguments: tuple[Any, ...] = ()
     at: int | None = None  # SIGKILL before the n-th disk access
     renaming: int | None = None  # SIGKILL before the n-th file or folder gets its final name
@@ -42,7 +42,7 @@ class Job:
     when: Path | None = None  # SIGKILL as soon as this file exists
     within: int | None = None  # dies while a file grows beyond this many bytes
     largest: int | None = None  # the size limit of files in bytes; larger writes fail
-    powerless: bool = False  # drop root's privileges, so that permissions apply
+    rootless: bool = False  # drop root's privileges, so that permissions apply
     output: str | None = None  # the file that is its standard output
 
 
@@ -51,7 +51,7 @@ class End:
     """The result of a job."""
 
     status: int  # negative: the signal that killed it
-    looks: int  # disk accesses, if it was not killed
+    accesses: int  # disk accesses, if it was not killed
     seconds: float
     out: str
     err: str
@@ -72,10 +72,10 @@ def assert_a_line(end: End, *words: object) -> None:
 
 
 @contextmanager
-def nursery(*modules: str) -> Iterator[Callable[..., list[End]]]:
+def fork_server(*modules: str) -> Iterator[Callable[..., list[End]]]:
     """Runs jobs in parallel and returns their results, from a process that has imported the modules."""
     folders = os.pathsep.join(sys.path)
-    command = [sys.executable, "-c", f"import forks; forks._serve({modules!r})"]
+    command = [sys.executable, "-c", f"import faults; faults._serve({modules!r})"]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -122,7 +122,7 @@ def _run(jobs: tuple[Job, ...], scratch: Path) -> list[End]:
     for place, job in enumerate(jobs):
         number = os.fork()
         if number == 0:
-            _be(job, scratch / str(place))
+            _become(job, scratch / str(place))
         numbers.append(number)
     left = dict(zip(numbers, range(len(jobs)), strict=True))
     ends = [End(0, 0, 0, "", "")] * len(jobs)
@@ -135,7 +135,7 @@ def _run(jobs: tuple[Job, ...], scratch: Path) -> list[End]:
             found, status = os.waitpid(number, os.WNOHANG)
             if found:
                 del left[number]
-                said = [_read(scratch / f"{place}.{name}") for name in ("looks", "out", "err")]
+                said = [_read(scratch / f"{place}.{name}") for name in ("accesses", "out", "err")]
                 code = os.waitstatus_to_exitcode(status)
                 ends[place] = End(code, int(said[0] or 0), passed, said[1], said[2])
         time.sleep(0.002)
@@ -146,19 +146,19 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _be(job: Job, scratch: Path) -> None:
+def _become(job: Job, scratch: Path) -> None:
     """Run a job in this process; never returns."""
     for number, name in ((1, "out"), (2, "err")):
         file = job.output if job.output and name == "out" else f"{scratch}.{name}"
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
-    counted = os.open(f"{scratch}.looks", os.O_WRONLY | os.O_CREAT, 0o600)
-    looks, renamed, status = 0, 0, 70
+    counted = os.open(f"{scratch}.accesses", os.O_WRONLY | os.O_CREAT, 0o600)
+    accesses, renamed, status = 0, 0, 70
 
-    def look(event: str, _: object) -> None:
-        nonlocal looks, renamed
-        looks += event in _ON_DISK
+    def count(event: str, _: object) -> None:
+        nonlocal accesses, renamed
+        accesses += event in _ON_DISK
         renamed += event == "os.rename"
-        if (event in _ON_DISK and looks == job.at) or (
+        if (event in _ON_DISK and accesses == job.at) or (
             event == "os.rename" and renamed == job.renaming
         ):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -168,9 +168,9 @@ def _be(job: Job, scratch: Path) -> None:
         if limit:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL if job.within else signal.SIG_IGN)
-        if job.powerless:
+        if job.rootless:
             _drop_powers()
-        sys.addaudithook(look)
+        sys.addaudithook(count)
         status = int(job.call(*job.arguments) or 0)  # type: ignore[call-overload]
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1
@@ -178,7 +178,7 @@ def _be(job: Job, scratch: Path) -> None:
         traceback.print_exc()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        os.write(counted, str(looks).encode())
+        os.write(counted, str(accesses).encode())
         with suppress(OSError):
             sys.stdout.flush()
         sys.stderr.flush()
