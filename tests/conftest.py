@@ -170,17 +170,33 @@ def unseen(shared: Path, record: Record) -> Record:
 
 
 @pytest.fixture
+def git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """Runs git, with an author and without its user's settings; gives what it prints."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A. Tester")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "tester@example.org")
+
+    def run(folder: Path, *arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    return run
+
+
+@pytest.fixture
 def run_in_copy(tmp_path: Path) -> Callable[[str], object]:
     """Runs a script in the test's folder, with a copy of the package there that it may change."""
     for name in ("pneumo", "templates", "report/engine"):
         shutil.copytree(paths.root() / name, tmp_path / name)
     for name in ("__init__.py", "_quarto.yml"):
         (tmp_path / "report" / name).touch()
-    folders = os.pathsep.join([str(tmp_path), str(Path(__file__).parent)])
-    environment = os.environ | {"PYTHONPATH": folders}
-    return lambda script: subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, env=environment, check=True
-    )
+    found = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parent}"}
+    command = [sys.executable, "-c"]
+    return lambda script: subprocess.run([*command, script], cwd=tmp_path, env=found, check=True)
 
 
 @pytest.fixture(scope="session")

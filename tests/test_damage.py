@@ -211,19 +211,18 @@ def test_a_training_with_a_damaged_checkpoint_starts_again_aloud(phantom, tmp_pa
 
 
 @pytest.mark.promise("damage", "found")
-def test_a_changed_byte_in_pretrained_weights_is_found(tmp_path, monkeypatch, sample):
-    recipe = RECIPES["resnet18-tiny-imagenet"]
+def test_a_changed_byte_in_pretrained_weights_is_found(tmp_path, sample):
     file = Path(shutil.copy(weights.TINY_IMAGENET, tmp_path))
-    monkeypatch.setattr(weights, "TINY_IMAGENET", file)
-    whole = weights.find_weights(recipe)
+    wanted = "Tiny ImageNet", file, weights.TINY_IMAGENET_SHA256
+    whole = weights._checked(*wanted)
     for case in sample(spoils(file.read_bytes(), file.name, 1), 2):
         file.write_bytes(case)
         with pytest.raises(WeightsError) as raised:
-            weights.find_weights(recipe)
+            weights._checked(*wanted)
         assert str(file) in str(raised.value)
         # Also if they were intact when they were found.
         with pytest.raises(WeightsError, match="changed while it was read"):
-            models.build(recipe, whole)
+            models.build(RECIPES["resnet18-tiny-imagenet"], whole)
 
 
 @pytest.mark.promise("damage", "survived")

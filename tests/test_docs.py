@@ -271,16 +271,12 @@ def test_the_command_measures_and_writes_and_knows_no_other_name(small, tmp_path
     assert "nothing is called 'warp'; there are: throughput" in capsys.readouterr().err
 
 
-def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path):
-    def git(*arguments):
-        who = ("-c", "user.name=n", "-c", "user.email=e")
-        subprocess.run(["git", "-C", tmp_path, *who, *arguments], check=True, capture_output=True)
-
-    git("init")
+def test_a_commit_is_held_against_another_as_both_were_committed(tmp_path, git):
+    git(tmp_path, "init")
     for number in (4, 1):
         (tmp_path / "number").write_text(str(number))
-        git("add", ".")
-        git("commit", "-m", "a number")
+        git(tmp_path, "add", ".")
+        git(tmp_path, "commit", "-m", "a number")
     (tmp_path / "number").write_text("not committed")
     with commits("HEAD~1", tmp_path) as both:
         assert both.share(lambda folder: int((folder / "number").read_text())) == 1 / 4

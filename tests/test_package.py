@@ -110,15 +110,16 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
 
 @pytest.mark.slow
 @pytest.mark.promise("supply", "found")
-def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(built, tmp_path):
+def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(
+    built, tmp_path, git
+):
     """It stands in the repository of somebody else, whose commit is none of ours."""
     site, elsewhere = tmp_path / "site-packages", tmp_path / "elsewhere"
     with zipfile.ZipFile(built[1]) as archive:
         archive.extractall(site)
     elsewhere.mkdir()
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost"]
-    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
-        subprocess.run([*git, *words], cwd=elsewhere, check=True)
+    git(elsewhere, "init")
+    git(elsewhere, "commit", "--allow-empty", "-m", "theirs")
     done = subprocess.run(
         [sys.executable, "-c", INSTALLED],
         cwd=elsewhere,

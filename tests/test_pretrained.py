@@ -273,10 +273,9 @@ def test_the_network_learns_what_the_folder_shows(written):
 @pytest.mark.promise("killed", "survived")
 def test_one_that_was_stopped_ends_with_the_same_bytes(written, pictures, tmp_path):
     folder = read(pictures, 32)
+    stop = Listener(stop_in_epoch=2)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(
-            folder, tmp_path, SMALL, home=tmp_path / "home", listener=Listener(stop_in_epoch=2)
-        )
+        pretrain(folder, tmp_path, SMALL, home=tmp_path / "home", listener=stop)
     assert not list(tmp_path.glob("*.safetensors"))
     again = pretrain(folder, tmp_path, SMALL, home=tmp_path / "home")
     assert again.read_bytes() == written.read_bytes()

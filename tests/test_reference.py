@@ -33,17 +33,17 @@ def real(record, tmp_path_factory):
     return changed(record, tmp_path_factory.mktemp("real") / "tests", source="file")
 
 
-@pytest.fixture
-def kept():
-    """The project's reference."""
+@pytest.fixture(scope="module")
+def ours():
+    """The project's reference record."""
     return read(paths.reference())
 
 
-def said(record, name, kept):
-    same = bool(kept) and references.is_same(record, kept)
-    compared = references.compare(record, kept) if kept else []
-    shared = references.shared_runs(record, kept) if kept else 0
-    values = {"kept": kept, "same": same, "compared": compared, "shared": shared}
+def said(record, name, ours):
+    same = bool(ours) and references.is_same(record, ours)
+    compared = references.compare(record, ours) if ours else []
+    shared = references.shared_runs(record, ours) if ours else 0
+    values = {"kept": ours, "same": same, "compared": compared, "shared": shared}
     return showing.fragment_markdown(record, name, **values)
 
 
@@ -87,28 +87,28 @@ def test_a_run_under_an_earlier_key_is_the_references_too(real):
     assert not replace(before, key="0" * 12).is_run(run.key, run.earlier_keys)
 
 
-def test_figure_and_tables_carry_no_mark_of_the_phantom(kept, capsys, tmp_path, monkeypatch):
+def test_figure_and_tables_carry_no_mark_of_the_phantom(ours, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    figure(kept, "fig-reference")
+    figure(ours, "fig-reference")
     for anchor in ("tbl-reference", "tbl-reference-claims", "tbl-reference-origin"):
-        table(kept, anchor)
+        table(ours, anchor)
     assert "phantom" not in capsys.readouterr().out
-    canvas = FIGURES["fig-reference"](kept).canvas
+    canvas = FIGURES["fig-reference"](ours).canvas
     curves = [line for line in canvas.axes[0].lines if len(line.get_xdata()) > 1]
-    assert len(curves) == len(kept.ran[0].seeds)
+    assert len(curves) == len(ours.ran[0].seeds)
 
 
-def test_the_page_reads_with_a_reference_and_without_one(record, kept):
-    for name, one, found in itertools.product(FRAGMENTS, (record, kept), (kept, None)):
+def test_the_page_reads_with_a_reference_and_without_one(record, ours):
+    for name, one, found in itertools.product(FRAGMENTS, (record, ours), (ours, None)):
         text = said(one, name, found)
         assert text.strip()
         assert "None" not in text
         assert "nan" not in text
 
 
-def test_every_page_of_a_phantoms_site_bears_its_mark(record, kept):
+def test_every_page_of_a_phantoms_site_bears_its_mark(record, ours):
     assert "synthetic phantom, not medical data" in fragments.render(record, "notice").lower()
-    assert "This page alone is about the real data" in said(record, "reference", kept)
+    assert "This page alone is about the real data" in said(record, "reference", ours)
     for page in (paths.root() / "report").glob("[!_]*.qmd"):
         text = page.read_text(encoding="utf-8")
         marks = re.findall(r'^say\((?:study|record|open_record\(\)), "(\w+)"', text, re.M)
@@ -128,18 +128,18 @@ def keep(tmp_path, monkeypatch):
     return command
 
 
-def test_a_record_becomes_the_reference_and_keeps_what_lies_beside_it(kept, keep, tmp_path):
+def test_a_record_becomes_the_reference_and_keeps_what_lies_beside_it(ours, keep, tmp_path):
     folder = tmp_path / "reference"
-    assert keep(folder, kept) == 0
+    assert keep(folder, ours) == 0
     (folder / "predictions" / "simple-cnn-s9.csv").touch()
     (folder / "bench.json").write_text("{}")
-    assert keep(folder, kept) == 0
+    assert keep(folder, ours) == 0
     check(folder)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {*kept.sums, "SHA256SUMS", "bench.json"}
+    assert names == {*ours.sums, "SHA256SUMS", "bench.json"}
 
 
-def test_what_is_no_reference_is_refused(record, real, kept, keep, tmp_path, capsys):
+def test_what_is_no_reference_is_refused(record, real, ours, keep, tmp_path, capsys):
     folder = tmp_path / "mine"
     assert keep(folder, record) == 1
     assert "this one is of the phantom" in capsys.readouterr().err
@@ -147,14 +147,9 @@ def test_what_is_no_reference_is_refused(record, real, kept, keep, tmp_path, cap
     assert "must have the profile paper, not tests" in capsys.readouterr().err
     folder.mkdir()
     (folder / "thesis.txt").write_text("years of work")
-    assert keep(folder, kept) == 1
+    assert keep(folder, ours) == 1
     assert "holds something else" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
-
-
-@pytest.fixture(scope="module")
-def ours():
-    return read(paths.reference())
 
 
 def decided(record, **verdicts):

@@ -70,9 +70,8 @@ def test_a_study_is_loaded_as_it_was_run_also_by_the_environment(study, home, mo
 
 
 def test_a_second_call_trains_nothing(study, home):
-    again = run(
-        study.profile.name, "phantom", home=home, listener=lambda *_: Listener(stop_in_epoch=1)
-    )
+    stop = Listener(stop_in_epoch=1)
+    again = run(study.profile.name, "phantom", home=home, listener=lambda *_: stop)
     assert_same(again, study)
 
 

@@ -120,36 +120,27 @@ def test_a_cap_on_training_images_keeps_the_classes_in_their_ratio(labels, share
 
 COMMITTING = """
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from subprocess import run
-
 from pneumo.base import paths
 from pneumo.data import datasets
-from pneumo.training.recipes import RECIPES
-from pneumo.training.train import train
-from trainings import Listener
-
-CNN = replace(RECIPES["simple-cnn"], epochs=2, train_images=32)
+from test_train import CNN, Listener, train
 
 def commit():
-    author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    run(["git", *author, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    run(["git", "commit", "-qm", "x", "--allow-empty"], check=True)
     return paths.git_commit()
 
-run(["git", "init", "-q"], check=True)
 began = commit()
 with suppress(KeyboardInterrupt):
     train(CNN, 0, datasets.phantom(), home=Path("home"), listener=Listener(stop_in_epoch=2))
 commit()
-committing = Listener()
-committing.epoch = lambda row: commit()
-done = train(CNN, 0, datasets.phantom(), home=Path("home"), listener=committing)
+done = train(CNN, 0, datasets.phantom(), home=Path("home"))
 assert done.manifest["git_commit"] == began != paths.git_commit()
 """
 
 
-def test_a_run_is_of_the_commit_at_which_it_began(run_in_copy):
+def test_a_run_is_of_the_commit_at_which_it_began(git, run_in_copy, tmp_path):
+    git(tmp_path, "init")
     run_in_copy(COMMITTING)
 
 

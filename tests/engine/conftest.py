@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -82,24 +81,6 @@ def refusal(write: Write, monkeypatch: pytest.MonkeyPatch) -> Refusal:
         return str(raised.value)
 
     return message
-
-
-@pytest.fixture
-def git(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
-    """Runs git, with an author and without its user's settings; gives what it prints."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "A. Tester")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "tester@example.org")
-
-    def run(folder: Path, *arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    return run
 
 
 def write_record(folder: Path, dataset: str = "pneumoniamnist", **answers: Any) -> Record:
