@@ -110,9 +110,7 @@ def test_the_wheel_is_the_package_and_nothing_else(built, tracked):
 
 @pytest.mark.slow
 @pytest.mark.promise("supply", "found")
-def test_an_installed_package_works_without_a_checkout_and_says_what_needs_one(
-    built, tmp_path, git
-):
+def test_an_installed_wheel_works_without_a_checkout_and_says_what_needs_one(built, tmp_path, git):
     """It stands in the repository of somebody else, whose commit is none of ours."""
     site, elsewhere = tmp_path / "site-packages", tmp_path / "elsewhere"
     with zipfile.ZipFile(built[1]) as archive:

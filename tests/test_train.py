@@ -129,7 +129,6 @@ from test_train import CNN, Listener, train
 def commit():
     run(["git", "commit", "-qm", "x", "--allow-empty"], check=True)
     return paths.git_commit()
-
 began = commit()
 with suppress(KeyboardInterrupt):
     train(CNN, 0, datasets.phantom(), home=Path("home"), listener=Listener(stop_in_epoch=2))
