@@ -49,7 +49,7 @@ class SimpleCNN(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Float (N, 1, 28, 28) to logits, (N, 1) or one per output."""
         features = self.features(images)
-        if features.requires_grad:
+        if self.training and features.requires_grad:
             # The pooling's gradient has torch's usual layout, in which the layers below are slow.
             features.register_hook(partial(Tensor.contiguous, memory_format=torch.channels_last))
         pooled: Tensor = self.pool(features).flatten(1)  # (N, 128)
