@@ -190,7 +190,10 @@ def rewrite(node: Any, change: Callable[[Node], Any]) -> Any:
         return result
     if not isinstance(node, dict):
         return node
-    copy = {key: rewrite(value, change) for key, value in node.items()}
+    copy = {
+        key: rewrite(value, change) if isinstance(value, dict | list) else value
+        for key, value in node.items()
+    }
     if "t" not in copy:
         return copy
     changed = change(copy)
