@@ -19,7 +19,7 @@ from pneumo.pages.topics import FIGURES, TABLES
 from pneumo.statistics import metrics
 from pneumo.statistics.comparison import holm
 from pneumo.study import ensemble
-from pneumo.study.study import HALF, RULES, Study
+from pneumo.study.study import HALF, RULES, Study, run_labels
 from pneumo.study.temperature import temperature
 from pneumo.training.recipes import Profile
 
@@ -53,6 +53,9 @@ def test_the_comparison_has_every_models_means_and_says_what_the_ensemble_joins(
         assert rows[model.title][: len(shown) or 1] == (shown or ["not run"])
     runs = sum(len(model.runs) for model in study.ran)
     assert f"joins {runs} runs of {len(study.ran)} models, 2 seeds each" in made.caption
+    row, labels = record.models["ensemble"], run_labels(study.ran)  # no controls, no ablations
+    assert (row.runs, row.members, row.member_seeds) == (labels, runs, list(study.profile.seeds))
+    assert record.results["made_from"]["calibration"] == labels
 
 
 def test_a_mark_says_that_a_model_differs_from_the_best_one(made_study):
