@@ -91,6 +91,7 @@ def _model(study: Study, model: Model) -> answers.Model:
     none = {name: Estimate(float("nan")) for name in metrics.NAMES}
     bounds = intervals.intervals(study).get(model.name, {})
     thresholds, together = model.thresholds(YOUDEN), model.name == "ensemble"
+    runs = run_labels(study.ran if together else [model])
     threshold = sum(thresholds) / len(thresholds) if thresholds else float("nan")
     return answers.Model(
         status="ok" if model.ran else "not run",
@@ -108,8 +109,8 @@ def _model(study: Study, model: Model) -> answers.Model:
         title=model.title,
         validation_at_half=model.mean(HALF, "val") if model.ran else {},
         recipe=model.recipe.to_dict(),
-        runs=run_labels(study.ran if together else [model]),
-        members=len(run_labels(study.ran)) if together else 0,
+        runs=runs,
+        members=len(runs) if together else 0,
         member_seeds=list(study.profile.seeds) if together else [],
     )
 

@@ -34,7 +34,6 @@ OUTPUTS = {
     "saliency": "pneumo.training.saliency",
     "framing": "pneumo.study.framing",
 }
-PASS = 64  # images that a network predicts at once: more do not fit a processor's cache, and take longer
 LARGEST_KEPT = (
     64  # side of images whose variants are kept for the next network; larger ones would fill memory
 )
@@ -133,18 +132,16 @@ def make(run: Run, name: str, dataset: Dataset, profile: Profile, device: str = 
                 )
             else:
                 parts = variants()
-            answer = {"logits": np.stack([predict_all(model, run, part) for part in parts])}
+            answer = {"logits": np.stack([_predict(model, run, part) for part in parts])}
         npz.write_sealed(file, indices=indices, **answer)
 
 
-def predict_all(model: "Classifier", run: Run, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _predict(model: "Classifier", run: Run, images: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Predict images (..., S, S); logits (...)."""
     from pneumo.training.loop import predict
 
     flat = images.reshape(-1, *images.shape[-2:])
-    parts = (flat[start : start + PASS] for start in range(0, len(flat), PASS))
-    logits = np.concatenate([predict(model, run.recipe, part) for part in parts])
-    return logits.reshape(images.shape[:-2])
+    return predict(model, run.recipe, flat).reshape(images.shape[:-2])
 
 
 def keep(run: Run, name: str, profile: Profile, content: bytes) -> None:

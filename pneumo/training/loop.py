@@ -31,7 +31,7 @@ from pneumo.training.runs import Listener
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
-EVALUATION_BATCH = 64
+EVALUATION_BATCH = 64  # more images do not fit a processor's cache, and take longer
 # SWA averages the last share of the open stage.
 SWA_SHARE = 0.25
 
