@@ -15,7 +15,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from report.engine.cache import Cache, has_pictures, inputs, key_of
 from report.engine.config import Book
 from report.engine.errors import at
-from report.engine.kernels import ARGUMENTS, STARTUP, Kernels, end_group
+from report.engine.kernels import ARGUMENTS, Kernels, end_group
 from report.engine.outputs import COLOUR, Executed, Outputs, write
 from report.engine.source import Cell, Code, Inline, Page
 
@@ -68,7 +68,7 @@ def run_cells(pages: Sequence[Page], book: Book, cache: Cache) -> list[Outputs]:
         else:
             outputs[page.path] = json.loads(kept)
     codes = [page.code for page in pages if page.path in missing]
-    outputs |= zip(missing, run(codes, book.folder, STARTUP), strict=True)
+    outputs |= zip(missing, run(codes, book.folder), strict=True)
     # If a source changed while the cells ran, their outputs are not cached.
     if missing and inputs(book.folder, book.output) == before:
         for path, key in missing.items():
@@ -76,18 +76,17 @@ def run_cells(pages: Sequence[Page], book: Book, cache: Cache) -> list[Outputs]:
     return [outputs[page.path] for page in pages]
 
 
-def run(codes: Sequence[Code], folder: Path, startup: Path | None = None) -> list[Outputs]:
+def run(codes: Sequence[Code], folder: Path) -> list[Outputs]:
     """Run the code of pages, each in a kernel of its own; one list of outputs for each piece.
 
     Args:
         codes: the cells and expressions of each page, in order.
         folder: the kernels' working folder.
-        startup: a file that each kernel runs first, if any.
 
     Raises:
-        RenderError: as :func:`execute`.
+        RenderError: as :func:`run_cells`.
     """
-    with Kernels(folder, codes, startup) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
+    with Kernels(folder, codes) as kernels, ThreadPoolExecutor(PAGES_AT_ONCE) as pool:
         # Long ones first, so that none is left at the end.
         order = sorted(range(len(codes)), key=lambda place: -len(codes[place]))
         futures = {place: pool.submit(_run, codes[place], kernels) for place in order}

@@ -38,7 +38,7 @@ FORKS = sys.platform == "linux"
 FORKSERVER = Path(__file__).with_name("forkserver.py")
 # Log only errors, and keep no history, which takes a database and a thread in each kernel.
 ARGUMENTS = ["--IPKernelApp.log_level=40", "--HistoryManager.enabled=False"]
-STARTUP = Path(__file__).with_name("startup.py")
+STARTUP = Path(__file__).with_name("startup.py")  # what each kernel runs first
 # Quarto's defaults instead of the user's own settings.
 _MATPLOTLIB = "figure.figsize: 7, 5\nfigure.dpi: 96\nsavefig.dpi: figure\n"
 
@@ -49,11 +49,10 @@ class Kernels:
     Args:
         folder: the kernels' working folder.
         codes: the code of each page to run.
-        startup: a file that each kernel runs first, if any.
     """
 
-    def __init__(self, folder: Path, codes: Iterable[Code], startup: Path | None = None) -> None:
-        self.folder, self._imports, self._startup = folder, imports(codes), startup
+    def __init__(self, folder: Path, codes: Iterable[Code]) -> None:
+        self.folder, self._imports = folder, imports(codes)
         self._server: subprocess.Popen[str] | None = None
         self._lock = Lock()
         self._count = 0
@@ -63,10 +62,9 @@ class Kernels:
         self.scratch = self._ending.enter_context(storage.scratch("kernels"))
         settings = self.scratch / "matplotlibrc"
         settings.write_text(_MATPLOTLIB, encoding="utf-8")
-        if self._startup:
-            folder = self.scratch / "profile_default" / "startup"
-            folder.mkdir(parents=True)
-            shutil.copy(self._startup, folder)
+        folder = self.scratch / "profile_default" / "startup"
+        folder.mkdir(parents=True)
+        shutil.copy(STARTUP, folder)
         self.environment = {
             **os.environ,
             "MATPLOTLIBRC": str(settings),

@@ -32,18 +32,11 @@ def write(book: Book, site: Path) -> None:
     listed = []
     paths = [site / f"{chapter.stem}.html" for chapter in book.chapters]
     rules = f"--lua-filter={frames() / 'twin.lua'}"
-    options = [
-        "-f",
-        "html",
-        "-t",
-        "gfm-raw_html",
-        "--wrap=none",
-        "--reference-location=block",
-        rules,
-    ]
+    options = ["-f", "html", "-t", "gfm-raw_html", "--wrap=none", rules]
+    options.append("--reference-location=block")
     # One call, since to start pandoc takes longer than to convert a page.
-    pages = _BETWEEN.join(_main(read_text(path), path.stem) for path in paths)
-    twins = tree.pandoc(options, pages).split(f"\n{_MARK}\n\n")
+    together = _BETWEEN.join(_main(read_text(path), path.stem) for path in paths)
+    twins = tree.pandoc(options, together).split(f"\n{_MARK}\n\n")
     for path, text in zip(paths, twins, strict=True):
         twin = path.with_suffix(ENDING)
         twin.write_text(text, encoding="utf-8")
